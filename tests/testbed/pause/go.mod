@@ -1,0 +1,3 @@
+module andante.test/testbed/pause
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module andante.test/testbed/sample
+
+go 1.26.0

@@ -1,0 +1,175 @@
+// A small web application that can be told to misbehave. Every answer says
+// which version gave it, so that a load generator can count users by revision.
+//
+// Settings come from /etc/sample.env in the image (KEY=VALUE lines); the
+// environment overrides them:
+//
+//	VERSION           the body of every answer, and its X-Version header
+//	PORT              where it listens (8080)
+//	ERROR_RATE        share of requests answered with 500, 0 to 1
+//	SEED              seed of that chance (1), the same sequence at each start
+//	LATENCY           time each answer takes, e.g. 150ms
+//	HEALTH_STATUS     what /healthz answers (200)
+//	START_DELAY       time before it listens
+//	CRASH_ON_START    message with which it exits (status 3) at once
+//	CRASH_AFTER       number of requests after which it exits (status 4)
+//	CRASH_AFTER_TIME  time after which it exits, counted from each start
+//	CRASH_AT          moment (RFC 3339 or Unix seconds) at which it exits,
+//	                  and after which each new start exits at once
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	exitSettings = 2
+	exitStart    = 3
+	exitLater    = 4
+)
+
+// die ends the process with words where people and the kubelet look for them.
+func die(code int, message string) {
+	fmt.Fprintln(os.Stderr, message)
+	// Absent outside a pod: then standard error has to do.
+	_ = os.WriteFile("/dev/termination-log", []byte(message), 0o644)
+	os.Exit(code)
+}
+
+type settings map[string]string
+
+func load(path string) settings {
+	s := settings{}
+	if file, err := os.Open(path); err == nil {
+		defer file.Close()
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			line := strings.TrimSpace(lines.Text())
+			if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+				s[strings.TrimSpace(key)] = strings.TrimSpace(value)
+			}
+		}
+	}
+	for _, entry := range os.Environ() {
+		key, value, _ := strings.Cut(entry, "=")
+		s[key] = value
+	}
+	return s
+}
+
+func (s settings) text(key, otherwise string) string {
+	if s[key] == "" {
+		return otherwise
+	}
+	return s[key]
+}
+
+func parsed[T any](s settings, key string, otherwise T, parse func(string) (T, error)) T {
+	if s[key] == "" {
+		return otherwise
+	}
+	value, err := parse(s[key])
+	if err != nil {
+		die(exitSettings, fmt.Sprintf("%s=%q: %v", key, s[key], err))
+	}
+	return value
+}
+
+func (s settings) duration(key string) time.Duration {
+	return parsed(s, key, 0, time.ParseDuration)
+}
+
+func (s settings) whole(key string, otherwise int64) int64 {
+	return parsed(s, key, otherwise, func(v string) (int64, error) { return strconv.ParseInt(v, 10, 64) })
+}
+
+func (s settings) moment(key string) time.Time {
+	return parsed(s, key, time.Time{}, func(v string) (time.Time, error) {
+		if seconds, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return time.Unix(seconds, 0), nil
+		}
+		return time.Parse(time.RFC3339, v)
+	})
+}
+
+func main() {
+	s := load("/etc/sample.env")
+	version := s.text("VERSION", "unversioned")
+	if message := s["CRASH_ON_START"]; message != "" {
+		die(exitStart, message)
+	}
+	if at := s.moment("CRASH_AT"); !at.IsZero() {
+		// A moment in the past ends it at once, at this and every later start.
+		if !time.Now().Before(at) {
+			die(exitLater, "crashed at the appointed time")
+		}
+		time.AfterFunc(time.Until(at), func() { die(exitLater, "crashed at the appointed time") })
+	}
+	if after := s.duration("CRASH_AFTER_TIME"); after > 0 {
+		time.AfterFunc(after, func() { die(exitLater, fmt.Sprintf("crashed after %s", after)) })
+	}
+
+	rate := parsed(s, "ERROR_RATE", 0, func(v string) (float64, error) { return strconv.ParseFloat(v, 64) })
+	latency := s.duration("LATENCY")
+	health := int(s.whole("HEALTH_STATUS", http.StatusOK))
+	crashAfter := s.whole("CRASH_AFTER", 0)
+	var requests atomic.Int64
+	var guard sync.Mutex
+	chance := rand.New(rand.NewSource(s.whole("SEED", 1)))
+
+	answer := func(w http.ResponseWriter, status int) {
+		w.Header().Set("X-Version", version)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		fmt.Fprintln(w, version)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, health) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		if n := requests.Add(1); crashAfter > 0 && n > crashAfter {
+			die(exitLater, fmt.Sprintf("crashed after %d requests", crashAfter))
+		}
+		time.Sleep(latency)
+		status := http.StatusOK
+		if rate > 0 {
+			guard.Lock()
+			if chance.Float64() < rate {
+				status = http.StatusInternalServerError
+			}
+			guard.Unlock()
+		}
+		answer(w, status)
+	})
+
+	ended, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	select {
+	case <-time.After(s.duration("START_DELAY")):
+	case <-ended.Done():
+		return
+	}
+	server := &http.Server{Addr: ":" + s.text("PORT", "8080"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			die(1, err.Error())
+		}
+	}()
+	fmt.Fprintf(os.Stderr, "version %s listens on %s\n", version, server.Addr)
+	<-ended.Done()
+	patience, done := context.WithTimeout(context.Background(), 20*time.Second)
+	defer done()
+	_ = server.Shutdown(patience)
+}

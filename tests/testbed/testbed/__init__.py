@@ -1,0 +1,1 @@
+"""The bundled real cluster of Andante: one node, from ordinary packages."""
