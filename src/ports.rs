@@ -1,0 +1,130 @@
+//! What a rollout needs of the world, as small traits: the API server, the candidate's address, the clock, and a place
+//! for what is said. Adapters implement them; tests put a model behind them.
+//!
+//! Depends on pure modules and `serde_json` only. Objects cross as the API's own JSON, because a template must be
+//! written back whole.
+
+use crate::event::Said;
+use crate::name::{RevisionName, ServiceName};
+use crate::owner::{Liveness, Owner};
+use crate::probe::{Answer, Request};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Why the API server did not do what was asked. The text is safe to print: reason and field, never a whole object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// The object is not there (404).
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// It exists already (409 of a create).
+    #[error("already exists: {0}")]
+    Exists(String),
+    /// A `test` of our patch did not hold, or the object moved (422 of a patch, 409): re-read and decide again.
+    #[error("the object changed in the meantime: {0}")]
+    Refused(String),
+    /// The request itself is wrong: a webhook or the schema denied it (400, 422 of a create).
+    #[error("denied: {0}")]
+    Invalid(String),
+    /// A permission is missing (401, 403); names verb and resource.
+    #[error("not permitted: {0}")]
+    Forbidden(String),
+    /// The server asks for patience (429, 503 with Retry-After) or failed (500, 503, 504) *before* doing anything is
+    /// not certain: the write may or may not have taken effect.
+    #[error("the API server answered {status}: {text}")]
+    Server {
+        /// HTTP status.
+        status: u16,
+        /// The reason, short.
+        text: String,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No answer: refused, reset, timed out, unreadable. The write may or may not have taken effect.
+    #[error("no answer from the API server: {0}")]
+    Unreachable(String),
+    /// A watch's place in history is gone (410): list again.
+    #[error("the watch is too old")]
+    Gone,
+}
+
+impl ApiError {
+    /// True if trying again later may help and the request itself was not judged.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
+    }
+}
+
+/// What a watch reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The object as it is now (added or modified).
+    Now(Value),
+    /// The object is gone; its last state.
+    Deleted(Value),
+    /// Nothing changed; the version to go on from.
+    Bookmark(String),
+}
+
+/// A stream of changes. It ends with `None` when the server closes it; then a new one is asked for.
+pub trait Watch {
+    /// The next change, or the error that ended the watch.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Change, ApiError>>>;
+}
+
+/// A list and the version at which a watch can go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List {
+    /// The objects.
+    pub items: Vec<Value>,
+    /// `metadata.resourceVersion` of the list.
+    pub version: String,
+}
+
+/// The API server, as far as one Service in one namespace is concerned. Every call has its own time limit and is one
+/// attempt: patience is the runner's.
+pub trait Cluster {
+    /// The type of its watches.
+    type Watch: Watch;
+
+    /// GET of the Service.
+    fn service(&self) -> impl Future<Output = Result<Value, ApiError>>;
+    /// POST of a Service.
+    fn create_service(&self, object: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// PATCH of the Service with a JSON patch (RFC 6902), strict field validation, our field manager. The one way in
+    /// which anything is changed.
+    fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// WATCH of this Service alone from a version.
+    fn watch_service(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
+    /// LIST of the Service's Revisions.
+    fn revisions(&self) -> impl Future<Output = Result<List, ApiError>>;
+    /// WATCH of the Service's Revisions from a version.
+    fn watch_revisions(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
+    /// GET of one Revision, for certainty about its absence.
+    fn revision(&self, name: &RevisionName) -> impl Future<Output = Result<Value, ApiError>>;
+    /// GET of the Service's Configuration.
+    fn configuration(&self) -> impl Future<Output = Result<Value, ApiError>>;
+    /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
+    fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;
+    /// The Service that this is about.
+    fn name(&self) -> &ServiceName;
+}
+
+/// Asks the candidate's own address.
+pub trait Prober {
+    /// Sends one request and says what came back, within the request's time limit.
+    fn ask(&self, request: &Request) -> impl Future<Output = Answer>;
+}
+
+/// Tells the time. Waiting is the runner's, on the runtime's own timer.
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Takes what is said, one line an event.
+pub trait Sink {
+    /// Prints or keeps it.
+    fn say(&mut self, at: Timestamp, said: &Said);
+}
