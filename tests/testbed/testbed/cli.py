@@ -1,0 +1,438 @@
+"""The subcommands, and the order in which a cluster starts and ends."""
+
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+
+from . import build, components, images, network, state
+from .api import Api, Refused
+from .state import Problem, locked, say, state_dir
+
+# Raised when the same binaries and manifests are started in another way.
+FORM = "1"
+
+DEPLOYMENTS_LATE = 90
+
+
+def identity(things):
+    """What tells a running cluster from one that would be started now."""
+    parts = [p for p in build.PARTS if p not in ("sample", "load")]
+    sources = sorted((state.ROOT / "testbed").glob("*.py"))
+    settings = [p for p in sources if p.name in ("components.py", "network.py", "state.py")]
+    return build.digest(
+        FORM, *[build.key(p) for p in parts], json.dumps(things, sort_keys=True), *settings
+    )
+
+
+def shown_kubeconfig():
+    """The line that a person, or a shell, takes."""
+    return "export KUBECONFIG=%s" % components.kubeconfig()
+
+
+def api():
+    """The API as the cluster's administrator."""
+    return Api(components.token())
+
+
+def deployments(client):
+    """Each Deployment of the cluster's own with whether it is available."""
+    found = {}
+    spaces = ["kube-system", "knative-serving", "kourier-system"]
+    spaces += ["tekton-pipelines", "tekton-pipelines-resolvers"]
+    for space in spaces:
+        listed = client.call("GET", "/apis/apps/v1/namespaces/%s/deployments" % space)
+        for item in listed["items"]:
+            status = item.get("status", {})
+            ready = (
+                status.get("availableReplicas", 0) >= item["spec"].get("replicas", 1)
+                and status.get("observedGeneration", 0) >= item["metadata"]["generation"]
+            )
+            found["%s/%s" % (space, item["metadata"]["name"])] = ready
+    return found
+
+
+def webhooks(client):
+    """Each webhook configuration with whether it has its authority by now."""
+    found = {}
+    for kind in ("mutating", "validating"):
+        path = "/apis/admissionregistration.k8s.io/v1/%swebhookconfigurations" % kind
+        for item in client.call("GET", path)["items"]:
+            found["%s %s" % (kind, item["metadata"]["name"])] = all(
+                h["clientConfig"].get("caBundle") for h in item.get("webhooks", [])
+            )
+    return found
+
+
+def gateway(client):
+    """The address of Envoy's pod, None while it has none."""
+    path = "/api/v1/namespaces/kourier-system/pods?labelSelector=app%3D3scale-kourier-gateway"
+    for pod in client.call("GET", path)["items"]:
+        if pod["metadata"].get("deletionTimestamp"):
+            continue
+        if pod.get("status", {}).get("podIP"):
+            return pod["status"]["podIP"]
+    return None
+
+
+def gateway_answers(client):
+    """Whether Envoy takes requests where the load goes."""
+    address = gateway(client)
+    if not address:
+        return False
+    with contextlib.suppress(OSError):
+        socket.create_connection((address, 8080), timeout=2).close()
+        return components.asked(address, 8081, "/ready", headers={"Host": "internalkourier"})
+    return False
+
+
+def report():
+    """Every part of the cluster with whether it is well."""
+    found = {name: components.healthy(name) for name in components.ORDER}
+    if found["kube-apiserver"]:
+        client = api()
+        try:
+            node = client.call("GET", "/api/v1/nodes/" + state.NODE)
+            found["node"] = any(
+                c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"]
+            )
+            found.update(deployments(client))
+            found.update(webhooks(client))
+            found["gateway"] = gateway_answers(client)
+        except (Refused, OSError, KeyError) as why:
+            found["api (%s)" % why] = False
+    return found
+
+
+def fully_up(expected=True):
+    """Whether all is well, and this cluster was once started completely."""
+    if expected and not (state_dir() / "READY").exists():
+        return False
+    return all(report().values())
+
+
+def apply(client, things, pool, seconds=60):
+    """Applies objects at once; those that wait for others, again until they can."""
+    end = time.monotonic() + seconds
+    wanting = list(things)
+    while True:
+        failed = []
+
+        def one(thing):
+            try:
+                client.apply(thing)
+            except (LookupError, Refused, OSError) as why:
+                # 404: its kind or namespace is not there yet; 500: its webhook.
+                if isinstance(why, Refused) and why.status not in (404, 403, 409, 429, 500, 503):
+                    raise Problem("%s %s: %s" % (thing["kind"], thing["metadata"]["name"], why))
+                failed.append((thing, why))
+
+        list(pool.map(one, wanting))
+        if not failed:
+            return
+        if time.monotonic() > end:
+            thing, why = failed[0]
+            raise Problem("%s %s: %s" % (thing["kind"], thing["metadata"]["name"], why))
+        client.kinds.clear()
+        wanting = [thing for thing, _ in failed]
+        time.sleep(0.3)
+
+
+def fresh(things):
+    """Starts a cluster where there is none."""
+    from . import manifests
+
+    network.check_free()
+    folder = state.make_state()
+    state.write(folder / "identity", identity(things))
+    components.configure()
+    network.up()
+    for name in ("containerd", "etcd", "kube-apiserver"):
+        components.start(name)
+    components.wait("containerd")
+    failed = []
+
+    def import_all():
+        try:
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                for done in pool.map(lambda c: images.load(*c), images.plan() + images.extras()):
+                    pass
+            say("images imported")
+        except Exception as why:  # Told to the caller by the waiting thread.
+            failed.append(why)
+
+    importer = threading.Thread(target=import_all, daemon=True)
+    importer.start()
+    components.wait("kube-apiserver")
+    say("the API answers")
+    for name in components.ORDER:
+        components.start(name)
+    client = api()
+    groups = manifests.waves(things)
+    early = [t for t in groups[3] if not manifests.is_gateway(t)]
+    late = [t for t in groups[3] if manifests.is_gateway(t)]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for group in (groups[0], groups[1], groups[2], early):
+            apply(client, group, pool)
+        say("%d objects applied" % (len(things) - len(late)))
+        end = time.monotonic() + DEPLOYMENTS_LATE
+        pending = "everything"
+        while True:
+            if failed:
+                raise failed[0]
+            try:
+                available = deployments(client)
+                if late and available.get("kube-system/coredns"):
+                    apply(client, late, pool)
+                    late = []
+                    say("names resolve; Envoy starts")
+                    continue
+                pending = [n for n, ready in available.items() if not ready]
+                if not pending:
+                    pending = [n for n, ready in webhooks(client).items() if not ready]
+                if not pending and not late:
+                    if gateway_answers(client) and checked(client) and not importer.is_alive():
+                        break
+                    pending = ["the gateway, Knative's webhook or the images"]
+            except (OSError, Refused):
+                pass
+            if time.monotonic() > end:
+                raise Problem("not available in time: %s" % (", ".join(pending) or "the gateway"))
+            time.sleep(0.3)
+    for name in components.ORDER:
+        components.wait(name)
+    ready()
+
+
+def checked(client):
+    """Whether Knative and Tekton would take an object now (nothing is made)."""
+    service = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": "andante-check", "namespace": "default"},
+        "spec": {"template": {"spec": {"containers": [{"image": images.SAMPLE + ":v1"}]}}},
+    }
+    run = {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "TaskRun",
+        "metadata": {"name": "andante-check", "namespace": "default"},
+        "spec": {"taskSpec": {"steps": [{"name": "a", "image": "x", "command": ["x"]}]}},
+    }
+    try:
+        for thing, plural in ((service, "services"), (run, "taskruns")):
+            path = "/apis/%s/namespaces/default/%s?dryRun=All" % (thing["apiVersion"], plural)
+            client.call("POST", path, thing)
+        return True
+    except (Refused, OSError):
+        return False
+
+
+def ready():
+    """Notes that the start came to its end."""
+    state.write(state_dir() / "READY", "%s\n" % time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+
+def repair():
+    """Starts what ended; whether all was well soon after."""
+    dead = [name for name in components.ORDER if not state.running(name)]
+    if dead:
+        say("starting again what ended: %s" % ", ".join(dead))
+        network.up()
+    for name in components.ORDER:
+        if name in dead:
+            components.start(name)
+        if name in dead and name in ("containerd", "etcd", "kube-apiserver"):
+            with contextlib.suppress(Problem):
+                components.wait(name, 20)
+    end = time.monotonic() + 30
+    good = 0
+    while time.monotonic() < end:
+        # Twice in a row: the node's and the pods' states lag behind.
+        good = good + 1 if fully_up() else 0
+        if good >= 2:
+            return True
+        time.sleep(1)
+    return False
+
+
+def remove():
+    """Takes the cluster away, with everything that it made."""
+    if not (state_dir() / state.MARKER).exists():
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        (state_dir() / "READY").unlink()
+    # First those that would start again what is ended after them.
+    state.stop([n for n in components.ORDER[::-1] if n != "containerd"])
+    for pid in components.shims():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    network.remove_cgroups()
+    state.stop(["containerd"])
+    for path in list(components.shim_sockets()):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    network.unmount()
+    network.down()
+    components.remove_files()
+    return True
+
+
+def up(_):
+    """Brings the cluster up, or does nothing where it is up."""
+    network.check_machine()
+    with locked():
+        build.packages()
+        build.ensure()
+        from . import manifests
+
+        things = manifests.read()
+        here = (state_dir() / state.MARKER).exists()
+        if here:
+            wanted = identity(things)
+            same = (state_dir() / "identity").exists() and (
+                (state_dir() / "identity").read_text() == wanted
+            )
+            whole = (state_dir() / "READY").exists()
+            if same and whole and (fully_up() or repair()):
+                # The sample may have changed since; the cluster need not.
+                for call in images.extras():
+                    if images.load(*call):
+                        say("loaded %s" % call[0][0])
+                say("the cluster is up")
+                print(shown_kubeconfig())
+                return 0
+            why = (
+                "was built from something else"
+                if not same
+                else "does not get well" if whole else "was never started completely"
+            )
+            say("the cluster that is here %s: it is replaced" % why)
+            remove()
+        say("starting a new cluster")
+        fresh(things)
+        say("the cluster is up")
+    print(shown_kubeconfig())
+    return 0
+
+
+def down(_):
+    """Removes the cluster."""
+    with locked():
+        if remove():
+            say("the cluster is gone")
+        else:
+            say("there is no cluster")
+    return 0
+
+
+def status(_):
+    """Prints how each part does."""
+    if not (state_dir() / state.MARKER).exists():
+        print("no cluster in %s" % state_dir())
+        return 1
+    found = report()
+    for name, well in found.items():
+        print("%-4s %s" % ("ok" if well else "BAD", name))
+    whole = (state_dir() / "READY").exists()
+    if not whole:
+        print("BAD  start (never came to its end)")
+    return 0 if whole and all(found.values()) else 1
+
+
+def make(_):
+    """Builds what the cluster runs, and starts nothing."""
+    with locked():
+        build.packages()
+        made = build.ensure()
+    say("built: %s" % (", ".join(made) or "nothing, all of it is in the cache"))
+    return 0
+
+
+def env(_):
+    """Prints what tests need to know, as lines for a shell."""
+    address = gateway(api())
+    if not address:
+        raise Problem("the gateway has no address: is the cluster up?")
+    print(shown_kubeconfig())
+    print("export ANDANTE_KUBECTL=%s" % build.binary("kubernetes", "kubectl"))
+    print("export ANDANTE_VEGETA=%s" % vegeta())
+    print("export ANDANTE_GATEWAY=http://%s:8080" % address)
+    print("export ANDANTE_TESTBED_STATE=%s" % state_dir())
+    return 0
+
+
+def vegeta():
+    """The load generator's path."""
+    (found,) = list(build.directory("load").iterdir())
+    return found
+
+
+def load_image(args):
+    """Puts an image of one's own into the cluster."""
+    with locked():
+        new = images.load_binary(args.ref, args.binary, args.file, args.entrypoint)
+    say("%s %s" % (args.ref, "loaded" if new else "is there already"))
+    return 0
+
+
+def restart(args):
+    """Restarts one component."""
+    with locked():
+        components.restart(args.component)
+        components.wait(args.component)
+    return 0
+
+
+def hurt(args):
+    """Sends a component a signal, for tests of what comes of it."""
+    pid = state.running(args.component)
+    if not pid:
+        raise Problem("%s does not run" % args.component)
+    os.kill(pid, getattr(signal, "SIG" + args.signal.upper().replace("SIG", "", 1)))
+    return 0
+
+
+def main(argv=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="cluster", description="A real single-node cluster with Knative, Kourier and Tekton."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name, call, text):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(call=call)
+        return command
+
+    add("up", up, "bring the cluster up (built before: within a minute)")
+    add("down", down, "remove the cluster and everything that it made")
+    add("status", status, "show how each part does; exit 0 if all is well")
+    add("build", make, "build what the cluster runs, and start nothing")
+    add("env", env, "print `export` lines with what tests need")
+    command = add("load-image", load_image, "pack one static binary as an image and load it")
+    command.add_argument("ref", metavar="REF", help="for example dev.local/thing:v1")
+    command.add_argument("binary", metavar="BINARY")
+    command.add_argument("--file", action="append", default=[], metavar="/PATH=CONTENT")
+    command.add_argument("--entrypoint", metavar="/PATH", help="where the binary goes in the image")
+    command = add("restart", restart, "end one component and start it again")
+    command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
+    command = add("signal", hurt, "send a signal (STOP, CONT, KILL) to one component")
+    command.add_argument("signal", metavar="SIGNAL")
+    command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
+    args = parser.parse_args(argv)
+    try:
+        return args.call(args)
+    except Problem as why:
+        print("error: %s" % why, file=sys.stderr)
+        return why.code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

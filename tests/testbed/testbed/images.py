@@ -1,0 +1,227 @@
+"""Packs binaries as container images and puts them into containerd.
+
+No registry is needed: an image is written as a docker archive (one layer, all
+times zero, so the same content has the same digest) straight into `ctr`.
+"""
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import tarfile
+import threading
+
+from . import build
+from .state import Problem, read_json, state_dir, write
+
+# Raised when the form of the images below changes.
+FORM = "1"
+
+USER = "65532:65532"
+SAMPLE = "dev.local/andante-sample"
+SHELL = "dev.local/andante-shell:v1"
+SAMPLES = {
+    "plain": "",
+    "v1": "VERSION=v1\n",
+    "v2": "VERSION=v2\n",
+    "v3": "VERSION=v3\n",
+    "crash": "VERSION=crash\nCRASH_ON_START=cannot open the ledger\n",
+}
+
+
+def socket():
+    """The socket of the cluster's own containerd."""
+    return state_dir() / "containerd" / "containerd.sock"
+
+
+def ctr(*args):
+    """The `ctr` command line for the namespace that the kubelet uses."""
+    return ["ctr", "--address", str(socket()), "--namespace", "k8s.io"] + list(args)
+
+
+def layer(files):
+    """A layer's tar file, from (path, bytes or file, mode) triples."""
+    out = io.BytesIO()
+    entries = {"tmp": (None, 0o1777), "etc": (None, 0o755), "var/run/ko": (None, 0o755)}
+    for path, source, mode in files:
+        entries[path.strip("/")] = (source, mode)
+    for path in list(entries):
+        for parent in pathlib.PurePosixPath(path).parents:
+            if str(parent) != ".":
+                entries.setdefault(str(parent), (None, 0o755))
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path in sorted(entries):
+            source, mode = entries[path]
+            info = tarfile.TarInfo(path)
+            info.mode = mode
+            if source is None:
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+                continue
+            data = source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def architecture():
+    """The machine's architecture by the name that images use."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def archive(refs, files, entrypoint, target, env=(), user=USER):
+    """Writes one image under all its names, as a docker archive, to a stream."""
+    content = layer(files)
+    config = {
+        "architecture": architecture(),
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {
+            "User": user,
+            "Entrypoint": [entrypoint],
+            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin:/ko-app", "KO_DATA_PATH=/var/run/ko"] + list(env),
+            "WorkingDir": "/",
+        },
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "andante testbed"}],
+    }
+    config = json.dumps(config, sort_keys=True).encode()
+    name = hashlib.sha256(config).hexdigest()
+    manifest = [{"Config": name + ".json", "RepoTags": list(refs), "Layers": ["layer.tar"]}]
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+        for path, data in [
+            ("layer.tar", content),
+            (name + ".json", config),
+            ("manifest.json", json.dumps(manifest).encode()),
+        ]:
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            info.mode = 0o644
+            tar.addfile(info, io.BytesIO(data))
+    return name
+
+
+_guard = threading.Lock()
+
+
+def loaded():
+    """What was put into containerd: image name to the hash of its content."""
+    return read_json(state_dir() / "images.json", {})
+
+
+def load(refs, files, entrypoint, identity, env=(), user=USER):
+    """Imports an image, unless the same one is there under these names."""
+    with _guard:
+        if all(loaded().get(ref) == identity for ref in refs):
+            return False
+    process = subprocess.Popen(
+        ctr("images", "import", "-"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        archive(refs, files, entrypoint, process.stdin, env, user)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    text = process.stdout.read().decode(errors="replace")
+    if process.wait() != 0:
+        raise Problem("cannot import %s: %s" % (refs[0], text.strip()))
+    with _guard:
+        table = loaded()
+        table.update({ref: identity for ref in refs})
+        write(state_dir() / "images.json", json.dumps(table, indent=1, sort_keys=True))
+    return True
+
+
+def ref(part, command=None):
+    """The image name of a built command."""
+    name = {
+        "serving": "knative-serving-",
+        "tekton": "tekton-pipelines-",
+    }.get(part, "")
+    name += command or {"kourier": "net-kourier-controller"}.get(part, part)
+    return "dev.local/%s:%s" % (name, build.digest(build.key(part), FORM))
+
+
+def by_source():
+    """Image names by what Knative's and Tekton's manifests call them."""
+    table = {"ko://knative.dev/net-kourier/cmd/kourier": ref("kourier")}
+    for command in build.SERVING:
+        table["ko://knative.dev/serving/cmd/" + command] = ref("serving", command)
+    for command in build.TEKTON:
+        table["ko://github.com/tektoncd/pipeline/cmd/" + command] = ref("tekton", command)
+    return table
+
+
+def libraries(path):
+    """The shared libraries that a dynamic binary needs, with its loader."""
+    return sorted(set(re.findall(r"(/\S+)", build.run(["ldd", str(path)]))))
+
+
+def shell_ref():
+    """The image of the shell that Tekton runs scripts with."""
+    return SHELL
+
+
+def plan(which=None):
+    """Every image of the cluster itself, as calls of `load`.
+
+    In the order in which the start needs them.
+    """
+    calls = []
+
+    def command(image, path, entrypoint):
+        calls.append(([image], [(entrypoint, path, 0o755)], entrypoint, image))
+
+    command(ref("pause"), build.binary("pause"), "/pause")
+    command(ref("coredns"), build.binary("coredns"), "/ko-app/coredns")
+    for name in ["webhook", "controller", "autoscaler", "activator"]:
+        command(ref("serving", name), build.binary("serving", name), "/ko-app/" + name)
+    command(ref("kourier"), build.binary("kourier"), "/ko-app/kourier")
+    envoy = build.binary("envoy")
+    files = [("/usr/local/bin/envoy", envoy, 0o755)]
+    files += [(p, os.path.realpath(p), 0o755) for p in libraries(envoy)]
+    calls.append(([ref("envoy")], files, "/usr/local/bin/envoy", ref("envoy")))
+    for name in ["webhook", "controller", "events", "resolvers"]:
+        command(ref("tekton", name), build.binary("tekton", name), "/ko-app/" + name)
+    command(ref("serving", "queue"), build.binary("serving", "queue"), "/ko-app/queue")
+    for name in ["entrypoint", "nop", "workingdirinit", "sidecarlogresults"]:
+        command(ref("tekton", name), build.binary("tekton", name), "/ko-app/" + name)
+    return calls
+
+
+def extras():
+    """The images for users of the cluster: the sample, and a small shell."""
+    calls = []
+    binary = build.binary("sample")
+    for tag, text in SAMPLES.items():
+        image = "%s:%s" % (SAMPLE, tag)
+        files = [("/ko-app/sample", binary, 0o755), ("/etc/sample.env", text.encode(), 0o644)]
+        calls.append(([image], files, "/ko-app/sample", build.digest(build.key("sample"), text, FORM)))
+    # One real file and hard names beside it would need links; a shell finds
+    # its applets in the busybox that runs it.
+    busybox = pathlib.Path("/bin/busybox")
+    files = [("/bin/sh", busybox, 0o755), ("/bin/busybox", busybox, 0o755)]
+    calls.append(([SHELL], files, "/bin/sh", build.digest(busybox, FORM)))
+    return calls
+
+
+def load_binary(image, path, texts=(), entrypoint=None):
+    """Packs one static binary, with text files beside it, and imports it."""
+    path = pathlib.Path(path)
+    entrypoint = entrypoint or "/ko-app/" + path.name
+    files = [(entrypoint, path, 0o755)]
+    parts = [path, entrypoint, FORM]
+    for text in texts:
+        where, equals, content = text.partition("=")
+        if not equals or not where.startswith("/"):
+            raise Problem("--file wants /PATH=CONTENT, not %r" % text)
+        files.append((where, content.encode(), 0o644))
+        parts.append(text)
+    return load([image], files, entrypoint, build.digest(*parts))

@@ -1,0 +1,230 @@
+"""The objects of the cluster, read from the modules' own directories.
+
+Nothing of Knative's, Kourier's or Tekton's manifests is kept here: they come
+from the very modules that the binaries are built from. Image names are
+replaced, and what a node of two cores cannot bear is taken away.
+"""
+
+import yaml
+
+from . import build, images
+from .state import DNS_IP
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+SERVING = "knative.dev/serving"
+KOURIER = "knative.dev/net-kourier"
+NETWORKING = "knative.dev/networking"
+CACHING = "knative.dev/caching"
+TEKTON = "github.com/tektoncd/pipeline"
+
+# What is applied, module by module; a directory stands for its files.
+FILES = [
+    (SERVING, "config/core/100-namespace.yaml"),
+    (SERVING, "config/core/200-serviceaccount.yaml"),
+    (SERVING, "config/core/200-roles"),
+    (SERVING, "config/core/300-resources"),
+    (NETWORKING, "config"),
+    (CACHING, "config"),
+    (SERVING, "config/core/configmaps"),
+    (SERVING, "config/core/webhooks"),
+    (SERVING, "config/core/300-knativecertificate.yaml"),
+    (SERVING, "config/core/999-cache.yaml"),
+    (SERVING, "config/core/deployments"),
+    (KOURIER, "config"),
+    (TEKTON, "config/100-namespace"),
+    (TEKTON, "config/300-crds"),
+    (TEKTON, "config"),
+    (TEKTON, "config/resolvers"),
+]
+
+# Not needed with one node, or of no use without a metrics server.
+LEFT_OUT = {"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+
+# Keys that are set in ConfigMaps, over what the manifests say.
+SETTINGS = {
+    ("knative-serving", "config-network"): {
+        "ingress-class": "kourier.ingress.networking.knative.dev",
+    },
+    ("knative-serving", "config-domain"): {"example.com": ""},
+}
+
+
+def read():
+    """All objects, in no order that matters."""
+    modules = sorted({m for m, _ in FILES})
+    dirs = build.module_dirs("knative", modules)
+    things = []
+    for module, name in FILES:
+        path = dirs[module] / name
+        for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+            for thing in yaml.load_all(file.read_text(), Loader=Loader):
+                if thing and thing.get("kind") not in LEFT_OUT:
+                    things.append(fitted(thing))
+    return things + coredns()
+
+
+def fitted(thing):
+    """The object as this cluster wants it."""
+    table = images.by_source()
+
+    def replace(value):
+        if isinstance(value, dict):
+            return {k: replace(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [replace(v) for v in value]
+        if isinstance(value, str):
+            if value.startswith("ko://"):
+                return table[value]
+            if value.startswith("docker.io/envoyproxy/envoy:"):
+                return images.ref("envoy")
+            if "/chainguard/busybox@" in value:
+                return images.shell_ref()
+        return value
+
+    thing = replace(thing)
+    meta = thing["metadata"]
+    settings = SETTINGS.get((meta.get("namespace"), meta["name"]))
+    if thing["kind"] == "ConfigMap" and settings:
+        thing.setdefault("data", {}).update(settings)
+    if thing["kind"] == "Deployment":
+        for container in thing["spec"]["template"]["spec"]["containers"]:
+            fit_container(container)
+    return thing
+
+
+def fit_container(container):
+    """Takes away what two cores, or an image without a shell, cannot bear."""
+    for amounts in container.get("resources", {}).values():
+        # Limits too: without a request, a limit counts as one.
+        amounts.pop("cpu", None)
+    # Kourier's gateway calls curl in a shell there, and its image has neither.
+    container.get("lifecycle", {}).pop("preStop", None)
+    probe = container.get("readinessProbe")
+    if probe:
+        # What is ready is to be seen at once: the start waits for it.
+        probe.pop("initialDelaySeconds", None)
+        probe["periodSeconds"] = min(probe.get("periodSeconds", 10), 2)
+        probe["failureThreshold"] = max(probe.get("failureThreshold", 3), 5)
+
+
+COREFILE = """\
+cluster.local:8053 in-addr.arpa:8053 {
+    errors
+    health :8080
+    ready :8181
+    kubernetes cluster.local in-addr.arpa {
+        ttl 5
+    }
+}
+# A name outside does not exist. Refusing it instead would make Envoy's resolver
+# give up. In a block of its own, as template answers before kubernetes does.
+.:8053 {
+    errors
+    template ANY ANY . {
+        rcode NXDOMAIN
+    }
+}
+"""
+
+
+def coredns():
+    """The cluster's name server."""
+    space, name = "kube-system", "coredns"
+    labels = {"k8s-app": "kube-dns"}
+    meta = {"name": name, "namespace": space, "labels": labels}
+    rules = [
+        {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    ]
+    container = {
+        "name": name,
+        "image": images.ref("coredns"),
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "ports": [
+            {"name": "dns", "containerPort": 8053, "protocol": "UDP"},
+            {"name": "dns-tcp", "containerPort": 8053, "protocol": "TCP"},
+        ],
+        "readinessProbe": {
+            "httpGet": {"path": "/ready", "port": 8181},
+            "periodSeconds": 1,
+            "failureThreshold": 5,
+        },
+        "livenessProbe": {
+            "httpGet": {"path": "/health", "port": 8080},
+            "initialDelaySeconds": 30,
+            "failureThreshold": 6,
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
+    }
+    pod = {
+        "serviceAccountName": name,
+        "dnsPolicy": "Default",
+        "priorityClassName": "system-cluster-critical",
+        "containers": [container],
+        "volumes": [{"name": "config", "configMap": {"name": name}}],
+    }
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(meta)},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "system:coredns"},
+            "rules": rules,
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "system:coredns"},
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": space}],
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": dict(meta), "data": {"Corefile": COREFILE}},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": dict(meta, name="kube-dns"),
+            "spec": {
+                "clusterIP": DNS_IP,
+                "selector": labels,
+                "ports": [
+                    {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 8053},
+                    {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 8053},
+                ],
+            },
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": dict(meta),
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+    ]
+
+
+def is_gateway(thing):
+    """Whether it is Envoy, which must not start before the name server."""
+    return thing["kind"] == "Deployment" and thing["metadata"]["name"] == "3scale-kourier-gateway"
+
+
+def waves(things):
+    """The objects in the order in which they can be applied."""
+    first = {"Namespace", "CustomResourceDefinition"}
+    # A webhook that is named before it runs refuses what it is to check, so
+    # what it checks goes before; and its process looks for it at its start.
+    hooks = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+    groups = [[], [], [], []]
+    for thing in things:
+        kind = thing["kind"]
+        number = 0 if kind in first else 2 if kind in hooks else 3 if kind == "Deployment" else 1
+        groups[number].append(thing)
+    return groups
