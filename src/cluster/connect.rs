@@ -1,0 +1,169 @@
+//! Where the cluster is and who we are there.
+//!
+//! Decides the order: what was named explicitly, `KUBECONFIG`, the pod's service account, `~/.kube/config`. A pod's
+//! service account wins over a file that was left in a home, because it is what the Task's owner granted. Depends on
+//! the environment and kube's client.
+
+use super::{Kube, kubeconfig, millis, proxy};
+use crate::env::Environment;
+use crate::name::Namespace;
+use http::Uri;
+use kube::{Client, Config};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct Connect {
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--namespace`; else the context's or the pod's.
+    pub namespace: Option<Namespace>,
+    /// How long one call may take, connecting included.
+    pub call_limit: Duration,
+    /// How long a watch may be silent before it is given up. The server is asked for a bookmark a minute.
+    pub silence: Duration,
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            namespace: None,
+            call_limit: Duration::from_secs(10),
+            silence: Duration::from_secs(80),
+        }
+    }
+}
+
+/// Why there is no connection. Nothing was sent yet: these are faults of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing says where the cluster is.
+    #[error("no cluster: give --kubeconfig, set KUBECONFIG, or run in a pod with a service account")]
+    NoCluster,
+    /// The kubeconfig cannot be used.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(String),
+    /// The service account's files cannot be used.
+    #[error("service account: {0}")]
+    ServiceAccount(String),
+    /// The default namespace is not a name.
+    #[error("the default namespace {0:?} is not a namespace: give --namespace")]
+    Namespace(String),
+    /// The proxy's address cannot be used.
+    #[error("the proxy's address cannot be used: {0}")]
+    Proxy(&'static str),
+    /// TLS or credentials cannot be set up.
+    #[error("{0}")]
+    Client(String),
+}
+
+impl Kube {
+    /// Finds the cluster and prepares a client. Sends nothing, but may run the kubeconfig's credential plugin. Must be
+    /// called within a runtime.
+    pub fn connect(settings: &Connect, environment: &Environment) -> Result<Self, ConnectError> {
+        crate::tls::install();
+        let (mut config, user) = find(settings, environment)?;
+        let namespace = match &settings.namespace {
+            Some(namespace) => namespace.clone(),
+            None => {
+                let name = config.default_namespace.trim();
+                name.parse().map_err(|_| ConnectError::Namespace(name.to_owned()))?
+            }
+        };
+        // Every call is one attempt with a limit of its own around it, and a watch may be quiet.
+        config.default_retry = false;
+        config.connect_timeout = Some(settings.call_limit);
+        config.read_timeout = None;
+        config.write_timeout = Some(settings.call_limit);
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let client = Client::try_from(config).map_err(|e| ConnectError::Client(unusable(&e)))?;
+        Ok(Self {
+            client,
+            namespace,
+            server,
+            user,
+            limit: Arc::new(AtomicU64::new(millis(settings.call_limit))),
+            silence: settings.silence,
+        })
+    }
+}
+
+fn find(settings: &Connect, environment: &Environment) -> Result<(Config, Option<String>), ConnectError> {
+    let context = settings.context.as_deref();
+    let files = match &settings.kubeconfig {
+        Some(path) => vec![path.clone()],
+        None => environment.kubeconfig(),
+    };
+    if !files.is_empty() {
+        return from_files(&files, context, environment);
+    }
+    if context.is_none() && environment.in_pod() {
+        let config = Config::incluster().map_err(|e| ConnectError::ServiceAccount(e.to_string()))?;
+        return Ok((config, None));
+    }
+    match environment.home_kubeconfig() {
+        Some(path) => from_files(&[path], context, environment),
+        None => Err(ConnectError::NoCluster),
+    }
+}
+
+fn from_files(
+    files: &[PathBuf],
+    context: Option<&str>,
+    environment: &Environment,
+) -> Result<(Config, Option<String>), ConnectError> {
+    let chosen = kubeconfig::load(files, context)?;
+    let mut config = chosen.config;
+    config.proxy_url = match chosen.proxy {
+        Some(named) => Some(proxy_address(&named)?),
+        None => proxy_of(&config.cluster_url, environment)?,
+    };
+    Ok((config, chosen.user))
+}
+
+/// The environment's proxy, unless the server is one that is reached directly.
+fn proxy_of(server: &Uri, environment: &Environment) -> Result<Option<Uri>, ConnectError> {
+    let scheme = server.scheme_str().unwrap_or("https");
+    let port = server.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+    match environment.proxy(scheme) {
+        Some(named) if !proxy::is_direct(environment.no_proxy(), server.host().unwrap_or_default(), port) => {
+            proxy_address(named).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Without a scheme it is plain HTTP, as everywhere. The address itself may hold a password: it is not repeated.
+fn proxy_address(named: &str) -> Result<Uri, ConnectError> {
+    let whole = if named.contains("://") { named.to_owned() } else { format!("http://{named}") };
+    let address: Uri = whole.parse().map_err(|_| ConnectError::Proxy("it is not a URL"))?;
+    match address.scheme_str() {
+        Some("http" | "https") => Ok(address),
+        _ => Err(ConnectError::Proxy("only http and https proxies are supported")),
+    }
+}
+
+/// kube's complaint about TLS or credentials. A credential plugin's output may hold a token, so it is left out.
+fn unusable(error: &kube::Error) -> String {
+    use kube::client::AuthError;
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+            format!("the credential plugin {cmd:?} failed: {}", out.status)
+        }
+        kube::Error::Auth(AuthError::AuthExecStart(error)) => format!("the credential plugin cannot be run: {error}"),
+        kube::Error::Auth(AuthError::ReadTokenFile(error, path)) => {
+            format!("the token file {} cannot be read: {error}", path.display())
+        }
+        kube::Error::Auth(_) => "the kubeconfig's credentials cannot be used".into(),
+        kube::Error::RustlsTls(error) => format!("TLS cannot be set up: {error}"),
+        kube::Error::InferKubeconfig(error) => format!("kubeconfig: {}", kubeconfig::plain(error)),
+        _ => "the connection cannot be set up".into(),
+    }
+}
