@@ -270,13 +270,16 @@ def remove():
     with contextlib.suppress(FileNotFoundError):
         (state_dir() / "READY").unlink()
     # First those that would start again what is ended after them.
-    state.stop([n for n in components.ORDER[::-1] if n != "containerd"])
+    # None of them has anything to finish: their data goes as well.
+    state.stop([n for n in components.ORDER[::-1] if n != "containerd"], patience=1)
+    # Now, as the record of a shim's socket goes when the shim does.
+    sockets = list(components.shim_sockets())
     for pid in components.shims():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     network.remove_cgroups()
     state.stop(["containerd"])
-    for path in list(components.shim_sockets()):
+    for path in sockets:
         with contextlib.suppress(OSError):
             os.unlink(path)
     network.unmount()

@@ -91,6 +91,9 @@ def configure():
     # JSON is YAML too.
     write(kubeconfig(), json.dumps(config, indent=2) + "\n")
     write(state / "conf" / "containerd.toml", containerd_config(state))
+    # What is not loaded fails at once, and no name server is asked about it.
+    hosts = 'server = "http://127.0.0.1:1"\n'
+    write(state / "conf" / "registries" / "dev.local" / "hosts.toml", hosts)
     write(state / "conf" / "kubelet.json", json.dumps(kubelet_config(state), indent=2))
     write(state / "conf" / "resolv.conf", "nameserver %s\n" % DNS_IP, 0o644)
     write(state / "conf" / "cni" / "10-andante.conflist", json.dumps(cni_config(state), indent=2))
@@ -167,6 +170,9 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.internal.v1.
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
         Root = "{base}/runc"
+
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{state}/conf/registries"
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"

@@ -100,6 +100,9 @@ def fit_container(container):
         amounts.pop("cpu", None)
     # Kourier's gateway calls curl in a shell there, and its image has neither.
     container.get("lifecycle", {}).pop("preStop", None)
+    # Its image has the one binary, and no init of its own to collect children.
+    if container.get("command", [])[:2] == ["/sbin/tini", "--"]:
+        container["command"] = container["command"][2:]
     probe = container.get("readinessProbe")
     if probe:
         # What is ready is to be seen at once: the start waits for it.

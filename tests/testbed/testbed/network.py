@@ -39,6 +39,16 @@ SYSCTLS = {
     "net/ipv4/ip_forward": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
 }
+# What kubelet and kube-proxy set to their own liking.
+THEIRS = [
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+    "net/ipv4/conf/all/route_localnet",
+]
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
@@ -174,7 +184,7 @@ def up():
         with contextlib.suppress(OSError):
             subprocess.run(["modprobe", "br_netfilter"], capture_output=True)
         before = {"boot": boot_id(), "chains": {f: chains(f) for f in FAMILIES}, "sysctls": {}}
-        for name in SYSCTLS:
+        for name in list(SYSCTLS) + THEIRS:
             with contextlib.suppress(OSError):
                 before["sysctls"][name] = (pathlib.Path("/proc/sys") / name).read_text().strip()
         before["paths"] = [p for p in FOREIGN if os.path.exists(p)]
