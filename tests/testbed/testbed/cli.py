@@ -241,26 +241,38 @@ def ready():
 
 
 def repair():
-    """Starts what ended; whether all was well soon after."""
+    """Starts what ended, and again what hangs; whether all was well soon after."""
     dead = [name for name in components.ORDER if not state.running(name)]
     if dead:
         say("starting again what ended: %s" % ", ".join(dead))
         network.up()
-    for name in components.ORDER:
-        if name in dead:
-            components.start(name)
-        if name in dead and name in ("containerd", "etcd", "kube-apiserver"):
-            with contextlib.suppress(Problem):
-                components.wait(name, 20)
-    end = time.monotonic() + 30
-    good = 0
-    while time.monotonic() < end:
+        revive(dead)
+    begin = time.monotonic()
+    good, again = 0, False
+    while time.monotonic() - begin < 40:
         # Twice in a row: the node's and the pods' states lag behind.
         good = good + 1 if fully_up() else 0
         if good >= 2:
             return True
+        if not again and time.monotonic() - begin > 10:
+            again = True
+            stuck = [name for name in components.ORDER if not components.healthy(name)]
+            if stuck:
+                say("starting again what does not answer: %s" % ", ".join(stuck))
+                state.stop(stuck, patience=1)
+                revive(stuck)
         time.sleep(1)
     return False
+
+
+def revive(names):
+    """Starts components in their order, waiting for those that others need."""
+    for name in components.ORDER:
+        if name in names:
+            components.start(name)
+            if name in ("containerd", "etcd", "kube-apiserver"):
+                with contextlib.suppress(Problem):
+                    components.wait(name, 20)
 
 
 def remove():

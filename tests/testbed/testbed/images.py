@@ -44,7 +44,10 @@ def ctr(*args):
 
 
 def layer(files):
-    """A layer's tar file, from (path, bytes or file, mode) triples."""
+    """A layer's tar file, from (path, source, mode) triples.
+
+    A source is bytes, the path of a file, or "-> TARGET" for a symbolic link.
+    """
     out = io.BytesIO()
     entries = {"tmp": (None, 0o1777), "etc": (None, 0o755), "var/run/ko": (None, 0o755)}
     for path, source, mode in files:
@@ -60,6 +63,11 @@ def layer(files):
             info.mode = mode
             if source is None:
                 info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+                continue
+            if isinstance(source, str) and source.startswith("-> "):
+                info.type = tarfile.SYMTYPE
+                info.linkname = source[3:]
                 tar.addfile(info)
                 continue
             data = source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
@@ -204,11 +212,12 @@ def extras():
         image = "%s:%s" % (SAMPLE, tag)
         files = [("/ko-app/sample", binary, 0o755), ("/etc/sample.env", text.encode(), 0o644)]
         calls.append(([image], files, "/ko-app/sample", build.digest(build.key("sample"), text, FORM)))
-    # One real file and hard names beside it would need links; a shell finds
-    # its applets in the busybox that runs it.
     busybox = pathlib.Path("/bin/busybox")
-    files = [("/bin/sh", busybox, 0o755), ("/bin/busybox", busybox, 0o755)]
-    calls.append(([SHELL], files, "/bin/sh", build.digest(busybox, FORM)))
+    files = [("/bin/busybox", busybox, 0o755)]
+    for applet in build.run([str(busybox), "--list"]).split():
+        if applet != "busybox":
+            files.append(("/bin/" + applet, "-> busybox", 0o777))
+    calls.append(([SHELL], files, "/bin/sh", build.digest(busybox, "2")))
     return calls
 
 
