@@ -7,9 +7,18 @@
 //! Pure modules decide: they take values and the time, and return values. Effects live in adapters behind the small
 //! traits of [`ports`], and one runner ([`run`]) drives the machines. `ARCHITECTURE.md` is the map.
 
+mod begin;
+pub mod clock;
+pub mod cluster;
 pub mod control;
+pub mod env;
 pub mod event;
+mod feed;
+pub mod health;
+pub mod hold;
 pub mod layout;
+pub mod machine;
+pub mod moves;
 pub mod name;
 pub mod observed;
 pub mod outcome;
@@ -18,6 +27,21 @@ pub mod percent;
 pub mod plan;
 pub mod ports;
 pub mod probe;
+pub mod proof;
+pub mod prober;
+pub mod ready;
 pub mod record;
+pub mod signal;
+pub mod run;
+pub mod settle;
 pub mod split;
+pub mod stage;
+pub mod tekton;
+pub mod template;
+pub mod tls;
 pub mod verdict;
+pub mod walk;
+pub mod world;
+
+/// The field manager under which every write is made.
+pub const FIELD_MANAGER: &str = "andante";

@@ -116,6 +116,9 @@ pub struct Record {
     /// Candidates that were rolled back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
+    /// How it ended ([`crate::outcome::Code::word`]), so that a restarted process ends in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -199,6 +202,7 @@ pub(crate) mod tests {
             approval_since: None,
             left_out: vec![],
             rejected: vec![],
+            outcome: None,
             reason: None,
         }
     }

@@ -70,13 +70,9 @@ impl Kube {
     pub fn connect(settings: &Connect, environment: &Environment) -> Result<Self, ConnectError> {
         crate::tls::install();
         let (mut config, user) = find(settings, environment)?;
-        let namespace = match &settings.namespace {
-            Some(namespace) => namespace.clone(),
-            None => {
-                let name = config.default_namespace.trim();
-                name.parse().map_err(|_| ConnectError::Namespace(name.to_owned()))?
-            }
-        };
+        let default = config.default_namespace.trim();
+        let namespace = settings.namespace.clone().map_or_else(|| default.parse(), Ok);
+        let namespace = namespace.map_err(|_| ConnectError::Namespace(default.to_owned()))?;
         // Every call is one attempt with a limit of its own around it, and a watch may be quiet.
         config.default_retry = false;
         config.connect_timeout = Some(settings.call_limit);

@@ -114,19 +114,14 @@ fn judge(asked: &Asked, code: u16, retry_after: Option<Duration>, status: &Statu
 
 /// What an admission webhook, a policy or a quota said, its first line.
 fn denial(message: &str) -> Option<String> {
-    let by_webhook = message.strip_prefix("admission webhook ");
-    let said = match by_webhook {
-        Some(rest) => {
-            let (name, said) = rest.split_once(" denied the request")?;
-            format!("{} (webhook {})", one_line(said.trim_start_matches(':'), 300), one_line(name.trim_matches('"'), 100))
-        }
-        None => {
-            let (_, rest) = message.split_once(" is forbidden: ")?;
-            let of_policy = rest.starts_with("ValidatingAdmissionPolicy ") && rest.contains(" denied request: ");
-            (of_policy || rest.starts_with("exceeded quota: ")).then(|| one_line(rest, 300))?
-        }
-    };
-    Some(said)
+    if let Some(rest) = message.strip_prefix("admission webhook ") {
+        let (name, said) = rest.split_once(" denied the request")?;
+        let said = one_line(said.trim_start_matches(':'), 300);
+        return Some(format!("{said} (webhook {})", one_line(name.trim_matches('"'), 100)));
+    }
+    let (_, rest) = message.split_once(" is forbidden: ")?;
+    let of_policy = rest.starts_with("ValidatingAdmissionPolicy ") && rest.contains(" denied request: ");
+    (of_policy || rest.starts_with("exceeded quota: ")).then(|| one_line(rest, 300))
 }
 
 /// The rule that has to be added, since that is what the reader has to do.

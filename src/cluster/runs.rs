@@ -85,10 +85,9 @@ impl Kube {
 /// A Tekton run is over when `Succeeded` has an answer, a Job when it is complete or failed.
 fn is_over(run: &Value) -> bool {
     let conditions = run.pointer("/status/conditions").and_then(Value::as_array);
-    let ended = conditions.into_iter().flatten().any(|c| match (text(c, "/type"), text(c, "/status")) {
-        (Some("Succeeded"), Some("True" | "False")) => true,
-        (Some("Complete" | "Failed"), Some("True")) => true,
-        _ => false,
+    let ended = conditions.into_iter().flatten().any(|c| {
+        let condition = (text(c, "/type"), text(c, "/status"));
+        matches!(condition, (Some("Succeeded"), Some("True" | "False")) | (Some("Complete" | "Failed"), Some("True")))
     });
     ended || text(run, "/status/completionTime").is_some()
 }

@@ -65,8 +65,8 @@ impl Cluster for KnativeService {
 
     async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
         let asked = self.asked("patch", "services", Some(self.name.as_str()));
-        let path = format!("{}/{}?{}", self.path("services"), self.name, write_parameters());
-        self.kube.call(&Call { asked, path, body: Some(("application/json-patch+json", patch)) }).await
+        let target = format!("{}/{}?{}", self.path("services"), self.name, write_parameters());
+        self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
     }
 
     async fn watch_service(&self, version: &str) -> Result<ObjectWatch, ApiError> {

@@ -63,7 +63,7 @@ impl Watch for ObjectWatch {
         loop {
             if let Some(line) = self.line() {
                 let change = self.change(&line);
-                if matches!(change, Err(_)) {
+                if change.is_err() {
                     self.body = None;
                     self.buffer.clear();
                 }

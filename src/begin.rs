@@ -1,0 +1,336 @@
+//! How a rollout begins: what is stable, what is the candidate, and whether there is anything to do at all.
+//!
+//! Decides before the first write everything that can be refused (DESIGN rules 2, 4 and 6). Depends on pure modules only.
+
+use crate::event::Topic;
+use crate::hold::{Moved, moved, outcome_of, who_moved};
+use crate::layout::{BadStart, Start};
+use crate::machine::Log;
+use crate::name::{RevisionName, Tag};
+use crate::observed::{Revision, Service};
+use crate::outcome::{Code, Outcome};
+use crate::owner::Claim;
+use crate::percent::Percent;
+use crate::record::{Phase, Record};
+use crate::split::{Split, Target};
+use crate::stage::{StageGoal, Want, staged};
+use crate::template::{Change, fingerprint, says_the_same};
+use crate::world::World;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// The answer.
+pub(crate) enum Begin {
+    /// It ends here; nothing was or will be written.
+    End(Box<Outcome>),
+    /// The revision asked for is on its way.
+    Wait,
+    /// The write that begins the rollout.
+    Write {
+        /// The record to leave.
+        record: Box<Record>,
+        /// The split to write.
+        split: Option<Split>,
+        /// The template to write.
+        template: Option<Value>,
+        /// For the log.
+        what: String,
+    },
+}
+
+fn end(outcome: Outcome) -> Begin {
+    Begin::End(Box::new(outcome))
+}
+
+/// Decides how to begin. `claim` is free, resume or take over.
+#[expect(clippy::too_many_arguments, reason = "one decision over everything known; a struct of borrows would hide no less")]
+pub(crate) fn begin(
+    goal: &StageGoal,
+    claim: Claim,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+    now: Timestamp,
+    blank: impl Fn(Start) -> Record,
+    log: &mut Log,
+) -> Begin {
+    let split = match &service.split {
+        Ok(split) => split,
+        Err(error) => {
+            let what = format!("spec.traffic of {}: {error}", service.name);
+            return end(outcome_of(Code::BadState, what, service));
+        }
+    };
+    if claim == Claim::Resume
+        && let Some(record) = record
+        && let Some(answer) = resume(goal, record, world, service, now, log)
+    {
+        return answer;
+    }
+    let start = match start_of(goal, claim, record, world, service, split) {
+        Ok(start) => start,
+        Err(outcome) => return end(*outcome),
+    };
+    if let Err(outcome) = safe_to_begin(goal, &start, world, service) {
+        return end(*outcome);
+    }
+    let mut fresh = blank(start);
+    if let Some(old) = record {
+        fresh.rejected.clone_from(&old.rejected);
+        fresh.intent = fresh.intent.max(old.intent);
+        if claim == Claim::TakeOver {
+            log.once(Topic::Claim, format!("taking over from {} (rollout {})", old.owner, old.id));
+        }
+    }
+    match &goal.want {
+        Want::Template(change) => from_template(goal, change, claim, fresh, world, service, log),
+        Want::Revision(name) => from_revision(goal, name.as_ref(), fresh, world, service),
+    }
+}
+
+/// The same run came again. None: begin anew.
+fn resume(goal: &StageGoal, record: &Record, world: &World, service: &Service, now: Timestamp, log: &mut Log) -> Option<Begin> {
+    if moved(record, service) == Moved::Traffic {
+        let what = format!("{} changed the traffic of {} meanwhile; nothing was written", who_moved(service, true), service.name);
+        let next = format!("`andante settle {}` closes the record and leaves traffic as it is, then begin anew", service.name);
+        return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
+    }
+    let same = match &goal.want {
+        Want::Template(change) => {
+            change.image == record.image
+                && change.apply(&service.template).is_ok_and(|t| says_the_same(&service.template, &t) || change.again.is_some())
+        }
+        Want::Revision(None) => true,
+        Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
+    };
+    if !same {
+        // A person may change their mind while nobody is on the candidate; a run that does is misconfigured.
+        let person = record.owner.kind == crate::owner::OwnerKind::Person;
+        if person && matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Interrupted) {
+            return None;
+        }
+        let candidate = record.candidate.as_ref().map_or_else(|| "its candidate".to_owned(), ToString::to_string);
+        let what = format!("this run already rolls out {candidate} (rollout {}) and cannot change to something else", record.id);
+        return Some(end(outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.name))));
+    }
+    if moved(record, service) == Moved::Template && record.phase == Phase::Staging {
+        let what = format!("{} changed the template of {} during staging; nobody was moved", who_moved(service, false), service.name);
+        return Some(end(outcome_of(Code::Superseded, what, service)));
+    }
+    if record.phase == Phase::Staging {
+        log.once(Topic::Claim, format!("going on with rollout {}", record.id));
+        let mut record = record.clone();
+        record.deadline = record.deadline.max(crate::stage::after(now, goal.deadline + goal.hold_for));
+        return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
+    }
+    Some(end(staged(world, service, record, true)))
+}
+
+/// What the owner had: of the older record while it is still true, else of what stands there now.
+fn start_of(
+    goal: &StageGoal,
+    claim: Claim,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+    split: &Split,
+) -> Result<Start, Box<Outcome>> {
+    let bad = |code, what: String| Box::new(outcome_of(code, what, service));
+    if let Some(record) = record
+        && record.split == *split
+        && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
+        && record.outcome.as_deref() != Some(Code::CouldNotRestore.word())
+        && world.serves(&record.start.stable)
+        && goal.stable.as_ref().is_none_or(|name| *name == record.start.stable)
+    {
+        return Ok(record.start.clone());
+    }
+    let latest = service
+        .latest_ready
+        .clone()
+        .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
+    let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
+    Start::new(own, latest, goal.stable.as_ref()).map_err(|error| match error {
+        BadStart::Ambiguous(_) => {
+            let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
+            outcome.next = "say which one users are to be walked away from: --stable REVISION".into();
+            Box::new(outcome)
+        }
+        BadStart::NotServing(..) => bad(Code::BadInput, error.to_string()),
+    })
+}
+
+/// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
+fn without_our_tags(split: &Split, record: &Record) -> Split {
+    let ours = |tag: &Tag| *tag == record.tags.candidate || *tag == record.tags.stable;
+    let was_owners = |tag: &Tag| record.start.split.tagged(tag).is_some();
+    let targets: Vec<Target> = split
+        .targets()
+        .iter()
+        .filter_map(|t| match &t.tag {
+            Some(tag) if ours(tag) && !was_owners(tag) => {
+                if t.percent.is_zero() { None } else { Some(Target { tag: None, ..t.clone() }) }
+            }
+            _ => Some(t.clone()),
+        })
+        .collect();
+    Split::new(targets).unwrap_or_else(|_| split.clone())
+}
+
+/// Refusals that must come before the first write, because Knative would block or misread everything after it.
+fn safe_to_begin(goal: &StageGoal, start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
+    let bad = |what: String, next: String| {
+        let mut outcome = outcome_of(Code::BadState, what, service);
+        outcome.next = next;
+        Err(Box::new(outcome))
+    };
+    for tag in [&goal.tags.candidate, &goal.tags.stable] {
+        if let Some(target) = start.split.tagged(tag) {
+            return bad(
+                format!("the tag `{tag}` is the owner's already ({target}); nothing was written"),
+                "choose other names: --candidate-tag, --stable-tag".into(),
+            );
+        }
+    }
+    // Host names are TAG-SERVICE; a label of over 63 characters makes the whole Route fail.
+    for tag in [&goal.tags.candidate, &goal.tags.stable] {
+        if tag.as_str().len() + 1 + service.name.as_str().len() > 63 {
+            return bad(
+                format!("the host name `{tag}-{}` would be longer than 63 characters", service.name),
+                "choose shorter names: --candidate-tag, --stable-tag".into(),
+            );
+        }
+    }
+    for name in start.split.pinned(&start.latest).revisions() {
+        if !world.serves(name) {
+            let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
+            return bad(
+                format!("the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written", service.name),
+                format!("mend {name} or remove its target, for example `kn service update {} --untag TAG`", service.name),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn from_template(goal: &StageGoal, change: &Change, claim: Claim, mut fresh: Record, world: &World, service: &Service, log: &mut Log) -> Begin {
+    let stable = fresh.start.stable.clone();
+    let template = match change.apply(&service.template) {
+        Ok(template) => template,
+        Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
+    };
+    let print = fingerprint(&template);
+    let same = says_the_same(&service.template, &template);
+    if !goal.again {
+        let before = fresh.rejected.iter().find(|r| {
+            r.template.as_ref() == Some(&print)
+                || (change.is_image_alone() && r.image.is_some() && r.image == change.image)
+                || (same && service.latest_created.as_ref() == Some(&r.revision))
+        });
+        if let Some(before) = before {
+            let what = format!("{} was rolled back at {}: {}; nothing was written", before.revision, before.at, before.reason);
+            return end(outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again"));
+        }
+        let running = world.revision(&stable);
+        let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
+            || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
+        if serves_it && claim == Claim::TakeOver {
+            // What the newer run wants is what stable runs: the older run's candidate only has to go.
+            let split = fresh.start.restored(None, &fresh.tags);
+            fresh.phase = Phase::RolledBack;
+            fresh.outcome = Some(Code::Done.word().to_owned());
+            fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
+            let what = format!("back to {stable}, which serves this already");
+            return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+        }
+        if serves_it {
+            return end(unchanged(service, &stable, running));
+        }
+    }
+    warn_of_gitops(service, log);
+    fresh.template = Some(print);
+    let split = fresh.start.staging(&fresh.tags);
+    let what = if same {
+        "users pinned to stable; the template is there already".to_owned()
+    } else {
+        format!("users pinned to {stable}, template patched in the same write")
+    };
+    Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
+}
+
+fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
+    let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
+    let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
+    let mut outcome = outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
+        .word("unchanged")
+        .next("--again makes a new revision of it");
+    outcome.candidate = Some(revision.to_string());
+    outcome.digest = digest;
+    outcome
+}
+
+/// Somebody else applies the containers: their next apply conflicts with us, or undoes us.
+fn warn_of_gitops(service: &Service, log: &mut Log) {
+    if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != crate::FIELD_MANAGER) {
+        log.once(
+            Topic::Note,
+            format!(
+                "`{}` applies the containers of {} (server-side apply): its next apply will conflict with this image or take it back; let it change the image and use `andante stage {} --revision NAME`",
+                writer.manager, service.name, service.name
+            ),
+        );
+    }
+}
+
+fn from_revision(goal: &StageGoal, name: Option<&RevisionName>, mut fresh: Record, world: &World, service: &Service) -> Begin {
+    let pinned = fresh.start.split.pinned(&fresh.start.latest);
+    let chosen = match name {
+        Some(name) => world.revision(name),
+        None => newest_idle(&fresh, &pinned, world),
+    };
+    let Some(revision) = chosen else {
+        let what = match name {
+            Some(name) => format!("there is no revision {name} of {}", service.name),
+            None => format!("no ready revision of {} that is newer than {} serves 0 %", service.name, fresh.start.stable),
+        };
+        let code = if name.is_some() { Code::BadInput } else { Code::BadState };
+        return end(outcome_of(code, what, service).next("make one with --image, or name one with --revision"));
+    };
+    let candidate = revision.name.clone();
+    if candidate == fresh.start.stable {
+        return end(unchanged(service, &candidate, Some(revision)));
+    }
+    if !pinned.share(&candidate).is_zero() {
+        let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
+        return end(outcome_of(Code::BadState, what, service));
+    }
+    if !goal.again && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate) {
+        let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
+        return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
+    }
+    fresh.image.clone_from(&revision.image);
+    if revision.serves() {
+        fresh.candidate = Some(candidate.clone());
+        let split = fresh.start.at(&candidate, Percent::ZERO, &fresh.tags);
+        let what = format!("users pinned to {}, {candidate} taken up at 0 %", fresh.start.stable);
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
+    if service.latest_created.as_ref() == Some(&candidate) {
+        // Not ready yet: named, it would block the split; followed as latest, it does not.
+        let split = fresh.start.staging(&fresh.tags);
+        let what = format!("users pinned to {}, waiting for {candidate}", fresh.start.stable);
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
+    Begin::Wait
+}
+
+/// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.
+fn newest_idle<'a>(fresh: &Record, pinned: &Split, world: &'a World) -> Option<&'a Revision> {
+    let age = |r: &Revision| (r.configuration_generation, r.created);
+    let stable = world.revision(&fresh.start.stable).map(age);
+    world
+        .revisions
+        .values()
+        .filter(|r| r.serves() && pinned.share(&r.name).is_zero() && Some(age(r)) > stable)
+        .max_by_key(|r| age(r))
+}

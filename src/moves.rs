@@ -1,0 +1,261 @@
+//! The two moves that end a rollout, shared by every machine: back to stable, and on to the candidate for good.
+//!
+//! Decides DESIGN rules 8 and 9 for what is there now. Depends on the record, layouts and observed objects.
+
+use crate::event::{Said, Topic};
+use crate::layout::only_ready;
+use crate::machine::{Order, order};
+use crate::name::RevisionName;
+use crate::observed::Service;
+use crate::outcome::Code;
+use crate::percent::Percent;
+use crate::ready::is_current;
+use crate::record::{Phase, Record};
+use crate::split::{Split, Target};
+use crate::world::World;
+use jiff::Timestamp;
+
+/// Why a rollout goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The exit code that it ends with.
+    pub code: Code,
+    /// The reason, in a sentence without a full stop.
+    pub reason: String,
+    /// The candidate itself is to blame: the same one is refused next time.
+    pub blames: bool,
+}
+
+impl Why {
+    /// A reason to go back; whether it blames the candidate follows from the code.
+    pub fn new(code: Code, reason: impl Into<String>) -> Self {
+        let blames = matches!(code, Code::RolledBack | Code::NeverReady | Code::Inconclusive | Code::Aborted);
+        Self { code, reason: reason.into(), blames }
+    }
+
+    /// A reason that says nothing about the candidate.
+    pub fn blameless(code: Code, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), blames: false }
+    }
+
+    /// True if the same run may start the same plan again.
+    fn interrupts(&self) -> bool {
+        self.code == Code::Interrupted
+    }
+}
+
+/// Users cannot be brought back to where they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotRestore {
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// Back to the split from before, in one write that takes effect: only targets that are Ready now. Where stable is gone
+/// and the candidate still serves, users go to the candidate, because the only alternative is nothing at all; the record
+/// then says `could-not-restore`.
+pub fn roll_back(
+    world: &World,
+    service: &Service,
+    record: &Record,
+    why: &Why,
+    now: Timestamp,
+) -> Result<Order, CannotRestore> {
+    let serves = |name: &RevisionName| world.serves(name);
+    let keep = record.candidate.as_ref().filter(|name| serves(name));
+    let mut next = record.clone();
+    next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
+    next.outcome = Some(why.code.word().to_owned());
+    next.reason = Some(why.reason.clone());
+    next.step = 0;
+    next.step_at = now;
+    next.approval_since = None;
+    if why.blames {
+        next.reject(&why.reason, now);
+    }
+    let wanted = record.start.restored(keep, &record.tags);
+    let (split, what) = match only_ready(&wanted, serves) {
+        Some(safe) => {
+            let mut what = format!("back to {}: {}", safe.split, why.reason);
+            for target in &safe.left_out {
+                what.push_str(&format!(
+                    "; left out because it is not Ready and would block this: {target} (restore it with a traffic edit once it is)"
+                ));
+            }
+            next.left_out = safe.left_out;
+            (safe.split, what)
+        }
+        None => {
+            let stable = &record.start.stable;
+            let Some(candidate) = keep.filter(|_| !serves(stable)) else {
+                return Err(CannotRestore { why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)) });
+            };
+            next.outcome = Some(Code::CouldNotRestore.word().to_owned());
+            let split = emergency(record, candidate, world)
+                .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
+            let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
+            (split, what)
+        }
+    };
+    order(service, next, Some(split), None, Said::new(Topic::Traffic, what))
+        .map_err(|e| CannotRestore { why: e.to_string() })
+}
+
+/// The names in a split that are not Ready.
+fn blockers(split: &Split, world: &World) -> String {
+    let names: Vec<_> =
+        split.revisions().into_iter().filter(|name| !world.serves(name)).map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+/// Everyone whom stable served goes to the candidate; the others stay if they serve.
+fn emergency(record: &Record, candidate: &RevisionName, world: &World) -> Option<Split> {
+    let split = record.start.finished(candidate, false).pinned(&record.start.latest);
+    let targets: Vec<Target> = split
+        .targets()
+        .iter()
+        .filter(|t| t.revision().is_none_or(|name| world.serves(name)))
+        .cloned()
+        .collect();
+    Split::new(targets).ok()
+}
+
+/// What the end of a good rollout is, and why it does not follow latest if it did before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// The write.
+    pub order: Order,
+    /// The split ends pinned although the owner followed latest; why.
+    pub stays_pinned: Option<String>,
+}
+
+/// The candidate has everything for good, in the shape that the owner had (rule 8).
+pub fn finish(world: &World, service: &Service, record: &Record, now: Timestamp) -> Result<Finish, CannotRestore> {
+    let candidate = record
+        .candidate
+        .as_ref()
+        .ok_or_else(|| CannotRestore { why: "the record names no candidate".into() })?;
+    let stays_pinned = if record.start.followed_latest() { newer_than(candidate, service) } else { None };
+    let follow = record.start.followed_latest() && stays_pinned.is_none();
+    let mut next = record.clone();
+    next.phase = Phase::Finished;
+    next.outcome = Some(Code::Done.word().to_owned());
+    next.reason = None;
+    next.step_at = now;
+    next.approval_since = None;
+    let mut split = record.start.finished(candidate, follow);
+    // What a rollback had to leave out stays out; what blocks now is left out as well, users come first.
+    if let Some(safe) = only_ready(&split, |name| world.serves(name)) {
+        next.left_out.extend(safe.left_out);
+        split = safe.split;
+    }
+    let what = Said::new(Topic::Traffic, format!("finished: {split}"));
+    let order = order(service, next, Some(split), None, what).map_err(|e| CannotRestore { why: e.to_string() })?;
+    Ok(Finish { order, stays_pinned })
+}
+
+/// Why `latest` would not mean the candidate, if so.
+fn newer_than(candidate: &RevisionName, service: &Service) -> Option<String> {
+    if !is_current(service) {
+        return Some("the Configuration has not observed the present template yet".into());
+    }
+    match (&service.latest_created, &service.latest_ready) {
+        (Some(created), _) if created != candidate => {
+            Some(format!("a newer template waits ({created}); it reaches nobody until it is staged"))
+        }
+        (_, Some(ready)) if ready != candidate => Some(format!("the newest ready revision is {ready}")),
+        (Some(_), Some(_)) => None,
+        _ => Some("the newest revision is not known".into()),
+    }
+}
+
+/// The split of one step, or the foreign target that would keep Knative from taking it.
+pub fn step_split(world: &World, record: &Record, candidate: &RevisionName, percent: Percent) -> Result<Split, String> {
+    let split = record.start.at(candidate, percent, &record.tags);
+    match split.revisions().into_iter().find(|name| !world.serves(name)) {
+        Some(name) => Err(format!(
+            "{name} is not Ready ({}), and Knative takes a split whole or not at all: mend it or remove its target",
+            world.revision(name).map_or_else(|| "it does not exist".to_owned(), crate::observed::Revision::complaint)
+        )),
+        None => Ok(split),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::Revision;
+    use crate::record::tests::record;
+    use serde_json::json;
+
+    fn world(ready: &[&str]) -> World {
+        let mut world = World::default();
+        world.see_revisions(ready.iter().map(|name| {
+            Revision::from_json(&json!({"metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
+            .unwrap()
+        }));
+        world
+    }
+
+    fn service(created: &str, ready: &str) -> Service {
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 2, "annotations": {"a": "b"}},
+            "spec": {"traffic": [{"revisionName": "s1", "percent": 50}, {"revisionName": "s2", "percent": 50}]},
+            "status": {"observedGeneration": 2, "latestCreatedRevisionName": created, "latestReadyRevisionName": ready}
+        }))
+        .unwrap()
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(9).unwrap()
+    }
+
+    fn split_of(order: &Order) -> String {
+        order.record.as_ref().unwrap().split.to_string()
+    }
+
+    #[test]
+    fn back_by_name_never_to_latest() {
+        let why = Why::new(Code::RolledBack, "probe failed");
+        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s1 100 %, s2 0 % (tag candidate)");
+        let next = order.record.unwrap();
+        assert_eq!(next.phase, Phase::RolledBack);
+        assert_eq!(next.rejected[0].revision.as_str(), "s2");
+    }
+
+    #[test]
+    fn an_unready_candidate_loses_its_tag() {
+        let why = Why::new(Code::RolledBack, "crashed");
+        let order = roll_back(&world(&["s1"]), &service("s2", "s1"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s1 100 %");
+    }
+
+    #[test]
+    fn an_interruption_rejects_nobody() {
+        let why = Why::new(Code::Interrupted, "SIGTERM");
+        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        let next = order.record.unwrap();
+        assert_eq!((next.phase, next.rejected.len()), (Phase::Interrupted, 0));
+    }
+
+    #[test]
+    fn without_stable_users_go_to_whoever_serves_or_nothing_is_written() {
+        let why = Why::new(Code::RolledBack, "x");
+        let order = roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s2 100 %");
+        assert_eq!(order.record.unwrap().outcome.as_deref(), Some("could-not-restore"));
+        let nothing = roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, now()).unwrap_err();
+        assert!(nothing.why.contains("s1 is not Ready"), "{}", nothing.why);
+    }
+
+    #[test]
+    fn a_finish_follows_latest_only_if_latest_is_the_candidate() {
+        let good = finish(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), now()).unwrap();
+        assert_eq!((split_of(&good.order).as_str(), good.stays_pinned), ("latest 100 %", None));
+        let newer = finish(&world(&["s1", "s2"]), &service("s3", "s2"), &record(), now()).unwrap();
+        assert_eq!(split_of(&newer.order), "s2 100 %");
+        assert!(newer.stays_pinned.unwrap().contains("s3"));
+    }
+}

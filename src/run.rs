@@ -1,0 +1,484 @@
+//! The runner: drives one machine against the ports. It watches, waits, writes when told to, and feeds back what came of
+//! it; it decides nothing about traffic.
+//!
+//! Depends on the ports, the machine and the runtime's timer.
+
+use crate::event::{Said, Topic};
+use crate::feed::{News, Source, delays, follow};
+use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
+use crate::observed::{Revision, Service};
+use crate::outcome::Outcome;
+use crate::ports::{ApiError, Clock, Cluster, List, Prober, Sink};
+use crate::probe::Answer;
+use crate::world::{Signal, Target, World};
+use futures_util::StreamExt;
+use futures_util::future::{Either, LocalBoxFuture, pending, select};
+use futures_util::stream::LocalBoxStream;
+use jiff::Timestamp;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// How patient the runner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the API server may fail in a row.
+    pub patience: Duration,
+    /// How long everything may take after the first signal: out before Tekton's grace ends.
+    pub after_signal: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(120), after_signal: Duration::from_millis(4500) }
+    }
+}
+
+/// A call that is in the air when a signal comes may take this much longer.
+const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through.
+const MAX_REFUSALS: u32 = 30;
+
+struct Services<'a, C>(&'a C);
+struct Revisions<'a, C>(&'a C);
+
+impl<C: Cluster> Source for Services<'_, C> {
+    type Watch = C::Watch;
+    async fn read(&self) -> Result<List, ApiError> {
+        match self.0.service().await {
+            Ok(object) => {
+                let version = object.pointer("/metadata/resourceVersion").and_then(serde_json::Value::as_str);
+                Ok(List { version: version.unwrap_or_default().to_owned(), items: vec![object] })
+            }
+            Err(ApiError::NotFound(_)) => Ok(List { items: vec![], version: "0".into() }),
+            Err(error) => Err(error),
+        }
+    }
+    async fn watch(&self, version: &str) -> Result<C::Watch, ApiError> {
+        self.0.watch_service(version).await
+    }
+}
+
+impl<C: Cluster> Source for Revisions<'_, C> {
+    type Watch = C::Watch;
+    async fn read(&self) -> Result<List, ApiError> {
+        self.0.revisions().await
+    }
+    async fn watch(&self, version: &str) -> Result<C::Watch, ApiError> {
+        self.0.watch_revisions(version).await
+    }
+}
+
+/// What woke the runner.
+enum Woke {
+    Service(News),
+    Revisions(News),
+    Answer(Answer),
+    Signal(Signal),
+    Time,
+}
+
+struct Runner<'a, C, K, S> {
+    cluster: &'a C,
+    clock: &'a K,
+    sink: &'a mut S,
+    signals: &'a mut UnboundedReceiver<Signal>,
+    limits: Limits,
+    world: World,
+    log: Log,
+    failing_since: Option<Timestamp>,
+    signalled: Option<Timestamp>,
+    signals_seen: u32,
+    refusals: u32,
+    pauses: backon::ExponentialBackoff,
+}
+
+/// Drives `machine` to its end.
+pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
+    machine: &mut M,
+    cluster: &C,
+    prober: &P,
+    clock: &K,
+    sink: &mut S,
+    signals: &mut UnboundedReceiver<Signal>,
+    limits: Limits,
+) -> Outcome {
+    let (services, revisions) = (Services(cluster), Revisions(cluster));
+    let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
+    let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
+    let mut asking: Option<LocalBoxFuture<'_, Answer>> = None;
+    let mut me = Runner {
+        cluster,
+        clock,
+        sink,
+        signals,
+        limits,
+        world: World::default(),
+        log: Log::default(),
+        failing_since: None,
+        signalled: None,
+        signals_seen: 0,
+        refusals: 0,
+        pauses: delays(),
+    };
+    let outcome = loop {
+        let now = clock.now();
+        if let Some(why) = me.time_is_up(now) {
+            break machine.give_up(&me.world, why);
+        }
+        let next = machine.decide(&me.world, now, &mut me.log);
+        me.flush(now);
+        match next {
+            Next::End(outcome) => break *outcome,
+            Next::Write(order) => {
+                let written = me.write(&order).await;
+                me.note(&written, &order.what);
+                machine.written(&written, &me.world, clock.now(), &mut me.log);
+                if let Err(why) = me.read_again(&written).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Create(object) => {
+                let written = me.create(&object).await;
+                machine.written(&written, &me.world, clock.now(), &mut me.log);
+                if let Err(why) = me.read_again(&written).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Look(look) => {
+                if let Err(why) = me.look(look).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Wait { until, ask } => {
+                if let (Some(request), None) = (ask, &asking) {
+                    asking = Some(Box::pin(async move { prober.ask(&request).await }));
+                }
+                if service_feed.is_none() {
+                    let version = me.world.service().map(|s| s.resource_version.clone());
+                    service_feed = Some(follow(&services, version).boxed_local());
+                }
+                let woke = me.wait(until, service_feed.as_mut(), &mut revision_feed, &mut asking).await;
+                match woke {
+                    Woke::Service(news) => {
+                        if let Err(why) = me.service_news(news) {
+                            break machine.give_up(&me.world, why);
+                        }
+                    }
+                    Woke::Revisions(news) => {
+                        if let Err(why) = me.revision_news(news) {
+                            break machine.give_up(&me.world, why);
+                        }
+                    }
+                    Woke::Answer(answer) => {
+                        asking = None;
+                        machine.answered(answer, clock.now(), &mut me.log);
+                    }
+                    Woke::Signal(signal) => me.signal(signal),
+                    Woke::Time => {}
+                }
+            }
+        }
+        me.flush(clock.now());
+    };
+    let now = clock.now();
+    me.flush(now);
+    me.sink.say(now, &Said::new(Topic::End, outcome.line()));
+    outcome
+}
+
+impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
+    fn flush(&mut self, now: Timestamp) {
+        for said in self.log.take() {
+            self.sink.say(now, &said);
+        }
+    }
+
+    /// Why the runner stops the machine, if it has to.
+    fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
+        let passed = |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::stage::after(s, limit));
+        if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
+            return Some(GiveUp::Signal);
+        }
+        if passed(self.failing_since, self.limits.patience) {
+            let patience = crate::stage::words(self.limits.patience);
+            return Some(GiveUp::Unreachable(format!("the API server did not answer properly for {patience}")));
+        }
+        if self.refusals > MAX_REFUSALS {
+            return Some(GiveUp::Unreachable(format!("{MAX_REFUSALS} writes in a row were refused because the Service keeps changing")));
+        }
+        None
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.signals_seen += 1;
+        self.world.signal = Some(signal);
+        let now = self.clock.now();
+        self.signalled.get_or_insert(now);
+        let name = if signal == Signal::Terminate { "SIGTERM" } else { "Ctrl-C" };
+        self.log.say(Topic::Note, format!("{name} received"));
+    }
+
+    fn fine(&mut self) {
+        if self.failing_since.take().is_some() {
+            self.log.say(Topic::Api, "the API server answers again");
+            self.pauses = delays();
+        }
+    }
+
+    fn trouble(&mut self, error: &ApiError) -> Result<(), GiveUp> {
+        if !error.is_passing() {
+            return Err(GiveUp::Api(error.clone()));
+        }
+        let now = self.clock.now();
+        self.failing_since.get_or_insert(now);
+        self.log.once(Topic::Api, error.to_string());
+        Ok(())
+    }
+
+    fn see(&mut self, object: &serde_json::Value) -> Result<(), GiveUp> {
+        match Service::from_json(object) {
+            Ok(service) => {
+                self.world.see_service(service);
+                Ok(())
+            }
+            Err(error) => Err(GiveUp::Api(ApiError::Invalid(error.to_string()))),
+        }
+    }
+
+    fn service_news(&mut self, news: News) -> Result<(), GiveUp> {
+        match news {
+            News::Trouble(error) => return self.trouble(&error),
+            News::Fine => {}
+            News::Now(object) => self.see(&object)?,
+            News::Deleted(object) => {
+                let uid = object.pointer("/metadata/uid").and_then(serde_json::Value::as_str);
+                self.world.lose_service(uid);
+            }
+            News::All(list) => match list.first() {
+                Some(object) => self.see(object)?,
+                None => self.world.lose_service(None),
+            },
+        }
+        self.fine();
+        Ok(())
+    }
+
+    fn revision_news(&mut self, news: News) -> Result<(), GiveUp> {
+        match news {
+            News::Trouble(error) => return self.trouble(&error),
+            News::Fine => {}
+            News::Now(object) => {
+                if let Ok(revision) = Revision::from_json(&object) {
+                    self.world.revisions.insert(revision.name.clone(), revision);
+                }
+            }
+            News::Deleted(object) => {
+                if let Ok(revision) = Revision::from_json(&object) {
+                    self.world.revisions.remove(&revision.name);
+                }
+            }
+            News::All(list) => self.world.see_revisions(list.iter().filter_map(|o| Revision::from_json(o).ok())),
+        }
+        self.fine();
+        Ok(())
+    }
+
+    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
+    /// place, the question stays out.
+    async fn wait(
+        &mut self,
+        until: Option<Timestamp>,
+        services: Option<&mut LocalBoxStream<'_, News>>,
+        revisions: &mut LocalBoxStream<'_, News>,
+        asking: &mut Option<LocalBoxFuture<'_, Answer>>,
+    ) -> Woke {
+        let own = [self.failing_since.map(|s| (s, self.limits.patience)), self.signalled.map(|s| (s, self.limits.after_signal))];
+        let own = own.into_iter().flatten().map(|(since, limit)| crate::stage::after(since, limit));
+        let until = until.into_iter().chain(own).min();
+        let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
+        let timer = async {
+            match pause {
+                // A timer fires a little early or late; a day is long enough for any single wait.
+                Some(pause) => tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await,
+                None => pending().await,
+            }
+        };
+        let answer = async {
+            match asking.as_mut() {
+                Some(asked) => asked.await,
+                None => pending().await,
+            }
+        };
+        let service = async {
+            match services {
+                Some(feed) => feed.next().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(signal) = self.signals.recv() => Woke::Signal(signal),
+            Some(news) = service => Woke::Service(news),
+            Some(news) = revisions.next() => Woke::Revisions(news),
+            answer = answer => Woke::Answer(answer),
+            () = timer => Woke::Time,
+        }
+    }
+
+    /// One call, cut short if a signal comes: the answer is then unknown.
+    async fn call<T>(&mut self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let mut call = pin!(call);
+        loop {
+            let limit = async {
+                if self.signalled.is_some() { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await }
+            };
+            let signal = async {
+                let signal = if self.signals_seen > 1 { None } else { self.signals.recv().await };
+                match signal {
+                    Some(signal) => signal,
+                    None => pending().await,
+                }
+            };
+            let other = select(pin!(limit), pin!(signal));
+            match select(call.as_mut(), other).await {
+                Either::Left((result, _)) => return result,
+                Either::Right((Either::Left(((), _)), _)) => {
+                    return Err(ApiError::Unreachable("cut short after a signal".into()));
+                }
+                Either::Right((Either::Right((signal, _)), _)) => self.signal(signal),
+            }
+        }
+    }
+
+    fn written(&mut self, result: Result<serde_json::Value, ApiError>) -> Written {
+        match result {
+            Ok(object) => {
+                self.fine();
+                self.refusals = 0;
+                match self.see(&object) {
+                    Ok(()) => Written::Yes,
+                    Err(_) => Written::Unsure(ApiError::Unreachable("an answer that is no Service".into())),
+                }
+            }
+            Err(ApiError::Refused(_)) => {
+                self.refusals += 1;
+                Written::Refused
+            }
+            Err(error) if error.is_passing() => Written::Unsure(error),
+            Err(error) => Written::Denied(error),
+        }
+    }
+
+    async fn write(&mut self, order: &Order) -> Written {
+        let cluster = self.cluster;
+        let result = self.call(cluster.patch_service(&order.patch)).await;
+        self.written(result)
+    }
+
+    async fn create(&mut self, object: &serde_json::Value) -> Written {
+        let cluster = self.cluster;
+        match self.call(cluster.create_service(object)).await {
+            // Somebody was faster, or our own earlier try took effect: look.
+            Err(ApiError::Exists(_)) => Written::Refused,
+            result => self.written(result),
+        }
+    }
+
+    fn note(&mut self, written: &Written, what: &Said) {
+        match written {
+            Written::Yes => self.log.say(what.topic, what.text.clone()),
+            Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
+            Written::Unsure(error) => self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking")),
+            Written::Denied(_) => {}
+        }
+    }
+
+    /// After a write whose effect is not known for certain, the world is read again before anything is decided.
+    async fn read_again(&mut self, written: &Written) -> Result<(), GiveUp> {
+        match written {
+            Written::Yes | Written::Denied(_) => Ok(()),
+            Written::Refused => self.read_service().await,
+            Written::Unsure(error) => {
+                self.trouble(error)?;
+                self.pause(error).await;
+                self.read_service().await
+            }
+        }
+    }
+
+    async fn pause(&mut self, error: &ApiError) {
+        let asked = match error {
+            ApiError::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let own = self.pauses.next().unwrap_or(Duration::from_secs(10));
+        let pause = asked.unwrap_or(own).min(Duration::from_secs(30));
+        let pause = if self.signalled.is_some() { pause.min(Duration::from_millis(200)) } else { pause };
+        tokio::select! {
+            biased;
+            Some(signal) = self.signals.recv() => self.signal(signal),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    /// Reads the Service until it is known, within the patience.
+    async fn read_service(&mut self) -> Result<(), GiveUp> {
+        loop {
+            if let Some(why) = self.time_is_up(self.clock.now()) {
+                return Err(why);
+            }
+            let cluster = self.cluster;
+            match self.call(cluster.service()).await {
+                Ok(object) => {
+                    self.fine();
+                    return self.see(&object);
+                }
+                Err(ApiError::NotFound(_)) => {
+                    self.fine();
+                    self.world.target = Target::Absent;
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.trouble(&error)?;
+                    self.flush(self.clock.now());
+                    self.pause(&error).await;
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, look: Look) -> Result<(), GiveUp> {
+        match look {
+            Look::Service => self.read_service().await,
+            Look::Liveness(owner) => {
+                let alive = self.cluster.liveness(&owner).await;
+                if alive == crate::owner::Liveness::Unknown {
+                    self.log.once(
+                        Topic::Note,
+                        format!("whether {owner} still runs cannot be read here; its own deadline in the record tells instead"),
+                    );
+                }
+                self.world.liveness = Some((owner.uid, alive));
+                Ok(())
+            }
+            Look::Configuration => {
+                let cluster = self.cluster;
+                match self.call(cluster.configuration()).await {
+                    Ok(object) => {
+                        self.fine();
+                        self.world.configuration_generation =
+                            object.pointer("/metadata/generation").and_then(serde_json::Value::as_i64);
+                        Ok(())
+                    }
+                    Err(ApiError::NotFound(_)) => Ok(()),
+                    Err(error) => {
+                        self.trouble(&error)?;
+                        self.pause(&error).await;
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+}

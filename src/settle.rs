@@ -1,0 +1,284 @@
+//! Settling: any state to a safe one, idempotently; the `finally` task and the hand brake.
+//!
+//! Decides which end a target gets (DESIGN, people's defaults). It asks nobody's leave: whoever else still writes loses
+//! the epoch and stops. Depends on pure modules only.
+
+use crate::event::{Said, Topic};
+use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
+use crate::layout::{Start, Tags, only_ready};
+use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written, discard_order, order};
+use crate::moves::{Why, finish, roll_back};
+use crate::name::{RevisionName, RolloutId, ServiceName};
+use crate::observed::Service;
+use crate::outcome::{Code, Outcome};
+use crate::owner::OwnerKind;
+use crate::probe::Answer;
+use crate::ready::{Serving, serving};
+use crate::record::{FORMAT, Phase, Record};
+use crate::stage::{LAST_WAIT, after, denied, ended_before, gave_up};
+use crate::world::{Target, World};
+use jiff::Timestamp;
+
+/// Where to settle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// The split from before the rollout.
+    Stable,
+    /// The candidate, for good.
+    Candidate,
+    /// A revision by name.
+    Revision(RevisionName),
+}
+
+/// The goal of settling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleGoal {
+    /// The Service.
+    pub service: ServiceName,
+    /// Only this rollout, or the rollout of this run's uid; another's record is left alone.
+    pub rollout: Option<String>,
+    /// Where to; none: an unfinished rollout goes back, a finished one stays.
+    pub to: Option<To>,
+    /// Remove a record that cannot be read.
+    pub discard: bool,
+    /// Our tags, where there is no record to know them from.
+    pub tags: Tags,
+    /// The identity of the record that is left, where there is none yet.
+    pub id: RolloutId,
+}
+
+/// The settling machine.
+#[derive(Debug)]
+pub struct Settle {
+    goal: SettleGoal,
+    hold: Hold,
+    ended_at: Option<Timestamp>,
+    denied: Option<Outcome>,
+    discarded: bool,
+}
+
+impl Settle {
+    /// A machine that has not looked yet.
+    pub fn new(goal: SettleGoal, hold: Hold) -> Self {
+        Self { goal, hold, ended_at: None, denied: None, discarded: false }
+    }
+
+    fn untouched(&self, service: &Service, what: impl Into<String>) -> Next {
+        Next::end(outcome_of(Code::Done, what, service).word("untouched"))
+    }
+
+    fn outside(&mut self, world: &World, service: &Service, record: Option<Record>, now: Timestamp, log: &mut Log) -> Next {
+        if world.signal.is_some() {
+            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+        }
+        if let Some(record) = &record
+            && let Some(other) = self.is_anothers(record)
+        {
+            return self.untouched(service, other);
+        }
+        let who = self.hold.asker.owner.to_string();
+        let order = match (record, self.goal.to.clone()) {
+            (None, None) => return self.untouched(service, format!("{} has no rollout to settle", service.name)),
+            (Some(record), None) if !record.phase.is_open() => {
+                return self.untouched(service, format!("rollout {} is over already; nothing to settle", record.id));
+            }
+            (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
+            (Some(record), None) => {
+                let why = Why::blameless(Code::RolledBack, format!("settled by {who}"));
+                self.back(&record, world, service, &why, now)
+            }
+            (Some(record), Some(To::Stable)) => {
+                let why = Why { blames: !record.phase.is_open(), ..Why::blameless(Code::RolledBack, format!("rolled back by {who}")) };
+                self.back(&record, world, service, &why, now)
+            }
+            (Some(record), Some(To::Candidate)) => {
+                let ready = record.candidate.as_ref().is_some_and(|name| world.serves(name));
+                if !ready {
+                    return Next::end(outcome_of(Code::BadState, "the candidate is not Ready; nothing was written", service));
+                }
+                let mut record = record;
+                self.hold.sign(&mut record);
+                finish(world, service, &record, now).map(|f| {
+                    if let Some(why) = f.stays_pinned {
+                        log.once(Topic::Note, format!("traffic stays pinned by name, latest is not restored: {why}"));
+                    }
+                    f.order
+                })
+                .map_err(|e| e.why)
+            }
+            (None, Some(To::Stable | To::Candidate)) => {
+                return Next::end(
+                    outcome_of(Code::BadState, format!("{} has no record of a rollout", service.name), service)
+                        .next(format!("name the revision: `andante settle {} --to REVISION`", service.name)),
+                );
+            }
+            (record, Some(To::Revision(name))) => self.to_revision(record, &name, world, service, now),
+        };
+        match order {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(why) => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
+        }
+    }
+
+    /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
+    fn is_anothers(&self, record: &Record) -> Option<String> {
+        let wanted = match &self.goal.rollout {
+            Some(wanted) => wanted.clone(),
+            None if self.hold.asker.owner.kind != OwnerKind::Person => self.hold.asker.owner.uid.clone(),
+            None => return None,
+        };
+        let matches = wanted == record.id.as_str() || wanted == record.owner.uid;
+        (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
+    }
+
+    fn back(&self, record: &Record, world: &World, service: &Service, why: &Why, now: Timestamp) -> Result<Order, String> {
+        let mut record = record.clone();
+        self.hold.sign(&mut record);
+        if !record.phase.is_open() && record.phase == Phase::Finished {
+            // Diagnosis has no tag to keep after a finish: the way back is exactly what the owner had.
+            let candidate = record.candidate.clone();
+            record.candidate = candidate;
+        }
+        roll_back(world, service, &record, why, now).map_err(|e| e.why)
+    }
+
+    /// Somebody moved traffic by hand: that stands; only the record is closed.
+    fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
+        let mut record = record.clone();
+        self.hold.sign(&mut record);
+        record.phase = Phase::RolledBack;
+        record.outcome = Some(Code::TakenOver.word().to_owned());
+        let who = who_moved(service, true);
+        record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
+        record.step_at = now;
+        let what = Said::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
+        order(service, record, None, None, what).map_err(|e| e.to_string())
+    }
+
+    fn to_revision(&self, record: Option<Record>, name: &RevisionName, world: &World, service: &Service, now: Timestamp) -> Result<Order, String> {
+        let Some(revision) = world.revision(name) else {
+            return Err(format!("there is no revision {name} of {}; nothing was written", service.name));
+        };
+        if !revision.serves() {
+            return Err(format!("{name} is not Ready ({}); nothing was written", revision.complaint()));
+        }
+        let ours = record.as_ref().filter(|r| moved(r, service) != Moved::Traffic);
+        let start = match ours {
+            Some(record) => record.start.clone(),
+            None => {
+                let split = service.split.clone().map_err(|e| e.to_string())?;
+                let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
+                Start::new(split, latest, None).map_err(|e| e.to_string())?
+            }
+        };
+        let mut next = record.unwrap_or_else(|| blank(&self.goal, &self.hold, service, start.clone(), now));
+        self.hold.sign(&mut next);
+        let safe = only_ready(&start.finished(name, false).pinned(&start.latest), |n| world.serves(n))
+            .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
+        next.start = start;
+        next.phase = Phase::Finished;
+        next.candidate = Some(name.clone());
+        next.outcome = Some(Code::Done.word().to_owned());
+        next.reason = Some(format!("settled to {name} by {}", self.hold.asker.owner));
+        next.step_at = now;
+        next.left_out = safe.left_out;
+        let what = Said::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
+        order(service, next, Some(safe.split), None, what).map_err(|e| e.to_string())
+    }
+
+    fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
+        if unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
+            return Next::Wait { until: Some(after(ended, LAST_WAIT)), ask: None };
+        }
+        let mut outcome = ended_before(record, service);
+        outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+        if outcome.code == Code::RolledBack || outcome.code == Code::Done {
+            // The command did what it was asked for.
+            outcome.code = Code::Done;
+        }
+        if unserved {
+            outcome.what.push_str("; written, but not confirmed as served yet");
+        }
+        Next::end(outcome)
+    }
+}
+
+fn blank(goal: &SettleGoal, hold: &Hold, service: &Service, start: Start, now: Timestamp) -> Record {
+    Record {
+        format: FORMAT,
+        id: goal.id.clone(),
+        epoch: 0,
+        writer: hold.writer.clone(),
+        owner: hold.asker.owner.clone(),
+        intent: hold.asker.intent,
+        deadline: now,
+        phase: Phase::Finished,
+        generation: service.generation,
+        split: start.split.clone(),
+        start,
+        tags: goal.tags.clone(),
+        candidate: None,
+        image: None,
+        template: None,
+        plan: None,
+        step: 0,
+        step_at: now,
+        approval_since: None,
+        left_out: vec![],
+        rejected: vec![],
+        outcome: None,
+        reason: None,
+    }
+}
+
+impl Machine for Settle {
+    fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
+        if let Some(denied) = self.denied.take() {
+            return Next::end(denied);
+        }
+        let service = match &world.target {
+            Target::Unknown => return Next::Look(Look::Service),
+            Target::Absent => {
+                return Next::end(
+                    Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service)).word("untouched"),
+                );
+            }
+            Target::Seen(service) => service.as_ref(),
+        };
+        if !world.listed {
+            return Next::Wait { until: None, ask: None };
+        }
+        let record = match world.record().transpose() {
+            Ok(None) if self.discarded => return self.untouched(service, "the record was removed; traffic is as it was"),
+            Ok(record) => record,
+            Err(_) if self.goal.discard => {
+                self.discarded = true;
+                let what = Said::new(Topic::Claim, "a record that cannot be read is removed; traffic stays as it is");
+                return Next::Write(Box::new(discard_order(service, what)));
+            }
+            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        };
+        match self.hold.standing(record) {
+            Standing::Ours(record) => self.closing(world, service, &record, now),
+            // Somebody else wrote after us: what they left is settled again only when asked again.
+            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
+        }
+    }
+
+    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
+
+    fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        if let Written::Denied(error) = written {
+            let mut outcome = denied(error);
+            outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+            self.denied = Some(outcome);
+        }
+    }
+
+    fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
+        gave_up(world, why)
+    }
+}
