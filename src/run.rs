@@ -12,7 +12,7 @@ use crate::ports::{ApiError, Clock, Cluster, List, Prober, Sink};
 use crate::probe::Answer;
 use crate::world::{Signal, Target, World};
 use futures_util::StreamExt;
-use futures_util::future::{Either, LocalBoxFuture, pending, select};
+use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::LocalBoxStream;
 use jiff::Timestamp;
 use std::pin::pin;
@@ -330,23 +330,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     async fn call<T>(&mut self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let mut call = pin!(call);
         loop {
+            let signalled = self.signalled.is_some();
             let limit = async {
-                if self.signalled.is_some() { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await }
+                if signalled { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await }
             };
-            let signal = async {
-                let signal = if self.signals_seen > 1 { None } else { self.signals.recv().await };
-                match signal {
-                    Some(signal) => signal,
-                    None => pending().await,
-                }
-            };
-            let other = select(pin!(limit), pin!(signal));
-            match select(call.as_mut(), other).await {
-                Either::Left((result, _)) => return result,
-                Either::Right((Either::Left(((), _)), _)) => {
-                    return Err(ApiError::Unreachable("cut short after a signal".into()));
-                }
-                Either::Right((Either::Right((signal, _)), _)) => self.signal(signal),
+            let listening = self.signals_seen < 2;
+            tokio::select! {
+                biased;
+                result = call.as_mut() => return result,
+                Some(signal) = self.signals.recv(), if listening => self.signal(signal),
+                () = limit => return Err(ApiError::Unreachable("cut short after a signal".into())),
             }
         }
     }
@@ -471,7 +464,11 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                             object.pointer("/metadata/generation").and_then(serde_json::Value::as_i64);
                         Ok(())
                     }
-                    Err(ApiError::NotFound(_)) => Ok(()),
+                    // It appears a moment after its Service.
+                    Err(error @ ApiError::NotFound(_)) => {
+                        self.pause(&error).await;
+                        Ok(())
+                    }
                     Err(error) => {
                         self.trouble(&error)?;
                         self.pause(&error).await;
