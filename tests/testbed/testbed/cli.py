@@ -309,8 +309,7 @@ def up(_):
         from . import manifests
 
         things = manifests.read()
-        here = (state_dir() / state.MARKER).exists()
-        if here:
+        if (state_dir() / state.MARKER).exists():
             wanted = identity(things)
             same = (state_dir() / "identity").exists() and (
                 (state_dir() / "identity").read_text() == wanted
@@ -373,6 +372,7 @@ def make(_):
 
 def env(_):
     """Prints what tests need to know, as lines for a shell."""
+    here()
     address = gateway(api())
     if not address:
         raise Problem("the gateway has no address: is the cluster up?")
@@ -390,8 +390,15 @@ def vegeta():
     return found
 
 
+def here():
+    """Refuses to go on where no cluster was started."""
+    if not (state_dir() / state.MARKER).exists():
+        raise Problem("no cluster in %s: start it with `cluster up`" % state_dir())
+
+
 def load_image(args):
     """Puts an image of one's own into the cluster."""
+    here()
     with locked():
         new = images.load_binary(args.ref, args.binary, args.file, args.entrypoint)
     say("%s %s" % (args.ref, "loaded" if new else "is there already"))
@@ -400,6 +407,7 @@ def load_image(args):
 
 def restart(args):
     """Restarts one component."""
+    here()
     with locked():
         components.restart(args.component)
         components.wait(args.component)
@@ -448,6 +456,15 @@ def main(argv=None):
     except Problem as why:
         print("error: %s" % why, file=sys.stderr)
         return why.code
+    except Refused as why:
+        print("error: the cluster's API refused: %s" % why, file=sys.stderr)
+        return 1
+    except PermissionError as why:
+        print("error: %s: the cluster is root's" % why, file=sys.stderr)
+        return 1
+    except OSError as why:
+        print("error: %s" % why, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -108,6 +108,16 @@ def controllers():
     return sorted(set(found)) if {"cpu", "memory", "pids"} <= names else []
 
 
+def hierarchies():
+    """Every cgroup mount: runc makes directories even where nothing is counted."""
+    found = set()
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        if right.split()[0] in ("cgroup", "cgroup2"):
+            found.add(pathlib.Path(left.split()[4]))
+    return sorted(found)
+
+
 def make_cgroups():
     """Creates the cgroup under which all pods run."""
     for base in controllers():
@@ -131,7 +141,7 @@ def make_cgroups():
 def cgroup_pids():
     """Every process of every pod."""
     pids = set()
-    for base in controllers():
+    for base in hierarchies():
         for file in (base / CGROUP).rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
                 pids |= {int(p) for p in file.read_text().split()}
@@ -146,7 +156,7 @@ def remove_cgroups():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         left = []
-        for base in controllers():
+        for base in hierarchies():
             if not (base / CGROUP).exists():
                 continue
             for path, _, _ in os.walk(base / CGROUP, topdown=False):
@@ -224,6 +234,7 @@ FOREIGN = [
     "/opt/cni",
     "/etc/cni/net.d",
     "/etc/cni",
+    "/var/lib/cni/results",
     "/var/lib/cni",
 ]
 
@@ -279,8 +290,23 @@ def unmount():
         raise Problem("still mounted: %s" % ", ".join(mounts()[:5]))
 
 
+def forget_pods():
+    """Removes what the CNI library remembers of our pods, at a place of its own."""
+    sandboxes = state_dir() / "containerd/root/io.containerd.grpc.v1.cri/sandboxes"
+    ours = {p.name for p in sandboxes.glob("*")}
+    results = pathlib.Path("/var/lib/cni/results")
+    network = "andante-"
+    for file in results.glob(network + "*-eth0"):
+        ours.add(file.name[len(network) : -len("-eth0")])
+    for pod in ours:
+        for name in (network + pod + "-eth0", "cni-loopback-" + pod + "-lo"):
+            with contextlib.suppress(FileNotFoundError):
+                (results / name).unlink()
+
+
 def down():
     """Removes what `up` and the components left in the kernel."""
+    forget_pods()
     before = read_json(state_dir() / "before.json", {})
     ports = subprocess.run(
         ["ip", "-json", "link", "show", "master", BRIDGE], capture_output=True
