@@ -5,13 +5,12 @@ import concurrent.futures
 import contextlib
 import json
 import os
-import pathlib
+import shlex
 import signal
 import socket
 import sys
 import threading
 import time
-import urllib.parse
 
 from . import build, components, images, network, state
 from .api import Api, Refused
@@ -35,7 +34,7 @@ def identity(things):
 
 def shown_kubeconfig():
     """The line that a person, or a shell, takes."""
-    return "export KUBECONFIG=%s" % components.kubeconfig()
+    return "export KUBECONFIG=%s" % shlex.quote(str(components.kubeconfig()))
 
 
 def api():
@@ -315,7 +314,11 @@ def up(_):
                 (state_dir() / "identity").read_text() == wanted
             )
             whole = (state_dir() / "READY").exists()
-            if same and whole and (fully_up() or repair()):
+            # Its processes, mounts and interfaces are gone, and its files tell
+            # of containers that no longer are.
+            before = state.read_json(state_dir() / "before.json", {})
+            booted = before.get("boot") == state.boot_id()
+            if same and whole and booted and (fully_up() or repair()):
                 # The sample may have changed since; the cluster need not.
                 for call in images.extras():
                     if images.load(*call):
@@ -323,11 +326,13 @@ def up(_):
                 say("the cluster is up")
                 print(shown_kubeconfig())
                 return 0
-            why = (
-                "was built from something else"
-                if not same
-                else "does not get well" if whole else "was never started completely"
-            )
+            why = "does not get well"
+            if not booted:
+                why = "is from before this machine's last start"
+            elif not same:
+                why = "was built from something else"
+            elif not whole:
+                why = "was never started completely"
             say("the cluster that is here %s: it is replaced" % why)
             remove()
         say("starting a new cluster")
@@ -376,11 +381,14 @@ def env(_):
     address = gateway(api())
     if not address:
         raise Problem("the gateway has no address: is the cluster up?")
-    print(shown_kubeconfig())
-    print("export ANDANTE_KUBECTL=%s" % build.binary("kubernetes", "kubectl"))
-    print("export ANDANTE_VEGETA=%s" % vegeta())
-    print("export ANDANTE_GATEWAY=http://%s:8080" % address)
-    print("export ANDANTE_TESTBED_STATE=%s" % state_dir())
+    for name, value in [
+        ("KUBECONFIG", components.kubeconfig()),
+        ("ANDANTE_KUBECTL", build.binary("kubernetes", "kubectl")),
+        ("ANDANTE_VEGETA", vegeta()),
+        ("ANDANTE_GATEWAY", "http://%s:8080" % address),
+        ("ANDANTE_TESTBED_STATE", state_dir()),
+    ]:
+        print("export %s=%s" % (name, shlex.quote(str(value))))
     return 0
 
 
