@@ -86,8 +86,7 @@ impl Environment {
 
     /// True in a pod that has a service account: the API server's address and a token are there.
     pub fn in_pod(&self) -> bool {
-        self.variable("KUBERNETES_SERVICE_HOST").is_some()
-            && self.root.join(SERVICE_ACCOUNT).join("token").exists()
+        self.variable("KUBERNETES_SERVICE_HOST").is_some() && self.root.join(SERVICE_ACCOUNT).join("token").exists()
     }
 
     /// The pod's own namespace.

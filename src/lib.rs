@@ -8,8 +8,10 @@
 //! traits of [`ports`], and one runner ([`run`]) drives the machines. `ARCHITECTURE.md` is the map.
 
 mod begin;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod command;
 pub mod control;
 pub mod env;
 pub mod event;
@@ -18,6 +20,7 @@ pub mod health;
 pub mod hold;
 pub mod layout;
 pub mod machine;
+pub mod manifest;
 pub mod moves;
 pub mod name;
 pub mod observed;
@@ -27,13 +30,14 @@ pub mod percent;
 pub mod plan;
 pub mod ports;
 pub mod probe;
-pub mod proof;
 pub mod prober;
+pub mod proof;
 pub mod ready;
 pub mod record;
-pub mod signal;
+pub mod report;
 pub mod run;
 pub mod settle;
+pub mod signal;
 pub mod split;
 pub mod stage;
 pub mod tekton;

@@ -1,10 +1,30 @@
 //! Probes of the candidate's own address: what is asked, what an acceptable answer is, how many make a verdict.
 //!
-//! Decides whether an answer passes and what a row of answers means. Depends on `std` and the verdict; sending is an
+//! Decides whether an answer passes and what a row of answers means. Depends on names and the verdict; sending is an
 //! adapter's work.
 
+use crate::name::{Namespace, ServiceName, Tag};
 use crate::verdict::Verdict;
 use std::time::Duration;
+
+/// Which of a tag's two addresses is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The one that Knative reports in `status.traffic`.
+    Public,
+    /// The cluster's own, for where the public name does not resolve: Knative makes one placeholder Service a tag.
+    Cluster(Namespace),
+}
+
+impl Address {
+    /// The address of a tag, if there is one yet.
+    pub fn of(&self, reported: Option<&str>, service: &ServiceName, tag: &Tag) -> Option<String> {
+        match self {
+            Self::Public => reported.map(str::to_owned),
+            Self::Cluster(namespace) => Some(format!("http://{tag}-{service}.{namespace}.svc.cluster.local")),
+        }
+    }
+}
 
 /// How a probe of the candidate is made and judged.
 #[derive(Debug, Clone, PartialEq, Eq)]

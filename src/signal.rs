@@ -1,27 +1,9 @@
 //! Signals that ask the process to end, as values in a channel. Decides nothing: what a signal means is the runner's.
 
+use crate::world::Signal;
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-/// A request to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: the pod is being deleted, or a service manager stops us. SIGKILL follows after the grace period.
-    Terminate,
-    /// SIGINT: somebody pressed Ctrl-C.
-    Interrupt,
-}
-
-impl Signal {
-    /// As it is printed.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Terminate => "SIGTERM",
-            Self::Interrupt => "SIGINT",
-        }
-    }
-}
 
 /// Takes over SIGTERM and SIGINT for the rest of the process's life and delivers each one, a second one too. Two of a
 /// kind that arrive before the runtime gets to look are one, as with every Unix signal.

@@ -16,7 +16,7 @@ use crate::outcome::{Code, Outcome};
 use crate::owner::Claim;
 use crate::percent::Percent;
 use crate::plan::Plan;
-use crate::probe::{Answer, Probe};
+use crate::probe::{Address, Answer, Probe};
 use crate::proof::Proof;
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
@@ -49,6 +49,8 @@ pub struct WalkGoal {
     pub serve_within: Duration,
     /// Probes of the candidate's address.
     pub probe: Option<Probe>,
+    /// Which address of the candidate is asked.
+    pub address: Address,
     /// What SIGTERM does.
     pub on_term: OnTerm,
     /// Do what is due, then end.
@@ -397,7 +399,9 @@ impl Walk {
         };
         let until = after(served, stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
-        let ask = self.proof.next_question(service.tag_url(&record.tags.candidate), world.revision(candidate), now, log);
+        let tag = &record.tags.candidate;
+        let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
+        let ask = self.proof.next_question(url.as_deref(), world.revision(candidate), now, log);
         let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
             Next::Wait { until: Some(until), .. } => {
                 let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));

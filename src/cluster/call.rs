@@ -56,11 +56,7 @@ impl Kube {
         .await
     }
 
-    async fn within<T>(
-        &self,
-        asked: &Asked,
-        work: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
+    async fn within<T>(&self, asked: &Asked, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let limit = self.call_limit();
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             Err(ApiError::Unreachable(format!("{asked}: {} did not answer within {limit:?}", self.server)))

@@ -121,6 +121,12 @@ fn from_files(
         Some(named) => Some(proxy_address(&named)?),
         None => proxy_of(&config.cluster_url, environment)?,
     };
+    // Where no certificate is looked at, none is needed: the client would load the system's, and fail without them.
+    let encrypted = |address: &Uri| address.scheme_str() != Some("http");
+    let looks = encrypted(&config.cluster_url) || config.proxy_url.as_ref().is_some_and(encrypted);
+    if config.root_cert.is_none() && (!looks || config.accept_invalid_certs) {
+        config.root_cert = Some(Vec::new());
+    }
     Ok((config, chosen.user))
 }
 
@@ -146,19 +152,25 @@ fn proxy_address(named: &str) -> Result<Uri, ConnectError> {
     }
 }
 
-/// kube's complaint about TLS or credentials. A credential plugin's output may hold a token, so it is left out.
+/// kube's complaint about TLS or credentials. A credential plugin's output, arguments and variables may hold a secret:
+/// they are left out.
 fn unusable(error: &kube::Error) -> String {
     use kube::client::AuthError;
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
-            format!("the credential plugin {cmd:?} failed: {}", out.status)
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            format!("the kubeconfig's credential plugin failed: {}", out.status)
         }
-        kube::Error::Auth(AuthError::AuthExecStart(error)) => format!("the credential plugin cannot be run: {error}"),
+        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
+            format!("the kubeconfig's credential plugin cannot be run: {error}")
+        }
         kube::Error::Auth(AuthError::ReadTokenFile(error, path)) => {
             format!("the token file {} cannot be read: {error}", path.display())
         }
         kube::Error::Auth(_) => "the kubeconfig's credentials cannot be used".into(),
-        kube::Error::RustlsTls(error) => format!("TLS cannot be set up: {error}"),
+        kube::Error::RustlsTls(error) => format!(
+            "TLS cannot be set up: {error} (a kubeconfig without a certificate authority needs the system's \
+             certificates, or SSL_CERT_FILE)"
+        ),
         kube::Error::InferKubeconfig(error) => format!("kubeconfig: {}", kubeconfig::plain(error)),
         _ => "the connection cannot be set up".into(),
     }

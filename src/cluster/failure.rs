@@ -103,7 +103,7 @@ fn judge(asked: &Asked, code: u16, retry_after: Option<Duration>, status: &Statu
         422 if asked.verb == "patch" && !names_fields(status) => {
             ApiError::Refused(format!("{asked}: a test of the patch did not hold"))
         }
-        429 | 500.. => {
+        408 | 429 | 500.. => {
             let told = details.map(|d| d.retry_after_seconds).filter(|s| *s > 0).map(Duration::from_secs);
             ApiError::Server { status: code, text: trouble(asked, status), retry_after: retry_after.or(told) }
         }
@@ -192,7 +192,10 @@ fn reason(status: &Status, otherwise: &str) -> String {
 pub(super) fn one_line(text: &str, max: usize) -> String {
     let first = text.trim().lines().next().unwrap_or_default();
     // Also those that turn the direction of a line or hide in it.
-    let shown = |c: &char| !c.is_control() && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let shown = |c: &char| {
+        !c.is_control()
+            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
     let kept: Vec<char> = first.chars().filter(shown).collect();
     if kept.len() <= max {
         kept.into_iter().collect()

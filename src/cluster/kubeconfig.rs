@@ -52,8 +52,8 @@ fn choose(file: &Kubeconfig, context: Option<&str>) -> Result<Chosen, ConnectErr
         bad(&format!("there is no context {name:?}; there are: {}", names.join(", ")))
     })?;
     let cluster = file.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.as_ref());
-    let cluster =
-        cluster.ok_or_else(|| bad(&format!("context {name:?} names a cluster {:?} that is not there", context.cluster)))?;
+    let cluster = cluster
+        .ok_or_else(|| bad(&format!("context {name:?} names a cluster {:?} that is not there", context.cluster)))?;
     let server = cluster.server.as_deref().unwrap_or_default();
     let server = server.parse().map_err(|_| bad(&format!("cluster {:?} has no readable server", context.cluster)))?;
 

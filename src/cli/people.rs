@@ -1,0 +1,78 @@
+//! Flags of the subcommands for people: `status`, `watch`, `control`, `plan`.
+
+use super::ClusterArgs;
+use super::roll::{PlanFlags, TagArgs};
+use crate::name::{RevisionName, RolloutId};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Flags of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Flags of `watch`.
+#[derive(Debug, Clone, Args)]
+pub struct WatchArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Exit once the rollout is over.
+    #[arg(long)]
+    pub until_done: bool,
+}
+
+/// What to ask of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Action {
+    /// Stop dwelling and ramping; never stops a rollback or the deadline.
+    Pause,
+    /// Take a pause back.
+    Resume,
+    /// Approve the step that waits (or the one named).
+    Approve,
+    /// Roll back.
+    Abort,
+    /// Skip dwell and approvals; never a failed gate.
+    Promote,
+}
+
+/// Flags of `control`.
+#[derive(Debug, Clone, Args)]
+pub struct ControlArgs {
+    /// What to ask.
+    #[arg(value_enum, value_name = "ACTION")]
+    pub action: Action,
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// The rollout that is meant; else the one that is open now.
+    #[arg(long, value_name = "ID")]
+    pub rollout: Option<RolloutId>,
+    /// The step to approve, counted from 1; else the one that waits.
+    #[arg(long, value_name = "N")]
+    pub step: Option<usize>,
+}
+
+/// Flags of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Plan for this Service manifest instead of a cluster's Service (YAML or JSON, as `kubectl get ksvc -o yaml` prints it).
+    #[arg(long, short = 'f', value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Which revision users are on, where traffic is split over several.
+    #[arg(long, value_name = "REVISION", help_heading = "Traffic")]
+    pub stable: Option<RevisionName>,
+    /// Tags.
+    #[command(flatten)]
+    pub tags: TagArgs,
+    /// Plan.
+    #[command(flatten)]
+    pub plan: PlanFlags,
+}

@@ -1,0 +1,291 @@
+//! Flags of `stage`, `walk` and `settle`.
+
+use super::{ClusterArgs, OwnerArgs, duration, pair, plain};
+use crate::name::{RevisionName, Tag};
+use crate::percent::Percent;
+use crate::plan::{BadPlan, Plan, Style, Wish};
+use crate::probe::Probe;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Flags of `stage`.
+#[derive(Debug, Clone, Args)]
+pub struct StageArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Ownership.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// The image that the new revision runs.
+    #[arg(long, value_name = "REF", value_parser = image, help_heading = "Candidate")]
+    pub image: Option<String>,
+    /// Which container gets it; else the only one, or the one with a port.
+    #[arg(long, value_name = "NAME", value_parser = plain, help_heading = "Candidate")]
+    pub container: Option<String>,
+    /// Set an environment variable of the container (repeatable).
+    #[arg(long = "set-env", value_name = "K=V", value_parser = pair, help_heading = "Candidate")]
+    pub set_env: Vec<(String, String)>,
+    /// Take the whole template from a Service manifest (YAML or JSON).
+    #[arg(long, value_name = "FILE", help_heading = "Candidate")]
+    pub from_file: Option<PathBuf>,
+    /// Name of the new revision (must begin with SERVICE-); else Knative names it.
+    #[arg(long, value_name = "NAME", help_heading = "Candidate")]
+    pub revision_name: Option<RevisionName>,
+    /// Take up a revision that is there already and change no template. Without this and without --image, --set-env and
+    /// --from-file: the newest ready one that serves 0 %.
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["image", "container", "set_env", "from_file", "revision_name"],
+        help_heading = "Candidate"
+    )]
+    pub revision: Option<RevisionName>,
+    /// Try a candidate again that serves already or was rolled back before.
+    #[arg(long, help_heading = "Candidate")]
+    pub again: bool,
+    /// Which revision users are on, where traffic is split over several.
+    #[arg(long, value_name = "REVISION", help_heading = "Traffic")]
+    pub stable: Option<RevisionName>,
+    /// Tags.
+    #[command(flatten)]
+    pub tags: TagArgs,
+    /// How long the candidate may take to be ready.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a failure must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// How long the staged candidate is kept for this owner's walk before others may take over.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration, help_heading = "Time")]
+    pub hold_for: Duration,
+}
+
+/// Names of the two tags that a rollout owns while it lasts.
+#[derive(Debug, Clone, Args)]
+pub struct TagArgs {
+    /// Tag of the candidate.
+    #[arg(long, value_name = "TAG", default_value = "candidate", help_heading = "Traffic")]
+    pub candidate_tag: Tag,
+    /// Tag that keeps stable reachable.
+    #[arg(long, value_name = "TAG", default_value = "stable", help_heading = "Traffic")]
+    pub stable_tag: Tag,
+}
+
+/// A style on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StyleArg {
+    /// 1, 5, 25, 50, 100 %.
+    Canary,
+    /// 20, 40, 60, 80, 100 %.
+    Linear,
+    /// Prove by the tag, switch everyone in one write, bake.
+    BlueGreen,
+    /// Everyone at once.
+    AllAtOnce,
+}
+
+/// What SIGTERM does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnTermArg {
+    /// Back to stable.
+    Rollback,
+    /// Leave traffic where it is.
+    Hold,
+}
+
+/// The plan's flags, shared by `walk` and `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanFlags {
+    /// Style of the rollout.
+    #[arg(long, value_enum, default_value_t = StyleArg::Canary, help_heading = "Plan")]
+    pub style: StyleArg,
+    /// Steps in percent of what stable has, rising; else the style's own.
+    #[arg(long, value_name = "P,P,...", value_delimiter = ',', help_heading = "Plan")]
+    pub steps: Vec<Percent>,
+    /// How long to stay at each step, counted from when it is served.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Plan")]
+    pub dwell: Duration,
+    /// How long to watch at 100 % before the way back is given up; else 5m, and 0s for all-at-once.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Plan")]
+    pub bake: Option<Duration>,
+    /// Stop at this percentage with the rollout open; the next walk goes on from there.
+    #[arg(long, value_name = "PERCENT", default_value = "100", help_heading = "Plan")]
+    pub to: Percent,
+    /// Steps (by their percentage) that a person must approve first.
+    #[arg(long, value_name = "P,P,...", value_delimiter = ',', help_heading = "Plan")]
+    pub approve: Vec<Percent>,
+    /// How long an approval is waited for before rolling back.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, help_heading = "Plan")]
+    pub approval_timeout: Duration,
+}
+
+impl PlanFlags {
+    /// The plan, or why there is none.
+    pub fn plan(&self) -> Result<Plan, BadPlan> {
+        let style = match self.style {
+            StyleArg::Canary => Style::Canary,
+            StyleArg::Linear => Style::Linear,
+            StyleArg::BlueGreen => Style::BlueGreen,
+            StyleArg::AllAtOnce => Style::AllAtOnce,
+        };
+        let bake = if style == Style::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) };
+        Plan::new(&Wish {
+            style,
+            steps: self.steps.clone(),
+            dwell: self.dwell,
+            bake: self.bake.unwrap_or(bake),
+            to: self.to,
+            approve: self.approve.clone(),
+            approval_timeout: self.approval_timeout,
+        })
+    }
+}
+
+/// Probes of the candidate's own address.
+#[derive(Debug, Clone, Args)]
+pub struct ProbeArgs {
+    /// Probe this path of the candidate's own address before and during every step.
+    #[arg(long = "probe", value_name = "PATH", value_parser = path, help_heading = "Probe")]
+    pub probe: Option<String>,
+    /// Status that passes; else any 2xx or 3xx.
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..600), requires = "probe", help_heading = "Probe")]
+    pub probe_status: Option<u16>,
+    /// Text that the body must contain.
+    #[arg(long, value_name = "TEXT", value_parser = plain, requires = "probe", help_heading = "Probe")]
+    pub probe_body: Option<String>,
+    /// Header that must be there with a value that contains the text.
+    #[arg(long, value_name = "NAME:TEXT", value_parser = header, requires = "probe", help_heading = "Probe")]
+    pub probe_header: Option<(String, String)>,
+    /// Longest time to the whole answer.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "probe", help_heading = "Probe")]
+    pub probe_latency: Option<Duration>,
+    /// How many must pass in a row.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Probe")]
+    pub probe_passes: u32,
+    /// How many failures in a row send users back.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Probe")]
+    pub probe_failures: u32,
+    /// Time between two probes.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, help_heading = "Probe")]
+    pub probe_interval: Duration,
+    /// Time limit of one.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Probe")]
+    pub probe_timeout: Duration,
+    /// Connect here (http://host:port) instead of the address's own name, for example to the ingress gateway, where names
+    /// do not resolve.
+    #[arg(long, value_name = "URL", value_parser = plain, help_heading = "Probe")]
+    pub via: Option<String>,
+    /// Which address is asked: the public one that Knative reports, or the cluster's own. In a pod `cluster`, else `public`.
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Probe")]
+    pub address: Option<AddressArg>,
+    /// Certificates to believe beside the system's (PEM).
+    #[arg(long, value_name = "FILE", help_heading = "Probe")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Which of a tag's two addresses is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AddressArg {
+    /// The one that Knative reports.
+    Public,
+    /// TAG-SERVICE.NAMESPACE.svc.cluster.local.
+    Cluster,
+}
+
+impl ProbeArgs {
+    /// The probe, if one was asked for.
+    pub fn probe(&self) -> Option<Probe> {
+        Some(Probe {
+            path: self.probe.clone()?,
+            status: self.probe_status,
+            body: self.probe_body.clone(),
+            header: self.probe_header.clone(),
+            max_latency: self.probe_latency,
+            passes: self.probe_passes,
+            failures: self.probe_failures,
+            interval: self.probe_interval,
+            timeout: self.probe_timeout,
+        })
+    }
+}
+
+/// Flags of `walk`.
+#[derive(Debug, Clone, Args)]
+pub struct WalkArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Ownership.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// Plan.
+    #[command(flatten)]
+    pub plan: PlanFlags,
+    /// Probe.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// When the walk must be over; else rolled back.
+    #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a fault of the candidate's pods must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// How long a written split may take until it is served.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Time")]
+    pub serve_within: Duration,
+    /// What SIGTERM does (a pod is being deleted); Ctrl-C always holds.
+    #[arg(long, value_enum, default_value_t = OnTermArg::Rollback, help_heading = "Time")]
+    pub on_term: OnTermArg,
+    /// Do what is due now and exit, saying when the next move is due.
+    #[arg(long, help_heading = "Time")]
+    pub once: bool,
+}
+
+/// Flags of `settle`.
+#[derive(Debug, Clone, Args)]
+pub struct SettleArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Only this rollout (its id, or the uid of the run that owns it); another one is left alone. In a pod: this run's own.
+    #[arg(long, value_name = "ID", value_parser = plain)]
+    pub rollout: Option<String>,
+    /// Where to: `stable`, `candidate`, or a revision's name. Without it an unfinished rollout goes back to stable, a
+    /// finished one stays.
+    #[arg(long, value_name = "WHERE", value_parser = plain)]
+    pub to: Option<String>,
+    /// Remove a record that cannot be read; traffic stays as it is.
+    #[arg(long)]
+    pub discard_record: bool,
+    /// Tags.
+    #[command(flatten)]
+    pub tags: TagArgs,
+}
+
+/// An image reference that is at least plausible; the full grammar is Knative's to judge.
+fn image(text: &str) -> Result<String, String> {
+    super::reject_unresolved(text)?;
+    if text.is_empty() || text.len() > 512 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("not an image reference".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// A path and query.
+fn path(text: &str) -> Result<String, String> {
+    super::reject_unresolved(text)?;
+    if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("a path begins with `/` and has no spaces".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// `NAME:TEXT`.
+fn header(text: &str) -> Result<(String, String), String> {
+    super::reject_unresolved(text)?;
+    let (name, value) = text.split_once(':').ok_or("not of the form NAME:TEXT")?;
+    http::HeaderName::try_from(name.trim()).map_err(|_| format!("`{name}` is not a header name"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

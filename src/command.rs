@@ -1,0 +1,125 @@
+//! The commands: from what was typed to goals, ports and an exit code.
+//!
+//! Decides what defaults mean here (in a pod, at a terminal). Depends on everything else; nothing depends on it.
+
+mod roll;
+
+use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
+use crate::clock::SystemClock;
+use crate::cluster::{Connect, Kube};
+use crate::env::Environment;
+use crate::event::{Said, Topic};
+use crate::outcome::{Code, Outcome};
+use crate::owner::{Asker, IfBusy, Owner, OwnerKind};
+use crate::ports::{Clock, Sink};
+use crate::report::Lines;
+use crate::tekton::{DIRECTORY, Results};
+use std::path::Path;
+
+/// A command that ends before it begins.
+#[derive(Debug)]
+struct Stop(Box<Outcome>);
+
+impl Stop {
+    fn new(code: Code, what: impl Into<String>) -> Self {
+        Self(Box::new(Outcome::new(code, what)))
+    }
+
+    fn bad_input(error: impl std::fmt::Display) -> Self {
+        Self::new(Code::BadInput, error.to_string())
+    }
+}
+
+/// The results that every rolling step declares, with their neutral values.
+const RESULTS: [(&str, &str); 5] =
+    [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
+
+/// Runs one command to its end.
+pub async fn run(cli: Cli) -> Code {
+    let environment = Environment::of_process();
+    let output = match &cli.command {
+        Command::Stage(args) => args.cluster.output,
+        Command::Walk(args) => args.cluster.output,
+        Command::Settle(args) => args.cluster.output,
+        Command::Status(args) => args.cluster.output,
+        Command::Watch(args) => args.cluster.output,
+        Command::Control(args) => args.cluster.output,
+        Command::Plan(args) => args.cluster.output,
+    };
+    let mut lines = Lines::new(output);
+    let rolls = matches!(cli.command, Command::Stage(_) | Command::Walk(_) | Command::Settle(_));
+    let mut results = if rolls { begin_results(&mut lines) } else { None };
+    let ended = match cli.command {
+        Command::Stage(args) => roll::stage(&args, &environment, &mut lines).await,
+        Command::Walk(args) => roll::walk(&args, &environment, &mut lines).await,
+        Command::Settle(args) => roll::settle(&args, &environment, &mut lines).await,
+        _ => Err(Stop::new(Code::Internal, "this command is not wired")),
+    };
+    let outcome = ended.unwrap_or_else(|Stop(outcome)| {
+        lines.say(SystemClock.now(), &Said::new(Topic::End, outcome.line()));
+        *outcome
+    });
+    if let Some(results) = &mut results {
+        write_results(results, &outcome, &mut lines);
+    }
+    lines.outcome(&outcome);
+    outcome.code
+}
+
+fn begin_results(lines: &mut Lines) -> Option<Results> {
+    match Results::begin(Path::new(DIRECTORY), &RESULTS) {
+        Ok(results) => results,
+        Err(error) => {
+            lines.say(SystemClock.now(), &Said::new(Topic::Note, error.to_string()));
+            None
+        }
+    }
+}
+
+fn write_results(results: &mut Results, outcome: &Outcome, lines: &mut Lines) {
+    let values = [
+        ("outcome", outcome.word),
+        ("revision", outcome.candidate.as_deref().unwrap_or_default()),
+        ("digest", outcome.digest.as_deref().unwrap_or_default()),
+        ("rollout", outcome.rollout.as_deref().unwrap_or_default()),
+    ];
+    let written = values.into_iter().try_for_each(|(name, value)| results.set(name, value));
+    if let Err(error) = written.and_then(|()| results.set_text("message", &outcome.what)) {
+        // The rollout is what counts; a result that does not fit must not change how it ends.
+        lines.say(SystemClock.now(), &Said::new(Topic::Note, error.to_string()));
+    }
+}
+
+/// Connects as the flags and the environment say.
+fn connect(args: &ClusterArgs, environment: &Environment) -> Result<Kube, Stop> {
+    let settings = Connect {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        namespace: args.namespace.clone(),
+        call_limit: args.request_timeout,
+        ..Connect::default()
+    };
+    Kube::connect(&settings, environment).map_err(Stop::bad_input)
+}
+
+/// Who acts: the run that this pod belongs to, else the person at the terminal.
+fn owner(environment: &Environment) -> Result<Owner, Stop> {
+    let run = environment.run().map_err(Stop::bad_input)?;
+    Ok(run.unwrap_or_else(|| {
+        let name = environment.person();
+        Owner { kind: OwnerKind::Person, uid: name.clone(), name }
+    }))
+}
+
+/// Who asks, since when, and how insistently.
+async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment) -> Result<Asker, Stop> {
+    let owner = owner(environment)?;
+    let intent = match args.intent_at {
+        Some(at) => at,
+        None if owner.kind == OwnerKind::Person => SystemClock.now(),
+        None => kube.run_created(&owner).await.unwrap_or_else(|| SystemClock.now()),
+    };
+    let default = if owner.kind == OwnerKind::Person { IfBusy::Fail } else { IfBusy::Supersede };
+    let if_busy = args.if_busy.map_or(default, IfBusy::from);
+    Ok(Asker { owner, intent, if_busy, force: args.force })
+}

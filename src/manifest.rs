@@ -1,0 +1,73 @@
+//! Service manifests from files. Decides what may be in one: a Service, and not its traffic, which is the walk's.
+//!
+//! The one place where YAML is read. Depends on `serde_json` and the YAML reader.
+
+use serde_json::Value;
+use std::path::Path;
+
+/// The largest file that is read, in bytes: the API server takes no larger object.
+const MAX_BYTES: u64 = 1536 * 1024;
+
+/// A file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BadManifest {
+    /// It cannot be read.
+    #[error("{file}: {why}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
+    /// It holds something else.
+    #[error("{0}: not a Knative Service (apiVersion serving.knative.dev/v1, kind Service)")]
+    NotAService(String),
+    /// It speaks of another Service.
+    #[error("{file} is of Service `{found}`, not of `{wanted}`")]
+    OtherName {
+        /// The file.
+        file: String,
+        /// The name in it.
+        found: String,
+        /// The name wanted.
+        wanted: String,
+    },
+    /// It says how traffic is split.
+    #[error("{0} holds spec.traffic, which is the rollout's to write: remove it from the file")]
+    Traffic(String),
+}
+
+/// Reads one Service from a YAML or JSON file.
+pub fn read(path: &Path) -> Result<Value, BadManifest> {
+    let file = path.display().to_string();
+    let bad = |why: String| BadManifest::Read { file: file.clone(), why };
+    let size = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?.len();
+    if size > MAX_BYTES {
+        return Err(bad(format!("{size} bytes, at most {MAX_BYTES} are read")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let value: Value = serde_saphyr::from_str(&text).map_err(|e| bad(first_line(&e.to_string())))?;
+    let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    if !field("apiVersion").starts_with("serving.knative.dev/") || field("kind") != "Service" {
+        return Err(BadManifest::NotAService(file));
+    }
+    Ok(value)
+}
+
+/// Reads a manifest whose template is to be staged under `service`.
+pub fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
+    let value = read(path)?;
+    let file = path.display().to_string();
+    let found = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    if found != service {
+        return Err(BadManifest::OtherName { file, found: found.to_owned(), wanted: service.to_owned() });
+    }
+    if value.pointer("/spec/traffic").is_some() {
+        return Err(BadManifest::Traffic(file));
+    }
+    Ok(value)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,70 @@
+//! Events as lines on standard output: for people, or one JSON object each. The only place that prints.
+//!
+//! Depends on events and `std`.
+
+use crate::cli::Output;
+use crate::event::Said;
+use crate::outcome::Outcome;
+use crate::ports::Sink;
+use jiff::Timestamp;
+use serde_json::json;
+use std::io::Write;
+
+/// Prints events to standard output.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines {
+    output: Output,
+}
+
+impl Lines {
+    /// Prints in this form.
+    pub fn new(output: Output) -> Self {
+        Self { output }
+    }
+
+    /// Prints the outcome as JSON, where JSON is wanted; as text it was the last line already.
+    pub fn outcome(self, outcome: &Outcome) {
+        if self.output == Output::Json {
+            line(&json!({
+                "outcome": outcome.word,
+                "code": outcome.code.number(),
+                "text": outcome.what,
+                "traffic": outcome.traffic,
+                "next": outcome.next,
+                "candidate": outcome.candidate,
+                "digest": outcome.digest,
+                "rollout": outcome.rollout,
+            })
+            .to_string());
+        }
+    }
+}
+
+impl Sink for Lines {
+    fn say(&mut self, at: Timestamp, said: &Said) {
+        match self.output {
+            Output::Text => {
+                let time = at.strftime("%H:%M:%S");
+                line(&format!("{time} {:<8}{}", format!("{}:", said.topic.word()), clean(&said.text)));
+            }
+            Output::Json => line(&json!({"at": at, "topic": said.topic, "text": said.text}).to_string()),
+        }
+    }
+}
+
+/// Text of the cluster may hold control characters; a log line must not obey them.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Prints a line. A reader that went away is no reason to stop a rollout.
+pub fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+/// Prints a line to standard error.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
