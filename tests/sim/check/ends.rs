@@ -1,0 +1,148 @@
+//! How a rollout ends: at the goal, where it was before, and never on something that is not Ready.
+
+use super::start::{meant, merged};
+use super::{Entry, could_not, entries, ours, record, started, went_back};
+use crate::sim::story::Story;
+use andante::record::Phase;
+
+/// A finished rollout has the owner's shape, with the candidate where stable was, and none of our tags.
+pub(crate) fn finished(story: &Story) -> Vec<String> {
+    let mut wrong = vec![];
+    for our in ours(story).into_iter().filter(|o| o.record.phase == Phase::Finished) {
+        let Some(candidate) = our.record.candidate.as_ref().map(ToString::to_string) else { continue };
+        let latest = our.record.start.latest.to_string();
+        let (list, main) = started(&our.record);
+        let goal = list.iter().enumerate().map(|(i, e)| match (i == main, &e.name) {
+            (true, _) => Entry { name: Some(candidate.clone()), ..e.clone() },
+            (false, None) if e.percent == 0 => e.clone(),
+            (false, _) => e.resolved(&latest),
+        });
+        let is = entries(&our.write.after);
+        let truth = &our.write.truth;
+        let may_follow = list.get(main).is_some_and(|e| e.name.is_none())
+            && truth.latest_ready.as_ref() == Some(&candidate)
+            && truth.latest_created.as_ref() == Some(&candidate)
+            && truth.template.as_ref() == Some(&our.write.after["spec"]["template"]);
+        if is.iter().any(|e| e.name.is_none() && e.percent > 0) && !may_follow {
+            wrong.push(format!("write {} follows latest, which is {:?}", our.number, truth.latest_ready));
+        }
+        let still_gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !truth.ready.contains(n));
+        let goal = merged(goal.filter(|e| !still_gone(e)));
+        let named = |e: &Entry| if e.percent > 0 { e.resolved(&candidate) } else { e.clone() };
+        let is = merged(is.iter().map(named).filter(|e| !still_gone(e)));
+        if is != goal {
+            wrong.push(format!("write {}: {is:?}, wanted {goal:?}", our.number));
+        }
+    }
+    wrong
+}
+
+/// A rolled-back rollout has the owner's split by name; the candidate's tag may stay.
+pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
+    let mut wrong = vec![];
+    for our in ours(story) {
+        let stable = our.record.start.stable.as_str();
+        if could_not(&our.record) && our.write.truth.ready.contains(stable) {
+            wrong.push(format!("write {} could not restore {stable}, which is Ready", our.number));
+        }
+        if !went_back(&our.record) {
+            continue;
+        }
+        let is = entries(&our.write.after);
+        if let Some(follows) = is.iter().find(|e| e.name.is_none()) {
+            wrong.push(format!("write {} lets {follows:?} follow latest", our.number));
+        }
+        let ours_tag = our.record.tags.candidate.as_str();
+        let candidate = our.record.candidate.as_ref().map(|c| c.as_str());
+        let kept = |e: &Entry| {
+            e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate
+        };
+        let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
+        let is = merged(is.into_iter().filter(|e| !kept(e) && !gone(e)));
+        let was = merged(meant(&our.record).into_iter().filter(|e| !gone(e)));
+        if is != was {
+            wrong.push(format!("write {}: {is:?}, before there was {was:?}", our.number));
+        }
+    }
+    wrong
+}
+
+/// At rest, what was written is served, and nobody is on a revision that is not Ready while stable is.
+pub(crate) fn rest(story: &Story) -> Vec<String> {
+    let mut wrong = vec![];
+    let (Some(service), Some(served)) = (story.service.as_deref(), story.log.served.last()) else { return wrong };
+    let Some(record) = record(service) else { return wrong };
+    // Whoever moved it last answers for it.
+    if story.writes().iter().rev().find(|w| w.before.as_deref().is_none_or(|b| entries(b) != entries(&w.after))).is_none_or(|w| w.who.run.is_none()) {
+        return wrong;
+    }
+    let stable = record.start.stable.as_str();
+    for (name, percent) in &served.split {
+        if !story.ready.contains(name) && story.ready.contains(stable) {
+            wrong.push(format!("{percent} % of users rest on {name}, which is not Ready, and {stable} is"));
+        }
+    }
+    let all_ready = entries(service).iter().filter_map(|e| e.name.clone()).all(|n| story.ready.contains(&n));
+    for entry in entries(service).iter().filter(|e| e.percent > 0 && all_ready) {
+        if let Some(name) = &entry.name {
+            if !served.split.iter().any(|(n, _)| n == name) {
+                wrong.push(format!("{name} should serve and does not: {:?}", served.split));
+            }
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::check::fixture::{Fixture, finished as end, walk};
+    use serde_json::json;
+
+    fn back(traffic: serde_json::Value) -> Fixture {
+        walk().write("w", traffic, |r| r.phase = Phase::RolledBack)
+    }
+
+    #[test]
+    fn good_ends_pass() {
+        for traffic in [json!([{"latestRevision": true, "percent": 100}]), json!([{"revisionName": "s2", "percent": 100}])] {
+            assert_eq!(finished(&end(traffic).serve(&[("s2", 100)]).story()), Vec::<String>::new());
+        }
+        let story = back(json!([{"revisionName": "s1", "percent": 100}, {"revisionName": "s2", "percent": 0, "tag": "candidate"}]));
+        assert_eq!(rolled_back(&story.serve(&[("s1", 100)]).story()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn another_end_is_seen() {
+        for traffic in [
+            json!([{"revisionName": "s1", "percent": 100}]),
+            json!([{"revisionName": "s2", "percent": 100, "tag": "candidate"}]),
+            json!([{"revisionName": "s2", "percent": 100}, {"revisionName": "s1", "percent": 0, "tag": "stable"}]),
+        ] {
+            assert_eq!(finished(&end(traffic).story()).len(), 1);
+        }
+        let moved = end(json!([{"revisionName": "s2", "percent": 100}]))
+            .truth(|t| t.latest_ready = Some("s3".into()))
+            .write("w", json!([{"latestRevision": true, "percent": 100}]), |_| {});
+        assert_eq!(finished(&moved.story()).len(), 1, "latest is something else");
+    }
+
+    #[test]
+    fn another_way_back_is_seen() {
+        assert_eq!(rolled_back(&back(json!([{"latestRevision": true, "percent": 100}])).story()).len(), 2);
+        assert_eq!(rolled_back(&back(json!([{"revisionName": "s1", "percent": 99}, {"revisionName": "s2", "percent": 1}])).story()).len(), 1);
+        let given_up = walk().split("w", &[("s1", 0), ("s2", 100)], |r| {
+            (r.phase, r.outcome) = (Phase::RolledBack, Some("could-not-restore".into()));
+        });
+        assert_eq!(rolled_back(&given_up.story()).len(), 1, "stable is Ready");
+    }
+
+    #[test]
+    fn resting_on_something_unready_is_seen() {
+        let story = walk().truth(|t| t.ready = ["s1".to_owned()].into()).story();
+        assert_eq!(rest(&story).len(), 1);
+        assert_eq!(rest(&walk().story()), Vec::<String>::new());
+        let unserved = walk().split("w", &[("s1", 0), ("s2", 100)], |_| {}).serve(&[("s1", 100)]);
+        assert_eq!(rest(&unserved.story()).len(), 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! What a run says at its end is what is there.
+
+use super::{entries, entries_of, record};
+use crate::sim::story::Story;
+use andante::outcome::Code;
+use andante::record::Phase;
+
+/// Phase and traffic at the moment of the end are those that the outcome tells of.
+pub(crate) fn said(story: &Story) -> Vec<String> {
+    let mut wrong = vec![];
+    for ended in &story.ended {
+        let Some(outcome) = &ended.outcome else { continue };
+        let last = story.log.writes.iter().rev().find(|w| w.at <= ended.at);
+        let Some(last) = last else { continue };
+        if outcome.code == Code::Internal {
+            wrong.push(format!("{} ended with a defect: {}", ended.run, outcome.line()));
+        }
+        // What somebody else did since is theirs to tell.
+        if last.who.run.as_ref() != Some(&ended.run) {
+            continue;
+        }
+        let phase = record(&last.after).map(|r| r.phase);
+        let fits = match (outcome.code, outcome.word) {
+            (Code::Done, "finished") => phase == Some(Phase::Finished),
+            (Code::Done, "staged") => phase == Some(Phase::Staged),
+            (Code::Done, "held") => phase == Some(Phase::Held),
+            (Code::RolledBack | Code::Aborted | Code::Inconclusive | Code::NotApproved | Code::NeverReady, _) => {
+                phase == Some(Phase::RolledBack)
+            }
+            _ => true,
+        };
+        if !fits {
+            wrong.push(format!("{} says {:?} {}, the record says {phase:?}", ended.run, outcome.code, outcome.word));
+        }
+        if let Some(split) = &outcome.traffic {
+            let (told, is) = (entries_of(&serde_json::to_value(split).unwrap()), entries(&last.after));
+            // A run that lost the cluster can only tell what it last saw.
+            if told != is && outcome.code != Code::Unreachable {
+                wrong.push(format!("{} says traffic is {told:?}, it is {is:?}", ended.run));
+            }
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::check::fixture::{finished, walk};
+    use andante::outcome::Outcome;
+    use serde_json::json;
+
+    #[test]
+    fn the_truth_passes() {
+        let done = Outcome::new(Code::Done, "done").word("finished");
+        let story = finished(json!([{"revisionName": "s2", "percent": 100}])).ends("w", done).story();
+        assert_eq!(said(&story), Vec::<String>::new());
+    }
+
+    #[test]
+    fn untruth_is_seen() {
+        let done = Outcome::new(Code::Done, "done").word("finished");
+        assert_eq!(said(&walk().ends("w", done).story()).len(), 1);
+        let mut busy = Outcome::new(Code::Busy, "busy");
+        busy.traffic = Some(andante::split::Split::all_latest());
+        assert_eq!(said(&walk().ends("w", busy).story()).len(), 1);
+        assert_eq!(said(&walk().ends("w", Outcome::new(Code::Internal, "oh")).story()).len(), 1);
+    }
+}

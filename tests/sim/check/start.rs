@@ -1,0 +1,88 @@
+//! What a rollout holds for the owner's split is what was really there; who takes over inherits it.
+
+use super::{Entry, entries, ours, started};
+use crate::sim::story::Story;
+use andante::record::Record;
+
+/// The start's entries as names, merged and sorted: what users had.
+pub(crate) fn meant(record: &Record) -> Vec<Entry> {
+    let (list, _) = started(record);
+    merged(list.iter().map(|e| e.resolved(record.start.latest.as_str())))
+}
+
+/// Entries with the same revision and tag as one, sorted; nothing without share and tag.
+pub(crate) fn merged(list: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
+    let mut merged: Vec<Entry> = vec![];
+    for entry in list {
+        match merged.iter_mut().find(|m| m.name == entry.name && m.tag == entry.tag) {
+            Some(same) => same.percent += entry.percent,
+            None => merged.push(entry),
+        }
+    }
+    merged.retain(|e| e.percent > 0 || e.tag.is_some());
+    merged.sort();
+    merged
+}
+
+/// A new rollout's start is what stood there; one that takes over an open rollout has its start.
+pub(crate) fn start(story: &Story) -> Vec<String> {
+    let mut wrong = vec![];
+    for our in ours(story) {
+        let Some(object) = our.write.before.as_deref() else { continue };
+        let is = meant(&our.record);
+        match &our.before {
+            Some(before) if before.phase.is_open() => {
+                // A person who moved traffic in between made another start.
+                let foreign = object["metadata"]["generation"].as_i64() != Some(before.generation);
+                if !foreign && (is != meant(before) || our.record.start.stable != before.start.stable) {
+                    wrong.push(format!("write {}: starts from {is:?}, inherited {:?}", our.number, meant(before)));
+                }
+            }
+            before => {
+                // Nothing was Ready yet: a first deployment has no start to be true.
+                let Some(latest) = our.write.truth.latest_ready.clone() else { continue };
+                let leftover = |e: &Entry| {
+                    let tags = before.as_ref().map(|b| [b.tags.candidate.to_string(), b.tags.stable.to_string()]);
+                    e.percent == 0 && e.tag.as_ref().is_some_and(|t| tags.is_some_and(|tags| tags.contains(t)))
+                };
+                let was = entries(object).into_iter().filter(|e| !leftover(e)).map(|e| e.resolved(&latest));
+                let was = merged(was);
+                let same_rollout = before.as_ref().is_some_and(|b| b.id == our.record.id);
+                if was != is && !same_rollout {
+                    wrong.push(format!("write {}: starts from {is:?}, there was {was:?}", our.number));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::check::fixture::{Fixture, walk};
+    use serde_json::json;
+
+    #[test]
+    fn a_true_start_passes() {
+        assert_eq!(start(&walk().story()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_invented_start_is_seen() {
+        let story = Fixture::of(json!([{"revisionName": "s0", "percent": 100}]))
+            .split("w", &[("s1", 100), ("s2", 0)], |_| {})
+            .story();
+        assert_eq!(start(&story).len(), 1);
+    }
+
+    #[test]
+    fn a_forgotten_inheritance_is_seen() {
+        let story = walk()
+            .split("x", &[("s2", 100), ("s3", 0)], |r| {
+                r.start.split = serde_json::from_value(json!([{"revisionName": "s2", "percent": 100}])).unwrap();
+            })
+            .story();
+        assert_eq!(start(&story).len(), 1);
+    }
+}

@@ -1,0 +1,223 @@
+//! What one process sees of the cluster: the `Cluster` port with latency, faults and the places where it is killed.
+
+use super::api::Who;
+use super::fault::{Crash, Fault, Script};
+use super::state::{Kind, State};
+use super::watch::{SimWatch, WatchEnd};
+use super::world::World;
+use andante::name::{RevisionName, ServiceName};
+use andante::owner::{Liveness, Owner};
+use andante::ports::{ApiError, Cluster, List};
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep};
+
+/// The time limit of one call.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// One process's way to the API server. Clones are the same process.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    world: World,
+    who: Who,
+    name: ServiceName,
+    script: Rc<RefCell<Script>>,
+    calls: Rc<Cell<usize>>,
+    verbs: Rc<RefCell<BTreeMap<&'static str, usize>>>,
+    dead: Rc<Cell<bool>>,
+    killed: Rc<Notify>,
+}
+
+impl Handle {
+    /// A process called `run`, whose calls go wrong as `script` says.
+    pub(crate) fn new(world: &World, run: &str, script: Script) -> Self {
+        Self {
+            world: world.clone(),
+            who: Who { user: "system:serviceaccount:ns:andante".into(), manager: "andante".into(), run: Some(run.into()) },
+            name: world.name().parse().unwrap(),
+            script: Rc::new(RefCell::new(script)),
+            calls: Rc::default(),
+            verbs: Rc::default(),
+            dead: Rc::default(),
+            killed: Rc::new(Notify::new()),
+        }
+    }
+
+    /// Resolves when the process is to be killed: its task must be dropped then.
+    pub(crate) async fn killed(&self) {
+        self.killed.notified().await;
+    }
+
+    /// How many calls it made.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.get()
+    }
+
+    /// How many of each verb.
+    pub(crate) fn verbs(&self) -> BTreeMap<&'static str, usize> {
+        self.verbs.borrow().clone()
+    }
+
+    async fn die(&self) {
+        self.dead.set(true);
+        self.killed.notify_one();
+        std::future::pending::<()>().await;
+    }
+
+    /// Lets `effect` happen after a while, whether or not anybody still waits for its answer.
+    fn send<T: 'static>(
+        &self, wait: Duration, effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
+    ) -> oneshot::Receiver<Result<T, ApiError>> {
+        let (answer, receiver) = oneshot::channel();
+        let world = self.world.clone();
+        tokio::task::spawn_local(async move {
+            sleep(wait).await;
+            answer.send(world.with(effect)).ok();
+        });
+        receiver
+    }
+
+    /// One call, with all that may happen to it. Also says what becomes of a watch that it opens.
+    async fn call<T: 'static>(
+        &self, verb: &'static str, effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
+    ) -> Result<(T, Option<(WatchEnd, Duration)>), ApiError> {
+        if self.dead.get() {
+            self.die().await;
+        }
+        let call = self.calls.get() + 1;
+        self.calls.set(call);
+        *self.verbs.borrow_mut().entry(verb).or_default() += 1;
+        let (there, back) = self.world.with(|s| (s.rng.u64(1..12), s.rng.u64(1..12)));
+        let (there, back) = (Duration::from_millis(there), Duration::from_millis(back));
+        let (crash, fault) = {
+            let mut script = self.script.borrow_mut();
+            (script.crash, script.fault(call, self.world.start.elapsed()))
+        };
+        if crash == Some(Crash::Before(call)) {
+            sleep(there).await;
+            self.die().await;
+        }
+        let begun = Instant::now();
+        let silence = || Err(ApiError::Unreachable("no answer within 10 s".into()));
+        let result = match fault {
+            None | Some(Fault::Watch(..)) => self.send(there, effect).await.unwrap_or_else(|_| silence()),
+            Some(Fault::Late(wait)) => {
+                drop(self.send(wait, effect));
+                tokio::time::sleep_until(begun + LIMIT).await;
+                silence()
+            }
+            Some(fault) => {
+                let after = matches!(
+                    fault,
+                    Fault::Status { after: true, .. } | Fault::Reset { after: true } | Fault::Silence { after: true }
+                );
+                if after {
+                    self.send(there, effect).await.ok();
+                } else {
+                    sleep(there).await;
+                }
+                if let (Fault::Silence { .. }, None) = (fault, crash) {
+                    tokio::time::sleep_until(begun + LIMIT).await;
+                }
+                Err(error(fault))
+            }
+        };
+        if crash == Some(Crash::After(call)) {
+            self.die().await;
+        }
+        sleep(back).await;
+        let end = match fault {
+            Some(Fault::Watch(end, after)) => Some((end, after)),
+            _ => None,
+        };
+        result.map(|value| (value, end))
+    }
+
+    async fn watch(&self, verb: &'static str, kind: Kind, version: &str) -> Result<SimWatch, ApiError> {
+        let (late, life) = self.world.with(|s| (s.rng.u64(0..40), s.rng.u64(240..560)));
+        let ((), end) = self.call(verb, |_| Ok(())).await?;
+        let (end, after) = end.unwrap_or((WatchEnd::Closed, Duration::from_secs(life)));
+        SimWatch::open(&self.world, kind, version, Duration::from_millis(late), (Instant::now() + after, end))
+    }
+}
+
+fn error(fault: Fault) -> ApiError {
+    match fault {
+        Fault::Conflict => ApiError::Refused("Operation cannot be fulfilled".into()),
+        Fault::Slower(wait) => {
+            ApiError::Server { status: 429, text: "too many requests".into(), retry_after: Some(wait) }
+        }
+        Fault::Status { status, retry_after, .. } => {
+            ApiError::Server { status, text: "the server is out of sorts".into(), retry_after }
+        }
+        Fault::Denied => ApiError::Forbidden("patch services.serving.knative.dev".into()),
+        Fault::Silence { .. } => ApiError::Unreachable("no answer within 10 s".into()),
+        Fault::Reset { .. } | Fault::Late(_) | Fault::Watch(..) => {
+            ApiError::Unreachable("connection reset by peer".into())
+        }
+    }
+}
+
+impl Cluster for Handle {
+    type Watch = SimWatch;
+
+    async fn service(&self) -> Result<Value, ApiError> {
+        self.call("get services", |s| s.get_service()).await.map(|(v, _)| v)
+    }
+
+    async fn create_service(&self, object: &Value) -> Result<Value, ApiError> {
+        let (who, object) = (self.who.clone(), object.clone());
+        self.call("create services", move |s| s.create_service(&who, &object)).await.map(|(v, _)| v)
+    }
+
+    async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
+        let (who, patch) = (self.who.clone(), patch.clone());
+        self.call("patch services", move |s| s.patch_service(&who, &patch)).await.map(|(v, _)| v)
+    }
+
+    async fn watch_service(&self, version: &str) -> Result<SimWatch, ApiError> {
+        self.watch("watch services", Kind::Service, version).await
+    }
+
+    async fn revisions(&self) -> Result<List, ApiError> {
+        let list = |s: &mut State| {
+            let items = s.revisions.values().map(|r| r.object.clone()).collect();
+            Ok(List { items, version: s.version.to_string() })
+        };
+        self.call("list revisions", list).await.map(|(v, _)| v)
+    }
+
+    async fn watch_revisions(&self, version: &str) -> Result<SimWatch, ApiError> {
+        self.watch("watch revisions", Kind::Revision, version).await
+    }
+
+    async fn revision(&self, name: &RevisionName) -> Result<Value, ApiError> {
+        let name = name.as_str().to_owned();
+        let get = move |s: &mut State| {
+            s.revisions.get(&name).map(|r| r.object.clone()).ok_or(ApiError::NotFound(format!("revisions {name:?}")))
+        };
+        self.call("get revisions", get).await.map(|(v, _)| v)
+    }
+
+    async fn configuration(&self) -> Result<Value, ApiError> {
+        let get = |s: &mut State| {
+            let name = s.name.clone();
+            s.configuration.as_ref().map(|c| c.render(&name)).ok_or(ApiError::NotFound("configurations".into()))
+        };
+        self.call("get configurations", get).await.map(|(v, _)| v)
+    }
+
+    async fn liveness(&self, owner: &Owner) -> Liveness {
+        let uid = owner.uid.clone();
+        let get = move |s: &mut State| Ok(s.liveness.get(&uid).copied().unwrap_or(Liveness::Unknown));
+        self.call("get owners", get).await.map_or(Liveness::Unknown, |(v, _)| v)
+    }
+
+    fn name(&self) -> &ServiceName {
+        &self.name
+    }
+}

@@ -1,0 +1,77 @@
+//! People with kubectl, who know nothing of the rollout: they read the object, change it and write it back.
+
+use super::api::Who;
+use super::world::World;
+use andante::control::Control;
+use andante::observed::CONTROL;
+use andante::ports::ApiError;
+use serde_json::{Value, json};
+
+impl World {
+    /// Edits the Service as `kim` with kubectl.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Value)) -> Result<(), ApiError> {
+        self.with(|s| {
+            let old = s.get_service()?;
+            let mut new = old.clone();
+            change(&mut new);
+            s.replace_service(&Who::kim(), &old, new).map(|_| ())
+        })
+    }
+
+    /// Writes another `spec.traffic`.
+    pub(crate) fn move_traffic(&self, traffic: &Value) -> Result<(), ApiError> {
+        self.edit(|o| o["spec"]["traffic"] = traffic.clone())
+    }
+
+    /// Deploys another image as `kn service update` does: traffic is left as it is, and the template has no name.
+    pub(crate) fn deploy_image(&self, image: &str) -> Result<(), ApiError> {
+        self.edit(|o| {
+            let template = &mut o["spec"]["template"];
+            if let Some(metadata) = template["metadata"].as_object_mut() {
+                metadata.remove("name");
+            }
+            template["spec"]["containers"][0]["image"] = json!(image);
+        })
+    }
+
+    /// Adds a 0 % tag of one's own.
+    pub(crate) fn add_tag(&self, tag: &str, revision: &str) -> Result<(), ApiError> {
+        self.edit(|o| {
+            if let Some(list) = o["spec"]["traffic"].as_array_mut() {
+                list.push(json!({"revisionName": revision, "latestRevision": false, "percent": 0, "tag": tag}));
+            }
+        })
+    }
+
+    /// Sets an annotation, or removes it.
+    pub(crate) fn annotate(&self, key: &str, value: Option<&str>) -> Result<(), ApiError> {
+        self.edit(|o| {
+            if let Some(map) = o["metadata"]["annotations"].as_object_mut() {
+                match value {
+                    Some(value) => map.insert(key.into(), json!(value)),
+                    None => map.remove(key),
+                };
+            }
+        })
+    }
+
+    /// Asks something of the running rollout, beside its record.
+    pub(crate) fn control(&self, change: impl FnOnce(&mut Control)) -> Result<(), ApiError> {
+        let service = self.service().ok_or(ApiError::NotFound("services".into()))?;
+        let Some(record) = super::check::record(&service) else { return Ok(()) };
+        let text = service.pointer("/metadata/annotations").and_then(|a| a[CONTROL].as_str());
+        let mut control = Control::parse(text, &record.id);
+        change(&mut control);
+        self.annotate(CONTROL, Some(&serde_json::to_string(&control).unwrap()))
+    }
+
+    /// Deletes a Revision.
+    pub(crate) fn delete_revision(&self, name: &str) {
+        self.with(|s| s.delete_revision(name));
+    }
+
+    /// Deletes the Service.
+    pub(crate) fn delete_service(&self) {
+        self.with(|s| s.delete_service());
+    }
+}

@@ -1,0 +1,35 @@
+//! A stateful model of Knative Serving on a virtual clock, faults to inject into it, and the rules that every rollout
+//! on it must keep.
+//!
+//! The model follows what was measured on Knative 1.23: writes are judged by the webhooks' rules, everything else
+//! happens later by itself, in small seeded steps, and the status says so only afterwards.
+
+pub(crate) mod api;
+pub(crate) mod check;
+pub(crate) mod condition;
+pub(crate) mod configuration;
+pub(crate) mod fault;
+pub(crate) mod handle;
+pub(crate) mod human;
+pub(crate) mod image;
+pub(crate) mod lifecycle;
+pub(crate) mod managed;
+pub(crate) mod patch;
+pub(crate) mod prober;
+pub(crate) mod revision;
+pub(crate) mod route;
+pub(crate) mod service;
+pub(crate) mod sink;
+pub(crate) mod state;
+pub(crate) mod story;
+pub(crate) mod time;
+pub(crate) mod watch;
+pub(crate) mod webhook;
+pub(crate) mod world;
+
+#[cfg(test)]
+mod tests_api;
+#[cfg(test)]
+mod tests_fault;
+#[cfg(test)]
+mod tests_knative;

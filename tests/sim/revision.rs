@@ -1,0 +1,113 @@
+//! A Revision as the model holds it, and as the API shows it.
+
+use super::condition::{self, Cond};
+use super::image::{Behaviour, digest};
+use super::time;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// One Revision. How it changes is in `lifecycle`.
+#[derive(Debug, Clone)]
+pub(crate) struct Revision {
+    pub(crate) name: String,
+    pub(crate) uid: u64,
+    /// The Configuration generation that made it.
+    pub(crate) generation: i64,
+    pub(crate) created: Duration,
+    pub(crate) template: Value,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) digest: Option<String>,
+    pub(crate) resources: Cond,
+    pub(crate) container: Cond,
+    pub(crate) active: Cond,
+    pub(crate) actual: i64,
+    pub(crate) desired: i64,
+    /// When it was first Ready.
+    pub(crate) ready_at: Option<Duration>,
+    /// When it was last asked anything.
+    pub(crate) used_at: Duration,
+    /// It died after it was Ready; requests to it hang.
+    pub(crate) dead: bool,
+    /// The object as it was last published.
+    pub(crate) object: Value,
+}
+
+impl Revision {
+    pub(crate) fn new(name: &str, uid: u64, generation: i64, template: &Value, behaviour: Behaviour, at: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            uid,
+            generation,
+            created: at,
+            template: template.clone(),
+            behaviour,
+            digest: None,
+            resources: Cond::maybe("Deploying", ""),
+            container: Cond::maybe("ResolvingDigests", ""),
+            active: Cond::maybe("Deploying", ""),
+            actual: 0,
+            desired: 1,
+            ready_at: None,
+            used_at: at,
+            dead: false,
+            object: Value::Null,
+        }
+    }
+
+    /// Its Ready condition. It stays True while pods crash: Active does not count.
+    pub(crate) fn ready(&self) -> Cond {
+        Cond::all([&self.resources, &self.container])
+    }
+
+    pub(crate) fn image(&self) -> &str {
+        self.template.pointer("/spec/containers/0/image").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `min-scale` of its template.
+    pub(crate) fn min_scale(&self) -> i64 {
+        self.template
+            .pointer("/metadata/annotations/autoscaling.knative.dev~1min-scale")
+            .and_then(Value::as_str)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// The object as the API shows it, of version `version`.
+    pub(crate) fn render(&mut self, service: &str, version: u64, at: Duration) -> Value {
+        let mut status = self.object.get("status").cloned().unwrap_or_else(|| json!({}));
+        status["observedGeneration"] = json!(1);
+        status["actualReplicas"] = json!(self.actual);
+        status["desiredReplicas"] = json!(self.desired);
+        if let Some(digest) = &self.digest {
+            status["containerStatuses"] = json!([{"name": "user-container", "imageDigest": digest}]);
+        }
+        let ready = self.ready();
+        let list = [
+            ("Active", &self.active),
+            ("ContainerHealthy", &self.container),
+            ("Ready", &ready),
+            ("ResourcesAvailable", &self.resources),
+        ];
+        condition::put(&mut status, &list, at);
+        self.object = json!({
+            "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+            "metadata": {
+                "name": self.name, "namespace": "ns", "uid": format!("rev-{}", self.uid), "generation": 1,
+                "resourceVersion": version.to_string(), "creationTimestamp": time::text(self.created),
+                "labels": {
+                    "serving.knative.dev/service": service, "serving.knative.dev/configuration": service,
+                    "serving.knative.dev/configurationGeneration": self.generation.to_string(),
+                },
+                "annotations": self.template.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({})),
+            },
+            "spec": self.template["spec"],
+            "status": status,
+        });
+        self.object.clone()
+    }
+
+    /// The tag of the image was resolved.
+    pub(crate) fn resolve(&mut self) {
+        self.digest = Some(digest(self.image()));
+    }
+}

@@ -1,0 +1,32 @@
+//! Keeps what a run says.
+
+use andante::event::Said;
+use andante::ports::Sink;
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Lines of one or more runs, in order. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct SimSink {
+    run: String,
+    lines: Rc<RefCell<Vec<String>>>,
+}
+
+impl SimSink {
+    /// The same lines, under another run's name.
+    pub(crate) fn of(&self, run: &str) -> Self {
+        Self { run: run.to_owned(), lines: self.lines.clone() }
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+}
+
+impl Sink for SimSink {
+    fn say(&mut self, at: Timestamp, said: &Said) {
+        let time = at.strftime("%H:%M:%S%.3f");
+        self.lines.borrow_mut().push(format!("{time} {}: {:<7} {}", self.run, said.topic.word(), said.text));
+    }
+}

@@ -1,0 +1,184 @@
+//! Everything that the cluster knows, its queue of things to come, and its history for watches.
+
+use super::configuration::Configuration;
+use super::revision::Revision;
+use super::route::{Ingress, Route};
+use super::story::{Log, Served};
+use andante::owner::Liveness;
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Something that will happen by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// Controllers look at their objects.
+    Service,
+    Configuration,
+    Route,
+    /// The gateways take this generation of the ingress; then it is reported.
+    Program(u64),
+    Report(u64),
+    /// The next thing in a revision's life (by uid: a name may be used again).
+    Revision(String, u64, Life),
+}
+
+/// Steps of a revision's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Life {
+    Resolve,
+    Start,
+    Fail,
+    Deadline,
+    /// Which death it is: a crash loop has many.
+    Die(u32),
+    Return(u32),
+    Sleep,
+    Wake,
+}
+
+/// What kind of object a change was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Service,
+    Revision,
+}
+
+/// One change of one object.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) version: u64,
+    pub(crate) at: Duration,
+    pub(crate) kind: Kind,
+    pub(crate) deleted: bool,
+    pub(crate) object: Rc<Value>,
+}
+
+/// The whole cluster.
+pub(crate) struct State {
+    pub(crate) rng: fastrand::Rng,
+    start: Instant,
+    pub(crate) name: String,
+    /// etcd's revision: one counter for all objects.
+    pub(crate) version: u64,
+    uids: u64,
+    pub(crate) service: Option<Rc<Value>>,
+    pub(crate) configuration: Option<Configuration>,
+    pub(crate) route: Route,
+    pub(crate) ingress: Ingress,
+    pub(crate) revisions: BTreeMap<String, Revision>,
+    pub(crate) history: Vec<Entry>,
+    /// Watches from an older version are told that it is gone.
+    pub(crate) compacted: u64,
+    queue: BinaryHeap<Reverse<(Duration, u64, Due)>>,
+    queued: BTreeSet<Due>,
+    order: u64,
+    pub(crate) liveness: BTreeMap<String, Liveness>,
+    pub(crate) log: Log,
+}
+
+impl State {
+    pub(crate) fn new(name: &str, seed: u64, start: Instant) -> Self {
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            start,
+            name: name.to_owned(),
+            version: 100,
+            uids: 0,
+            service: None,
+            configuration: None,
+            route: Route::default(),
+            ingress: Ingress::default(),
+            revisions: BTreeMap::new(),
+            history: vec![],
+            compacted: 0,
+            queue: BinaryHeap::new(),
+            queued: BTreeSet::new(),
+            order: 0,
+            liveness: BTreeMap::new(),
+            log: Log::default(),
+        }
+    }
+
+    /// Virtual time since the start.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn fresh_uid(&mut self) -> u64 {
+        self.uids += 1;
+        self.uids
+    }
+
+    /// Raises the version of the store.
+    pub(crate) fn bump(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    /// A controller's delay: mostly short, at times half a second.
+    pub(crate) fn lag(&mut self) -> Duration {
+        let most = match self.rng.u8(..100) {
+            0..80 => 40,
+            80..97 => 200,
+            _ => 500,
+        };
+        Duration::from_millis(self.rng.u64(0..=most))
+    }
+
+    /// Lets `due` happen after a controller's delay. What is queued already is not queued twice.
+    pub(crate) fn soon(&mut self, due: Due) {
+        let lag = self.lag();
+        self.after(lag, due);
+    }
+
+    /// Lets `due` happen after `wait`.
+    pub(crate) fn after(&mut self, wait: Duration, due: Due) {
+        if self.queued.insert(due.clone()) {
+            self.order += 1;
+            self.queue.push(Reverse((self.now() + wait, self.order, due)));
+        }
+    }
+
+    /// When the next thing happens.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.queue.peek().map(|Reverse((at, ..))| self.start + *at)
+    }
+
+    /// Does everything that is due now. True if anything was.
+    pub(crate) fn run_due(&mut self) -> bool {
+        let mut any = false;
+        while self.queue.peek().is_some_and(|Reverse((at, ..))| *at <= self.now()) {
+            let Some(Reverse((_, _, due))) = self.queue.pop() else { break };
+            self.queued.remove(&due);
+            any = true;
+            match due {
+                Due::Service => self.reconcile_service(),
+                Due::Configuration => self.reconcile_configuration(),
+                Due::Route => self.reconcile_route(),
+                Due::Program(generation) => self.program(generation),
+                Due::Report(generation) => self.report(generation),
+                Due::Revision(name, uid, life) => self.live(&name, uid, life),
+            }
+        }
+        any
+    }
+
+    /// Adds a change to the history.
+    pub(crate) fn publish(&mut self, kind: Kind, deleted: bool, object: Rc<Value>) {
+        let (version, at) = (self.version, self.now());
+        self.history.push(Entry { version, at, kind, deleted, object });
+    }
+
+    /// Notes what users get from now on, if it is something else.
+    pub(crate) fn note_served(&mut self) {
+        let split = self.ingress.served();
+        if self.log.served.last().is_none_or(|last| last.split != split) {
+            let at = self.now();
+            self.log.served.push(Served { at, split });
+        }
+    }
+}
