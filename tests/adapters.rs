@@ -1,0 +1,18 @@
+//! The adapters against real sockets, in real time: exact requests, every class of failure, and what must never be
+//! printed. The server is a script, so nothing here proves what Kubernetes does; the bundled cluster does that.
+
+#[cfg(test)]
+mod adapters {
+    mod connect;
+    mod environment;
+    mod failures;
+    mod hostile;
+    mod prober;
+    mod requests;
+    mod results;
+    mod runs;
+    mod script;
+    mod signals;
+    mod tls;
+    mod watches;
+}

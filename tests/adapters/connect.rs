@@ -1,0 +1,162 @@
+//! Where the cluster is: which source wins, and what a kubeconfig may get wrong.
+
+use super::script::{Reply, Server, directory, kubeconfig};
+use andante::cluster::{Connect, ConnectError, Kube};
+use andante::env::Environment;
+use andante::ports::{ApiError, Cluster};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+fn settings(path: &Path) -> Connect {
+    Connect { kubeconfig: Some(path.to_owned()), call_limit: Duration::from_secs(5), ..Connect::default() }
+}
+
+/// A root with a service account and a home with a kubeconfig.
+fn pod(root: &Path) -> Vec<(&'static str, String)> {
+    let account = root.join("var/run/secrets/kubernetes.io/serviceaccount");
+    std::fs::create_dir_all(&account).unwrap();
+    std::fs::write(account.join("token"), "t").unwrap();
+    std::fs::create_dir_all(root.join(".kube")).unwrap();
+    kubeconfig(&root.join(".kube"), "server: \"http://home.test\"");
+    vec![("KUBERNETES_SERVICE_HOST", "10.0.0.1".into()), ("HOME", root.display().to_string())]
+}
+
+fn environment(variables: &[(&'static str, String)], root: &Path) -> Environment {
+    Environment::invented(variables.iter().map(|(k, v)| (*k, v.as_str())), root)
+}
+
+#[tokio::test]
+async fn explicit_then_variable_then_pod_then_home() {
+    let root = directory();
+    let mut variables = pod(&root);
+    let named = kubeconfig(&root, "server: \"http://named.test\"");
+    let server = |settings: &Connect, variables: &[(&'static str, String)]| {
+        Kube::connect(settings, &environment(variables, &root)).map(|k| k.server().to_owned())
+    };
+    let nothing = Connect::default();
+    // The service account is chosen, though the address of a real one is not there.
+    assert!(matches!(server(&nothing, &variables), Err(ConnectError::ServiceAccount(_))));
+    // A context can only be one of a file.
+    let context = Connect { context: Some("here".into()), ..Connect::default() };
+    assert_eq!(server(&context, &variables).unwrap(), "http://home.test");
+    assert_eq!(server(&nothing, &variables[1..]).unwrap(), "http://home.test");
+    assert_eq!(server(&nothing, &[]), Err(ConnectError::NoCluster));
+
+    let other = directory();
+    let missing = other.join("missing");
+    let listed = kubeconfig(&other, "server: \"http://listed.test\"");
+    variables.push(("KUBECONFIG", format!("{}:{}:", missing.display(), listed.display())));
+    assert_eq!(server(&nothing, &variables).unwrap(), "http://listed.test");
+    assert_eq!(server(&settings(&named), &variables).unwrap(), "http://named.test");
+}
+
+#[tokio::test]
+async fn the_namespace_is_the_named_one_or_the_contexts() {
+    let root = directory();
+    let path = kubeconfig(&root, "server: \"http://named.test\"");
+    let nowhere = Environment::invented([], &root);
+    assert_eq!(Kube::connect(&settings(&path), &nowhere).unwrap().namespace().as_str(), "shop");
+    let named = Connect { namespace: Some("other".parse().unwrap()), ..settings(&path) };
+    assert_eq!(Kube::connect(&named, &nowhere).unwrap().namespace().as_str(), "other");
+}
+
+#[tokio::test]
+async fn a_bad_file_is_named_without_what_it_holds() {
+    let root = directory();
+    let path = root.join("config");
+    let cases = [
+        ("users: [{name: kim, user: {token: s3cret}}]\nclusters: {", "is not a kubeconfig (YAML cannot be parsed)"),
+        ("", "it has no current-context: give --context"),
+        (
+            "current-context: x\ncontexts: [{name: b, context: {cluster: c}}, {name: a, context: {cluster: c}}]",
+            "there is no context \"x\"; there are: a, b",
+        ),
+        (
+            "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]",
+            "context \"x\" names a cluster \"c\" that is not there",
+        ),
+        (
+            "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\nclusters: [{name: c, cluster: {}}]",
+            "cluster \"c\" has no readable server",
+        ),
+        (
+            "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\n\
+             clusters: [{name: c, cluster: {server: 'https://a', certificate-authority-data: '**s3cret'}}]",
+            "the certificate authority is not base64",
+        ),
+        (
+            "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]\n\
+             clusters: [{name: c, cluster: {server: 'https://a', certificate-authority-data: 'czNjcmV0'}}]",
+            "the certificate authority is not PEM",
+        ),
+        (
+            "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n\
+             clusters: [{name: c, cluster: {server: 'http://a'}}]\n\
+             users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, \
+             args: ['-c', 'echo s3cret; exit 3'], interactiveMode: Never}}}]",
+            "the kubeconfig's credential plugin failed: exit status: 3",
+        ),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(&path, text).unwrap();
+        let error = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(&expected.replace('"', "\\\"")) || shown.contains(expected), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    let missing = Kube::connect(&settings(&root.join("none")), &Environment::invented([], &root)).unwrap_err();
+    assert!(missing.to_string().contains("cannot be read: No such file"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_unless_no_proxy_names_the_api_server() {
+    let refused = Reply::Answer(403, "", String::new());
+    let proxy = Server::start(vec![refused.clone(), refused]).await;
+    let root = directory();
+    let path = kubeconfig(&root, "server: \"http://api.invalid:6443\"");
+    let ask = async |settings: Connect, no_proxy: &'static str| {
+        let variables = [("HTTP_PROXY", format!("127.0.0.1:{}", proxy.port)), ("NO_PROXY", no_proxy.into())];
+        let kube = Kube::connect(&settings, &environment(&variables, &root)).unwrap();
+        let error = kube.service("hello".parse().unwrap()).service().await.unwrap_err();
+        assert!(matches!(error, ApiError::Unreachable(_)), "{error}");
+    };
+    ask(settings(&path), "example.org, 10.0.0.0/8,").await;
+    assert_eq!(proxy.seen().iter().map(|s| s.line.as_str()).collect::<Vec<_>>(), ["CONNECT api.invalid:6443"]);
+    ask(settings(&path), "example.org,.invalid,").await;
+    assert_eq!(proxy.seen().len(), 1);
+    // The file's own proxy counts whatever the environment says, as for kubectl.
+    let url = proxy.url();
+    let named = kubeconfig(&root, &format!("server: \"http://api.invalid:6443\", proxy-url: {url:?}"));
+    ask(settings(&named), "*").await;
+    assert_eq!(proxy.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_an_error_without_its_password() {
+    let root = directory();
+    let path = kubeconfig(&root, "server: \"http://api.invalid\", proxy-url: \"socks5://kim:s3cret@p.test\"");
+    let error = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap_err();
+    assert_eq!(error.to_string(), "the proxy's address cannot be used: only http and https proxies are supported");
+}
+
+#[tokio::test]
+async fn a_credential_plugin_is_asked() {
+    let server = Server::start(vec![Reply::json(200, &json!({}))]).await;
+    let root = directory();
+    let path = root.join("config");
+    let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": "from-plugin"}});
+    let file = json!({
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server.url()}}],
+        "users": [{"name": "u", "user": {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo",
+            "args": [credential.to_string()], "interactiveMode": "Never", "provideClusterInfo": true}}}],
+    });
+    std::fs::write(&path, file.to_string()).unwrap();
+    let kube = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap();
+    assert_eq!(kube.namespace().as_str(), "default");
+    kube.service("hello".parse().unwrap()).service().await.unwrap();
+    assert_eq!(server.seen()[0].header("authorization"), Some("Bearer from-plugin"));
+}

@@ -1,0 +1,77 @@
+//! Who we are, where, and as part of which run.
+
+use super::script::directory;
+use andante::env::Environment;
+use andante::owner::{Owner, OwnerKind};
+use std::path::Path;
+
+fn root(namespace: Option<&str>, labels: Option<&str>) -> std::path::PathBuf {
+    let root = directory();
+    let write = |path: &str, text: &str| {
+        std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        std::fs::write(root.join(path), text).unwrap();
+    };
+    if let Some(namespace) = namespace {
+        write("var/run/secrets/kubernetes.io/serviceaccount/namespace", namespace);
+    }
+    if let Some(labels) = labels {
+        write("etc/podinfo/labels", labels);
+    }
+    write("proc/sys/kernel/hostname", "desk\n");
+    root
+}
+
+fn run(root: &Path, variables: &[(&'static str, &'static str)]) -> Result<Option<Owner>, String> {
+    Environment::invented(variables.iter().copied(), root).run().map_err(|e| e.to_string())
+}
+
+#[test]
+fn the_outermost_run_is_the_owner() {
+    let root = root(Some("ci\n"), None);
+    let pipeline = [("ANDANTE_PIPELINE_RUN", "p1"), ("ANDANTE_PIPELINE_RUN_UID", "1-a")];
+    let task = [("ANDANTE_TASK_RUN", "t1"), ("ANDANTE_TASK_RUN_UID", "2-b")];
+    let owner = |kind, name: &str, uid: &str| Ok(Some(Owner { kind, name: name.into(), uid: uid.into() }));
+    assert_eq!(run(&root, &[pipeline, task].concat()), owner(OwnerKind::PipelineRun, "ci/p1", "1-a"));
+    // A TaskRun of its own has the labels of a PipelineRun as empty texts.
+    let empty = [("ANDANTE_PIPELINE_RUN", ""), ("ANDANTE_PIPELINE_RUN_UID", "")];
+    assert_eq!(run(&root, &[empty, task].concat()), owner(OwnerKind::TaskRun, "ci/t1", "2-b"));
+    let job = [("ANDANTE_JOB", "j"), ("ANDANTE_JOB_UID", "3"), ("ANDANTE_RUN_NAMESPACE", "jobs")];
+    assert_eq!(run(&root, &job), owner(OwnerKind::Job, "jobs/j", "3"));
+    assert_eq!(run(&root, &[]), Ok(None));
+}
+
+#[test]
+fn labels_of_the_downward_api_will_do() {
+    let labels = "app=\"x\"\ntekton.dev/taskRun=\"t1\"\ntekton.dev/taskRunUID=\"2-b\"";
+    let root = root(Some("ci"), Some(labels));
+    let found = run(&root, &[]).unwrap().unwrap();
+    assert_eq!((found.name.as_str(), found.uid.as_str()), ("ci/t1", "2-b"));
+}
+
+#[test]
+fn an_unresolved_parameter_is_an_error() {
+    let root = root(Some("ci"), None);
+    let cases = [
+        ([("ANDANTE_TASK_RUN", "$(context.taskRun.name)"), ("ANDANTE_TASK_RUN_UID", "2")], "ANDANTE_TASK_RUN is"),
+        ([("ANDANTE_TASK_RUN", "t1"), ("ANDANTE_TASK_RUN_UID", "$(context.taskRun.uid)")], "ANDANTE_TASK_RUN_UID is"),
+    ];
+    for (variables, expected) in cases {
+        let error = run(&root, &variables).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_run_without_a_namespace_is_an_error() {
+    let error = run(&root(None, None), &[("ANDANTE_JOB", "j"), ("ANDANTE_JOB_UID", "3")]).unwrap_err();
+    assert_eq!(error, "ANDANTE_RUN_NAMESPACE is \"\", which is not the run's namespace");
+}
+
+#[test]
+fn a_person_is_user_and_host() {
+    let root = root(None, None);
+    assert_eq!(Environment::invented([("USER", "kim")], &root).person(), "kim@desk");
+    assert_eq!(Environment::invented([("LOGNAME", "lee")], &root).person(), "lee@desk");
+    assert_eq!(Environment::invented([], Path::new("/nowhere")).person(), "somebody@somewhere");
+    assert!(!Environment::invented([("KUBERNETES_SERVICE_HOST", "10.0.0.1")], &root).in_pod());
+}

@@ -1,0 +1,100 @@
+//! Probes: what counts as an answer, as silence, and as not reached.
+
+use super::script::{CHUNKED, Reply, Server, chunk};
+use andante::ports::Prober;
+use andante::probe::{Answer, Request};
+use andante::prober::{BadTravel, HttpProber, Travel, local_address};
+use std::time::Duration;
+use tokio::time::Instant;
+
+fn request(url: &str, path: &str) -> Request {
+    Request { url: url.into(), path: path.into(), timeout: Duration::from_secs(10) }
+}
+
+async fn ask(reply: Reply) -> Answer {
+    let server = Server::start(vec![reply]).await;
+    HttpProber::new(&Travel::default()).unwrap().ask(&request(&server.url(), "/")).await
+}
+
+#[tokio::test]
+async fn an_answer_is_told_whole() {
+    let pieces = vec![
+        (Duration::ZERO, CHUNKED.replace("200 OK", "418 Teapot\r\nX-Version: v2")),
+        (Duration::from_millis(100), format!("{}0\r\n\r\n", chunk("hällo"))),
+    ];
+    let Answer::Http { status, headers, body, latency } = ask(Reply::Pieces(pieces)).await else { panic!() };
+    assert_eq!((status, body.as_str()), (418, "hällo"));
+    assert!(headers.contains(&("x-version".into(), "v2".into())));
+    assert!(latency >= Duration::from_millis(100) && latency < Duration::from_secs(10), "{latency:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let answer = ask(Reply::Answer(302, "location: http://127.0.0.1:1/\r\n", String::new())).await;
+    assert!(matches!(answer, Answer::Http { status: 302, .. }));
+}
+
+#[tokio::test]
+async fn only_the_beginning_of_a_body_is_read() {
+    let endless = format!("{CHUNKED}{}", chunk(&"x".repeat(100_000)));
+    let Answer::Http { body, .. } = ask(Reply::Hang(endless)).await else { panic!() };
+    assert_eq!(body.len(), 64 * 1024);
+}
+
+#[tokio::test]
+async fn reached_but_no_answer_is_silence() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx".to_owned();
+    let cases = [
+        (Reply::Hang(String::new()), "no whole answer within 600ms"),
+        (Reply::Hang(cut.clone()), "no whole answer within 600ms"),
+        (Reply::Reset, "the answer broke off"),
+        (Reply::Pieces(vec![]), "the answer broke off"),
+        (Reply::Pieces(vec![(Duration::ZERO, cut)]), "the answer broke off"),
+        (Reply::Pieces(vec![(Duration::ZERO, "SSH-2.0-x\r\n\r\n".into())]), "the answer broke off"),
+    ];
+    for (reply, expected) in cases {
+        let began = Instant::now();
+        let server = Server::start(vec![reply.clone()]).await;
+        let request = Request { timeout: Duration::from_millis(600), ..request(&server.url(), "/") };
+        let answer = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
+        assert!(matches!(&answer, Answer::Silent(t) if t.starts_with(expected)), "{reply:?} {answer:?}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_reached_is_not_the_candidates_fault() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let prober = HttpProber::new(&Travel::default()).unwrap();
+    let urls = [&format!("http://127.0.0.1:{free}"), "http://candidate-hello.invalid", "no address", "http://", ""];
+    for url in urls {
+        let answer = prober.ask(&request(url, "/healthz")).await;
+        assert!(matches!(answer, Answer::Unreachable(_)), "{url:?} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn via_another_address_the_host_stays() {
+    let server = Server::start(vec![Reply::Answer(200, "", String::new()); 2]).await;
+    let travel = Travel { via: Some(server.url().parse().unwrap()), ca_file: None };
+    let prober = HttpProber::new(&travel).unwrap();
+    let url = "http://candidate-hello.shop.invalid";
+    assert!(matches!(prober.ask(&request(url, "/a%20b?c=d")).await, Answer::Http { status: 200, .. }));
+    prober.ask(&request(&format!("{url}:8080/"), "/")).await;
+    let seen = server.seen();
+    assert_eq!(seen[0].line, "GET /a%20b?c=d");
+    assert_eq!(seen[0].header("host"), Some("candidate-hello.shop.invalid"));
+    assert!(seen[0].header("user-agent").unwrap().starts_with("andante/"));
+    assert_eq!(seen[1].header("host"), Some("candidate-hello.shop.invalid:8080"));
+
+    for bad in ["https://127.0.0.1", "http://127.0.0.1/path", "unix:/x"] {
+        let travel = Travel { via: Some(bad.parse().unwrap()), ca_file: None };
+        assert!(matches!(HttpProber::new(&travel), Err(BadTravel::Via(_))), "{bad}");
+    }
+}
+
+#[test]
+fn the_address_inside_the_cluster() {
+    let (service, namespace, tag) = ("hello".parse().unwrap(), "shop".parse().unwrap(), "candidate".parse().unwrap());
+    assert_eq!(local_address(&service, &namespace, &tag), "http://candidate-hello.shop.svc.cluster.local");
+}

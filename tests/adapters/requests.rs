@@ -1,0 +1,80 @@
+//! Exactly what is sent.
+
+use super::script::{Reply, Server};
+use andante::ports::{Change, Cluster, Watch};
+use serde_json::json;
+
+const BASE: &str = "/apis/serving.knative.dev/v1/namespaces/shop";
+
+#[tokio::test]
+async fn reads_are_plain_gets_with_our_token() {
+    let server = Server::start(vec![Reply::json(200, &json!({"a": 1})); 3]).await;
+    let service = server.service();
+    assert_eq!(service.service().await.unwrap(), json!({"a": 1}));
+    service.revision(&"hello-00001".parse().unwrap()).await.unwrap();
+    service.configuration().await.unwrap();
+    let seen = server.seen();
+    let lines: Vec<&str> = seen.iter().map(|s| s.line.as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            format!("GET {BASE}/services/hello"),
+            format!("GET {BASE}/revisions/hello-00001"),
+            format!("GET {BASE}/configurations/hello")
+        ]
+    );
+    for request in &seen {
+        assert_eq!(request.header("authorization"), Some("Bearer s3cret"));
+        assert_eq!(request.header("accept"), Some("application/json"));
+        assert!(request.header("user-agent").unwrap().starts_with("andante/"));
+        assert_eq!(request.body, "");
+    }
+}
+
+#[tokio::test]
+async fn writes_name_their_manager_and_are_strict() {
+    let server = Server::start(vec![Reply::json(200, &json!({"kind": "Service"})); 2]).await;
+    let service = server.service();
+    let patch = json!([{"op": "test", "path": "/metadata/uid", "value": "u"}]);
+    assert_eq!(service.patch_service(&patch).await.unwrap(), json!({"kind": "Service"}));
+    service.create_service(&json!({"kind": "Service"})).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].line, format!("PATCH {BASE}/services/hello?fieldManager=andante&fieldValidation=Strict"));
+    assert_eq!(seen[0].header("content-type"), Some("application/json-patch+json"));
+    assert_eq!(seen[0].body, patch.to_string());
+    assert_eq!(seen[1].line, format!("POST {BASE}/services?fieldManager=andante&fieldValidation=Strict"));
+    assert_eq!(seen[1].header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn lists_and_watches_ask_for_our_objects_only() {
+    let list = json!({"metadata": {"resourceVersion": "41"}, "items": [{"n": 1}, {"n": 2}]});
+    let event = json!({"type": "ADDED", "object": {"n": 3}});
+    let server = Server::start(vec![
+        Reply::json(200, &list),
+        Reply::events(std::slice::from_ref(&event)),
+        Reply::events(&[event]),
+    ])
+    .await;
+    let service = server.service();
+    let found = service.revisions().await.unwrap();
+    assert_eq!((found.items.len(), found.version.as_str()), (2, "41"));
+    for mut watch in [service.watch_revisions("41").await.unwrap(), service.watch_service("4 2").await.unwrap()] {
+        assert_eq!(watch.next().await, Some(Ok(Change::Now(json!({"n": 3})))));
+        assert_eq!(watch.next().await, None);
+    }
+    let seen = server.seen();
+    let label = "labelSelector=serving.knative.dev%2Fservice%3Dhello";
+    let bookmarks = "watch=true&allowWatchBookmarks=true";
+    assert_eq!(seen[0].line, format!("GET {BASE}/revisions?{label}"));
+    let (line, seconds) = seen[1].line.rsplit_once('=').unwrap();
+    assert_eq!(line, format!("GET {BASE}/revisions?{label}&{bookmarks}&resourceVersion=41&timeoutSeconds"));
+    assert!((210..270).contains(&seconds.parse::<u32>().unwrap()));
+    let (line, _) = seen[2].line.rsplit_once('=').unwrap();
+    assert_eq!(
+        line,
+        format!(
+            "GET {BASE}/services?fieldSelector=metadata.name%3Dhello&{bookmarks}&resourceVersion=4%202&timeoutSeconds"
+        )
+    );
+}

@@ -1,0 +1,91 @@
+//! What is known about runs and people.
+
+use super::script::{Reply, Server};
+use andante::owner::{Liveness, Owner, OwnerKind};
+use serde_json::{Value, json};
+
+fn owner(kind: OwnerKind, name: &str) -> Owner {
+    Owner { kind, name: name.into(), uid: "u1".into() }
+}
+
+fn run(uid: &str, condition: (&str, &str)) -> Value {
+    json!({"metadata": {"uid": uid, "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "status": {"conditions": [{"type": condition.0, "status": condition.1}]}})
+}
+
+#[tokio::test]
+async fn a_run_lives_until_the_cluster_says_otherwise() {
+    use OwnerKind::{Job, PipelineRun, TaskRun};
+    let missing = json!({"kind": "Status", "reason": "NotFound", "details": {"name": "r"}});
+    let no_kind = json!({"kind": "Status", "reason": "NotFound", "details": {}});
+    let cases = [
+        (PipelineRun, Reply::json(200, &run("u1", ("Succeeded", "Unknown"))), Liveness::Running),
+        (PipelineRun, Reply::json(200, &run("u1", ("Succeeded", "False"))), Liveness::Done),
+        (TaskRun, Reply::json(200, &run("u1", ("Succeeded", "True"))), Liveness::Done),
+        (TaskRun, Reply::json(200, &run("other", ("Succeeded", "Unknown"))), Liveness::Done),
+        (TaskRun, Reply::json(200, &json!({"metadata": {"uid": "u1"}})), Liveness::Running),
+        (Job, Reply::json(200, &run("u1", ("Complete", "True"))), Liveness::Done),
+        (Job, Reply::json(200, &run("u1", ("Failed", "True"))), Liveness::Done),
+        (Job, Reply::json(200, &run("u1", ("Suspended", "True"))), Liveness::Running),
+        (Job, Reply::json(404, &missing), Liveness::Done),
+        (PipelineRun, Reply::json(404, &no_kind), Liveness::Unknown),
+        (PipelineRun, Reply::json(403, &json!({"kind": "Status", "reason": "Forbidden"})), Liveness::Unknown),
+        (PipelineRun, Reply::json(500, &json!({})), Liveness::Unknown),
+    ];
+    for (kind, reply, expected) in cases {
+        let server = Server::start(vec![reply.clone()]).await;
+        assert_eq!(server.kube().liveness(&owner(kind, "ci/r")).await, expected, "{kind:?} {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn runs_are_asked_for_in_their_own_groups() {
+    let answer = Reply::json(200, &run("u1", ("Succeeded", "Unknown")));
+    let server = Server::start(vec![answer; 3]).await;
+    let kube = server.kube();
+    for kind in [OwnerKind::PipelineRun, OwnerKind::TaskRun, OwnerKind::Job] {
+        let created = kube.run_created(&owner(kind, "ci/r.1")).await;
+        assert_eq!(created, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+    }
+    let lines: Vec<String> = server.seen().into_iter().map(|s| s.line).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /apis/tekton.dev/v1/namespaces/ci/pipelineruns/r.1",
+            "GET /apis/tekton.dev/v1/namespaces/ci/taskruns/r.1",
+            "GET /apis/batch/v1/namespaces/ci/jobs/r.1"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_record_cannot_send_us_elsewhere() {
+    let server = Server::start(vec![]).await;
+    let kube = server.kube();
+    for name in ["ci/../../secrets/x", "r", "ci/r?watch=true", "/r", ""] {
+        assert_eq!(kube.liveness(&owner(OwnerKind::Job, name)).await, Liveness::Unknown);
+    }
+    assert_eq!(kube.liveness(&owner(OwnerKind::Person, "kim@host")).await, Liveness::Unknown);
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn who_we_are_is_what_the_cluster_says_or_else_the_file() {
+    let said = json!({"status": {"userInfo": {"username": "kim@example.org"}}});
+    let server = Server::start(vec![Reply::json(201, &said), Reply::json(403, &json!({}))]).await;
+    let kube = server.kube();
+    assert_eq!(kube.who_am_i().await.as_deref(), Some("kim@example.org"));
+    assert_eq!(kube.who_am_i().await.as_deref(), Some("kim"));
+    assert_eq!(server.seen()[0].line, "POST /apis/authentication.k8s.io/v1/selfsubjectreviews");
+}
+
+#[tokio::test]
+async fn a_config_map_is_its_data() {
+    let map = json!({"data": {"a": "b"}});
+    let server = Server::start(vec![Reply::json(200, &map), Reply::json(200, &json!({}))]).await;
+    let kube = server.kube();
+    let system = "andante-system".parse().unwrap();
+    assert_eq!(kube.config_map(&system, "andante-defaults").await.unwrap(), json!({"a": "b"}));
+    assert_eq!(kube.config_map(&system, "andante-defaults").await.unwrap(), json!({}));
+    assert_eq!(server.seen()[0].line, "GET /api/v1/namespaces/andante-system/configmaps/andante-defaults");
+}

@@ -1,0 +1,22 @@
+//! Signals, to this very process.
+
+use andante::signal::{Signal, listen};
+use std::process::Command;
+use std::time::Duration;
+use tokio::time::timeout;
+
+fn send(signal: &str) {
+    let command = format!("kill -{signal} {}", std::process::id());
+    assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn each_signal_is_delivered_a_second_one_too() {
+    let mut signals = listen().unwrap();
+    for (sent, expected) in [("TERM", Signal::Terminate), ("TERM", Signal::Terminate), ("INT", Signal::Interrupt)] {
+        send(sent);
+        let came = timeout(Duration::from_secs(5), signals.recv()).await.unwrap();
+        assert_eq!(came, Some(expected));
+        assert_eq!(expected.word(), format!("SIG{sent}"));
+    }
+}

@@ -1,0 +1,78 @@
+//! TLS with a private certificate authority, for the API server and for probes.
+
+use super::script::{Reply, Server, directory, kubeconfig};
+use andante::cluster::{Connect, Kube};
+use andante::env::Environment;
+use andante::ports::{ApiError, Cluster, Prober};
+use andante::probe::{Answer, Request};
+use andante::prober::{BadTravel, HttpProber, Travel};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// A server for `localhost` with a certificate of its own authority, and that authority's PEM.
+async fn private(replies: Vec<Reply>) -> (Server, String) {
+    andante::tls::install();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = Server::start_with(replies, move |stream| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(stream).await.ok() }
+    })
+    .await;
+    (server, authority.pem())
+}
+
+#[tokio::test]
+async fn the_kubeconfigs_authority_is_believed_and_no_other() {
+    let (server, pem) = private(vec![Reply::json(200, &json!({"a": 1}))]).await;
+    let (_, other) = private(vec![]).await;
+    let directory = directory();
+    // A path in a kubeconfig is relative to the file.
+    let url = format!("https://localhost:{}", server.port);
+    let path = kubeconfig(&directory, &format!("server: {url:?}, certificate-authority: ca.pem"));
+    let settings = Connect { kubeconfig: Some(path), ..Connect::default() };
+    for (authority, believed) in [(other, false), (pem, true)] {
+        std::fs::write(directory.join("ca.pem"), authority).unwrap();
+        let kube = Kube::connect(&settings, &Environment::invented([], &directory)).unwrap();
+        let answer = kube.service("hello".parse().unwrap()).service().await;
+        if believed {
+            assert_eq!(answer, Ok(json!({"a": 1})));
+        } else {
+            assert!(matches!(&answer, Err(ApiError::Unreachable(t)) if t.contains("certificate")), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_probe_believes_the_file_that_it_was_given() {
+    let (server, pem) = private(vec![Reply::Answer(200, "", "ok".into())]).await;
+    let file = directory().join("ca.pem");
+    std::fs::write(&file, pem).unwrap();
+    let request = Request {
+        url: format!("https://localhost:{}", server.port),
+        path: "/".into(),
+        timeout: Duration::from_secs(5),
+    };
+    let stranger = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
+    assert!(matches!(&stranger, Answer::Unreachable(t) if t.contains("certificate")), "{stranger:?}");
+    let friend = HttpProber::new(&Travel { ca_file: Some(file.clone()), via: None }).unwrap().ask(&request).await;
+    assert!(matches!(&friend, Answer::Http { status: 200, .. }), "{friend:?}");
+
+    std::fs::write(&file, "no certificate").unwrap();
+    for path in [file, "/nowhere/ca.pem".into()] {
+        let plan = HttpProber::new(&Travel { ca_file: Some(path), via: None });
+        assert!(matches!(plan, Err(BadTravel::CaFile { .. })));
+    }
+}
