@@ -48,10 +48,10 @@ class Api:
                 answer = link.getresponse()
                 text = answer.read().decode(errors="replace")
                 break
-            except (http.client.HTTPException, OSError):
+            except (http.client.HTTPException, OSError) as why:
                 link.close()
                 self.local.link = None
-                if attempt:
+                if attempt or isinstance(why, TimeoutError):
                     raise
         if answer.status >= 300:
             try:

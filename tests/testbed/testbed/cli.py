@@ -96,8 +96,9 @@ def gateway_answers(client):
 def report():
     """Every part of the cluster with whether it is well."""
     found = {name: components.healthy(name) for name in components.ORDER}
-    if found["kube-apiserver"]:
-        client = api()
+    if found["etcd"] and found["kube-apiserver"]:
+        # Short, as a server whose etcd just went holds every question back.
+        client = Api(components.token(), timeout=4)
         try:
             node = client.call("GET", "/api/v1/nodes/" + state.NODE)
             found["node"] = any(
@@ -318,7 +319,8 @@ def up(_):
             # of containers that no longer are.
             before = state.read_json(state_dir() / "before.json", {})
             booted = before.get("boot") == state.boot_id()
-            if same and whole and booted and (fully_up() or repair()):
+            dead = [name for name in components.ORDER if not state.running(name)]
+            if same and whole and booted and (not dead and fully_up() or repair()):
                 # The sample may have changed since; the cluster need not.
                 for call in images.extras():
                     if images.load(*call):
