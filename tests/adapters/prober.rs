@@ -74,6 +74,16 @@ async fn what_is_not_reached_is_not_the_candidates_fault() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_hangs_before_it_is_asked_is_not_the_candidate() {
+    // Nobody answers the handshake, so nothing was asked yet.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let request = Request { timeout: Duration::from_millis(800), ..request(&url, "/") };
+    let answer = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
+    assert!(matches!(&answer, Answer::Unreachable(t) if t.contains("timed out")), "{answer:?}");
+}
+
+#[tokio::test]
 async fn via_another_address_the_host_stays() {
     let server = Server::start(vec![Reply::Answer(200, "", String::new()); 2]).await;
     let travel = Travel { via: Some(server.url().parse().unwrap()), ca_file: None };
