@@ -43,7 +43,10 @@ fn end(outcome: Outcome) -> Begin {
 }
 
 /// Decides how to begin. `claim` is free, resume or take over.
-#[expect(clippy::too_many_arguments, reason = "one decision over everything known; a struct of borrows would hide no less")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one decision over everything known; a struct of borrows would hide no less"
+)]
 pub(crate) fn begin(
     goal: &StageGoal,
     claim: Claim,
@@ -89,16 +92,30 @@ pub(crate) fn begin(
 }
 
 /// The same run came again. None: begin anew.
-fn resume(goal: &StageGoal, record: &Record, world: &World, service: &Service, now: Timestamp, log: &mut Log) -> Option<Begin> {
+fn resume(
+    goal: &StageGoal,
+    record: &Record,
+    world: &World,
+    service: &Service,
+    now: Timestamp,
+    log: &mut Log,
+) -> Option<Begin> {
     if moved(record, service) == Moved::Traffic {
-        let what = format!("{} changed the traffic of {} meanwhile; nothing was written", who_moved(service, true), service.name);
-        let next = format!("`andante settle {}` closes the record and leaves traffic as it is, then begin anew", service.name);
+        let what = format!(
+            "{} changed the traffic of {} meanwhile; nothing was written",
+            who_moved(service, true),
+            service.name
+        );
+        let next =
+            format!("`andante settle {}` closes the record and leaves traffic as it is, then begin anew", service.name);
         return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
     }
     let same = match &goal.want {
         Want::Template(change) => {
             change.image == record.image
-                && change.apply(&service.template).is_ok_and(|t| says_the_same(&service.template, &t) || change.again.is_some())
+                && change
+                    .apply(&service.template)
+                    .is_ok_and(|t| says_the_same(&service.template, &t) || change.again.is_some())
         }
         Want::Revision(None) => true,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
@@ -110,11 +127,20 @@ fn resume(goal: &StageGoal, record: &Record, world: &World, service: &Service, n
             return None;
         }
         let candidate = record.candidate.as_ref().map_or_else(|| "its candidate".to_owned(), ToString::to_string);
-        let what = format!("this run already rolls out {candidate} (rollout {}) and cannot change to something else", record.id);
-        return Some(end(outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.name))));
+        let what = format!(
+            "this run already rolls out {candidate} (rollout {}) and cannot change to something else",
+            record.id
+        );
+        return Some(end(
+            outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.name))
+        ));
     }
     if moved(record, service) == Moved::Template && record.phase == Phase::Staging {
-        let what = format!("{} changed the template of {} during staging; nobody was moved", who_moved(service, false), service.name);
+        let what = format!(
+            "{} changed the template of {} during staging; nobody was moved",
+            who_moved(service, false),
+            service.name
+        );
         return Some(end(outcome_of(Code::Superseded, what, service)));
     }
     if record.phase == Phase::Staging {
@@ -169,7 +195,11 @@ fn without_our_tags(split: &Split, record: &Record) -> Split {
         .iter()
         .filter_map(|t| match &t.tag {
             Some(tag) if ours(tag) && !was_owners(tag) => {
-                if t.percent.is_zero() { None } else { Some(Target { tag: None, ..t.clone() }) }
+                if t.percent.is_zero() {
+                    None
+                } else {
+                    Some(Target { tag: None, ..t.clone() })
+                }
             }
             _ => Some(t.clone()),
         })
@@ -205,15 +235,29 @@ fn safe_to_begin(goal: &StageGoal, start: &Start, world: &World, service: &Servi
         if !world.serves(name) {
             let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
             return bad(
-                format!("the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written", service.name),
-                format!("mend {name} or remove its target, for example `kn service update {} --untag TAG`", service.name),
+                format!(
+                    "the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written",
+                    service.name
+                ),
+                format!(
+                    "mend {name} or remove its target, for example `kn service update {} --untag TAG`",
+                    service.name
+                ),
             );
         }
     }
     Ok(())
 }
 
-fn from_template(goal: &StageGoal, change: &Change, claim: Claim, mut fresh: Record, world: &World, service: &Service, log: &mut Log) -> Begin {
+fn from_template(
+    goal: &StageGoal,
+    change: &Change,
+    claim: Claim,
+    mut fresh: Record,
+    world: &World,
+    service: &Service,
+    log: &mut Log,
+) -> Begin {
     let stable = fresh.start.stable.clone();
     let template = match change.apply(&service.template) {
         Ok(template) => template,
@@ -228,8 +272,11 @@ fn from_template(goal: &StageGoal, change: &Change, claim: Claim, mut fresh: Rec
                 || (same && service.latest_created.as_ref() == Some(&r.revision))
         });
         if let Some(before) = before {
-            let what = format!("{} was rolled back at {}: {}; nothing was written", before.revision, before.at, before.reason);
-            return end(outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again"));
+            let what =
+                format!("{} was rolled back at {}: {}; nothing was written", before.revision, before.at, before.reason);
+            return end(
+                outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again")
+            );
         }
         let running = world.revision(&stable);
         let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
@@ -261,9 +308,10 @@ fn from_template(goal: &StageGoal, change: &Change, claim: Claim, mut fresh: Rec
 fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
     let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
     let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
-    let mut outcome = outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
-        .word("unchanged")
-        .next("--again makes a new revision of it");
+    let mut outcome =
+        outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
+            .word("unchanged")
+            .next("--again makes a new revision of it");
     outcome.candidate = Some(revision.to_string());
     outcome.digest = digest;
     outcome
@@ -282,7 +330,13 @@ fn warn_of_gitops(service: &Service, log: &mut Log) {
     }
 }
 
-fn from_revision(goal: &StageGoal, name: Option<&RevisionName>, mut fresh: Record, world: &World, service: &Service) -> Begin {
+fn from_revision(
+    goal: &StageGoal,
+    name: Option<&RevisionName>,
+    mut fresh: Record,
+    world: &World,
+    service: &Service,
+) -> Begin {
     let pinned = fresh.start.split.pinned(&fresh.start.latest);
     let chosen = match name {
         Some(name) => world.revision(name),
@@ -291,7 +345,9 @@ fn from_revision(goal: &StageGoal, name: Option<&RevisionName>, mut fresh: Recor
     let Some(revision) = chosen else {
         let what = match name {
             Some(name) => format!("there is no revision {name} of {}", service.name),
-            None => format!("no ready revision of {} that is newer than {} serves 0 %", service.name, fresh.start.stable),
+            None => {
+                format!("no ready revision of {} that is newer than {} serves 0 %", service.name, fresh.start.stable)
+            }
         };
         let code = if name.is_some() { Code::BadInput } else { Code::BadState };
         return end(outcome_of(code, what, service).next("make one with --image, or name one with --revision"));
@@ -304,7 +360,9 @@ fn from_revision(goal: &StageGoal, name: Option<&RevisionName>, mut fresh: Recor
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
         return end(outcome_of(Code::BadState, what, service));
     }
-    if !goal.again && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate) {
+    if !goal.again
+        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate)
+    {
         let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
         return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
     }

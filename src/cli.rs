@@ -133,7 +133,9 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 /// A text that Tekton was to fill in and did not is a mistake, never a value.
 pub(crate) fn reject_unresolved(text: &str) -> Result<(), String> {
     if text.contains("$(") {
-        return Err("holds an unresolved Tekton variable `$(...)`: the parameter or result that it names does not exist".into());
+        return Err(
+            "holds an unresolved Tekton variable `$(...)`: the parameter or result that it names does not exist".into(),
+        );
     }
     Ok(())
 }

@@ -71,10 +71,9 @@ mod tests {
     #[test]
     fn another_rollouts_approval_never_counts() {
         let mut control = Control::of("r1".parse().unwrap());
-        control.approved.push(Approval {
-            step: 2,
-            request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap() },
-        });
+        control
+            .approved
+            .push(Approval { step: 2, request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap() } });
         let text = serde_json::to_string(&control).unwrap();
         assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(2).is_some());
         assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(3).is_none());

@@ -87,13 +87,16 @@ impl Hold {
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
         let Some(record) = record else {
-            return outcome_of(Code::TakenOver, "the rollout's record was removed; this run writes nothing more", service);
+            return outcome_of(
+                Code::TakenOver,
+                "the rollout's record was removed; this run writes nothing more",
+                service,
+            );
         };
         let newer = record.owner.uid != self.asker.owner.uid
             && record.owner.kind != OwnerKind::Person
             && record.intent > self.asker.intent;
-        let (code, verb) =
-            if newer { (Code::Superseded, "superseded by") } else { (Code::TakenOver, "taken over by") };
+        let (code, verb) = if newer { (Code::Superseded, "superseded by") } else { (Code::TakenOver, "taken over by") };
         let mut what = format!("{verb} {} ({})", record.owner, phase_words(record));
         what.push_str("; this run writes nothing more");
         outcome_of(code, what, service)

@@ -67,11 +67,7 @@ impl Start {
     /// The entry that is walked, as the owner wrote it.
     fn main_target(&self) -> Target {
         // `main` is an index of `split` by construction; a record that was edited by hand falls back to plain stable.
-        self.split
-            .targets()
-            .get(self.main)
-            .cloned()
-            .unwrap_or_else(|| Target::named(&self.stable, Percent::FULL, None))
+        self.split.targets().get(self.main).cloned().unwrap_or_else(|| Target::named(&self.stable, Percent::FULL, None))
     }
 
     /// What stable had at the start: the whole that steps are percents of.
@@ -92,9 +88,12 @@ impl Start {
     /// The owner's other entries; those above 0 % that followed latest are named, so that a new template reaches nobody
     /// by accident, while a 0 % tag on latest stays the owner's own preview.
     fn others(&self, pin_all: bool) -> impl Iterator<Item = Target> + '_ {
-        self.split.targets().iter().enumerate().filter(|(i, _)| *i != self.main).map(move |(_, t)| {
-            if pin_all || !t.percent.is_zero() { t.pinned(&self.latest) } else { t.clone() }
-        })
+        self.split
+            .targets()
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != self.main)
+            .map(move |(_, t)| if pin_all || !t.percent.is_zero() { t.pinned(&self.latest) } else { t.clone() })
     }
 
     /// The owner's main entry while the rollout lasts: by name, and under a tag so that it is never collected.
@@ -105,8 +104,7 @@ impl Start {
 
     /// Nobody moves, and the next template's revision gets the candidate's tag at 0 % (rule 4).
     pub fn staging(&self, tags: &Tags) -> Split {
-        let candidate =
-            Target { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
+        let candidate = Target { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
         self.assemble([self.stable_entry(self.whole(), tags), candidate].into_iter().chain(self.others(false)))
     }
 
@@ -196,14 +194,8 @@ mod tests {
         let start = start(json!([{"latestRevision": true, "percent": 100}]), None).unwrap();
         assert!(start.followed_latest());
         assert_eq!(start.staging(&tags()).to_string(), "s1 100 % (tag stable), latest 0 % (tag candidate)");
-        assert_eq!(
-            start.at(&rev("s2"), p(5), &tags()).to_string(),
-            "s1 95 % (tag stable), s2 5 % (tag candidate)"
-        );
-        assert_eq!(
-            start.at(&rev("s2"), p(100), &tags()).to_string(),
-            "s1 0 % (tag stable), s2 100 % (tag candidate)"
-        );
+        assert_eq!(start.at(&rev("s2"), p(5), &tags()).to_string(), "s1 95 % (tag stable), s2 5 % (tag candidate)");
+        assert_eq!(start.at(&rev("s2"), p(100), &tags()).to_string(), "s1 0 % (tag stable), s2 100 % (tag candidate)");
         assert_eq!(start.finished(&rev("s2"), true).to_string(), "latest 100 %");
         assert_eq!(start.finished(&rev("s2"), false).to_string(), "s2 100 %");
         assert_eq!(start.restored(Some(&rev("s2")), &tags()).to_string(), "s1 100 %, s2 0 % (tag candidate)");
@@ -235,10 +227,7 @@ mod tests {
     #[test]
     fn a_main_entry_with_the_owners_tag_keeps_it() {
         let start = start(json!([{"revisionName": "s1", "percent": 100, "tag": "current"}]), None).unwrap();
-        assert_eq!(
-            start.at(&rev("s2"), p(100), &tags()).to_string(),
-            "s1 0 % (tag current), s2 100 % (tag candidate)"
-        );
+        assert_eq!(start.at(&rev("s2"), p(100), &tags()).to_string(), "s1 0 % (tag current), s2 100 % (tag candidate)");
         assert_eq!(start.finished(&rev("s2"), true).to_string(), "s2 100 % (tag current)");
     }
 

@@ -171,7 +171,8 @@ pub fn order(
     what: Said,
 ) -> Result<Order, BadRecord> {
     let present = service.annotations.get(RECORD);
-    let last_epoch = present.and_then(|text| Record::parse(text).ok()).map_or(record.epoch, |r| r.epoch.max(record.epoch));
+    let last_epoch =
+        present.and_then(|text| Record::parse(text).ok()).map_or(record.epoch, |r| r.epoch.max(record.epoch));
     record.epoch = last_epoch + 1;
     // A split that stands already is not sent: the generation must move exactly when the spec does.
     let split = split.filter(|wanted| service.split.as_ref() != Ok(wanted));
@@ -217,12 +218,17 @@ mod tests {
         let next = order.record.clone().unwrap();
         assert_eq!(next.generation, 8);
         assert_eq!(next.split, split);
-        let ops: Vec<_> = order.patch.as_array().unwrap().iter().map(|o| (o["op"].clone(), o["path"].clone())).collect();
+        let ops: Vec<_> =
+            order.patch.as_array().unwrap().iter().map(|o| (o["op"].clone(), o["path"].clone())).collect();
         assert_eq!(
             serde_json::to_value(&ops).unwrap(),
-            json!([["test", "/metadata/uid"], ["test", "/metadata/generation"],
+            json!([
+                ["test", "/metadata/uid"],
+                ["test", "/metadata/generation"],
                 ["test", "/metadata/annotations/andante.dev~1rollout"],
-                ["add", "/metadata/annotations/andante.dev~1rollout"], ["add", "/spec/traffic"]])
+                ["add", "/metadata/annotations/andante.dev~1rollout"],
+                ["add", "/spec/traffic"]
+            ])
         );
         assert_eq!(order.patch[2]["value"], Value::Null);
     }

@@ -88,7 +88,9 @@ pub fn roll_back(
         None => {
             let stable = &record.start.stable;
             let Some(candidate) = keep.filter(|_| !serves(stable)) else {
-                return Err(CannotRestore { why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)) });
+                return Err(CannotRestore {
+                    why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
+                });
             };
             next.outcome = Some(Code::CouldNotRestore.word().to_owned());
             let split = emergency(record, candidate, world)
@@ -111,12 +113,8 @@ fn blockers(split: &Split, world: &World) -> String {
 /// Everyone whom stable served goes to the candidate; the others stay if they serve.
 fn emergency(record: &Record, candidate: &RevisionName, world: &World) -> Option<Split> {
     let split = record.start.finished(candidate, false).pinned(&record.start.latest);
-    let targets: Vec<Target> = split
-        .targets()
-        .iter()
-        .filter(|t| t.revision().is_none_or(|name| world.serves(name)))
-        .cloned()
-        .collect();
+    let targets: Vec<Target> =
+        split.targets().iter().filter(|t| t.revision().is_none_or(|name| world.serves(name))).cloned().collect();
     Split::new(targets).ok()
 }
 
@@ -131,10 +129,8 @@ pub struct Finish {
 
 /// The candidate has everything for good, in the shape that the owner had (rule 8).
 pub fn finish(world: &World, service: &Service, record: &Record, now: Timestamp) -> Result<Finish, CannotRestore> {
-    let candidate = record
-        .candidate
-        .as_ref()
-        .ok_or_else(|| CannotRestore { why: "the record names no candidate".into() })?;
+    let candidate =
+        record.candidate.as_ref().ok_or_else(|| CannotRestore { why: "the record names no candidate".into() })?;
     let stays_pinned = if record.start.followed_latest() { newer_than(candidate, service) } else { None };
     let follow = record.start.followed_latest() && stays_pinned.is_none();
     let mut next = record.clone();

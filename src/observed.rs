@@ -221,11 +221,7 @@ impl Service {
             annotations: string_map(object.pointer("/metadata/annotations")),
             split: Split::from_json(object.pointer("/spec/traffic")),
             template: object.pointer("/spec/template").cloned().unwrap_or_default(),
-            served: served
-                .into_iter()
-                .flatten()
-                .filter_map(|t| Served::deserialize(t).ok())
-                .collect(),
+            served: served.into_iter().flatten().filter_map(|t| Served::deserialize(t).ok()).collect(),
             latest_created: revision("/status/latestCreatedRevisionName"),
             latest_ready: revision("/status/latestReadyRevisionName"),
             conditions: conditions(object),

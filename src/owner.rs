@@ -189,10 +189,7 @@ mod tests {
     fn a_person_at_rest_lets_the_next_one_go_on() {
         let mut record = held(Phase::Staged);
         record.owner.kind = OwnerKind::Person;
-        assert_eq!(
-            claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)),
-            Claim::TakeOver
-        );
+        assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::TakeOver);
         record.phase = Phase::Walking;
         assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::Busy);
     }

@@ -192,7 +192,11 @@ mod tests {
                 http(200),
                 Some("header X-Version is \"v2\", wanted \"v3\""),
             ),
-            (Probe { header: Some(("X-Other".into(), String::new())), ..probe() }, http(200), Some("no header X-Other")),
+            (
+                Probe { header: Some(("X-Other".into(), String::new())), ..probe() },
+                http(200),
+                Some("no header X-Other"),
+            ),
             (
                 Probe { max_latency: Some(Duration::from_millis(20)), ..probe() },
                 http(200),

@@ -59,7 +59,13 @@ impl Proof {
     }
 
     /// The next question, if it is time for one and none is out.
-    pub fn next_question(&mut self, url: Option<&str>, candidate: Option<&Revision>, now: Timestamp, log: &mut Log) -> Option<Request> {
+    pub fn next_question(
+        &mut self,
+        url: Option<&str>,
+        candidate: Option<&Revision>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Request> {
         if self.asking != Asking::Nothing || self.next_at.is_some_and(|at| now < at) {
             return None;
         }
@@ -103,7 +109,10 @@ impl Proof {
                 self.wake_failures += 1;
                 self.next_at = Some(after(now, WAKE_PAUSE));
                 if self.wake_failures >= WAKE_TRIES {
-                    log.say(Topic::Note, format!("the candidate could not be woken from here ({why}); its first users start it cold"));
+                    log.say(
+                        Topic::Note,
+                        format!("the candidate could not be woken from here ({why}); its first users start it cold"),
+                    );
                     self.wake = false;
                 }
             }

@@ -128,7 +128,9 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {
     /// A newer Andante wrote it.
-    #[error("the record has format {0}, this program knows {FORMAT}: use the newer andante, or `andante settle --discard-record`")]
+    #[error(
+        "the record has format {0}, this program knows {FORMAT}: use the newer andante, or `andante settle --discard-record`"
+    )]
     Format(u64),
     /// It was damaged or edited by hand.
     #[error("the annotation andante.dev/rollout cannot be read ({0}): repair it, or `andante settle --discard-record`")]

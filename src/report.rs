@@ -25,17 +25,19 @@ impl Lines {
     /// Prints the outcome as JSON, where JSON is wanted; as text it was the last line already.
     pub fn outcome(self, outcome: &Outcome) {
         if self.output == Output::Json {
-            line(&json!({
-                "outcome": outcome.word,
-                "code": outcome.code.number(),
-                "text": outcome.what,
-                "traffic": outcome.traffic,
-                "next": outcome.next,
-                "candidate": outcome.candidate,
-                "digest": outcome.digest,
-                "rollout": outcome.rollout,
-            })
-            .to_string());
+            line(
+                &json!({
+                    "outcome": outcome.word,
+                    "code": outcome.code.number(),
+                    "text": outcome.what,
+                    "traffic": outcome.traffic,
+                    "next": outcome.next,
+                    "candidate": outcome.candidate,
+                    "digest": outcome.digest,
+                    "rollout": outcome.rollout,
+                })
+                .to_string(),
+            );
         }
     }
 }

@@ -196,7 +196,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     /// Why the runner stops the machine, if it has to.
     fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
-        let passed = |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::stage::after(s, limit));
+        let passed =
+            |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::stage::after(s, limit));
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
@@ -205,7 +206,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             return Some(GiveUp::Unreachable(format!("the API server did not answer properly for {patience}")));
         }
         if self.refusals > MAX_REFUSALS {
-            return Some(GiveUp::Unreachable(format!("{MAX_REFUSALS} writes in a row were refused because the Service keeps changing")));
+            return Some(GiveUp::Unreachable(format!(
+                "{MAX_REFUSALS} writes in a row were refused because the Service keeps changing"
+            )));
         }
         None
     }
@@ -293,14 +296,19 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         revisions: &mut LocalBoxStream<'_, News>,
         asking: &mut Option<LocalBoxFuture<'_, Answer>>,
     ) -> Woke {
-        let own = [self.failing_since.map(|s| (s, self.limits.patience)), self.signalled.map(|s| (s, self.limits.after_signal))];
+        let own = [
+            self.failing_since.map(|s| (s, self.limits.patience)),
+            self.signalled.map(|s| (s, self.limits.after_signal)),
+        ];
         let own = own.into_iter().flatten().map(|(since, limit)| crate::stage::after(since, limit));
         let until = until.into_iter().chain(own).min();
         let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
         let timer = async {
             match pause {
                 // A timer fires a little early or late; a day is long enough for any single wait.
-                Some(pause) => tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await,
+                Some(pause) => {
+                    tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await
+                }
                 None => pending().await,
             }
         };
@@ -331,9 +339,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let mut call = pin!(call);
         loop {
             let signalled = self.signalled.is_some();
-            let limit = async {
-                if signalled { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await }
-            };
+            let limit = async { if signalled { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await } };
             let listening = self.signals_seen < 2;
             tokio::select! {
                 biased;
@@ -382,7 +388,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         match written {
             Written::Yes => self.log.say(what.topic, what.text.clone()),
             Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
-            Written::Unsure(error) => self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking")),
+            Written::Unsure(error) => {
+                self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking"))
+            }
             Written::Denied(_) => {}
         }
     }

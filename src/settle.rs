@@ -67,7 +67,14 @@ impl Settle {
         Next::end(outcome_of(Code::Done, what, service).word("untouched"))
     }
 
-    fn outside(&mut self, world: &World, service: &Service, record: Option<Record>, now: Timestamp, log: &mut Log) -> Next {
+    fn outside(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         if world.signal.is_some() {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
@@ -88,23 +95,34 @@ impl Settle {
                 self.back(&record, world, service, &why, now)
             }
             (Some(record), Some(To::Stable)) => {
-                let why = Why { blames: !record.phase.is_open(), ..Why::blameless(Code::RolledBack, format!("rolled back by {who}")) };
+                let why = Why {
+                    blames: !record.phase.is_open(),
+                    ..Why::blameless(Code::RolledBack, format!("rolled back by {who}"))
+                };
                 self.back(&record, world, service, &why, now)
             }
             (Some(record), Some(To::Candidate)) => {
                 let ready = record.candidate.as_ref().is_some_and(|name| world.serves(name));
                 if !ready {
-                    return Next::end(outcome_of(Code::BadState, "the candidate is not Ready; nothing was written", service));
+                    return Next::end(outcome_of(
+                        Code::BadState,
+                        "the candidate is not Ready; nothing was written",
+                        service,
+                    ));
                 }
                 let mut record = record;
                 self.hold.sign(&mut record);
-                finish(world, service, &record, now).map(|f| {
-                    if let Some(why) = f.stays_pinned {
-                        log.once(Topic::Note, format!("traffic stays pinned by name, latest is not restored: {why}"));
-                    }
-                    f.order
-                })
-                .map_err(|e| e.why)
+                finish(world, service, &record, now)
+                    .map(|f| {
+                        if let Some(why) = f.stays_pinned {
+                            log.once(
+                                Topic::Note,
+                                format!("traffic stays pinned by name, latest is not restored: {why}"),
+                            );
+                        }
+                        f.order
+                    })
+                    .map_err(|e| e.why)
             }
             (None, Some(To::Stable | To::Candidate)) => {
                 return Next::end(
@@ -131,7 +149,14 @@ impl Settle {
         (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
     }
 
-    fn back(&self, record: &Record, world: &World, service: &Service, why: &Why, now: Timestamp) -> Result<Order, String> {
+    fn back(
+        &self,
+        record: &Record,
+        world: &World,
+        service: &Service,
+        why: &Why,
+        now: Timestamp,
+    ) -> Result<Order, String> {
         let mut record = record.clone();
         self.hold.sign(&mut record);
         if !record.phase.is_open() && record.phase == Phase::Finished {
@@ -155,7 +180,14 @@ impl Settle {
         order(service, record, None, None, what).map_err(|e| e.to_string())
     }
 
-    fn to_revision(&self, record: Option<Record>, name: &RevisionName, world: &World, service: &Service, now: Timestamp) -> Result<Order, String> {
+    fn to_revision(
+        &self,
+        record: Option<Record>,
+        name: &RevisionName,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+    ) -> Result<Order, String> {
         let Some(revision) = world.revision(name) else {
             return Err(format!("there is no revision {name} of {}; nothing was written", service.name));
         };
@@ -182,7 +214,8 @@ impl Settle {
         next.reason = Some(format!("settled to {name} by {}", self.hold.asker.owner));
         next.step_at = now;
         next.left_out = safe.left_out;
-        let what = Said::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
+        let what =
+            Said::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
         order(service, next, Some(safe.split), None, what).map_err(|e| e.to_string())
     }
 
@@ -242,7 +275,8 @@ impl Machine for Settle {
             Target::Unknown => return Next::Look(Look::Service),
             Target::Absent => {
                 return Next::end(
-                    Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service)).word("untouched"),
+                    Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service))
+                        .word("untouched"),
                 );
             }
             Target::Seen(service) => service.as_ref(),
@@ -251,7 +285,9 @@ impl Machine for Settle {
             return Next::Wait { until: None, ask: None };
         }
         let record = match world.record().transpose() {
-            Ok(None) if self.discarded => return self.untouched(service, "the record was removed; traffic is as it was"),
+            Ok(None) if self.discarded => {
+                return self.untouched(service, "the record was removed; traffic is as it was");
+            }
             Ok(record) => record,
             Err(_) if self.goal.discard => {
                 self.discarded = true;

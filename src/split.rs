@@ -175,8 +175,7 @@ impl Split {
             None | Some(serde_json::Value::Null) => Ok(Self::all_latest()),
             Some(serde_json::Value::Array(list)) if list.is_empty() => Ok(Self::all_latest()),
             Some(list) => {
-                let targets: Vec<Target> =
-                    Vec::deserialize(list).map_err(|e| BadSplit::Unreadable(e.to_string()))?;
+                let targets: Vec<Target> = Vec::deserialize(list).map_err(|e| BadSplit::Unreadable(e.to_string()))?;
                 Self::new(targets)
             }
         }
@@ -189,10 +188,7 @@ impl Split {
 
     /// What a revision gets of the main address, over all its entries.
     pub fn share(&self, revision: &RevisionName) -> Percent {
-        self.0
-            .iter()
-            .filter(|t| t.revision() == Some(revision))
-            .fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
+        self.0.iter().filter(|t| t.revision() == Some(revision)).fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
     }
 
     /// What follows latest, over all entries.

@@ -120,9 +120,9 @@ impl Stage {
                     .next(format!("create it with `andante stage {name} --image REF`")),
             );
         };
-        let mut object = self.goal.manifest.clone().unwrap_or_else(|| {
-            json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {}, "spec": {}})
-        });
+        let mut object = self.goal.manifest.clone().unwrap_or_else(
+            || json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {}, "spec": {}}),
+        );
         let bare = json!({"spec": {"containers": [{}]}});
         let present = object.pointer("/spec/template").cloned().unwrap_or(bare);
         let template = match change.apply(&present) {
@@ -147,7 +147,9 @@ impl Stage {
         self.began.get_or_insert(now);
         log.once(
             Topic::Stage,
-            format!("there is no Service {name} yet: first deployment, created and serving everyone as soon as it is ready"),
+            format!(
+                "there is no Service {name} yet: first deployment, created and serving everyone as soon as it is ready"
+            ),
         );
         self.first = true;
         Next::Create(Box::new(object))
@@ -156,7 +158,11 @@ impl Stage {
     /// A Service without a ready revision: there is nobody to protect, so the first one goes live at once.
     fn first_deployment(&mut self, world: &World, service: &Service, now: Timestamp, log: &mut Log) -> Next {
         if world.signal.is_some() {
-            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal before the first revision was ready", service));
+            return Next::end(outcome_of(
+                Code::Interrupted,
+                "stopped by a signal before the first revision was ready",
+                service,
+            ));
         }
         if let Want::Template(change) = &self.goal.want {
             let wanted = match change.apply(&service.template) {
@@ -166,7 +172,10 @@ impl Stage {
             if !says_the_same(&service.template, &wanted) {
                 log.once(
                     Topic::Stage,
-                    format!("{} has no ready revision: first deployment, serving everyone as soon as it is ready", service.name),
+                    format!(
+                        "{} has no ready revision: first deployment, serving everyone as soon as it is ready",
+                        service.name
+                    ),
                 );
                 self.first = true;
                 let what = Said::new(Topic::Stage, "template patched");
@@ -179,7 +188,9 @@ impl Stage {
         let down = latest.is_some_and(|r| matches!(pods(r), Pods::Down(_))) && is_current(service);
         if self.lasting(down, now) || now >= self.deadline(now) {
             let what = format!("the first revision of {} never became ready: {complaint}", service.name);
-            return Next::end(outcome_of(Code::NeverReady, what, service).next("mend the image or its settings and run again"));
+            return Next::end(
+                outcome_of(Code::NeverReady, what, service).next("mend the image or its settings and run again"),
+            );
         }
         log.once(Topic::Wait, format!("first revision: {complaint}"));
         self.wait(now)
@@ -215,7 +226,8 @@ impl Stage {
     fn deployed(&self, service: &Service, ready: &RevisionName) -> Outcome {
         let url = service.url.as_deref().unwrap_or("no address yet");
         let mut outcome =
-            outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service).word("created");
+            outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)
+                .word("created");
         outcome.candidate = Some(ready.to_string());
         outcome
     }
@@ -261,7 +273,14 @@ impl Stage {
         now >= after(*self.down_since.get_or_insert(now), self.goal.grace)
     }
 
-    fn outside(&mut self, world: &World, service: &Service, record: Option<&Record>, now: Timestamp, log: &mut Log) -> Next {
+    fn outside(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<&Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         if world.signal.is_some() {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
@@ -283,7 +302,9 @@ impl Stage {
         if service.latest_ready.is_none() {
             return self.first_deployment(world, service, now, log);
         }
-        if self.first && let Some(ready) = service.latest_ready.clone() {
+        if self.first
+            && let Some(ready) = service.latest_ready.clone()
+        {
             return self.first_done(service, &ready, now);
         }
         let blank = |start| self.blank(start, service, now);
@@ -319,7 +340,11 @@ impl Stage {
         match moved(record, service) {
             Moved::No => {}
             Moved::Traffic => {
-                let what = format!("{} changed the traffic of {}; this run writes nothing more", who_moved(service, true), service.name);
+                let what = format!(
+                    "{} changed the traffic of {}; this run writes nothing more",
+                    who_moved(service, true),
+                    service.name
+                );
                 return Next::end(outcome_of(Code::TakenOver, what, service));
             }
             Moved::Template => {
@@ -333,7 +358,9 @@ impl Stage {
         }
         if world.signal.is_some() {
             let what = "stopped by a signal; nobody was moved, the candidate stays at 0 %";
-            return Next::end(outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"));
+            return Next::end(
+                outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"),
+            );
         }
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);
@@ -347,7 +374,10 @@ impl Stage {
                 next.step_at = now;
                 next.deadline = after(now, self.goal.hold_for);
                 let split = next.start.at(&candidate, crate::percent::Percent::ZERO, &next.tags);
-                let what = Said::new(Topic::Stage, format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate));
+                let what = Said::new(
+                    Topic::Stage,
+                    format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate),
+                );
                 match order(service, next, Some(split), None, what) {
                     Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
@@ -357,7 +387,14 @@ impl Stage {
     }
 
     /// Finds the candidate by lineage and waits until its pods are there.
-    fn prove(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Result<RevisionName, Next> {
+    fn prove(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Result<RevisionName, Next> {
         let candidate = match record.candidate.clone().or_else(|| self.candidate.clone()) {
             Some(name) => name,
             None => self.lineage(world, service, record, now)?,
@@ -383,13 +420,21 @@ impl Stage {
 
     /// The revision that our template made: the Configuration has observed our generation, and the revision carries the
     /// Configuration's generation (rule 5).
-    fn lineage(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Result<RevisionName, Next> {
+    fn lineage(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<RevisionName, Next> {
         let timeout = |me: &mut Self| {
             if now < me.deadline(now) {
                 return me.wait(now);
             }
-            let complaint = service.conditions.get("ConfigurationsReady").map(|c| format!("{}: {}", c.reason, c.message));
-            let reason = format!("no revision appeared within {}: {}", words(me.goal.deadline), complaint.unwrap_or_default());
+            let complaint =
+                service.conditions.get("ConfigurationsReady").map(|c| format!("{}: {}", c.reason, c.message));
+            let reason =
+                format!("no revision appeared within {}: {}", words(me.goal.deadline), complaint.unwrap_or_default());
             let why = Why::new(Code::NeverReady, reason);
             me.failed = Some(why.clone());
             me.fail(world, service, record, &why, now)
@@ -404,7 +449,10 @@ impl Stage {
             return Err(timeout(self));
         }
         if created == record.start.stable {
-            let why = Why::new(Code::NeverReady, format!("the template makes no new revision: {created} is what users are on"));
+            let why = Why::new(
+                Code::NeverReady,
+                format!("the template makes no new revision: {created} is what users are on"),
+            );
             self.failed = Some(why.clone());
             return Err(self.fail(world, service, record, &why, now));
         }
@@ -473,6 +521,13 @@ impl Machine for Stage {
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if let Written::Denied(error) = written {
+            if let (crate::ports::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
+                let what =
+                    format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
+                self.denied =
+                    Some(Outcome::new(Code::BadInput, what).next("create it, or name another one with --namespace"));
+                return;
+            }
             let traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
             let mut outcome = denied(error);
             outcome.traffic = traffic;
@@ -487,15 +542,13 @@ impl Machine for Stage {
 
 /// `time + duration`, never beyond what a timestamp holds.
 pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|d| time.checked_add(d).ok())
-        .unwrap_or(Timestamp::MAX)
+    jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// A duration as people write it.
 pub(crate) fn words(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))).to_string()
+    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        .to_string()
 }
 
 /// The end for a claim that says no.
@@ -504,12 +557,20 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
     let (owner, id, name) = (&record.owner, &record.id, &service.name);
     match claim {
         Claim::Superseded => Some(
-            outcome_of(Code::Superseded, format!("superseded: {owner} began later ({}); nothing was written", record.intent), service)
-                .next("--force goes ahead all the same"),
+            outcome_of(
+                Code::Superseded,
+                format!("superseded: {owner} began later ({}); nothing was written", record.intent),
+                service,
+            )
+            .next("--force goes ahead all the same"),
         ),
         Claim::Busy => Some(
-            outcome_of(Code::Busy, format!("{owner} holds {name} with rollout {id} until {}; nothing was written", record.deadline), service)
-                .next(format!("wait for it, `andante settle {name}` to end it, or --if-busy supersede")),
+            outcome_of(
+                Code::Busy,
+                format!("{owner} holds {name} with rollout {id} until {}; nothing was written", record.deadline),
+                service,
+            )
+            .next(format!("wait for it, `andante settle {name}` to end it, or --if-busy supersede")),
         ),
         _ => None,
     }

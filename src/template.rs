@@ -161,9 +161,9 @@ fn unnamed(template: &Value) -> Value {
 /// apart for people's convenience, it protects nothing.
 pub fn fingerprint(template: &Value) -> String {
     let text = unnamed(template).to_string();
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
 
@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn defaults_do_not_make_a_difference_but_values_do() {
-        let wanted = json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"image": "i:1", "env": []}]}});
+        let wanted =
+            json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"image": "i:1", "env": []}]}});
         let live = json!({"metadata": {"name": "n"}, "spec": {"containers": [{"image": "i:1", "resources": {}}], "timeoutSeconds": 300}});
         assert!(says_the_same(&live, &wanted));
         assert!(!says_the_same(&wanted, &live));

@@ -98,10 +98,19 @@ impl Walk {
         }
     }
 
-    fn outside(&mut self, world: &World, service: &Service, record: Option<Record>, now: Timestamp, log: &mut Log) -> Next {
+    fn outside(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let stage = format!("`andante stage {}` makes or takes up a candidate", service.name);
         let Some(record) = record else {
-            return Next::end(outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage));
+            return Next::end(
+                outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
+            );
         };
         if world.signal.is_some() {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
@@ -126,11 +135,17 @@ impl Walk {
         }
         if record.phase == Phase::Staging {
             return Next::end(
-                outcome_of(Code::BadState, format!("the candidate of {} is not proved ready yet", service.name), service).next(stage),
+                outcome_of(
+                    Code::BadState,
+                    format!("the candidate of {} is not proved ready yet", service.name),
+                    service,
+                )
+                .next(stage),
             );
         }
         if moved(&record, service) == Moved::Traffic {
-            let what = format!("{} changed the traffic of {}; nothing was written", who_moved(service, true), service.name);
+            let what =
+                format!("{} changed the traffic of {}; nothing was written", who_moved(service, true), service.name);
             return Next::end(
                 outcome_of(Code::TakenOver, what, service)
                     .next(format!("`andante settle {}` closes the rollout and leaves traffic as it is", service.name)),
@@ -196,7 +211,8 @@ impl Walk {
         let ours = record.owner.uid == self.hold.asker.owner.uid;
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         if record.phase == Phase::Finished {
-            let mut outcome = outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
+            let mut outcome =
+                outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
             outcome.candidate = Some(candidate);
             outcome.rollout = Some(record.id.to_string());
             return outcome;
@@ -204,7 +220,12 @@ impl Walk {
         if ours && record.owner.kind != crate::owner::OwnerKind::Person {
             return ended_before(record, service);
         }
-        outcome_of(Code::BadState, format!("nothing is staged on {}; the last rollout was rolled back", service.name), service).next(stage)
+        outcome_of(
+            Code::BadState,
+            format!("nothing is staged on {}; the last rollout was rolled back", service.name),
+            service,
+        )
+        .next(stage)
     }
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
@@ -218,14 +239,17 @@ impl Walk {
                     who_moved(service, true),
                     service.name
                 );
-                return Next::end(
-                    outcome_of(Code::TakenOver, what, service)
-                        .next(format!("`andante settle {}` closes the rollout and leaves traffic as it is", service.name)),
-                );
+                return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
+                    "`andante settle {}` closes the rollout and leaves traffic as it is",
+                    service.name
+                )));
             }
             Moved::Template => log.once(
                 Topic::Note,
-                format!("{} changed the template: it reaches nobody, it waits until it is staged", who_moved(service, false)),
+                format!(
+                    "{} changed the template: it reaches nobody, it waits until it is staged",
+                    who_moved(service, false)
+                ),
             ),
             Moved::No => {}
         }
@@ -272,14 +296,26 @@ impl Walk {
             let took = now.duration_since(record.step_at);
             log.once(
                 Topic::Check,
-                format!("step {} of {} is served ({:.1} s after the write)", record.step, self.goal.plan.steps.len(), took.as_secs_f64()),
+                format!(
+                    "step {} of {} is served ({:.1} s after the write)",
+                    record.step,
+                    self.goal.plan.steps.len(),
+                    took.as_secs_f64()
+                ),
             );
         }
         served
     }
 
     /// Everything that sends users back: signals, people, the deadline, the candidate's health, failed probes.
-    fn judged(&mut self, world: &World, service: &Service, record: &Record, candidate: &RevisionName, now: Timestamp) -> Option<Next> {
+    fn judged(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+    ) -> Option<Next> {
         if self.failed.is_none() {
             self.failed = self.why_back(world, service, record, candidate, now);
         }
@@ -287,14 +323,25 @@ impl Walk {
         Some(match roll_back(world, service, record, &why, now) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(cannot) => Next::end(
-                outcome_of(Code::CouldNotRestore, format!("{}; could not go back: {}", why.reason, cannot.why), service)
-                    .next(format!("bring {} back or `andante settle {} --to REVISION`", record.start.stable, service.name)),
+                outcome_of(
+                    Code::CouldNotRestore,
+                    format!("{}; could not go back: {}", why.reason, cannot.why),
+                    service,
+                )
+                .next(format!("bring {} back or `andante settle {} --to REVISION`", record.start.stable, service.name)),
             ),
         })
     }
 
     /// Why users have to go back, if they have to.
-    fn why_back(&mut self, world: &World, service: &Service, record: &Record, candidate: &RevisionName, now: Timestamp) -> Option<Why> {
+    fn why_back(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+    ) -> Option<Why> {
         let why = |code, reason: String| Some(Why::new(code, reason));
         let back = !self.goal.once && self.goal.on_term == OnTerm::Rollback;
         if world.signal == Some(Signal::Terminate) && back {
@@ -320,7 +367,15 @@ impl Walk {
         None
     }
 
-    fn unserved(&mut self, world: &World, service: &Service, record: &Record, state: Serving, now: Timestamp, log: &mut Log) -> Next {
+    fn unserved(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        state: Serving,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         if let Some(end) = self.stop(world, service, record) {
             return end;
         }
@@ -342,8 +397,9 @@ impl Walk {
     fn stop(&self, world: &World, service: &Service, record: &Record) -> Option<Next> {
         let signal = world.signal?;
         let how = if signal == Signal::Interrupt { "Ctrl-C" } else { "SIGTERM" };
-        let mut outcome = outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
-            .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name));
+        let mut outcome =
+            outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name));
         outcome.rollout = Some(record.id.to_string());
         Some(Next::end(outcome))
     }
@@ -412,7 +468,10 @@ impl Walk {
         if now < until {
             if record.step > 0 {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
-                log.once(Topic::Wait, format!("{kind} {} at step {} of {}", words(stay), record.step, plan.steps.len()));
+                log.once(
+                    Topic::Wait,
+                    format!("{kind} {} at step {} of {}", words(stay), record.step, plan.steps.len()),
+                );
             }
             if self.goal.once && ask.is_none() && self.proof.passed() {
                 return Next::end(self.not_due(service, record, format!("the next move is due at {until}")));
@@ -433,7 +492,10 @@ impl Walk {
         if step.approval && !promoted {
             match control.approval(next) {
                 Some(approval) => {
-                    log.once(Topic::Check, format!("step {next} ({}) approved by {}", step.percent, approval.request.by));
+                    log.once(
+                        Topic::Check,
+                        format!("step {next} ({}) approved by {}", step.percent, approval.request.by),
+                    );
                 }
                 None => return self.unapproved(service, record, next, until, now, log, ask),
             }
@@ -451,8 +513,16 @@ impl Walk {
                 to.step = next;
                 to.step_at = now;
                 to.approval_since = None;
-                to.phase = if next == plan.steps.len() && step.percent == Percent::FULL { Phase::Baking } else { Phase::Walking };
-                let what = format!("{} to {candidate} (step {next} of {})", record.start.share_at(step.percent), plan.steps.len());
+                to.phase = if next == plan.steps.len() && step.percent == Percent::FULL {
+                    Phase::Baking
+                } else {
+                    Phase::Walking
+                };
+                let what = format!(
+                    "{} to {candidate} (step {next} of {})",
+                    record.start.share_at(step.percent),
+                    plan.steps.len()
+                );
                 write(order(service, to, Some(split), None, Said::new(Topic::Traffic, what)), service)
             }
         }
@@ -498,7 +568,14 @@ impl Walk {
         }
     }
 
-    fn end_of_plan(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
+    fn end_of_plan(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let to = self.goal.plan.to();
         if to < Percent::FULL {
             let mut held = record.clone();
@@ -520,9 +597,10 @@ impl Walk {
     }
 
     fn not_due(&self, service: &Service, record: &Record, what: String) -> Outcome {
-        let mut outcome = outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
-            .word("not-due")
-            .next(format!("`andante walk {} --once` again then", service.name));
+        let mut outcome =
+            outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
+                .word("not-due")
+                .next(format!("`andante walk {} --once` again then", service.name));
         outcome.rollout = Some(record.id.to_string());
         outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
         outcome
@@ -541,7 +619,8 @@ impl Walk {
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut outcome = match record.phase {
             Phase::Finished => {
-                let next = self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();
+                let next =
+                    self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();
                 outcome_of(Code::Done, format!("finished: {candidate} has what {} had", record.start.stable), service)
                     .word("finished")
                     .next(next)
@@ -551,7 +630,10 @@ impl Walk {
                 .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name)),
             Phase::Interrupted => {
                 let mut outcome = ended_before(record, service);
-                outcome.next = format!("the same run starts again from its first step; `andante settle {}` closes it", service.name);
+                outcome.next = format!(
+                    "the same run starts again from its first step; `andante settle {}` closes it",
+                    service.name
+                );
                 outcome
             }
             _ => ended_before(record, service),

@@ -76,7 +76,8 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    let in_cluster = args.probe.address.map_or(environment.in_pod() && args.probe.via.is_none(), |a| a == AddressArg::Cluster);
+    let in_cluster =
+        args.probe.address.map_or(environment.in_pod() && args.probe.via.is_none(), |a| a == AddressArg::Cluster);
     let goal = WalkGoal {
         service: args.cluster.service.clone(),
         plan,

@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TESTBED := tests/testbed/cluster
+CARGO ?= cargo
+# Cluster tests share two cores with the cluster itself.
+THREADS ?= 6
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+
+.PHONY: demo
+demo: ## A good and a bad release under load, on the bundled cluster (or on the one that KUBECONFIG names)
+	@tests/demo/run
+
+.PHONY: cluster
+cluster: ## Bring up the bundled cluster (built at first: about 15 minutes; then under a minute)
+	@$(TESTBED) up
+
+.PHONY: cluster-down
+cluster-down: ## Remove every trace of the bundled cluster but its built binaries
+	@$(TESTBED) down
+
+.PHONY: test
+test: lint test-unit test-cluster ## Everything that CI runs
+	@tests/summary
+
+.PHONY: test-full
+test-full: lint test-unit ## Everything, with every long case and many more simulated seeds
+	@ANDANTE_SIM_SEEDS=20000 $(CARGO) test --release --test simulator
+	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --test-threads $(THREADS)
+
+.PHONY: lint
+lint: ## Format, lints and (where it is installed) licences and advisories of dependencies
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	  else echo "cargo-deny is not installed: licences were not checked"; fi
+
+.PHONY: test-unit
+test-unit: ## Everything that needs no cluster
+	@$(CARGO) test --locked
+
+.PHONY: test-cluster
+test-cluster: ## One live pass of each promise on the real cluster
+	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --skip long_ --test-threads $(THREADS)
+
+.PHONY: bench
+bench: ## Figures: size, start-up, memory, requests, time to roll back
+	@$(CARGO) bench
+
+.PHONY: release-binary
+release-binary: ## One static binary, as it is shipped
+	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target x86_64-unknown-linux-gnu
