@@ -461,6 +461,8 @@ def main(argv=None):
     command.add_argument("signal", metavar="SIGNAL")
     command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
     args = parser.parse_args(argv)
+    # A root shell that came from a user's has these often not.
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
     try:
         return args.call(args)
     except Problem as why:
