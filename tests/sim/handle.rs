@@ -37,7 +37,11 @@ impl Handle {
     pub(crate) fn new(world: &World, run: &str, script: Script) -> Self {
         Self {
             world: world.clone(),
-            who: Who { user: "system:serviceaccount:ns:andante".into(), manager: "andante".into(), run: Some(run.into()) },
+            who: Who {
+                user: "system:serviceaccount:ns:andante".into(),
+                manager: "andante".into(),
+                run: Some(run.into()),
+            },
             name: world.name().parse().unwrap(),
             script: Rc::new(RefCell::new(script)),
             calls: Rc::default(),
@@ -70,7 +74,9 @@ impl Handle {
 
     /// Lets `effect` happen after a while, whether or not anybody still waits for its answer.
     fn send<T: 'static>(
-        &self, wait: Duration, effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
+        &self,
+        wait: Duration,
+        effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
     ) -> oneshot::Receiver<Result<T, ApiError>> {
         let (answer, receiver) = oneshot::channel();
         let world = self.world.clone();
@@ -83,7 +89,9 @@ impl Handle {
 
     /// One call, with all that may happen to it. Also says what becomes of a watch that it opens.
     async fn call<T: 'static>(
-        &self, verb: &'static str, effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
+        &self,
+        verb: &'static str,
+        effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
     ) -> Result<(T, Option<(WatchEnd, Duration)>), ApiError> {
         if self.dead.get() {
             self.die().await;
@@ -97,6 +105,8 @@ impl Handle {
             let mut script = self.script.borrow_mut();
             (script.crash, script.fault(call, self.world.start.elapsed()))
         };
+        // Only a write can meet a conflict.
+        let fault = fault.filter(|f| *f != Fault::Conflict || verb == "patch services");
         if crash == Some(Crash::Before(call)) {
             sleep(there).await;
             self.die().await;

@@ -37,9 +37,7 @@ impl Behaviour {
             "never" => Self::Missing,
             "stuck" => Self::Stuck,
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },
-            "crash-later" => {
-                Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: false }
-            }
+            "crash-later" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: false },
             "crash-loop" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: true },
             "flaky-probe" => Self::AnswersBadly { start, later: given.unwrap_or_else(|| draw(0, 30)) },
             _ => Self::Starts { after: given.unwrap_or(start), sleeps: false },

@@ -21,7 +21,8 @@ impl State {
         let mut next: Vec<(Duration, Life)> = vec![];
         match (life, r.behaviour) {
             (Life::Resolve, Behaviour::Missing) => {
-                let text = format!("Unable to fetch image {:?}: failed to resolve image to digest: not found", r.image());
+                let text =
+                    format!("Unable to fetch image {:?}: failed to resolve image to digest: not found", r.image());
                 r.container = Cond::no("ContainerMissing", text);
             }
             (Life::Resolve, behaviour) => {
@@ -29,7 +30,9 @@ impl State {
                 r.container = Cond::maybe("Deploying", "");
                 let life = match behaviour {
                     Behaviour::Starts { after, .. } => (after, Life::Start),
-                    Behaviour::CrashesLater { start, .. } | Behaviour::AnswersBadly { start, .. } => (start, Life::Start),
+                    Behaviour::CrashesLater { start, .. } | Behaviour::AnswersBadly { start, .. } => {
+                        (start, Life::Start)
+                    }
                     Behaviour::Heals { after } => {
                         next.push((Duration::from_millis(500), Life::Fail));
                         (after + Duration::from_secs(1), Life::Start)
@@ -58,7 +61,8 @@ impl State {
             }
             (Life::Die(round), behaviour) => {
                 (r.dead, r.actual, r.desired) = (true, 0, r.desired.max(1));
-                r.active = Cond::maybe("Queued", "Requests to the target are being buffered as resources are provisioned.");
+                r.active =
+                    Cond::maybe("Queued", "Requests to the target are being buffered as resources are provisioned.");
                 if matches!(behaviour, Behaviour::CrashesLater { returns: true, .. }) {
                     // Kubernetes doubles the time between two starts of a container.
                     next.push((Duration::from_secs(4 << round.min(6)), Life::Return(round)));

@@ -43,8 +43,10 @@ pub(crate) fn note(new: &mut Value, old: Option<&Value>, manager: &str, at: &str
 
 #[test]
 fn the_last_one_to_change_a_field_owns_it() {
-    let object = |percent: i64, image: &str| json!({"metadata": {}, "spec": {"traffic": [{"percent": percent}],
-        "template": {"spec": {"containers": [{"image": image}]}}}});
+    let object = |percent: i64, image: &str| {
+        json!({"metadata": {}, "spec": {"traffic": [{"percent": percent}],
+        "template": {"spec": {"containers": [{"image": image}]}}}})
+    };
     let mut first = object(100, "a");
     note(&mut first, None, "kubectl", "t1");
     let mut second = object(50, "a");

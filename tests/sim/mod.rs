@@ -17,6 +17,7 @@ pub(crate) mod managed;
 pub(crate) mod patch;
 pub(crate) mod prober;
 pub(crate) mod revision;
+pub(crate) mod rollout;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod sink;
@@ -27,6 +28,8 @@ pub(crate) mod watch;
 pub(crate) mod webhook;
 pub(crate) mod world;
 
+#[cfg(test)]
+mod exhaustive;
 #[cfg(test)]
 mod tests_api;
 #[cfg(test)]

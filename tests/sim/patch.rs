@@ -28,7 +28,8 @@ fn null_is_tested_as_absence() {
     assert!(test("/metadata/annotations/a", json!(null)).is_err());
     assert!(test("/metadata/annotations/a", json!("1")).is_ok());
     assert!(test("/metadata/annotations/b", json!("1")).is_err());
-    let half = json!([{"op": "add", "path": "/metadata/x", "value": 1}, {"op": "test", "path": "/metadata/x", "value": 2}]);
+    let half =
+        json!([{"op": "add", "path": "/metadata/x", "value": 1}, {"op": "test", "path": "/metadata/x", "value": 2}]);
     assert!(apply(&object, &half).is_err(), "all or nothing");
     assert!(apply(&object, &json!([{"op": "replace", "path": "/metadata/annotations/b", "value": "2"}])).is_err());
 }

@@ -33,7 +33,14 @@ pub(crate) struct Revision {
 }
 
 impl Revision {
-    pub(crate) fn new(name: &str, uid: u64, generation: i64, template: &Value, behaviour: Behaviour, at: Duration) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        uid: u64,
+        generation: i64,
+        template: &Value,
+        behaviour: Behaviour,
+        at: Duration,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             uid,

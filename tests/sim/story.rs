@@ -123,7 +123,11 @@ impl Story {
         }
         lines.sort_by_key(|(at, _)| *at);
         let mut text: String = lines.iter().map(|(at, l)| format!("{:>9.3} {l}\n", at.as_secs_f64())).collect();
-        text.push_str(&format!("at rest: {}; ready: {:?}\n", self.service.as_ref().map_or("gone".into(), |s| brief(s)), self.ready));
+        text.push_str(&format!(
+            "at rest: {}; ready: {:?}\n",
+            self.service.as_ref().map_or("gone".into(), |s| brief(s)),
+            self.ready
+        ));
         text
     }
 }

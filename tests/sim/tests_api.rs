@@ -38,7 +38,10 @@ fn a_fenced_write_passes_once() {
         let written = api.patch_service(&patch).await.unwrap();
         assert_eq!(written["metadata"]["generation"], 2);
         assert_eq!(written["metadata"]["annotations"][RECORD], "one");
-        assert_eq!(written["metadata"]["annotations"]["serving.knative.dev/lastModifier"], "system:serviceaccount:ns:andante");
+        assert_eq!(
+            written["metadata"]["annotations"]["serving.knative.dev/lastModifier"],
+            "system:serviceaccount:ns:andante"
+        );
         assert!(matches!(api.patch_service(&patch).await, Err(ApiError::Refused(_))), "generation and record moved");
         // The status moves on by itself and does not disturb the fence.
         sleep(Duration::from_secs(5)).await;
@@ -59,7 +62,8 @@ fn what_admission_denies_is_not_written() {
         let Err(ApiError::Invalid(text)) = api.patch_service(&patch).await else { unreachable!("a denial") };
         assert_eq!(text, "Traffic targets sum to 90, want 100: spec.traffic");
         assert_eq!(world.service().unwrap(), before);
-        let forged = json!([{"op": "add", "path": "/metadata/annotations/serving.knative.dev~1lastModifier", "value": "x"}]);
+        let forged =
+            json!([{"op": "add", "path": "/metadata/annotations/serving.knative.dev~1lastModifier", "value": "x"}]);
         assert!(matches!(api.patch_service(&forged).await, Err(ApiError::Invalid(_))));
     });
 }
@@ -103,7 +107,9 @@ fn a_watch_tells_every_change_in_order() {
         world.deploy_image("ok:2").unwrap();
         let mut versions = vec![];
         let mut last = Value::Null;
-        while let Ok(Some(Ok(Change::Now(object)))) = tokio::time::timeout(Duration::from_secs(10), services.next()).await {
+        while let Ok(Some(Ok(Change::Now(object)))) =
+            tokio::time::timeout(Duration::from_secs(10), services.next()).await
+        {
             versions.push(object["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap());
             last = object;
         }

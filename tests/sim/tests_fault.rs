@@ -46,7 +46,9 @@ fn each_fault_has_its_error_its_effect_and_its_time() {
                     assert!(retry_after == Some(wait) && !effect);
                 }
                 Fault::Status { status, after, .. } => {
-                    assert!(matches!(result, Err(ApiError::Server { status: s, .. }) if s == status) && effect == after);
+                    assert!(
+                        matches!(result, Err(ApiError::Server { status: s, .. }) if s == status) && effect == after
+                    );
                 }
                 Fault::Reset { after } => {
                     assert!(matches!(result, Err(ApiError::Unreachable(_))) && effect == after);

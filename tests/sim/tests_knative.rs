@@ -98,8 +98,14 @@ fn a_pinned_split_is_not_touched_by_a_new_template() {
         assert!(list.iter().any(|(observed, c, ..)| *observed && c == "OutOfDate"), "{list:?}");
         assert_eq!(list.last().unwrap().1, "RevisionFailed");
         let service = seen(&world);
-        assert_eq!((service.latest_created.unwrap().as_str(), service.latest_ready.unwrap().as_str()), ("hello-00002", "hello-00001"));
-        assert_eq!(revision(&world, "hello-00002").complaint(), "ExitCode3: Container failed with: cannot open the ledger");
+        assert_eq!(
+            (service.latest_created.unwrap().as_str(), service.latest_ready.unwrap().as_str()),
+            ("hello-00002", "hello-00001")
+        );
+        assert_eq!(
+            revision(&world, "hello-00002").complaint(),
+            "ExitCode3: Container failed with: cannot open the ledger"
+        );
     });
 }
 
@@ -159,11 +165,14 @@ fn a_split_is_taken_whole_or_not_at_all() {
 fn a_latest_tag_holds_nobody_up_and_moves_along() {
     simulate(async {
         let world = deployed("ok:1", 5).await;
-        let traffic = json!([{"revisionName": "hello-00001", "percent": 100}, {"latestRevision": true, "tag": "candidate"}]);
-        world.edit(|o| {
-            o["spec"]["traffic"] = traffic;
-            o["spec"]["template"]["spec"]["containers"][0]["image"] = json!("slow:2-20");
-        }).unwrap();
+        let traffic =
+            json!([{"revisionName": "hello-00001", "percent": 100}, {"latestRevision": true, "tag": "candidate"}]);
+        world
+            .edit(|o| {
+                o["spec"]["traffic"] = traffic;
+                o["spec"]["template"]["spec"]["containers"][0]["image"] = json!("slow:2-20");
+            })
+            .unwrap();
         sleep(Duration::from_secs(5)).await;
         assert_eq!(seen(&world).truth("RoutesReady"), Truth::True);
         assert_eq!(world.with(|s| s.ingress.tagged("candidate").unwrap().to_owned()), "hello-00001", "latest ready");

@@ -37,7 +37,11 @@ pub(crate) struct SimWatch {
 impl SimWatch {
     /// A watch of everything after `version`; from nowhere it begins with what is there.
     pub(crate) fn open(
-        world: &World, kind: Kind, version: &str, late: Duration, end: (Instant, WatchEnd),
+        world: &World,
+        kind: Kind,
+        version: &str,
+        late: Duration,
+        end: (Instant, WatchEnd),
     ) -> Result<Self, ApiError> {
         let nowhere = matches!(version, "" | "0");
         let (initial, cursor) = world.with(|s| {

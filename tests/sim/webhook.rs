@@ -26,10 +26,7 @@ pub(crate) fn default(object: &mut Value) {
 
 fn is_dns_1035(tag: &str) -> bool {
     let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    tag.len() <= 63
-        && tag.bytes().all(ok)
-        && tag.starts_with(|c: char| c.is_ascii_lowercase())
-        && !tag.ends_with('-')
+    tag.len() <= 63 && tag.bytes().all(ok) && tag.starts_with(|c: char| c.is_ascii_lowercase()) && !tag.ends_with('-')
 }
 
 fn target(i: usize, target: &Value) -> Result<i64, String> {
@@ -90,7 +87,9 @@ pub(crate) fn validate(new: &Value, old: Option<&Value>) -> Result<(), String> {
     if let Some(old) = old {
         let kept = !revision.is_empty() && text(old, "/spec/template/metadata/name") == revision;
         if kept && new["spec"]["template"] != old["spec"]["template"] {
-            return Err("Saw the following changes without a name change (-old +new): spec.template.metadata.name".into());
+            return Err(
+                "Saw the following changes without a name change (-old +new): spec.template.metadata.name".into()
+            );
         }
     }
     Ok(())
@@ -98,8 +97,10 @@ pub(crate) fn validate(new: &Value, old: Option<&Value>) -> Result<(), String> {
 
 #[test]
 fn refusals_have_knatives_texts() {
-    let object = |traffic: Value| json!({"metadata": {"name": "hello"}, "spec": {"traffic": traffic,
-        "template": {"metadata": {"name": "hello-a"}, "spec": {"containers": [{"image": "ok:1"}]}}}});
+    let object = |traffic: Value| {
+        json!({"metadata": {"name": "hello"}, "spec": {"traffic": traffic,
+        "template": {"metadata": {"name": "hello-a"}, "spec": {"containers": [{"image": "ok:1"}]}}}})
+    };
     let refused = |traffic: Value| {
         let mut object = object(traffic);
         default(&mut object);

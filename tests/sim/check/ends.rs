@@ -54,9 +54,7 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
         }
         let ours_tag = our.record.tags.candidate.as_str();
         let candidate = our.record.candidate.as_ref().map(|c| c.as_str());
-        let kept = |e: &Entry| {
-            e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate
-        };
+        let kept = |e: &Entry| e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate;
         let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
         let is = merged(is.into_iter().filter(|e| !kept(e) && !gone(e)));
         let was = merged(meant(&our.record).into_iter().filter(|e| !gone(e)));
@@ -73,7 +71,13 @@ pub(crate) fn rest(story: &Story) -> Vec<String> {
     let (Some(service), Some(served)) = (story.service.as_deref(), story.log.served.last()) else { return wrong };
     let Some(record) = record(service) else { return wrong };
     // Whoever moved it last answers for it.
-    if story.writes().iter().rev().find(|w| w.before.as_deref().is_none_or(|b| entries(b) != entries(&w.after))).is_none_or(|w| w.who.run.is_none()) {
+    if story
+        .writes()
+        .iter()
+        .rev()
+        .find(|w| w.before.as_deref().is_none_or(|b| entries(b) != entries(&w.after)))
+        .is_none_or(|w| w.who.run.is_none())
+    {
         return wrong;
     }
     let stable = record.start.stable.as_str();
@@ -105,10 +109,14 @@ mod tests {
 
     #[test]
     fn good_ends_pass() {
-        for traffic in [json!([{"latestRevision": true, "percent": 100}]), json!([{"revisionName": "s2", "percent": 100}])] {
+        for traffic in
+            [json!([{"latestRevision": true, "percent": 100}]), json!([{"revisionName": "s2", "percent": 100}])]
+        {
             assert_eq!(finished(&end(traffic).serve(&[("s2", 100)]).story()), Vec::<String>::new());
         }
-        let story = back(json!([{"revisionName": "s1", "percent": 100}, {"revisionName": "s2", "percent": 0, "tag": "candidate"}]));
+        let story = back(
+            json!([{"revisionName": "s1", "percent": 100}, {"revisionName": "s2", "percent": 0, "tag": "candidate"}]),
+        );
         assert_eq!(rolled_back(&story.serve(&[("s1", 100)]).story()), Vec::<String>::new());
     }
 
@@ -130,7 +138,13 @@ mod tests {
     #[test]
     fn another_way_back_is_seen() {
         assert_eq!(rolled_back(&back(json!([{"latestRevision": true, "percent": 100}])).story()).len(), 2);
-        assert_eq!(rolled_back(&back(json!([{"revisionName": "s1", "percent": 99}, {"revisionName": "s2", "percent": 1}])).story()).len(), 1);
+        assert_eq!(
+            rolled_back(
+                &back(json!([{"revisionName": "s1", "percent": 99}, {"revisionName": "s2", "percent": 1}])).story()
+            )
+            .len(),
+            1
+        );
         let given_up = walk().split("w", &[("s1", 0), ("s2", 100)], |r| {
             (r.phase, r.outcome) = (Phase::RolledBack, Some("could-not-restore".into()));
         });

@@ -48,7 +48,8 @@ impl Allowed {
 pub(crate) fn exposure(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     let first = story.writes().first();
-    let follows = |w: &Write| w.before.as_deref().is_some_and(|b| entries(b).iter().any(|e| e.name.is_none() && e.percent > 0));
+    let follows =
+        |w: &Write| w.before.as_deref().is_some_and(|b| entries(b).iter().any(|e| e.name.is_none() && e.percent > 0));
     let names = story.served().next().map(|s| s.split.iter().map(|(n, _)| n.clone()).collect()).unwrap_or_default();
     let mut allowed = Allowed { names, anything: first.is_none_or(|w| w.before.is_none() || follows(w)) };
     let mut writes = story.writes().iter().peekable();

@@ -51,8 +51,7 @@ impl Fixture {
             template: Some(object["spec"]["template"].clone()),
             ready,
         };
-        let fixture =
-            Self { story: Story::default(), now: Rc::new(object), at: Duration::from_secs(10), truth };
+        let fixture = Self { story: Story::default(), now: Rc::new(object), at: Duration::from_secs(10), truth };
         fixture.serve(&[("s1", 100)])
     }
 

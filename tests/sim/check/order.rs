@@ -30,7 +30,10 @@ pub(crate) fn record_is_true(story: &Story) -> Vec<String> {
     for our in ours(story) {
         let generation = our.write.after["metadata"]["generation"].as_i64();
         if generation != Some(our.record.generation) {
-            wrong.push(format!("write {}: the record says generation {}, it is {generation:?}", our.number, our.record.generation));
+            wrong.push(format!(
+                "write {}: the record says generation {}, it is {generation:?}",
+                our.number, our.record.generation
+            ));
         }
         let (said, is) = (entries_of(&serde_json::to_value(&our.record.split).unwrap()), entries(&our.write.after));
         if said != is {
@@ -68,7 +71,8 @@ mod tests {
     fn a_lying_record_is_seen() {
         let story = walk().split("w", &[("s1", 50), ("s2", 50)], |r| r.generation += 1).story();
         assert_eq!(record_is_true(&story).len(), 1);
-        let story = walk().split("w", &[("s1", 40), ("s2", 60)], |r| r.split = andante::split::Split::all_latest()).story();
+        let story =
+            walk().split("w", &[("s1", 40), ("s2", 60)], |r| r.split = andante::split::Split::all_latest()).story();
         assert_eq!(record_is_true(&story).len(), 1);
     }
 }

@@ -67,7 +67,8 @@ mod tests {
 
     fn third(record: &mut Record) {
         record.start.split = serde_json::from_value(json!([{"latestRevision": true, "percent": 80},
-            {"revisionName": "s0", "percent": 20, "tag": "old"}, {"revisionName": "s1", "percent": 0, "tag": "qa"}])).unwrap();
+            {"revisionName": "s0", "percent": 20, "tag": "old"}, {"revisionName": "s1", "percent": 0, "tag": "qa"}]))
+        .unwrap();
     }
 
     #[test]

@@ -15,7 +15,8 @@ struct Reached {
 }
 
 fn control(our: &Ours<'_>) -> Control {
-    let text = our.write.before.as_deref().and_then(|o| o.pointer("/metadata/annotations")).and_then(|a| a[CONTROL].as_str());
+    let text =
+        our.write.before.as_deref().and_then(|o| o.pointer("/metadata/annotations")).and_then(|a| a[CONTROL].as_str());
     Control::parse(text, &our.record.id)
 }
 
@@ -47,7 +48,10 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
             let dwell = plan.step(before).map(|s| s.dwell);
             if let (Some(dwell), Some(stayed), false) = (dwell, stayed, promoted) {
                 if stayed < dwell {
-                    wrong.push(format!("write {} leaves step {before} after {stayed:?}, {dwell:?} were planned", our.number));
+                    wrong.push(format!(
+                        "write {} leaves step {before} after {stayed:?}, {dwell:?} were planned",
+                        our.number
+                    ));
                 }
             }
             let approval = plan.step(record.step).is_some_and(|s| s.approval);
@@ -60,7 +64,8 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
         let was_at_end = reached.as_ref().is_some_and(|r| r.phase == Phase::Baking);
         if let (Phase::Finished, true, Some(stayed), false) = (record.phase, was_at_end, stayed, promoted) {
             if stayed < plan.bake {
-                wrong.push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));
+                wrong
+                    .push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));
             }
         }
         if reached.as_ref().is_none_or(|r| r.step != record.step || r.phase != record.phase) {

@@ -128,7 +128,10 @@ pub(crate) fn never_up_again(story: &Story) -> Vec<String> {
             let before = our.write.before.as_deref().map(entries).unwrap_or_default();
             let (was, is) = (share(&before, name, None), share(&entries(&our.write.after), name, None));
             if is > was {
-                wrong.push(format!("write {} raises {name} from {was} % to {is} %, write {since} went back", our.number));
+                wrong.push(format!(
+                    "write {} raises {name} from {was} % to {is} %, write {since} went back",
+                    our.number
+                ));
             }
         }
         if let (Phase::RolledBack, false, Some(name)) = (our.record.phase, could_not(&our.record), candidate) {

@@ -1,0 +1,226 @@
+//! Real rollouts on the model: the machines of the library under its real runner, as processes that can be killed.
+
+use super::fault::Script;
+use super::handle::Handle;
+use super::prober::SimProber;
+use super::sink::SimSink;
+use super::story::{Ended, Story};
+use super::time::stamp;
+use super::world::World;
+use andante::hold::Hold;
+use andante::layout::Tags;
+use andante::name::RevisionName;
+use andante::outcome::Outcome;
+use andante::owner::{Asker, IfBusy, Owner, OwnerKind};
+use andante::plan::{Plan, Step, Style};
+use andante::probe::{Address, Probe};
+use andante::run::{Limits, run};
+use andante::settle::{Settle, SettleGoal, To};
+use andante::stage::{Stage, StageGoal, Want};
+use andante::template::Change;
+use andante::walk::{OnTerm, Walk, WalkGoal};
+use andante::world::Signal;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What a process is told to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Job {
+    /// Stage an image.
+    Stage { image: String, again: bool },
+    /// Take up a revision that is there.
+    TakeUp(Option<RevisionName>),
+    /// Walk by a plan, asking the candidate's address if so.
+    Walk { plan: Plan, probe: bool, once: bool },
+    /// Settle; of one's own run alone, or whosever it is.
+    Settle { to: Option<To>, any: bool },
+}
+
+/// A plan of so many percents, with the same dwell everywhere.
+pub(crate) fn plan(percents: &[i64], dwell: u64, bake: u64, approve: Option<i64>) -> Plan {
+    let step = |p: &i64| Step {
+        percent: (*p).try_into().unwrap(),
+        dwell: Duration::from_secs(if *p == 100 { 0 } else { dwell }),
+        approval: approve == Some(*p),
+    };
+    let (bake, approval_timeout) = (Duration::from_secs(bake), Duration::from_secs(120));
+    Plan { style: Style::Canary, steps: percents.iter().map(step).collect(), bake, approval_timeout }
+}
+
+/// Who runs something: a PipelineRun, or a person.
+pub(crate) fn asker(name: &str, intent: u64, if_busy: IfBusy) -> Asker {
+    let (kind, name) = match name.strip_prefix('@') {
+        Some(person) => (OwnerKind::Person, person.to_owned()),
+        None => (OwnerKind::PipelineRun, format!("ns/{name}")),
+    };
+    let owner = Owner { kind, uid: format!("uid-{name}"), name };
+    Asker { owner, intent: stamp(Duration::from_secs(intent)), if_busy, force: false }
+}
+
+/// A simulation: one cluster, what its runs said, and how they ended.
+#[derive(Clone)]
+pub(crate) struct Theatre {
+    pub(crate) world: World,
+    pub(crate) sink: SimSink,
+    ended: Rc<RefCell<Vec<Ended>>>,
+    signals: Rc<RefCell<BTreeMap<String, UnboundedSender<Signal>>>>,
+    calls: Rc<RefCell<BTreeMap<String, usize>>>,
+}
+
+impl Theatre {
+    pub(crate) fn new(seed: u64) -> Self {
+        // The library's own jitter must repeat itself too.
+        fastrand::seed(seed);
+        let (ended, signals, calls) = Default::default();
+        Self { world: World::new("hello", seed), sink: SimSink::default(), ended, signals, calls }
+    }
+
+    /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
+    pub(crate) async fn process(&self, label: &str, asker: &Asker, job: &Job, script: Script) -> Option<Outcome> {
+        let handle = Handle::new(&self.world, label, script);
+        let prober = SimProber::new(&self.world, label);
+        let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
+        self.signals.borrow_mut().insert(label.to_owned(), sender);
+        let mut sink = self.sink.of(label);
+        let hold = Hold::new(asker.clone(), label.to_owned());
+        let (clock, limits) = (self.world.clock(), Limits::default());
+        let work = async {
+            match job {
+                Job::Stage { .. } | Job::TakeUp(_) => {
+                    let mut machine = Stage::new(self.stage_goal(label, job), hold);
+                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                }
+                Job::Walk { plan, probe, once } => {
+                    let mut machine = Walk::new(walk_goal(plan, *probe, *once), hold);
+                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                }
+                Job::Settle { to, any } => {
+                    let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };
+                    let mut machine = Settle::new(settle_goal(label, rollout, to.clone()), hold);
+                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                }
+            }
+        };
+        // Whoever drops this future has killed the process as well.
+        let guard = Guard { theatre: self.clone(), label: label.to_owned(), handle: handle.clone(), outcome: None };
+        let mut guard = guard;
+        tokio::select! {
+            biased;
+            () = handle.killed() => None,
+            outcome = work => {
+                guard.outcome = Some(outcome.clone());
+                Some(outcome)
+            }
+        }
+    }
+
+    fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {
+        let want = match job {
+            Job::TakeUp(name) => Want::Revision(name.clone()),
+            Job::Stage { image, again } => Want::Template(Box::new(Change {
+                image: Some(image.clone()),
+                again: again.then(|| label.to_owned()),
+                ..Change::default()
+            })),
+            _ => unreachable!("only for staging"),
+        };
+        StageGoal {
+            service: self.world.name().parse().unwrap(),
+            want,
+            manifest: None,
+            stable: None,
+            tags: tags(),
+            again: matches!(job, Job::Stage { again: true, .. }),
+            deadline: Duration::from_secs(120),
+            grace: Duration::from_secs(10),
+            hold_for: Duration::from_secs(120),
+            id: rollout_id(label),
+        }
+    }
+
+    /// Sends a signal to a process, if it lives.
+    pub(crate) fn signal(&self, label: &str, signal: Signal) {
+        if let Some(sender) = self.signals.borrow().get(label) {
+            sender.send(signal).ok();
+        }
+    }
+
+    /// The processes that live now.
+    pub(crate) fn living(&self) -> Vec<String> {
+        self.signals.borrow().keys().cloned().collect()
+    }
+
+    /// How many calls a process made.
+    pub(crate) fn calls(&self, label: &str) -> usize {
+        self.calls.borrow().get(label).copied().unwrap_or(0)
+    }
+
+    /// The story so far.
+    pub(crate) fn story(&self, prologue: usize) -> Story {
+        self.world.story(prologue, self.ended.borrow().clone())
+    }
+
+    /// Story and lines, for a person who looks for the defect.
+    pub(crate) fn print(&self, prologue: usize) -> String {
+        format!("{}\n{}", self.story(prologue).print(), self.sink.lines().join("\n"))
+    }
+}
+
+/// Notes how a process ended, also when it is simply dropped.
+struct Guard {
+    theatre: Theatre,
+    label: String,
+    handle: Handle,
+    outcome: Option<Outcome>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let theatre = &self.theatre;
+        let at = theatre.world.start.elapsed();
+        let ended = Ended { run: self.label.clone(), at, outcome: self.outcome.take() };
+        theatre.ended.borrow_mut().push(ended);
+        theatre.signals.borrow_mut().remove(&self.label);
+        theatre.calls.borrow_mut().insert(self.label.clone(), self.handle.calls());
+    }
+}
+
+fn tags() -> Tags {
+    Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() }
+}
+
+fn rollout_id(label: &str) -> andante::name::RolloutId {
+    label.replace(['/', '.', '@'], "-").trim_matches('-').parse().unwrap()
+}
+
+fn walk_goal(plan: &Plan, probe: bool, once: bool) -> WalkGoal {
+    let probe = probe.then(|| Probe {
+        path: "/".into(),
+        status: None,
+        body: None,
+        header: None,
+        max_latency: None,
+        passes: 2,
+        failures: 3,
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(3),
+    });
+    WalkGoal {
+        service: "hello".parse().unwrap(),
+        plan: plan.clone(),
+        deadline: Duration::from_secs(600),
+        grace: Duration::from_secs(10),
+        serve_within: Duration::from_secs(60),
+        probe,
+        address: Address::Public,
+        on_term: OnTerm::Rollback,
+        once,
+    }
+}
+
+fn settle_goal(label: &str, rollout: Option<String>, to: Option<To>) -> SettleGoal {
+    SettleGoal { service: "hello".parse().unwrap(), rollout, to, discard: false, tags: tags(), id: rollout_id(label) }
+}
