@@ -40,6 +40,7 @@ pub mod settle;
 pub mod signal;
 pub mod split;
 pub mod stage;
+pub mod status;
 pub mod tekton;
 pub mod template;
 pub mod tls;

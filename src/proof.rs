@@ -81,6 +81,11 @@ impl Proof {
         Some(Request { url, path: probe.path.clone(), timeout: probe.timeout })
     }
 
+    /// The question just given out was not sent: it is put again later. Without this, nothing would ever be asked again.
+    pub fn withdraw(&mut self) {
+        self.asking = Asking::Nothing;
+    }
+
     /// An answer came.
     pub fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         match (self.asking, &self.probe) {

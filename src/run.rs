@@ -87,6 +87,7 @@ struct Runner<'a, C, K, S> {
     world: World,
     log: Log,
     failing_since: Option<Timestamp>,
+    last_error: String,
     signalled: Option<Timestamp>,
     signals_seen: u32,
     refusals: u32,
@@ -116,6 +117,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
         world: World::default(),
         log: Log::default(),
         failing_since: None,
+        last_error: String::new(),
         signalled: None,
         signals_seen: 0,
         refusals: 0,
@@ -203,7 +205,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         }
         if passed(self.failing_since, self.limits.patience) {
             let patience = crate::stage::words(self.limits.patience);
-            return Some(GiveUp::Unreachable(format!("the API server did not answer properly for {patience}")));
+            return Some(GiveUp::Unreachable(format!("the API server did not answer properly for {patience}; last: {}", self.last_error)));
         }
         if self.refusals > MAX_REFUSALS {
             return Some(GiveUp::Unreachable(format!(
@@ -235,7 +237,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         }
         let now = self.clock.now();
         self.failing_since.get_or_insert(now);
-        self.log.once(Topic::Api, error.to_string());
+        self.last_error = error.to_string();
+        self.log.once(Topic::Api, self.last_error.clone());
         Ok(())
     }
 

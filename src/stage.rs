@@ -460,7 +460,9 @@ impl Stage {
     }
 
     fn fail(&mut self, world: &World, service: &Service, record: &Record, why: &Why, now: Timestamp) -> Next {
-        match roll_back(world, service, record, why, now) {
+        let mut record = record.clone();
+        record.candidate = record.candidate.or_else(|| self.candidate.clone());
+        match roll_back(world, service, &record, why, now) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(cannot) => {
                 let what = format!("{}; and the split from before could not be written: {}", why.reason, cannot.why);

@@ -483,6 +483,9 @@ impl Walk {
             return wait(deadline, self, ask);
         }
         if last {
+            if ask.is_some() {
+                self.proof.withdraw();
+            }
             return self.end_of_plan(world, service, record, now, log);
         }
         let next = if promoted { plan.steps.len() } else { record.step + 1 };
@@ -506,9 +509,13 @@ impl Walk {
                 if self.goal.once {
                     return Next::end(self.not_due(service, record, blocker));
                 }
-                self.sleep(deadline, record, now)
+                wait(deadline, self, ask)
             }
             Ok(split) => {
+                // What a write comes before is not asked: it is asked again after the write, whatever becomes of that.
+                if ask.is_some() {
+                    self.proof.withdraw();
+                }
                 let mut to = record.clone();
                 to.step = next;
                 to.step_at = now;
@@ -543,6 +550,9 @@ impl Walk {
             // Written down, so that a restart does not give people a new half hour.
             let mut to = record.clone();
             to.approval_since = Some(since.max(record.step_at));
+            if ask.is_some() {
+                self.proof.withdraw();
+            }
             let percent = self.goal.plan.step(next).map_or(Percent::ZERO, |s| s.percent);
             let what = format!(
                 "step {next} ({percent}) waits for approval, at most {}: `andante control approve {} --rollout {} --step {next}`",

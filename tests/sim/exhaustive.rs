@@ -246,7 +246,7 @@ fn settle_after_the_end_whatever_happens() {
         before: vec![(stage("ok:2"), None), (walk(false), None)],
         job: Job::Settle { to: Some(To::Stable), any: false },
         code: Code::Done,
-        leaves: "hello-00001=100",
+        leaves: "hello-00001=100 hello-00002#candidate=0",
     });
 }
 

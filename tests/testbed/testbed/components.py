@@ -92,7 +92,7 @@ def configure():
     write(kubeconfig(), json.dumps(config, indent=2) + "\n")
     write(state / "conf" / "containerd.toml", containerd_config(state))
     # What is not loaded fails at once, and no name server is asked about it.
-    hosts = 'server = "http://127.0.0.1:1"\n'
+    hosts = 'server = "http://127.0.0.1:1"\n\n[host."http://127.0.0.1:1"]\n'
     write(state / "conf" / "registries" / "dev.local" / "hosts.toml", hosts)
     write(state / "conf" / "kubelet.json", json.dumps(kubelet_config(state), indent=2))
     write(state / "conf" / "resolv.conf", "nameserver %s\n" % DNS_IP, 0o644)
