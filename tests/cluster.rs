@@ -1,0 +1,15 @@
+//! The promises, one live pass each, on a real cluster: Knative, Kourier's Envoy, real pods, users' answers counted.
+//!
+//! They need the cluster that KUBECONFIG names, and are run by `make test-cluster` (or, with the ones whose name has
+//! `long_` in it, by `make test-full`). Elsewhere `cargo test` counts them as ignored.
+
+#![allow(missing_docs, unreachable_pub, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+// These tests are processes and real time: clocks and the environment are what they are about.
+#![allow(clippy::disallowed_methods)]
+
+mod cluster {
+    mod support;
+
+    mod smoke;
+}

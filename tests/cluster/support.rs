@@ -1,0 +1,23 @@
+//! What the cluster tests stand on: the cluster, a namespace a test, the binary, users who are counted.
+
+#![allow(unused_imports)]
+
+mod andante;
+mod cluster;
+mod kubectl;
+mod load;
+mod sample;
+mod space;
+mod verdict;
+mod wait;
+mod watch;
+
+pub use andante::{Ran, Running};
+pub use cluster::{Answer, Cluster};
+pub use kubectl::Done;
+pub use load::{Hit, Hits, Load, summary};
+pub use sample::{Sample, sample};
+pub use space::{Space, condition, record, split};
+pub use verdict::{between, no_error_of_ours, nobody_saw, share_is, whole};
+pub use wait::{LONG, SHORT, eventually, holds_for};
+pub use watch::{Seen, Watch};

@@ -1,0 +1,135 @@
+//! Users: an open loop of requests at a fixed rate, every answer kept, so that what users got is counted and not
+//! concluded. Bounded in rate, time and patience.
+
+use super::cluster::Cluster;
+use super::kubectl::{end, run};
+use super::space::Space;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How long a user waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One request and what came of it.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// The Service (or `TAG-SERVICE`) that was asked.
+    pub of: String,
+    /// 0: no answer.
+    pub status: u16,
+    /// The version that answered, as it says itself.
+    pub version: Option<String>,
+    /// What the client complained of.
+    pub error: String,
+    pub latency: Duration,
+}
+
+impl Hit {
+    /// Answered well, by the application.
+    pub fn is_good(&self) -> bool {
+        self.status == 200 && self.version.is_some()
+    }
+}
+
+/// Everything that users of one load got.
+pub type Hits = Vec<Hit>;
+
+/// A load that goes on. It ends when it is stopped, dropped, or after its time.
+#[derive(Debug)]
+pub struct Load {
+    child: Child,
+    results: PathBuf,
+    limit: Duration,
+}
+
+impl Load {
+    /// Asks each of `services` at `rate` requests a second, all in turn from one client. The time is a bound: stop it.
+    pub fn start(space: &Space, services: &[&str], rate: u32, time: Duration) -> Self {
+        let total = rate * u32::try_from(services.len()).unwrap();
+        assert!(total <= 100 && time <= Duration::from_secs(120), "loads are bounded: {total}/s for {time:?}");
+        let cluster = Cluster::get();
+        let target = |name: &&str| {
+            let url = format!("http://{}/?of={name}", cluster.gateway);
+            json!({"method": "GET", "url": url, "header": {"Host": [space.host(name)]}}).to_string() + "\n"
+        };
+        let targets = space.file("targets", &services.iter().map(target).collect::<String>());
+        let results = PathBuf::from(space.file("results", ""));
+        let mut command = Command::new(&cluster.vegeta);
+        command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20", "-max-workers=400"]);
+        command.arg(format!("-rate={total}")).arg(format!("-duration={}s", time.as_secs()));
+        command.arg(format!("-timeout={}s", PATIENCE.as_secs())).arg(format!("-targets={targets}"));
+        command.stdin(Stdio::null()).stdout(File::create(&results).unwrap()).stderr(Stdio::inherit());
+        let child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", cluster.vegeta));
+        Self { child, results, limit: time + PATIENCE + Duration::from_secs(20) }
+    }
+
+    /// Lets the last requests end and tells what users got, in the order of sending.
+    pub fn stop(mut self) -> Hits {
+        if self.child.try_wait().unwrap().is_none() {
+            let asked = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
+            assert!(asked.success() || self.child.try_wait().unwrap().is_some());
+        }
+        self.join()
+    }
+
+    /// Waits until its time is over, and tells what users got.
+    pub fn join(mut self) -> Hits {
+        let code = end(&mut self.child, self.limit).expect("the load ends in time");
+        assert_eq!(code, 0, "vegeta failed");
+        let mut command = Command::new(&Cluster::get().vegeta);
+        command.args(["encode", "--to=json"]).arg(&self.results);
+        let lines = run(&mut command, None, Duration::from_secs(60)).good().out;
+        let mut hits: Hits = lines.lines().map(|line| hit(&serde_json::from_str(line).unwrap())).collect();
+        hits.sort_by_key(|hit| hit.at);
+        assert!(!hits.is_empty(), "the load sent nothing");
+        eprintln!("users got {}", summary(&hits));
+        hits
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+fn hit(line: &Value) -> Hit {
+    let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let headers = line["headers"].as_object().into_iter().flatten();
+    let version = headers
+        .filter(|(name, _)| name.eq_ignore_ascii_case("x-version"))
+        .find_map(|(_, values)| values[0].as_str().map(str::to_owned));
+    Hit {
+        at: text("timestamp").parse().unwrap(),
+        of: text("url").rsplit_once("of=").map(|(_, name)| name.to_owned()).unwrap_or_default(),
+        status: line["code"].as_u64().and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
+        version,
+        error: text("error"),
+        latency: Duration::from_nanos(line["latency"].as_u64().unwrap_or(0)),
+    }
+}
+
+/// Counts by Service and by what came.
+pub fn summary(hits: &[Hit]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for hit in hits {
+        let what = match &hit.version {
+            Some(version) if hit.status == 200 => version.clone(),
+            Some(version) => format!("{version} with {}", hit.status),
+            None if hit.status == 0 => "no answer".to_owned(),
+            None => format!("{} not by the application", hit.status),
+        };
+        *counts.entry(format!("{} {what}", hit.of)).or_default() += 1;
+    }
+    counts.iter().map(|(what, n)| format!("{what}: {n}")).collect::<Vec<_>>().join(", ")
+}
