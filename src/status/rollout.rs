@@ -1,0 +1,285 @@
+//! The rollout's part of a status: owner, progress, requests of people, foreign edits, and what is waited for.
+//!
+//! Decides what of the record is worth saying. Depends on the record, ownership and the world.
+
+use super::{Called, advice};
+use crate::control::{Approval, Control, Request};
+use crate::hold::{Moved, moved, who_moved};
+use crate::name::RolloutId;
+use crate::observed::{CONTROL, Service};
+use crate::owner::{Liveness, OwnerKind};
+use crate::percent::Percent;
+use crate::plan::Plan;
+use crate::record::{Phase, Record, Rejected};
+use crate::split::Target;
+use crate::world::World;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The last rollout of a Service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rollout {
+    /// Its identity.
+    pub id: RolloutId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// It is not over: somebody has to go on or settle it.
+    pub open: bool,
+    /// Raised by every write.
+    pub epoch: u64,
+    /// When it came to this step or phase.
+    pub since: Timestamp,
+    /// Who holds it.
+    pub owner: Holder,
+    /// The revision that users are walked away from.
+    pub stable: String,
+    /// The revision that users are walked to.
+    pub candidate: Option<String>,
+    /// The image as it was asked for.
+    pub image: Option<String>,
+    /// How far it is; none before a walk began.
+    pub progress: Option<Progress>,
+    /// The plan; none before a walk began.
+    pub plan: Option<Plan>,
+    /// What is waited for; none once it is over.
+    pub waits: Option<Waits>,
+    /// What people asked of it.
+    pub requests: Requests,
+    /// Somebody edited the spec since the rollout's last write.
+    pub edit: Option<Edit>,
+    /// Targets of others that a rollback had to leave out.
+    pub left_out: Vec<Target>,
+    /// Candidates that were rolled back.
+    pub rejected: Vec<Rejected>,
+    /// How it ended, in a word.
+    pub outcome: Option<String>,
+    /// Why it ended.
+    pub reason: Option<String>,
+}
+
+/// Whether the owner can still act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Life {
+    /// Its run runs.
+    Running,
+    /// Its deadline has not passed; more is not known.
+    Presumed,
+    /// It has done its part (staged, held) and left; whoever comes next goes on.
+    Resting,
+    /// Its run is done or gone.
+    Done,
+    /// Its own deadline has passed: it counts as dead.
+    Overdue,
+    /// The rollout is over.
+    Over,
+}
+
+impl Life {
+    /// True if nobody acts on the rollout any more although it is open.
+    pub fn is_dead(self) -> bool {
+        matches!(self, Self::Done | Self::Overdue)
+    }
+}
+
+/// Who holds a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// What it is.
+    pub kind: OwnerKind,
+    /// `namespace/name` of a run, or a person's name.
+    pub name: String,
+    /// The run's uid.
+    pub uid: String,
+    /// When the newest run that was here began.
+    pub intent: Timestamp,
+    /// When it is to be held for dead.
+    pub deadline: Timestamp,
+    /// Whether it can still act.
+    pub life: Life,
+}
+
+/// How far a walk is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Steps written.
+    pub step: usize,
+    /// Steps in all.
+    pub of: usize,
+    /// Percent of what stable had that the present step gives to the candidate.
+    pub percent: Percent,
+    /// The candidate's share of all users at this step.
+    pub share: Percent,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// `ready`, `walk`, `run`, `served`, `resume`, `rollback`, `time`, `approval`, `gates` or `nobody`.
+    pub kind: &'static str,
+    /// The same as a sentence.
+    pub text: String,
+    /// The step that comes next, counted from 1.
+    pub next_step: Option<usize>,
+    /// Its percentage.
+    pub next_percent: Option<Percent>,
+    /// It needs an approval that is not given yet.
+    pub needs_approval: bool,
+    /// When the wait ends by itself: the next move, or the end of the patience for an approval.
+    pub until: Option<Timestamp>,
+    /// The command that ends it, if a person is waited for.
+    pub command: Option<String>,
+}
+
+/// What people asked of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Approved steps.
+    pub approved: Vec<Approval>,
+    /// Dwell and ramp are stopped.
+    pub pause: Option<Request>,
+    /// It is to go back.
+    pub abort: Option<Request>,
+    /// It is to go on without dwell and approvals.
+    pub promote: Option<Request>,
+}
+
+/// A foreign edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// `traffic` or `template`.
+    pub of: &'static str,
+    /// Who, as far as the API server knows.
+    pub by: String,
+}
+
+/// Explains a record.
+pub(super) fn explain(record: &Record, world: &World, service: &Service, called: &Called, now: Timestamp) -> Rollout {
+    let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+    let alive = world.liveness_of(&record.owner).unwrap_or(Liveness::Unknown);
+    let life = life(record, alive, now);
+    Rollout {
+        id: record.id.clone(),
+        phase: record.phase,
+        open: record.phase.is_open(),
+        epoch: record.epoch,
+        since: record.step_at,
+        owner: Holder {
+            kind: record.owner.kind,
+            name: record.owner.name.clone(),
+            uid: record.owner.uid.clone(),
+            intent: record.intent,
+            deadline: record.deadline,
+            life,
+        },
+        stable: record.start.stable.to_string(),
+        candidate: record.candidate.as_ref().map(ToString::to_string),
+        image: record.image.clone(),
+        progress: record.plan.as_ref().map(|plan| progress(record, plan)),
+        plan: record.plan.clone(),
+        waits: advice::waits(record, &control, life, world, service, called),
+        requests: Requests {
+            approved: control.approved,
+            pause: control.pause,
+            abort: control.abort,
+            promote: control.promote,
+        },
+        edit: edit(record, service),
+        left_out: record.left_out.clone(),
+        rejected: record.rejected.clone(),
+        outcome: record.outcome.clone(),
+        reason: record.reason.clone(),
+    }
+}
+
+/// Whether the owner of a record can still act.
+pub(crate) fn life(record: &Record, alive: Liveness, now: Timestamp) -> Life {
+    let rests = matches!(record.phase, Phase::Staged | Phase::Held);
+    match alive {
+        _ if !record.phase.is_open() => Life::Over,
+        _ if rests && record.owner.kind == OwnerKind::Person => Life::Resting,
+        Liveness::Done => Life::Done,
+        _ if now >= record.deadline => Life::Overdue,
+        Liveness::Running => Life::Running,
+        Liveness::Unknown => Life::Presumed,
+    }
+}
+
+fn progress(record: &Record, plan: &Plan) -> Progress {
+    let percent = plan.step(record.step).map_or(Percent::ZERO, |s| s.percent);
+    Progress { step: record.step, of: plan.steps.len(), percent, share: record.start.share_at(percent) }
+}
+
+/// A foreign edit since the last write. After the end the spec is the owner's to edit, and that is nothing to report.
+fn edit(record: &Record, service: &Service) -> Option<Edit> {
+    let of = match moved(record, service) {
+        _ if !record.phase.is_open() => return None,
+        Moved::No => return None,
+        Moved::Traffic => "traffic",
+        Moved::Template => "template",
+    };
+    Some(Edit { of, by: who_moved(service, of == "traffic") })
+}
+
+/// A phase as people read it.
+pub(crate) fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Staging => "staging",
+        Phase::Staged => "staged",
+        Phase::Walking => "walking",
+        Phase::Baking => "baking",
+        Phase::Held => "held",
+        Phase::Interrupted => "interrupted",
+        Phase::Finished => "finished",
+        Phase::RolledBack => "rolled back",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{at, explained, walking, with};
+    use super::*;
+    use crate::owner::Owner;
+    use serde_json::json;
+
+    #[test]
+    fn an_owner_is_dead_when_its_run_is_done_or_its_deadline_passed() {
+        let mut record = walking();
+        for (phase, kind, alive, now, life_then) in [
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Running, 10, Life::Running),
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Unknown, 10, Life::Presumed),
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Done, 10, Life::Done),
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Running, 5000, Life::Overdue),
+            (Phase::Walking, OwnerKind::Person, Liveness::Unknown, 5000, Life::Overdue),
+            (Phase::Staged, OwnerKind::Person, Liveness::Unknown, 5000, Life::Resting),
+            (Phase::Staged, OwnerKind::TaskRun, Liveness::Unknown, 5000, Life::Overdue),
+            (Phase::Finished, OwnerKind::Person, Liveness::Unknown, 5000, Life::Over),
+        ] {
+            record.phase = phase;
+            record.owner = Owner { kind, name: "ns/x".into(), uid: "x".into() };
+            assert_eq!(life(&record, alive, at(now)), life_then, "{phase:?} {kind:?} {alive:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_edit_names_its_author() {
+        let mut object = with(&walking(), 1);
+        object["metadata"]["generation"] = json!(99);
+        object["metadata"]["annotations"]["serving.knative.dev/lastModifier"] = json!("kim");
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "template", by: "kim".into() }));
+        object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "traffic", by: "kim".into() }));
+        let mut over = walking();
+        over.phase = Phase::Finished;
+        let mut object = with(&over, 1);
+        object["metadata"]["generation"] = json!(99);
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, None);
+    }
+
+    #[test]
+    fn progress_counts_percents_of_what_stable_had() {
+        let rollout = explained(&with(&walking(), 1), None).rollout.unwrap();
+        let progress = rollout.progress.unwrap();
+        assert_eq!((progress.step, progress.of, progress.percent.get(), progress.share.get()), (1, 3, 1, 1));
+    }
+}
