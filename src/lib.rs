@@ -41,6 +41,7 @@ pub mod signal;
 pub mod split;
 pub mod stage;
 pub mod status;
+pub mod steer;
 pub mod tekton;
 pub mod template;
 pub mod tls;

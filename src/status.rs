@@ -10,6 +10,8 @@ mod rollout;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub(crate) use advice::dead_words;
+pub(crate) use rollout::{life, word as phase_word};
 pub use rollout::{Edit, Holder, Life, Progress, Requests, Rollout, Waits};
 
 use crate::name::RevisionName;
