@@ -4,7 +4,7 @@
 
 use crate::event::Topic;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
-use crate::layout::{BadStart, Start};
+use crate::layout::{BadStart, Start, Tags};
 use crate::machine::Log;
 use crate::name::{RevisionName, Tag};
 use crate::observed::{Revision, Service};
@@ -70,11 +70,11 @@ pub(crate) fn begin(
     {
         return answer;
     }
-    let start = match start_of(goal, claim, record, world, service, split) {
+    let start = match start_of(goal.stable.as_ref(), claim, record, world, service, split) {
         Ok(start) => start,
         Err(outcome) => return end(*outcome),
     };
-    if let Err(outcome) = safe_to_begin(goal, &start, world, service) {
+    if let Err(outcome) = tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service)) {
         return end(*outcome);
     }
     let mut fresh = blank(start);
@@ -153,8 +153,8 @@ fn resume(
 }
 
 /// What the owner had: of the older record while it is still true, else of what stands there now.
-fn start_of(
-    goal: &StageGoal,
+pub(crate) fn start_of(
+    chosen: Option<&RevisionName>,
     claim: Claim,
     record: Option<&Record>,
     world: &World,
@@ -167,7 +167,7 @@ fn start_of(
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome.as_deref() != Some(Code::CouldNotRestore.word())
         && world.serves(&record.start.stable)
-        && goal.stable.as_ref().is_none_or(|name| *name == record.start.stable)
+        && chosen.is_none_or(|name| *name == record.start.stable)
     {
         return Ok(record.start.clone());
     }
@@ -176,7 +176,7 @@ fn start_of(
         .clone()
         .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
     let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
-    Start::new(own, latest, goal.stable.as_ref()).map_err(|error| match error {
+    Start::new(own, latest, chosen).map_err(|error| match error {
         BadStart::Ambiguous(_) => {
             let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
             outcome.next = "say which one users are to be walked away from: --stable REVISION".into();
@@ -207,14 +207,10 @@ fn without_our_tags(split: &Split, record: &Record) -> Split {
     Split::new(targets).unwrap_or_else(|_| split.clone())
 }
 
-/// Refusals that must come before the first write, because Knative would block or misread everything after it.
-fn safe_to_begin(goal: &StageGoal, start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
-    let bad = |what: String, next: String| {
-        let mut outcome = outcome_of(Code::BadState, what, service);
-        outcome.next = next;
-        Err(Box::new(outcome))
-    };
-    for tag in [&goal.tags.candidate, &goal.tags.stable] {
+/// Refused before the first write: a tag of ours that is the owner's already, or that makes no host name.
+pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Result<(), Box<Outcome>> {
+    let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
+    for tag in [&tags.candidate, &tags.stable] {
         if let Some(target) = start.split.tagged(tag) {
             return bad(
                 format!("the tag `{tag}` is the owner's already ({target}); nothing was written"),
@@ -223,7 +219,7 @@ fn safe_to_begin(goal: &StageGoal, start: &Start, world: &World, service: &Servi
         }
     }
     // Host names are TAG-SERVICE; a label of over 63 characters makes the whole Route fail.
-    for tag in [&goal.tags.candidate, &goal.tags.stable] {
+    for tag in [&tags.candidate, &tags.stable] {
         if tag.as_str().len() + 1 + service.name.as_str().len() > 63 {
             return bad(
                 format!("the host name `{tag}-{}` would be longer than 63 characters", service.name),
@@ -231,6 +227,12 @@ fn safe_to_begin(goal: &StageGoal, start: &Start, world: &World, service: &Servi
             );
         }
     }
+    Ok(())
+}
+
+/// Refused before the first write: a target that is not Ready, because Knative would block everything after it.
+pub(crate) fn targets_are_ready(start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
+    let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
     for name in start.split.pinned(&start.latest).revisions() {
         if !world.serves(name) {
             let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
