@@ -29,6 +29,7 @@ pub mod owner;
 pub mod percent;
 pub mod plan;
 pub mod ports;
+pub mod preview;
 pub mod probe;
 pub mod prober;
 pub mod proof;
