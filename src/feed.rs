@@ -2,6 +2,8 @@
 //!
 //! Decides when to read, to watch and to pause after a failure. Depends on the ports and the runtime's timer.
 
+pub(crate) mod service;
+
 use crate::ports::{ApiError, Change, List, Watch};
 use backon::BackoffBuilder;
 use futures_util::stream::{self, Stream};

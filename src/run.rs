@@ -4,11 +4,11 @@
 //! Depends on the ports, the machine and the runtime's timer.
 
 use crate::event::{Said, Topic};
-use crate::feed::{News, Source, delays, follow};
+use crate::feed::service::{Revisions, Services, revision_news, see_service, service_news};
+use crate::feed::{News, delays, follow};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
-use crate::observed::{Revision, Service};
 use crate::outcome::Outcome;
-use crate::ports::{ApiError, Clock, Cluster, List, Prober, Sink};
+use crate::ports::{ApiError, Clock, Cluster, Prober, Sink};
 use crate::probe::Answer;
 use crate::world::{Signal, Target, World};
 use futures_util::StreamExt;
@@ -34,40 +34,10 @@ impl Default for Limits {
     }
 }
 
-/// A call that is in the air when a signal comes may take this much longer.
+/// A call that is in the air when a signal comes may take this much longer, within what is left of the time.
 const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 /// So many writes in a row may be refused because the object moved, before we admit that we cannot get through.
 const MAX_REFUSALS: u32 = 30;
-
-struct Services<'a, C>(&'a C);
-struct Revisions<'a, C>(&'a C);
-
-impl<C: Cluster> Source for Services<'_, C> {
-    type Watch = C::Watch;
-    async fn read(&self) -> Result<List, ApiError> {
-        match self.0.service().await {
-            Ok(object) => {
-                let version = object.pointer("/metadata/resourceVersion").and_then(serde_json::Value::as_str);
-                Ok(List { version: version.unwrap_or_default().to_owned(), items: vec![object] })
-            }
-            Err(ApiError::NotFound(_)) => Ok(List { items: vec![], version: "0".into() }),
-            Err(error) => Err(error),
-        }
-    }
-    async fn watch(&self, version: &str) -> Result<C::Watch, ApiError> {
-        self.0.watch_service(version).await
-    }
-}
-
-impl<C: Cluster> Source for Revisions<'_, C> {
-    type Watch = C::Watch;
-    async fn read(&self) -> Result<List, ApiError> {
-        self.0.revisions().await
-    }
-    async fn watch(&self, version: &str) -> Result<C::Watch, ApiError> {
-        self.0.watch_revisions(version).await
-    }
-}
 
 /// What woke the runner.
 enum Woke {
@@ -243,51 +213,28 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     fn see(&mut self, object: &serde_json::Value) -> Result<(), GiveUp> {
-        match Service::from_json(object) {
-            Ok(service) => {
-                self.world.see_service(service);
+        see_service(&mut self.world, object).map_err(GiveUp::Api)
+    }
+
+    /// Trouble that may pass is borne for a while.
+    fn folded(&mut self, result: Result<(), ApiError>) -> Result<(), GiveUp> {
+        match result {
+            Ok(()) => {
+                self.fine();
                 Ok(())
             }
-            Err(error) => Err(GiveUp::Api(ApiError::Invalid(error.to_string()))),
+            Err(error) => self.trouble(&error),
         }
     }
 
     fn service_news(&mut self, news: News) -> Result<(), GiveUp> {
-        match news {
-            News::Trouble(error) => return self.trouble(&error),
-            News::Fine => {}
-            News::Now(object) => self.see(&object)?,
-            News::Deleted(object) => {
-                let uid = object.pointer("/metadata/uid").and_then(serde_json::Value::as_str);
-                self.world.lose_service(uid);
-            }
-            News::All(list) => match list.first() {
-                Some(object) => self.see(object)?,
-                None => self.world.lose_service(None),
-            },
-        }
-        self.fine();
-        Ok(())
+        let result = service_news(&mut self.world, news);
+        self.folded(result)
     }
 
     fn revision_news(&mut self, news: News) -> Result<(), GiveUp> {
-        match news {
-            News::Trouble(error) => return self.trouble(&error),
-            News::Fine => {}
-            News::Now(object) => {
-                if let Ok(revision) = Revision::from_json(&object) {
-                    self.world.revisions.insert(revision.name.clone(), revision);
-                }
-            }
-            News::Deleted(object) => {
-                if let Ok(revision) = Revision::from_json(&object) {
-                    self.world.revisions.remove(&revision.name);
-                }
-            }
-            News::All(list) => self.world.see_revisions(list.iter().filter_map(|o| Revision::from_json(o).ok())),
-        }
-        self.fine();
-        Ok(())
+        let result = revision_news(&mut self.world, news);
+        self.folded(result)
     }
 
     /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
@@ -341,8 +288,11 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     async fn call<T>(&mut self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let mut call = pin!(call);
         loop {
-            let signalled = self.signalled.is_some();
-            let limit = async { if signalled { tokio::time::sleep(CALL_AFTER_SIGNAL).await } else { pending().await } };
+            let left = self.signalled.map(|since| {
+                let all = crate::stage::after(since, self.limits.after_signal).duration_since(self.clock.now());
+                Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
+            });
+            let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
             let listening = self.signals_seen < 2;
             tokio::select! {
                 biased;
@@ -456,7 +406,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         match look {
             Look::Service => self.read_service().await,
             Look::Liveness(owner) => {
-                let alive = self.cluster.liveness(&owner).await;
+                let cluster = self.cluster;
+                let asked = async { Ok(cluster.liveness(&owner).await) };
+                let alive = self.call(asked).await.unwrap_or(crate::owner::Liveness::Unknown);
                 if alive == crate::owner::Liveness::Unknown {
                     self.log.once(
                         Topic::Note,
