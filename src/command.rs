@@ -2,6 +2,7 @@
 //!
 //! Decides what defaults mean here (in a pod, at a terminal). Depends on everything else; nothing depends on it.
 
+mod people;
 mod roll;
 
 use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
@@ -53,7 +54,10 @@ pub async fn run(cli: Cli) -> Code {
         Command::Stage(args) => roll::stage(&args, &environment, &mut lines).await,
         Command::Walk(args) => roll::walk(&args, &environment, &mut lines).await,
         Command::Settle(args) => roll::settle(&args, &environment, &mut lines).await,
-        _ => Err(Stop::new(Code::Internal, "this command is not wired")),
+        Command::Status(args) => return people::status(&args, &environment).await,
+        Command::Watch(args) => return people::watch(&args, &environment).await,
+        Command::Control(args) => return people::control(&args, &environment).await,
+        Command::Plan(args) => return people::plan(&args, &environment).await,
     };
     let outcome = ended.unwrap_or_else(|Stop(outcome)| {
         lines.say(SystemClock.now(), &Said::new(Topic::End, outcome.line()));

@@ -54,14 +54,21 @@ pub fn read(path: &Path) -> Result<Value, BadManifest> {
     Ok(value)
 }
 
-/// Reads a manifest whose template is to be staged under `service`.
-pub fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
+/// Reads the manifest of `service`.
+pub fn read_named(path: &Path, service: &str) -> Result<Value, BadManifest> {
     let value = read(path)?;
     let file = path.display().to_string();
     let found = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if found != service {
         return Err(BadManifest::OtherName { file, found: found.to_owned(), wanted: service.to_owned() });
     }
+    Ok(value)
+}
+
+/// Reads a manifest whose template is to be staged under `service`.
+pub fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
+    let value = read_named(path, service)?;
+    let file = path.display().to_string();
     if value.pointer("/spec/traffic").is_some() {
         return Err(BadManifest::Traffic(file));
     }

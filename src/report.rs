@@ -66,7 +66,13 @@ pub fn line(text: &str) {
     let _ = out.flush();
 }
 
+/// Prints a line for a person; false if nobody reads any more.
+pub fn show(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", clean(text)).and_then(|()| out.flush()).is_ok()
+}
+
 /// Prints a line to standard error.
 pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean(text));
 }

@@ -49,6 +49,10 @@ pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Previe
     if asked.from_file && service.latest_ready.is_none() {
         service.latest_ready = placeholder(NOW);
     }
+    if service.latest_ready.is_none() {
+        let what = format!("{} has no ready revision: its first one is deployed at once, no split is written", service.name);
+        return Err(Box::new(outcome_of(Code::Done, what, &service).word("first-deployment")));
+    }
     let open = record.as_ref().filter(|r| r.phase.is_open() && moved(r, &service) != Moved::Traffic).map(open);
     let start = match &open {
         Some(open) => open.record.start.clone(),

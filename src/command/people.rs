@@ -1,0 +1,188 @@
+//! `status`, `watch`, `control` and `plan`: for people. What is asked for goes to standard output, why it could not be
+//! had to standard error; with `--output json` both are one JSON object a line on standard output.
+//!
+//! Decides how long a question to the cluster may take. Depends on everything below.
+
+mod control;
+mod plan;
+mod watch;
+
+use super::{Stop, connect};
+use crate::cli::{ClusterArgs, ControlArgs, Output, PlanArgs, StatusArgs, WatchArgs};
+use crate::clock::SystemClock;
+use crate::cluster::{KnativeService, Kube};
+use crate::env::Environment;
+use crate::feed::delays;
+use crate::feed::service::see_service;
+use crate::observed::Revision;
+use crate::outcome::{Code, Outcome};
+use crate::owner::OwnerKind;
+use crate::ports::{ApiError, Clock, Cluster};
+use crate::report::{self, Lines};
+use crate::status::{self, Called, Status};
+use crate::world::World;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// A person who asks a question wants to know soon that nobody answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `andante status`.
+pub(super) async fn status(args: &StatusArgs, environment: &Environment) -> Code {
+    let output = args.cluster.output;
+    finish(output, look_and_tell(&args.cluster, environment).await)
+}
+
+/// `andante watch`.
+pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Code {
+    finish(args.cluster.output, watch::watch(args, environment).await)
+}
+
+/// `andante control`.
+pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Code {
+    let ended = control::control(args, environment).await;
+    finish(args.cluster.output, ended.map(|outcome| tell(args.cluster.output, &outcome)))
+}
+
+/// `andante plan`.
+pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Code {
+    finish(args.cluster.output, plan::plan(args, environment).await)
+}
+
+/// What a command that ended early says.
+fn finish(output: Output, ended: Result<Code, Stop>) -> Code {
+    match ended {
+        Ok(code) => code,
+        Err(Stop(outcome)) if outcome.code == Code::Done => tell(output, &outcome),
+        Err(Stop(outcome)) => {
+            if output == Output::Text {
+                report::complain(&format!("andante: {}", outcome.line()));
+            }
+            Lines::new(output).outcome(&outcome);
+            outcome.code
+        }
+    }
+}
+
+/// Prints an outcome that is the answer.
+fn tell(output: Output, outcome: &Outcome) -> Code {
+    if output == Output::Text {
+        report::show(&outcome.line());
+    }
+    Lines::new(output).outcome(outcome);
+    outcome.code
+}
+
+async fn look_and_tell(args: &ClusterArgs, environment: &Environment) -> Result<Code, Stop> {
+    let kube = connect(args, environment)?;
+    let cluster = kube.service(args.service.clone());
+    let world = look(&cluster, args).await?;
+    let now = SystemClock.now();
+    let Some(status) = status::explain(&world, &called(args, &kube), now) else { return Err(absent(args, &kube)) };
+    match args.output {
+        Output::Text => {
+            for line in status::lines::lines(&status, now) {
+                report::show(&line);
+            }
+        }
+        Output::Json => report::line(&json_of(&status, now)),
+    }
+    Ok(Code::Done)
+}
+
+/// A status with its time, as one line of JSON.
+fn json_of(status: &Status, now: Timestamp) -> String {
+    let mut value = serde_json::to_value(status).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("at".to_owned(), now.to_string().into());
+    }
+    value.to_string()
+}
+
+/// One look at everything: the Service, its Revisions, and whether a run that holds it still runs.
+async fn look(cluster: &KnativeService, args: &ClusterArgs) -> Result<World, Stop> {
+    let mut world = look_at_service(cluster, args).await?;
+    let list = patiently(args, async || cluster.revisions().await).await?;
+    world.see_revisions(list.items.iter().filter_map(|o| Revision::from_json(o).ok()));
+    Ok(world)
+}
+
+/// One look at the Service and its owner.
+async fn look_at_service(cluster: &KnativeService, args: &ClusterArgs) -> Result<World, Stop> {
+    let mut world = World::default();
+    let object = match patiently(args, async || cluster.service().await).await {
+        Err(Stop(outcome)) if outcome.word == ABSENT => return Ok(world),
+        object => object?,
+    };
+    see_service(&mut world, &object).map_err(|e| failed(&e))?;
+    ask_for_life(cluster, &mut world).await;
+    Ok(world)
+}
+
+/// Asks whether the run that holds an open rollout still runs.
+async fn ask_for_life(cluster: &KnativeService, world: &mut World) {
+    if let Some(Ok(record)) = world.record()
+        && record.phase.is_open()
+        && record.owner.kind != OwnerKind::Person
+    {
+        world.liveness = Some((record.owner.uid.clone(), cluster.liveness(&record.owner).await));
+    }
+}
+
+/// Asks until there is an answer, for a short while.
+async fn patiently<T>(args: &ClusterArgs, mut call: impl AsyncFnMut() -> Result<T, ApiError>) -> Result<T, Stop> {
+    let limit = PATIENCE.min(args.patience);
+    let began = SystemClock.now();
+    let mut pauses = delays();
+    loop {
+        let error = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let pause = pauses.next().unwrap_or(PATIENCE);
+        let spent = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
+        if !error.is_passing() || spent + pause > limit {
+            return Err(failed(&error));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// The word of an outcome that says: not there.
+const ABSENT: &str = "absent";
+
+/// What a failed question means.
+fn failed(error: &ApiError) -> Stop {
+    let code = match error {
+        ApiError::Forbidden(_) => Code::NotPermitted,
+        ApiError::NotFound(_) => return Stop(Box::new(Outcome::new(Code::BadState, error.to_string()).word(ABSENT))),
+        ApiError::Invalid(_) | ApiError::Exists(_) => Code::BadState,
+        _ => Code::Unreachable,
+    };
+    Stop::new(code, error.to_string())
+}
+
+fn absent(args: &ClusterArgs, kube: &Kube) -> Stop {
+    let outcome =
+        Outcome::new(Code::BadState, format!("there is no Service {} in namespace {}", args.service, kube.namespace()));
+    Stop(Box::new(outcome.next(format!("`andante stage {} --image REF` creates it", words(args)))))
+}
+
+/// How the Service is named in commands that are proposed: with the flags that were needed to get here.
+fn called(args: &ClusterArgs, kube: &Kube) -> Called {
+    Called { namespace: kube.namespace().to_string(), words: words(args) }
+}
+
+fn words(args: &ClusterArgs) -> String {
+    let mut words = args.service.to_string();
+    if let Some(namespace) = &args.namespace {
+        words.push_str(&format!(" -n {namespace}"));
+    }
+    if let Some(file) = &args.kubeconfig {
+        words.push_str(&format!(" --kubeconfig {}", file.display()));
+    }
+    if let Some(context) = &args.context {
+        words.push_str(&format!(" --context {context}"));
+    }
+    words
+}

@@ -1,0 +1,66 @@
+//! `andante plan`: the splits of a rollout, from a file or from one look at the cluster. Writes nothing.
+//!
+//! Decides what a file without a status lacks. What is shown is [`crate::preview`]'s.
+
+use super::{absent, look};
+use crate::cli::{Output, PlanArgs};
+use crate::command::{Stop, connect};
+use crate::env::Environment;
+use crate::feed::service::see_service;
+use crate::layout::Tags;
+use crate::manifest;
+use crate::outcome::Code;
+use crate::preview::{Asked, Preview, compose, lines::lines};
+use crate::report;
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// Shows the plan; the code says whether it could begin now.
+pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<Code, Stop> {
+    if args.tags.candidate_tag == args.tags.stable_tag {
+        return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
+    }
+    let asked = Asked {
+        plan: args.plan.plan().map_err(Stop::bad_input)?,
+        tags: Tags { candidate: args.tags.candidate_tag.clone(), stable: args.tags.stable_tag.clone() },
+        stable: args.stable.clone(),
+        from_file: args.file.is_some(),
+    };
+    let world = if let Some(file) = &args.file {
+        let object = manifest::read_named(file, args.cluster.service.as_str()).map_err(Stop::bad_input)?;
+        let mut world = World::default();
+        see_service(&mut world, &identified(object)).map_err(Stop::bad_input)?;
+        world
+    } else {
+        let kube = connect(&args.cluster, environment)?;
+        let world = look(&kube.service(args.cluster.service.clone()), &args.cluster).await?;
+        if world.service().is_none() {
+            return Err(absent(&args.cluster, &kube));
+        }
+        world
+    };
+    let Some(service) = world.service() else { return Err(Stop::new(Code::Internal, "a Service that was not seen")) };
+    let preview = compose(&asked, &world, service).map_err(Stop)?;
+    match args.cluster.output {
+        Output::Text => {
+            for line in lines(&preview) {
+                report::show(&line);
+            }
+        }
+        Output::Json => report::line(&json_of(&preview)),
+    }
+    Ok(if preview.refusals.is_empty() { Code::Done } else { Code::BadState })
+}
+
+fn json_of(preview: &Preview) -> String {
+    serde_json::to_value(preview).unwrap_or_default().to_string()
+}
+
+/// A manifest that no cluster has seen yet has no identity and no generation; what they are does not matter here.
+fn identified(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("uid").or_insert(json!("none"));
+        metadata.entry("generation").or_insert(json!(1));
+    }
+    object
+}

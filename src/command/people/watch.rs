@@ -1,0 +1,186 @@
+//! `andante watch`: a line whenever something changes, until the rollout is over or nobody looks any more.
+//!
+//! Decides what counts as a change and when to stop. Depends on feeds, the runtime's timer and the status.
+
+use super::{absent, ask_for_life, called, failed, json_of};
+use crate::cli::{Output, WatchArgs};
+use crate::clock::SystemClock;
+use crate::cluster::{KnativeService, Kube};
+use crate::command::{Stop, connect};
+use crate::env::Environment;
+use crate::feed::service::{Revisions, Services, revision_news, service_news};
+use crate::feed::{News, follow};
+use crate::outcome::{Code, Outcome};
+use crate::ports::{ApiError, Clock};
+use crate::report;
+use crate::signal;
+use crate::stage::{LAST_WAIT, after};
+use crate::status::glance::glance;
+use crate::status::{Called, Status, explain};
+use crate::world::{Target, World};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How often it is asked whether a run that holds the Service still runs.
+const LIFE: Duration = Duration::from_secs(30);
+
+/// Watches until it is over.
+pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result<Code, Stop> {
+    let kube = connect(&args.cluster, environment)?;
+    let cluster: KnativeService = kube.service(args.cluster.service.clone());
+    let mut signals = signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))?;
+    let (services, revisions) = (Services(&cluster), Revisions(&cluster));
+    let (mut services, mut revisions) = (follow(&services, None).boxed_local(), follow(&revisions, None).boxed_local());
+    let mut me = Watching::new(args, &kube);
+    loop {
+        let now = SystemClock.now();
+        if me.life_is_due(now) {
+            ask_for_life(&cluster, &mut me.world).await;
+        }
+        if let Some(code) = me.look(now)? {
+            return Ok(code);
+        }
+        let pause = me.pause(SystemClock.now());
+        tokio::select! {
+            biased;
+            _ = signals.recv() => return Ok(Code::Done),
+            Some(news) = services.next() => me.hear(news, true)?,
+            Some(news) = revisions.next() => me.hear(news, false)?,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+struct Watching<'a> {
+    args: &'a WatchArgs,
+    kube: &'a Kube,
+    called: Called,
+    world: World,
+    shown: Option<Status>,
+    last: String,
+    /// When, and by which owner, it was last asked whether the owner lives.
+    life: Option<(Timestamp, String)>,
+    failing_since: Option<Timestamp>,
+    over_since: Option<Timestamp>,
+    seen: bool,
+}
+
+impl<'a> Watching<'a> {
+    fn new(args: &'a WatchArgs, kube: &'a Kube) -> Self {
+        Self {
+            args,
+            kube,
+            called: called(&args.cluster, kube),
+            world: World::default(),
+            shown: None,
+            last: String::new(),
+            life: None,
+            failing_since: None,
+            over_since: None,
+            seen: false,
+        }
+    }
+
+    fn hear(&mut self, news: News, of_service: bool) -> Result<(), Stop> {
+        let heard =
+            if of_service { service_news(&mut self.world, news) } else { revision_news(&mut self.world, news) };
+        match heard {
+            Ok(()) => {
+                self.failing_since = None;
+                Ok(())
+            }
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    fn trouble(&mut self, error: &ApiError) -> Result<(), Stop> {
+        let now = SystemClock.now();
+        if !error.is_passing() {
+            return Err(failed(error));
+        }
+        if self.failing_since.is_none() {
+            report::complain(&format!("andante: {error}; trying again"));
+        }
+        let since = *self.failing_since.get_or_insert(now);
+        if now >= after(since, self.args.cluster.patience) { Err(failed(error)) } else { Ok(()) }
+    }
+
+    /// A new owner is asked after at once, the same one now and then.
+    fn life_is_due(&mut self, now: Timestamp) -> bool {
+        let Some(Ok(record)) = self.world.record() else { return false };
+        let due = match &self.life {
+            Some((at, uid)) => *uid != record.owner.uid || now >= after(*at, LIFE),
+            None => true,
+        };
+        if due {
+            self.life = Some((now, record.owner.uid));
+        }
+        due
+    }
+
+    /// Shows what is new; the code if it is over.
+    fn look(&mut self, now: Timestamp) -> Result<Option<Code>, Stop> {
+        match (&self.world.target, self.world.listed) {
+            (Target::Unknown, _) | (Target::Seen(_), false) => return Ok(None),
+            (Target::Absent, _) if !self.seen || self.args.until_done => return Err(absent(&self.args.cluster, self.kube)),
+            (Target::Absent, _) => {
+                let gone = format!("Service {} is gone", self.args.cluster.service);
+                return Ok(self.show(now, gone, None));
+            }
+            (Target::Seen(_), true) => {}
+        }
+        self.seen = true;
+        let Some(status) = explain(&self.world, &self.called, now) else { return Ok(None) };
+        if self.shown.as_ref() != Some(&status)
+            && let Some(code) = self.show(now, glance(&status), Some(&status))
+        {
+            return Ok(Some(code));
+        }
+        let end = if self.args.until_done { self.end(&status, now) } else { Ok(None) };
+        self.shown = Some(status);
+        end
+    }
+
+    /// Prints a line unless it is the last one again; a code if nobody reads.
+    fn show(&mut self, now: Timestamp, text: String, status: Option<&Status>) -> Option<Code> {
+        let read = match (self.args.cluster.output, status) {
+            (Output::Json, Some(status)) => report::show(&json_of(status, now)),
+            (Output::Json, None) | (Output::Text, _) if self.last == text => true,
+            (Output::Json, None) => report::show(&serde_json::json!({"at": now, "gone": true}).to_string()),
+            (Output::Text, _) => report::show(&format!("{} {text}", now.strftime("%H:%M:%S"))),
+        };
+        self.last = text;
+        if read { None } else { Some(Code::Done) }
+    }
+
+    /// The code of a rollout that is over and served.
+    fn end(&mut self, status: &Status, now: Timestamp) -> Result<Option<Code>, Stop> {
+        let Some(rollout) = &status.rollout else {
+            let what = format!("there is no rollout on {} to wait for", status.service);
+            return Err(Stop(Box::new(Outcome::new(Code::BadState, what))));
+        };
+        if rollout.open {
+            self.over_since = None;
+            return Ok(None);
+        }
+        let since = *self.over_since.get_or_insert(now);
+        if !status.serving.served && now < after(since, LAST_WAIT) {
+            return Ok(None);
+        }
+        let word = rollout.outcome.as_deref().unwrap_or_default();
+        let code = Code::ALL.into_iter().find(|code| code.word() == word);
+        Ok(Some(code.unwrap_or(Code::Done)))
+    }
+
+    /// How long nothing can change without news: until the owner's deadline, or the next question after its life.
+    fn pause(&self, now: Timestamp) -> Duration {
+        let deadline = match self.world.record() {
+            Some(Ok(record)) if record.phase.is_open() => Some(record.deadline).filter(|at| *at > now),
+            _ => None,
+        };
+        let last = self.over_since.map(|since| after(since, LAST_WAIT));
+        let until = [deadline, last, Some(after(now, LIFE))].into_iter().flatten().min().unwrap_or(now);
+        Duration::try_from(until.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
+    }
+}
