@@ -11,6 +11,7 @@ pub(crate) mod configuration;
 pub(crate) mod fault;
 pub(crate) mod handle;
 pub(crate) mod human;
+pub(crate) mod humans;
 pub(crate) mod image;
 pub(crate) mod lifecycle;
 pub(crate) mod managed;
@@ -30,6 +31,8 @@ pub(crate) mod world;
 
 #[cfg(test)]
 mod exhaustive;
+#[cfg(test)]
+mod seeded;
 #[cfg(test)]
 mod tests_api;
 #[cfg(test)]

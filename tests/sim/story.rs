@@ -1,8 +1,10 @@
 //! What happened in a simulation, kept for the checks: every accepted write, and what users got when.
 
 use super::api::Who;
+use super::check::Ours;
 use andante::outcome::Outcome;
 use serde_json::Value;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,6 +75,8 @@ pub(crate) struct Story {
     pub(crate) service: Option<Rc<Value>>,
     /// Revisions that are Ready at the end.
     pub(crate) ready: BTreeSet<String>,
+    /// Our writes with their records, once a rule has asked for them.
+    pub(crate) ours: OnceCell<Vec<Ours>>,
 }
 
 impl Story {

@@ -6,7 +6,7 @@ use super::story::{Ended, Story};
 use super::time::SimClock;
 use andante::owner::{Liveness, Owner};
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -113,6 +113,7 @@ impl World {
             ended,
             service: s.service.clone(),
             ready: s.revisions.values().filter(|r| r.ready().is_true()).map(|r| r.name.clone()).collect(),
+            ours: OnceCell::new(),
         })
     }
 }

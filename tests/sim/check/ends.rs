@@ -8,7 +8,7 @@ use andante::record::Phase;
 /// A finished rollout has the owner's shape, with the candidate where stable was, and none of our tags.
 pub(crate) fn finished(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
-    for our in ours(story).into_iter().filter(|o| o.record.phase == Phase::Finished) {
+    for our in ours(story).iter().filter(|o| o.record.phase == Phase::Finished) {
         let Some(candidate) = our.record.candidate.as_ref().map(ToString::to_string) else { continue };
         let latest = our.record.start.latest.to_string();
         let (list, main) = started(&our.record);

@@ -104,27 +104,36 @@ pub(crate) fn share(list: &[Entry], revision: &str, latest: Option<&str>) -> i64
 }
 
 /// One of our writes, with the record that it left.
-pub(crate) struct Ours<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Ours {
     pub(crate) number: usize,
-    pub(crate) write: &'a Write,
+    pub(crate) write: Write,
     pub(crate) record: Record,
     pub(crate) before: Option<Record>,
 }
 
-/// Our writes, in order.
-pub(crate) fn ours(story: &Story) -> Vec<Ours<'_>> {
-    let writes = story.writes().iter().enumerate().filter(|(_, w)| w.who.run.is_some());
-    writes
-        .filter_map(|(i, write)| {
-            let before = write.before.as_deref().and_then(record);
-            Some(Ours { number: story.prologue + i, write, record: record(&write.after)?, before })
-        })
-        .collect()
+/// Our writes, in order. Records are parsed once a story: fourteen rules look at them.
+pub(crate) fn ours(story: &Story) -> &[Ours] {
+    story.ours.get_or_init(|| {
+        let writes = story.writes().iter().enumerate().filter(|(_, w)| w.who.run.is_some());
+        writes
+            .filter_map(|(i, write)| {
+                let before = write.before.as_deref().and_then(record);
+                let record = record(&write.after)?;
+                Some(Ours { number: story.prologue + i, write: write.clone(), record, before })
+            })
+            .collect()
+    })
 }
 
 /// It is over, and users are where they were.
 pub(crate) fn went_back(record: &Record) -> bool {
-    matches!(record.phase, Phase::RolledBack | Phase::Interrupted) && !could_not(record)
+    matches!(record.phase, Phase::RolledBack | Phase::Interrupted) && !could_not(record) && !closed(record)
+}
+
+/// The record was only closed: somebody else had moved traffic, and it stays as they left it.
+pub(crate) fn closed(record: &Record) -> bool {
+    record.outcome.as_deref() == Some("taken-over")
 }
 
 /// It is over, and users could not be brought back.

@@ -1,6 +1,6 @@
 //! What belongs to others stays as it is: their targets, tags and annotations, and the template outside staging.
 
-use super::{Entry, Ours, entries, ours, started};
+use super::{Entry, Ours, closed, entries, ours, started};
 use crate::sim::story::Story;
 use andante::record::Phase;
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn annotations(service: &Value) -> BTreeMap<String, String> {
     map.filter(|(k, _)| theirs(&k)).collect()
 }
 
-fn targets(our: &Ours<'_>) -> Vec<String> {
+fn targets(our: &Ours) -> Vec<String> {
     let (list, main) = started(&our.record);
     let now = entries(&our.write.after);
     let latest = our.record.start.latest.as_str();
@@ -42,8 +42,12 @@ fn targets(our: &Ours<'_>) -> Vec<String> {
 pub(crate) fn owners(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
-        wrong.extend(targets(&our));
         let Some(before) = our.write.before.as_deref() else { continue };
+        if !closed(&our.record) {
+            wrong.extend(targets(our));
+        } else if entries(before) != entries(&our.write.after) {
+            wrong.push(format!("write {} moves traffic that somebody else had moved", our.number));
+        }
         if annotations(before) != annotations(&our.write.after) {
             wrong.push(format!("write {} changes somebody's annotations", our.number));
         }

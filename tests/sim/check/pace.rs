@@ -14,7 +14,7 @@ struct Reached {
     at: Duration,
 }
 
-fn control(our: &Ours<'_>) -> Control {
+fn control(our: &Ours) -> Control {
     let text =
         our.write.before.as_deref().and_then(|o| o.pointer("/metadata/annotations")).and_then(|a| a[CONTROL].as_str());
     Control::parse(text, &our.record.id)
@@ -31,7 +31,7 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
             (reached, rollout) = (None, record.id.to_string());
         }
         let Some(plan) = &record.plan else { continue };
-        let control = control(&our);
+        let control = control(our);
         let promoted = control.promote.is_some();
         let walks = matches!(record.phase, Phase::Walking | Phase::Baking | Phase::Held | Phase::Finished);
         if !walks {
