@@ -11,5 +11,16 @@
 mod cluster {
     mod support;
 
-    mod smoke;
+    mod approval;
+    mod bluegreen;
+    mod faults;
+    mod first;
+    mod kills;
+    mod others;
+    mod refusals;
+    mod rights;
+    mod settling;
+    mod styles;
+    mod unready;
+    mod users;
 }

@@ -1,0 +1,105 @@
+//! T5 and section 3.6: a candidate that cannot start ends with the Revision's own words, exit code 11, within the
+//! deadline given, and users never notice.
+
+use super::support::*;
+use serde_json::json;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(45);
+
+/// Stages with `arguments` under load, and expects the end of a candidate that never gets ready.
+#[track_caller]
+fn never_ready(space: &Space, arguments: &[&str], words: &[&str]) -> Ran {
+    let load = Load::start(space, &["hello"], 5, Duration::from_secs(100));
+    let annotations = |space: &Space| {
+        let mut all = space.service("hello")["metadata"]["annotations"].as_object().unwrap().clone();
+        all.remove("andante.dev/rollout");
+        all.remove("serving.knative.dev/lastModifier");
+        all
+    };
+    let before = annotations(space);
+    let deadline = format!("{}s", DEADLINE.as_secs());
+    let mut all = vec!["stage", "hello", "--grace", "3s", "--deadline", &deadline];
+    all.extend(arguments);
+    let ran = space.andante(&all).ended(11);
+    for word in words {
+        assert!(ran.last().contains(word), "the last line has no `{word}`\n{}", ran.whole());
+    }
+    assert!(ran.took < DEADLINE + Duration::from_secs(10), "took {:?}", ran.took);
+    let hits = load.stop();
+    assert!(hits.iter().all(|hit| hit.is_good() && hit.version.as_deref() == Some("v1")), "{}", summary(&hits));
+    // A candidate that is not Ready keeps no tag, and latest (which is the broken one) is not restored.
+    assert_eq!(space.split("hello"), "hello-00001 100");
+    assert_eq!(annotations(space), before);
+    space.answers("hello", "v1", 3);
+    // The next step of a pipeline does nothing either.
+    assert_eq!(space.andante(&["walk", "hello"]).code, 3);
+    ran
+}
+
+fn space(name: &str) -> Space {
+    let space = Space::new(name);
+    space.serve(&sample("hello", "v1"));
+    space
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn an_image_that_does_not_exist_moves_nobody() {
+    let space = space("bad-image");
+    let arguments = ["--image", "dev.local/andante-sample:not-there"];
+    never_ready(&space, &arguments, &["hello-00002", "ImagePull"]);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_crash_at_start_moves_nobody_and_its_last_words_are_told() {
+    let space = space("crash");
+    let arguments = ["--image", "dev.local/andante-sample:crash"];
+    never_ready(&space, &arguments, &["hello-00002", "cannot open the ledger"]);
+    // The same image again is refused, with the reason (T27).
+    let again = space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:crash"]).ended(17);
+    again.ends_with("cannot open the ledger");
+    // A mended one follows.
+    space.stage("hello", "v2");
+    space.andante(&["walk", "hello", "--style", "all-at-once"]).ended(0);
+    assert_eq!(space.split("hello"), "latest 100");
+    space.answers("hello", "v2", 3);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_full_quota_moves_nobody() {
+    let space = space("quota");
+    let pods = space.list("pods", "serving.knative.dev/service=hello").len();
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+        "spec": {"hard": {"pods": pods.to_string()}}});
+    space.apply(&quota);
+    eventually("the quota counts", SHORT, || {
+        let used = space.get("resourcequota", "few").pointer("/status/used/pods").cloned();
+        (used == Some(json!(pods.to_string()))).then_some(())
+    });
+    never_ready(&space, &["--image", "dev.local/andante-sample:v2"], &["hello-00002", "exceeded quota"]);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_pod_that_fits_nowhere_moves_nobody() {
+    let space = space("unschedulable");
+    let mut wanted = sample("hello", "v2").object;
+    wanted["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "500"}});
+    let file = space.file("huge.json", &wanted.to_string());
+    never_ready(&space, &["--from-file", &file], &["hello-00002", "Insufficient cpu"]);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_candidate_that_is_too_slow_ends_at_the_deadline() {
+    let space = space("slow");
+    let arguments = ["--set-env", "START_DELAY=5m", "--deadline", "8s"];
+    let ran = space.andante(&[&["stage", "hello"], arguments.as_slice()].concat()).ended(11);
+    assert!(ran.took > Duration::from_secs(8) && ran.took < Duration::from_secs(20), "took {:?}", ran.took);
+    ran.ends_with("hello-00002 was not ready within 8s");
+    assert_eq!(space.split("hello"), "hello-00001 100");
+    space.answers("hello", "v1", 5);
+}
