@@ -4,8 +4,10 @@
 
 mod andante;
 mod cluster;
+mod fault_proxy;
 mod kubectl;
 mod load;
+mod runs;
 mod sample;
 mod space;
 mod verdict;
@@ -14,8 +16,10 @@ mod watch;
 
 pub use andante::{Ran, Running};
 pub use cluster::{Answer, Cluster};
+pub use fault_proxy::{Asked, Fault, FaultProxy, Gate, Point, When};
 pub use kubectl::Done;
 pub use load::{Hit, Hits, Load, summary};
+pub use runs::Run;
 pub use sample::{Sample, sample};
 pub use space::{Space, condition, record, split};
 pub use verdict::{between, no_error_of_ours, nobody_saw, share_is, whole};

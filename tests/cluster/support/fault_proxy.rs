@@ -5,27 +5,30 @@
 
 mod script;
 
-pub(crate) use script::{Fault, Gate, Point, Seen, When};
+pub use script::{Asked, Fault, Gate, Point, When};
 
+use super::cluster::Cluster;
+use super::wait::eventually;
+use super::{Running, Space};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Default)]
 struct Shared {
     upstream: u16,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<Asked>>,
     script: Mutex<Vec<(When, Fault)>>,
     watches: Mutex<Vec<TcpStream>>,
     over: AtomicBool,
 }
 
-pub(crate) struct FaultProxy {
+pub struct FaultProxy {
     kubectl: Child,
     port: u16,
     kubeconfig: PathBuf,
@@ -35,11 +38,11 @@ pub(crate) struct FaultProxy {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl FaultProxy {
-    /// Starts one in front of the cluster that `kubeconfig` names.
-    pub(crate) fn start(kubectl: &Path, kubeconfig: &Path) -> Self {
-        let mut child = Command::new(kubectl)
-            .args(["proxy", "--port=0", "--kubeconfig"])
-            .arg(kubeconfig)
+    /// Starts one in front of the cluster.
+    pub fn start() -> Self {
+        let mut child = Cluster::get()
+            .kubectl()
+            .args(["proxy", "--port=0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -76,55 +79,54 @@ impl FaultProxy {
     }
 
     /// A kubeconfig that leads through this proxy.
-    pub(crate) fn kubeconfig(&self) -> &Path {
+    pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// The port of the `kubectl proxy` behind, which nothing is done to.
-    pub(crate) fn upstream(&self) -> u16 {
-        self.shared.upstream
+    /// Starts `andante` as the PipelineRun `run`, through this proxy.
+    pub fn andante(&self, space: &Space, run: &str, arguments: &[&str]) -> Running {
+        let mut all = arguments.to_vec();
+        all.extend(["--kubeconfig", self.kubeconfig.to_str().unwrap()]);
+        space.start_as(run, &all)
     }
 
     /// From now on, `fault` happens to what `when` says.
-    pub(crate) fn inject(&self, when: When, fault: Fault) {
+    pub fn inject(&self, when: When, fault: Fault) {
         self.shared.script.lock().unwrap().push((when, fault));
     }
 
     /// Holds one request, before or after it takes effect.
-    pub(crate) fn hold(&self, when: When, point: Point) -> Gate {
+    pub fn hold(&self, when: When, point: Point) -> Gate {
         let gate = Gate::new();
         self.inject(when, Fault::Hold(point, gate.clone()));
         gate
     }
 
     /// Nothing goes wrong any more.
-    pub(crate) fn behave(&self) {
+    pub fn behave(&self) {
         self.shared.script.lock().unwrap().clear();
     }
 
     /// Cuts every watch that is open now, in the middle of whatever it says; returns how many.
-    pub(crate) fn cut_watches(&self) -> usize {
+    pub fn cut_watches(&self) -> usize {
         let cut = std::mem::take(&mut *self.shared.watches.lock().unwrap());
         cut.iter().filter(|stream| stream.shutdown(Shutdown::Both).is_ok()).count()
     }
 
     /// What was asked so far, in order.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.shared.seen.lock().unwrap().clone()
     }
 
     /// How many requests there were with this verb.
-    pub(crate) fn count(&self, verb: &str) -> usize {
+    pub fn count(&self, verb: &str) -> usize {
         self.shared.seen.lock().unwrap().iter().filter(|s| s.verb == verb).count()
     }
 
-    /// Waits until `enough` says so of what was seen; panics if it never does.
-    pub(crate) fn wait_for(&self, within: Duration, what: &str, enough: impl Fn(&[Seen]) -> bool) {
-        let until = Instant::now() + within;
-        while !enough(&self.shared.seen.lock().unwrap()) {
-            assert!(Instant::now() < until, "not seen within {within:?}: {what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    /// Waits until `enough` says so of what was asked.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, within: Duration, enough: impl Fn(&[Asked]) -> bool) {
+        eventually(what, within, || enough(&self.shared.seen.lock().unwrap()).then_some(()));
     }
 }
 
@@ -144,7 +146,7 @@ impl Shared {
         let (head, body) = read_request(&client)?;
         let mut first = head.split(' ');
         let (method, path) = (first.next()?, first.next()?);
-        let seen = Seen::of(method, path, &body);
+        let seen = Asked::of(method, path, &body);
         // Faults are decided in the order of arrival.
         let fault = {
             let mut all = self.seen.lock().unwrap();
@@ -164,7 +166,8 @@ impl Shared {
             }
             Some(Fault::Expired) => {
                 let event = json!({"type": "ERROR", "object": status(410, None)}).to_string() + "\n";
-                let text = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n\r\n{event}");
+                let text =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n\r\n{event}");
                 return client.write_all(text.as_bytes()).ok();
             }
             Some(Fault::Hold(Point::Before, gate)) => {

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) at: Instant,
+pub struct Asked {
+    pub at: Instant,
     /// As RBAC calls it: get, list, watch, create, patch, update, delete.
-    pub(crate) verb: &'static str,
+    pub verb: &'static str,
     /// Path and query.
-    pub(crate) path: String,
-    pub(crate) body: String,
+    pub path: String,
+    pub body: String,
 }
 
-impl Seen {
+impl Asked {
     pub(super) fn of(method: &str, path: &str, body: &[u8]) -> Self {
         let verb = match method {
             "POST" => "create",
@@ -30,7 +30,7 @@ impl Seen {
     }
 
     /// The record that a patch writes, if it writes one.
-    pub(crate) fn record(&self) -> Option<Value> {
+    pub fn record(&self) -> Option<Value> {
         let patch: Value = serde_json::from_str(&self.body).ok()?;
         let writes = |op: &&Value| {
             op["op"] != "test" && op["path"].as_str().is_some_and(|p| p.ends_with("/andante.dev~1rollout"))
@@ -49,7 +49,7 @@ fn is_collection(path: &str) -> bool {
 
 /// What goes wrong.
 #[derive(Debug, Clone)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The API server's own kind of error answer; nothing is forwarded.
     Answer(u16),
     /// The same with `Retry-After`.
@@ -68,14 +68,14 @@ pub(crate) enum Fault {
 
 /// On which side of a request's effect it is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Point {
+pub enum Point {
     Before,
     After,
 }
 
 /// Which requests.
 #[derive(Debug, Clone)]
-pub(crate) struct When {
+pub struct When {
     verb: &'static str,
     parts: Vec<String>,
     skip: usize,
@@ -84,30 +84,30 @@ pub(crate) struct When {
 
 impl When {
     /// The next request with this verb.
-    pub(crate) fn next(verb: &'static str) -> Self {
+    pub fn next(verb: &'static str) -> Self {
         Self { verb, parts: vec![], skip: 0, times: 1 }
     }
 
     /// Only those with this text in path or body.
-    pub(crate) fn with(mut self, part: &str) -> Self {
+    pub fn with(mut self, part: &str) -> Self {
         self.parts.push(part.to_owned());
         self
     }
 
     /// The n-th of them, counted from 1 and from now.
-    pub(crate) fn nth(mut self, n: usize) -> Self {
+    pub fn nth(mut self, n: usize) -> Self {
         self.skip = n - 1;
         self
     }
 
     /// So many in a row.
-    pub(crate) fn times(mut self, times: usize) -> Self {
+    pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
     /// True if it is the turn of this one; counts it.
-    pub(super) fn takes(&mut self, seen: &Seen) -> bool {
+    pub(super) fn takes(&mut self, seen: &Asked) -> bool {
         let fits = (self.verb == "any" || self.verb == seen.verb)
             && self.parts.iter().all(|part| seen.path.contains(part) || seen.body.contains(part));
         if !fits || self.times == 0 {
@@ -132,7 +132,7 @@ enum State {
 
 /// Where a held request waits for the test.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate(Arc<(Mutex<State>, Condvar)>);
+pub struct Gate(Arc<(Mutex<State>, Condvar)>);
 
 impl Gate {
     pub(super) fn new() -> Self {
@@ -140,7 +140,7 @@ impl Gate {
     }
 
     /// Waits until a request stands at the gate; panics if none comes.
-    pub(crate) fn reached(&self, within: Duration) {
+    pub fn reached(&self, within: Duration) {
         let (state, changed) = &*self.0;
         let guard = state.lock().unwrap();
         let (guard, _) = changed.wait_timeout_while(guard, within, |s| *s == State::Nobody).unwrap();
@@ -148,12 +148,12 @@ impl Gate {
     }
 
     /// Lets the request (or its answer) pass, and all later ones.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.set(State::Open);
     }
 
     /// Drops the request (or its answer).
-    pub(crate) fn shut(&self) {
+    pub fn shut(&self) {
         self.set(State::Shut);
     }
 
