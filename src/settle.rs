@@ -13,7 +13,7 @@ use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
 use crate::owner::OwnerKind;
 use crate::probe::Answer;
-use crate::ready::{Serving, serving};
+use crate::ready::{Serving, is_current, serving};
 use crate::record::{FORMAT, Phase, Record};
 use crate::stage::{LAST_WAIT, after, denied, ended_before, gave_up};
 use crate::world::{Target, World};
@@ -55,12 +55,13 @@ pub struct Settle {
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
     discarded: bool,
+    began: Option<Timestamp>,
 }
 
 impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, hold: Hold) -> Self {
-        Self { goal, hold, ended_at: None, denied: None, discarded: false }
+        Self { goal, hold, ended_at: None, denied: None, discarded: false, began: None }
     }
 
     fn untouched(&self, service: &Service, what: impl Into<String>) -> Next {
@@ -109,6 +110,11 @@ impl Settle {
                         "the candidate is not Ready; nothing was written",
                         service,
                     ));
+                }
+                // Only a status that speaks of the present spec says whether latest may be followed again.
+                let until = after(*self.began.get_or_insert(now), LAST_WAIT);
+                if record.start.followed_latest() && !is_current(service) && now < until {
+                    return Next::Wait { until: Some(until), ask: None };
                 }
                 let mut record = record;
                 self.hold.sign(&mut record);

@@ -59,6 +59,9 @@ pub struct StageGoal {
 /// How long the end waits for a last split to be served before it says so.
 pub(crate) const LAST_WAIT: Duration = Duration::from_secs(30);
 
+/// How often the pods of a candidate that does not come up are asked why.
+const ASK_PODS_EVERY: Duration = Duration::from_secs(3);
+
 /// The staging machine.
 #[derive(Debug)]
 pub struct Stage {
@@ -68,11 +71,14 @@ pub struct Stage {
     /// The candidate, once its lineage is proved.
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
+    ask_pods_at: Option<Timestamp>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
     /// The Service (or its first template) was written by us and is waited for.
     first: bool,
+    /// The Service was there when this process looked.
+    seen: bool,
 }
 
 impl Stage {
@@ -84,10 +90,12 @@ impl Stage {
             began: None,
             candidate: None,
             down_since: None,
+            ask_pods_at: None,
             failed: None,
             ended_at: None,
             denied: None,
             first: false,
+            seen: false,
         }
     }
 
@@ -103,12 +111,16 @@ impl Stage {
         if let Some(ended) = self.ended_at {
             until = until.min(after(ended, LAST_WAIT));
         }
+        if let Some(due) = self.ask_pods_at {
+            until = until.min(due);
+        }
         Next::Wait { until: Some(until), ask: None }
     }
 
     fn absent(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
         let name = &self.goal.service;
-        if self.first || self.candidate.is_some() {
+        // A creation that failed leaves nothing that could have been deleted: it is tried again.
+        if self.seen && (self.first || self.candidate.is_some()) {
             return Next::end(Outcome::new(Code::TakenOver, format!("Service {name} was deleted")));
         }
         if world.signal.is_some() {
@@ -184,8 +196,18 @@ impl Stage {
         }
         self.first = true;
         let latest = service.latest_created.as_ref().and_then(|name| world.revision(name));
-        let complaint = latest.map(crate::observed::Revision::complaint).unwrap_or_default();
-        let down = latest.is_some_and(|r| matches!(pods(r), Pods::Down(_))) && is_current(service);
+        let state = match latest {
+            Some(revision) => match self.with_pods(pods(revision), &revision.name.clone(), world, now) {
+                Ok(state) => state,
+                Err(next) => return next,
+            },
+            None => Pods::Coming("no revision yet".into()),
+        };
+        let down = matches!(state, Pods::Down(_)) && is_current(service);
+        let complaint = match state {
+            Pods::Down(why) | Pods::Coming(why) => why,
+            Pods::Up | Pods::Asleep => "its route is being made".into(),
+        };
         if self.lasting(down, now) || now >= self.deadline(now) {
             let what = format!("the first revision of {} never became ready: {complaint}", service.name);
             return Next::end(
@@ -273,6 +295,20 @@ impl Stage {
         now >= after(*self.down_since.get_or_insert(now), self.goal.grace)
     }
 
+    /// The same run came again after it had rolled this candidate back, killed before it could say so: it ends in the
+    /// same way, not as somebody who tries a rejected candidate.
+    fn is_own_end(&self, record: &Record) -> bool {
+        let same = match &self.goal.want {
+            Want::Template(change) => change.image.is_some() && change.image == record.image,
+            Want::Revision(_) => false,
+        };
+        let owner = &self.hold.asker.owner;
+        same && !self.goal.again
+            && record.phase == Phase::RolledBack
+            && record.owner == *owner
+            && owner.kind != crate::owner::OwnerKind::Person
+    }
+
     fn outside(
         &mut self,
         world: &World,
@@ -306,6 +342,9 @@ impl Stage {
             && let Some(ready) = service.latest_ready.clone()
         {
             return self.first_done(service, &ready, now);
+        }
+        if let Some(record) = record.filter(|r| self.is_own_end(r)) {
+            return Next::end(ended_before(record, service));
         }
         let blank = |start| self.blank(start, service, now);
         match begin(&self.goal, claim, record, world, service, now, blank, log) {
@@ -401,6 +440,10 @@ impl Stage {
         };
         self.candidate = Some(candidate.clone());
         let state = world.revision(&candidate).map_or_else(|| Pods::Down("it does not exist".into()), pods);
+        let state = match self.with_pods(state, &candidate, world, now) {
+            Ok(state) => state,
+            Err(next) => return Err(next),
+        };
         let down = matches!(state, Pods::Down(_));
         let lasting = self.lasting(down, now);
         let (Pods::Down(complaint) | Pods::Coming(complaint)) = state else { return Ok(candidate) };
@@ -416,6 +459,24 @@ impl Stage {
         }
         log.once(Topic::Wait, format!("{candidate}: {complaint}"));
         Err(self.wait(now))
+    }
+
+    /// Conditions are slow to tell why pods do not come: the pods themselves are asked, every few seconds while waiting.
+    fn with_pods(&mut self, state: Pods, candidate: &RevisionName, world: &World, now: Timestamp) -> Result<Pods, Next> {
+        let Pods::Coming(_) = state else {
+            self.ask_pods_at = None;
+            return Ok(state);
+        };
+        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_EVERY));
+        let said = world.pods.as_ref().filter(|p| p.revision == *candidate);
+        if now >= due && said.is_none_or(|p| !p.forbidden) {
+            self.ask_pods_at = Some(after(now, ASK_PODS_EVERY));
+            return Err(Next::Look(Look::Pods(candidate.clone())));
+        }
+        Ok(match said.and_then(|p| p.trouble.clone()) {
+            Some(trouble) => Pods::Down(trouble),
+            None => state,
+        })
     }
 
     /// The revision that our template made: the Configuration has observed our generation, and the revision carries the
@@ -502,6 +563,7 @@ impl Machine for Stage {
             Target::Absent => return self.absent(world, now, log),
             Target::Seen(service) => service.as_ref(),
         };
+        self.seen = true;
         if service.deleting {
             return Next::end(Outcome::new(Code::BadState, format!("Service {} is being deleted", service.name)));
         }
@@ -606,12 +668,14 @@ pub(crate) fn gave_up(world: &World, why: GiveUp) -> Outcome {
 pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let word = record.outcome.as_deref().unwrap_or("rolled-back");
     let code = Code::ALL.into_iter().find(|c| c.word() == word).unwrap_or(Code::RolledBack);
-    let reason = record.reason.clone().unwrap_or_else(|| "rolled back".into());
+    let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
+    let reason = record.reason.clone().unwrap_or_else(|| usual.into());
     let mut outcome = outcome_of(code, reason, service);
     outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
     outcome.rollout = Some(record.id.to_string());
     let mut next = Vec::new();
-    if record.start.followed_latest() && code != Code::Done {
+    // What somebody else wrote stays as it is; it may well follow latest.
+    if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
         next.push(format!(
             "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: stage a mended image of {}",
             service.name
