@@ -110,6 +110,8 @@ pub struct Side {
     pub name: String,
     /// What users it gets, in percent, as served.
     pub percent: i64,
+    /// What it is asked to get, in percent.
+    pub asked: i64,
     /// `up`, `asleep`, `coming`, `down` or `missing`.
     pub pods: &'static str,
     /// Its own words about what is wrong.
@@ -226,7 +228,8 @@ fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<Side>
     let mut names: Vec<(Role, RevisionName)> = Vec::new();
     if let Some(record) = record {
         names.push((Role::Stable, record.start.stable.clone()));
-        names.extend(record.candidate.clone().map(|name| (Role::Candidate, name)));
+        let candidate = record.candidate.clone().filter(|name| *name != record.start.stable);
+        names.extend(candidate.map(|name| (Role::Candidate, name)));
     }
     let served = service.served.iter().filter_map(|t| t.revision_name.as_ref()?.parse().ok());
     let asked = service.split.iter().flat_map(Split::revisions).cloned();
@@ -242,10 +245,13 @@ fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Si
     let of = |t: &&crate::observed::Served| t.revision_name.as_deref() == Some(name.as_str());
     let revision = world.revision(name);
     let (word, why) = pods_in_words(revision);
+    let latest = service.latest_ready.as_ref().unwrap_or(name);
+    let asked = service.split.as_ref().map_or(0, |split| i64::from(split.pinned(latest).share(name)));
     Side {
         role,
         name: name.to_string(),
         percent: service.served.iter().filter(of).map(|t| t.percent).sum(),
+        asked,
         pods: word,
         why,
         actual: revision.map_or(0, |r| r.actual),

@@ -9,6 +9,7 @@ use crate::observed::{CONTROL, Service};
 use crate::owner::Liveness;
 use crate::plan::Plan;
 use crate::record::{Phase, Record};
+use crate::status::lines::clock;
 use crate::status::{Called, dead_words, life, phase_word};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -85,7 +86,9 @@ pub fn steer(
     }
     if !record.phase.is_open() {
         let what = format!("rollout {} is over ({})", record.id, phase_word(record.phase));
-        return Err(Refusal::new(what, format!("`andante settle {here} --to stable` rolls back a finished one")));
+        let finished = record.phase == Phase::Finished;
+        let next = if finished { format!("`andante settle {here} --to stable` still rolls it back") } else { String::new() };
+        return Err(Refusal::new(what, next));
     }
     let present = service.annotations.get(CONTROL).map(String::as_str);
     let old = Control::parse(present, &record.id);
@@ -96,7 +99,7 @@ pub fn steer(
         Action::Promote => ask(&mut new.promote, request, "promote"),
         Action::Abort => ask(&mut new.abort, request, "abort"),
         Action::Resume => match new.pause.take() {
-            Some(pause) => format!("resumed; it was paused by {} at {}", pause.by, pause.at),
+            Some(pause) => format!("resumed; it was paused by {} at {}", pause.by, clock(pause.at)),
             None => "it was not paused".to_owned(),
         },
         Action::Approve(step) => approve(&mut new, record, step, request, here)?,
@@ -108,7 +111,7 @@ pub fn steer(
 
 fn ask(slot: &mut Option<Request>, request: Request, verb: &str) -> String {
     match slot {
-        Some(before) => format!("{verb} was asked already by {} at {}", before.by, before.at),
+        Some(before) => format!("{verb} was asked already by {} at {}", before.by, clock(before.at)),
         None => {
             let what = format!("{verb} asked by {}", request.by);
             *slot = Some(request);
@@ -138,7 +141,7 @@ fn approve(new: &mut Control, record: &Record, step: Option<usize>, request: Req
         return Err(Refusal::new(format!("step {number} ({}) needs no approval", found.percent), gated(plan, record.step)));
     }
     if let Some(before) = new.approval(number) {
-        return Ok(format!("step {number} ({}) was approved already by {} at {}", found.percent, before.request.by, before.request.at));
+        return Ok(format!("step {number} ({}) was approved already by {} at {}", found.percent, before.request.by, clock(before.request.at)));
     }
     let what = format!("step {number} ({}) approved by {}", found.percent, request.by);
     new.approved.push(Approval { step: number, request });
@@ -195,7 +198,7 @@ fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now
     let paused = control.pause.is_some();
     match action {
         Action::Abort => "users go back to stable in one write, as soon as its owner sees this".to_owned(),
-        Action::Pause => format!("dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`", record.deadline),
+        Action::Pause => format!("dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`", clock(record.deadline)),
         Action::Resume => "the present step's dwell begins anew".to_owned(),
         _ if paused => format!("nothing before it is resumed: `andante control resume {here}`"),
         Action::Approve(_) => "the step is taken once its turn comes and its gates have passed".to_owned(),

@@ -198,7 +198,8 @@ fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {
         next.push(format!("restore what was left out, once it is Ready: {target}"));
     }
     if next.is_empty() {
-        next.push(if rolled_back {
+        let first = record.candidate.as_ref() == Some(&record.start.stable);
+        next.push(if rolled_back || first {
             format!("`andante stage {here} --image REF` begins the next one")
         } else {
             format!("nothing; `andante settle {here} --to stable` would still roll back")

@@ -4,7 +4,7 @@
 
 use super::lines::pods;
 use super::rollout::word;
-use super::{Status, rollout::Rollout};
+use super::{Side, Status, rollout::Rollout};
 use crate::record::Phase;
 
 /// How wide the first column is.
@@ -13,13 +13,19 @@ const STAND: usize = 22;
 /// The status in one line.
 pub fn glance(status: &Status) -> String {
     let stand = status.rollout.as_ref().map_or_else(|| "no rollout".to_owned(), stand);
-    let revisions: Vec<String> =
-        status.revisions.iter().map(|s| format!("{} {:>3} % {}", s.name, s.percent, pods(s))).collect();
+    let served = status.serving.served;
+    let revision = |s: &Side| {
+        // An arrow: asked for, not served yet.
+        let (sign, percent) = if served { (' ', s.percent) } else { ('>', s.asked) };
+        format!("{} {sign}{percent:>3} % {}", s.name, pods(s))
+    };
+    let revisions: Vec<String> = status.revisions.iter().map(revision).collect();
     let mut parts = vec![revisions.join(" | ")];
-    if !status.serving.served {
-        let asked = status.asked.as_ref().map(|split| format!("asked {split}: ")).unwrap_or_default();
-        parts.push(format!("{asked}{}", status.serving.why.as_deref().unwrap_or("not served")));
+    if status.serving.blocked {
+        parts.push(format!("REFUSED by Knative: {}", status.serving.why.as_deref().unwrap_or_default()));
     }
+    let unready = status.conditions.iter().find(|c| c.kind == "Ready" && c.status == "False" && !status.serving.blocked);
+    parts.extend(unready.map(|c| format!("not Ready: {} {}", c.reason, c.message)));
     if status.unreadable.is_some() {
         parts.push("the record cannot be read".to_owned());
     }
@@ -52,7 +58,8 @@ fn remarks(rollout: &Rollout) -> Vec<String> {
     {
         remarks.extend(request.as_ref().map(|r| format!("{verb} by {}", r.by)));
     }
-    for approval in &requests.approved {
+    let step = rollout.progress.as_ref().map_or(0, |p| p.step);
+    for approval in requests.approved.iter().filter(|a| a.step > step) {
         remarks.push(format!("step {} approved by {}", approval.step, approval.request.by));
     }
     remarks.extend(rollout.edit.as_ref().map(|e| format!("{} changed the {}", e.by, e.of)));
@@ -76,8 +83,19 @@ mod tests {
     #[test]
     fn one_line_says_it_all() {
         let line = glance(&explained(&with(&walking(), 5), None));
-        assert_eq!(line, "walking 1/3 (1 %)      hello-00001  99 % up (1 pod) | hello-00002   1 % up (1 pod); epoch 4");
-        assert!(glance(&explained(&service(json!({})), None)).starts_with("no rollout "));
+        assert_eq!(line, "walking 1/3 (1 %)      hello-00001   99 % up (1 pod) | hello-00002    1 % up (1 pod); epoch 4");
+        assert!(glance(&explained(&service(json!({})), None)).starts_with("no rollout"));
+    }
+
+    #[test]
+    fn what_is_not_served_yet_is_marked() {
+        let mut object = with(&walking(), 5);
+        object["status"]["traffic"][0]["percent"] = json!(100);
+        object["status"]["traffic"][1]["percent"] = json!(0);
+        let line = glance(&explained(&object, None));
+        assert!(line.contains("hello-00001 > 99 % up (1 pod) | hello-00002 >  1 % up (1 pod); epoch 4"), "{line}");
+        object["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "False", "reason": "RevisionMissing"}]);
+        assert!(glance(&explained(&object, None)).contains("REFUSED by Knative: RevisionMissing"));
     }
 
     #[test]

@@ -154,7 +154,8 @@ fn events(rollout: &Rollout) -> Vec<String> {
         }
     }
     if rollout.open {
-        for approval in &requests.approved {
+        let step = rollout.progress.as_ref().map_or(0, |p| p.step);
+        for approval in requests.approved.iter().filter(|a| a.step > step) {
             let (by, at) = (&approval.request.by, clock(approval.request.at));
             lines.push(row("approved", &format!("step {} by {by} at {at}", approval.step)));
         }
@@ -177,7 +178,7 @@ fn events(rollout: &Rollout) -> Vec<String> {
 }
 
 /// A time, always UTC.
-fn clock(at: Timestamp) -> String {
+pub(crate) fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
