@@ -26,7 +26,6 @@ cluster-down: ## Remove every trace of the bundled cluster but its built binarie
 
 .PHONY: test
 test: lint test-unit test-cluster ## Everything that CI runs
-	@tests/summary
 
 .PHONY: test-full
 test-full: lint test-unit ## Everything, with every long case and many more simulated seeds

@@ -28,6 +28,7 @@ pub mod outcome;
 pub mod owner;
 pub mod percent;
 pub mod plan;
+pub mod podwords;
 pub mod ports;
 pub mod preview;
 pub mod probe;

@@ -4,6 +4,7 @@
 //! gives the same answer, so a lost answer, a restart or a missed event never loses it. Depends on pure modules only.
 
 use crate::event::{Said, Topic};
+use crate::name::RevisionName;
 use crate::observed::{RECORD, Service};
 use crate::outcome::Outcome;
 use crate::owner::Owner;
@@ -25,6 +26,8 @@ pub enum Look {
     Configuration,
     /// Whether a run still runs.
     Liveness(Owner),
+    /// What the pods of a revision say that does not become ready.
+    Pods(RevisionName),
 }
 
 /// One fenced write.

@@ -9,7 +9,12 @@ fn main() -> ExitCode {
     tls::install();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(command::run(cli)),
+        Ok(runtime) => {
+            let code = runtime.block_on(command::run(cli));
+            // A name lookup that hangs on the blocking pool must not keep a finished step alive.
+            runtime.shutdown_background();
+            code
+        }
         Err(_) => Code::Internal,
     };
     ExitCode::from(code.number())

@@ -105,6 +105,11 @@ pub trait Cluster {
     fn revision(&self, name: &RevisionName) -> impl Future<Output = Result<Value, ApiError>>;
     /// GET of the Service's Configuration.
     fn configuration(&self) -> impl Future<Output = Result<Value, ApiError>>;
+    /// LIST of the pods of one Revision. The right to it is optional.
+    fn pods(&self, name: &RevisionName) -> impl Future<Output = Result<Vec<Value>, ApiError>> {
+        let name = name.to_string();
+        async move { Err(ApiError::Forbidden(format!("list pods of {name}"))) }
+    }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;
     /// The Service that this is about.

@@ -3,7 +3,6 @@
 //! Decides which failure is the candidate's (reached, but silent) and which says nothing about it (not reached), and
 //! which certificates are believed. Judging answers is [`crate::probe`]'s. Depends on `reqwest`.
 
-use crate::name::{Namespace, ServiceName, Tag};
 use crate::ports::Prober;
 use crate::probe::{Answer, Request};
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect};
@@ -48,11 +47,6 @@ pub struct HttpProber {
     via: Option<Url>,
     roots: Vec<Certificate>,
     client: Arc<Mutex<Option<(Duration, Client)>>>,
-}
-
-/// The address of a tag inside the cluster, for where the public one is not reachable.
-pub fn local_address(service: &ServiceName, namespace: &Namespace, tag: &Tag) -> String {
-    format!("http://{tag}-{service}.{namespace}.svc.cluster.local")
 }
 
 impl HttpProber {

@@ -137,12 +137,10 @@ impl Proof {
         }
     }
 
-    /// What is missing, in words.
-    pub fn words(&self) -> String {
+    /// What has to come before the next step, in words that stay the same while we wait.
+    pub fn wanted(&self) -> String {
         match &self.probe {
-            Some(probe) if !self.wake => match self.row.verdict(probe) {
-                Verdict::Pass(w) | Verdict::Wait(w) | Verdict::Fail(w) | Verdict::Inconclusive(w) => w,
-            },
+            Some(probe) if !self.wake => format!("{} probes of {} must pass in a row", probe.passes, probe.path),
             _ => "the candidate is being woken".to_owned(),
         }
     }

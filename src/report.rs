@@ -47,7 +47,7 @@ impl Sink for Lines {
         match self.output {
             Output::Text => {
                 let time = at.strftime("%H:%M:%S");
-                line(&format!("{time} {:<8}{}", format!("{}:", said.topic.word()), clean(&said.text)));
+                line(&format!("{time} {:<9}{}", format!("{}:", said.topic.word()), clean(&said.text)));
             }
             Output::Json => line(&json!({"at": at, "topic": said.topic, "text": said.text}).to_string()),
         }

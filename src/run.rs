@@ -10,7 +10,7 @@ use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
 use crate::outcome::Outcome;
 use crate::ports::{ApiError, Clock, Cluster, Prober, Sink};
 use crate::probe::Answer;
-use crate::world::{Signal, Target, World};
+use crate::world::{PodsSaid, Signal, Target, World};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::LocalBoxStream;
@@ -147,7 +147,8 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
                         machine.answered(answer, clock.now(), &mut me.log);
                     }
                     Woke::Signal(signal) => me.signal(signal),
-                    Woke::Time => {}
+                    // What a holder's run does is read anew each time that we look again.
+                    Woke::Time => me.world.liveness = None,
                 }
             }
         }
@@ -416,6 +417,17 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                     );
                 }
                 self.world.liveness = Some((owner.uid, alive));
+                Ok(())
+            }
+            Look::Pods(revision) => {
+                let cluster = self.cluster;
+                let answer = self.call(cluster.pods(&revision)).await;
+                let forbidden = matches!(answer, Err(ApiError::Forbidden(_)));
+                if forbidden {
+                    self.log.once(Topic::Note, "pods cannot be listed here (optional right); only the revision's conditions speak");
+                }
+                let trouble = answer.ok().and_then(|pods| crate::podwords::trouble(&pods));
+                self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });
                 Ok(())
             }
             Look::Configuration => {

@@ -136,7 +136,10 @@ impl Settle {
                         .next(format!("name the revision: `andante settle {} --to REVISION`", service.name)),
                 );
             }
-            (record, Some(To::Revision(name))) => self.to_revision(record, &name, world, service, now),
+            (record, Some(To::Revision(name))) => match self.to_revision(record, &name, world, service, now) {
+                Ok(order) => return Next::Write(Box::new(order)),
+                Err(why) => return Next::end(outcome_of(Code::BadState, why, service)),
+            },
         };
         match order {
             Ok(order) => Next::Write(Box::new(order)),
@@ -165,11 +168,6 @@ impl Settle {
     ) -> Result<Order, String> {
         let mut record = record.clone();
         self.hold.sign(&mut record);
-        if !record.phase.is_open() && record.phase == Phase::Finished {
-            // Diagnosis has no tag to keep after a finish: the way back is exactly what the owner had.
-            let candidate = record.candidate.clone();
-            record.candidate = candidate;
-        }
         roll_back(world, service, &record, why, now).map_err(|e| e.why)
     }
 

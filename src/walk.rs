@@ -479,7 +479,7 @@ impl Walk {
             return wait(until, self, ask);
         }
         if !self.proof.passed() {
-            log.once(Topic::Wait, self.proof.words());
+            log.once(Topic::Wait, self.proof.wanted());
             return wait(deadline, self, ask);
         }
         if last {

@@ -6,6 +6,7 @@ use crate::name::RevisionName;
 use crate::observed::{RECORD, Revision, Service};
 use crate::owner::{Liveness, Owner};
 use crate::record::{BadRecord, Record};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// A signal of the operating system.
@@ -29,6 +30,19 @@ pub enum Target {
     Seen(Box<Service>),
 }
 
+/// What pods said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodsSaid {
+    /// The revision that was asked about.
+    pub revision: RevisionName,
+    /// When.
+    pub at: Timestamp,
+    /// What is wrong, if something is known to be.
+    pub trouble: Option<String>,
+    /// There is no right to ask: asking again is of no use.
+    pub forbidden: bool,
+}
+
 /// What is known.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -42,6 +56,8 @@ pub struct World {
     pub liveness: Option<(String, Liveness)>,
     /// The Configuration's own generation, once asked for.
     pub configuration_generation: Option<i64>,
+    /// What the pods of a revision said when they were last asked, and when that was.
+    pub pods: Option<PodsSaid>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
     /// The Service's version when it was last seen.

@@ -99,6 +99,17 @@ impl Cluster for KnativeService {
         self.get("configurations", self.name.as_str()).await
     }
 
+    async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
+        let namespace = self.kube.namespace.to_string();
+        let path = format!("/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}");
+        let asked = Asked { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
+        let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(ApiError::Unreachable("list pods: the answer is not a list".into())),
+        }
+    }
+
     async fn liveness(&self, owner: &Owner) -> Liveness {
         self.kube.liveness(owner).await
     }

@@ -1,0 +1,102 @@
+//! Why a candidate's pods do not come up, in the pods' own words.
+//!
+//! Knative looks at a new revision's pods again only when its Deployment changes, so a container that crashes at its start
+//! stays `Deploying` for ten minutes (seen on Knative 1.23). The right to list pods is optional; without it only the
+//! Revision's conditions speak. Depends on `serde_json`.
+
+use serde_json::Value;
+
+/// Waiting reasons that do not go away by waiting a little.
+const STUCK: [&str; 8] = [
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ErrImageNeverPull",
+];
+
+/// What is wrong with the first pod that has something wrong, for a person; none if nothing is known to be.
+pub fn trouble(pods: &[Value]) -> Option<String> {
+    pods.iter().find_map(of_pod)
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty())
+}
+
+fn of_pod(pod: &Value) -> Option<String> {
+    let list = |pointer: &str| pod.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let unscheduled = list("/status/conditions")
+        .find(|c| text(c, "/type") == Some("PodScheduled") && text(c, "/reason") == Some("Unschedulable"))
+        .map(|c| format!("Unschedulable: {}", text(c, "/message").unwrap_or("no node fits")));
+    unscheduled.or_else(|| {
+        // The sidecar waits for the user's container; its own words would hide the cause.
+        list("/status/initContainerStatuses")
+            .chain(list("/status/containerStatuses"))
+            .filter(|c| text(c, "/name") != Some("queue-proxy"))
+            .find_map(of_container)
+    })
+}
+
+fn of_container(status: &Value) -> Option<String> {
+    let ended = ["/state/terminated", "/lastState/terminated"].iter().find_map(|p| status.pointer(p));
+    let waiting = text(status, "/state/waiting/reason").filter(|r| STUCK.contains(r));
+    match (waiting, ended) {
+        (waiting, Some(ended)) => {
+            let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
+            if waiting.is_none() && code == 0 {
+                return None;
+            }
+            let last = text(ended, "/message").or_else(|| text(ended, "/reason")).unwrap_or("no last words");
+            Some(format!("{}: exit code {code}: {}", waiting.unwrap_or("Terminated"), shortened(last)))
+        }
+        (Some(reason), None) => {
+            let message = text(status, "/state/waiting/message").unwrap_or_default();
+            Some(format!("{reason}: {}", shortened(message)))
+        }
+        (None, None) => None,
+    }
+}
+
+/// The last line of a message, at most 300 characters: what a program says last is why it ended.
+fn shortened(message: &str) -> String {
+    message.lines().next_back().unwrap_or_default().chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(status: &Value) -> Vec<Value> {
+        vec![json!({"status": {"containerStatuses": [
+            {"name": "queue-proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, status]}})]
+    }
+
+    #[test]
+    fn a_crash_is_told_by_its_last_words() {
+        let crash = json!({"name": "user-container", "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+            "lastState": {"terminated": {"exitCode": 3, "message": "starting\ncannot open the ledger\n"}}});
+        assert_eq!(trouble(&pod(&crash)).unwrap(), "CrashLoopBackOff: exit code 3: cannot open the ledger");
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_and_a_pod_without_a_node() {
+        let pull = json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}});
+        assert_eq!(trouble(&pod(&pull)).unwrap(), "ImagePullBackOff: no such image");
+        let unscheduled = json!({"status": {"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "insufficient cpu"}]}});
+        assert_eq!(trouble(&[unscheduled]).unwrap(), "Unschedulable: insufficient cpu");
+    }
+
+    #[test]
+    fn starting_and_running_are_no_trouble() {
+        for state in [json!({"waiting": {"reason": "ContainerCreating"}}), json!({"running": {}})] {
+            assert_eq!(trouble(&pod(&json!({"name": "c", "state": state}))), None);
+        }
+        assert_eq!(trouble(&[]), None);
+    }
+}
