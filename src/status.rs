@@ -11,8 +11,8 @@ mod rollout;
 pub(crate) mod samples;
 
 pub(crate) use advice::dead_words;
-pub(crate) use rollout::{life, word as phase_word};
 pub use rollout::{Edit, Holder, Life, Progress, Requests, Rollout, Waits};
+pub(crate) use rollout::{life, word as phase_word};
 
 use crate::name::RevisionName;
 use crate::observed::{Condition, Revision, Service, Truth};
@@ -24,8 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// The annotation with which Knative itself is told to move traffic slowly.
-const ROLLOUT_DURATION: [&str; 2] =
-    ["serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration"];
+const ROLLOUT_DURATION: [&str; 2] = ["serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration"];
 
 /// How a Service is called: its namespace, and the words that name it on a command line (`hello -n demo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +191,7 @@ fn agreement(service: &Service) -> Agreement {
 }
 
 fn troubles(service: &Service) -> Vec<Trouble> {
-    let trouble = |(kind, c): (&String, &Condition)| {
+    let failing = |(kind, c): (&String, &Condition)| {
         let status = match c.truth {
             Truth::True => return None,
             Truth::False => "False",
@@ -200,7 +199,7 @@ fn troubles(service: &Service) -> Vec<Trouble> {
         };
         Some(Trouble { kind: kind.clone(), status, reason: c.reason.clone(), message: c.message.clone() })
     };
-    service.conditions.iter().filter_map(trouble).collect()
+    service.conditions.iter().filter_map(failing).collect()
 }
 
 fn notes(service: &Service) -> Vec<String> {
@@ -244,7 +243,7 @@ fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<Side>
 fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Side {
     let of = |t: &&crate::observed::Served| t.revision_name.as_deref() == Some(name.as_str());
     let revision = world.revision(name);
-    let (word, why) = pods_in_words(revision);
+    let (pods, why) = pods_in_words(revision);
     let latest = service.latest_ready.as_ref().unwrap_or(name);
     let asked = service.split.as_ref().map_or(0, |split| i64::from(split.pinned(latest).share(name)));
     Side {
@@ -252,7 +251,7 @@ fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Si
         name: name.to_string(),
         percent: service.served.iter().filter(of).map(|t| t.percent).sum(),
         asked,
-        pods: word,
+        pods,
         why,
         actual: revision.map_or(0, |r| r.actual),
         desired: revision.map_or(0, |r| r.desired),

@@ -87,7 +87,8 @@ pub fn steer(
     if !record.phase.is_open() {
         let what = format!("rollout {} is over ({})", record.id, phase_word(record.phase));
         let finished = record.phase == Phase::Finished;
-        let next = if finished { format!("`andante settle {here} --to stable` still rolls it back") } else { String::new() };
+        let next =
+            if finished { format!("`andante settle {here} --to stable` still rolls it back") } else { String::new() };
         return Err(Refusal::new(what, next));
     }
     let present = service.annotations.get(CONTROL).map(String::as_str);
@@ -110,38 +111,58 @@ pub fn steer(
 }
 
 fn ask(slot: &mut Option<Request>, request: Request, verb: &str) -> String {
-    match slot {
-        Some(before) => format!("{verb} was asked already by {} at {}", before.by, clock(before.at)),
-        None => {
-            let what = format!("{verb} asked by {}", request.by);
-            *slot = Some(request);
-            what
-        }
+    if let Some(before) = slot {
+        return format!("{verb} was asked already by {} at {}", before.by, clock(before.at));
     }
+    let what = format!("{verb} asked by {}", request.by);
+    *slot = Some(request);
+    what
 }
 
-fn approve(new: &mut Control, record: &Record, step: Option<usize>, request: Request, here: &str) -> Result<String, Refusal> {
+fn approve(
+    new: &mut Control,
+    record: &Record,
+    step: Option<usize>,
+    request: Request,
+    here: &str,
+) -> Result<String, Refusal> {
     // A held rollout's next walk brings its own plan, whose steps may mean something else.
     let plan = record.plan.as_ref().filter(|_| !matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Held));
     let Some(plan) = plan else {
         return Err(Refusal::new(
-            format!("rollout {} is {}: its walk has not begun, there is no step to approve", record.id, phase_word(record.phase)),
+            format!(
+                "rollout {} is {}: its walk has not begun, there is no step to approve",
+                record.id,
+                phase_word(record.phase)
+            ),
             format!("`andante walk {here}` begins it"),
         ));
     };
     let number = step.unwrap_or(record.step + 1);
     let Some(found) = plan.step(number) else {
-        return Err(Refusal::new(format!("the plan has {} steps, there is no step {number}", plan.steps.len()), gated(plan, record.step)));
+        return Err(Refusal::new(
+            format!("the plan has {} steps, there is no step {number}", plan.steps.len()),
+            gated(plan, record.step),
+        ));
     };
     if number <= record.step {
-        let what = format!("step {number} ({}) is taken already, the rollout is at step {}", found.percent, record.step);
+        let what =
+            format!("step {number} ({}) is taken already, the rollout is at step {}", found.percent, record.step);
         return Err(Refusal::new(what, gated(plan, record.step)));
     }
     if !found.approval {
-        return Err(Refusal::new(format!("step {number} ({}) needs no approval", found.percent), gated(plan, record.step)));
+        return Err(Refusal::new(
+            format!("step {number} ({}) needs no approval", found.percent),
+            gated(plan, record.step),
+        ));
     }
     if let Some(before) = new.approval(number) {
-        return Ok(format!("step {number} ({}) was approved already by {} at {}", found.percent, before.request.by, clock(before.request.at)));
+        return Ok(format!(
+            "step {number} ({}) was approved already by {} at {}",
+            found.percent,
+            before.request.by,
+            clock(before.request.at)
+        ));
     }
     let what = format!("step {number} ({}) approved by {}", found.percent, request.by);
     new.approved.push(Approval { step: number, request });
@@ -188,7 +209,9 @@ fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now
             return format!("the walk that follows the staging obeys it; `andante settle {here}` ends the rollout now");
         }
         Phase::Staged | Phase::Held | Phase::Interrupted => {
-            return format!("nobody walks at the moment: the next `andante walk {here}` obeys it, `andante settle {here}` rolls back");
+            return format!(
+                "nobody walks at the moment: the next `andante walk {here}` obeys it, `andante settle {here}` rolls back"
+            );
         }
         _ => {}
     }
@@ -198,11 +221,17 @@ fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now
     let paused = control.pause.is_some();
     match action {
         Action::Abort => "users go back to stable in one write, as soon as its owner sees this".to_owned(),
-        Action::Pause => format!("dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`", clock(record.deadline)),
+        Action::Pause => format!(
+            "dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`",
+            clock(record.deadline)
+        ),
         Action::Resume => "the present step's dwell begins anew".to_owned(),
         _ if paused => format!("nothing before it is resumed: `andante control resume {here}`"),
         Action::Approve(_) => "the step is taken once its turn comes and its gates have passed".to_owned(),
-        Action::Promote => "the last step is taken at once, without dwell and approvals; a failing gate still sends users back".to_owned(),
+        Action::Promote => {
+            "the last step is taken at once, without dwell and approvals; a failing gate still sends users back"
+                .to_owned()
+        }
     }
 }
 

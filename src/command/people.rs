@@ -174,15 +174,10 @@ fn called(args: &ClusterArgs, kube: &Kube) -> Called {
 }
 
 fn words(args: &ClusterArgs) -> String {
-    let mut words = args.service.to_string();
-    if let Some(namespace) = &args.namespace {
-        words.push_str(&format!(" -n {namespace}"));
-    }
-    if let Some(file) = &args.kubeconfig {
-        words.push_str(&format!(" --kubeconfig {}", file.display()));
-    }
-    if let Some(context) = &args.context {
-        words.push_str(&format!(" --context {context}"));
-    }
-    words
+    let flags = [
+        args.namespace.as_ref().map(|namespace| format!(" -n {namespace}")),
+        args.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display())),
+        args.context.as_ref().map(|context| format!(" --context {context}")),
+    ];
+    flags.into_iter().flatten().fold(args.service.to_string(), |words, flag| words + &flag)
 }

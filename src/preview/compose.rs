@@ -50,7 +50,8 @@ pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Previe
         service.latest_ready = placeholder(NOW);
     }
     if service.latest_ready.is_none() {
-        let what = format!("{} has no ready revision: its first one is deployed at once, no split is written", service.name);
+        let what =
+            format!("{} has no ready revision: its first one is deployed at once, no split is written", service.name);
         return Err(Box::new(outcome_of(Code::Done, what, &service).word("first-deployment")));
     }
     let open = record.as_ref().filter(|r| r.phase.is_open() && moved(r, &service) != Moved::Traffic).map(open);
@@ -78,7 +79,9 @@ pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Previe
         stable: shown(&service.name, &start.stable),
         candidate: shown(&service.name, &candidate),
         follows_latest: start.followed_latest(),
-        goes_on_with: open.as_ref().map(|o| format!("{} by {}, {}", o.record.id, o.record.owner, phase_word(o.record.phase))),
+        goes_on_with: open
+            .as_ref()
+            .map(|o| format!("{} by {}, {}", o.record.id, o.record.owner, phase_word(o.record.phase))),
         moves,
         rollback: entries(&service.name, &start.restored(Some(&candidate), tags)),
         shortest_ms: shortest,
@@ -207,7 +210,8 @@ fn warnings(asked: &Asked, record: Option<&Record>, service: &Service, candidate
         warnings.push("from a file: whether its revisions are there and Ready was not looked at".to_owned());
     }
     if service.latest_ready.as_ref().is_some_and(|name| name.as_str() == NOW) {
-        warnings.push(format!("the file does not tell which revision is ready now: <{}-now> stands for it", service.name));
+        warnings
+            .push(format!("the file does not tell which revision is ready now: <{}-now> stands for it", service.name));
     }
     if candidate.as_str() == NEW {
         warnings.push(format!("<{}-new> stands for the revision that staging makes or takes up", service.name));

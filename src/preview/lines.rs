@@ -14,8 +14,8 @@ pub fn lines(preview: &Preview) -> Vec<String> {
     if let Some(open) = &preview.goes_on_with {
         lines.push(row("goes on", &format!("rollout {open}")));
     }
-    let how = if preview.follows_latest { "as latest" } else { "by name" };
-    lines.push(row("stable", &format!("{}, which users are on {how}", preview.stable)));
+    let how = if preview.follows_latest { "follows latest" } else { "names it" };
+    lines.push(row("stable", &format!("{}; the owner's entry {how}", preview.stable)));
     lines.push(row("candidate", &preview.candidate));
     lines.push(String::new());
     for step in &preview.moves {

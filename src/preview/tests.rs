@@ -43,7 +43,7 @@ fn refusal(object: &Value, asked: &Asked) -> String {
 fn every_split_of_a_rollout_that_has_not_begun() {
     let expected = "\
 hello: a canary rollout; nothing is written by this
-stable     hello-00002, which users are on as latest
+stable     hello-00002; the owner's entry follows latest
 candidate  <hello-new>
 
 stage      hello-00002 100 % (tag stable), latest 0 % (tag candidate)

@@ -51,7 +51,9 @@ pub(super) fn waits(
         _ if life.is_dead() => {
             Waits::of("nobody", format!("the next run, or `andante settle {here}`: {}", dead_words(life)))
         }
-        Phase::Staging => Waits::of("ready", format!("the candidate to be Ready: {}", candidate_words(record, world, service))),
+        Phase::Staging => {
+            Waits::of("ready", format!("the candidate to be Ready: {}", candidate_words(record, world, service)))
+        }
         Phase::Staged | Phase::Held => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
         Phase::Interrupted => Waits::of("run", "the same run to start again"),
         Phase::Walking | Phase::Baking => walking(record, control, service, called),
@@ -114,7 +116,15 @@ fn stay_words(record: &Record) -> &'static str {
     if record.phase == Phase::Baking { "the bake and its gates" } else { "the dwell and its gates" }
 }
 
-fn before(number: usize, step: &Step, due: Timestamp, record: &Record, control: &Control, plan: &Plan, here: &str) -> Waits {
+fn before(
+    number: usize,
+    step: &Step,
+    due: Timestamp,
+    record: &Record,
+    control: &Control,
+    plan: &Plan,
+    here: &str,
+) -> Waits {
     let unapproved = step.approval && control.approval(number).is_none() && control.promote.is_none();
     let mut waits = if unapproved && record.approval_since.is_some() {
         Waits::of("approval", format!("an approval of step {number} ({})", step.percent))

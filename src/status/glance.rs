@@ -24,7 +24,8 @@ pub fn glance(status: &Status) -> String {
     if status.serving.blocked {
         parts.push(format!("REFUSED by Knative: {}", status.serving.why.as_deref().unwrap_or_default()));
     }
-    let unready = status.conditions.iter().find(|c| c.kind == "Ready" && c.status == "False" && !status.serving.blocked);
+    let unready =
+        status.conditions.iter().find(|c| c.kind == "Ready" && c.status == "False" && !status.serving.blocked);
     parts.extend(unready.map(|c| format!("not Ready: {} {}", c.reason, c.message)));
     if status.unreadable.is_some() {
         parts.push("the record cannot be read".to_owned());
@@ -53,8 +54,7 @@ fn remarks(rollout: &Rollout) -> Vec<String> {
         return remarks;
     }
     let requests = &rollout.requests;
-    for (verb, request) in
-        [("paused", &requests.pause), ("aborted", &requests.abort), ("promoted", &requests.promote)]
+    for (verb, request) in [("paused", &requests.pause), ("aborted", &requests.abort), ("promoted", &requests.promote)]
     {
         remarks.extend(request.as_ref().map(|r| format!("{verb} by {}", r.by)));
     }
@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn one_line_says_it_all() {
         let line = glance(&explained(&with(&walking(), 5), None));
-        assert_eq!(line, "walking 1/3 (1 %)      hello-00001   99 % up (1 pod) | hello-00002    1 % up (1 pod); epoch 4");
+        assert_eq!(
+            line,
+            "walking 1/3 (1 %)      hello-00001   99 % up (1 pod) | hello-00002    1 % up (1 pod); epoch 4"
+        );
         assert!(glance(&explained(&service(json!({})), None)).starts_with("no rollout"));
     }
 
@@ -94,7 +97,8 @@ mod tests {
         object["status"]["traffic"][1]["percent"] = json!(0);
         let line = glance(&explained(&object, None));
         assert!(line.contains("hello-00001 > 99 % up (1 pod) | hello-00002 >  1 % up (1 pod); epoch 4"), "{line}");
-        object["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "False", "reason": "RevisionMissing"}]);
+        object["status"]["conditions"] =
+            json!([{"type": "RoutesReady", "status": "False", "reason": "RevisionMissing"}]);
         assert!(glance(&explained(&object, None)).contains("REFUSED by Knative: RevisionMissing"));
     }
 

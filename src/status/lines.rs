@@ -100,7 +100,8 @@ fn side(side: &Side) -> String {
     };
     let mut text = format!("{} {} %, {}", side.name, side.percent, pods(side));
     if let (Role::Candidate, Some(image)) = (side.role, &side.image) {
-        text.push_str(&format!(", {image}"));
+        text.push_str(", ");
+        text.push_str(image);
     }
     row(label, &text)
 }
@@ -161,11 +162,8 @@ fn events(rollout: &Rollout) -> Vec<String> {
         }
     }
     if let Some(edit) = &rollout.edit {
-        let effect = if edit.of == "traffic" {
-            "the walk writes nothing more"
-        } else {
-            "it reaches nobody until it is staged"
-        };
+        let effect =
+            if edit.of == "traffic" { "the walk writes nothing more" } else { "it reaches nobody until it is staged" };
         lines.push(row("edited", &format!("{} changed the {}: {effect}", edit.by, edit.of)));
     }
     for target in &rollout.left_out {

@@ -26,6 +26,7 @@ pub(crate) fn asked_by_kim() -> Request {
 }
 
 /// `hello` with these annotations and no traffic of its own.
+#[expect(clippy::needless_pass_by_value, reason = "callers write the value in place")]
 pub(crate) fn service(annotations: Value) -> Value {
     json!({
         "metadata": {"name": "hello", "uid": "u", "generation": 5, "resourceVersion": "7", "annotations": annotations},

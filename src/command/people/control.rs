@@ -36,7 +36,9 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
             Some(Err(error)) => return Err(Stop::new(Code::BadState, error.to_string())),
             None => {
                 let outcome = Outcome::new(Code::BadState, format!("there is no rollout on {}", service.name));
-                return Err(Stop(Box::new(outcome.next(format!("`andante stage {} --image REF` begins one", called.words)))));
+                return Err(Stop(Box::new(
+                    outcome.next(format!("`andante stage {} --image REF` begins one", called.words)),
+                )));
             }
         };
         let alive = world.liveness_of(&record.owner).unwrap_or(Liveness::Unknown);
@@ -52,7 +54,10 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
             Err(error) => return Err(failed(&error)),
         }
     }
-    Err(Stop::new(Code::Unreachable, format!("{TRIES} writes in a row did not get through; look again with `andante status {}`", called.words)))
+    Err(Stop::new(
+        Code::Unreachable,
+        format!("{TRIES} writes in a row did not get through; look again with `andante status {}`", called.words),
+    ))
 }
 
 fn ignore_absence<T>(result: Result<T, ApiError>) -> Result<(), ApiError> {

@@ -83,8 +83,7 @@ impl<'a> Watching<'a> {
     }
 
     fn hear(&mut self, news: News, of_service: bool) -> Result<(), Stop> {
-        let heard =
-            if of_service { service_news(&mut self.world, news) } else { revision_news(&mut self.world, news) };
+        let heard = if of_service { service_news(&mut self.world, news) } else { revision_news(&mut self.world, news) };
         match heard {
             Ok(()) => {
                 self.failing_since = None;
@@ -123,7 +122,9 @@ impl<'a> Watching<'a> {
     fn look(&mut self, now: Timestamp) -> Result<Option<Code>, Stop> {
         match (&self.world.target, self.world.listed) {
             (Target::Unknown, _) | (Target::Seen(_), false) => return Ok(None),
-            (Target::Absent, _) if !self.seen || self.args.until_done => return Err(absent(&self.args.cluster, self.kube)),
+            (Target::Absent, _) if !self.seen || self.args.until_done => {
+                return Err(absent(&self.args.cluster, self.kube));
+            }
             (Target::Absent, _) => {
                 let gone = format!("Service {} is gone", self.args.cluster.service);
                 return Ok(self.show(now, gone, None));
