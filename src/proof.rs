@@ -37,12 +37,21 @@ pub struct Proof {
     wake: bool,
     wake_failures: u32,
     next_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
 }
 
 impl Proof {
     /// No questions asked yet.
     pub fn new(probe: Option<Probe>) -> Self {
-        Self { probe, row: Row::default(), asking: Asking::Nothing, wake: true, wake_failures: 0, next_at: None }
+        Self {
+            probe,
+            row: Row::default(),
+            asking: Asking::Nothing,
+            wake: true,
+            wake_failures: 0,
+            next_at: None,
+            failed_at: None,
+        }
     }
 
     /// A step begins: the row is empty again; `wake` asks for a waking call if the candidate sleeps.
@@ -51,6 +60,13 @@ impl Proof {
         self.wake = wake;
         self.wake_failures = 0;
         self.next_at = Some(now);
+        self.failed_at = None;
+    }
+
+    /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is never
+    /// taken for a healthy one.
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.failed_at
     }
 
     /// True while a waking call is out or due.
@@ -93,6 +109,7 @@ impl Proof {
             (Asking::Probe, Some(probe)) => {
                 let judged = probe.judge(answer);
                 if let Err(why) = &judged {
+                    self.failed_at = Some(now);
                     log.say(Topic::Check, format!("probe of {} failed: {why}", probe.path));
                 }
                 self.row.add(judged);

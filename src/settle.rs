@@ -98,7 +98,7 @@ impl Settle {
             (Some(record), Some(To::Stable)) => {
                 let why = Why {
                     blames: !record.phase.is_open(),
-                    ..Why::blameless(Code::RolledBack, format!("rolled back by {who}"))
+                    ..Why::blameless(Code::RolledBack, format!("asked for by {who}"))
                 };
                 self.back(&record, world, service, &why, now)
             }

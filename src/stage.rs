@@ -462,7 +462,13 @@ impl Stage {
     }
 
     /// Conditions are slow to tell why pods do not come: the pods themselves are asked, every few seconds while waiting.
-    fn with_pods(&mut self, state: Pods, candidate: &RevisionName, world: &World, now: Timestamp) -> Result<Pods, Next> {
+    fn with_pods(
+        &mut self,
+        state: Pods,
+        candidate: &RevisionName,
+        world: &World,
+        now: Timestamp,
+    ) -> Result<Pods, Next> {
         let Pods::Coming(_) = state else {
             self.ask_pods_at = None;
             return Ok(state);

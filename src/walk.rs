@@ -263,7 +263,8 @@ impl Walk {
         let deadline = record.deadline;
         let state = serving(service);
         if state != Serving::Yes {
-            return self.unserved(world, service, record, state, now, log);
+            let next = self.unserved(world, service, record, state, now, log);
+            return self.asking_on(next, world, service, record, &candidate, now, log);
         }
         self.waiting_since = None;
         let served = self.served_since(service, record, now, log);
@@ -393,6 +394,43 @@ impl Walk {
         self.sleep(limit, record, now)
     }
 
+    /// While a split is on its way users are on the candidate already (from the second step on), so probes go on.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    fn asking_on(
+        &mut self,
+        next: Next,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        match next {
+            Next::Wait { until: Some(until), .. } if record.step > 1 => {
+                let ask = self.question(world, service, record, candidate, now, log);
+                let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
+                Next::Wait { until: Some(until), ask }
+            }
+            other => other,
+        }
+    }
+
+    /// The next thing to ask of the candidate's own address, if it is time.
+    fn question(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<crate::probe::Request> {
+        let tag = &record.tags.candidate;
+        let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
+        self.proof.next_question(url.as_deref(), world.revision(candidate), now, log)
+    }
+
     /// The end on a signal where traffic stays as it is.
     fn stop(&self, world: &World, service: &Service, record: &Record) -> Option<Next> {
         let signal = world.signal?;
@@ -430,7 +468,7 @@ impl Walk {
             return end;
         }
         let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
-        let plan = &self.goal.plan;
+        let plan = self.goal.plan.clone();
         let last = record.step >= plan.steps.len();
         if let Some(pause) = &control.pause {
             self.paused = true;
@@ -453,11 +491,9 @@ impl Walk {
             Some(step) => step.dwell,
             None => Duration::ZERO,
         };
-        let until = after(served, stay);
+        let until = after(self.proof.failed_at().map_or(served, |failed| failed.max(served)), stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
-        let tag = &record.tags.candidate;
-        let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
-        let ask = self.proof.next_question(url.as_deref(), world.revision(candidate), now, log);
+        let ask = self.question(world, service, record, candidate, now, log);
         let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
             Next::Wait { until: Some(until), .. } => {
                 let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));
