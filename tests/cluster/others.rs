@@ -7,9 +7,9 @@ use std::time::Duration;
 /// The owner's entries: a tenth pinned to an old revision, the main one on latest, two previews.
 fn owners_traffic() -> Value {
     json!([
-        {"revisionName": "hello-00001", "percent": 10, "tag": "pinned"},
+        {"revisionName": "hello-00001", "latestRevision": false, "percent": 10, "tag": "pinned"},
         {"latestRevision": true, "percent": 90},
-        {"revisionName": "hello-00002", "percent": 0, "tag": "qa"},
+        {"revisionName": "hello-00002", "latestRevision": false, "percent": 0, "tag": "qa"},
         {"latestRevision": true, "percent": 0, "tag": "preview"}
     ])
 }
@@ -124,7 +124,7 @@ fn an_owners_tag_with_our_name_is_left_alone() {
     let space = Space::new("own-tag");
     let traffic = json!([
         {"latestRevision": true, "percent": 100},
-        {"revisionName": "hello-00001", "percent": 0, "tag": "candidate"}
+        {"revisionName": "hello-00001", "latestRevision": false, "percent": 0, "tag": "candidate"}
     ]);
     space.serve(&sample("hello", "v1"));
     space.serve(&sample("hello", "v2").traffic(traffic.clone()));
