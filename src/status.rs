@@ -5,19 +5,25 @@
 
 mod advice;
 pub mod glance;
+mod holder;
 pub mod lines;
 mod rollout;
 #[cfg(test)]
 pub(crate) mod samples;
+mod sides;
+mod times;
+mod waits;
 
-pub(crate) use advice::dead_words;
-pub use rollout::{Edit, Holder, Life, Progress, Requests, Rollout, Waits};
-pub(crate) use rollout::{life, word as phase_word};
+pub use holder::{Holder, Life};
+pub(crate) use holder::{dead_words, life};
+pub(crate) use rollout::word as phase_word;
+pub use rollout::{Edit, Progress, Requests, Rollout};
+pub use sides::{Role, Side};
+pub(crate) use times::clock;
+pub use waits::Waits;
 
-use crate::name::RevisionName;
-use crate::observed::{Condition, Revision, Service, Truth};
-use crate::ready::{Pods, Serving, pods, serving};
-use crate::record::Record;
+use crate::observed::{Condition, Service, Truth};
+use crate::ready::{Serving, serving};
 use crate::split::Split;
 use crate::world::World;
 use jiff::Timestamp;
@@ -88,43 +94,6 @@ pub struct Agreement {
     pub since: Option<Timestamp>,
 }
 
-/// What a revision is to the rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Users are walked away from it.
-    Stable,
-    /// Users are walked to it.
-    Candidate,
-    /// Somebody else's entry.
-    Other,
-}
-
-/// One revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Side {
-    /// What it is to the rollout.
-    pub role: Role,
-    /// Its name.
-    pub name: String,
-    /// What users it gets, in percent, as served.
-    pub percent: i64,
-    /// What it is asked to get, in percent.
-    pub asked: i64,
-    /// `up`, `asleep`, `coming`, `down` or `missing`.
-    pub pods: &'static str,
-    /// Its own words about what is wrong.
-    pub why: Option<String>,
-    /// Ready pods.
-    pub actual: i64,
-    /// Pods that are wanted; -1 where that is not known.
-    pub desired: i64,
-    /// The image, as its template says.
-    pub image: Option<String>,
-    /// The digest that runs.
-    pub digest: Option<String>,
-}
-
 /// A condition that is not True.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
@@ -164,7 +133,7 @@ pub fn explain(world: &World, called: &Called, now: Timestamp) -> Option<Status>
         }
         None => None,
     };
-    status.revisions = sides(world, service, record.as_ref());
+    status.revisions = sides::sides(world, service, record.as_ref());
     status.rollout = record.as_ref().map(|record| rollout::explain(record, world, service, called, now));
     status.next = advice::next(&status, record.as_ref(), called);
     Some(status)
@@ -220,54 +189,6 @@ fn notes(service: &Service) -> Vec<String> {
 pub(crate) fn rollout_duration(service: &Service) -> Option<String> {
     let (key, value) = ROLLOUT_DURATION.iter().find_map(|k| service.annotations.get_key_value(*k))?;
     Some(format!("{key} is {value}: Knative itself ramps entries that follow latest, by time alone"))
-}
-
-/// Stable, candidate, then whoever else serves or is asked to.
-fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<Side> {
-    let mut names: Vec<(Role, RevisionName)> = Vec::new();
-    if let Some(record) = record {
-        names.push((Role::Stable, record.start.stable.clone()));
-        let candidate = record.candidate.clone().filter(|name| *name != record.start.stable);
-        names.extend(candidate.map(|name| (Role::Candidate, name)));
-    }
-    let served = service.served.iter().filter_map(|t| t.revision_name.as_ref()?.parse().ok());
-    let asked = service.split.iter().flat_map(Split::revisions).cloned();
-    for name in served.chain(asked) {
-        if !names.iter().any(|(_, known)| *known == name) {
-            names.push((Role::Other, name));
-        }
-    }
-    names.into_iter().map(|(role, name)| side(role, &name, world, service)).collect()
-}
-
-fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Side {
-    let of = |t: &&crate::observed::Served| t.revision_name.as_deref() == Some(name.as_str());
-    let revision = world.revision(name);
-    let (pods, why) = pods_in_words(revision);
-    let latest = service.latest_ready.as_ref().unwrap_or(name);
-    let asked = service.split.as_ref().map_or(0, |split| i64::from(split.pinned(latest).share(name)));
-    Side {
-        role,
-        name: name.to_string(),
-        percent: service.served.iter().filter(of).map(|t| t.percent).sum(),
-        asked,
-        pods,
-        why,
-        actual: revision.map_or(0, |r| r.actual),
-        desired: revision.map_or(0, |r| r.desired),
-        image: revision.and_then(|r| r.image.clone()),
-        digest: revision.and_then(|r| r.digest.clone()),
-    }
-}
-
-fn pods_in_words(revision: Option<&Revision>) -> (&'static str, Option<String>) {
-    match revision.map(pods) {
-        Some(Pods::Up) => ("up", None),
-        Some(Pods::Asleep) => ("asleep", None),
-        Some(Pods::Coming(why)) => ("coming", Some(why)),
-        Some(Pods::Down(why)) => ("down", Some(why)),
-        None => ("missing", None),
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use crate::observed::{CONTROL, Service};
 use crate::owner::Liveness;
 use crate::plan::Plan;
 use crate::record::{Phase, Record};
-use crate::status::lines::clock;
-use crate::status::{Called, dead_words, life, phase_word};
+use crate::status::{Called, clock, dead_words, life, phase_word};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

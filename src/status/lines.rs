@@ -2,13 +2,12 @@
 //!
 //! Decides words and order. Depends on the status alone.
 
-use super::rollout::{Life, Rollout, word};
-use super::{Role, Side, Status, advice};
+use super::rollout::{Rollout, word};
+use super::times::{clock, moment};
+use super::{Life, Role, Side, Status, dead_words};
 use crate::owner::OwnerKind;
 use crate::record::Phase;
-use crate::stage::words;
 use jiff::Timestamp;
-use std::time::Duration;
 
 /// How wide the first column is.
 const LABEL: usize = 11;
@@ -86,7 +85,7 @@ fn about(rollout: &Rollout, now: Timestamp) -> Vec<String> {
         Life::Running => format!("runs; deadline {}", moment(owner.deadline, now)),
         Life::Presumed => format!("deadline {}", moment(owner.deadline, now)),
         Life::Done | Life::Overdue => {
-            format!("DEAD: {} (deadline {})", advice::dead_words(owner.life), moment(owner.deadline, now))
+            format!("DEAD: {} (deadline {})", dead_words(owner.life), moment(owner.deadline, now))
         }
     };
     vec![row("owner", &format!("{name}, {life}"))]
@@ -173,22 +172,6 @@ fn events(rollout: &Rollout) -> Vec<String> {
         lines.push(row("rejected", &format!("{} at {}: {}", rejected.revision, clock(rejected.at), rejected.reason)));
     }
     lines
-}
-
-/// A time, always UTC.
-pub(crate) fn clock(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A time, and how far it is from now.
-fn moment(at: Timestamp, now: Timestamp) -> String {
-    let seconds = at.as_second() - now.as_second();
-    let distance = words(Duration::from_secs(seconds.unsigned_abs()));
-    match seconds {
-        0 => format!("{} (now)", clock(at)),
-        1.. => format!("{} (in {distance})", clock(at)),
-        _ => format!("{} ({distance} ago)", clock(at)),
-    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //!
 //! Decides what of the record is worth saying. Depends on the record, ownership and the world.
 
-use super::{Called, advice};
+use super::Called;
+use super::holder::{Holder, life};
+use super::waits::{Waits, waits};
 use crate::control::{Approval, Control, Request};
 use crate::hold::{Moved, moved, who_moved};
 use crate::name::RolloutId;
 use crate::observed::{CONTROL, Service};
-use crate::owner::{Liveness, OwnerKind};
+use crate::owner::Liveness;
 use crate::percent::Percent;
 use crate::plan::Plan;
 use crate::record::{Phase, Record, Rejected};
@@ -57,48 +59,6 @@ pub struct Rollout {
     pub reason: Option<String>,
 }
 
-/// Whether the owner can still act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Life {
-    /// Its run runs.
-    Running,
-    /// Its deadline has not passed; more is not known.
-    Presumed,
-    /// It has done its part (staged, held) and left; whoever comes next goes on.
-    Resting,
-    /// Its run is done or gone.
-    Done,
-    /// Its own deadline has passed: it counts as dead.
-    Overdue,
-    /// The rollout is over.
-    Over,
-}
-
-impl Life {
-    /// True if nobody acts on the rollout any more although it is open.
-    pub fn is_dead(self) -> bool {
-        matches!(self, Self::Done | Self::Overdue)
-    }
-}
-
-/// Who holds a rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Holder {
-    /// What it is.
-    pub kind: OwnerKind,
-    /// `namespace/name` of a run, or a person's name.
-    pub name: String,
-    /// The run's uid.
-    pub uid: String,
-    /// When the newest run that was here began.
-    pub intent: Timestamp,
-    /// When it is to be held for dead.
-    pub deadline: Timestamp,
-    /// Whether it can still act.
-    pub life: Life,
-}
-
 /// How far a walk is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Progress {
@@ -110,25 +70,6 @@ pub struct Progress {
     pub percent: Percent,
     /// The candidate's share of all users at this step.
     pub share: Percent,
-}
-
-/// What is waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waits {
-    /// `ready`, `walk`, `run`, `served`, `resume`, `rollback`, `time`, `approval`, `gates` or `nobody`.
-    pub kind: &'static str,
-    /// The same as a sentence.
-    pub text: String,
-    /// The step that comes next, counted from 1.
-    pub next_step: Option<usize>,
-    /// Its percentage.
-    pub next_percent: Option<Percent>,
-    /// It needs an approval that is not given yet.
-    pub needs_approval: bool,
-    /// When the wait ends by itself: the next move, or the end of the patience for an approval.
-    pub until: Option<Timestamp>,
-    /// The command that ends it, if a person is waited for.
-    pub command: Option<String>,
 }
 
 /// What people asked of a rollout.
@@ -177,7 +118,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         image: record.image.clone(),
         progress: record.plan.as_ref().map(|plan| progress(record, plan)),
         plan: record.plan.clone(),
-        waits: advice::waits(record, &control, life, world, service, called),
+        waits: waits(record, &control, life, world, service, called),
         requests: Requests {
             approved: control.approved,
             pause: control.pause,
@@ -189,19 +130,6 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         rejected: record.rejected.clone(),
         outcome: record.outcome.clone(),
         reason: record.reason.clone(),
-    }
-}
-
-/// Whether the owner of a record can still act.
-pub(crate) fn life(record: &Record, alive: Liveness, now: Timestamp) -> Life {
-    let rests = matches!(record.phase, Phase::Staged | Phase::Held);
-    match alive {
-        _ if !record.phase.is_open() => Life::Over,
-        _ if rests && record.owner.kind == OwnerKind::Person => Life::Resting,
-        Liveness::Done => Life::Done,
-        _ if now >= record.deadline => Life::Overdue,
-        Liveness::Running => Life::Running,
-        Liveness::Unknown => Life::Presumed,
     }
 }
 
@@ -237,29 +165,9 @@ pub(crate) fn word(phase: Phase) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{at, explained, walking, with};
+    use super::super::samples::{explained, walking, with};
     use super::*;
-    use crate::owner::Owner;
     use serde_json::json;
-
-    #[test]
-    fn an_owner_is_dead_when_its_run_is_done_or_its_deadline_passed() {
-        let mut record = walking();
-        for (phase, kind, alive, now, life_then) in [
-            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Running, 10, Life::Running),
-            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Unknown, 10, Life::Presumed),
-            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Done, 10, Life::Done),
-            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Running, 5000, Life::Overdue),
-            (Phase::Walking, OwnerKind::Person, Liveness::Unknown, 5000, Life::Overdue),
-            (Phase::Staged, OwnerKind::Person, Liveness::Unknown, 5000, Life::Resting),
-            (Phase::Staged, OwnerKind::TaskRun, Liveness::Unknown, 5000, Life::Overdue),
-            (Phase::Finished, OwnerKind::Person, Liveness::Unknown, 5000, Life::Over),
-        ] {
-            record.phase = phase;
-            record.owner = Owner { kind, name: "ns/x".into(), uid: "x".into() };
-            assert_eq!(life(&record, alive, at(now)), life_then, "{phase:?} {kind:?} {alive:?} {now}");
-        }
-    }
 
     #[test]
     fn a_foreign_edit_names_its_author() {
