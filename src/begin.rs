@@ -2,6 +2,7 @@
 //!
 //! Decides before the first write everything that can be refused (DESIGN rules 2, 4 and 6). Depends on pure modules only.
 
+use crate::ending::staged;
 use crate::event::Topic;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::layout::{BadStart, Start, Tags};
@@ -13,7 +14,7 @@ use crate::owner::Claim;
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
 use crate::split::{Split, Target};
-use crate::stage::{StageGoal, Want, staged};
+use crate::stage::{StageGoal, Want};
 use crate::template::{Change, fingerprint, says_the_same};
 use crate::world::World;
 use jiff::Timestamp;
@@ -74,7 +75,9 @@ pub(crate) fn begin(
         Ok(start) => start,
         Err(outcome) => return end(*outcome),
     };
-    if let Err(outcome) = tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service)) {
+    if let Err(outcome) =
+        tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service))
+    {
         return end(*outcome);
     }
     let mut fresh = blank(start);
@@ -146,7 +149,7 @@ fn resume(
     if record.phase == Phase::Staging {
         log.once(Topic::Claim, format!("going on with rollout {}", record.id));
         let mut record = record.clone();
-        record.deadline = record.deadline.max(crate::stage::after(now, goal.deadline + goal.hold_for));
+        record.deadline = record.deadline.max(crate::ending::after(now, goal.deadline + goal.hold_for));
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
     Some(end(staged(world, service, record, true)))

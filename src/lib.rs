@@ -13,6 +13,7 @@ pub mod clock;
 pub mod cluster;
 pub mod command;
 pub mod control;
+mod ending;
 pub mod env;
 pub mod event;
 mod feed;

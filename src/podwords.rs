@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn an_image_that_cannot_be_pulled_and_a_pod_without_a_node() {
-        let pull = json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}});
+        let pull =
+            json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}});
         assert_eq!(trouble(&pod(&pull)).unwrap(), "ImagePullBackOff: no such image");
         let unscheduled = json!({"status": {"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "insufficient cpu"}]}});

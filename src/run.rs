@@ -170,13 +170,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     /// Why the runner stops the machine, if it has to.
     fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
         let passed =
-            |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::stage::after(s, limit));
+            |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::ending::after(s, limit));
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
         if passed(self.failing_since, self.limits.patience) {
-            let patience = crate::stage::words(self.limits.patience);
-            return Some(GiveUp::Unreachable(format!("the API server did not answer properly for {patience}; last: {}", self.last_error)));
+            let patience = crate::ending::words(self.limits.patience);
+            return Some(GiveUp::Unreachable(format!(
+                "the API server did not answer properly for {patience}; last: {}",
+                self.last_error
+            )));
         }
         if self.refusals > MAX_REFUSALS {
             return Some(GiveUp::Unreachable(format!(
@@ -251,7 +254,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             self.failing_since.map(|s| (s, self.limits.patience)),
             self.signalled.map(|s| (s, self.limits.after_signal)),
         ];
-        let own = own.into_iter().flatten().map(|(since, limit)| crate::stage::after(since, limit));
+        let own = own.into_iter().flatten().map(|(since, limit)| crate::ending::after(since, limit));
         let until = until.into_iter().chain(own).min();
         let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
         let timer = async {
@@ -290,7 +293,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let mut call = pin!(call);
         loop {
             let left = self.signalled.map(|since| {
-                let all = crate::stage::after(since, self.limits.after_signal).duration_since(self.clock.now());
+                let all = crate::ending::after(since, self.limits.after_signal).duration_since(self.clock.now());
                 Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
             });
             let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
@@ -424,7 +427,10 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 let answer = self.call(cluster.pods(&revision)).await;
                 let forbidden = matches!(answer, Err(ApiError::Forbidden(_)));
                 if forbidden {
-                    self.log.once(Topic::Note, "pods cannot be listed here (optional right); only the revision's conditions speak");
+                    self.log.once(
+                        Topic::Note,
+                        "pods cannot be listed here (optional right); only the revision's conditions speak",
+                    );
                 }
                 let trouble = answer.ok().and_then(|pods| crate::podwords::trouble(&pods));
                 self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });

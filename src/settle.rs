@@ -3,6 +3,7 @@
 //! Decides which end a target gets (DESIGN, people's defaults). It asks nobody's leave: whoever else still writes loses
 //! the epoch and stops. Depends on pure modules only.
 
+use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up};
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::layout::{Start, Tags, only_ready};
@@ -15,7 +16,6 @@ use crate::owner::OwnerKind;
 use crate::probe::Answer;
 use crate::ready::{Serving, is_current, serving};
 use crate::record::{FORMAT, Phase, Record};
-use crate::stage::{LAST_WAIT, after, denied, ended_before, gave_up};
 use crate::world::{Target, World};
 use jiff::Timestamp;
 

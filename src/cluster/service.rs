@@ -101,7 +101,9 @@ impl Cluster for KnativeService {
 
     async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
         let namespace = self.kube.namespace.to_string();
-        let path = format!("/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}");
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}"
+        );
         let asked = Asked { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {

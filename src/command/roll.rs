@@ -68,7 +68,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
 pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let plan = args.plan.plan().map_err(Stop::bad_input)?;
     if !args.once && plan.shortest() >= args.deadline {
-        let (least, deadline) = (crate::stage::words(plan.shortest()), crate::stage::words(args.deadline));
+        let (least, deadline) = (crate::ending::words(plan.shortest()), crate::ending::words(args.deadline));
         return Err(Stop::bad_input(format!(
             "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
         )));

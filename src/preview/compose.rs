@@ -4,6 +4,7 @@
 
 use super::{Entry, Move, NEW, NOW, Preview, entries, shown};
 use crate::begin::{start_of, tags_are_free, targets_are_ready};
+use crate::ending::words;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::layout::{Start, Tags};
 use crate::name::RevisionName;
@@ -14,7 +15,6 @@ use crate::percent::Percent;
 use crate::plan::{Plan, Step, Style};
 use crate::record::{Phase, Record};
 use crate::split::Split;
-use crate::stage::words;
 use crate::status::{phase_word, rollout_duration};
 use crate::world::World;
 use std::time::Duration;

@@ -1,0 +1,243 @@
+//! A step that is served: dwell, questions, pauses, approval, and then the next step or the end of the plan.
+
+use super::*;
+
+impl Walk {
+    /// The step is served: dwell, gates, approval, then the next one.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    pub(super) fn advance(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        served: Timestamp,
+        deadline: Timestamp,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        if let Some(end) = self.stop(world, service, record) {
+            return end;
+        }
+        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+        let plan = self.goal.plan.clone();
+        let last = record.step >= plan.steps.len();
+        if let Some(pause) = &control.pause {
+            self.paused = true;
+            log.once(Topic::Wait, format!("paused by {} at {}", pause.by, pause.at));
+            self.served = Some(now);
+            if self.goal.once {
+                return Next::end(self.not_due(service, record, "paused".to_owned()));
+            }
+            return self.sleep(deadline, record, now);
+        }
+        if self.paused {
+            self.paused = false;
+            self.proof.begin(true, now);
+            log.say(Topic::Wait, "resumed; the dwell begins anew");
+        }
+        let promoted = control.promote.is_some();
+        let stay = match plan.step(record.step) {
+            _ if promoted && !last => Duration::ZERO,
+            _ if record.phase == Phase::Baking => plan.bake,
+            Some(step) => step.dwell,
+            None => Duration::ZERO,
+        };
+        let until = after(self.proof.failed_at().map_or(served, |failed| failed.max(served)), stay);
+        // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
+        let ask = self.question(world, service, record, candidate, now, log);
+        let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
+            Next::Wait { until: Some(until), .. } => {
+                let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));
+                Next::Wait { until: Some(until), ask }
+            }
+            other => other,
+        };
+        if now < until {
+            if record.step > 0 {
+                let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
+                log.once(
+                    Topic::Wait,
+                    format!("{kind} {} at step {} of {}", words(stay), record.step, plan.steps.len()),
+                );
+            }
+            if self.goal.once && ask.is_none() && self.proof.passed() {
+                return Next::end(self.not_due(service, record, format!("the next move is due at {until}")));
+            }
+            return wait(until, self, ask);
+        }
+        if !self.proof.passed() {
+            log.once(Topic::Wait, self.proof.wanted());
+            return wait(deadline, self, ask);
+        }
+        if last {
+            if ask.is_some() {
+                self.proof.withdraw();
+            }
+            return self.end_of_plan(world, service, record, now, log);
+        }
+        let next = if promoted { plan.steps.len() } else { record.step + 1 };
+        let Some(step) = plan.step(next).cloned() else {
+            return Next::end(outcome_of(Code::Internal, "the plan has no next step", service));
+        };
+        if step.approval && !promoted {
+            match control.approval(next) {
+                Some(approval) => {
+                    log.once(
+                        Topic::Check,
+                        format!("step {next} ({}) approved by {}", step.percent, approval.request.by),
+                    );
+                }
+                None => return self.unapproved(service, record, next, until, now, log, ask),
+            }
+        }
+        match step_split(world, record, candidate, step.percent) {
+            Err(blocker) => {
+                log.once(Topic::Wait, format!("step {next} cannot be taken: {blocker}"));
+                if self.goal.once {
+                    return Next::end(self.not_due(service, record, blocker));
+                }
+                wait(deadline, self, ask)
+            }
+            Ok(split) => {
+                // What a write comes before is not asked: it is asked again after the write, whatever becomes of that.
+                if ask.is_some() {
+                    self.proof.withdraw();
+                }
+                let mut to = record.clone();
+                to.step = next;
+                to.step_at = now;
+                to.approval_since = None;
+                to.phase = if next == plan.steps.len() && step.percent == Percent::FULL {
+                    Phase::Baking
+                } else {
+                    Phase::Walking
+                };
+                let what = format!(
+                    "{} to {candidate} (step {next} of {})",
+                    record.start.share_at(step.percent),
+                    plan.steps.len()
+                );
+                write(order(service, to, Some(split), None, Said::new(Topic::Traffic, what)), service)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    pub(super) fn unapproved(
+        &mut self,
+        service: &Service,
+        record: &Record,
+        next: usize,
+        since: Timestamp,
+        now: Timestamp,
+        log: &mut Log,
+        ask: Option<crate::probe::Request>,
+    ) -> Next {
+        let Some(asked) = record.approval_since else {
+            // Written down, so that a restart does not give people a new half hour.
+            let mut to = record.clone();
+            to.approval_since = Some(since.max(record.step_at));
+            if ask.is_some() {
+                self.proof.withdraw();
+            }
+            let percent = self.goal.plan.step(next).map_or(Percent::ZERO, |s| s.percent);
+            let what = format!(
+                "step {next} ({percent}) waits for approval, at most {}: `andante control approve {} --rollout {} --step {next}`",
+                words(self.goal.plan.approval_timeout),
+                service.name,
+                record.id
+            );
+            return write(order(service, to, None, None, Said::new(Topic::Wait, what)), service);
+        };
+        let until = after(asked, self.goal.plan.approval_timeout);
+        if now >= until {
+            let reason = format!("nobody approved step {next} within {}", words(self.goal.plan.approval_timeout));
+            self.failed = Some(Why::new(Code::NotApproved, reason));
+            return Next::Wait { until: Some(now), ask: None };
+        }
+        if self.goal.once {
+            return Next::end(self.not_due(service, record, format!("step {next} waits for approval until {until}")));
+        }
+        let _ = log;
+        match self.sleep(until, record, now) {
+            Next::Wait { until, .. } => Next::Wait { until, ask },
+            other => other,
+        }
+    }
+
+    pub(super) fn end_of_plan(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let to = self.goal.plan.to();
+        if to < Percent::FULL {
+            let mut held = record.clone();
+            held.phase = Phase::Held;
+            held.step_at = now;
+            let what = Said::new(Topic::Wait, format!("held at {to} as asked"));
+            return write(order(service, held, None, None, what), service);
+        }
+        match finish(world, service, record, now) {
+            Ok(finish) => {
+                if let Some(why) = &finish.stays_pinned {
+                    log.once(Topic::Note, format!("traffic stays pinned by name, latest is not restored: {why}"));
+                }
+                self.finish_note = finish.stays_pinned;
+                Next::Write(Box::new(finish.order))
+            }
+            Err(cannot) => Next::end(outcome_of(Code::Internal, cannot.why, service)),
+        }
+    }
+
+    pub(super) fn not_due(&self, service: &Service, record: &Record, what: String) -> Outcome {
+        let mut outcome =
+            outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
+                .word("not-due")
+                .next(format!("`andante walk {} --once` again then", service.name));
+        outcome.rollout = Some(record.id.to_string());
+        outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
+        outcome
+    }
+
+    /// The next thing to ask of the candidate's own address, if it is time.
+    pub(super) fn question(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<crate::probe::Request> {
+        let tag = &record.tags.candidate;
+        let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
+        self.proof.next_question(url.as_deref(), world.revision(candidate), now, log)
+    }
+
+    /// While a split is on its way users are on the candidate already (from the second step on), so probes go on.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    pub(super) fn asking_on(
+        &mut self,
+        next: Next,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        match next {
+            Next::Wait { until: Some(until), .. } if record.step > 1 => {
+                let ask = self.question(world, service, record, candidate, now, log);
+                let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
+                Next::Wait { until: Some(until), ask }
+            }
+            other => other,
+        }
+    }
+}
