@@ -123,9 +123,18 @@ fn resume(
         Want::Revision(None) => true,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
     };
+    let person = record.owner.kind == crate::owner::OwnerKind::Person;
+    // Before the question what was asked for: the template is the editor's by now, so it says nothing about that.
+    if moved(record, service) == Moved::Template && record.phase == Phase::Staging && (same || !person) {
+        let what = format!(
+            "{} changed the template of {} during staging; nobody was moved",
+            who_moved(service, false),
+            service.name
+        );
+        return Some(end(outcome_of(Code::Superseded, what, service)));
+    }
     if !same {
         // A person may change their mind while nobody is on the candidate; a run that does is misconfigured.
-        let person = record.owner.kind == crate::owner::OwnerKind::Person;
         if person && matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Interrupted) {
             return None;
         }
@@ -137,14 +146,6 @@ fn resume(
         return Some(end(
             outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.name))
         ));
-    }
-    if moved(record, service) == Moved::Template && record.phase == Phase::Staging {
-        let what = format!(
-            "{} changed the template of {} during staging; nobody was moved",
-            who_moved(service, false),
-            service.name
-        );
-        return Some(end(outcome_of(Code::Superseded, what, service)));
     }
     if record.phase == Phase::Staging {
         log.once(Topic::Claim, format!("going on with rollout {}", record.id));
@@ -169,6 +170,8 @@ pub(crate) fn start_of(
         && record.split == *split
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome.as_deref() != Some(Code::CouldNotRestore.word())
+        // Closed because somebody had moved traffic: what they wrote is what the owner has now.
+        && record.outcome.as_deref() != Some(Code::TakenOver.word())
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable)
     {
