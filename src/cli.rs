@@ -8,8 +8,10 @@ pub use roll::{AddressArg, OnTermArg, PlanFlags, ProbeArgs, SettleArgs, StageArg
 
 use crate::name::{Namespace, ServiceName};
 use crate::outcome::Code;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +25,23 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the arguments, the program's own name first. Where one holds an unresolved `$(...)`, that is what is wrong,
+    /// whatever else its flag would have said about it.
+    pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        for (i, argument) in arguments.iter().enumerate().skip(1) {
+            let text = argument.to_string_lossy();
+            if let Err(why) = reject_unresolved(&text) {
+                let before = arguments.get(i - 1).map(|a| a.to_string_lossy()).filter(|a| a.starts_with('-'));
+                let before = before.map(|flag| format!("{flag} ")).unwrap_or_default();
+                return Err(Self::command().error(ErrorKind::InvalidValue, format!("`{before}{text}` {why}")));
+            }
+        }
+        Self::try_parse_from(arguments)
+    }
 }
 
 /// The subcommands; each is a step of a rollout, or a question about one.
@@ -166,7 +185,6 @@ fn exit_codes() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

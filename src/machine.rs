@@ -151,7 +151,7 @@ fn fence(service: &Service) -> Vec<Value> {
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 
 /// A fenced write of a template alone, for a Service that serves nobody yet.
-pub fn template_order(service: &Service, template: Value, what: Said) -> Order {
+pub fn template_order(service: &Service, template: &Value, what: Said) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
     Order { patch: Value::Array(patch), record: None, what }

@@ -1,11 +1,17 @@
 //! Parse, install the TLS provider, run on a current-thread runtime, map to an exit code.
 
 use andante::{cli, command, outcome::Code, tls};
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::of_arguments(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; whether anybody reads them changes nothing.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Code::BadInput.number()));
+        }
+    };
     tls::install();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let code = match runtime {

@@ -74,30 +74,27 @@ pub fn roll_back(
         next.reject(&why.reason, now);
     }
     let wanted = record.start.restored(keep, &record.tags);
-    let (split, what) = match only_ready(&wanted, serves) {
-        Some(safe) => {
-            let mut what = format!("back to {}: {}", safe.split, why.reason);
-            for target in &safe.left_out {
-                what.push_str(&format!(
-                    "; left out because it is not Ready and would block this: {target} (restore it with a traffic edit once it is)"
-                ));
-            }
-            next.left_out = safe.left_out;
-            (safe.split, what)
+    let (split, what) = if let Some(safe) = only_ready(&wanted, serves) {
+        let mut what = format!("back to {}: {}", safe.split, why.reason);
+        for target in &safe.left_out {
+            what = format!(
+                "{what}; left out because it is not Ready and would block this: {target} (restore it with a traffic edit once it is)"
+            );
         }
-        None => {
-            let stable = &record.start.stable;
-            let Some(candidate) = keep.filter(|_| !serves(stable)) else {
-                return Err(CannotRestore {
-                    why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
-                });
-            };
-            next.outcome = Some(Code::CouldNotRestore.word().to_owned());
-            let split = emergency(record, candidate, world)
-                .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
-            let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
-            (split, what)
-        }
+        next.left_out = safe.left_out;
+        (safe.split, what)
+    } else {
+        let stable = &record.start.stable;
+        let Some(candidate) = keep.filter(|_| !serves(stable)) else {
+            return Err(CannotRestore {
+                why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
+            });
+        };
+        next.outcome = Some(Code::CouldNotRestore.word().to_owned());
+        let split = emergency(record, candidate, world)
+            .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
+        let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
+        (split, what)
     };
     order(service, next, Some(split), None, Said::new(Topic::Traffic, what))
         .map_err(|e| CannotRestore { why: e.to_string() })

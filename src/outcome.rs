@@ -173,10 +173,10 @@ impl Outcome {
     pub fn line(&self) -> String {
         let mut line = self.what.clone();
         if let Some(traffic) = &self.traffic {
-            line.push_str(&format!("; traffic now: {traffic}"));
+            line = format!("{line}; traffic now: {traffic}");
         }
         if !self.next.is_empty() {
-            line.push_str(&format!("; next: {}", self.next));
+            line = format!("{line}; next: {}", self.next);
         }
         line
     }

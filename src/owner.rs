@@ -14,7 +14,7 @@ pub enum OwnerKind {
     PipelineRun,
     /// A Tekton TaskRun without a PipelineRun.
     TaskRun,
-    /// A Kubernetes Job (CronJobs make those).
+    /// A Kubernetes Job (a `CronJob` makes those).
     Job,
     /// Somebody at a terminal.
     Person,

@@ -261,7 +261,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             match pause {
                 // A timer fires a little early or late; a day is long enough for any single wait.
                 Some(pause) => {
-                    tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await
+                    tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await;
                 }
                 None => pending().await,
             }
@@ -346,7 +346,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Written::Yes => self.log.say(what.topic, what.text.clone()),
             Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
             Written::Unsure(error) => {
-                self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking"))
+                self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking"));
             }
             Written::Denied(_) => {}
         }

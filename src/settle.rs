@@ -64,7 +64,7 @@ impl Settle {
         Self { goal, hold, ended_at: None, denied: None, discarded: false, began: None }
     }
 
-    fn untouched(&self, service: &Service, what: impl Into<String>) -> Next {
+    fn untouched(service: &Service, what: impl Into<String>) -> Next {
         Next::end(outcome_of(Code::Done, what, service).word("untouched"))
     }
 
@@ -82,13 +82,13 @@ impl Settle {
         if let Some(record) = &record
             && let Some(other) = self.is_anothers(record)
         {
-            return self.untouched(service, other);
+            return Self::untouched(service, other);
         }
         let who = self.hold.asker.owner.to_string();
         let order = match (record, self.goal.to.clone()) {
-            (None, None) => return self.untouched(service, format!("{} has no rollout to settle", service.name)),
+            (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
-                return self.untouched(service, format!("rollout {} is over already; nothing to settle", record.id));
+                return Self::untouched(service, format!("rollout {} is over already; nothing to settle", record.id));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
@@ -199,13 +199,12 @@ impl Settle {
             return Err(format!("{name} is not Ready ({}); nothing was written", revision.complaint()));
         }
         let ours = record.as_ref().filter(|r| moved(r, service) != Moved::Traffic);
-        let start = match ours {
-            Some(record) => record.start.clone(),
-            None => {
-                let split = service.split.clone().map_err(|e| e.to_string())?;
-                let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
-                Start::new(split, latest, None).map_err(|e| e.to_string())?
-            }
+        let start = if let Some(record) = ours {
+            record.start.clone()
+        } else {
+            let split = service.split.clone().map_err(|e| e.to_string())?;
+            let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
+            Start::new(split, latest, None).map_err(|e| e.to_string())?
         };
         let mut next = record.unwrap_or_else(|| blank(&self.goal, &self.hold, service, start.clone(), now));
         self.hold.sign(&mut next);
@@ -290,7 +289,7 @@ impl Machine for Settle {
         }
         let record = match world.record().transpose() {
             Ok(None) if self.discarded => {
-                return self.untouched(service, "the record was removed; traffic is as it was");
+                return Self::untouched(service, "the record was removed; traffic is as it was");
             }
             Ok(record) => record,
             Err(_) if self.goal.discard => {

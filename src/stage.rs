@@ -4,23 +4,23 @@
 //! fails, in [`crate::moves`]. Depends on pure modules only.
 
 use crate::begin::{Begin, begin};
-use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, refused, staged, words};
+use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, refused, staged};
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::layout::Tags;
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order, template_order};
+use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order};
 use crate::moves::{Why, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
 use crate::owner::Claim;
 use crate::probe::Answer;
-use crate::ready::{Pods, Serving, is_current, pods, serving};
+use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
-use crate::template::{Change, says_the_same};
+use crate::template::Change;
 use crate::world::{Target, World};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 mod first;
@@ -236,7 +236,7 @@ impl Stage {
             Phase::Staged => return self.settled(world, service, record, now),
             Phase::Finished if self.first => {
                 let ready = record.start.stable.clone();
-                return Next::end(self.deployed(service, &ready));
+                return Next::end(Self::deployed(service, &ready));
             }
             _ => return self.gone_back(service, record, now),
         }

@@ -5,17 +5,15 @@
 //! 6 to 12. Depends on pure modules only.
 
 use crate::control::Control;
-use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, refused, words};
-use crate::event::{Said, Topic};
+use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, words};
+use crate::event::Topic;
 use crate::health::{Health, Watcher};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order};
-use crate::moves::{Why, finish, roll_back, step_split};
+use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
+use crate::moves::{Why, roll_back};
 use crate::name::{RevisionName, ServiceName};
 use crate::observed::{CONTROL, Service, Truth};
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
-use crate::percent::Percent;
 use crate::plan::Plan;
 use crate::probe::{Address, Answer, Probe};
 use crate::proof::Proof;
@@ -250,7 +248,7 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        if let Some(end) = self.stop(world, service, record) {
+        if let Some(end) = Self::stop(world, service, record) {
             return end;
         }
         let since = *self.waiting_since.get_or_insert(now);
@@ -268,7 +266,7 @@ impl Walk {
     }
 
     /// The end on a signal where traffic stays as it is.
-    pub(super) fn stop(&self, world: &World, service: &Service, record: &Record) -> Option<Next> {
+    pub(super) fn stop(world: &World, service: &Service, record: &Record) -> Option<Next> {
         let signal = world.signal?;
         let how = if signal == Signal::Interrupt { "Ctrl-C" } else { "SIGTERM" };
         let mut outcome =

@@ -6,7 +6,7 @@ use crate::name::{RevisionName, RolloutId};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Flags of `status`.
+/// Flags of `status`. Its JSON object is described in docs/status.md.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
     /// Cluster.
@@ -20,7 +20,8 @@ pub struct WatchArgs {
     /// Cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Exit once the rollout is over.
+    /// Exit once the rollout is over and served, with 0 if it finished well, else with the code that it ended with; 3 if
+    /// there is none. Ctrl-C ends with 0.
     #[arg(long)]
     pub until_done: bool,
 }
@@ -49,11 +50,11 @@ pub struct ControlArgs {
     /// Cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// The rollout that is meant; else the one that is open now.
+    /// The rollout that is meant; else the one that is open now. Another one's id is refused.
     #[arg(long, value_name = "ID")]
     pub rollout: Option<RolloutId>,
-    /// The step to approve, counted from 1; else the one that waits.
-    #[arg(long, value_name = "N")]
+    /// The step to approve, counted from 1; else the next one.
+    #[arg(long, value_name = "N", value_parser = step)]
     pub step: Option<usize>,
 }
 
@@ -75,4 +76,13 @@ pub struct PlanArgs {
     /// Plan.
     #[command(flatten)]
     pub plan: PlanFlags,
+}
+
+/// The number of a step.
+fn step(text: &str) -> Result<usize, String> {
+    super::reject_unresolved(text)?;
+    match text.parse() {
+        Ok(number) if (1..=100).contains(&number) => Ok(number),
+        _ => Err("the number of a step, counted from 1".into()),
+    }
 }

@@ -1,7 +1,19 @@
 //! The first deployment: there is nobody to protect yet, so the first revision serves everyone as soon as it is ready,
 //! and that is said plainly.
 
-use super::*;
+use super::{Stage, Want};
+use crate::event::{Said, Topic};
+use crate::hold::outcome_of;
+use crate::machine::{Log, Next, order, template_order};
+use crate::name::RevisionName;
+use crate::observed::Service;
+use crate::outcome::{Code, Outcome};
+use crate::ready::{Pods, Serving, is_current, pods, serving};
+use crate::record::Phase;
+use crate::template::says_the_same;
+use crate::world::World;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 impl Stage {
     pub(super) fn absent(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
@@ -78,7 +90,7 @@ impl Stage {
                 );
                 self.first = true;
                 let what = Said::new(Topic::Stage, "template patched");
-                return Next::Write(Box::new(template_order(service, wanted, what)));
+                return Next::Write(Box::new(template_order(service, &wanted, what)));
             }
         }
         self.first = true;
@@ -120,7 +132,7 @@ impl Stage {
             None,
         );
         let Ok(start) = start else {
-            return Next::end(self.deployed(service, ready));
+            return Next::end(Self::deployed(service, ready));
         };
         let mut record = self.blank(start, service, now);
         record.phase = Phase::Finished;
@@ -132,7 +144,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn deployed(&self, service: &Service, ready: &RevisionName) -> Outcome {
+    pub(super) fn deployed(service: &Service, ready: &RevisionName) -> Outcome {
         let url = service.url.as_deref().unwrap_or("no address yet");
         let mut outcome =
             outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)

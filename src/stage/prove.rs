@@ -1,6 +1,17 @@
 //! Which revision the candidate is (by lineage, rule 5), and whether its pods are there (rule 11).
 
-use super::*;
+use super::{ASK_PODS_EVERY, Stage};
+use crate::ending::{after, words};
+use crate::event::Topic;
+use crate::machine::{Log, Look, Next};
+use crate::moves::Why;
+use crate::name::RevisionName;
+use crate::observed::Service;
+use crate::outcome::Code;
+use crate::ready::{Pods, is_current, pods};
+use crate::record::Record;
+use crate::world::World;
+use jiff::Timestamp;
 
 impl Stage {
     /// Finds the candidate by lineage and waits until its pods are there.
@@ -18,10 +29,7 @@ impl Stage {
         };
         self.candidate = Some(candidate.clone());
         let state = world.revision(&candidate).map_or_else(|| Pods::Down("it does not exist".into()), pods);
-        let state = match self.with_pods(state, &candidate, world, now) {
-            Ok(state) => state,
-            Err(next) => return Err(next),
-        };
+        let state = self.with_pods(state, &candidate, world, now)?;
         let down = matches!(state, Pods::Down(_));
         let lasting = self.lasting(down, now);
         let (Pods::Down(complaint) | Pods::Coming(complaint)) = state else { return Ok(candidate) };

@@ -1,6 +1,20 @@
 //! A step that is served: dwell, questions, pauses, approval, and then the next step or the end of the plan.
 
-use super::*;
+use super::{Walk, write};
+use crate::control::Control;
+use crate::ending::{after, words};
+use crate::event::{Said, Topic};
+use crate::hold::outcome_of;
+use crate::machine::{Log, Next, order};
+use crate::moves::{Why, finish, step_split};
+use crate::name::RevisionName;
+use crate::observed::{CONTROL, Service};
+use crate::outcome::{Code, Outcome};
+use crate::percent::Percent;
+use crate::record::{Phase, Record};
+use crate::world::World;
+use jiff::Timestamp;
+use std::time::Duration;
 
 impl Walk {
     /// The step is served: dwell, gates, approval, then the next one.
@@ -16,7 +30,7 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        if let Some(end) = self.stop(world, service, record) {
+        if let Some(end) = Self::stop(world, service, record) {
             return end;
         }
         let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
@@ -27,7 +41,7 @@ impl Walk {
             log.once(Topic::Wait, format!("paused by {} at {}", pause.by, pause.at));
             self.served = Some(now);
             if self.goal.once {
-                return Next::end(self.not_due(service, record, "paused".to_owned()));
+                return Next::end(self.not_due(service, record, "paused"));
             }
             return self.sleep(deadline, record, now);
         }
@@ -62,7 +76,7 @@ impl Walk {
                 );
             }
             if self.goal.once && ask.is_none() && self.proof.passed() {
-                return Next::end(self.not_due(service, record, format!("the next move is due at {until}")));
+                return Next::end(self.not_due(service, record, &format!("the next move is due at {until}")));
             }
             return wait(until, self, ask);
         }
@@ -95,7 +109,7 @@ impl Walk {
             Err(blocker) => {
                 log.once(Topic::Wait, format!("step {next} cannot be taken: {blocker}"));
                 if self.goal.once {
-                    return Next::end(self.not_due(service, record, blocker));
+                    return Next::end(self.not_due(service, record, &blocker));
                 }
                 wait(deadline, self, ask)
             }
@@ -157,7 +171,7 @@ impl Walk {
             return Next::Wait { until: Some(now), ask: None };
         }
         if self.goal.once {
-            return Next::end(self.not_due(service, record, format!("step {next} waits for approval until {until}")));
+            return Next::end(self.not_due(service, record, &format!("step {next} waits for approval until {until}")));
         }
         let _ = log;
         match self.sleep(until, record, now) {
@@ -194,7 +208,7 @@ impl Walk {
         }
     }
 
-    pub(super) fn not_due(&self, service: &Service, record: &Record, what: String) -> Outcome {
+    pub(super) fn not_due(&self, service: &Service, record: &Record, what: &str) -> Outcome {
         let mut outcome =
             outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
                 .word("not-due")

@@ -1,6 +1,18 @@
 //! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
 
-use super::*;
+use super::{Walk, write};
+use crate::ending::{after, ended_before, refused};
+use crate::event::{Said, Topic};
+use crate::hold::{Moved, moved, outcome_of, who_moved};
+use crate::machine::{Log, Look, Next, order};
+use crate::observed::Service;
+use crate::outcome::{Code, Outcome};
+use crate::owner::Claim;
+use crate::percent::Percent;
+use crate::record::{Phase, Record};
+use crate::world::World;
+use jiff::Timestamp;
+use std::time::Duration;
 
 impl Walk {
     pub(super) fn outside(
@@ -69,11 +81,11 @@ impl Walk {
                     .next(format!("run it with the same settings, or `andante settle {}` first", service.name)),
             );
         }
-        self.take(record, service, claim, now, log)
+        self.take(&record, service, claim, now)
     }
 
     /// The write that makes the rollout ours; no traffic moves.
-    pub(super) fn take(&mut self, old: Record, service: &Service, claim: Claim, now: Timestamp, log: &mut Log) -> Next {
+    pub(super) fn take(&mut self, old: &Record, service: &Service, claim: Claim, now: Timestamp) -> Next {
         let mut record = old.clone();
         let goes_on = matches!(old.phase, Phase::Walking | Phase::Baking);
         let same_run = claim == Claim::Resume && goes_on;
@@ -107,7 +119,6 @@ impl Walk {
             (_, true) => format!("going on with rollout {id}, step {} of {}", record.step, steps.len()),
             _ => format!("rollout {id}, {} steps to {}", steps.len(), self.goal.plan.to()),
         };
-        let _ = log;
         write(order(service, record, None, None, Said::new(Topic::Claim, what)), service)
     }
 
