@@ -54,12 +54,21 @@ pub enum Command {
     /// Bring a Service to rest from any state: roll back, finish, or leave.
     Settle(Box<SettleArgs>),
     /// Say what is going on, once.
+    ///
+    /// With `--output json`: one object, described in docs/status.md.
     Status(Box<StatusArgs>),
     /// Show a rollout as it goes on.
+    ///
+    /// One line for each change; `>` before a percentage: asked for, not served yet. With `--output json`: the object of
+    /// `status` for each change.
     Watch(Box<WatchArgs>),
     /// Steer a running rollout: pause, resume, approve, abort, promote.
+    ///
+    /// The request is written beside the rollout's record, with the name of whoever asked; the process that walks obeys it.
     Control(Box<ControlArgs>),
     /// Show every split that would be written; writes nothing.
+    ///
+    /// Exits with 3 if the rollout would be refused as things are.
     Plan(Box<PlanArgs>),
 }
 

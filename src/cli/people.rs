@@ -6,7 +6,7 @@ use crate::name::{RevisionName, RolloutId};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Flags of `status`. Its JSON object is described in docs/status.md.
+/// Flags of `status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
     /// Cluster.

@@ -1,0 +1,174 @@
+//! Bad input of every flag ends with 2 before anything is asked of a cluster.
+
+use super::{andante, expect};
+use andante::cli::Cli;
+use clap::{ArgAction, CommandFactory};
+
+const UNRESOLVED: &str =
+    "holds an unresolved Tekton variable `$(...)`: the parameter or result that it names does not exist";
+
+/// Every flag that takes a value, and every positional, by subcommand.
+fn all() -> Vec<(String, Option<String>)> {
+    let command = Cli::command();
+    let mut found = Vec::new();
+    for sub in command.get_subcommands() {
+        for arg in sub.get_arguments() {
+            let takes = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+            if takes {
+                found.push((sub.get_name().to_owned(), arg.get_long().map(str::to_owned)));
+            }
+        }
+    }
+    found
+}
+
+/// A call of a subcommand that lacks nothing.
+fn call(name: &str) -> Vec<&str> {
+    if name == "control" { vec![name, "pause", "hello"] } else { vec![name, "hello"] }
+}
+
+#[test]
+fn an_unresolved_variable_is_refused_by_every_flag() {
+    let all = all();
+    assert!(all.len() > 60, "only {} flags were found", all.len());
+    for (name, long) in all {
+        let Some(long) = long else { continue };
+        let flag = format!("--{long}");
+        let mut apart = call(&name);
+        apart.extend([flag.as_str(), "$(params.x)"]);
+        let ran = andante(&apart);
+        let message = format!("error: `{flag} $(params.x)` {UNRESOLVED}\n");
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name} {flag}");
+        assert!(ran.stderr.starts_with(&message), "{name} {flag}: {}", ran.stderr);
+        let joined = format!("{flag}=a$(params.x)");
+        let mut together = call(&name);
+        together.push(&joined);
+        let ran = andante(&together);
+        assert_eq!(ran.code, 2, "{name} {joined}");
+        assert!(ran.stderr.contains(UNRESOLVED), "{name} {joined}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_unresolved_service_is_refused_exactly() {
+    let expected = format!(
+        "error: `$(params.service)` {UNRESOLVED}\n\nUsage: andante <COMMAND>\n\nFor more information, try '--help'.\n"
+    );
+    expect(&["walk", "$(params.service)"], 2, "", &expected);
+}
+
+/// A value that each flag must refuse; flags that take any text are not here.
+const BAD: [(&str, &str, &str); 41] = [
+    ("stage", "namespace", "Prod"),
+    ("stage", "output", "yaml"),
+    ("stage", "request-timeout", "5"),
+    ("stage", "patience", "1M 1M"),
+    ("stage", "if-busy", "ask"),
+    ("stage", "intent-at", "yesterday"),
+    ("stage", "image", "two words"),
+    ("stage", "set-env", "no-value"),
+    ("stage", "revision-name", "Hello_1"),
+    ("stage", "revision", "Hello_1"),
+    ("stage", "stable", "Hello_1"),
+    ("stage", "candidate-tag", "1a"),
+    ("stage", "stable-tag", "a.b"),
+    ("stage", "deadline", "soon"),
+    ("stage", "grace", "-1s"),
+    ("stage", "hold-for", "1 hour and"),
+    ("walk", "style", "blue"),
+    ("walk", "steps", "1,101"),
+    ("walk", "dwell", "2 M"),
+    ("walk", "bake", ""),
+    ("walk", "to", "half"),
+    ("walk", "approve", "x"),
+    ("walk", "approval-timeout", "40d"),
+    ("walk", "probe", "health"),
+    ("walk", "probe-status", "99"),
+    ("walk", "probe-header", "no colon"),
+    ("walk", "probe-latency", "fast"),
+    ("walk", "probe-passes", "0"),
+    ("walk", "probe-failures", "1001"),
+    ("walk", "probe-interval", "1"),
+    ("walk", "probe-timeout", "1"),
+    ("walk", "address", "private"),
+    ("walk", "deadline", "1"),
+    ("walk", "grace", "1"),
+    ("walk", "serve-within", "1"),
+    ("walk", "on-term", "wait"),
+    ("control", "rollout", "R 1"),
+    ("control", "step", "0"),
+    ("control", "step", "two"),
+    ("plan", "stable", "Hello_1"),
+    ("plan", "style", "blue"),
+];
+
+#[test]
+fn a_bad_value_names_its_flag() {
+    for (name, long, value) in BAD {
+        let mut arguments = call(name);
+        let flag = format!("--{long}={value}");
+        arguments.push(&flag);
+        let ran = andante(&arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name} {flag}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("--{long}")), "{name} {flag}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: "), "{name} {flag}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn exact_words_of_common_mistakes() {
+    let help = "\nFor more information, try '--help'.\n";
+    expect(
+        &["walk", "Hello"],
+        2,
+        "",
+        &format!(
+            "error: invalid value 'Hello' for '<SERVICE>': `Hello` is not a Service name: lower-case letters, digits and `-`, starting with a letter, at most 63 characters\n{help}"
+        ),
+    );
+    expect(
+        &["walk", "hello", "--dwell", "2M"],
+        2,
+        "",
+        &format!(
+            "error: invalid value '2M' for '--dwell <TIME>': more than 31 days (`M` is a month, `m` a minute)\n{help}"
+        ),
+    );
+    expect(
+        &["control", "approve", "hello", "--step", "0"],
+        2,
+        "",
+        &format!("error: invalid value '0' for '--step <N>': the number of a step, counted from 1\n{help}"),
+    );
+    expect(
+        &["control", "stop", "hello"],
+        2,
+        "",
+        &format!(
+            "error: invalid value 'stop' for '<ACTION>'\n  [possible values: pause, resume, approve, abort, promote]\n{help}"
+        ),
+    );
+    expect(&["control", "pause", "hello", "--step", "2"], 2, "", "andante: --step belongs to `approve` alone\n");
+}
+
+#[test]
+fn a_plan_that_cannot_be_is_refused_before_any_cluster() {
+    for (flags, why) in [
+        (&["--steps", "50,5"][..], "the steps must rise: 5 % comes after 50 %"),
+        (&["--steps", "0,5"], "a step of 0 % moves nobody: the first step is at least 1 %"),
+        (&["--to", "0"], "--to must be between 1 and 100"),
+        (&["--approve", "7"], "there is no step of 7 % to approve; the steps are 1 %, 5 %, 25 %, 50 %, 100 %"),
+        (
+            &["--style", "blue-green", "--steps", "5"],
+            "--style blue-green switches everyone at once and takes no --steps and no --to below 100",
+        ),
+    ] {
+        let mut arguments = vec!["plan", "hello"];
+        arguments.extend(flags);
+        expect(&arguments, 2, "", &format!("andante: {why}\n"));
+        arguments[0] = "walk";
+        let ran = andante(&arguments);
+        assert_eq!(ran.code, 2, "{flags:?}");
+        assert!(ran.stdout.ends_with(&format!("end:     {why}\n")), "{flags:?}: {}", ran.stdout);
+    }
+}

@@ -1,0 +1,68 @@
+//! docs/cli.md is what the executable says about itself.
+
+use super::andante;
+use andante::cli::Cli;
+use andante::outcome::Code;
+use clap::CommandFactory;
+use std::fmt::Write;
+use std::path::Path;
+
+fn subcommands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect()
+}
+
+fn help(arguments: &[&str]) -> String {
+    let ran = andante(arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+    assert!(!ran.stdout.contains('\u{1b}'), "no colours in {arguments:?}");
+    ran.stdout.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn reference() -> String {
+    let mut text = String::from(
+        "# The command line\n\nWhat `andante --help` and the help of each subcommand say. This file is made from the \
+         program by `ANDANTE_BLESS=1 cargo test --test binary`; a test compares the two.\n\n## Exit codes\n\n\
+         They are part of the interface: they are what Tekton shows. Results and JSON carry the word.\n\n\
+         | code | word | meaning |\n| --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        writeln!(text, "| {} | `{}` | {} |", code.number(), code.word(), code.meaning()).unwrap();
+    }
+    write!(text, "\n## andante\n\n```text\n{}```\n", help(&["--help"])).unwrap();
+    for name in subcommands() {
+        write!(text, "\n## andante {name}\n\n```text\n{}```\n", help(&[&name, "--help"])).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_reference_is_what_the_program_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let said = reference();
+    if std::env::vars_os().any(|(name, _)| name == "ANDANTE_BLESS") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &said).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let first = said.lines().zip(written.lines()).find(|(a, b)| a != b);
+    assert!(
+        said == written,
+        "docs/cli.md is not what the program says; first difference: {first:?}; ANDANTE_BLESS=1 cargo test --test binary"
+    );
+}
+
+#[test]
+fn short_help_fits_a_screen_and_version_is_the_packages() {
+    for name in subcommands() {
+        let short = help(&[&name, "-h"]);
+        assert!(short.lines().all(|line| line.chars().count() <= 100), "{name}");
+    }
+    assert_eq!(help(&["--version"]), format!("andante {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn nothing_to_do_is_bad_input() {
+    let ran = andante(&[]);
+    assert_eq!(ran.code, i32::from(Code::BadInput.number()));
+    assert!(ran.stderr.contains("Usage: andante <COMMAND>"), "{}", ran.stderr);
+}

@@ -1,0 +1,72 @@
+//! No cluster, or one that does not answer: an exit code of its own, and who was asked for what.
+
+use super::{andante, expect, file};
+
+/// A kubeconfig of a cluster whose port nobody listens on.
+fn nobody_there() -> String {
+    file(
+        "nobody-there",
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
+         clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}]\n\
+         contexts: [{name: x, context: {cluster: c, user: u, namespace: demo}}]\n\
+         users: [{name: u, user: {token: not-a-secret}}]\n",
+    )
+}
+
+const NO_CLUSTER: &str = "no cluster: give --kubeconfig, set KUBECONFIG, or run in a pod with a service account";
+
+#[test]
+fn without_a_kubeconfig_it_says_how_to_name_a_cluster() {
+    for arguments in [&["status", "hello"][..], &["watch", "hello"], &["control", "abort", "hello"], &["plan", "hello"]]
+    {
+        expect(arguments, 2, "", &format!("andante: {NO_CLUSTER}\n"));
+    }
+    for arguments in [&["stage", "hello", "--image", "i"][..], &["walk", "hello"], &["settle", "hello"]] {
+        let ran = andante(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.stdout.ends_with(&format!(" end:     {NO_CLUSTER}\n")), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_question_gives_up_soon() {
+    let file = nobody_there();
+    let refused = "no answer from the API server: get services.serving.knative.dev hello in namespace demo: \
+                   Connection refused (os error 111)";
+    for command in [&["status"][..], &["control", "pause"], &["plan"]] {
+        let mut arguments = command.to_vec();
+        arguments.extend(["hello", "--kubeconfig", &file, "--patience", "300ms"]);
+        expect(&arguments, 21, "", &format!("andante: {refused}\n"));
+    }
+    let json = andante(&["status", "hello", "--kubeconfig", &file, "--patience", "300ms", "-o", "json"]);
+    assert_eq!((json.code, json.stderr.as_str()), (21, ""));
+    let said: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&said["outcome"], &said["code"], &said["text"]), (&"unreachable".into(), &21.into(), &refused.into()));
+}
+
+#[test]
+fn a_watch_and_a_walk_are_patient_for_as_long_as_told() {
+    let file = nobody_there();
+    let watch = andante(&["watch", "hello", "--kubeconfig", &file, "--patience", "300ms"]);
+    assert_eq!((watch.code, watch.stdout.as_str()), (21, ""));
+    assert!(watch.stderr.starts_with("andante: no answer from the API server: "), "{}", watch.stderr);
+    let walk = andante(&["walk", "hello", "--kubeconfig", &file, "--patience", "300ms"]);
+    assert_eq!((walk.code, walk.stderr.as_str()), (21, ""), "{}", walk.stdout);
+}
+
+#[test]
+fn a_context_that_is_not_there_is_bad_input() {
+    let file = nobody_there();
+    let ran = andante(&["status", "hello", "--kubeconfig", &file, "--context", "y"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains('y'), "{}", ran.stderr);
+}
+
+#[test]
+fn the_token_is_never_printed() {
+    let file = nobody_there();
+    for command in ["status", "watch", "plan", "walk", "settle"] {
+        let ran = andante(&[command, "hello", "--kubeconfig", &file, "--patience", "100ms"]);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("not-a-secret"), "{command}");
+    }
+}
