@@ -28,7 +28,7 @@ cluster-down: ## Remove every trace of the bundled cluster but its built binarie
 test: lint test-unit test-cluster ## Everything that CI runs
 
 .PHONY: test-full
-test-full: lint test-unit ## Everything, with every long case and many more simulated seeds
+test-full: lint test-unit release-binary ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) test --release --test simulator
 	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --test-threads $(THREADS)
 
@@ -44,12 +44,12 @@ test-unit: ## Everything that needs no cluster
 	@$(CARGO) test --locked
 
 .PHONY: test-cluster
-test-cluster: ## One live pass of each promise on the real cluster
+test-cluster: release-binary ## One live pass of each promise on the real cluster
 	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --skip long_ --test-threads $(THREADS)
 
 .PHONY: bench
 bench: ## Figures: size, start-up, memory, requests, time to roll back
-	@$(CARGO) bench
+	@tests/with-cluster $(CARGO) bench --bench decide --bench live
 
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped

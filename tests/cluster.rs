@@ -13,10 +13,14 @@ mod cluster {
 
     mod approval;
     mod bluegreen;
+    mod edits;
     mod faults;
     mod first;
+    mod hurt;
     mod kills;
     mod others;
+    mod pod;
+    mod races;
     mod refusals;
     mod rights;
     mod settling;
