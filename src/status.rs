@@ -228,4 +228,33 @@ mod tests {
         assert_eq!(status.served[0].percent, 100);
         assert_eq!(status.asked.unwrap().share(&"hello-00002".parse().unwrap()).get(), 1);
     }
+
+    /// Every name of a field in a value, at any depth.
+    fn fields(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            found.insert(name.clone());
+            fields(value, found);
+        }
+        value.as_array().into_iter().flatten().for_each(|value| fields(value, found));
+    }
+
+    #[test]
+    fn every_field_of_the_json_is_documented() {
+        let mut record = samples::walking();
+        record.approval_since = Some(samples::at(20));
+        record.reject("bad", samples::at(20));
+        record.left_out = record.split.targets().to_vec();
+        let mut control = crate::control::Control::of(record.id.clone());
+        control.pause = Some(samples::asked_by_kim());
+        control.approved.push(crate::control::Approval { step: 3, request: samples::asked_by_kim() });
+        let mut object = with(&record, 5);
+        object["metadata"]["generation"] = json!(9);
+        object["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        let mut found = std::collections::BTreeSet::new();
+        fields(&serde_json::to_value(explained(&object, Some(&control))).unwrap(), &mut found);
+        assert!(found.len() > 60, "{found:?}");
+        let document = include_str!("../docs/status.md");
+        let missing: Vec<_> = found.iter().filter(|name| !document.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/status.md lacks {missing:?}");
+    }
 }
