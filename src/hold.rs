@@ -48,6 +48,11 @@ impl Hold {
         Self { asker, writer, epoch: None }
     }
 
+    /// True once this process has written.
+    pub fn has_written(&self) -> bool {
+        self.epoch.is_some()
+    }
+
     /// Compares the record on the Service with what this process wrote last.
     pub fn standing(&mut self, record: Option<Record>) -> Standing {
         match record {

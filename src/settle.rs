@@ -6,16 +6,18 @@
 use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up};
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::layout::{Start, Tags, only_ready};
+use crate::layout::{BadStart, Start, Tags, only_ready};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written, discard_order, order};
 use crate::moves::{Why, finish, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
 use crate::owner::OwnerKind;
+use crate::percent::Percent;
 use crate::probe::Answer;
 use crate::ready::{Serving, is_current, serving};
 use crate::record::{FORMAT, Phase, Record};
+use crate::split::{Split, Target as TrafficTarget};
 use crate::world::{Target, World};
 use jiff::Timestamp;
 
@@ -204,7 +206,11 @@ impl Settle {
         } else {
             let split = service.split.clone().map_err(|e| e.to_string())?;
             let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
-            Start::new(split, latest, None).map_err(|e| e.to_string())?
+            match Start::new(split.clone(), latest.clone(), None) {
+                Ok(start) => start,
+                // Served by several, and named explicitly: everyone goes there.
+                Err(_) => self.flattened(&split, &latest, name).map_err(|e| e.to_string())?,
+            }
         };
         let mut next = record.unwrap_or_else(|| blank(&self.goal, &self.hold, service, start.clone(), now));
         self.hold.sign(&mut next);
@@ -220,6 +226,17 @@ impl Settle {
         let what =
             Said::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
         order(service, next, Some(safe.split), None, what).map_err(|e| e.to_string())
+    }
+
+    /// A start in which everyone is on `name`; the owner's 0 % tags stay.
+    fn flattened(&self, split: &Split, latest: &RevisionName, name: &RevisionName) -> Result<Start, BadStart> {
+        let ours = |t: &TrafficTarget| {
+            t.tag.as_ref().is_some_and(|tag| [&self.goal.tags.candidate, &self.goal.tags.stable].contains(&tag))
+        };
+        let tagged = split.targets().iter().filter(|t| t.percent.is_zero() && t.tag.is_some() && !ours(t)).cloned();
+        let all = [TrafficTarget::named(name, Percent::FULL, None)].into_iter().chain(tagged).collect();
+        let flat = Split::new(all).map_err(|_| BadStart::Ambiguous(split.clone()))?;
+        Start::new(flat, latest.clone(), Some(name))
     }
 
     fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {

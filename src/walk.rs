@@ -256,7 +256,8 @@ impl Walk {
         let (Serving::NotYet(text) | Serving::Blocked(text)) = state else { return self.sleep(limit, record, now) };
         if now >= limit {
             let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
-            self.failed = Some(Why::new(Code::RolledBack, reason));
+            // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
+            self.failed = Some(Why::blameless(Code::RolledBack, reason));
             return Next::Wait { until: Some(now), ask: None };
         }
         if service.truth("RoutesReady") == Truth::False {
@@ -309,10 +310,11 @@ impl Walk {
                 .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name)),
             Phase::Interrupted => {
                 let mut outcome = ended_before(record, service);
-                outcome.next = format!(
+                let again = format!(
                     "the same run starts again from its first step; `andante settle {}` closes it",
                     service.name
                 );
+                outcome.next = if outcome.next.is_empty() { again } else { format!("{again}; {}", outcome.next) };
                 outcome
             }
             _ => ended_before(record, service),
@@ -343,6 +345,10 @@ impl Machine for Walk {
         self.began.get_or_insert(now);
         let service = match &world.target {
             Target::Unknown => return Next::Look(Look::Service),
+            Target::Absent if self.hold.has_written() => {
+                let what = format!("Service {} was deleted; this run writes nothing more", self.goal.service);
+                return Next::end(Outcome::new(Code::TakenOver, what));
+            }
             Target::Absent => {
                 return Next::end(
                     Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service))

@@ -19,7 +19,7 @@ impl Stage {
     pub(super) fn absent(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
         let name = &self.goal.service;
         // A creation that failed leaves nothing that could have been deleted: it is tried again.
-        if self.seen && (self.first || self.candidate.is_some()) {
+        if self.seen {
             return Next::end(Outcome::new(Code::TakenOver, format!("Service {name} was deleted")));
         }
         if world.signal.is_some() {
