@@ -46,7 +46,7 @@ fn green_is_proved_by_its_tag_then_everyone_is_switched_in_one_write_and_blue_is
     let hits = load.stop();
     let before_switch = ran.lines.iter().position(|l| l.contains("100 % to hello-00002")).unwrap();
     assert!(
-        ran.lines[..before_switch].iter().any(|l| l.contains("2 of 3 probes of /healthz passed")),
+        ran.lines[..before_switch].iter().any(|l| l.contains("3 probes of /healthz must pass in a row")),
         "no probe before the switch\n{}",
         ran.whole()
     );

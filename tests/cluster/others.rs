@@ -47,7 +47,8 @@ fn tags_pinned_revisions_and_annotations_of_others_survive_a_release() {
     let space = owned("others");
     let before = space.service("hello");
     let watch = space.watch("hello");
-    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v3"]).ended(0);
+    let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v3", "--set-env", "VERSION=v3"];
+    space.andante(&stage).ended(0);
     let load = Load::start(&space, &["hello", "pinned-hello", "qa-hello"], 15, Duration::from_secs(60));
     space.andante(&["walk", "hello", "--steps", "50,100", "--dwell", "2s", "--bake", "2s"]).ended(0);
     let hits = load.stop();

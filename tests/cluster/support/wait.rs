@@ -8,7 +8,7 @@ pub const LONG: Duration = Duration::from_secs(90);
 /// Long enough for anything that takes only the API and the gateway.
 pub const SHORT: Duration = Duration::from_secs(30);
 
-const POLL: Duration = Duration::from_millis(150);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Asks until there is an answer; the test fails with `what` if there is none in time.
 pub fn eventually<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
