@@ -75,8 +75,7 @@ mod tests {
         let status = explained(&with(&record, 5), None);
         let rollout = status.rollout.unwrap();
         assert_eq!(rollout.owner.life, Life::Overdue);
-        let text = rollout.waits.unwrap().text;
-        assert!(text.contains("counts as dead and the split stays"), "{text}");
+        assert_eq!(rollout.waits.unwrap().text, "the next run, or `andante settle hello -n demo`");
         assert_eq!(status.next.len(), 2, "{:?}", status.next);
     }
 

@@ -4,7 +4,7 @@
 
 use super::lines::pods;
 use super::rollout::word;
-use super::{Side, Status, rollout::Rollout};
+use super::{Side, Status, dead_words, rollout::Rollout};
 use crate::record::Phase;
 
 /// How wide the first column is.
@@ -65,7 +65,7 @@ fn remarks(rollout: &Rollout) -> Vec<String> {
     remarks.extend(rollout.edit.as_ref().map(|e| format!("{} changed the {}", e.by, e.of)));
     if let Some(waits) = &rollout.waits {
         if rollout.owner.life.is_dead() {
-            remarks.push(waits.text.clone());
+            remarks.push(format!("{}: waits for {}", dead_words(rollout.owner.life), waits.text));
         } else if waits.kind == "approval" {
             remarks.push(format!("waits for `{}`", waits.command.as_deref().unwrap_or_default()));
         }

@@ -95,7 +95,7 @@ fn side(side: &Side) -> String {
     let label = match side.role {
         Role::Stable => "stable",
         Role::Candidate => "candidate",
-        Role::Other => "serves",
+        Role::Other => "also",
     };
     let mut text = format!("{} {} %, {}", side.name, side.percent, pods(side));
     if let (Role::Candidate, Some(image)) = (side.role, &side.image) {
@@ -150,7 +150,7 @@ fn events(rollout: &Rollout) -> Vec<String> {
     let requests = &rollout.requests;
     for (verb, request) in [("pause", &requests.pause), ("abort", &requests.abort), ("promote", &requests.promote)] {
         if let (Some(request), true) = (request, rollout.open) {
-            lines.push(row("asked", &format!("{verb} by {} at {}", request.by, clock(request.at))));
+            lines.push(row("request", &format!("{verb} by {} at {}", request.by, clock(request.at))));
         }
     }
     if rollout.open {
@@ -231,7 +231,7 @@ next       `andante stage hello -n demo --image REF` begins a rollout";
         let mut control = Control::of(record.id.clone());
         control.pause = Some(asked_by_kim());
         let text = text(&explained(&with(&record, 5), Some(&control)));
-        assert!(text.contains("asked      pause by kim at 1970-01-01 00:00:50 UTC"), "{text}");
+        assert!(text.contains("request    pause by kim at 1970-01-01 00:00:50 UTC"), "{text}");
         assert!(text.contains("owner      kim, DEAD: its deadline has passed"), "{text}");
     }
 }

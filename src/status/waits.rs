@@ -4,7 +4,7 @@
 //! requests and the world.
 
 use super::Called;
-use super::holder::{Life, dead_words};
+use super::holder::Life;
 use crate::control::Control;
 use crate::ending::after;
 use crate::name::RevisionName;
@@ -68,9 +68,7 @@ pub(super) fn waits(
     let here = &called.words;
     let waits = match record.phase {
         Phase::Finished | Phase::RolledBack => return None,
-        _ if life.is_dead() => {
-            Waits::of("nobody", format!("the next run, or `andante settle {here}`: {}", dead_words(life)))
-        }
+        _ if life.is_dead() => Waits::of("nobody", format!("the next run, or `andante settle {here}`")),
         Phase::Staging => {
             Waits::of("ready", format!("the candidate to be Ready: {}", candidate_words(record, world, service)))
         }
