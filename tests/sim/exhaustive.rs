@@ -81,7 +81,10 @@ fn exhaust(case: &Case) {
         tries += 1;
         let mut wrong = result.wrong.clone();
         if result.code != Some(case.code) || result.leaves != case.leaves {
-            wrong.push(format!("ended with {:?} and left {}, wanted {:?} and {}", result.code, result.leaves, case.code, case.leaves));
+            wrong.push(format!(
+                "ended with {:?} and left {}, wanted {:?} and {}",
+                result.code, result.leaves, case.code, case.leaves
+            ));
         }
         if !wrong.is_empty() {
             if bad.len() < 3 {

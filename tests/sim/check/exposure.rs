@@ -15,6 +15,13 @@ struct Allowed {
 impl Allowed {
     fn take(&mut self, write: &Write) -> Option<String> {
         let list = entries(&write.after);
+        // A write that moves nobody exposes nobody: a record that is closed over somebody else's split, an approval.
+        if write.who.run.is_some() && write.before.as_deref().is_some_and(|b| entries(b) == list) {
+            let template = |o: &serde_json::Value| o["spec"]["template"].clone();
+            if write.before.as_deref().map(template) == Some(template(&write.after)) {
+                return None;
+            }
+        }
         let follows = list.iter().any(|e| e.name.is_none() && e.percent > 0);
         self.names.extend(list.iter().filter(|e| e.percent > 0).filter_map(|e: &Entry| e.name.clone()));
         if self.anything {

@@ -24,7 +24,9 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
             (Code::Done, "finished") => phase == Some(Phase::Finished),
             (Code::Done, "staged") => phase == Some(Phase::Staged),
             (Code::Done, "held") => phase == Some(Phase::Held),
-            (Code::RolledBack | Code::Aborted | Code::Inconclusive | Code::NotApproved | Code::NeverReady, _) => {
+            // Of a first deployment there is nothing to go back to, and no record.
+            (Code::NeverReady, _) => matches!(phase, None | Some(Phase::RolledBack)),
+            (Code::RolledBack | Code::Aborted | Code::Inconclusive | Code::NotApproved, _) => {
                 phase == Some(Phase::RolledBack)
             }
             _ => true,
@@ -34,8 +36,9 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
         }
         if let Some(split) = &outcome.traffic {
             let (told, is) = (entries_of(&serde_json::to_value(split).unwrap()), entries(&last.after));
-            // A run that lost the cluster can only tell what it last saw.
-            if told != is && outcome.code != Code::Unreachable {
+            // A run that lost the cluster, or was stopped before its last write was confirmed, tells what it last saw.
+            let knows = !matches!(outcome.code, Code::Unreachable | Code::Interrupted);
+            if told != is && knows {
                 wrong.push(format!("{} says traffic is {told:?}, it is {is:?}", ended.run));
             }
         }

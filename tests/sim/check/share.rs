@@ -1,6 +1,6 @@
 //! How much of the candidate is written, and how much of it users meet.
 
-use super::{Entry, could_not, entries, ours, part, share, started, whole};
+use super::{Entry, closed, could_not, entries, ours, part, share, started, whole};
 use crate::sim::story::Story;
 use andante::record::{Phase, Record};
 use std::collections::BTreeMap;
@@ -54,6 +54,9 @@ pub(crate) fn written(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
         let Some(candidate) = our.record.candidate.as_ref().map(|c| c.as_str()) else { continue };
+        if closed(&our.record) {
+            continue;
+        }
         let latest = (our.record.phase == Phase::Finished).then_some(candidate);
         let got = share(&entries(&our.write.after), candidate, latest);
         let most = allowed(&our.record) + given(&our.record, candidate);

@@ -41,12 +41,15 @@ pub(crate) fn start(story: &Story) -> Vec<String> {
             before => {
                 // Nothing was Ready yet: a first deployment has no start to be true.
                 let Some(latest) = our.write.truth.latest_ready.clone() else { continue };
-                let leftover = |e: &Entry| {
-                    let tags = before.as_ref().map(|b| [b.tags.candidate.to_string(), b.tags.stable.to_string()]);
-                    e.percent == 0 && e.tag.as_ref().is_some_and(|t| tags.is_some_and(|tags| tags.contains(t)))
+                let tags = before.as_ref().map(|b| [b.tags.candidate.to_string(), b.tags.stable.to_string()]);
+                let is_ours = |e: &Entry| e.tag.as_ref().is_some_and(|t| tags.as_ref().is_some_and(|o| o.contains(t)));
+                // Of an earlier rollout, 0 % entries under our tags are no part of it, and our tags are not the owner's.
+                let own = |e: Entry| match is_ours(&e) {
+                    true if e.percent == 0 => None,
+                    true => Some(Entry { tag: None, ..e }),
+                    false => Some(e),
                 };
-                let was = entries(object).into_iter().filter(|e| !leftover(e)).map(|e| e.resolved(&latest));
-                let was = merged(was);
+                let was = merged(entries(object).into_iter().filter_map(own).map(|e| e.resolved(&latest)));
                 let same_rollout = before.as_ref().is_some_and(|b| b.id == our.record.id);
                 if was != is && !same_rollout {
                     wrong.push(format!("write {}: starts from {is:?}, there was {was:?}", our.number));
