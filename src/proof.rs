@@ -69,6 +69,11 @@ impl Proof {
         self.failed_at
     }
 
+    /// True while a question is out.
+    pub fn is_asking(&self) -> bool {
+        self.asking != Asking::Nothing
+    }
+
     /// True while a waking call is out or due.
     pub fn is_waking(&self) -> bool {
         self.wake && self.asking == Asking::Wake

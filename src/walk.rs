@@ -166,15 +166,10 @@ impl Walk {
         self.served = Some(served);
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
-            log.once(
-                Topic::Check,
-                format!(
-                    "step {} of {} is served ({:.1} s after the write)",
-                    record.step,
-                    self.goal.plan.steps.len(),
-                    took.as_secs_f64()
-                ),
-            );
+            // Of a step that another process wrote it is not known how long it took.
+            let ours = self.began.is_some_and(|began| record.step_at >= began);
+            let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
+            log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
         }
         served
     }

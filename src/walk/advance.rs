@@ -80,6 +80,10 @@ impl Walk {
             }
             return wait(until, self, ask);
         }
+        // A question that is due or out is answered first: the last look before users are moved is a fresh one.
+        if ask.is_some() || self.proof.is_asking() {
+            return wait(deadline, self, ask);
+        }
         if !self.proof.passed() {
             log.once(Topic::Wait, self.proof.wanted());
             return wait(deadline, self, ask);

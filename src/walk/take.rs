@@ -117,7 +117,7 @@ impl Walk {
         let what = match (claim, same_run) {
             (Claim::TakeOver, _) => format!("rollout {id} taken over from {}, {} so far", old.owner, at),
             (_, true) => format!("going on with rollout {id}, step {} of {}", record.step, steps.len()),
-            _ => format!("rollout {id}, {} steps to {}", steps.len(), self.goal.plan.to()),
+            _ => format!("rollout {id}, {} to {}", counted(steps.len()), self.goal.plan.to()),
         };
         write(order(service, record, None, None, Said::new(Topic::Claim, what)), service)
     }
@@ -143,4 +143,9 @@ impl Walk {
         )
         .next(stage)
     }
+}
+
+/// `1 step`, `5 steps`.
+fn counted(steps: usize) -> String {
+    if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") }
 }

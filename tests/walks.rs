@@ -1,0 +1,325 @@
+//! Golden walks: a script of what happens goes in, the walk's lines come out. They double as a description of behaviour:
+//! read `tests/walks/*.txt`. `ANDANTE_BLESS=1 cargo test --test walks` rewrites what comes out.
+//!
+//! The machine is stepped by hand here: no runtime, no clock, no cluster. What Knative does is a few lines of
+//! stand-in; proving Knative is the cluster tests' work.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+use andante::cli::{Cli, Command};
+use andante::control::{Approval, Control, Request};
+use andante::hold::Hold;
+use andante::layout::{Start, Tags};
+use andante::machine::{Log, Machine, Next, Written};
+use andante::observed::{CONTROL, RECORD, Revision, Service};
+use andante::owner::{Asker, IfBusy, Owner, OwnerKind};
+use andante::percent::Percent;
+use andante::probe::{Address, Answer};
+use andante::record::{FORMAT, Phase, Record};
+use andante::split::Split;
+use andante::walk::{OnTerm, Walk, WalkGoal};
+use andante::world::{Signal, World};
+use clap::Parser;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+fn owner() -> Owner {
+    Owner { kind: OwnerKind::PipelineRun, name: "shop/release-7".into(), uid: "u7".into() }
+}
+
+/// The world of a script: a Service with a staged candidate `hello-2`, beside stable `hello-1`.
+struct Stage {
+    object: Value,
+    serves: bool,
+    pods: i64,
+    status: u16,
+    now: Timestamp,
+    began: Timestamp,
+    /// When the route changed last.
+    changed: Timestamp,
+    signal: Option<Signal>,
+    out: String,
+    done: bool,
+    log: Log,
+    walks: u32,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let began: Timestamp = "2026-01-01T10:00:00Z".parse().unwrap();
+        let tags = Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() };
+        let start = Start::new(Split::all_latest(), "hello-1".parse().unwrap(), None).unwrap();
+        let candidate = "hello-2".parse().unwrap();
+        let split = start.at(&candidate, Percent::ZERO, &tags);
+        let record = Record {
+            format: FORMAT,
+            id: "r7".parse().unwrap(),
+            epoch: 2,
+            writer: "stage".into(),
+            owner: owner(),
+            intent: began,
+            deadline: began.checked_add(Duration::from_secs(3600)).unwrap(),
+            phase: Phase::Staged,
+            generation: 3,
+            split: split.clone(),
+            start,
+            tags,
+            candidate: Some(candidate),
+            image: Some("shop/hello:7".into()),
+            template: None,
+            plan: None,
+            step: 0,
+            step_at: began,
+            approval_since: None,
+            left_out: vec![],
+            rejected: vec![],
+            outcome: None,
+            reason: None,
+        };
+        let object = json!({
+            "metadata": {"name": "hello", "uid": "u", "generation": 3, "resourceVersion": "10",
+                "annotations": {RECORD: record.to_text().unwrap(), "serving.knative.dev/lastModifier": "kim"}},
+            "spec": {"template": {"spec": {"containers": [{"image": "shop/hello:7"}]}}, "traffic": split},
+            "status": {"latestCreatedRevisionName": "hello-2", "latestReadyRevisionName": "hello-2"}
+        });
+        let mut stage = Self {
+            object,
+            serves: true,
+            pods: 1,
+            status: 200,
+            now: began,
+            began,
+            changed: began,
+            signal: None,
+            out: String::new(),
+            done: false,
+            log: Log::default(),
+            walks: 0,
+        };
+        stage.serve();
+        stage
+    }
+
+    /// Knative takes the split.
+    fn serve(&mut self) {
+        if !self.serves {
+            return;
+        }
+        let resolve = |target: &Value| {
+            let mut served = target.clone();
+            if served["latestRevision"] == json!(true) {
+                served["revisionName"] = self.object["status"]["latestReadyRevisionName"].clone();
+            }
+            if let Some(tag) = target.get("tag").and_then(Value::as_str) {
+                served["url"] = json!(format!("http://{tag}-hello.example.com"));
+            }
+            served
+        };
+        let traffic: Vec<_> = self.object["spec"]["traffic"].as_array().unwrap().iter().map(resolve).collect();
+        self.object["status"]["traffic"] = json!(traffic);
+        self.object["status"]["observedGeneration"] = self.object["metadata"]["generation"].clone();
+        self.object["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "True", "lastTransitionTime": self.changed}, {"type": "ConfigurationsReady", "status": "True"}]);
+    }
+
+    fn touch(&mut self, spec: bool) {
+        let version: u64 = self.object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        self.object["metadata"]["resourceVersion"] = json!((version + 1).to_string());
+        if spec {
+            let generation = self.object["metadata"]["generation"].as_i64().unwrap();
+            self.object["metadata"]["generation"] = json!(generation + 1);
+            self.changed = self.now;
+        }
+        self.serve();
+    }
+
+    fn world(&self) -> World {
+        let mut world = World::default();
+        world.see_service(Service::from_json(&self.object).unwrap());
+        let active = if self.pods > 0 { "True" } else { "Unknown" };
+        world.see_revisions(["hello-1", "hello-2"].map(|name| {
+            let pods = if name == "hello-2" { self.pods } else { 1 };
+            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": pods, "desiredReplicas": 1,
+                "conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active, "reason": "Queued"}]}}))
+            .unwrap()
+        }));
+        world.signal = self.signal;
+        world
+    }
+
+    fn say(&mut self, log: &mut Log) {
+        for said in log.take() {
+            self.line(said.topic.word(), &said.text);
+        }
+    }
+
+    fn line(&mut self, topic: &str, text: &str) {
+        let at = self.now.duration_since(self.began);
+        let at = humantime::format_duration(Duration::try_from(at).unwrap()).to_string();
+        writeln!(self.out, "  {at:>9}  {topic}: {text}").unwrap();
+    }
+
+    fn control(&mut self, change: impl Fn(&mut Control, Request)) {
+        let id = "r7".parse().unwrap();
+        let mut control = Control::parse(self.object["metadata"]["annotations"][CONTROL].as_str(), &id);
+        change(&mut control, Request { by: "kim".into(), at: self.now });
+        self.object["metadata"]["annotations"][CONTROL] = json!(serde_json::to_string(&control).unwrap());
+        self.touch(false);
+    }
+
+    /// Something happens.
+    fn happen(&mut self, what: &str) {
+        match what.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["pods", "up"] => self.pods = 1,
+            ["pods", "down"] => self.pods = 0,
+            ["answers", status] => self.status = status.parse().unwrap(),
+            ["knative", "stalls"] => self.serves = false,
+            ["knative", "serves"] => {
+                self.serves = true;
+                self.touch(false);
+            }
+            ["approve", step] => {
+                let step = step.parse().unwrap();
+                self.control(|c, request| c.approved.push(Approval { step, request }));
+            }
+            ["pause"] => self.control(|c, request| c.pause = Some(request)),
+            ["resume"] => self.control(|c, _| c.pause = None),
+            ["abort"] => self.control(|c, request| c.abort = Some(request)),
+            ["promote"] => self.control(|c, request| c.promote = Some(request)),
+            ["sigterm"] => self.signal = Some(Signal::Terminate),
+            ["ctrl-c"] => self.signal = Some(Signal::Interrupt),
+            ["traffic", "edited"] => {
+                self.object["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]);
+                self.touch(true);
+            }
+            ["template", "edited"] => {
+                self.object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("shop/hello:8");
+                self.object["status"]["latestCreatedRevisionName"] = json!("hello-3");
+                self.touch(true);
+            }
+            other => panic!("the script says {other:?}"),
+        }
+    }
+
+    /// Lets the machine go on until it waits beyond `until`, or ends.
+    fn run(&mut self, walk: &mut Walk, until: Timestamp) {
+        let mut log = std::mem::take(&mut self.log);
+        self.play_on(walk, until, &mut log);
+        self.log = log;
+    }
+
+    fn play_on(&mut self, walk: &mut Walk, until: Timestamp, log: &mut Log) {
+        for _ in 0..10_000 {
+            if self.done {
+                self.now = until;
+                return;
+            }
+            let world = self.world();
+            let next = walk.decide(&world, self.now, log);
+            self.say(log);
+            match next {
+                Next::Write(order) => {
+                    let patch: json_patch::Patch = serde_json::from_value(order.patch.clone()).unwrap();
+                    let spec = self.object["spec"].clone();
+                    json_patch::patch(&mut self.object, &patch).expect("the fence holds");
+                    let moved = self.object["spec"] != spec;
+                    self.touch(moved);
+                    self.line(order.what.topic.word(), &order.what.text);
+                    walk.written(&Written::Yes, &self.world(), self.now, log);
+                }
+                Next::Wait { ask: Some(_), .. } => {
+                    let answer = Answer::Http {
+                        status: self.status,
+                        headers: vec![],
+                        body: String::new(),
+                        latency: Duration::from_millis(5),
+                    };
+                    walk.answered(answer, self.now, log);
+                    self.say(log);
+                }
+                Next::Wait { until: Some(wake), .. } if wake <= until => self.now = self.now.max(wake),
+                Next::Wait { .. } => {
+                    self.now = until;
+                    return;
+                }
+                Next::End(outcome) => {
+                    let line = format!("exit {} ({}): {}", outcome.code.number(), outcome.word, outcome.line());
+                    self.line("end", &line);
+                    self.done = true;
+                }
+                Next::Look(_) | Next::Create(_) => panic!("a walk of its own run has nothing to look up"),
+            }
+        }
+        panic!("the machine never waits:\n{}", self.out);
+    }
+}
+
+fn walk(command: &str, writer: &str) -> Walk {
+    let words = ["andante", "walk", "hello"].into_iter().chain(command.split_whitespace());
+    let Command::Walk(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a walk") };
+    let goal = WalkGoal {
+        service: args.cluster.service.clone(),
+        plan: args.plan.plan().unwrap(),
+        deadline: args.deadline,
+        grace: args.grace,
+        serve_within: args.serve_within,
+        probe: args.probe.probe(),
+        address: Address::Public,
+        on_term: OnTerm::Rollback,
+        once: args.once,
+    };
+    let asker =
+        Asker { owner: owner(), intent: "2026-01-01T10:00:00Z".parse().unwrap(), if_busy: IfBusy::Fail, force: false };
+    Walk::new(goal, Hold::new(asker, writer.to_owned()))
+}
+
+/// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.
+/// What comes out stands, indented, below.
+fn play(script: &str) -> String {
+    let mut stage = Stage::new();
+    let mut machine = None;
+    let mut text = String::new();
+    for line in script.lines().filter(|line| !line.starts_with("  ")) {
+        writeln!(text, "{line}").unwrap();
+        if let Some(command) = line.strip_prefix("$ andante walk hello") {
+            stage.walks += 1;
+            machine = Some(walk(command, &format!("process-{}", stage.walks)));
+            stage.log = Log::default();
+            (stage.done, stage.signal) = (false, None);
+        } else if let Some(what) = line.strip_prefix("> ") {
+            match what.strip_suffix(" pass") {
+                Some(time) => {
+                    let time = humantime::parse_duration(time).unwrap();
+                    let until = stage.now.checked_add(time).unwrap();
+                    stage.run(machine.as_mut().unwrap(), until);
+                }
+                None => stage.happen(what),
+            }
+        }
+        if let (Some(machine), false) = (&mut machine, line.starts_with('#')) {
+            let now = stage.now;
+            stage.run(machine, now);
+        }
+        text.push_str(&std::mem::take(&mut stage.out));
+    }
+    text
+}
+
+#[test]
+fn every_script_ends_as_it_is_written() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/walks");
+    let mut played = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let script = std::fs::read_to_string(&path).unwrap();
+        let text = play(&script);
+        if std::env::var_os("ANDANTE_BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let now = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, now, "{}: if this is meant, ANDANTE_BLESS=1 cargo test --test walks", path.display());
+        played += 1;
+    }
+    assert!(played >= 10, "{played} scripts");
+}
