@@ -77,7 +77,7 @@ fn kind(module: &str) -> Kind {
 /// The text without comments, strings' contents kept; tests at the end of a file are not the module.
 fn code(text: &str) -> Vec<(usize, String)> {
     let lines = text.lines().enumerate();
-    let body = lines.take_while(|(_, line)| !(line.starts_with("#[cfg(test)]") && !text_after_is_mod(text, line)));
+    let body = lines.take_while(|(_, line)| !line.starts_with("#[cfg(test)]") || text_after_is_mod(text, line));
     body.map(|(i, line)| (i + 1, line.split("//").next().unwrap_or_default().to_owned())).collect()
 }
 
@@ -140,7 +140,7 @@ fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
     for part in parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty()) {
         match part.split_once("::{") {
             Some((head, rest)) => {
-                expand(&format!("{prefix}{head}::"), rest.trim_end().strip_suffix('}').unwrap(), found)
+                expand(&format!("{prefix}{head}::"), rest.trim_end().strip_suffix('}').unwrap(), found);
             }
             None => found.push(format!("{prefix}{}", part.split(" as ").next().unwrap())),
         }

@@ -2,6 +2,7 @@
 
 use super::andante;
 use andante::cli::Cli;
+use andante::env::Environment;
 use andante::outcome::Code;
 use clap::CommandFactory;
 use std::fmt::Write;
@@ -15,7 +16,7 @@ fn help(arguments: &[&str]) -> String {
     let ran = andante(arguments);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
     assert!(!ran.stdout.contains('\u{1b}'), "no colours in {arguments:?}");
-    ran.stdout.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    ran.stdout.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 fn reference() -> String {
@@ -39,7 +40,7 @@ fn reference() -> String {
 fn the_reference_is_what_the_program_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
     let said = reference();
-    if std::env::vars_os().any(|(name, _)| name == "ANDANTE_BLESS") {
+    if Environment::of_process().variable("ANDANTE_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &said).unwrap();
     }
