@@ -49,7 +49,7 @@ test-cluster: release-binary ## One live pass of each promise on the real cluste
 
 .PHONY: bench
 bench: ## Figures: size, start-up, memory, requests, time to roll back
-	@tests/with-cluster $(CARGO) bench --bench decide --bench live
+	@RUSTFLAGS="-C target-feature=+crt-static" tests/with-cluster $(CARGO) bench --target x86_64-unknown-linux-gnu --bench decide --bench live
 
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped

@@ -1,0 +1,56 @@
+//! The figures that a release is compared by: size, start-up, and on a real cluster requests, memory and the time to
+//! bring users back. `make bench` runs it against the cluster that KUBECONFIG names; without one it ends after start-up.
+//!
+//! Each figure is a line `figure: NAME = VALUE UNIT (how)` on standard output, what the runs said is on standard error.
+//! Nothing here fails because of a time: only a run that did not do what was asked ends it.
+
+#![allow(missing_docs, unreachable_pub, dead_code, unused_imports)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+// Processes and real time: clocks and the environment are what this is about.
+#![allow(clippy::disallowed_methods)]
+
+#[path = "../tests/cluster"]
+mod cluster {
+    // The cluster tests' own: namespaces, the binary as a process, users who are counted, the counting proxy.
+    pub mod support;
+}
+
+mod live {
+    pub mod back;
+    pub mod figures;
+    pub mod gate;
+    pub mod meter;
+    pub mod requests;
+    pub mod room;
+    pub mod shipped;
+    pub mod start;
+}
+
+use live::figures::load;
+use live::{back, requests, room, shipped, start};
+use std::time::{Duration, Instant};
+
+/// The whole of it stays below five minutes: repeats stop here.
+const ENOUGH: Duration = Duration::from_secs(240);
+
+fn main() {
+    let until = Instant::now() + ENOUGH;
+    let builds = shipped::builds();
+    load("at the beginning");
+    for build in &builds {
+        shipped::size(build);
+    }
+    start::idle();
+    for build in &builds {
+        start::measure(build);
+    }
+    if std::env::var_os("KUBECONFIG").is_none_or(|value| value.is_empty()) {
+        println!("KUBECONFIG names no cluster: `make bench` brings one up and measures the rest");
+        return;
+    }
+    let room = room::Room::new();
+    requests::measure(&room.space);
+    back::measure(&room.space, until);
+    load("at the end");
+}
