@@ -24,6 +24,8 @@ mod cluster {
     mod refusals;
     mod rights;
     mod settling;
+    mod signals;
+    mod steering;
     mod styles;
     mod unready;
     mod users;

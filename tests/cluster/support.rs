@@ -3,6 +3,7 @@
 #![allow(unused_imports)]
 
 mod andante;
+mod api;
 mod cluster;
 mod fault_proxy;
 mod kubectl;

@@ -13,7 +13,7 @@ fn a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
     space.serve(&sample("hello", "v1"));
     space.settled("control");
     let watch = space.watch("hello");
-    let load = Load::start(&space, &["hello", "control"], 50, Duration::from_secs(100));
+    let load = Load::start(&space, &["hello", "control"], 50, Duration::from_secs(120));
 
     space.stage("hello", "v2");
     space.answers("candidate-hello", "v2", 3);
@@ -62,7 +62,7 @@ fn a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
 /// Waits for a good end; its lines with their times.
 #[track_caller]
 fn walk_lines(mut walk: Running) -> Vec<(Timestamp, String)> {
-    walk.line("end:", Duration::from_secs(60));
+    walk.line("end:", LONG);
     let lines = walk.lines();
     walk.wait(SHORT).ended(0).ends_with("finished");
     lines
@@ -78,4 +78,28 @@ fn first_move(watch: &Watch) -> Timestamp {
     let records = watch.seen().into_iter().filter_map(|seen| record(&seen.object));
     let moved = records.into_iter().find(|record| record["step"] == 1).expect("a first step");
     moved["step_at"].as_str().unwrap().parse().unwrap()
+}
+
+/// Release after release under load, as on a busy day: no user meets an error, and every end is in order.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_release_after_release_costs_no_user_an_error() {
+    let space = Space::new("busy-day");
+    space.apply(&sample("control", "v1").object);
+    space.serve(&sample("hello", "v1"));
+    space.settled("control");
+    let load = Load::start(&space, &["hello", "control"], 40, Duration::from_secs(120));
+    let began = std::time::Instant::now();
+    let mut releases = 0;
+    while began.elapsed() < Duration::from_secs(75) {
+        let version = if releases % 2 == 0 { "v2" } else { "v3" };
+        space.stage("hello", version);
+        let walk = ["walk", "hello", "--style", "linear", "--dwell", "500ms", "--bake", "500ms"];
+        space.andante(&walk).ended(0).ends_with("finished");
+        assert_eq!(space.split("hello"), "latest 100");
+        releases += 1;
+    }
+    let hits = load.stop();
+    assert!(releases >= 2, "only {releases} releases");
+    no_error_of_ours(&hits, "hello", "control");
 }

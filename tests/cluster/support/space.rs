@@ -8,8 +8,10 @@ use super::sample::Sample;
 use super::wait::{LONG, SHORT, eventually};
 use super::watch::Watch;
 use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What every namespace of these tests is labelled with.
 const LABEL: &str = "andante.dev/test";
@@ -19,6 +21,7 @@ const LABEL: &str = "andante.dev/test";
 pub struct Space {
     pub namespace: String,
     pub cluster: &'static Cluster,
+    began: Instant,
 }
 
 impl Space {
@@ -26,7 +29,7 @@ impl Space {
     pub fn new(name: &str) -> Self {
         let cluster = Cluster::get();
         let suffix: String = (0..5).map(|_| fastrand::lowercase()).collect();
-        let space = Self { namespace: format!("andante-test-{name}-{suffix}"), cluster };
+        let space = Self { namespace: format!("andante-test-{name}-{suffix}"), cluster, began: Instant::now() };
         let object = json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": space.namespace, "labels": {LABEL: name}}});
         space.kubectl_with(&["create", "-f", "-"], &object).good();
@@ -217,6 +220,15 @@ impl Space {
         self.record(name)["candidate"].as_str().unwrap().to_owned()
     }
 
+    /// Which tests make the suite long: a line each in `cluster-times` (target/tmp).
+    fn note_time(&self) {
+        let test = std::thread::current().name().unwrap_or("?").to_owned();
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cluster-times");
+        if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(file) {
+            drop(writeln!(file, "{:6.1} s {test}", self.began.elapsed().as_secs_f64()));
+        }
+    }
+
     fn dump(&self) {
         eprintln!("---- {} is left as it is; what is in it:", self.namespace);
         let pictures: [&[&str]; 6] = [
@@ -240,6 +252,7 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
+        self.note_time();
         if std::thread::panicking() {
             self.dump();
             return;
@@ -247,6 +260,11 @@ impl Drop for Space {
         let mut command = self.cluster.kubectl();
         command.args(["delete", "namespace", &self.namespace, "--wait=false", "--request-timeout=20s"]);
         drop(command.output());
+        for entry in std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&self.namespace) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
         // Nobody asks these pods any more: they need not wait for late requests.
         let mut command = self.cluster.kubectl();
         command.args(["delete", "pods", "--all", "-n", &self.namespace, "--wait=false", "--grace-period=1"]);
