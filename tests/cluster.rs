@@ -6,7 +6,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 // These tests are processes and real time: clocks and the environment are what they are about.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::doc_markdown)]
 
 mod cluster {
     mod support;

@@ -45,7 +45,7 @@ pub fn read(path: &str) -> Option<Value> {
         Ok(Ok(object)) => Some(object),
         Ok(Err(Error::Api(error))) if error.code == 404 => None,
         Ok(Err(error)) => panic!("GET {path}: {error}"),
-        Err(_) => panic!("GET {path}: no answer within {LIMIT:?}"),
+        Err(late) => panic!("GET {path}: no answer within {LIMIT:?} ({late})"),
     }
 }
 
