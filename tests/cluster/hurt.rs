@@ -115,6 +115,17 @@ fn a_service_that_is_deleted_in_mid_walk_ends_it() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
+fn a_service_that_is_deleted_during_staging_is_not_made_anew() {
+    let space = serving("staging-gone");
+    let mut stage = space.start_as("run", &[&V2[..], &["--set-env", "START_DELAY=20s"]].concat());
+    stage.line("hello-00002: ", SHORT);
+    delete(&space, "ksvc", "hello");
+    stage.wait(SHORT).ended(14);
+    holds_for("it stays away", Duration::from_secs(2), || space.find("ksvc", "hello").is_none());
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
 fn a_service_that_is_made_anew_in_mid_walk_is_not_written_to() {
     let space = serving("service-anew");
     let proxy = FaultProxy::start();

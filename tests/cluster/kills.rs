@@ -2,7 +2,7 @@
 
 use super::support::*;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const WALK: [&str; 8] = ["walk", "hello", "--steps", "50,100", "--dwell", "1500ms", "--bake", "1500ms"];
 const STAY: SignedDuration = SignedDuration::from_millis(1500);
@@ -191,90 +191,4 @@ fn settling_killed_at_its_write() {
         space.start_as(&run, &["settle", "hello"]).wait(SHORT).ended(0);
         assert_eq!(space.generation("hello"), generation, "settled once");
     }
-}
-
-/// What a signal to a walk at 50 % comes to: the run's end, and the record after it.
-#[track_caller]
-fn signalled(space: &Space, proxy: &FaultProxy, more: &[&str], signal: &str) -> (Ran, Value) {
-    let stage = stage("v2");
-    space.start_as("run", &stage.each_ref().map(String::as_str)).wait(LONG).ended(0);
-    let mut walk = proxy.andante(space, "run", &[&DWELL, more].concat());
-    walk.line("step 1 of 2 is served", LONG);
-    let sent = Timestamp::now();
-    walk.signal(signal);
-    let ran = walk.wait(LONG).ended(19);
-    let took = Timestamp::now().duration_since(sent);
-    assert!(took < SignedDuration::from_secs(5), "out after {took:?}");
-    (ran, space.record("hello"))
-}
-
-const DWELL: [&str; 8] = ["walk", "hello", "--steps", "50,100", "--dwell", "4s", "--bake", "1s"];
-
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_brings_users_back_and_the_same_run_starts_again() {
-    let (space, proxy) = space("sigterm");
-    let watch = space.watch("hello");
-    let (ran, record) = signalled(&space, &proxy, &[], "TERM");
-    ran.says("SIGTERM").ends_with("hello-00001 100 %");
-    assert_eq!(record["phase"], "interrupted");
-    space.answers("hello", "v1", 5);
-    proxy.andante(&space, "run", &DWELL).wait(LONG).ended(0).ends_with("finished");
-    are(
-        &splits(&watch),
-        &[
-            "latest 100",
-            "hello-00001 100 #stable, latest 0 #candidate",
-            "hello-00001 100 #stable, hello-00002 0 #candidate",
-            "hello-00001 50 #stable, hello-00002 50 #candidate",
-            "hello-00001 100, hello-00002 0 #candidate",
-            "hello-00001 50 #stable, hello-00002 50 #candidate",
-            "hello-00001 0 #stable, hello-00002 100 #candidate",
-            "latest 100",
-        ],
-    );
-}
-
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_holds_where_it_was_told_to() {
-    let (space, proxy) = space("sigterm-hold");
-    let watch = space.watch("hello");
-    let (_, record) = signalled(&space, &proxy, &["--on-term", "hold"], "TERM");
-    assert_eq!(record["phase"], "walking");
-    assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
-    let again = [&DWELL[..], &["--on-term", "hold"]].concat();
-    proxy.andante(&space, "run", &again).wait(LONG).ended(0).ends_with("finished");
-    assert_eq!(splits(&watch).len(), 6, "each split once: {:?}", splits(&watch));
-}
-
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn ctrl_c_holds_and_says_how_to_go_on() {
-    let (space, proxy) = space("sigint");
-    let (ran, _) = signalled(&space, &proxy, &[], "INT");
-    assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
-    assert!(ran.last().contains("andante walk hello") && ran.last().contains("andante settle hello"), "{}", ran.last());
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(0);
-    space.answers("hello", "v1", 5);
-}
-
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_ends_in_time_while_the_api_server_hangs() {
-    let (space, proxy) = space("sigterm-hang");
-    let stage = stage("v2");
-    space.start_as("run", &stage.each_ref().map(String::as_str)).wait(LONG).ended(0);
-    let mut walk = proxy.andante(&space, "run", &DWELL);
-    walk.line("step 1 of 2 is served", LONG);
-    proxy.inject(When::next("any").times(usize::MAX), Fault::Silence);
-    let sent = Timestamp::now();
-    walk.signal("TERM");
-    walk.wait(LONG).ended(19);
-    let took = Timestamp::now().duration_since(sent);
-    assert!(took < SignedDuration::from_secs(5), "out after {took:?}");
-    proxy.behave();
-    // `finally`, or the next run.
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(0);
-    space.answers("hello", "v1", 5);
 }

@@ -175,3 +175,21 @@ fn two_settle_at_once() {
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.answers("hello", "v1", 5);
 }
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_walk_that_is_about_to_write_loses_to_settle() {
+    let space = serving("settle-before");
+    let proxy = FaultProxy::start();
+    let run = Run::pending(&space, "run");
+    run.andante(&space, &V2).wait(LONG).ended(0);
+    // The claim is the first write, 50 % the second, 100 % the third: it is on its way when everyone is brought back.
+    let gate = proxy.hold(When::next("patch").nth(3), Point::Before);
+    let walk = run.andante(&space, &[&WALK[..], &["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]].concat());
+    gate.reached(LONG);
+    space.andante(&["settle", "hello"]).ended(0);
+    gate.open();
+    walk.wait(SHORT).ended(14).ends_with("writes nothing more");
+    assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
+    space.answers("hello", "v1", 5);
+}

@@ -102,6 +102,14 @@ impl FaultProxy {
         gate
     }
 
+    /// The test fails if something that was to go wrong never did.
+    #[track_caller]
+    pub fn all_went_wrong(&self) {
+        let script = self.shared.script.lock().unwrap();
+        let left: Vec<_> = script.iter().filter(|(when, _)| !when.is_over()).collect();
+        assert!(left.is_empty(), "this never happened: {left:#?}");
+    }
+
     /// Nothing goes wrong any more.
     pub fn behave(&self) {
         self.shared.script.lock().unwrap().clear();

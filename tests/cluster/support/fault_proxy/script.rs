@@ -94,7 +94,7 @@ impl When {
         self
     }
 
-    /// The n-th of them, counted from 1 and from now.
+    /// The n-th of them, counted from 1 and from now; those that an earlier fault took do not count.
     pub fn nth(mut self, n: usize) -> Self {
         self.skip = n - 1;
         self
@@ -104,6 +104,11 @@ impl When {
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
+    }
+
+    /// True if there is nothing left of it (or it never ends).
+    pub(super) fn is_over(&self) -> bool {
+        self.times == 0 || self.times > 1_000_000
     }
 
     /// True if it is the turn of this one; counts it.
