@@ -106,6 +106,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         image: Some("registry.example.com/hello:3f2a9c1".into()),
         template: Some("0123456789abcdef".into()),
         plan: Some(plan.clone()),
+        attempt: 1,
         step: STEP,
         step_at: written,
         approval_since: None,

@@ -109,8 +109,10 @@ fn resume(
             who_moved(service, true),
             service.name
         );
-        let next =
-            format!("`andante settle {}` closes the record and leaves traffic as it is, then begin anew", service.name);
+        let next = format!(
+            "`andante settle {}` closes the record and leaves traffic as it is, then begin anew",
+            service.called()
+        );
         return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
     }
     let same = match &goal.want {
@@ -144,7 +146,7 @@ fn resume(
             record.id
         );
         return Some(end(
-            outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.name))
+            outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.called()))
         ));
     }
     if record.phase == Phase::Staging {
@@ -332,7 +334,7 @@ fn warn_of_gitops(service: &Service, log: &mut Log) {
             Topic::Note,
             format!(
                 "`{}` applies the containers of {} (server-side apply): its next apply will conflict with this image or take it back; let it change the image and use `andante stage {} --revision NAME`",
-                writer.manager, service.name, service.name
+                writer.manager, service.name, service.called()
             ),
         );
     }

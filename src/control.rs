@@ -14,6 +14,9 @@ pub struct Request {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// The attempt of the rollout that was seen when it was asked ([`crate::record::Record::attempt`]).
+    #[serde(default)]
+    pub attempt: u32,
 }
 
 /// An approval of one step.
@@ -58,9 +61,14 @@ impl Control {
             .unwrap_or_else(|| Self::of(rollout.clone()))
     }
 
-    /// The approval of a step, counted from 1.
-    pub fn approval(&self, step: usize) -> Option<&Approval> {
-        self.approved.iter().find(|a| a.step == step)
+    /// The approval of a step, counted from 1, in this attempt: one that was given to an earlier plan never counts.
+    pub fn approval(&self, step: usize, attempt: u32) -> Option<&Approval> {
+        self.approved.iter().find(|a| a.step == step && a.request.attempt == attempt)
+    }
+
+    /// The wish to promote this attempt. Pause and abort, by contrast, hold for the whole rollout: they are cautious.
+    pub fn promoted(&self, attempt: u32) -> Option<&Request> {
+        self.promote.as_ref().filter(|request| request.attempt == attempt)
     }
 }
 
@@ -71,13 +79,14 @@ mod tests {
     #[test]
     fn another_rollouts_approval_never_counts() {
         let mut control = Control::of("r1".parse().unwrap());
-        control
-            .approved
-            .push(Approval { step: 2, request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap() } });
+        control.approved.push(Approval {
+            step: 2,
+            request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap(), attempt: 1 },
+        });
         let text = serde_json::to_string(&control).unwrap();
-        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(2).is_some());
-        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(3).is_none());
-        assert!(Control::parse(Some(&text), &"r2".parse().unwrap()).approval(2).is_none());
+        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(2, 1).is_some());
+        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(3, 1).is_none());
+        assert!(Control::parse(Some(&text), &"r2".parse().unwrap()).approval(2, 1).is_none());
         assert!(Control::parse(Some("rubbish"), &"r1".parse().unwrap()).approved.is_empty());
         assert!(Control::parse(None, &"r1".parse().unwrap()).pause.is_none());
     }

@@ -44,7 +44,7 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
                 format!("{owner} holds {name} with rollout {id} until {}; nothing was written", record.deadline),
                 service,
             )
-            .next(format!("wait for it, `andante settle {name}` to end it, or --if-busy supersede")),
+            .next(format!("wait for it, `andante settle {}` to end it, or --if-busy supersede", service.called())),
         ),
         _ => None,
     }
@@ -111,7 +111,7 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     let late = if served { "" } else { " (its address is not served yet)" };
     let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}"), service)
         .word("staged")
-        .next(format!("andante walk {}", service.name));
+        .next(format!("andante walk {}", service.called()));
     outcome.candidate = Some(name);
     outcome.digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
     outcome.rollout = Some(record.id.to_string());

@@ -2,7 +2,7 @@
 //!
 //! Decides nothing. Depends on names, splits and serde; the JSON itself is kept, because a template is written back whole.
 
-use crate::name::{RevisionName, ServiceName};
+use crate::name::{Namespace, RevisionName, ServiceName};
 use crate::split::{BadSplit, Split};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -77,6 +77,8 @@ pub struct Writer {
 pub struct Service {
     /// Its name.
     pub name: ServiceName,
+    /// Its namespace.
+    pub namespace: Option<Namespace>,
     /// The object's identity; another one means that it was deleted and made again.
     pub uid: String,
     /// The generation of its spec.
@@ -207,6 +209,7 @@ impl Service {
             name: text(object, "/metadata/name")
                 .and_then(|n| n.parse().ok())
                 .ok_or_else(|| missing("metadata.name"))?,
+            namespace: text(object, "/metadata/namespace").and_then(|n| n.parse().ok()),
             uid: text(object, "/metadata/uid").ok_or_else(|| missing("metadata.uid"))?.to_owned(),
             generation: object
                 .pointer("/metadata/generation")
@@ -228,6 +231,11 @@ impl Service {
             url: text(object, "/status/url").map(str::to_owned),
             writers: writers(object),
         })
+    }
+
+    /// What a command needs to mean this Service: `hello -n shop`.
+    pub fn called(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.to_string(), |ns| format!("{} -n {ns}", self.name))
     }
 
     /// A condition's answer.

@@ -210,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_has_two_addresses() {
+        let (service, tag) = ("hello".parse().unwrap(), "candidate".parse().unwrap());
+        let inside = Address::Cluster("shop".parse().unwrap()).of(None, &service, &tag);
+        assert_eq!(inside.as_deref(), Some("http://candidate-hello.shop.svc.cluster.local"));
+        let outside = Address::Public.of(Some("http://x.example.com"), &service, &tag);
+        assert_eq!(outside.as_deref(), Some("http://x.example.com"));
+        assert_eq!(Address::Public.of(None, &service, &tag), None);
+    }
+
+    #[test]
     fn only_a_row_counts() {
         let mut row = Row::default();
         for good in [true, true, false, true, true] {

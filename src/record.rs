@@ -102,6 +102,9 @@ pub struct Record {
     /// The plan, once a walk began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// How often a plan was begun: a walk of another run or plan is another attempt, one that goes on after a crash is not.
+    #[serde(default)]
+    pub attempt: u32,
     /// How many steps of the plan are written.
     #[serde(default)]
     pub step: usize,
@@ -199,6 +202,7 @@ pub(crate) mod tests {
             image: Some("i:2".into()),
             template: None,
             plan: None,
+            attempt: 0,
             step: 0,
             step_at: zero,
             approval_since: None,

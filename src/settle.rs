@@ -135,7 +135,7 @@ impl Settle {
             (None, Some(To::Stable | To::Candidate)) => {
                 return Next::end(
                     outcome_of(Code::BadState, format!("{} has no record of a rollout", service.name), service)
-                        .next(format!("name the revision: `andante settle {} --to REVISION`", service.name)),
+                        .next(format!("name the revision: `andante settle {} --to REVISION`", service.called())),
                 );
             }
             (record, Some(To::Revision(name))) => match self.to_revision(record, &name, world, service, now) {
@@ -276,6 +276,7 @@ fn blank(goal: &SettleGoal, hold: &Hold, service: &Service, start: Start, now: T
         image: None,
         template: None,
         plan: None,
+        attempt: 0,
         step: 0,
         step_at: now,
         approval_since: None,

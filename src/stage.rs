@@ -4,6 +4,7 @@
 //! fails, in [`crate::moves`]. Depends on pure modules only.
 
 use crate::begin::{Begin, begin};
+use crate::control::Control;
 use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, refused, staged};
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
@@ -11,7 +12,7 @@ use crate::layout::Tags;
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order};
 use crate::moves::{Why, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
-use crate::observed::Service;
+use crate::observed::{CONTROL, Service};
 use crate::outcome::{Code, Outcome};
 use crate::owner::Claim;
 use crate::probe::Answer;
@@ -140,6 +141,7 @@ impl Stage {
             image,
             template: None,
             plan: None,
+            attempt: 0,
             step: 0,
             step_at: now,
             approval_since: None,
@@ -264,6 +266,10 @@ impl Stage {
             return Next::end(
                 outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"),
             );
+        }
+        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+        if let Some(abort) = &control.abort {
+            self.failed.get_or_insert(Why::new(Code::Aborted, format!("aborted by {}", abort.by)));
         }
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);

@@ -93,10 +93,16 @@ pub fn steer(
     let present = service.annotations.get(CONTROL).map(String::as_str);
     let old = Control::parse(present, &record.id);
     let mut new = old.clone();
-    let request = Request { by: by.to_owned(), at: now };
+    let request = Request { by: by.to_owned(), at: now, attempt: record.attempt };
     let what = match wish.action {
         Action::Pause => ask(&mut new.pause, request, "pause"),
-        Action::Promote => ask(&mut new.promote, request, "promote"),
+        Action::Promote => {
+            if !has_begun(record) {
+                return Err(not_begun(record, here, "there is nothing to promote"));
+            }
+            new.promote = new.promote.filter(|before| before.attempt == record.attempt);
+            ask(&mut new.promote, request, "promote")
+        }
         Action::Abort => ask(&mut new.abort, request, "abort"),
         Action::Resume => match new.pause.take() {
             Some(pause) => format!("resumed; it was paused by {} at {}", pause.by, clock(pause.at)),
@@ -118,6 +124,16 @@ fn ask(slot: &mut Option<Request>, request: Request, verb: &str) -> String {
     what
 }
 
+/// True while a walk with a plan of its own is on: a staged or held rollout's next walk brings another plan.
+fn has_begun(record: &Record) -> bool {
+    !matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Held)
+}
+
+fn not_begun(record: &Record, here: &str, so: &str) -> Refusal {
+    let what = format!("rollout {} is {}: its walk has not begun, {so}", record.id, phase_word(record.phase));
+    Refusal::new(what, format!("`andante walk {here}` begins it"))
+}
+
 fn approve(
     new: &mut Control,
     record: &Record,
@@ -126,17 +142,8 @@ fn approve(
     here: &str,
 ) -> Result<String, Refusal> {
     // A held rollout's next walk brings its own plan, whose steps may mean something else.
-    let plan = record.plan.as_ref().filter(|_| !matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Held));
-    let Some(plan) = plan else {
-        return Err(Refusal::new(
-            format!(
-                "rollout {} is {}: its walk has not begun, there is no step to approve",
-                record.id,
-                phase_word(record.phase)
-            ),
-            format!("`andante walk {here}` begins it"),
-        ));
-    };
+    let plan = record.plan.as_ref().filter(|_| has_begun(record));
+    let Some(plan) = plan else { return Err(not_begun(record, here, "there is no step to approve")) };
     let number = step.unwrap_or(record.step + 1);
     let Some(found) = plan.step(number) else {
         return Err(Refusal::new(
@@ -155,7 +162,7 @@ fn approve(
             gated(plan, record.step),
         ));
     }
-    if let Some(before) = new.approval(number) {
+    if let Some(before) = new.approval(number, record.attempt) {
         return Ok(format!(
             "step {number} ({}) was approved already by {} at {}",
             found.percent,

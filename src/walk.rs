@@ -112,7 +112,7 @@ impl Walk {
                 );
                 return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
                     "`andante settle {}` closes the rollout and leaves traffic as it is",
-                    service.name
+                    service.called()
                 )));
             }
             Moved::Template => log.once(
@@ -195,7 +195,11 @@ impl Walk {
                     format!("{}; could not go back: {}", why.reason, cannot.why),
                     service,
                 )
-                .next(format!("bring {} back or `andante settle {} --to REVISION`", record.start.stable, service.name)),
+                .next(format!(
+                    "bring {} back or `andante settle {} --to REVISION`",
+                    record.start.stable,
+                    service.called()
+                )),
             ),
         })
     }
@@ -267,7 +271,7 @@ impl Walk {
         let how = if signal == Signal::Interrupt { "Ctrl-C" } else { "SIGTERM" };
         let mut outcome =
             outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
-                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name));
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called()));
         outcome.rollout = Some(record.id.to_string());
         Some(Next::end(outcome))
     }
@@ -302,12 +306,12 @@ impl Walk {
             }
             Phase::Held => outcome_of(Code::Done, format!("held at {} to {candidate}", self.goal.plan.to()), service)
                 .word("held")
-                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.name)),
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called())),
             Phase::Interrupted => {
                 let mut outcome = ended_before(record, service);
                 let again = format!(
                     "the same run starts again from its first step; `andante settle {}` closes it",
-                    service.name
+                    service.called()
                 );
                 outcome.next = if outcome.next.is_empty() { again } else { format!("{again}; {}", outcome.next) };
                 outcome

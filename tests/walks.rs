@@ -70,6 +70,7 @@ impl Stage {
             image: Some("shop/hello:7".into()),
             template: None,
             plan: None,
+            attempt: 0,
             step: 0,
             step_at: began,
             approval_since: None,
@@ -163,9 +164,14 @@ impl Stage {
     fn control(&mut self, change: impl Fn(&mut Control, Request)) {
         let id = "r7".parse().unwrap();
         let mut control = Control::parse(self.object["metadata"]["annotations"][CONTROL].as_str(), &id);
-        change(&mut control, Request { by: "kim".into(), at: self.now });
+        change(&mut control, Request { by: "kim".into(), at: self.now, attempt: self.attempt() });
         self.object["metadata"]["annotations"][CONTROL] = json!(serde_json::to_string(&control).unwrap());
         self.touch(false);
+    }
+
+    /// The attempt that the record speaks of.
+    fn attempt(&self) -> u32 {
+        Record::parse(self.object["metadata"]["annotations"][RECORD].as_str().unwrap()).unwrap().attempt
     }
 
     /// Something happens.

@@ -22,7 +22,7 @@ pub(crate) fn called() -> Called {
 }
 
 pub(crate) fn asked_by_kim() -> Request {
-    Request { by: "kim".into(), at: at(50) }
+    Request { by: "kim".into(), at: at(50), attempt: 1 }
 }
 
 /// `hello` with these annotations and no traffic of its own.
@@ -69,6 +69,7 @@ pub(crate) fn walking() -> Record {
         image: Some("i:2".into()),
         template: None,
         plan: Some(Plan::new(&wish).unwrap()),
+        attempt: 1,
         step: 1,
         step_at: at(10),
         approval_since: None,

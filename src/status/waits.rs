@@ -104,7 +104,7 @@ fn walking(record: &Record, control: &Control, service: &Service, called: &Calle
             .command(format!("andante control resume {here}"));
     }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
-    let promoted = control.promote.is_some();
+    let promoted = control.promoted(record.attempt).is_some();
     let due = due(record, plan, promoted, service);
     let next = if record.step >= plan.steps.len() {
         None
@@ -135,7 +135,9 @@ fn before(
     plan: &Plan,
     here: &str,
 ) -> Waits {
-    let unapproved = step.approval && control.approval(number).is_none() && control.promote.is_none();
+    let unapproved = step.approval
+        && control.approval(number, record.attempt).is_none()
+        && control.promoted(record.attempt).is_none();
     let mut waits = if unapproved && record.approval_since.is_some() {
         Waits::of("approval", format!("an approval of step {number} ({})", step.percent))
     } else if unapproved {

@@ -38,7 +38,7 @@ impl Walk {
         let last = record.step >= plan.steps.len();
         if let Some(pause) = &control.pause {
             self.paused = true;
-            log.once(Topic::Wait, format!("paused by {} at {}", pause.by, pause.at));
+            log.once(Topic::Wait, format!("paused by {} at {}", pause.by, pause.at.strftime("%H:%M:%S")));
             self.served = Some(now);
             if self.goal.once {
                 return Next::end(self.not_due(service, record, "paused"));
@@ -50,7 +50,7 @@ impl Walk {
             self.proof.begin(true, now);
             log.say(Topic::Wait, "resumed; the dwell begins anew");
         }
-        let promoted = control.promote.is_some();
+        let promoted = control.promoted(record.attempt).is_some();
         let stay = match plan.step(record.step) {
             _ if promoted && !last => Duration::ZERO,
             _ if record.phase == Phase::Baking => plan.bake,
@@ -99,7 +99,7 @@ impl Walk {
             return Next::end(outcome_of(Code::Internal, "the plan has no next step", service));
         };
         if step.approval && !promoted {
-            match control.approval(next) {
+            match control.approval(next, record.attempt) {
                 Some(approval) => {
                     log.once(
                         Topic::Check,
@@ -163,7 +163,7 @@ impl Walk {
             let what = format!(
                 "step {next} ({percent}) waits for approval, at most {}: `andante control approve {} --rollout {} --step {next}`",
                 words(self.goal.plan.approval_timeout),
-                service.name,
+                service.called(),
                 record.id
             );
             return write(order(service, to, None, None, Said::new(Topic::Wait, what)), service);
@@ -216,7 +216,7 @@ impl Walk {
         let mut outcome =
             outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
                 .word("not-due")
-                .next(format!("`andante walk {} --once` again then", service.name));
+                .next(format!("`andante walk {} --once` again then", service.called()));
         outcome.rollout = Some(record.id.to_string());
         outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
         outcome

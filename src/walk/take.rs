@@ -23,7 +23,7 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let stage = format!("`andante stage {}` makes or takes up a candidate", service.name);
+        let stage = format!("`andante stage {}` makes or takes up a candidate", service.called());
         let Some(record) = record else {
             return Next::end(
                 outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
@@ -63,10 +63,10 @@ impl Walk {
         if moved(&record, service) == Moved::Traffic {
             let what =
                 format!("{} changed the traffic of {}; nothing was written", who_moved(service, true), service.name);
-            return Next::end(
-                outcome_of(Code::TakenOver, what, service)
-                    .next(format!("`andante settle {}` closes the rollout and leaves traffic as it is", service.name)),
-            );
+            return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
+                "`andante settle {}` closes the rollout and leaves traffic as it is",
+                service.called()
+            )));
         }
         let same_owner = record.owner.uid == self.hold.asker.owner.uid;
         let rests = matches!(record.phase, Phase::Staged | Phase::Held);
@@ -78,7 +78,7 @@ impl Walk {
             let what = "this run already walks by another plan; nothing was written";
             return Next::end(
                 outcome_of(Code::BadState, what, service)
-                    .next(format!("run it with the same settings, or `andante settle {}` first", service.name)),
+                    .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
             );
         }
         self.take(&record, service, claim, now)
@@ -96,6 +96,7 @@ impl Walk {
             _ => steps.iter().take_while(|s| s.percent <= at).count(),
         };
         if !same_run {
+            record.attempt += 1;
             record.deadline = after(now, self.goal.deadline);
             if !goes_on {
                 record.step_at = now;

@@ -3,7 +3,7 @@
 use super::script::{CHUNKED, Reply, Server, chunk};
 use andante::ports::Prober;
 use andante::probe::{Answer, Request};
-use andante::prober::{BadTravel, HttpProber, Travel, local_address};
+use andante::prober::{BadTravel, HttpProber, Travel};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -101,10 +101,4 @@ async fn via_another_address_the_host_stays() {
         let travel = Travel { via: Some(bad.parse().unwrap()), ca_file: None };
         assert!(matches!(HttpProber::new(&travel), Err(BadTravel::Via(_))), "{bad}");
     }
-}
-
-#[test]
-fn the_address_inside_the_cluster() {
-    let (service, namespace, tag) = ("hello".parse().unwrap(), "shop".parse().unwrap(), "candidate".parse().unwrap());
-    assert_eq!(local_address(&service, &namespace, &tag), "http://candidate-hello.shop.svc.cluster.local");
 }

@@ -68,7 +68,7 @@ async fn play(case: &Case, script: Script) -> Result {
     Result {
         code: outcome.map(|o| o.code),
         leaves: story.service.as_deref().map(brief).unwrap_or_default(),
-        wrong: check::all(&story),
+        wrong: theatre.complaints().into_iter().chain(check::all(&story)).collect(),
         calls,
         print: Box::new(move || theatre.print(prologue)),
     }

@@ -59,8 +59,8 @@ impl Meddling {
     }
 }
 
-fn request(clock: SimClock) -> Request {
-    Request { by: "kim".into(), at: clock.now() }
+fn request(clock: SimClock, attempt: u32) -> Request {
+    Request { by: "kim".into(), at: clock.now(), attempt }
 }
 
 /// Does it, at its time.
@@ -68,8 +68,8 @@ pub(crate) async fn meddle(theatre: Theatre, what: Meddling, when: Duration, mut
     sleep(when).await;
     let world = &theatre.world;
     let Some(service) = world.service() else { return };
-    let now = request(world.clock());
     let record = record(&service);
+    let now = request(world.clock(), record.as_ref().map_or(0, |r| r.attempt));
     let stable = record.as_ref().map_or("hello-00001".to_owned(), |r| r.start.stable.to_string());
     let candidate = record.and_then(|r| r.candidate).map(|c| c.to_string());
     // What admission refuses (a tag twice, say) was then not done; that is all.
@@ -109,7 +109,7 @@ pub(crate) async fn approve(theatre: Theatre, mut rng: Rng) {
         sleep(Duration::from_secs(rng.u64(5..60))).await;
         let waiting = world.service().as_deref().and_then(record).filter(|r| r.approval_since.is_some());
         if let Some(record) = waiting {
-            let approval = Approval { step: record.step + 1, request: request(world.clock()) };
+            let approval = Approval { step: record.step + 1, request: request(world.clock(), record.attempt) };
             world.control(|c| c.approved.push(approval)).ok();
         }
     }

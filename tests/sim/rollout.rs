@@ -68,14 +68,15 @@ pub(crate) struct Theatre {
     ended: Rc<RefCell<Vec<Ended>>>,
     signals: Rc<RefCell<BTreeMap<String, UnboundedSender<Signal>>>>,
     calls: Rc<RefCell<BTreeMap<String, usize>>>,
+    complaints: Rc<RefCell<Vec<String>>>,
 }
 
 impl Theatre {
     pub(crate) fn new(seed: u64) -> Self {
         // The library's own jitter must repeat itself too.
         fastrand::seed(seed);
-        let (ended, signals, calls) = Default::default();
-        Self { world: World::new("hello", seed), sink: SimSink::default(), ended, signals, calls }
+        let (ended, signals, calls, complaints) = Default::default();
+        Self { world: World::new("hello", seed), sink: SimSink::default(), ended, signals, calls, complaints }
     }
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
@@ -110,6 +111,10 @@ impl Theatre {
         tokio::select! {
             biased;
             () = handle.killed() => None,
+            () = clock.spins() => {
+                self.complaints.borrow_mut().push(format!("{label} spins instead of waiting"));
+                None
+            }
             outcome = work => {
                 guard.outcome = Some(outcome.clone());
                 Some(outcome)
@@ -151,6 +156,11 @@ impl Theatre {
     /// The processes that live now.
     pub(crate) fn living(&self) -> Vec<String> {
         self.signals.borrow().keys().cloned().collect()
+    }
+
+    /// What is wrong with the way in which runs behave, whatever they wrote.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        self.complaints.borrow().clone()
     }
 
     /// How many calls a process made.

@@ -207,6 +207,7 @@ pub(crate) fn story(seed: u64) -> (Vec<String>, Box<dyn Fn() -> String>) {
         }
         // Let everything that is still on its way arrive.
         sleep(Duration::from_secs(90)).await;
+        wrong.extend(theatre.complaints());
         wrong.extend(check::all(&theatre.story(prologue)));
         let print: Box<dyn Fn() -> String> = Box::new(move || theatre.print(prologue));
         (wrong, print)

@@ -2,7 +2,10 @@
 
 use andante::ports::Clock;
 use jiff::Timestamp;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The second at which every simulation starts: 2026-01-01T00:00:00Z.
@@ -19,21 +22,38 @@ pub(crate) fn text(at: Duration) -> String {
     stamp(Duration::from_secs(at.as_secs())).to_string()
 }
 
-/// The clock that a run sees.
-#[derive(Debug, Clone, Copy)]
+/// A run that asks for the time more often than this in one virtual second does not wait, it spins.
+const BUSY: u32 = 1000;
+
+/// The clock that a run sees. Clones are the same run's.
+#[derive(Debug, Clone)]
 pub(crate) struct SimClock {
     start: Instant,
+    asked: Rc<Cell<(u64, u32)>>,
+    alarm: Rc<Notify>,
 }
 
 impl SimClock {
     /// A clock of a simulation that began at `start`.
     pub(crate) fn new(start: Instant) -> Self {
-        Self { start }
+        Self { start, asked: Rc::default(), alarm: Rc::new(Notify::new()) }
+    }
+
+    /// Resolves when the run spins.
+    pub(crate) async fn spins(&self) {
+        self.alarm.notified().await;
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        stamp(self.start.elapsed())
+        let at = self.start.elapsed();
+        let (second, count) = self.asked.get();
+        let count = if second == at.as_secs() { count + 1 } else { 1 };
+        self.asked.set((at.as_secs(), count));
+        if count == BUSY {
+            self.alarm.notify_one();
+        }
+        stamp(at)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
         }
         let Some(plan) = &record.plan else { continue };
         let control = control(our);
-        let promoted = control.promote.is_some();
+        let promoted = control.promoted(record.attempt).is_some();
         let walks = matches!(record.phase, Phase::Walking | Phase::Baking | Phase::Held | Phase::Finished);
         if !walks {
             // Interrupted: the same plan begins anew.
@@ -55,7 +55,7 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
                 }
             }
             let approval = plan.step(record.step).is_some_and(|s| s.approval);
-            if approval && !promoted && control.approval(record.step).is_none() {
+            if approval && !promoted && control.approval(record.step, record.attempt).is_none() {
                 wrong.push(format!("write {} takes step {} without an approval", our.number, record.step));
             }
         } else if record.step < before {
