@@ -33,7 +33,7 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
         Claim::Superseded => Some(
             outcome_of(
                 Code::Superseded,
-                format!("superseded: {owner} began later ({}); nothing was written", record.intent),
+                format!("superseded by {owner}: this run did not begin after it ({}); nothing was written", record.intent),
                 service,
             )
             .next("--force goes ahead all the same"),
@@ -54,7 +54,8 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
 pub(crate) fn denied(error: &crate::ports::ApiError) -> Outcome {
     use crate::ports::ApiError;
     match error {
-        ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string()),
+        ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string())
+            .next("add the rule and run the same again; until then traffic stays as it is"),
         ApiError::NotFound(_) => Outcome::new(Code::TakenOver, "the Service was deleted"),
         ApiError::Invalid(_) | ApiError::Exists(_) => Outcome::new(Code::BadInput, error.to_string()),
         _ => Outcome::new(Code::Unreachable, error.to_string()),
