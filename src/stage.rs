@@ -106,17 +106,14 @@ impl Stage {
     }
 
     pub(super) fn wait(&self, now: Timestamp) -> Next {
-        let mut until = self.deadline(now);
-        if let Some(since) = self.down_since {
-            until = until.min(after(since, self.goal.grace));
-        }
-        if let Some(ended) = self.ended_at {
-            until = until.min(after(ended, LAST_WAIT));
-        }
-        if let Some(due) = self.ask_pods_at {
-            until = until.min(due);
-        }
-        Next::Wait { until: Some(until), ask: None }
+        let moments = [
+            Some(self.deadline(now)),
+            self.down_since.map(|since| after(since, self.goal.grace)),
+            self.ended_at.map(|ended| after(ended, LAST_WAIT)),
+            self.ask_pods_at,
+        ];
+        // What is past was acted on already, or cannot be (no right to ask for pods): waiting for it would be spinning.
+        Next::Wait { until: moments.into_iter().flatten().filter(|at| *at > now).min(), ask: None }
     }
 
     pub(super) fn blank(&self, start: crate::layout::Start, service: &Service, now: Timestamp) -> Record {
