@@ -2,6 +2,7 @@
 //! deadline given, and users never notice.
 
 use super::support::*;
+use jiff::Timestamp;
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ fn never_ready(space: &Space, arguments: &[&str], words: &[&str]) -> Ran {
     for word in words {
         assert!(ran.last().contains(word), "the last line has no `{word}`\n{}", ran.whole());
     }
-    assert!(ran.took < DEADLINE + Duration::from_secs(10), "took {:?}", ran.took);
+    // The last half minute at most is for Knative to serve the way back.
+    assert!(ran.took < DEADLINE + Duration::from_secs(40), "took {:?}", ran.took);
     let hits = load.stop();
     assert!(hits.iter().all(|hit| hit.is_good() && hit.version.as_deref() == Some("v1")), "{}", summary(&hits));
     // A candidate that is not Ready keeps no tag, and latest (which is the broken one) is not restored.
@@ -96,10 +98,11 @@ fn a_pod_that_fits_nowhere_moves_nobody() {
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_candidate_that_is_too_slow_ends_at_the_deadline() {
     let space = space("slow");
-    let arguments = ["--set-env", "START_DELAY=5m", "--deadline", "8s"];
-    let ran = space.andante(&[&["stage", "hello"], arguments.as_slice()].concat()).ended(11);
-    assert!(ran.took > Duration::from_secs(8) && ran.took < Duration::from_secs(20), "took {:?}", ran.took);
-    ran.ends_with("hello-00002 was not ready within 8s");
+    let began = Timestamp::now();
+    let mut stage = space.start(&["stage", "hello", "--set-env", "START_DELAY=5m", "--deadline", "8s"]);
+    let back = stage.line("back to hello-00001 100 %", LONG).duration_since(began);
+    assert!(back.as_secs() >= 7 && back.as_secs() < 20, "{back:?}");
+    stage.wait(LONG).ended(11).ends_with("hello-00002 was not ready within 8s");
     assert_eq!(space.split("hello"), "hello-00001 100");
     space.answers("hello", "v1", 5);
 }
