@@ -20,7 +20,7 @@ fn a_step_waits_for_its_approval_and_goes_on_with_it() {
     let space = staged("approval", &[]);
     let mut walk =
         space.start(&["walk", "hello", "--steps", "20,50,100", "--approve", "50", "--dwell", "1s", "--bake", "1s"]);
-    walk.line("waits for approval", SHORT);
+    walk.line("waits for approval", LONG);
     let waiting = "hello-00001 80 #stable, hello-00002 20 #candidate";
     // An approval of another rollout, or of another step, is none.
     space.andante(&["control", "approve", "hello", "--step", "3"]);
@@ -61,12 +61,12 @@ fn a_candidate_that_dies_while_people_think_is_rolled_back() {
         "--grace",
         "2s",
     ]);
-    walk.line("waits for approval", SHORT);
+    walk.line("waits for approval", LONG);
     // Requests to its tag kill it again and again.
     eventually("the walk goes back", LONG, || {
         space.ask("candidate-hello");
         walk.lines().iter().any(|(_, line)| line.contains("back to hello-00001")).then_some(())
     });
-    walk.wait(SHORT).ended(10);
+    walk.wait(LONG).ended(10);
     space.answers("hello", "v1", 10);
 }

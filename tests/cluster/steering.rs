@@ -28,7 +28,7 @@ fn status(space: &Space) -> Value {
 fn a_person_aborts_and_users_are_back_at_once() {
     let (space, walk) = walking("abort");
     space.andante(&["control", "abort", "hello"]).ended(0);
-    walk.wait(SHORT).ended(15).ends_with("aborted by");
+    walk.wait(LONG).ended(15).ends_with("aborted by");
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.answers("hello", "v1", 10);
     // There is nothing left to steer, and that is said.
@@ -44,7 +44,7 @@ fn a_person_pauses_resumes_and_promotes() {
     let seen = status(&space);
     assert_eq!((&seen["rollout"]["progress"]["percent"], &seen["serving"]["served"]), (&json!(20), &json!(true)));
     space.andante(&["control", "pause", "hello"]).ended(0);
-    walk.line("paused by", SHORT);
+    walk.line("paused by", LONG);
     space.andante(&["control", "promote", "hello"]).ended(0);
     let paused = "hello-00001 80 #stable, hello-00002 20 #candidate";
     holds_for("a pause is a pause", Duration::from_secs(2), || space.split("hello") == paused);

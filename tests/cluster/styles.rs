@@ -109,9 +109,9 @@ fn percents_hold_where_knatives_own_gradual_rollout_is_on() {
     space.stage("hello", "v2");
     let staged = Timestamp::now();
     let mut walk = space.start(&["walk", "hello", "--steps", "30,100", "--dwell", "4s", "--bake", "2s"]);
-    let served = walk.line("step 1 of 2 is served", SHORT);
-    let moved = walk.line("(step 2 of 2)", SHORT);
-    let all = walk.line("step 2 of 2 is served", SHORT);
+    let served = walk.line("step 1 of 2 is served", LONG);
+    let moved = walk.line("(step 2 of 2)", LONG);
+    let all = walk.line("step 2 of 2 is served", LONG);
     walk.wait(LONG).ended(0);
     std::thread::sleep(Duration::from_secs(3));
     let hits = load.stop();

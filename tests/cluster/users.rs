@@ -64,7 +64,7 @@ fn a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
 fn walk_lines(mut walk: Running) -> Vec<(Timestamp, String)> {
     walk.line("end:", LONG);
     let lines = walk.lines();
-    walk.wait(SHORT).ended(0).ends_with("finished");
+    walk.wait(LONG).ended(0).ends_with("finished");
     lines
 }
 

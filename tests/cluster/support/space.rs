@@ -5,7 +5,7 @@ use super::api;
 use super::cluster::{Answer, Cluster};
 use super::kubectl::{Done, run};
 use super::sample::Sample;
-use super::wait::{LONG, SHORT, eventually};
+use super::wait::{LONG, eventually};
 use super::watch::Watch;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -102,7 +102,7 @@ impl Space {
         self.apply(&sample.object);
         let name = sample.object["metadata"]["name"].as_str().unwrap();
         self.settled(name);
-        eventually(&format!("{name} answers at the gateway"), SHORT, || self.ask(name).filter(|a| a.status == 200));
+        eventually(&format!("{name} answers at the gateway"), LONG, || self.ask(name).filter(|a| a.status == 200));
     }
 
     /// Waits until the Service is Ready for its present spec.
@@ -171,7 +171,7 @@ impl Space {
     /// Waits until `times` answers in a row are of this version.
     #[track_caller]
     pub fn answers(&self, name: &str, version: &str, times: usize) {
-        eventually(&format!("{name} answers {version}, {times} times in a row"), SHORT, || {
+        eventually(&format!("{name} answers {version}, {times} times in a row"), LONG, || {
             (0..times).all(|_| self.version(name).as_deref() == Some(version)).then_some(())
         });
     }

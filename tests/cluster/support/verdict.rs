@@ -56,3 +56,59 @@ pub fn share_is(hits: &[&Hit], version: &str, percent: u32) {
         "{count} of {n} answers by {version}, planned {percent} %: {expected:.0} ± {slack:.0}"
     );
 }
+
+/// These need no cluster: a statement that cannot fail proves nothing.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+    use std::time::Duration;
+
+    fn hits(of: &str, version: Option<&str>, status: u16, count: usize) -> Vec<Hit> {
+        let one = |_| Hit {
+            at: Timestamp::UNIX_EPOCH,
+            of: of.into(),
+            status,
+            version: version.map(str::to_owned),
+            error: String::new(),
+            latency: Duration::ZERO,
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn share(new: usize, old: usize, percent: u32) -> bool {
+        let all = [hits("a", Some("v2"), 200, new), hits("a", Some("v1"), 200, old)].concat();
+        catch_unwind(|| share_is(&whole(&all, "a"), "v2", percent)).is_ok()
+    }
+
+    #[test]
+    fn a_wrong_share_is_noticed() {
+        assert!(share(75, 75, 50) && share(8, 142, 5) && share(0, 150, 0) && share(150, 0, 100));
+        assert!(!share(150, 0, 50) && !share(0, 150, 50) && !share(50, 100, 5));
+        assert!(!share(1, 149, 0) && !share(149, 1, 100));
+    }
+
+    #[test]
+    fn an_error_of_ours_is_noticed_and_one_of_the_machine_is_not() {
+        let fine = |bad: usize, others: usize| {
+            let all = [
+                hits("a", Some("v1"), 200, 50),
+                hits("b", Some("v1"), 200, 50),
+                hits("a", None, 200, bad),
+                hits("b", None, 0, others),
+            ];
+            catch_unwind(|| no_error_of_ours(&all.concat(), "a", "b")).is_ok()
+        };
+        assert!(fine(0, 0) && fine(0, 3) && fine(2, 1));
+        assert!(!fine(1, 0) && !fine(20, 1));
+        assert!(catch_unwind(|| no_error_of_ours(&hits("a", Some("v1"), 200, 5), "a", "b")).is_err());
+    }
+
+    #[test]
+    fn a_version_that_was_shown_is_noticed() {
+        let all = [hits("a", Some("v1"), 200, 50), hits("a", Some("v2"), 500, 1)].concat();
+        nobody_saw(&whole(&all, "a"), "v3");
+        assert!(catch_unwind(|| nobody_saw(&whole(&all, "a"), "v2")).is_err());
+        assert!(catch_unwind(|| nobody_saw(&[], "v2")).is_err());
+    }
+}

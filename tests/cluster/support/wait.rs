@@ -4,9 +4,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Long enough for anything that takes pods, on a machine that is busy with other tests.
-pub const LONG: Duration = Duration::from_secs(90);
+pub const LONG: Duration = Duration::from_secs(120);
 /// Long enough for anything that takes only the API and the gateway.
-pub const SHORT: Duration = Duration::from_secs(30);
+pub const SHORT: Duration = Duration::from_secs(60);
 
 const POLL: Duration = Duration::from_millis(100);
 
