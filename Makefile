@@ -48,8 +48,9 @@ test-cluster: release-binary ## One live pass of each promise on the real cluste
 	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --skip long_ --test-threads $(THREADS)
 
 .PHONY: bench
-bench: ## Figures: size, start-up, memory, requests, time to roll back
-	@RUSTFLAGS="-C target-feature=+crt-static" tests/with-cluster $(CARGO) bench --target x86_64-unknown-linux-gnu --bench decide --bench live
+bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back
+	@$(CARGO) bench --bench decide
+	@tests/with-cluster $(CARGO) bench --profile dev --bench live
 
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped

@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 // Processes and real time: clocks and the environment are what this is about.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::doc_markdown)]
 
 #[path = "../tests/cluster"]
 mod cluster {
@@ -23,12 +23,13 @@ mod live {
     pub mod meter;
     pub mod requests;
     pub mod room;
+    pub mod runs;
     pub mod shipped;
     pub mod start;
 }
 
 use live::figures::load;
-use live::{back, requests, room, shipped, start};
+use live::{back, requests, room, runs, shipped, start};
 use std::time::{Duration, Instant};
 
 /// The whole of it stays below five minutes: repeats stop here.
@@ -36,21 +37,18 @@ const ENOUGH: Duration = Duration::from_secs(240);
 
 fn main() {
     let until = Instant::now() + ENOUGH;
-    let builds = shipped::builds();
+    let build = shipped::build();
     load("at the beginning");
-    for build in &builds {
-        shipped::size(build);
-    }
+    shipped::size(&build);
     start::idle();
-    for build in &builds {
-        start::measure(build);
-    }
+    start::measure(&build);
     if std::env::var_os("KUBECONFIG").is_none_or(|value| value.is_empty()) {
         println!("KUBECONFIG names no cluster: `make bench` brings one up and measures the rest");
         return;
     }
     let room = room::Room::new();
-    requests::measure(&room.space);
-    back::measure(&room.space, until);
+    let runner = runs::Runner { binary: &build.path, space: &room.space };
+    requests::measure(runner);
+    back::measure(runner, until);
     load("at the end");
 }

@@ -2,7 +2,8 @@
 
 use super::figures::{figure, load, times};
 use super::gate::Gate;
-use crate::cluster::support::{Hit, LONG, Load, SHORT, Space};
+use super::runs::Runner;
+use crate::cluster::support::{Hit, LONG, Load, SHORT};
 use jiff::{SignedDuration, Timestamp};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,17 +28,20 @@ struct Back {
 }
 
 /// Repeats it while there is time.
-pub fn measure(space: &Space, until: Instant) {
+pub fn measure(runner: Runner, until: Instant) {
     load("before rollbacks");
-    let candidate = space.stage("users", CANDIDATE);
+    let image = format!("dev.local/andante-sample:{CANDIDATE}");
+    runner.start(&["stage", "users", "--image", &image]).ended(0, "staged", LONG);
+    let record = runner.space.record("users");
+    let candidate = record["candidate"].as_str().unwrap();
     let gate = Gate::start();
     let mut all: Vec<Back> = vec![];
     while all.len() < REPEATS && (all.is_empty() || Instant::now() < until) {
         if !all.is_empty() {
             // The same revision, up and warm.
-            space.andante(&["stage", "users", "--revision", &candidate, "--again"]).ended(0);
+            runner.start(&["stage", "users", "--revision", candidate, "--again"]).ended(0, "staged", LONG);
         }
-        all.push(once(space, &gate));
+        all.push(once(runner, &gate));
     }
     load("after rollbacks");
     let of = |pick: fn(&Back) -> Duration| all.iter().map(pick).collect();
@@ -53,9 +57,9 @@ pub fn measure(space: &Space, until: Instant) {
     figure("back.errors", bad, "answers", &format!("not by the application or not 200, of {answers} in all"));
 }
 
-fn once(space: &Space, gate: &Gate) -> Back {
+fn once(runner: Runner, gate: &Gate) -> Back {
     gate.good();
-    let mut walk = space.start(&[
+    let walk = runner.start(&[
         "walk",
         "users",
         "--steps",
@@ -74,12 +78,10 @@ fn once(space: &Space, gate: &Gate) -> Back {
         "200ms",
     ]);
     walk.line("step 1 of 2 is served", SHORT);
-    let load = Load::start(space, &["users"], RATE, Duration::from_secs(60));
+    let load = Load::start(runner.space, &["users"], RATE, Duration::from_secs(60));
     sleep(Duration::from_secs(2));
     let failed = gate.bad(Duration::from_secs(5));
-    walk.line("end:", LONG);
-    let lines = walk.lines();
-    walk.wait(SHORT).ended(10);
+    let lines = walk.ended(10, "failed in a row", LONG).lines;
     // Long enough to see that nobody comes to the candidate any more.
     sleep(Duration::from_millis(1500));
     let hits = load.stop();

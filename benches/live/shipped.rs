@@ -1,4 +1,4 @@
-//! The builds of the binary, and how large they are.
+//! The build that is measured, and how large it is.
 
 use super::figures::figure;
 use std::io::Write;
@@ -7,32 +7,22 @@ use std::process::{Command, Stdio};
 
 /// One build.
 pub struct Build {
-    /// What figures of it are called.
-    pub name: &'static str,
     pub path: PathBuf,
     /// What it is, in words.
     pub what: String,
 }
 
-/// The one that was built for this run, and the static one as it is shipped, if `make release-binary` made it. With
-/// `--target` and the flags of `make release-binary` they are the same.
-pub fn builds() -> Vec<Build> {
-    let here = PathBuf::from(env!("CARGO_BIN_EXE_andante"));
+/// The static one as it is shipped, if `make release-binary` made it; else the one that was built for this run.
+pub fn build() -> Build {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let shipped = target.join("x86_64-unknown-linux-gnu/release/andante");
-    if here == shipped {
-        return vec![Build { name: "static", path: here, what: "as shipped: release profile, static".into() }];
+    let path = target.join("x86_64-unknown-linux-gnu/release/andante");
+    if let Ok(built) = path.metadata().and_then(|m| m.modified()) {
+        let minutes = built.elapsed().unwrap_or_default().as_secs() / 60;
+        Build { path, what: format!("static, as shipped, built {minutes} minutes ago") }
+    } else {
+        println!("there is no static build (`make release-binary` makes it): figures of a development build");
+        Build { path: env!("CARGO_BIN_EXE_andante").into(), what: "a development build, not as shipped".into() }
     }
-    let mut all = vec![Build { name: "dynamic", path: here, what: "release profile, dynamic libc".into() }];
-    match shipped.metadata().and_then(|m| m.modified()) {
-        Ok(built) => {
-            let minutes = built.elapsed().unwrap_or_default().as_secs() / 60;
-            let what = format!("as shipped: release profile, static, built {minutes} minutes ago");
-            all.push(Build { name: "static", path: shipped, what });
-        }
-        Err(_) => println!("there is no static build: `make release-binary` makes it"),
-    }
-    all
 }
 
 /// Its size, plain and packed.
@@ -50,11 +40,6 @@ pub fn size(build: &Build) {
     let packed = gzip.wait_with_output().unwrap();
     feeder.join().unwrap().unwrap();
     assert!(packed.status.success(), "gzip failed");
-    figure(
-        &format!("size.{}.stripped", build.name),
-        plain,
-        "bytes",
-        &format!("{}; stripped by the profile", build.what),
-    );
-    figure(&format!("size.{}.gzip", build.name), packed.stdout.len(), "bytes", "the same through gzip -9");
+    figure("size.stripped", plain, "bytes", &format!("{}; the profile strips it", build.what));
+    figure("size.gzip", packed.stdout.len(), "bytes", "the same through gzip -9");
 }

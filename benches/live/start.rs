@@ -56,14 +56,14 @@ pub fn idle() {
     times("start.true", runs(Path::new("true"), &[]), "from spawn to exit of `true`: the floor on this machine");
 }
 
-/// Start-up of one build.
+/// Its start-up.
 pub fn measure(build: &Build) {
     let help = runs(&build.path, &["--help"]);
-    times(&format!("start.{}.help", build.name), help, "from spawn to exit of `--help`");
+    times("start.help", help, "from spawn to exit of `--help`");
     let deaf = Deaf::start();
     let first = (0..TIMES).map(|number| first_request(&build.path, &deaf, number)).collect();
     let how = "from spawn to the first line of a `walk`'s first API request, plain HTTP on loopback";
-    times(&format!("start.{}.first-request", build.name), first, how);
+    times("start.first-request", first, how);
 }
 
 fn runs(program: &Path, arguments: &[&str]) -> Vec<Duration> {
