@@ -34,12 +34,12 @@ fn a_traffic_edit_in_mid_walk_stands_and_is_named() {
     let mut walk = space.start_as("run", &STAY);
     walk.line("step 1 of 2 is served", LONG);
     edit(&space, &json!({"traffic": [{"revisionName": "hello-00001", "percent": 100}]}));
-    let ended = walk.wait(SHORT).ended(14).says("kims-editor");
+    let ended = walk.wait(LONG).ended(14).says("kims-editor");
     assert!(ended.last().contains("settle"), "says what to do: {}", ended.last());
     holds_for("the edit stands", Duration::from_secs(4), || space.split("hello") == "hello-00001 100");
     // Nor does the same run's next attempt overwrite it; settling closes the record and leaves traffic.
-    space.start_as("run", &STAY).wait(SHORT).ended(14).says("kims-editor");
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(14);
+    space.start_as("run", &STAY).wait(LONG).ended(14).says("kims-editor");
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(14);
     assert_eq!(space.split("hello"), "hello-00001 100");
     space.andante(&["settle", "hello"]).ended(0);
     assert_eq!(space.split("hello"), "hello-00001 100");
@@ -54,11 +54,11 @@ fn a_traffic_edit_just_before_our_write_wins() {
     // The claim is the first write, 50 % the second, 100 % the third.
     let gate = proxy.hold(When::next("patch").nth(3), Point::Before);
     let walk = proxy.andante(&space, "run", &WALK);
-    gate.reached(SHORT);
+    gate.reached(LONG);
     let both = json!([{"revisionName": "hello-00001", "percent": 90}, {"revisionName": "hello-00002", "percent": 10}]);
     edit(&space, &json!({"traffic": both}));
     gate.open();
-    walk.wait(SHORT).ended(14).says("kims-editor");
+    walk.wait(LONG).ended(14).says("kims-editor");
     assert_eq!(space.split("hello"), "hello-00001 90, hello-00002 10");
 }
 
@@ -94,7 +94,7 @@ fn a_rollback_after_a_template_edit_reaches_nobody_either() {
     template_edit(&space);
     space.ready("hello-00003");
     walk.signal("TERM");
-    walk.wait(SHORT).ended(19);
+    walk.wait(LONG).ended(19);
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.settled("hello");
     space.answers("hello", "v1", 10);
@@ -106,15 +106,15 @@ fn a_template_edit_during_staging_ends_it_as_superseded() {
     let space = serving("edit-staging");
     let slow = [&V2[..], &["--set-env", "START_DELAY=6s"]].concat();
     let mut stage = space.start_as("run", &slow);
-    stage.line("hello-00002: Deploying", SHORT);
+    stage.line("hello-00002: Deploying", LONG);
     template_edit(&space);
-    stage.wait(SHORT).ended(13).says("kims-editor");
+    stage.wait(LONG).ended(13).says("kims-editor");
     assert!(!space.split("hello").contains("hello-00002"), "{}", space.split("hello"));
     space.ready("hello-00003");
     space.settled("hello");
     space.answers("hello", "v1", 10);
     // The same run again does not fight either; another one may go on.
-    space.start_as("run", &slow).wait(SHORT).ended(13);
+    space.start_as("run", &slow).wait(LONG).ended(13);
     let other = space.start_as("other", &["stage", "hello"]).wait(LONG).ended(0);
     assert!(other.last().contains("staged hello-00003"), "{}", other.last());
     assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00003 0 #candidate");
@@ -147,6 +147,6 @@ fn a_removed_record_ends_the_walk() {
     let mut walk = space.start_as("run", &STAY);
     walk.line("step 1 of 2 is served", LONG);
     space.kubectl(&["annotate", "ksvc", "hello", "andante.dev/rollout-"]).good();
-    walk.wait(SHORT).ended(14).says("the rollout's record was removed");
+    walk.wait(LONG).ended(14).says("the rollout's record was removed");
     assert_eq!(space.split("hello"), HALF);
 }

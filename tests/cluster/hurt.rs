@@ -43,9 +43,9 @@ fn a_foreign_target_that_vanishes_in_mid_walk_is_left_out_of_the_rollback() {
     walk.line("step 1 of 2 is served", LONG);
     delete(&space, "revision", "hello-00001");
     // Knative takes a split whole or not at all: from now on none would take effect.
-    walk.line("not served yet: RevisionMissing", SHORT);
+    walk.line("not served yet: RevisionMissing", LONG);
     walk.signal("TERM");
-    let ended = walk.wait(SHORT).ended(19).says("left out because it is not Ready");
+    let ended = walk.wait(LONG).ended(19).says("left out because it is not Ready");
     assert!(ended.last().contains("hello-00001 0 % (tag qa)"), "says what to restore: {}", ended.last());
     assert_eq!(space.split("hello"), "hello-00002 100, hello-00003 0 #candidate");
     let left_out = space.record("hello")["left_out"].clone();
@@ -60,7 +60,7 @@ fn a_stable_that_is_deleted_in_mid_walk_needs_a_person_and_users_are_served() {
     let space = serving("stable-gone");
     let walk = at_half(&space);
     delete(&space, "revision", "hello-00001");
-    let ended = walk.wait(SHORT).ended(22);
+    let ended = walk.wait(LONG).ended(22);
     assert!(ended.last().contains("hello-00001 was deleted"), "{}", ended.last());
     assert_eq!(space.split("hello"), "hello-00002 100");
     space.settled("hello");
@@ -73,7 +73,7 @@ fn a_candidate_that_is_deleted_in_mid_walk_sends_everyone_back() {
     let space = serving("candidate-gone");
     let walk = at_half(&space);
     delete(&space, "revision", "hello-00002");
-    walk.wait(SHORT).ended(10).says("it was deleted");
+    walk.wait(LONG).ended(10).says("it was deleted");
     assert_eq!(space.split("hello"), "hello-00001 100");
     space.answers("hello", "v1", 5);
 }
@@ -107,9 +107,9 @@ fn a_service_that_is_deleted_in_mid_walk_ends_it() {
     let space = serving("service-gone");
     let walk = at_half(&space);
     delete(&space, "ksvc", "hello");
-    let ended = walk.wait(SHORT).ended(14);
+    let ended = walk.wait(LONG).ended(14);
     assert!(ended.last().contains("deleted"), "{}", ended.last());
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(0);
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0);
     assert!(space.find("ksvc", "hello").is_none());
 }
 
@@ -118,9 +118,9 @@ fn a_service_that_is_deleted_in_mid_walk_ends_it() {
 fn a_service_that_is_deleted_during_staging_is_not_made_anew() {
     let space = serving("staging-gone");
     let mut stage = space.start_as("run", &[&V2[..], &["--set-env", "START_DELAY=20s"]].concat());
-    stage.line("hello-00002: ", SHORT);
+    stage.line("hello-00002: ", LONG);
     delete(&space, "ksvc", "hello");
-    stage.wait(SHORT).ended(14);
+    stage.wait(LONG).ended(14);
     holds_for("it stays away", Duration::from_secs(2), || space.find("ksvc", "hello").is_none());
 }
 
@@ -134,14 +134,14 @@ fn a_service_that_is_made_anew_in_mid_walk_is_not_written_to() {
     let gate = proxy.hold(When::next("patch").nth(3), Point::Before);
     let mut walk = proxy.andante(&space, "run", &WALK);
     walk.line("step 1 of 2 is served", LONG);
-    gate.reached(SHORT);
+    gate.reached(LONG);
     delete(&space, "ksvc", "hello");
     eventually("its revisions are gone", LONG, || {
         space.list("revisions", "serving.knative.dev/service=hello").is_empty().then_some(())
     });
     space.serve(&sample("hello", "v3"));
     gate.open();
-    walk.wait(SHORT).ended(14);
+    walk.wait(LONG).ended(14);
     let service = space.service("hello");
     assert_eq!((split(&service["spec"]["traffic"]).as_str(), record(&service)), ("latest 100", None));
 }
@@ -154,7 +154,7 @@ fn a_damaged_record_is_refused_with_a_way_out() {
     space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", "andante.dev/rollout={\"format\":1,\"id\":"]).good();
     let before = space.service("hello");
     for arguments in [&V2[..], &WALK[..], &["settle", "hello"][..]] {
-        let ended = space.start_as("run", arguments).wait(SHORT).ended(3);
+        let ended = space.start_as("run", arguments).wait(LONG).ended(3);
         assert!(ended.last().contains("--discard-record"), "{}", ended.last());
     }
     let after = space.service("hello");

@@ -163,7 +163,7 @@ fn a_rollback_killed_at_its_write() {
         let watch = space.watch("hello");
         let gate = proxy.hold(When::next("patch"), point);
         abort(&space);
-        gate.reached(SHORT);
+        gate.reached(LONG);
         assert_eq!(first.kill().code, -1);
         gate.shut();
         proxy.behave();
@@ -188,7 +188,7 @@ fn settling_killed_at_its_write() {
         assert_eq!(space.split("hello"), format!("hello-00001 100, {new} 0 #candidate"));
         space.answers("hello", "v1", 3);
         let generation = space.generation("hello");
-        space.start_as(&run, &["settle", "hello"]).wait(SHORT).ended(0);
+        space.start_as(&run, &["settle", "hello"]).wait(LONG).ended(0);
         assert_eq!(space.generation("hello"), generation, "settled once");
     }
 }

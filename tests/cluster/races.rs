@@ -39,7 +39,7 @@ fn a_newer_run_supersedes_in_mid_walk() {
     let newer = later(&space, "newer");
     let watch = space.watch("hello");
     newer.andante(&space, &V3).wait(LONG).ended(0).says("PipelineRun").ends_with("staged hello-00003");
-    let ended = walk.wait(SHORT).ended(13);
+    let ended = walk.wait(LONG).ended(13);
     assert!(ended.last().contains(&format!("PipelineRun {}/newer", space.namespace)), "{}", ended.last());
     let splits = watch.values(|service| split(&service["spec"]["traffic"]));
     // In the write that stages, the older candidate goes to 0 and loses its tag.
@@ -53,8 +53,8 @@ fn a_newer_run_supersedes_in_mid_walk() {
     );
     // The older run's `finally` touches nothing, and what the older run does now comes too late.
     let generation = space.generation("hello");
-    older.andante(&space, &["settle", "hello"]).wait(SHORT).ended(0).ends_with("hello-00003 0 %");
-    older.andante(&space, &STAY).wait(SHORT).ended(13);
+    older.andante(&space, &["settle", "hello"]).wait(LONG).ended(0).ends_with("hello-00003 0 %");
+    older.andante(&space, &STAY).wait(LONG).ended(13);
     assert_eq!(space.generation("hello"), generation);
     newer.andante(&space, &WALK).wait(LONG).ended(0).ends_with("latest 100 %");
     space.answers("hello", "v3", 3);
@@ -62,11 +62,11 @@ fn a_newer_run_supersedes_in_mid_walk() {
     newer.cancel(&space);
     let generation = space.generation("hello");
     for arguments in [&V2[..], &[&V2[..], &["--if-busy", "wait"]].concat()] {
-        let late = older.andante(&space, arguments).wait(SHORT).ended(13);
+        let late = older.andante(&space, arguments).wait(LONG).ended(13);
         assert!(late.last().contains("/newer") && late.last().contains("--force"), "{}", late.last());
     }
     let ancient = [&V2[..], &["--intent-at", LONG_AGO]].concat();
-    space.start_as("ancient", &ancient).wait(SHORT).ended(13);
+    space.start_as("ancient", &ancient).wait(LONG).ended(13);
     assert_eq!(space.generation("hello"), generation, "nothing was written");
     space.start_as("ancient", &[&ancient[..], &["--force"]].concat()).wait(LONG).ended(0).ends_with("staged");
 }
@@ -80,18 +80,18 @@ fn busy_fails_or_waits_until_the_holder_is_over() {
     let created = space.get("pipelinerun", "holder")["metadata"]["creationTimestamp"].as_str().unwrap().to_owned();
     let next = later(&space, "next");
     let generation = space.generation("hello");
-    let busy = next.andante(&space, &[&V3[..], &["--if-busy", "fail"]].concat()).wait(SHORT).ended(18);
+    let busy = next.andante(&space, &[&V3[..], &["--if-busy", "fail"]].concat()).wait(LONG).ended(18);
     assert!(busy.last().contains("/holder") && busy.last().contains("settle"), "{}", busy.last());
     // A person at a terminal gives up by default.
     space.andante(&V3).ended(18);
     // Equal times: who holds it keeps it.
     let equal = Run::pending(&space, "equal");
-    equal.andante(&space, &[&V3[..], &["--intent-at", &created]].concat()).wait(SHORT).ended(13);
+    equal.andante(&space, &[&V3[..], &["--intent-at", &created]].concat()).wait(LONG).ended(13);
     let mut waiting = next.andante(&space, &[&V3[..], &["--if-busy", "wait"]].concat());
-    waiting.line("waiting", SHORT);
+    waiting.line("waiting", LONG);
     assert_eq!(space.generation("hello"), generation, "nothing was written");
     holder.cancel(&space);
-    waiting.wait(SHORT).ended(0).ends_with("staged hello-00003");
+    waiting.wait(LONG).ended(0).ends_with("staged hello-00003");
     assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00003 0 #candidate");
 }
 
@@ -125,7 +125,7 @@ fn two_runs_begin_at_the_same_moment() {
     let older = first.andante(&space, &[&V2[..], &["--kubeconfig", &via(&proxies[0])]].concat());
     let newer = second.andante(&space, &[&V3[..], &["--kubeconfig", &via(&proxies[1])]].concat());
     for gate in &gates {
-        gate.reached(SHORT);
+        gate.reached(LONG);
     }
     // The older one writes first; the newer one's write is refused, and it decides again.
     gates[0].open();
@@ -144,7 +144,7 @@ fn settling_stops_a_walk_that_lives() {
     let space = serving("settle-live");
     let (_run, walk) = at_half(&space, "run");
     space.andante(&["settle", "hello"]).ended(0);
-    let ended = walk.wait(SHORT).ended(14);
+    let ended = walk.wait(LONG).ended(14);
     assert!(ended.last().contains("kim@") && ended.last().contains("writes nothing more"), "{}", ended.last());
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.answers("hello", "v1", 5);
@@ -164,7 +164,7 @@ fn two_settle_at_once() {
         |proxy: &FaultProxy| space.start(&["settle", "hello", "--kubeconfig", proxy.kubeconfig().to_str().unwrap()]);
     let both = proxies.each_ref().map(settle);
     for gate in &gates {
-        gate.reached(SHORT);
+        gate.reached(LONG);
     }
     for gate in &gates {
         gate.open();
@@ -189,7 +189,7 @@ fn a_walk_that_is_about_to_write_loses_to_settle() {
     gate.reached(LONG);
     space.andante(&["settle", "hello"]).ended(0);
     gate.open();
-    walk.wait(SHORT).ended(14).ends_with("writes nothing more");
+    walk.wait(LONG).ended(14).ends_with("writes nothing more");
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.answers("hello", "v1", 5);
 }

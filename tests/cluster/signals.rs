@@ -82,7 +82,7 @@ fn ctrl_c_holds_and_says_how_to_go_on() {
     let ran = ends(at_half(&space, &proxy, &STAY), "INT");
     assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
     assert!(ran.last().contains("andante walk hello") && ran.last().contains("andante settle hello"), "{}", ran.last());
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(0);
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0);
     space.answers("hello", "v1", 5);
 }
 
@@ -109,6 +109,19 @@ fn sigterm_ends_in_time_while_the_api_server_hangs() {
     ends(walk, "TERM");
     proxy.behave();
     // `finally`, or the next run.
-    space.start_as("run", &["settle", "hello"]).wait(SHORT).ended(0);
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0);
     space.answers("hello", "v1", 5);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn sigterm_during_staging_leaves_the_candidate_at_0_and_the_same_run_goes_on() {
+    let (space, proxy) = space("sigterm-stage");
+    let slow = [&STAGE[..], &["--set-env", "START_DELAY=5s"]].concat();
+    let mut stage = proxy.andante(&space, "run", &slow);
+    stage.line("hello-00002: ", LONG);
+    ends(stage, "TERM").ends_with("hello-00001 100 %");
+    proxy.andante(&space, "run", &slow).wait(LONG).ended(0).ends_with("staged hello-00002");
+    assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00002 0 #candidate");
+    assert_eq!(space.list("revisions", "serving.knative.dev/service=hello").len(), 2, "one candidate");
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,9 +40,10 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl FaultProxy {
     /// Starts one in front of the cluster.
     pub fn start() -> Self {
-        let mut child = Cluster::get()
-            .kubectl()
-            .args(["proxy", "--port=0"])
+        // Where this process is killed nobody ends the proxy: then it ends by itself.
+        let mut child = Command::new("timeout")
+            .args(["900", &Cluster::get().kubectl, "proxy", "--port=0"])
+            .env("KUBECONFIG", &Cluster::get().kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -141,7 +142,8 @@ impl FaultProxy {
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
-        let _ = self.kubectl.kill();
+        // `timeout` hands SIGTERM on.
+        let _ = Command::new("kill").arg(self.kubectl.id().to_string()).status();
         let _ = self.kubectl.wait();
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         let _ = std::fs::remove_file(&self.kubeconfig);
