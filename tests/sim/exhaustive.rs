@@ -163,6 +163,19 @@ fn a_candidate_that_never_starts_whatever_happens() {
 }
 
 #[test]
+fn a_candidate_whose_pods_alone_tell_whatever_happens() {
+    exhaust(&Case {
+        name: "crash that only pods tell",
+        traffic: latest(),
+        images: &["ok:1"],
+        before: vec![],
+        job: stage("crash-unseen:2"),
+        code: Code::NeverReady,
+        leaves: "hello-00001=100",
+    });
+}
+
+#[test]
 fn taking_up_whatever_happens() {
     exhaust(&Case {
         name: "take up",

@@ -221,6 +221,15 @@ impl Cluster for Handle {
         self.call("get configurations", get).await.map(|(v, _)| v)
     }
 
+    async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
+        let name = name.as_str().to_owned();
+        let list = move |s: &mut State| {
+            let may = s.pods_readable.then_some(()).ok_or_else(|| ApiError::Forbidden("list pods".into()));
+            may.map(|()| s.revisions.get(&name).map(super::revision::Revision::pods).unwrap_or_default())
+        };
+        self.call("list pods", list).await.map(|(v, _)| v)
+    }
+
     async fn liveness(&self, owner: &Owner) -> Liveness {
         let uid = owner.uid.clone();
         let get = move |s: &mut State| Ok(s.liveness.get(&uid).copied().unwrap_or(Liveness::Unknown));

@@ -15,6 +15,8 @@ pub(crate) enum Behaviour {
     Stuck,
     /// `crash-start`: it exits with 3 and its last words.
     CrashesAtStart { after: Duration },
+    /// `crash-unseen`: it exits at its start and only its pods say so; the conditions stay `Deploying` for minutes.
+    CrashesUnseen,
     /// `crash-later`: it dies for good after it was Ready; `crash-loop`: comes back for a second now and then.
     CrashesLater { start: Duration, later: Duration, returns: bool },
     /// `flaky-probe`: answers 500 from some time on.
@@ -36,6 +38,7 @@ impl Behaviour {
             "heals" => Self::Heals { after: given.unwrap_or_else(|| draw(1, 5)) },
             "never" => Self::Missing,
             "stuck" => Self::Stuck,
+            "crash-unseen" => Self::CrashesUnseen,
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },
             "crash-later" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: false },
             "crash-loop" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: true },

@@ -38,7 +38,7 @@ impl State {
                         (after + Duration::from_secs(1), Life::Start)
                     }
                     Behaviour::CrashesAtStart { after } => (after, Life::Fail),
-                    Behaviour::Stuck | Behaviour::Missing => (DEADLINE, Life::Deadline),
+                    Behaviour::Stuck | Behaviour::CrashesUnseen | Behaviour::Missing => (DEADLINE, Life::Deadline),
                 };
                 next.push(life);
             }

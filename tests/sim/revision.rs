@@ -70,6 +70,23 @@ impl Revision {
         self.template.pointer("/spec/containers/0/image").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Its pods, as far as anybody asks: what they wait for or ended with.
+    pub(crate) fn pods(&self) -> Vec<Value> {
+        let container = |state: Value| json!({"status": {"containerStatuses": [{"name": "user-container",
+            "state": state, "lastState": {"terminated": {"exitCode": 3, "message": "cannot open the ledger"}}}]}});
+        match self.behaviour {
+            // Without a digest there is no Deployment yet.
+            _ if self.digest.is_none() || (self.ready_at.is_some() && self.desired == 0) => vec![],
+            Behaviour::Stuck => vec![json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
+                "reason": "Unschedulable", "message": "0/1 nodes are available"}]}})],
+            Behaviour::CrashesAtStart { .. } | Behaviour::CrashesUnseen => {
+                vec![container(json!({"waiting": {"reason": "CrashLoopBackOff"}}))]
+            }
+            _ if self.dead => vec![container(json!({"waiting": {"reason": "CrashLoopBackOff"}}))],
+            _ => vec![json!({"status": {"containerStatuses": [{"name": "user-container", "state": {"running": {}}}]}})],
+        }
+    }
+
     /// `min-scale` of its template.
     pub(crate) fn min_scale(&self) -> i64 {
         self.template

@@ -70,7 +70,7 @@ fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
         2 | 3 => "crash-later",
         4 => "crash-loop",
         5 => "never",
-        6 => "crash-start",
+        6 => ["crash-start", "crash-unseen", "stuck"][rng.usize(..3)],
         7 => "slow",
         8 => "heals",
         9 => "sleepy",
@@ -186,6 +186,8 @@ pub(crate) fn story(seed: u64) -> (Vec<String>, Box<dyn Fn() -> String>) {
         let mut rng = Rng::with_seed(seed);
         let theatre = Theatre::new(seed);
         scene(&theatre, &mut rng).await;
+        let readable = rng.bool();
+        theatre.world.with(|s| s.pods_readable = readable);
         let prologue = theatre.world.scene_is_set();
         let runs: Vec<_> = (0..rng.usize(1..=3)).map(|n| pipeline(n, &mut rng)).collect();
         let mut tasks = tokio::task::JoinSet::new();

@@ -77,6 +77,8 @@ pub(crate) struct State {
     queued: BTreeSet<Due>,
     order: u64,
     pub(crate) liveness: BTreeMap<String, Liveness>,
+    /// Runs may list pods: an optional right.
+    pub(crate) pods_readable: bool,
     pub(crate) log: Log,
 }
 
@@ -99,6 +101,7 @@ impl State {
             queued: BTreeSet::new(),
             order: 0,
             liveness: BTreeMap::new(),
+            pods_readable: true,
             log: Log::default(),
         }
     }
