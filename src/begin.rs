@@ -10,10 +10,10 @@ use crate::machine::Log;
 use crate::name::{RevisionName, Tag};
 use crate::observed::{Revision, Service};
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
+use crate::owner::{Claim, OwnerKind};
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
-use crate::split::{Split, Target};
+use crate::split::{Follow, Split, Target};
 use crate::stage::{StageGoal, Want};
 use crate::template::{Change, fingerprint, says_the_same};
 use crate::world::World;
@@ -117,10 +117,14 @@ fn resume(
     }
     let same = match &goal.want {
         Want::Template(change) => {
+            let wanted = change.apply(&service.template);
+            // As it was typed then, or (for a change of what stands there) as it stands now.
             change.image == record.image
-                && change
-                    .apply(&service.template)
-                    .is_ok_and(|t| says_the_same(&service.template, &t) || change.again.is_some())
+                && wanted.is_ok_and(|t| {
+                    record.template == Some(fingerprint(&t))
+                        || says_the_same(&service.template, &t)
+                        || change.again.is_some()
+                })
         }
         Want::Revision(None) => true,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
@@ -155,6 +159,15 @@ fn resume(
         record.deadline = record.deadline.max(crate::ending::after(now, goal.deadline + goal.hold_for));
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
+    if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
+        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+        let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
+        let mut outcome = outcome_of(Code::Done, what, service).word("staged");
+        outcome.next = format!("`andante walk {}` goes on", service.called());
+        outcome.candidate = Some(candidate);
+        outcome.rollout = Some(record.id.to_string());
+        return Some(end(outcome));
+    }
     Some(end(staged(world, service, record, true)))
 }
 
@@ -177,14 +190,15 @@ pub(crate) fn start_of(
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable)
     {
-        return Ok(record.start.clone());
+        return Ok(without_left_out(&record.start, record, world));
     }
     let latest = service
         .latest_ready
         .clone()
         .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
     let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
-    Start::new(own, latest, chosen).map_err(|error| match error {
+    let start = Start::new(own, latest, chosen).map(|start| following_again(start, record, split));
+    start.map_err(|error| match error {
         BadStart::Ambiguous(_) => {
             let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
             outcome.next = "say which one users are to be walked away from: --stable REVISION".into();
@@ -194,15 +208,61 @@ pub(crate) fn start_of(
     })
 }
 
+/// What the owner had, less the targets that a rollback had to leave out and that still are not there: no split could
+/// hold them.
+fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
+    let absent = |t: &Target| {
+        record.left_out.iter().any(|l| l.tag == t.tag && l.revision() == Some(t.revision().unwrap_or(&start.latest)))
+            && t.percent.is_zero()
+            && !world.serves(t.revision().unwrap_or(&start.latest))
+    };
+    let kept: Vec<Target> = start.split.targets().iter().filter(|t| !absent(t)).cloned().collect();
+    let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
+    match Split::new(kept) {
+        Ok(split) => Start { split, main: start.main - before, ..start.clone() },
+        Err(_) => start.clone(),
+    }
+}
+
+/// An owner who followed latest and is pinned only because we pinned them follows latest again after the next good end,
+/// even if they touched other entries since.
+fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Start {
+    let pinned_by_us = record.is_some_and(|r| {
+        !r.phase.is_open()
+            && r.start.followed_latest()
+            && !start.followed_latest()
+            && r.split.share(&start.stable) == split.share(&start.stable)
+            && r.outcome.as_deref() != Some(Code::TakenOver.word())
+    });
+    if !pinned_by_us {
+        return start;
+    }
+    let follow = |(i, t): (usize, &Target)| {
+        if i == start.main { Target { follow: Follow::Latest, ..t.clone() } } else { t.clone() }
+    };
+    let targets = start.split.targets().iter().enumerate().map(follow).collect();
+    match Split::new(targets) {
+        // What latest means here is what users are on.
+        Ok(split) if split.targets().len() == start.split.targets().len() => {
+            Start { split, latest: start.stable.clone(), ..start }
+        }
+        _ => start,
+    }
+}
+
 /// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
 fn without_our_tags(split: &Split, record: &Record) -> Split {
-    let ours = |tag: &Tag| *tag == record.tags.candidate || *tag == record.tags.stable;
+    // Ours is a tag that our last write put there, on the same revision; one that was set since is the owner's.
+    let ours = |t: &Target, tag: &Tag| {
+        let written = record.split.tagged(tag).is_some_and(|w| w.follow == t.follow);
+        written && (*tag == record.tags.candidate || *tag == record.tags.stable)
+    };
     let was_owners = |tag: &Tag| record.start.split.tagged(tag).is_some();
     let targets: Vec<Target> = split
         .targets()
         .iter()
         .filter_map(|t| match &t.tag {
-            Some(tag) if ours(tag) && !was_owners(tag) => {
+            Some(tag) if ours(t, tag) && !was_owners(tag) => {
                 if t.percent.is_zero() {
                     None
                 } else {
@@ -274,7 +334,10 @@ fn from_template(
         Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
     };
     let print = fingerprint(&template);
-    let same = says_the_same(&service.template, &template);
+    // A file may also take fields away, which the live template cannot show: what was typed last tells.
+    let typed = world.record().and_then(Result::ok).and_then(|r| r.template);
+    let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
+    let same = says_the_same(&service.template, &template) && !retyped;
     if !goal.again {
         let before = fresh.rejected.iter().find(|r| {
             r.template.as_ref() == Some(&print)
@@ -291,14 +354,24 @@ fn from_template(
         let running = world.revision(&stable);
         let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
-        if serves_it && claim == Claim::TakeOver {
-            // What the newer run wants is what stable runs: the older run's candidate only has to go.
+        if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
+            // What is wanted now is what stable runs: the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
             fresh.phase = Phase::RolledBack;
             fresh.outcome = Some(Code::Done.word().to_owned());
             fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
             let what = format!("back to {stable}, which serves this already");
             return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+        }
+        let known = world.record().and_then(Result::ok).map(|r| r.intent);
+        if serves_it && fresh.owner.kind != OwnerKind::Person && known.is_none_or(|intent| intent < fresh.intent) {
+            // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
+            fresh.phase = Phase::Finished;
+            fresh.outcome = Some(Code::Done.word().to_owned());
+            fresh.reason = Some(format!("{stable} serves this already"));
+            fresh.candidate = Some(stable.clone());
+            let what = format!("{stable} serves this already; this run's intent is noted");
+            return Begin::Write { record: Box::new(fresh), split: None, template: None, what };
         }
         if serves_it {
             return end(unchanged(service, &stable, running));

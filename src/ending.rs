@@ -33,7 +33,10 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
         Claim::Superseded => Some(
             outcome_of(
                 Code::Superseded,
-                format!("superseded by {owner}: this run did not begin after it ({}); nothing was written", record.intent),
+                format!(
+                    "superseded by {owner}: this run did not begin after it ({}); nothing was written",
+                    record.intent
+                ),
                 service,
             )
             .next("--force goes ahead all the same"),

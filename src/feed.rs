@@ -43,6 +43,8 @@ struct State<'a, S: Source> {
     place: Place<S::Watch>,
     delays: backon::ExponentialBackoff,
     pause: Option<Duration>,
+    /// How many watches in a row ended without having said anything.
+    empty: u32,
 }
 
 /// The pauses after failures: from 0.2 s, doubling with jitter, to 10 s at most.
@@ -63,7 +65,7 @@ fn version_of(object: &Value) -> Option<String> {
 /// Follows `source`, from a version that is known already or from a first read. The stream never ends.
 pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream<Item = News> + '_ {
     let place = from.map_or(Place::Read, Place::Open);
-    stream::unfold(State { source, place, delays: delays(), pause: None }, |mut state| async move {
+    stream::unfold(State { source, place, delays: delays(), pause: None, empty: 0 }, |mut state| async move {
         loop {
             if let Some(pause) = state.pause.take() {
                 tokio::time::sleep(pause).await;
@@ -81,8 +83,18 @@ pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream
                     // A server that asks for an hour is not obeyed to the letter: the patience above us is shorter.
                     state.pause = Some(asked.unwrap_or(own).clamp(Duration::from_millis(50), Duration::from_secs(30)));
                 }
-                Some(_) => state.delays = delays(),
-                None => {}
+                Some(News::Now(_) | News::Deleted(_)) => (state.delays, state.empty) = (delays(), 0),
+                Some(News::All(_) | News::Fine) if state.empty < 2 => state.delays = delays(),
+                Some(News::All(_) | News::Fine) => {}
+                // A bookmark: the watch lives.
+                None if matches!(state.place, Place::Following(..)) => state.empty = 0,
+                None => {
+                    // Now and then a watch ends; one that ends at once, again and again, must not be opened at full speed.
+                    state.empty += 1;
+                    if state.empty >= 2 {
+                        state.pause = state.delays.next();
+                    }
+                }
             }
             if let Some(news) = news {
                 return Some((news, state));

@@ -57,6 +57,18 @@ impl Watcher {
         if revision.is_none() || now >= until { Health::Failing(why) } else { Health::Fine }
     }
 
+    /// A cold start that we caused is over: what is wrong counts from now.
+    pub fn restart(&mut self, now: Timestamp) {
+        if self.since.is_some() {
+            self.since = Some(now);
+        }
+    }
+
+    /// True while something is wrong that is not believed yet: no moment to send anybody more there.
+    pub fn is_ill(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// When to judge again without news.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.moment.filter(|moment| *moment > now)

@@ -160,12 +160,15 @@ pub struct Safe {
 }
 
 /// Keeps of `split` only what can take effect now (rules 6 and 9: users come before tags): `serves` says which revisions
-/// exist and are Ready. Entries at 0 % that do not are left out. None if an entry *with* users is not Ready.
-pub fn only_ready(split: &Split, serves: impl Fn(&RevisionName) -> bool) -> Option<Safe> {
-    let (kept, left_out): (Vec<_>, Vec<_>) =
+/// exist and are Ready. Entries that do not are left out; users of such an entry go to `home`. None if `home` itself has
+/// users and is not Ready.
+pub fn only_ready(split: &Split, home: &RevisionName, serves: impl Fn(&RevisionName) -> bool) -> Option<Safe> {
+    let (mut kept, left_out): (Vec<_>, Vec<_>) =
         split.targets().iter().cloned().partition(|t| t.revision().is_none_or(&serves));
-    if left_out.iter().any(|t| !t.percent.is_zero()) {
-        return None;
+    let homeless = left_out.iter().fold(Percent::ZERO, |sum, t| sum.plus(t.percent));
+    if !homeless.is_zero() {
+        let main = kept.iter_mut().filter(|t| t.revision() == Some(home)).max_by_key(|t| t.percent)?;
+        main.percent = main.percent.plus(homeless);
     }
     Split::new(kept).ok().map(|split| Safe { split, left_out })
 }
@@ -258,10 +261,17 @@ mod tests {
             {"revisionName": "s1", "percent": 100}, {"revisionName": "x", "percent": 0, "tag": "qa"}
         ])))
         .unwrap();
-        let safe = only_ready(&split, |name| name.as_str() == "s1").unwrap();
+        let safe = only_ready(&split, &rev("s1"), |name| name.as_str() == "s1").unwrap();
         assert_eq!(safe.split.to_string(), "s1 100 %");
         assert_eq!(safe.left_out.len(), 1);
-        assert!(only_ready(&split, |name| name.as_str() == "x").is_none());
+        assert!(only_ready(&split, &rev("s1"), |name| name.as_str() == "x").is_none());
+        // A third target with users: they go to stable rather than stay with a candidate that failed.
+        let third = Split::from_json(Some(&json!([
+            {"revisionName": "old", "percent": 20, "tag": "pinned"}, {"revisionName": "s1", "percent": 80}
+        ])))
+        .unwrap();
+        let safe = only_ready(&third, &rev("s1"), |name| name.as_str() == "s1").unwrap();
+        assert_eq!((safe.split.to_string().as_str(), safe.left_out.len()), ("s1 100 %", 1));
     }
 
     proptest! {

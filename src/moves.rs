@@ -66,15 +66,23 @@ pub fn roll_back(
     let mut next = record.clone();
     next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
     next.outcome = Some(why.code.word().to_owned());
-    next.reason = Some(why.reason.clone());
+    let reason = shortened(&why.reason);
+    next.reason = Some(reason.clone());
     next.step = 0;
     next.step_at = now;
     next.approval_since = None;
     if why.blames {
-        next.reject(&why.reason, now);
+        next.reject(&reason, now);
     }
-    let wanted = record.start.restored(keep, &record.tags);
-    let (split, what) = if let Some(safe) = only_ready(&wanted, serves) {
+    let stable = &record.start.stable;
+    let is_latest = service.latest_ready.as_ref() == Some(stable) && service.latest_created.as_ref() == Some(stable);
+    let wanted = if why.code == Code::Done && is_latest && is_current(service) {
+        // There is no rejected template that latest could mean: the owner gets back exactly what they had.
+        record.start.split.clone()
+    } else {
+        record.start.restored(keep, &record.tags)
+    };
+    let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
         let mut what = format!("back to {}: {}", safe.split, why.reason);
         for target in &safe.left_out {
             what = format!(
@@ -84,8 +92,11 @@ pub fn roll_back(
         next.left_out = safe.left_out;
         (safe.split, what)
     } else {
-        let stable = &record.start.stable;
-        let Some(candidate) = keep.filter(|_| !serves(stable)) else {
+        // Only where stable is gone for good, and only if users are on the candidate already: one that never had anybody, or
+        // a stable that is merely not Ready at this moment, is no reason to send everyone to what just failed.
+        let gone = world.revision(stable).is_none_or(|r| r.deleting);
+        let has_users = |name: &&RevisionName| service.split.as_ref().is_ok_and(|s| !s.share(name).is_zero());
+        let Some(candidate) = keep.filter(|_| gone).filter(has_users) else {
             return Err(CannotRestore {
                 why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
             });
@@ -96,8 +107,47 @@ pub fn roll_back(
         let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
         (split, what)
     };
-    order(service, next, Some(split), None, Said::new(Topic::Traffic, what))
+    let what = Said::new(Topic::Traffic, what);
+    order(service, next.clone(), Some(split.clone()), None, what.clone())
+        .or_else(|_| {
+            // Users come before memory: a record that has grown too large gives up what only helps to explain.
+            next.rejected.clear();
+            next.plan = None;
+            order(service, next, Some(split), None, what)
+        })
         .map_err(|e| CannotRestore { why: e.to_string() })
+}
+
+/// The longest reason that is kept in a record, in characters: a container's last words can be kilobytes.
+const MAX_REASON: usize = 300;
+
+fn shortened(reason: &str) -> String {
+    reason.chars().take(MAX_REASON).collect()
+}
+
+/// A last write that Knative does not take because a 0 % target of it turned unready meanwhile: the same without that
+/// target. None if nothing of the kind is in the way.
+pub fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
+    let standing = service.split.as_ref().ok()?;
+    let blocks = |t: &&Target| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
+    let blocking = standing.targets().iter().find(blocks)?;
+    let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
+    let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
+    let mut next = record.clone();
+    let ours =
+        |t: &Target| t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag));
+    next.left_out.extend(safe.left_out.into_iter().filter(|t| !ours(t)));
+    order(service, next, Some(safe.split), None, Said::new(Topic::Traffic, what)).ok()
+}
+
+/// True if users are still on the candidate of a rollout that went back.
+pub fn is_stuck(service: &Service, record: &Record) -> bool {
+    let candidate = record.candidate.as_ref().map(RevisionName::as_str);
+    record.phase != Phase::Finished
+        && service
+            .served
+            .iter()
+            .any(|t| t.percent > 0 && candidate.is_some() && t.revision_name.as_deref() == candidate)
 }
 
 /// The names in a split that are not Ready.
@@ -138,7 +188,7 @@ pub fn finish(world: &World, service: &Service, record: &Record, now: Timestamp)
     next.approval_since = None;
     let mut split = record.start.finished(candidate, follow);
     // What a rollback had to leave out stays out; what blocks now is left out as well, users come first.
-    if let Some(safe) = only_ready(&split, |name| world.serves(name)) {
+    if let Some(safe) = only_ready(&split, candidate, |name| world.serves(name)) {
         next.left_out.extend(safe.left_out);
         split = safe.split;
     }
@@ -238,6 +288,12 @@ mod tests {
         let why = Why::new(Code::RolledBack, "x");
         let order = roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
         assert_eq!(split_of(&order), "s2 100 %");
+        // A stable that exists is waited for, not given up.
+        let mut unready = world(&["s2"]);
+        unready
+            .revisions
+            .insert("s1".parse().unwrap(), Revision::from_json(&json!({"metadata": {"name": "s1"}})).unwrap());
+        assert!(roll_back(&unready, &service("s2", "s2"), &record(), &why, now()).is_err());
         assert_eq!(order.record.unwrap().outcome.as_deref(), Some("could-not-restore"));
         let nothing = roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, now()).unwrap_err();
         assert!(nothing.why.contains("s1 is not Ready"), "{}", nothing.why);

@@ -76,7 +76,7 @@ impl Proof {
 
     /// True while a waking call is out or due.
     pub fn is_waking(&self) -> bool {
-        self.wake && self.asking == Asking::Wake
+        self.wake && (self.asking == Asking::Wake || self.wake_failures > 0)
     }
 
     /// The next question, if it is time for one and none is out.

@@ -8,7 +8,7 @@ use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::layout::{BadStart, Start, Tags, only_ready};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written, discard_order, order};
-use crate::moves::{Why, finish, roll_back};
+use crate::moves::{Why, finish, is_stuck, mend, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
@@ -97,9 +97,19 @@ impl Settle {
                 let why = Why::blameless(Code::RolledBack, format!("settled by {who}"));
                 self.back(&record, world, service, &why, now)
             }
+            (Some(record), Some(To::Stable | To::Candidate)) if moved(&record, service) == Moved::Traffic => {
+                let what = format!(
+                    "{} changed the traffic of {} since this rollout wrote it; nothing was written over that",
+                    who_moved(service, true),
+                    service.name
+                );
+                let next =
+                    format!("name the revision that is to serve: `andante settle {} --to REVISION`", service.called());
+                return Next::end(outcome_of(Code::TakenOver, what, service).next(next));
+            }
             (Some(record), Some(To::Stable)) => {
                 let why = Why {
-                    blames: !record.phase.is_open(),
+                    blames: record.phase == Phase::Finished,
                     ..Why::blameless(Code::RolledBack, format!("asked for by {who}"))
                 };
                 self.back(&record, world, service, &why, now)
@@ -214,7 +224,7 @@ impl Settle {
         };
         let mut next = record.unwrap_or_else(|| blank(&self.goal, &self.hold, service, start.clone(), now));
         self.hold.sign(&mut next);
-        let safe = only_ready(&start.finished(name, false).pinned(&start.latest), |n| world.serves(n))
+        let safe = only_ready(&start.finished(name, false).pinned(&start.latest), name, |n| world.serves(n))
             .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
         next.start = start;
         next.phase = Phase::Finished;
@@ -242,6 +252,9 @@ impl Settle {
     fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
+        if unserved && let Some(order) = mend(world, service, record) {
+            return Next::Write(Box::new(order));
+        }
         if unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
             return Next::Wait { until: Some(after(ended, LAST_WAIT)), ask: None };
         }
@@ -253,6 +266,10 @@ impl Settle {
         }
         if unserved {
             outcome.what.push_str("; written, but not confirmed as served yet");
+            if is_stuck(service, record) {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
         }
         Next::end(outcome)
     }

@@ -10,7 +10,7 @@ use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::layout::Tags;
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order};
-use crate::moves::{Why, roll_back};
+use crate::moves::{Why, mend, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
 use crate::observed::{CONTROL, Service};
 use crate::outcome::{Code, Outcome};
@@ -74,6 +74,8 @@ pub struct Stage {
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
     ask_pods_at: Option<Timestamp>,
+    /// The template of a first deployment as the server answered it.
+    first_template: Option<Value>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
@@ -93,6 +95,7 @@ impl Stage {
             candidate: None,
             down_since: None,
             ask_pods_at: None,
+            first_template: None,
             failed: None,
             ended_at: None,
             denied: None,
@@ -237,7 +240,7 @@ impl Stage {
                 let ready = record.start.stable.clone();
                 return Next::end(Self::deployed(service, &ready));
             }
-            _ => return self.gone_back(service, record, now),
+            _ => return self.gone_back(world, service, record, now),
         }
         match moved(record, service) {
             Moved::No => {}
@@ -322,12 +325,22 @@ impl Stage {
     }
 
     /// Our own rollback is written; the end once it is served.
-    fn gone_back(&mut self, service: &Service, record: &Record, now: Timestamp) -> Next {
+    fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
-        if serving(service) != Serving::Yes && now < after(ended, LAST_WAIT) {
-            return self.wait(now);
+        if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
+            if let Some(order) = mend(world, service, record) {
+                return Next::Write(Box::new(order));
+            }
+            if now < after(ended, LAST_WAIT) {
+                return self.wait(now);
+            }
         }
-        Next::end(ended_before(record, service))
+        let mut outcome = ended_before(record, service);
+        if record.phase == Phase::Finished {
+            outcome = outcome.word("unchanged").next("--again makes a new revision of it");
+            outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
+        }
+        Next::end(outcome)
     }
 }
 
@@ -363,6 +376,9 @@ impl Machine for Stage {
     fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        if *written == Written::Yes && self.first {
+            self.first_template = world.service().map(|s| s.template.clone());
+        }
         if let Written::Denied(error) = written {
             if let (crate::ports::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
                 let what =

@@ -10,7 +10,7 @@ use crate::event::Topic;
 use crate::health::{Health, Watcher};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
-use crate::moves::{Why, roll_back};
+use crate::moves::{Why, is_stuck, mend, roll_back};
 use crate::name::{RevisionName, ServiceName};
 use crate::observed::{CONTROL, Service, Truth};
 use crate::outcome::{Code, Outcome};
@@ -73,6 +73,8 @@ pub struct Walk {
     at_step: Option<(usize, Phase)>,
     waiting_since: Option<Timestamp>,
     paused: bool,
+    /// Since when the way back is blocked.
+    stuck_since: Option<Timestamp>,
     health: Watcher,
     proof: Proof,
     /// When users of the last step were told, for the log.
@@ -95,6 +97,7 @@ impl Walk {
             at_step: None,
             waiting_since: None,
             paused: false,
+            stuck_since: None,
             finish_note: None,
         }
     }
@@ -127,7 +130,7 @@ impl Walk {
         let Some(candidate) = record.candidate.clone() else {
             return Next::end(outcome_of(Code::BadState, "the record names no candidate", service));
         };
-        if let Some(next) = self.judged(world, service, record, &candidate, now) {
+        if let Some(next) = self.judged(world, service, record, &candidate, now, log) {
             return next;
         }
         self.enter(record, now);
@@ -182,6 +185,7 @@ impl Walk {
         record: &Record,
         candidate: &RevisionName,
         now: Timestamp,
+        log: &mut Log,
     ) -> Option<Next> {
         if self.failed.is_none() {
             self.failed = self.why_back(world, service, record, candidate, now);
@@ -189,6 +193,12 @@ impl Walk {
         let why = self.failed.clone()?;
         Some(match roll_back(world, service, record, &why, now) {
             Ok(order) => Next::Write(Box::new(order)),
+            // Stable may be back in a moment; a Fail stays a Fail meanwhile.
+            Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
+                let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
+                log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
+                Next::Wait { until, ask: None }
+            }
             Err(cannot) => Next::end(
                 outcome_of(
                     Code::CouldNotRestore,
@@ -289,7 +299,13 @@ impl Walk {
     fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
-        let terminated = world.signal == Some(Signal::Terminate) && now >= after(ended, Duration::from_secs(2));
+        let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
+        if unserved
+            && record.phase != Phase::Held
+            && let Some(order) = mend(world, service, record)
+        {
+            return Next::Write(Box::new(order));
+        }
         if unserved && now < after(ended, LAST_WAIT) && !terminated {
             let quick = after(ended, Duration::from_secs(2));
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
@@ -320,6 +336,10 @@ impl Walk {
         };
         if unserved {
             outcome.what.push_str("; written, but not confirmed as served yet");
+            if is_stuck(service, record) {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
         }
         outcome.candidate = Some(candidate);
         outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
@@ -374,7 +394,12 @@ impl Machine for Walk {
     }
 
     fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
+        let waking = self.proof.is_waking();
         self.proof.answered(&answer, now, log);
+        if waking && !self.proof.is_waking() {
+            // The cold start was ours: its pods are judged from now on.
+            self.health.restart(now);
+        }
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
@@ -382,7 +407,11 @@ impl Machine for Walk {
             let mut outcome = denied(error);
             if let Some(why) = &self.failed {
                 outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
                 outcome.what = format!("{}; the way back was refused: {}", why.reason, outcome.what);
+            } else if self.hold.has_written() && outcome.code == Code::BadInput {
+                // Not the input: something in the cluster denies in mid-walk what it allowed before.
+                outcome.code = Code::NotPermitted;
             }
             outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
             self.denied = Some(outcome);
@@ -390,6 +419,18 @@ impl Machine for Walk {
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
-        gave_up(world, why)
+        let mut outcome = gave_up(world, why);
+        if let Some(why) = &self.failed
+            && !world
+                .record()
+                .and_then(Result::ok)
+                .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
+        {
+            outcome.code = Code::CouldNotRestore;
+            outcome.word = outcome.code.word();
+            outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
+            outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);
+        }
+        outcome
     }
 }

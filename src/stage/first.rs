@@ -10,7 +10,7 @@ use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
 use crate::ready::{Pods, Serving, is_current, pods, serving};
 use crate::record::Phase;
-use crate::template::says_the_same;
+use crate::template::{fingerprint, says_the_same};
 use crate::world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -75,7 +75,20 @@ impl Stage {
                 service,
             ));
         }
-        if let Want::Template(change) = &self.goal.want {
+        if now >= self.deadline(now) && !self.first {
+            return Next::end(outcome_of(Code::NeverReady, "nothing could be written before the deadline", service));
+        }
+        // The template that the server made of ours (it fills in and respells): another one is somebody else's.
+        if let Some(ours) = &self.first_template {
+            if *ours != service.template {
+                let what = format!(
+                    "{} changed the template of {} during its first deployment; this run writes nothing more",
+                    crate::hold::who_moved(service, false),
+                    service.name
+                );
+                return Next::end(outcome_of(Code::Superseded, what, service));
+            }
+        } else if let Want::Template(change) = &self.goal.want {
             let wanted = match change.apply(&service.template) {
                 Ok(wanted) => wanted,
                 Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
@@ -119,7 +132,9 @@ impl Stage {
 
     /// The first revision is ready: leave a record behind, so that an older run that arrives later knows.
     pub(super) fn first_done(&mut self, service: &Service, ready: &RevisionName, now: Timestamp) -> Next {
-        if serving(service) != Serving::Yes {
+        // An earlier revision that became ready late is not what was asked for.
+        let newest = is_current(service) && service.latest_created.as_ref() == Some(ready);
+        if !newest || serving(service) != Serving::Yes {
             return if now >= self.deadline(now) {
                 Next::end(outcome_of(Code::Inconclusive, format!("{ready} is ready, but its route is not"), service))
             } else {
@@ -137,6 +152,9 @@ impl Stage {
         let mut record = self.blank(start, service, now);
         record.phase = Phase::Finished;
         record.candidate = Some(ready.clone());
+        if let Want::Template(change) = &self.goal.want {
+            record.template = change.apply(&service.template).ok().map(|t| fingerprint(&t));
+        }
         record.outcome = Some(Code::Done.word().to_owned());
         match order(service, record, None, None, Said::new(Topic::Stage, format!("{ready} serves everyone"))) {
             Ok(order) => Next::Write(Box::new(order)),

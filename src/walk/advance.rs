@@ -43,10 +43,21 @@ impl Walk {
             if self.goal.once {
                 return Next::end(self.not_due(service, record, "paused"));
             }
-            return self.sleep(deadline, record, now);
+            // A pause stops the ramp, never the look at users' luck.
+            let ask = self.question(world, service, record, candidate, now, log);
+            return match self.sleep(deadline, record, now) {
+                Next::Wait { until: Some(until), .. } => {
+                    let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
+                    Next::Wait { until: Some(until), ask }
+                }
+                other => other,
+            };
         }
+        let mut served = served;
         if self.paused {
             self.paused = false;
+            served = now;
+            self.served = Some(now);
             self.proof.begin(true, now);
             log.say(Topic::Wait, "resumed; the dwell begins anew");
         }
@@ -86,6 +97,13 @@ impl Walk {
         }
         if !self.proof.passed() {
             log.once(Topic::Wait, self.proof.wanted());
+            return wait(deadline, self, ask);
+        }
+        if self.health.is_ill() {
+            log.once(
+                Topic::Wait,
+                format!("{candidate} has no ready pod at the moment; no step until it has or has failed"),
+            );
             return wait(deadline, self, ask);
         }
         if last {

@@ -1,16 +1,17 @@
 //! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
 
-use super::{Walk, write};
+use super::{OnTerm, Walk, write};
 use crate::ending::{after, ended_before, refused};
 use crate::event::{Said, Topic};
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::machine::{Log, Look, Next, order};
+use crate::moves::step_split;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
+use crate::owner::{Claim, OwnerKind};
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
-use crate::world::World;
+use crate::world::{Signal, World};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -29,7 +30,14 @@ impl Walk {
                 outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
             );
         };
-        if world.signal.is_some() {
+        // A pod that is stopped before it could go on has users of its own run to bring back first.
+        let ours_to_bring_back = world.signal == Some(Signal::Terminate)
+            && self.goal.on_term == OnTerm::Rollback
+            && !self.goal.once
+            && record.owner.uid == self.hold.asker.owner.uid
+            && matches!(record.phase, Phase::Walking | Phase::Baking)
+            && record.step > 0;
+        if world.signal.is_some() && !ours_to_bring_back {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
         let Some(claim) = self.hold.claim(Some(&record), world, service, now) else {
@@ -81,11 +89,25 @@ impl Walk {
                     .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
             );
         }
-        self.take(&record, service, claim, now)
+        let at = record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent);
+        if at > self.goal.plan.to() && !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
+            let what =
+                format!("{} is at {at} already, above --to {}; nothing was written", service.name, self.goal.plan.to());
+            let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
+            return Next::end(outcome_of(Code::BadInput, what, service).next(next));
+        }
+        self.take(&record, world, service, claim, now)
     }
 
     /// The write that makes the rollout ours; no traffic moves.
-    pub(super) fn take(&mut self, old: &Record, service: &Service, claim: Claim, now: Timestamp) -> Next {
+    pub(super) fn take(
+        &mut self,
+        old: &Record,
+        world: &World,
+        service: &Service,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Next {
         let mut record = old.clone();
         let goes_on = matches!(old.phase, Phase::Walking | Phase::Baking);
         let same_run = claim == Claim::Resume && goes_on;
@@ -95,9 +117,14 @@ impl Walk {
             Phase::Staged | Phase::Interrupted => 0,
             _ => steps.iter().take_while(|s| s.percent <= at).count(),
         };
-        if !same_run {
+        if !goes_on || old.plan.as_ref() != Some(&self.goal.plan) {
             record.attempt += 1;
+        }
+        // Whoever begins anew gets the whole time: another run, a person who comes back, the next of many short calls.
+        if !same_run || self.goal.once || self.hold.asker.owner.kind == OwnerKind::Person {
             record.deadline = after(now, self.goal.deadline);
+        }
+        if !same_run {
             if !goes_on {
                 record.step_at = now;
                 record.phase = Phase::Walking;
@@ -120,7 +147,20 @@ impl Walk {
             (_, true) => format!("going on with rollout {id}, step {} of {}", record.step, steps.len()),
             _ => format!("rollout {id}, {} to {}", counted(steps.len()), self.goal.plan.to()),
         };
-        write(order(service, record, None, None, Said::new(Topic::Claim, what)), service)
+        // An interruption may have dropped a tag whose revision was not ready; the walk needs its address.
+        let mut split = None;
+        if old.phase == Phase::Interrupted
+            && let Some(candidate) = &record.candidate
+        {
+            match step_split(world, &record, candidate, Percent::ZERO) {
+                Ok(at_zero) => split = Some(at_zero),
+                Err(blocker) => {
+                    let next = format!("`andante settle {}`, then stage again", service.called());
+                    return Next::end(outcome_of(Code::BadState, blocker, service).next(next));
+                }
+            }
+        }
+        write(order(service, record, split, None, Said::new(Topic::Claim, what)), service)
     }
 
     /// The rollout ended before this process came.
