@@ -26,6 +26,13 @@ pub(crate) enum Begin {
     End(Box<Outcome>),
     /// The revision asked for is on its way.
     Wait,
+    /// There is nothing to do, but the run's intent is to be noted in the record; traffic and template stay.
+    Note {
+        /// The record to leave.
+        record: Box<Record>,
+        /// The end after that.
+        outcome: Box<Outcome>,
+    },
     /// The write that begins the rollout.
     Write {
         /// The record to leave.
@@ -366,12 +373,15 @@ fn from_template(
         let known = world.record().and_then(Result::ok).map(|r| r.intent);
         if serves_it && fresh.owner.kind != OwnerKind::Person && known.is_none_or(|intent| intent < fresh.intent) {
             // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
-            fresh.phase = Phase::Finished;
-            fresh.outcome = Some(Code::Done.word().to_owned());
-            fresh.reason = Some(format!("{stable} serves this already"));
-            fresh.candidate = Some(stable.clone());
-            let what = format!("{stable} serves this already; this run's intent is noted");
-            return Begin::Write { record: Box::new(fresh), split: None, template: None, what };
+            let mut noted = world.record().and_then(Result::ok).unwrap_or_else(|| Record {
+                phase: Phase::Finished,
+                outcome: Some(Code::Done.word().to_owned()),
+                candidate: Some(stable.clone()),
+                ..fresh.clone()
+            });
+            noted.intent = noted.intent.max(fresh.intent);
+            let outcome = Box::new(unchanged(service, &stable, running));
+            return Begin::Note { record: Box::new(noted), outcome };
         }
         if serves_it {
             return end(unchanged(service, &stable, running));

@@ -76,6 +76,8 @@ pub struct Stage {
     ask_pods_at: Option<Timestamp>,
     /// The template of a first deployment as the server answered it.
     first_template: Option<Value>,
+    /// The end once the intent of a run that has nothing to do is noted.
+    noted: Option<Outcome>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
@@ -96,6 +98,7 @@ impl Stage {
             down_since: None,
             ask_pods_at: None,
             first_template: None,
+            noted: None,
             failed: None,
             ended_at: None,
             denied: None,
@@ -222,6 +225,15 @@ impl Stage {
                 }
                 self.wait(now)
             }
+            Begin::Note { mut record, outcome } => {
+                record.writer.clone_from(&self.hold.writer);
+                self.noted = Some(*outcome);
+                let what = Said::new(Topic::Claim, "this run's intent is noted; nothing else is written");
+                match order(service, *record, None, None, what) {
+                    Ok(order) => Next::Write(Box::new(order)),
+                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+                }
+            }
             Begin::Write { mut record, split, template, what } => {
                 self.hold.sign(&mut record);
                 match order(service, *record, split, template, Said::new(Topic::Stage, what)) {
@@ -233,6 +245,9 @@ impl Stage {
     }
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
+        if let Some(outcome) = self.noted.take() {
+            return Next::end(outcome);
+        }
         match record.phase {
             Phase::Staging => {}
             Phase::Staged => return self.settled(world, service, record, now),
@@ -335,12 +350,7 @@ impl Stage {
                 return self.wait(now);
             }
         }
-        let mut outcome = ended_before(record, service);
-        if record.phase == Phase::Finished {
-            outcome = outcome.word("unchanged").next("--again makes a new revision of it");
-            outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
-        }
-        Next::end(outcome)
+        Next::end(ended_before(record, service))
     }
 }
 
