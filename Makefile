@@ -29,7 +29,7 @@ test: lint test-unit test-cluster ## Everything that CI runs
 
 .PHONY: test-full
 test-full: lint test-unit release-binary ## Everything, with every long case and many more simulated seeds
-	@ANDANTE_SIM_SEEDS=20000 $(CARGO) test --release --test simulator
+	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
 	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --test-threads $(THREADS)
 
 .PHONY: lint
