@@ -103,8 +103,22 @@ fn exhaust(case: &Case) {
             judge(format!("{fault:?} at call {call}"), &simulate(play(case, Script::one(call, fault))));
         }
     }
+    // Overtaken by somebody's edit it may end otherwise, but no rule is broken.
+    for call in 1..=plain.calls {
+        for traffic in [true, false] {
+            let raced = simulate(play(case, Script::one(call, Fault::Raced { traffic })));
+            judge_rules(&format!("an edit (of traffic: {traffic}) before call {call}"), &raced, &mut bad);
+        }
+    }
     eprintln!("{}: {} calls, {tries} tries, {} bad", case.name, plain.calls, bad.len());
     assert!(bad.is_empty(), "{}: {} of {tries} tries went wrong:\n{}", case.name, bad.len(), bad.join("\n"));
+}
+
+fn judge_rules(what: &str, result: &Result, bad: &mut Vec<String>) {
+    if !result.wrong.is_empty() {
+        eprintln!("--- {what}: {:#?}\n{}", result.wrong, (result.print)());
+        bad.push(format!("{what}: {}", result.wrong.join("; ")));
+    }
 }
 
 fn stage(image: &str) -> Job {

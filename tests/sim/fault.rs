@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Late(Duration),
     /// 403.
     Denied,
+    /// Somebody edits the Service just before this call takes effect: the traffic, or the template.
+    Raced { traffic: bool },
     /// The watch that this call opens ends like that after this time; other calls are not touched.
     Watch(WatchEnd, Duration),
 }
@@ -47,7 +49,11 @@ impl Fault {
     ];
 
     fn draw(rng: &mut fastrand::Rng) -> Self {
-        let mut fault = Self::EACH[rng.usize(..Self::EACH.len())];
+        let all = Self::EACH.len();
+        let mut fault = match rng.usize(..all + 1) {
+            one if one < all => Self::EACH[one],
+            _ => Self::Raced { traffic: rng.bool() },
+        };
         let millis = |rng: &mut fastrand::Rng, most: u64| Duration::from_millis(rng.u64(0..most));
         match &mut fault {
             Self::Slower(wait) => *wait = millis(rng, 5_000),

@@ -105,8 +105,9 @@ impl Handle {
             let mut script = self.script.borrow_mut();
             (script.crash, script.fault(call, self.world.start.elapsed()))
         };
-        // Only a write can meet a conflict.
-        let fault = fault.filter(|f| *f != Fault::Conflict || verb == "patch services");
+        // Only a write can meet a conflict, or be overtaken.
+        let only_writes = |f: &Fault| matches!(f, Fault::Conflict | Fault::Raced { .. });
+        let fault = fault.filter(|f| verb == "patch services" || !only_writes(f));
         if crash == Some(Crash::Before(call)) {
             sleep(there).await;
             self.die().await;
@@ -114,6 +115,13 @@ impl Handle {
         let begun = Instant::now();
         let silence = || Err(ApiError::Unreachable("no answer within 10 s".into()));
         let result = match fault {
+            Some(Fault::Raced { traffic }) => {
+                let raced = move |s: &mut State| {
+                    s.race(traffic);
+                    effect(s)
+                };
+                self.send(there, raced).await.unwrap_or_else(|_| silence())
+            }
             None | Some(Fault::Watch(..)) => self.send(there, effect).await.unwrap_or_else(|_| silence()),
             Some(Fault::Late(wait)) => {
                 drop(self.send(wait, effect));
@@ -166,7 +174,7 @@ fn error(fault: Fault) -> ApiError {
         }
         Fault::Denied => ApiError::Forbidden("patch services.serving.knative.dev".into()),
         Fault::Silence { .. } => ApiError::Unreachable("no answer within 10 s".into()),
-        Fault::Reset { .. } | Fault::Late(_) | Fault::Watch(..) => {
+        Fault::Reset { .. } | Fault::Late(_) | Fault::Watch(..) | Fault::Raced { .. } => {
             ApiError::Unreachable("connection reset by peer".into())
         }
     }

@@ -1,11 +1,30 @@
 //! People with kubectl, who know nothing of the rollout: they read the object, change it and write it back.
 
 use super::api::Who;
+use super::state::State;
 use super::world::World;
 use andante::control::Control;
 use andante::observed::CONTROL;
 use andante::ports::ApiError;
 use serde_json::{Value, json};
+
+impl State {
+    /// An edit at the worst moment: everybody to the oldest revision under a tag, or another image.
+    pub(crate) fn race(&mut self, traffic: bool) {
+        let Ok(old) = self.get_service() else { return };
+        let mut new = old.clone();
+        if traffic {
+            let Some(name) = self.revisions.keys().next().cloned() else { return };
+            new["spec"]["traffic"] = json!([{"revisionName": name, "percent": 100, "tag": "raced"}]);
+        } else {
+            new["spec"]["template"]["spec"]["containers"][0]["image"] = json!("ok:raced");
+            if let Some(metadata) = new["spec"]["template"]["metadata"].as_object_mut() {
+                metadata.remove("name");
+            }
+        }
+        self.replace_service(&Who::kim(), &old, new).ok();
+    }
+}
 
 impl World {
     /// Edits the Service as `kim` with kubectl.

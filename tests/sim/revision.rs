@@ -72,8 +72,10 @@ impl Revision {
 
     /// Its pods, as far as anybody asks: what they wait for or ended with.
     pub(crate) fn pods(&self) -> Vec<Value> {
-        let container = |state: Value| json!({"status": {"containerStatuses": [{"name": "user-container",
-            "state": state, "lastState": {"terminated": {"exitCode": 3, "message": "cannot open the ledger"}}}]}});
+        let container = |state: Value| {
+            json!({"status": {"containerStatuses": [{"name": "user-container",
+            "state": state, "lastState": {"terminated": {"exitCode": 3, "message": "cannot open the ledger"}}}]}})
+        };
         match self.behaviour {
             // Without a digest there is no Deployment yet.
             _ if self.digest.is_none() || (self.ready_at.is_some() && self.desired == 0) => vec![],

@@ -21,13 +21,14 @@ use serde_json::Value;
 pub(crate) type Rule = fn(&Story) -> Vec<String>;
 
 /// All rules.
-pub(crate) const RULES: [(&str, Rule); 14] = [
+pub(crate) const RULES: [(&str, Rule); 15] = [
     ("percents sum to 100", share::sums),
     ("the candidate's share is what the record's step allows", share::written),
     ("users never meet more of the candidate than was allowed so far", share::met),
     ("never up after a rollback", share::never_up_again),
     ("nobody meets code that nobody was sent to", exposure::exposure),
     ("one writer an epoch, and who was overtaken is silent", order::order),
+    ("nobody's edit is written over", order::never_over_an_edit),
     ("the record says what was written with it", order::record_is_true),
     ("a rollout starts from what was there", start::start),
     ("steps, dwell and approvals are kept", pace::pace),
@@ -112,7 +113,7 @@ pub(crate) struct Ours {
     pub(crate) before: Option<Record>,
 }
 
-/// Our writes, in order. Records are parsed once a story: fourteen rules look at them.
+/// Our writes, in order. Records are parsed once a story: many rules look at them.
 pub(crate) fn ours(story: &Story) -> &[Ours] {
     story.ours.get_or_init(|| {
         let writes = story.writes().iter().enumerate().filter(|(_, w)| w.who.run.is_some());
