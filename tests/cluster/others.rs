@@ -153,7 +153,7 @@ fn a_gitops_manager_of_the_image_is_named() {
     space.kubectl_with(&apply, &wanted).good();
     space.settled("hello");
     let ran = space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2"]).ended(0);
-    ran.says("`argocd` applies the containers of hello").says("andante stage hello --revision");
+    ran.says("`argocd` applies the containers of hello").says("--revision NAME");
     // The warning is true: the tool's next apply of its own file conflicts with ours.
     let conflict = space.kubectl_with(&apply, &wanted);
     assert!(conflict.code != 0 && conflict.err.contains("conflict"), "{}", conflict.err);
