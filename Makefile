@@ -6,7 +6,7 @@ SHELL := /bin/bash
 TESTBED := tests/testbed/cluster
 CARGO ?= cargo
 # Cluster tests share two cores with the cluster itself.
-THREADS ?= 6
+THREADS ?= 4
 
 .PHONY: help
 help: ## List the commands
@@ -30,7 +30,7 @@ test: lint test-unit test-cluster ## Everything that CI runs
 .PHONY: test-full
 test-full: lint test-unit release-binary ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
-	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --test-threads $(THREADS)
+	@CARGO=$(CARGO) tests/with-cluster tests/live --test-threads $(THREADS)
 
 .PHONY: lint
 lint: ## Format, lints and (where it is installed) licences and advisories of dependencies
@@ -45,7 +45,7 @@ test-unit: ## Everything that needs no cluster
 
 .PHONY: test-cluster
 test-cluster: release-binary ## One live pass of each promise on the real cluster
-	@tests/with-cluster $(CARGO) test --test cluster -- --ignored --skip long_ --test-threads $(THREADS)
+	@CARGO=$(CARGO) tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
 
 .PHONY: bench
 bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back
