@@ -143,6 +143,8 @@ impl State {
     /// Deletes one Revision; nothing prevents that, not even users on it.
     pub(crate) fn delete_revision(&mut self, name: &str) {
         let Some(revision) = self.revisions.remove(name) else { return };
+        let at = self.now();
+        self.log.deleted.push((at, name.to_owned()));
         let version = self.bump();
         let mut object = revision.object;
         object["metadata"]["resourceVersion"] = json!(version.to_string());

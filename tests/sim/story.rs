@@ -54,6 +54,8 @@ pub(crate) struct Log {
     pub(crate) writes: Vec<Write>,
     pub(crate) served: Vec<Served>,
     pub(crate) probes: Vec<Probed>,
+    /// Revisions that somebody deleted.
+    pub(crate) deleted: Vec<(Duration, String)>,
 }
 
 /// A run that ended: by itself with an outcome, or killed.
@@ -120,6 +122,9 @@ impl Story {
         for s in &self.log.served {
             let split: Vec<_> = s.split.iter().map(|(name, percent)| format!("{name}={percent}")).collect();
             lines.push((s.at, format!("  users get {}", split.join(" "))));
+        }
+        for (at, name) in &self.log.deleted {
+            lines.push((*at, format!("  {name} is deleted")));
         }
         for e in &self.ended {
             let how = e.outcome.as_ref().map_or("killed".into(), |o| format!("{:?} {}: {}", o.code, o.word, o.line()));
