@@ -114,6 +114,11 @@ impl Probe {
     }
 }
 
+/// `1 probe`, `3 probes`.
+pub(crate) fn counted(probes: u32) -> String {
+    if probes == 1 { "1 probe".to_owned() } else { format!("{probes} probes") }
+}
+
 /// A row of judged answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Row {
@@ -142,9 +147,9 @@ impl Row {
     pub fn verdict(&self, probe: &Probe) -> Verdict {
         if self.failed >= probe.failures {
             let why = self.last_failure.clone().unwrap_or_default();
-            Verdict::Fail(format!("{} probes of {} failed in a row: {why}", self.failed, probe.path))
+            Verdict::Fail(format!("{} of {} failed in a row: {why}", counted(self.failed), probe.path))
         } else if self.passed >= probe.passes {
-            Verdict::Pass(format!("{} probes of {} passed in a row", self.passed, probe.path))
+            Verdict::Pass(format!("{} of {} passed in a row", counted(self.passed), probe.path))
         } else {
             Verdict::Wait(format!("{} of {} probes of {} passed", self.passed, probe.passes, probe.path))
         }

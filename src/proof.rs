@@ -7,7 +7,7 @@ use crate::ending::after;
 use crate::event::Topic;
 use crate::machine::Log;
 use crate::observed::Revision;
-use crate::probe::{Answer, Probe, Request, Row};
+use crate::probe::{Answer, Probe, Request, Row, counted};
 use crate::ready::{Pods, pods};
 use crate::verdict::Verdict;
 use jiff::Timestamp;
@@ -162,7 +162,7 @@ impl Proof {
     /// What has to come before the next step, in words that stay the same while we wait.
     pub fn wanted(&self) -> String {
         match &self.probe {
-            Some(probe) if !self.wake => format!("{} probes of {} must pass in a row", probe.passes, probe.path),
+            Some(probe) if !self.wake => format!("{} of {} must pass in a row", counted(probe.passes), probe.path),
             _ => "the candidate is being woken".to_owned(),
         }
     }

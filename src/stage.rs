@@ -61,8 +61,10 @@ pub struct StageGoal {
     pub id: RolloutId,
 }
 
-/// How often the pods of a candidate that does not come up are asked why.
-const ASK_PODS_EVERY: Duration = Duration::from_secs(3);
+/// When the pods of a candidate that does not come up are first asked why; the pause doubles from there.
+const ASK_PODS_FIRST: Duration = Duration::from_secs(3);
+/// The longest pause between two such questions.
+const ASK_PODS_AT_MOST: Duration = Duration::from_secs(12);
 
 /// The staging machine.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub struct Stage {
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
     ask_pods_at: Option<Timestamp>,
+    ask_pods_pause: Duration,
     /// The template of a first deployment as the server answered it.
     first_template: Option<Value>,
     /// The end once the intent of a run that has nothing to do is noted.
@@ -97,6 +100,7 @@ impl Stage {
             candidate: None,
             down_since: None,
             ask_pods_at: None,
+            ask_pods_pause: ASK_PODS_FIRST,
             first_template: None,
             noted: None,
             failed: None,

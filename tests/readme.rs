@@ -2,7 +2,7 @@
 //!
 //! `ANDANTE_BLESS=1 cargo test --test readme` rewrites the table.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use andante::outcome::Code;
 use std::fmt::Write as _;

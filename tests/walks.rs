@@ -4,7 +4,8 @@
 //! The machine is stepped by hand here: no runtime, no clock, no cluster. What Knative does is a few lines of
 //! stand-in; proving Knative is the cluster tests' work.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
 use andante::cli::{Cli, Command};
 use andante::control::{Approval, Control, Request};

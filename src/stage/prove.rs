@@ -1,6 +1,6 @@
 //! Which revision the candidate is (by lineage, rule 5), and whether its pods are there (rule 11).
 
-use super::{ASK_PODS_EVERY, Stage};
+use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
 use crate::ending::{after, words};
 use crate::event::Topic;
 use crate::machine::{Log, Look, Next};
@@ -57,12 +57,15 @@ impl Stage {
     ) -> Result<Pods, Next> {
         let Pods::Coming(_) = state else {
             self.ask_pods_at = None;
+            self.ask_pods_pause = ASK_PODS_FIRST;
             return Ok(state);
         };
-        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_EVERY));
+        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_FIRST));
         let said = world.pods.as_ref().filter(|p| p.revision == *candidate);
         if now >= due && said.is_none_or(|p| !p.forbidden) {
-            self.ask_pods_at = Some(after(now, ASK_PODS_EVERY));
+            // A slow start is not asked about every three seconds for ten minutes.
+            self.ask_pods_pause = (self.ask_pods_pause * 2).min(ASK_PODS_AT_MOST);
+            self.ask_pods_at = Some(after(now, self.ask_pods_pause));
             return Err(Next::Look(Look::Pods(candidate.clone())));
         }
         Ok(match said.and_then(|p| p.trouble.clone()) {

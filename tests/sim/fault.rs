@@ -50,7 +50,7 @@ impl Fault {
 
     fn draw(rng: &mut fastrand::Rng) -> Self {
         let all = Self::EACH.len();
-        let mut fault = match rng.usize(..all + 1) {
+        let mut fault = match rng.usize(..=all) {
             one if one < all => Self::EACH[one],
             _ => Self::Raced { traffic: rng.bool() },
         };

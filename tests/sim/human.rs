@@ -91,6 +91,6 @@ impl World {
 
     /// Deletes the Service.
     pub(crate) fn delete_service(&self) {
-        self.with(|s| s.delete_service());
+        self.with(super::state::State::delete_service);
     }
 }

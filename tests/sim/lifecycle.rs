@@ -78,7 +78,7 @@ impl State {
                     return;
                 }
                 if idle < IDLE {
-                    next.push((IDLE - idle, Life::Sleep));
+                    next.push((IDLE.checked_sub(idle).unwrap(), Life::Sleep));
                 } else {
                     (r.actual, r.desired) = (0, 0);
                     r.active = Cond::no("NoTraffic", "The target is not receiving traffic.");

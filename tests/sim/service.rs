@@ -73,7 +73,7 @@ impl State {
     }
 }
 
-/// RoutesReady as the status has it now.
+/// `RoutesReady` as the status has it now.
 fn standing(service: &Value) -> Cond {
     let list = service.pointer("/status/conditions").and_then(Value::as_array);
     let now = list.into_iter().flatten().find(|c| c["type"] == "RoutesReady");

@@ -28,7 +28,7 @@ fn named(list: &[(&str, i64)]) -> Value {
     list.iter().map(|(name, p)| json!({"revisionName": name, "percent": p})).collect()
 }
 
-/// The statuses that were published since `from`: observed, ConfigurationsReady, RoutesReady, status.traffic.
+/// The statuses that were published since `from`: observed, `ConfigurationsReady`, `RoutesReady`, status.traffic.
 fn statuses(world: &World, from: u64) -> Vec<(bool, String, String, String)> {
     let history = world.with(|s| s.history.clone());
     let mut list: Vec<_> = history

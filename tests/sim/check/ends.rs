@@ -57,7 +57,7 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
             wrong.push(format!("write {} lets {follows:?} follow latest", our.number));
         }
         let ours_tag = our.record.tags.candidate.as_str();
-        let candidate = our.record.candidate.as_ref().map(|c| c.as_str());
+        let candidate = our.record.candidate.as_ref().map(andante::name::RevisionName::as_str);
         let kept = |e: &Entry| e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate;
         let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
         let is = merged(is.into_iter().filter(|e| !kept(e) && !gone(e)));
@@ -98,10 +98,10 @@ pub(crate) fn rest(story: &Story) -> Vec<String> {
     }
     let all_ready = entries(service).iter().filter_map(|e| e.name.clone()).all(|n| story.ready.contains(&n));
     for entry in entries(service).iter().filter(|e| e.percent > 0 && all_ready) {
-        if let Some(name) = &entry.name {
-            if !served.split.iter().any(|(n, _)| n == name) {
-                wrong.push(format!("{name} should serve and does not: {:?}", served.split));
-            }
+        if let Some(name) = &entry.name
+            && !served.split.iter().any(|(n, _)| n == name)
+        {
+            wrong.push(format!("{name} should serve and does not: {:?}", served.split));
         }
     }
     wrong

@@ -46,13 +46,13 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
                 wrong.push(format!("write {} goes from step {before} to {}", our.number, record.step));
             }
             let dwell = plan.step(before).map(|s| s.dwell);
-            if let (Some(dwell), Some(stayed), false) = (dwell, stayed, promoted) {
-                if stayed < dwell {
-                    wrong.push(format!(
-                        "write {} leaves step {before} after {stayed:?}, {dwell:?} were planned",
-                        our.number
-                    ));
-                }
+            if let (Some(dwell), Some(stayed), false) = (dwell, stayed, promoted)
+                && stayed < dwell
+            {
+                wrong.push(format!(
+                    "write {} leaves step {before} after {stayed:?}, {dwell:?} were planned",
+                    our.number
+                ));
             }
             let approval = plan.step(record.step).is_some_and(|s| s.approval);
             if approval && !promoted && control.approval(record.step, record.attempt).is_none() {
@@ -62,11 +62,10 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
             wrong.push(format!("write {} goes from step {before} back to {}", our.number, record.step));
         }
         let was_at_end = reached.as_ref().is_some_and(|r| r.phase == Phase::Baking);
-        if let (Phase::Finished, true, Some(stayed), false) = (record.phase, was_at_end, stayed, promoted) {
-            if stayed < plan.bake {
-                wrong
-                    .push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));
-            }
+        if let (Phase::Finished, true, Some(stayed), false) = (record.phase, was_at_end, stayed, promoted)
+            && stayed < plan.bake
+        {
+            wrong.push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));
         }
         if reached.as_ref().is_none_or(|r| r.step != record.step || r.phase != record.phase) {
             let begun = reached.filter(|r| r.step == record.step).map_or(at, |r| r.at);

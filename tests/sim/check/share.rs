@@ -53,7 +53,7 @@ pub(crate) fn allowed(record: &Record) -> i64 {
 pub(crate) fn written(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
-        let Some(candidate) = our.record.candidate.as_ref().map(|c| c.as_str()) else { continue };
+        let Some(candidate) = our.record.candidate.as_ref().map(andante::name::RevisionName::as_str) else { continue };
         if closed(&our.record) {
             continue;
         }
@@ -87,27 +87,24 @@ pub(crate) fn met(story: &Story) -> Vec<String> {
         while let Some(write) = writes.next_if(|w| w.at <= served.at) {
             let record = super::record(&write.after).filter(|_| write.who.run.is_some());
             let list = entries(&write.after);
-            match record {
-                Some(record) => {
-                    if let Some(name) = record.candidate.as_ref().map(|c| c.as_str()) {
-                        candidates.insert(name.to_owned(), ());
-                        raise(&mut most, name, allowed(&record) + given(&record, name));
-                    }
-                    // Others than the candidate get what the split says.
-                    for name in list.iter().filter_map(|e| e.name.clone()) {
-                        if record.candidate.as_ref().is_none_or(|c| c.as_str() != name) {
-                            raise(&mut most, &name, share(&list, &name, None));
-                        }
-                    }
+            if let Some(record) = record {
+                if let Some(name) = record.candidate.as_ref().map(andante::name::RevisionName::as_str) {
+                    candidates.insert(name.to_owned(), ());
+                    raise(&mut most, name, allowed(&record) + given(&record, name));
                 }
-                None => {
-                    for name in list.iter().filter_map(|e| e.name.clone()) {
+                // Others than the candidate get what the split says.
+                for name in list.iter().filter_map(|e| e.name.clone()) {
+                    if record.candidate.as_ref().is_none_or(|c| c.as_str() != name) {
                         raise(&mut most, &name, share(&list, &name, None));
                     }
-                    if list.iter().any(|e| e.name.is_none() && e.percent > 0) {
-                        write.truth.ready.iter().for_each(|name| raise(&mut most, name, 100));
-                        candidates.clear();
-                    }
+                }
+            } else {
+                for name in list.iter().filter_map(|e| e.name.clone()) {
+                    raise(&mut most, &name, share(&list, &name, None));
+                }
+                if list.iter().any(|e| e.name.is_none() && e.percent > 0) {
+                    write.truth.ready.iter().for_each(|name| raise(&mut most, name, 100));
+                    candidates.clear();
                 }
             }
         }
