@@ -29,13 +29,11 @@ pub(crate) mod watch;
 pub(crate) mod webhook;
 pub(crate) mod world;
 
-#[cfg(test)]
+mod cases;
 mod exhaustive;
-#[cfg(test)]
+mod pipeline;
 mod seeded;
-#[cfg(test)]
 mod tests_api;
-#[cfg(test)]
 mod tests_fault;
-#[cfg(test)]
 mod tests_knative;
+mod tests_life;

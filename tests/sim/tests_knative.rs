@@ -1,30 +1,31 @@
 //! The model behaves as Knative was seen to behave.
 
-use super::prober::SimProber;
 use super::state::Kind;
 use super::world::{World, simulate};
 use andante::observed::{Revision, Service, Truth};
-use andante::ports::Prober;
-use andante::probe::{Answer, Request};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
 
-async fn deployed(image: &str, seed: u64) -> World {
+/// A cluster with one Service, at rest.
+pub(crate) async fn deployed(image: &str, seed: u64) -> World {
     let world = World::new("hello", seed);
     world.deploy(&world.plain(image)).await;
     world
 }
 
-fn seen(world: &World) -> Service {
+/// The Service as a run would read it.
+pub(crate) fn seen(world: &World) -> Service {
     Service::from_json(&world.service().unwrap()).unwrap()
 }
 
-fn revision(world: &World, name: &str) -> Revision {
+/// A Revision as a run would read it.
+pub(crate) fn revision(world: &World, name: &str) -> Revision {
     Revision::from_json(&world.with(|s| s.revisions[name].object.clone())).unwrap()
 }
 
-fn named(list: &[(&str, i64)]) -> Value {
+/// Targets by name.
+pub(crate) fn named(list: &[(&str, i64)]) -> Value {
     list.iter().map(|(name, p)| json!({"revisionName": name, "percent": p})).collect()
 }
 
@@ -200,94 +201,6 @@ fn latest_ready_moves_forward_only_until_it_is_deleted() {
         world.delete_revision("hello-00003");
         sleep(Duration::from_millis(1500)).await;
         assert!(world.with(|s| s.revisions.contains_key("hello-00003")), "it is made again under its name");
-    });
-}
-
-#[test]
-fn ready_stays_true_while_every_pod_is_dead() {
-    simulate(async {
-        let world = deployed("crash-later:1-5", 7).await;
-        sleep(Duration::from_secs(30)).await;
-        let r = revision(&world, "hello-00001");
-        assert!(r.serves());
-        assert_eq!((r.actual, r.desired, r.conditions["Active"].reason.as_str()), (0, 1, "Queued"));
-        assert_eq!(seen(&world).truth("Ready"), Truth::True);
-        let looping = deployed("crash-loop:1-5", 7).await;
-        let mut ups = 0;
-        for _ in 0..60 {
-            sleep(Duration::from_secs(1)).await;
-            ups += revision(&looping, "hello-00001").actual;
-        }
-        assert!((1..10).contains(&ups), "comes back for a moment now and then: {ups}");
-    });
-}
-
-async fn ask(world: &World, tag: &str, timeout: u64) -> Answer {
-    let url = format!("http://{tag}-hello.ns.example.com");
-    let timeout = Duration::from_millis(timeout);
-    SimProber::new(world, "p").ask(&Request { url, path: "/".into(), timeout }).await
-}
-
-#[test]
-fn who_has_no_users_falls_asleep_and_a_question_wakes_it() {
-    simulate(async {
-        let world = deployed("sleepy:1", 8).await;
-        sleep(Duration::from_secs(120)).await;
-        assert_eq!(revision(&world, "hello-00001").actual, 1, "users keep it awake");
-        world.deploy_image("ok:2").unwrap();
-        sleep(Duration::from_secs(10)).await;
-        world.add_tag("old", "hello-00001").unwrap();
-        sleep(Duration::from_secs(90)).await;
-        let r = revision(&world, "hello-00001");
-        assert_eq!((r.actual, r.desired, r.conditions["Active"].reason.as_str()), (0, 0, "NoTraffic"));
-        assert!(r.serves());
-        assert!(matches!(ask(&world, "old", 500).await, Answer::Silent(_)));
-        sleep(Duration::from_secs(70)).await;
-        let Answer::Http { status: 200, latency, .. } = ask(&world, "old", 5000).await else {
-            unreachable!("an answer after waking");
-        };
-        assert!(latency > Duration::from_millis(850));
-        assert_eq!(revision(&world, "hello-00001").actual, 1);
-    });
-}
-
-#[test]
-fn tags_answer_for_their_revision() {
-    simulate(async {
-        let world = deployed("flaky-probe:1-60", 9).await;
-        assert!(matches!(ask(&world, "t", 1000).await, Answer::Http { status: 404, .. }));
-        world.add_tag("t", "hello-00001").unwrap();
-        sleep(Duration::from_secs(5)).await;
-        assert!(matches!(ask(&world, "t", 1000).await, Answer::Http { status: 200, .. }));
-        sleep(Duration::from_secs(60)).await;
-        assert!(matches!(ask(&world, "t", 1000).await, Answer::Http { status: 500, .. }));
-        let far = Request { url: "http://elsewhere".into(), path: "/".into(), timeout: Duration::from_secs(1) };
-        assert!(matches!(SimProber::new(&world, "p").ask(&far).await, Answer::Unreachable(_)));
-    });
-}
-
-#[test]
-fn failures_have_knatives_words() {
-    simulate(async {
-        for (image, reason, ready) in [
-            ("never:2", "ContainerMissing", Truth::False),
-            ("crash-start:2", "ExitCode3", Truth::False),
-            ("stuck:2", "Deploying", Truth::Unknown),
-        ] {
-            let world = deployed("ok:1", 10).await;
-            world.move_traffic(&named(&[("hello-00001", 100)])).unwrap();
-            world.deploy_image(image).unwrap();
-            sleep(Duration::from_secs(10)).await;
-            let r = revision(&world, "hello-00002");
-            assert_eq!(r.truth("Ready"), ready, "{image}");
-            assert!(r.complaint().starts_with(reason), "{image}: {}", r.complaint());
-        }
-        let world = deployed("ok:1", 11).await;
-        world.deploy_image("heals:2-5").unwrap();
-        sleep(Duration::from_secs(3)).await;
-        assert_eq!(revision(&world, "hello-00002").truth("Ready"), Truth::False);
-        sleep(Duration::from_secs(10)).await;
-        assert!(revision(&world, "hello-00002").serves(), "no failure is final");
     });
 }
 

@@ -3,7 +3,6 @@
 
 pub(crate) mod ends;
 pub(crate) mod exposure;
-#[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod order;
 pub(crate) mod owners;

@@ -3,7 +3,7 @@
 use super::{Entry, closed, could_not, entries, ours, part, share, started, whole};
 use crate::sim::story::Story;
 use andante::record::{Phase, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every accepted split and everything that users got sums to 100.
 pub(crate) fn sums(story: &Story) -> Vec<String> {
@@ -72,7 +72,7 @@ pub(crate) fn written(story: &Story) -> Vec<String> {
 pub(crate) fn met(story: &Story) -> Vec<String> {
     let (mut wrong, mut most) = (vec![], BTreeMap::<String, i64>::new());
     let mut writes = story.writes().iter().peekable();
-    let mut candidates = BTreeMap::<String, ()>::new();
+    let mut candidates = BTreeSet::<String>::new();
     let raise = |most: &mut BTreeMap<String, i64>, name: &str, percent: i64| {
         let now = most.entry(name.to_owned()).or_default();
         *now = percent.max(*now);
@@ -89,7 +89,7 @@ pub(crate) fn met(story: &Story) -> Vec<String> {
             let list = entries(&write.after);
             if let Some(record) = record {
                 if let Some(name) = record.candidate.as_ref().map(andante::name::RevisionName::as_str) {
-                    candidates.insert(name.to_owned(), ());
+                    candidates.insert(name.to_owned());
                     raise(&mut most, name, allowed(&record) + given(&record, name));
                 }
                 // Others than the candidate get what the split says.
@@ -108,7 +108,7 @@ pub(crate) fn met(story: &Story) -> Vec<String> {
                 }
             }
         }
-        for (name, percent) in served.split.iter().filter(|(name, _)| candidates.contains_key(name)) {
+        for (name, percent) in served.split.iter().filter(|(name, _)| candidates.contains(name)) {
             let limit = most.get(name).copied().unwrap_or(0);
             if *percent > limit && !(free && limit == 0 && candidates.is_empty()) {
                 wrong.push(format!("users get {percent} % of {name} at {:?}, {limit} % was allowed", served.at));
