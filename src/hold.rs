@@ -2,10 +2,12 @@
 //!
 //! Decides DESIGN rules 1 to 3 at the level of one process. Depends on the record, ownership and the world.
 
+use crate::layout::{Start, Tags};
+use crate::name::RolloutId;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
 use crate::owner::{Asker, Claim, Liveness, OwnerKind, claim};
-use crate::record::Record;
+use crate::record::{FORMAT, Phase, Record};
 use crate::world::World;
 use jiff::Timestamp;
 
@@ -80,6 +82,36 @@ impl Hold {
             world.liveness_of(&record.owner)?
         };
         Some(claim(Some(record), &self.asker, alive, now))
+    }
+
+    /// The record of a rollout that begins now, in the phase of staging and of nobody's candidate yet.
+    pub fn begin(&self, id: RolloutId, start: Start, tags: Tags, service: &Service, now: Timestamp) -> Record {
+        Record {
+            format: FORMAT,
+            id,
+            epoch: 0,
+            writer: self.writer.clone(),
+            owner: self.asker.owner.clone(),
+            intent: self.asker.intent,
+            deadline: now,
+            phase: Phase::Staging,
+            generation: service.generation,
+            split: start.split.clone(),
+            start,
+            tags,
+            candidate: None,
+            image: None,
+            template: None,
+            plan: None,
+            attempt: 0,
+            step: 0,
+            step_at: now,
+            approval_since: None,
+            left_out: vec![],
+            rejected: vec![],
+            outcome: None,
+            reason: None,
+        }
     }
 
     /// Makes a record this process's own: writer, owner, and the newest intent that was here.

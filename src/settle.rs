@@ -16,7 +16,7 @@ use crate::owner::OwnerKind;
 use crate::percent::Percent;
 use crate::probe::Answer;
 use crate::ready::{Serving, is_current, serving};
-use crate::record::{FORMAT, Phase, Record};
+use crate::record::{Phase, Record};
 use crate::split::{Split, Target as TrafficTarget};
 use crate::world::{Target, World};
 use jiff::Timestamp;
@@ -222,7 +222,10 @@ impl Settle {
                 Err(_) => self.flattened(&split, &latest, name).map_err(|e| e.to_string())?,
             }
         };
-        let mut next = record.unwrap_or_else(|| blank(&self.goal, &self.hold, service, start.clone(), now));
+        let mut next = record.unwrap_or_else(|| {
+            let (id, tags) = (self.goal.id.clone(), self.goal.tags.clone());
+            self.hold.begin(id, start.clone(), tags, service, now)
+        });
         self.hold.sign(&mut next);
         let safe = only_ready(&start.finished(name, false).pinned(&start.latest), name, |n| world.serves(n))
             .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
@@ -272,35 +275,6 @@ impl Settle {
             }
         }
         Next::end(outcome)
-    }
-}
-
-fn blank(goal: &SettleGoal, hold: &Hold, service: &Service, start: Start, now: Timestamp) -> Record {
-    Record {
-        format: FORMAT,
-        id: goal.id.clone(),
-        epoch: 0,
-        writer: hold.writer.clone(),
-        owner: hold.asker.owner.clone(),
-        intent: hold.asker.intent,
-        deadline: now,
-        phase: Phase::Finished,
-        generation: service.generation,
-        split: start.split.clone(),
-        start,
-        tags: goal.tags.clone(),
-        candidate: None,
-        image: None,
-        template: None,
-        plan: None,
-        attempt: 0,
-        step: 0,
-        step_at: now,
-        approval_since: None,
-        left_out: vec![],
-        rejected: vec![],
-        outcome: None,
-        reason: None,
     }
 }
 

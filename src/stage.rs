@@ -131,32 +131,8 @@ impl Stage {
             Want::Template(change) => change.image.clone(),
             Want::Revision(_) => None,
         };
-        Record {
-            format: crate::record::FORMAT,
-            id: self.goal.id.clone(),
-            epoch: 0,
-            writer: self.hold.writer.clone(),
-            owner: self.hold.asker.owner.clone(),
-            intent: self.hold.asker.intent,
-            deadline: after(now, self.goal.deadline + self.goal.hold_for),
-            phase: Phase::Staging,
-            generation: service.generation,
-            split: start.split.clone(),
-            start,
-            tags: self.goal.tags.clone(),
-            candidate: None,
-            image,
-            template: None,
-            plan: None,
-            attempt: 0,
-            step: 0,
-            step_at: now,
-            approval_since: None,
-            left_out: vec![],
-            rejected: vec![],
-            outcome: None,
-            reason: None,
-        }
+        let begun = self.hold.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
+        Record { deadline: after(now, self.goal.deadline + self.goal.hold_for), image, ..begun }
     }
 
     /// True once `down` has lasted for the grace.
