@@ -426,8 +426,10 @@ impl Machine for Walk {
                 .and_then(Result::ok)
                 .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
         {
-            outcome.code = Code::CouldNotRestore;
-            outcome.word = outcome.code.word();
+            if why.code != Code::Interrupted {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
             outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
             outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);
         }

@@ -150,6 +150,7 @@ impl Walk {
         // An interruption may have dropped a tag whose revision was not ready; the walk needs its address.
         let mut split = None;
         if old.phase == Phase::Interrupted
+            && old.split.tagged(&old.tags.candidate).is_none()
             && let Some(candidate) = &record.candidate
         {
             match step_split(world, &record, candidate, Percent::ZERO) {
