@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Short calls, as a CronJob makes them: each does what is due and ends.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn waves_of_short_calls_walk_as_one_long_one() {
+fn waves_of_short_calls_are_one_walk() {
     let space = Space::new("waves");
     space.serve(&sample("hello", "v1"));
     space.stage("hello", "v2");
