@@ -35,6 +35,7 @@ pub mod preview;
 pub mod probe;
 pub mod prober;
 pub mod proof;
+pub mod reading;
 pub mod ready;
 pub mod record;
 pub mod report;

@@ -8,6 +8,7 @@ use crate::event::Said;
 use crate::name::{RevisionName, ServiceName};
 use crate::owner::{Liveness, Owner};
 use crate::probe::{Answer, Request};
+use crate::reading::{Arms, NoReading, Reading};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -120,6 +121,12 @@ pub trait Cluster {
 pub trait Prober {
     /// Sends one request and says what came back, within the request's time limit.
     fn ask(&self, request: &Request) -> impl Future<Output = Answer>;
+}
+
+/// A source of evidence.
+pub trait Source {
+    /// Reads the counters of both arms, all of them or none, within a time limit of its own. One attempt.
+    fn read(&self, arms: &Arms) -> impl Future<Output = Result<Reading, NoReading>>;
 }
 
 /// Tells the time. Waiting is the runner's, on the runtime's own timer.
