@@ -42,7 +42,7 @@ fn main() {
     let good = Answer::Http { status: 200, headers: vec![], body: String::new(), latency: Duration::ZERO };
     walk.answered(good, now, &mut log);
     let wait = walk.decide(&world, now, &mut log);
-    assert!(matches!(&wait, Next::Wait { until: Some(_), ask: None }), "it dwells: {wait:?}");
+    assert!(matches!(&wait, Next::Wait { until: Some(_), ask: None, .. }), "it dwells: {wait:?}");
 
     let began = Instant::now();
     while began.elapsed() < WARM_UP {

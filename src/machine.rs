@@ -10,6 +10,7 @@ use crate::outcome::Outcome;
 use crate::owner::Owner;
 use crate::ports::ApiError;
 use crate::probe::{Answer, Request};
+use crate::reading::{Arms, NoReading, Reading};
 use crate::record::{BadRecord, Record};
 use crate::split::Split;
 use crate::world::World;
@@ -50,13 +51,15 @@ pub enum Next {
     Create(Box<Value>),
     /// Find something out, then ask again.
     Look(Look),
-    /// Wait for news, at most until the time given; meanwhile ask the candidate's address, if there is something to ask
-    /// and nothing is being asked.
+    /// Wait for news, at most until the time given; meanwhile ask the candidate's address, and read the evidence, if there
+    /// is something to ask or read and no other question or reading is out.
     Wait {
         /// When to ask again without news.
         until: Option<Timestamp>,
         /// What to ask meanwhile.
         ask: Option<Request>,
+        /// Whose counters to read meanwhile.
+        read: Option<Box<Arms>>,
     },
     /// It is over.
     End(Box<Outcome>),
@@ -66,6 +69,11 @@ impl Next {
     /// It is over.
     pub fn end(outcome: Outcome) -> Self {
         Self::End(Box::new(outcome))
+    }
+
+    /// Wait for news alone, at most until the time given.
+    pub fn wait(until: Option<Timestamp>) -> Self {
+        Self::Wait { until, ask: None, read: None }
     }
 }
 
@@ -88,6 +96,8 @@ pub trait Machine {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next;
     /// An answer from the candidate's address.
     fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log);
+    /// What a reading of the evidence brought. Only a machine that asks for readings gets any.
+    fn read(&mut self, _: Result<Reading, NoReading>, _: Timestamp, _: &mut Log) {}
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
     /// What the end is if the world stops answering, or time is up after a signal.

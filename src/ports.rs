@@ -129,6 +129,29 @@ pub trait Source {
     fn read(&self, arms: &Arms) -> impl Future<Output = Result<Reading, NoReading>>;
 }
 
+/// No evidence: for machines that never ask for any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSource;
+
+impl Source for NoSource {
+    async fn read(&self, _: &Arms) -> Result<Reading, NoReading> {
+        Err(NoReading::NoSeries("no source of evidence was named".to_owned()))
+    }
+}
+
+/// Everything that a machine is driven against, but what it is told and where its lines go.
+#[derive(Debug)]
+pub struct Ports<'a, C, P, E, K> {
+    /// The API server.
+    pub cluster: &'a C,
+    /// The candidate's own address.
+    pub prober: &'a P,
+    /// The evidence.
+    pub source: &'a E,
+    /// The time.
+    pub clock: &'a K,
+}
+
 /// Tells the time. Waiting is the runner's, on the runtime's own timer.
 pub trait Clock {
     /// The time now.

@@ -8,8 +8,9 @@ use crate::feed::service::{Revisions, Services, revision_news, see_service, serv
 use crate::feed::{News, delays, follow};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
 use crate::outcome::Outcome;
-use crate::ports::{ApiError, Clock, Cluster, Prober, Sink};
+use crate::ports::{ApiError, Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::probe::Answer;
+use crate::reading::{NoReading, Reading};
 use crate::world::{PodsSaid, Signal, Target, World};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
@@ -44,8 +45,24 @@ enum Woke {
     Service(News),
     Revisions(News),
     Answer(Answer),
+    Reading(Result<Reading, NoReading>),
     Signal(Signal),
     Time,
+}
+
+/// What was asked and is not answered yet, at most one of each.
+#[derive(Default)]
+struct Out<'a> {
+    question: Option<LocalBoxFuture<'a, Answer>>,
+    reading: Option<LocalBoxFuture<'a, Result<Reading, NoReading>>>,
+}
+
+/// What comes of a call that is out; nothing ever comes of none.
+async fn come<T>(out: &mut Option<LocalBoxFuture<'_, T>>) -> T {
+    match out.as_mut() {
+        Some(out) => out.await,
+        None => pending().await,
+    }
 }
 
 struct Runner<'a, C, K, S> {
@@ -65,19 +82,18 @@ struct Runner<'a, C, K, S> {
 }
 
 /// Drives `machine` to its end.
-pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
+pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink>(
     machine: &mut M,
-    cluster: &C,
-    prober: &P,
-    clock: &K,
+    ports: Ports<'_, C, P, E, K>,
     sink: &mut S,
     signals: &mut UnboundedReceiver<Signal>,
     limits: Limits,
 ) -> Outcome {
+    let Ports { cluster, prober, source, clock } = ports;
     let (services, revisions) = (Services(cluster), Revisions(cluster));
     let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
     let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
-    let mut asking: Option<LocalBoxFuture<'_, Answer>> = None;
+    let mut out = Out::default();
     let mut me = Runner {
         cluster,
         clock,
@@ -122,15 +138,18 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
                     break machine.give_up(&me.world, why);
                 }
             }
-            Next::Wait { until, ask } => {
-                if let (Some(request), None) = (ask, &asking) {
-                    asking = Some(Box::pin(async move { prober.ask(&request).await }));
+            Next::Wait { until, ask, read } => {
+                if let (Some(request), None) = (ask, &out.question) {
+                    out.question = Some(Box::pin(async move { prober.ask(&request).await }));
+                }
+                if let (Some(arms), None) = (read, &out.reading) {
+                    out.reading = Some(Box::pin(async move { source.read(&arms).await }));
                 }
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());
                     service_feed = Some(follow(&services, version).boxed_local());
                 }
-                let woke = me.wait(until, service_feed.as_mut(), &mut revision_feed, &mut asking).await;
+                let woke = me.wait(until, service_feed.as_mut(), &mut revision_feed, &mut out).await;
                 match woke {
                     Woke::Service(news) => {
                         if let Err(why) = me.service_news(news) {
@@ -143,8 +162,12 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, K: Clock, S: Sink>(
                         }
                     }
                     Woke::Answer(answer) => {
-                        asking = None;
+                        out.question = None;
                         machine.answered(answer, clock.now(), &mut me.log);
+                    }
+                    Woke::Reading(reading) => {
+                        out.reading = None;
+                        machine.read(reading, clock.now(), &mut me.log);
                     }
                     Woke::Signal(signal) => me.signal(signal),
                     // What a holder's run does is read anew each time that we look again.
@@ -242,13 +265,13 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
-    /// place, the question stays out.
+    /// place, a question and a reading stay out.
     async fn wait(
         &mut self,
         until: Option<Timestamp>,
         services: Option<&mut LocalBoxStream<'_, News>>,
         revisions: &mut LocalBoxStream<'_, News>,
-        asking: &mut Option<LocalBoxFuture<'_, Answer>>,
+        out: &mut Out<'_>,
     ) -> Woke {
         let own = [
             self.failing_since.map(|s| (s, self.limits.patience)),
@@ -266,12 +289,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 None => pending().await,
             }
         };
-        let answer = async {
-            match asking.as_mut() {
-                Some(asked) => asked.await,
-                None => pending().await,
-            }
-        };
+        let answer = come(&mut out.question);
+        let reading = come(&mut out.reading);
         let service = async {
             match services {
                 Some(feed) => feed.next().await,
@@ -284,6 +303,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Some(news) = service => Woke::Service(news),
             Some(news) = revisions.next() => Woke::Revisions(news),
             answer = answer => Woke::Answer(answer),
+            reading = reading => Woke::Reading(reading),
             () = timer => Woke::Time,
         }
     }

@@ -126,7 +126,7 @@ impl Settle {
                 // Only a status that speaks of the present spec says whether latest may be followed again.
                 let until = after(*self.began.get_or_insert(now), LAST_WAIT);
                 if record.start.followed_latest() && !is_current(service) && now < until {
-                    return Next::Wait { until: Some(until), ask: None };
+                    return Next::wait(Some(until));
                 }
                 let mut record = record;
                 self.hold.sign(&mut record);
@@ -259,7 +259,7 @@ impl Settle {
             return Next::Write(Box::new(order));
         }
         if unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
-            return Next::Wait { until: Some(after(ended, LAST_WAIT)), ask: None };
+            return Next::wait(Some(after(ended, LAST_WAIT)));
         }
         let mut outcome = ended_before(record, service);
         outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
@@ -294,7 +294,7 @@ impl Machine for Settle {
             Target::Seen(service) => service.as_ref(),
         };
         if !world.listed {
-            return Next::Wait { until: None, ask: None };
+            return Next::wait(None);
         }
         let record = match world.record().transpose() {
             Ok(None) if self.discarded => {

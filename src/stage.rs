@@ -123,7 +123,7 @@ impl Stage {
             self.ask_pods_at,
         ];
         // What is past was acted on already, or cannot be (no right to ask for pods): waiting for it would be spinning.
-        Next::Wait { until: moments.into_iter().flatten().filter(|at| *at > now).min(), ask: None }
+        Next::wait(moments.into_iter().flatten().filter(|at| *at > now).min())
     }
 
     pub(super) fn blank(&self, start: crate::layout::Start, service: &Service, now: Timestamp) -> Record {
@@ -182,7 +182,7 @@ impl Stage {
             if let Some(record) = record {
                 log.once(Topic::Wait, format!("{} holds {} ({}); waiting", record.owner, service.name, record.id));
             }
-            return Next::Wait { until: Some(after(now, Duration::from_secs(5)).min(self.deadline(now))), ask: None };
+            return Next::wait(Some(after(now, Duration::from_secs(5)).min(self.deadline(now))));
         }
         if service.latest_ready.is_none() {
             return self.first_deployment(world, service, now, log);

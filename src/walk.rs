@@ -197,7 +197,7 @@ impl Walk {
             Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
                 let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
                 log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
-                Next::Wait { until, ask: None }
+                Next::wait(until)
             }
             Err(cannot) => Next::end(
                 outcome_of(
@@ -267,7 +267,7 @@ impl Walk {
             let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
             // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
             self.failed = Some(Why::blameless(Code::RolledBack, reason));
-            return Next::Wait { until: Some(now), ask: None };
+            return Next::wait(Some(now));
         }
         if service.truth("RoutesReady") == Truth::False {
             log.once(Topic::Wait, format!("not served yet: {text}"));
@@ -292,7 +292,7 @@ impl Walk {
         if let Some(moment) = self.health.next(now) {
             until = until.min(moment);
         }
-        Next::Wait { until: Some(until), ask: None }
+        Next::wait(Some(until))
     }
 
     /// The last write is done: the end once it is served.
@@ -309,7 +309,7 @@ impl Walk {
         if unserved && now < after(ended, LAST_WAIT) && !terminated {
             let quick = after(ended, Duration::from_secs(2));
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
-            return Next::Wait { until: Some(until), ask: None };
+            return Next::wait(Some(until));
         }
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut outcome = match record.phase {
@@ -380,7 +380,7 @@ impl Machine for Walk {
             return Next::end(Outcome::new(Code::TakenOver, format!("Service {} is being deleted", service.name)));
         }
         if !world.listed {
-            return Next::Wait { until: None, ask: None };
+            return Next::wait(None);
         }
         let record = match world.record().transpose() {
             Ok(record) => record,

@@ -12,7 +12,7 @@ use crate::manifest;
 use crate::name::RolloutId;
 use crate::outcome::{Code, Outcome};
 use crate::owner::{Asker, IfBusy, OwnerKind};
-use crate::ports::Clock;
+use crate::ports::{Clock, NoSource, Ports};
 use crate::probe::Address;
 use crate::prober::{HttpProber, Travel};
 use crate::report::Lines;
@@ -133,7 +133,8 @@ async fn drive<M: Machine>(
     let service: KnativeService = kube.service(args.service.clone());
     let mut signals = signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))?;
     let limits = Limits { patience: args.patience, ..Limits::default() };
-    Ok(run(machine, &service, prober, &SystemClock, lines, &mut signals, limits).await)
+    let ports = Ports { cluster: &service, prober, source: &NoSource, clock: &SystemClock };
+    Ok(run(machine, ports, lines, &mut signals, limits).await)
 }
 
 fn tags(args: &TagArgs) -> Tags {

@@ -48,7 +48,7 @@ impl Walk {
             return match self.sleep(deadline, record, now) {
                 Next::Wait { until: Some(until), .. } => {
                     let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                    Next::Wait { until: Some(until), ask }
+                    Next::Wait { until: Some(until), ask, read: None }
                 }
                 other => other,
             };
@@ -74,7 +74,7 @@ impl Walk {
         let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
             Next::Wait { until: Some(until), .. } => {
                 let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask }
+                Next::Wait { until: Some(until), ask, read: None }
             }
             other => other,
         };
@@ -190,14 +190,14 @@ impl Walk {
         if now >= until {
             let reason = format!("nobody approved step {next} within {}", words(self.goal.plan.approval_timeout));
             self.failed = Some(Why::new(Code::NotApproved, reason));
-            return Next::Wait { until: Some(now), ask: None };
+            return Next::wait(Some(now));
         }
         if self.goal.once {
             return Next::end(self.not_due(service, record, &format!("step {next} waits for approval until {until}")));
         }
         let _ = log;
         match self.sleep(until, record, now) {
-            Next::Wait { until, .. } => Next::Wait { until, ask },
+            Next::Wait { until, .. } => Next::Wait { until, ask, read: None },
             other => other,
         }
     }
@@ -271,7 +271,7 @@ impl Walk {
             Next::Wait { until: Some(until), .. } if record.step > 1 => {
                 let ask = self.question(world, service, record, candidate, now, log);
                 let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask }
+                Next::Wait { until: Some(until), ask, read: None }
             }
             other => other,
         }

@@ -53,7 +53,7 @@ impl Walk {
                 return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
             }
             log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
-            return Next::Wait { until: Some(after(now, Duration::from_secs(5)).min(deadline)), ask: None };
+            return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
         }
         if !record.phase.is_open() {
             return Next::end(self.over(&record, service, stage));

@@ -13,6 +13,7 @@ use andante::name::RevisionName;
 use andante::outcome::Outcome;
 use andante::owner::{Asker, IfBusy, Owner, OwnerKind};
 use andante::plan::{Plan, Step, Style};
+use andante::ports::{NoSource, Ports};
 use andante::probe::{Address, Probe};
 use andante::run::{Limits, run};
 use andante::settle::{Settle, SettleGoal, To};
@@ -91,17 +92,20 @@ impl Theatre {
         let work = async {
             match job {
                 Job::Stage { .. } | Job::TakeUp(_) => {
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = Stage::new(self.stage_goal(label, job), hold);
-                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                    run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Walk { plan, probe, once } => {
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = Walk::new(walk_goal(plan, *probe, *once), hold);
-                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                    run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
                     let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = Settle::new(settle_goal(label, rollout, to.clone()), hold);
-                    run(&mut machine, &handle, &prober, &clock, &mut sink, &mut signals, limits).await
+                    run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
             }
         };
