@@ -35,6 +35,10 @@ PACKAGES = {
     "openssl": "openssl",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/bin/busybox": "busybox-static",
+    "docker-registry": "docker-registry",
+    "buildah": "buildah",
+    "skopeo": "skopeo",
+    "git": "git",
     "/usr/lib/python3/dist-packages/yaml/__init__.py": "python3-yaml",
 }
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 
-from . import build, components, images, network, state
+from . import build, components, images, network, servers, state
 from .api import Api, Refused
 from .state import Problem, locked, say, state_dir
 
@@ -46,7 +47,7 @@ def deployments(client):
     """Each Deployment of the cluster's own with whether it is available."""
     found = {}
     spaces = ["kube-system", "knative-serving", "kourier-system"]
-    spaces += ["tekton-pipelines", "tekton-pipelines-resolvers"]
+    spaces += ["tekton-pipelines", "tekton-pipelines-resolvers", servers.SPACE]
     for space in spaces:
         listed = client.call("GET", "/apis/apps/v1/namespaces/%s/deployments" % space)
         for item in listed["items"]:
@@ -209,7 +210,16 @@ def fresh(things):
             time.sleep(0.3)
     for name in components.ORDER:
         components.wait(name)
+    stock()
     ready()
+
+
+def stock():
+    """Puts the sample into the registry, as a base for images to be built on."""
+    if images.pushed(images.BASE):
+        return
+    images.push(images.BASE, *images.sample("plain"))
+    say("pushed %s" % images.BASE)
 
 
 def checked(client):
@@ -325,6 +335,7 @@ def up(_):
                 for call in images.extras():
                     if images.load(*call):
                         say("loaded %s" % call[0][0])
+                stock()
                 say("the cluster is up")
                 print(shown_kubeconfig())
                 return 0
@@ -388,6 +399,11 @@ def env(_):
         ("ANDANTE_KUBECTL", build.binary("kubernetes", "kubectl")),
         ("ANDANTE_VEGETA", vegeta()),
         ("ANDANTE_GATEWAY", "http://%s:8080" % address),
+        ("ANDANTE_REGISTRY", state.REGISTRY),
+        ("ANDANTE_SAMPLE_BASE", images.BASE),
+        ("ANDANTE_BUILDER_IMAGE", images.BUILDER),
+        ("ANDANTE_GIT_IMAGE", images.GIT),
+        ("ANDANTE_GIT_URL", servers.GIT_URL),
         ("ANDANTE_TESTBED_STATE", state_dir()),
     ]:
         print("export %s=%s" % (name, shlex.quote(str(value))))
@@ -412,6 +428,19 @@ def load_image(args):
     with locked():
         new = images.load_binary(args.ref, args.binary, args.file, args.entrypoint)
     say("%s %s" % (args.ref, "loaded" if new else "is there already"))
+    return 0
+
+
+def repository(args):
+    """Makes an empty repository on the git server, and prints its address."""
+    here()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", args.name):
+        raise Problem("a repository's name has small letters, digits and . _ -, not %r" % args.name)
+    path = "%s/%s.git" % (servers.REPOSITORIES, args.name)
+    kubectl = [str(build.binary("kubernetes", "kubectl")), "--kubeconfig", str(components.kubeconfig())]
+    inside = ["exec", "--namespace", servers.SPACE, "deployment/git", "--"]
+    build.run(kubectl + inside + ["git", "init", "--quiet", "--bare", "--initial-branch=main", path])
+    print("%s/%s.git" % (servers.GIT_URL, args.name))
     return 0
 
 
@@ -455,6 +484,8 @@ def main(argv=None):
     command.add_argument("binary", metavar="BINARY")
     command.add_argument("--file", action="append", default=[], metavar="/PATH=CONTENT")
     command.add_argument("--entrypoint", metavar="/PATH", help="where the binary goes in the image")
+    command = add("repository", repository, "make an empty git repository and print its address")
+    command.add_argument("name", metavar="NAME")
     command = add("restart", restart, "end one component and start it again")
     command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
     command = add("signal", hurt, "send a signal (STOP, CONT, KILL) to one component")

@@ -27,6 +27,7 @@ from .state import (
     NODE_IP,
     POD_CIDR,
     PORTS,
+    REGISTRY,
     SERVICE_CIDR,
     Problem,
     record,
@@ -94,6 +95,8 @@ def configure():
     # What is not loaded fails at once, and no name server is asked about it.
     hosts = 'server = "http://127.0.0.1:1"\n\n[host."http://127.0.0.1:1"]\n'
     write(state / "conf" / "registries" / "dev.local" / "hosts.toml", hosts)
+    hosts = 'server = "http://{0}"\n\n[host."http://{0}"]\n'.format(REGISTRY)
+    write(state / "conf" / "registries" / REGISTRY / "hosts.toml", hosts)
     write(state / "conf" / "kubelet.json", json.dumps(kubelet_config(state), indent=2))
     write(state / "conf" / "resolv.conf", "nameserver %s\n" % DNS_IP, 0o644)
     write(state / "conf" / "cni" / "10-andante.conflist", json.dumps(cni_config(state), indent=2))

@@ -5,6 +5,7 @@ times zero, so the same content has the same digest) straight into `ctr`.
 """
 
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -13,10 +14,11 @@ import platform
 import re
 import subprocess
 import tarfile
+import tempfile
 import threading
 
 from . import build
-from .state import Problem, read_json, state_dir, write
+from .state import REGISTRY, REGISTRY_IP, Problem, read_json, state_dir, write
 
 # Raised when the form of the images below changes.
 FORM = "1"
@@ -24,6 +26,9 @@ FORM = "1"
 USER = "65532:65532"
 SAMPLE = "dev.local/andante-sample"
 SHELL = "dev.local/andante-shell:v1"
+BUILDER = "dev.local/andante-builder:v1"
+GIT = "dev.local/andante-git:v1"
+BASE = REGISTRY + "/andante-sample:base"
 SAMPLES = {
     "plain": "",
     "v1": "VERSION=v1\n",
@@ -172,9 +177,69 @@ def libraries(path):
     return sorted(set(re.findall(r"(/\S+)", build.run(["ldd", str(path)]))))
 
 
+def dynamic(*paths):
+    """Files of an image for binaries of this machine, with what they need."""
+    needed = {library for path in paths for library in libraries(path)}
+    return [(p, os.path.realpath(p), 0o755) for p in sorted(needed | set(paths))]
+
+
 def shell_ref():
     """The image of the shell that Tekton runs scripts with."""
     return SHELL
+
+
+def shell_files():
+    """A shell and the usual small commands."""
+    files = [("/bin/busybox", "/bin/busybox", 0o755)]
+    for applet in build.run(["/bin/busybox", "--list"]).split():
+        if applet != "busybox":
+            files.append(("/bin/" + applet, "-> busybox", 0o777))
+    return files
+
+
+def content(files):
+    """A short name for the sum of an image's files."""
+    parts = [FORM]
+    for path, source, mode in files:
+        if isinstance(source, str) and source.startswith("/"):
+            source = pathlib.Path(source)
+        parts += [path, source, mode]
+    return build.digest(*parts)
+
+
+def registry():
+    """Name, files and entrypoint of the registry's image."""
+    binary = build.which("docker-registry")
+    files = dynamic(binary)
+    return "dev.local/registry:" + content(files), files, binary
+
+
+def git():
+    """Files of the image with git: its server, and for steps that clone."""
+    core = "/usr/lib/git-core/"
+    files = dynamic(build.which("git"), core + "git-daemon")
+    for name in ("git", "git-upload-pack", "git-receive-pack"):
+        files.append((core + name, "-> " + build.which("git"), 0o777))
+    # Each pod works on what another user's pod may have made.
+    files.append(("/etc/gitconfig", b"[safe]\n\tdirectory = *\n", 0o644))
+    files.append(("/etc/passwd", b"git:x:65532:65532::/tmp:/bin/sh\n", 0o644))
+    files.append(("/usr/share/git-core/templates", None, 0o755))
+    return shell_files() + files
+
+
+def builder():
+    """Files of the image that builds images: buildah, as Debian has it."""
+    policy = {"default": [{"type": "insecureAcceptAnything"}]}
+    return (
+        shell_files()
+        + dynamic(build.which("buildah"))
+        + [
+            ("/etc/containers/policy.json", json.dumps(policy).encode(), 0o644),
+            ("/etc/passwd", b"root:x:0:0::/root:/bin/sh\n", 0o644),
+            ("/var/tmp", None, 0o1777),
+            ("/root", None, 0o755),
+        ]
+    )
 
 
 def plan(which=None):
@@ -198,27 +263,58 @@ def plan(which=None):
     calls.append(([ref("envoy")], files, "/usr/local/bin/envoy", ref("envoy")))
     for name in ["webhook", "controller", "events", "resolvers"]:
         command(ref("tekton", name), build.binary("tekton", name), "/ko-app/" + name)
+    image, files, entrypoint = registry()
+    calls.append(([image], files, entrypoint, image))
+    files = git()
+    calls.append(([GIT], files, build.which("git"), content(files), ["HOME=/tmp"]))
     command(ref("serving", "queue"), build.binary("serving", "queue"), "/ko-app/queue")
     for name in ["entrypoint", "nop", "workingdirinit", "sidecarlogresults"]:
         command(ref("tekton", name), build.binary("tekton", name), "/ko-app/" + name)
     return calls
 
 
+def sample(tag):
+    """Files and entrypoint of one of the sample's images."""
+    files = [
+        ("/ko-app/sample", build.binary("sample"), 0o755),
+        ("/etc/sample.env", SAMPLES[tag].encode(), 0o644),
+    ]
+    return files, "/ko-app/sample"
+
+
 def extras():
     """The images for users of the cluster: the sample, and a small shell."""
     calls = []
-    binary = build.binary("sample")
     for tag, text in SAMPLES.items():
-        image = "%s:%s" % (SAMPLE, tag)
-        files = [("/ko-app/sample", binary, 0o755), ("/etc/sample.env", text.encode(), 0o644)]
-        calls.append(([image], files, "/ko-app/sample", build.digest(build.key("sample"), text, FORM)))
-    busybox = pathlib.Path("/bin/busybox")
-    files = [("/bin/busybox", busybox, 0o755)]
-    for applet in build.run([str(busybox), "--list"]).split():
-        if applet != "busybox":
-            files.append(("/bin/" + applet, "-> busybox", 0o777))
-    calls.append(([SHELL], files, "/bin/sh", build.digest(busybox, "2")))
+        identity = build.digest(build.key("sample"), text, FORM)
+        calls.append((["%s:%s" % (SAMPLE, tag)], *sample(tag), identity))
+    files = shell_files()
+    calls.append(([SHELL], files, "/bin/sh", content(files)))
+    files = builder()
+    calls.append(([BUILDER], files, build.which("buildah"), content(files), (), "0:0"))
     return calls
+
+
+def pushed(image):
+    """Whether the registry has an image."""
+    name, _, tag = image[len(REGISTRY) + 1 :].rpartition(":")
+    link = http.client.HTTPConnection(REGISTRY_IP, int(REGISTRY.rpartition(":")[2]), timeout=5)
+    try:
+        link.request("HEAD", "/v2/%s/manifests/%s" % (name, tag))
+        return link.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        link.close()
+
+
+def push(image, files, entrypoint):
+    """Packs an image and pushes it to the cluster's registry."""
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        archive([image], files, entrypoint, file)
+        file.flush()
+        command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]
+        build.run(command + ["docker-archive:" + file.name, "docker://" + image])
 
 
 def load_binary(image, path, texts=(), entrypoint=None):

@@ -7,8 +7,7 @@ replaced, and what a node of two cores cannot bear is taken away.
 
 import yaml
 
-from . import build, images
-from .state import DNS_IP
+from . import build, images, servers
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -61,7 +60,7 @@ def read():
             for thing in yaml.load_all(file.read_text(), Loader=Loader):
                 if thing and thing.get("kind") not in LEFT_OUT:
                     things.append(fitted(thing))
-    return things + coredns()
+    return things + servers.objects()
 
 
 def fitted(thing):
@@ -109,109 +108,6 @@ def fit_container(container):
         probe.pop("initialDelaySeconds", None)
         probe["periodSeconds"] = min(probe.get("periodSeconds", 10), 2)
         probe["failureThreshold"] = max(probe.get("failureThreshold", 3), 5)
-
-
-COREFILE = """\
-cluster.local:8053 in-addr.arpa:8053 {
-    errors
-    health :8080
-    ready :8181
-    kubernetes cluster.local in-addr.arpa {
-        ttl 5
-    }
-}
-# A name outside does not exist. Refusing it instead would make Envoy's resolver
-# give up. In a block of its own, as template answers before kubernetes does.
-.:8053 {
-    errors
-    template ANY ANY . {
-        rcode NXDOMAIN
-    }
-}
-"""
-
-
-def coredns():
-    """The cluster's name server."""
-    space, name = "kube-system", "coredns"
-    labels = {"k8s-app": "kube-dns"}
-    meta = {"name": name, "namespace": space, "labels": labels}
-    rules = [
-        {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
-        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-    ]
-    container = {
-        "name": name,
-        "image": images.ref("coredns"),
-        "args": ["-conf", "/etc/coredns/Corefile"],
-        "ports": [
-            {"name": "dns", "containerPort": 8053, "protocol": "UDP"},
-            {"name": "dns-tcp", "containerPort": 8053, "protocol": "TCP"},
-        ],
-        "readinessProbe": {
-            "httpGet": {"path": "/ready", "port": 8181},
-            "periodSeconds": 1,
-            "failureThreshold": 5,
-        },
-        "livenessProbe": {
-            "httpGet": {"path": "/health", "port": 8080},
-            "initialDelaySeconds": 30,
-            "failureThreshold": 6,
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
-    }
-    pod = {
-        "serviceAccountName": name,
-        "dnsPolicy": "Default",
-        "priorityClassName": "system-cluster-critical",
-        "containers": [container],
-        "volumes": [{"name": "config", "configMap": {"name": name}}],
-    }
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"}
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(meta)},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": "system:coredns"},
-            "rules": rules,
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "system:coredns"},
-            "roleRef": role,
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": space}],
-        },
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": dict(meta), "data": {"Corefile": COREFILE}},
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": dict(meta, name="kube-dns"),
-            "spec": {
-                "clusterIP": DNS_IP,
-                "selector": labels,
-                "ports": [
-                    {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 8053},
-                    {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 8053},
-                ],
-            },
-        },
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": dict(meta),
-            "spec": {
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-    ]
 
 
 def is_gateway(thing):

@@ -26,6 +26,12 @@ POD_CIDR = "10.244.0.0/24"
 SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 DNS_IP = "10.96.0.10"
+# Where images are pushed to and pulled from. By address and not by name: the
+# node does not ask the cluster's name server, and Knative and others take
+# private addresses for plain HTTP.
+REGISTRY_IP = "10.96.0.50"
+REGISTRY = REGISTRY_IP + ":5000"
+GIT_IP = "10.96.0.51"
 CGROUP = "andante-testbed"
 
 # Away from the usual ports, so that a developer's own etcd or cluster on the
