@@ -2,7 +2,7 @@
 //!
 //! Decides before the first write everything that can be refused (DESIGN rules 2, 4 and 6). Depends on pure modules only.
 
-use crate::ending::staged;
+use crate::ending::{STAGED, staged};
 use crate::event::Topic;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::layout::Start;
@@ -173,7 +173,7 @@ fn resume(
     if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
-        let mut outcome = outcome_of(Code::Done, what, service).word("staged");
+        let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
         outcome.next = format!("`andante walk {}` goes on", service.called());
         outcome.candidate = Some(candidate);
         outcome.rollout = Some(record.id.to_string());

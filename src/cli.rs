@@ -1,10 +1,14 @@
 //! The command line: what was typed, nothing resolved. Depends on clap and the types that a text is parsed into.
 
+mod given;
 mod people;
 mod roll;
 
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
-pub use roll::{AddressArg, OnTermArg, PlanFlags, ProbeArgs, SettleArgs, StageArgs, StyleArg, TagArgs, WalkArgs};
+pub use roll::{
+    AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
+    StyleArg, TagArgs, WalkArgs,
+};
 
 use crate::name::{Namespace, ServiceName};
 use crate::outcome::Code;
@@ -29,18 +33,19 @@ pub struct Cli {
 
 impl Cli {
     /// Reads the arguments, the program's own name first. Where one holds an unresolved `$(...)`, that is what is wrong,
-    /// whatever else its flag would have said about it.
+    /// whatever else its flag would have said about it. What says nothing (`--dwell=`) counts as not given.
     pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         for (i, argument) in arguments.iter().enumerate().skip(1) {
             let text = argument.to_string_lossy();
             if let Err(why) = reject_unresolved(&text) {
-                let before = arguments.get(i - 1).map(|a| a.to_string_lossy()).filter(|a| a.starts_with('-'));
+                let before = arguments.get(i - 1).map(|a| a.to_string_lossy());
+                let before = before.filter(|a| a.starts_with('-') && *a != "--" && !text.starts_with('-'));
                 let before = before.map(|flag| format!("{flag} ")).unwrap_or_default();
                 return Err(Self::command().error(ErrorKind::InvalidValue, format!("`{before}{text}` {why}")));
             }
         }
-        Self::try_parse_from(arguments)
+        Self::try_parse_from(given::given(&Self::command(), arguments))
     }
 }
 
@@ -49,8 +54,17 @@ impl Cli {
 pub enum Command {
     /// Make (or take up) a candidate: ready, tagged, at 0 %, nobody sent to it.
     Stage(Box<StageArgs>),
+    /// Ask the candidate's own address, move nobody: does it answer as it must?
+    ///
+    /// Writes nothing. Exits with 25 if the candidate fails, with 12 if nothing could be said by the deadline.
+    Check(Box<CheckArgs>),
     /// Move users to the staged candidate step by step; back at once when a gate fails.
     Walk(Box<WalkArgs>),
+    /// Stage, check and walk in one: what `stage` and then `walk` would do.
+    ///
+    /// The probe must pass at the candidate's own address before anybody is moved. The same run, started again, goes on
+    /// where it was.
+    RollOut(Box<RollOutArgs>),
     /// Bring a Service to rest from any state: roll back, finish, or leave.
     Settle(Box<SettleArgs>),
     /// Say what is going on, once.
@@ -96,6 +110,15 @@ pub struct ClusterArgs {
     /// How long the API server may fail in a row before this gives up.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
     pub patience: Duration,
+}
+
+/// Where a Tekton step's results go.
+#[derive(Debug, Clone, Args)]
+pub struct ResultsArgs {
+    /// Directory of the step's results, or the path of one of them (as Tekton fills in `$(step.results.message.path)`); else
+    /// /tekton/results, if it is there.
+    #[arg(long, value_name = "PATH", help_heading = "Results")]
+    pub results: Option<PathBuf>,
 }
 
 /// Whose rollout this is, and what to do if somebody else is at it.

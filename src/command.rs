@@ -14,7 +14,8 @@ use crate::outcome::{Code, Outcome};
 use crate::owner::{Asker, IfBusy, Owner, OwnerKind};
 use crate::ports::{Clock, Sink};
 use crate::report::Lines;
-use crate::tekton::{DIRECTORY, Results};
+use crate::tekton::{Results, directory};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// A command that ends before it begins.
@@ -32,7 +33,7 @@ impl Stop {
 }
 
 /// The results that every rolling step declares, with their neutral values.
-const RESULTS: [(&str, &str); 5] =
+pub const RESULTS: [(&str, &str); 5] =
     [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
 
 /// Runs one command to its end.
@@ -40,7 +41,9 @@ pub async fn run(cli: Cli) -> Code {
     let environment = Environment::of_process();
     let output = match &cli.command {
         Command::Stage(args) => args.cluster.output,
+        Command::Check(args) => args.cluster.output,
         Command::Walk(args) => args.cluster.output,
+        Command::RollOut(args) => args.walk.cluster.output,
         Command::Settle(args) => args.cluster.output,
         Command::Status(args) => args.cluster.output,
         Command::Watch(args) => args.cluster.output,
@@ -48,11 +51,20 @@ pub async fn run(cli: Cli) -> Code {
         Command::Plan(args) => args.cluster.output,
     };
     let mut lines = Lines::new(output);
-    let rolls = matches!(cli.command, Command::Stage(_) | Command::Walk(_) | Command::Settle(_));
-    let mut results = if rolls { begin_results(&mut lines) } else { None };
+    let results = match &cli.command {
+        Command::Stage(args) => Some(&args.results),
+        Command::Check(args) => Some(&args.results),
+        Command::Walk(args) => Some(&args.results),
+        Command::RollOut(args) => Some(&args.walk.results),
+        Command::Settle(args) => Some(&args.results),
+        Command::Status(_) | Command::Watch(_) | Command::Control(_) | Command::Plan(_) => None,
+    };
+    let mut results = results.and_then(|args| begin_results(args.results.as_deref(), &mut lines));
     let ended = match cli.command {
         Command::Stage(args) => roll::stage(&args, &environment, &mut lines).await,
+        Command::Check(args) => roll::check(&args, &environment, &mut lines).await,
         Command::Walk(args) => roll::walk(&args, &environment, &mut lines).await,
+        Command::RollOut(args) => roll::roll_out(&args, &environment, &mut lines).await,
         Command::Settle(args) => roll::settle(&args, &environment, &mut lines).await,
         Command::Status(args) => return people::status(&args, &environment).await,
         Command::Watch(args) => return people::watch(&args, &environment).await,
@@ -70,8 +82,23 @@ pub async fn run(cli: Cli) -> Code {
     outcome.code
 }
 
-fn begin_results(lines: &mut Lines) -> Option<Results> {
-    match Results::begin(Path::new(DIRECTORY), &RESULTS) {
+/// Arguments that cannot be read: a step that declares results still has to write them.
+pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
+    const ROLLING: [&str; 5] = ["stage", "check", "walk", "roll-out", "settle"];
+    if !arguments.get(1).and_then(|a| a.to_str()).is_some_and(|name| ROLLING.contains(&name)) {
+        return;
+    }
+    let named = arguments.iter().filter_map(|a| a.to_str()?.strip_prefix("--results=")).rfind(|path| !path.is_empty());
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    // What is wrong with the arguments is on the screen already; a result that cannot be written adds nothing.
+    if let Ok(Some(mut results)) = Results::begin(&directory(named.map(Path::new), &RESULTS), &RESULTS) {
+        let _ = results.set("outcome", Code::BadInput.word()).and_then(|()| results.set_text("message", what));
+    }
+}
+
+fn begin_results(place: Option<&Path>, lines: &mut Lines) -> Option<Results> {
+    match Results::begin(&directory(place, &RESULTS), &RESULTS) {
         Ok(results) => results,
         Err(error) => {
             lines.say(SystemClock.now(), &Said::new(Topic::Note, error.to_string()));

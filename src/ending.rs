@@ -107,6 +107,9 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     outcome
 }
 
+/// The word of good staging: a walk may follow.
+pub(crate) const STAGED: &str = "staged";
+
 /// The end of good staging.
 pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: bool) -> Outcome {
     let candidate = record.candidate.as_ref();
@@ -114,7 +117,7 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     let url = service.tag_url(&record.tags.candidate).unwrap_or("an address that is not there yet").to_owned();
     let late = if served { "" } else { " (its address is not served yet)" };
     let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}"), service)
-        .word("staged")
+        .word(STAGED)
         .next(format!("andante walk {}", service.called()));
     outcome.candidate = Some(name);
     outcome.digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());

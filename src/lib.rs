@@ -8,6 +8,7 @@
 //! traits of [`ports`], and one runner ([`run`]) drives the machines. `ARCHITECTURE.md` is the map.
 
 mod begin;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -1,12 +1,17 @@
 //! Parse, install the TLS provider, run on a current-thread runtime, map to an exit code.
 
 use andante::{cli, command, outcome::Code, tls};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::of_arguments(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match cli::Cli::of_arguments(arguments.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                command::not_begun(&arguments, &error);
+            }
             // Help and version are no errors; whether anybody reads them changes nothing.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Code::BadInput.number()));

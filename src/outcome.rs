@@ -41,13 +41,15 @@ pub enum Code {
     Unreachable = 21,
     /// Users could not be brought back: a person is needed.
     CouldNotRestore = 22,
+    /// A gate of the owner's own failed.
+    GateFailed = 25,
     /// A defect of Andante.
     Internal = 70,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -64,6 +66,7 @@ impl Code {
         Self::NotPermitted,
         Self::Unreachable,
         Self::CouldNotRestore,
+        Self::GateFailed,
         Self::Internal,
     ];
 
@@ -86,6 +89,7 @@ impl Code {
             Self::NotPermitted => "not-permitted",
             Self::Unreachable => "unreachable",
             Self::CouldNotRestore => "could-not-restore",
+            Self::GateFailed => "gate-failed",
             Self::Internal => "internal",
         }
     }
@@ -109,6 +113,7 @@ impl Code {
             Self::NotPermitted => "a permission is missing; the message names it",
             Self::Unreachable => "the cluster did not answer for too long; traffic is as it was last written",
             Self::CouldNotRestore => "users could not be brought back to stable: a person is needed",
+            Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
             Self::Internal => "a defect of Andante",
         }
     }

@@ -81,6 +81,11 @@ pub enum Answer {
 }
 
 impl Probe {
+    /// What a row that passes says.
+    pub fn passed(&self) -> String {
+        format!("{} of {} passed in a row", counted(self.passes), self.path)
+    }
+
     /// Judges one answer: passes, or the reason in a few words.
     pub fn judge(&self, answer: &Answer) -> Result<(), String> {
         let (status, headers, body, latency) = match answer {

@@ -14,6 +14,16 @@ pub const DIRECTORY: &str = "/tekton/results";
 /// pod, and every later step reports the Task's results again.
 pub const LIMIT: usize = 1024;
 
+/// Where results go: the directory that is named, that of the result whose path is named, or Tekton's own.
+pub fn directory(named: Option<&Path>, declared: &[(&str, &str)]) -> PathBuf {
+    let Some(named) = named else { return PathBuf::from(DIRECTORY) };
+    let is_result = |name: &str| declared.iter().any(|(declared, _)| *declared == name);
+    match named.file_name().and_then(|name| name.to_str()) {
+        Some(name) if is_result(name) && !named.is_dir() => named.parent().unwrap_or(named).to_owned(),
+        _ => named.to_owned(),
+    }
+}
+
 /// A result that was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum BadResult {
@@ -102,6 +112,15 @@ fn encoded(name: &str, value: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_results_path_names_its_directory() {
+        let declared = [("message", "")];
+        let of = |named: Option<&str>| directory(named.map(Path::new), &declared);
+        assert_eq!(of(None), Path::new(DIRECTORY));
+        assert_eq!(of(Some("/tekton/steps/step-walk/results/message")), Path::new("/tekton/steps/step-walk/results"));
+        assert_eq!(of(Some("/tmp/here")), Path::new("/tmp/here"));
+    }
 
     #[test]
     fn the_size_is_that_of_tektons_encoding() {

@@ -1,6 +1,6 @@
 //! Flags of `stage`, `walk` and `settle`.
 
-use super::{ClusterArgs, OwnerArgs, duration, pair, plain};
+use super::{ClusterArgs, OwnerArgs, ResultsArgs, duration, pair, plain};
 use crate::name::{RevisionName, Tag};
 use crate::percent::Percent;
 use crate::plan::{BadPlan, Plan, Style, Wish};
@@ -18,14 +18,34 @@ pub struct StageArgs {
     /// Ownership.
     #[command(flatten)]
     pub owner: OwnerArgs,
+    /// Candidate.
+    #[command(flatten)]
+    pub candidate: CandidateArgs,
+    /// How long the candidate may take to be ready.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a failure must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// How long the staged candidate is kept for this owner's walk before others may take over.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration, help_heading = "Time")]
+    pub hold_for: Duration,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+/// What is to be staged, beside whom.
+#[derive(Debug, Clone, Args)]
+pub struct CandidateArgs {
     /// The image that the new revision runs.
     #[arg(long, value_name = "REF", value_parser = image, help_heading = "Candidate")]
     pub image: Option<String>,
     /// Which container gets it; else the only one, or the one with a port.
     #[arg(long, value_name = "NAME", value_parser = plain, help_heading = "Candidate")]
     pub container: Option<String>,
-    /// Set an environment variable of the container (repeatable).
-    #[arg(long = "set-env", value_name = "K=V", value_parser = pair, help_heading = "Candidate")]
+    /// Set environment variables of the container (repeatable; several may follow one flag).
+    #[arg(long = "set-env", value_name = "K=V", value_parser = pair, num_args = 0.., help_heading = "Candidate")]
     pub set_env: Vec<(String, String)>,
     /// Take the whole template from a Service manifest (YAML or JSON).
     #[arg(long, value_name = "FILE", help_heading = "Candidate")]
@@ -51,15 +71,6 @@ pub struct StageArgs {
     /// Tags.
     #[command(flatten)]
     pub tags: TagArgs,
-    /// How long the candidate may take to be ready.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Time")]
-    pub deadline: Duration,
-    /// How long a failure must last to be believed.
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration, help_heading = "Time")]
-    pub grace: Duration,
-    /// How long the staged candidate is kept for this owner's walk before others may take over.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration, help_heading = "Time")]
-    pub hold_for: Duration,
 }
 
 /// Names of the two tags that a rollout owns while it lasts.
@@ -241,6 +252,46 @@ pub struct WalkArgs {
     /// Do what is due now and exit, saying when the next move is due.
     #[arg(long, help_heading = "Time")]
     pub once: bool,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+/// Flags of `roll-out`: what `stage` takes, and what `walk` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RollOutArgs {
+    /// Candidate.
+    #[command(flatten)]
+    pub candidate: CandidateArgs,
+    /// How long the candidate may take to be ready, before the walk.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Time")]
+    pub ready_within: Duration,
+    /// Walk.
+    #[command(flatten)]
+    pub walk: WalkArgs,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Ask the target with this tag; else the candidate of the rollout that is open.
+    #[arg(long, value_name = "TAG", help_heading = "Traffic")]
+    pub tag: Option<Tag>,
+    /// Probe.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// When the answer must be there.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a fault of the candidate's pods must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
 }
 
 /// Flags of `settle`.
@@ -262,6 +313,9 @@ pub struct SettleArgs {
     /// Tags.
     #[command(flatten)]
     pub tags: TagArgs,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
 }
 
 /// An image reference that is at least plausible; the full grammar is Knative's to judge.

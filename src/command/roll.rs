@@ -1,10 +1,16 @@
-//! `stage`, `walk` and `settle`: goals for the machines, and the ports they run against.
+//! `stage`, `check`, `walk`, `roll-out` and `settle`: goals for the machines, and the ports they run against.
 
 use super::{Stop, asker, connect, owner};
-use crate::cli::{AddressArg, ClusterArgs, OnTermArg, ProbeArgs, SettleArgs, StageArgs, TagArgs, WalkArgs};
+use crate::check::{Check, CheckGoal};
+use crate::cli::{
+    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, OnTermArg, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
+    TagArgs, WalkArgs,
+};
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
+use crate::ending::STAGED;
 use crate::env::Environment;
+use crate::event::{Said, Topic};
 use crate::hold::Hold;
 use crate::layout::Tags;
 use crate::machine::Machine;
@@ -12,7 +18,8 @@ use crate::manifest;
 use crate::name::RolloutId;
 use crate::outcome::{Code, Outcome};
 use crate::owner::{Asker, IfBusy, OwnerKind};
-use crate::ports::{Clock, NoSource, Ports};
+use crate::plan::Plan;
+use crate::ports::{Clock, NoSource, Ports, Sink};
 use crate::probe::Address;
 use crate::prober::{HttpProber, Travel};
 use crate::report::Lines;
@@ -22,10 +29,99 @@ use crate::signal;
 use crate::stage::{Stage, StageGoal, Want};
 use crate::template::Change;
 use crate::walk::{OnTerm, Walk, WalkGoal};
+use crate::world::Signal;
+use jiff::Timestamp;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// How long a failure to start must last to be believed in `roll-out`, where the walk's own grace is shorter.
+const STAGE_GRACE: Duration = Duration::from_secs(20);
 
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let service = args.cluster.service.clone();
+    let times = Times { deadline: args.deadline, grace: args.grace, hold_for: args.hold_for };
+    let goal = stage_goal(&args.cluster, &args.candidate, times)?;
+    let kube = connect(&args.cluster, environment)?;
+    let asker = asker(&args.owner, &kube, environment).await?;
+    let work = Work { kube: &kube, args: &args.cluster, prober: &nothing_to_probe()?, signals: &mut listen()? };
+    Ok(work.drive(&mut Stage::new(goal, hold(asker)), lines).await)
+}
+
+/// `andante walk`.
+pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
+    let plan = plan(args)?;
+    let prober = prober(&args.probe)?;
+    let kube = connect(&args.cluster, environment)?;
+    let goal = walk_goal(args, plan, environment, &kube);
+    let asker = asker(&args.owner, &kube, environment).await?;
+    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, signals: &mut listen()? };
+    Ok(work.drive(&mut Walk::new(goal, hold(asker)), lines).await)
+}
+
+/// `andante roll-out`: staging and the walk in one process, so that a signal finds whoever works at that moment, and one
+/// exit code and one set of results say how it ended.
+pub(super) async fn roll_out(
+    args: &RollOutArgs,
+    environment: &Environment,
+    lines: &mut Lines,
+) -> Result<Outcome, Stop> {
+    let walk = &args.walk;
+    let times = Times {
+        deadline: args.ready_within,
+        // A start is slower to judge than a revision that was ready.
+        grace: walk.grace.max(STAGE_GRACE),
+        hold_for: walk.deadline,
+    };
+    // Everything that can be wrong with the walk is found before anything is staged.
+    let stage = stage_goal(&walk.cluster, &args.candidate, times)?;
+    let (plan, prober) = (plan(walk)?, prober(&walk.probe)?);
+    let kube = connect(&walk.cluster, environment)?;
+    let goal = walk_goal(walk, plan, environment, &kube);
+    let asker = asker(&walk.owner, &kube, environment).await?;
+    let mut signals = listen()?;
+    let staging = Work { kube: &kube, args: &walk.cluster, prober: &prober, signals: &mut signals };
+    let mut between = Between { lines, end: None };
+    let staged = staging.drive(&mut Stage::new(stage, hold(asker.clone())), &mut between).await;
+    let end = between.end.take();
+    if staged.word != STAGED {
+        if let Some((at, said)) = end {
+            lines.say(at, &said);
+        }
+        return Ok(staged);
+    }
+    lines.say(SystemClock.now(), &Said::new(Topic::Stage, staged.what));
+    let walking = Work { kube: &kube, args: &walk.cluster, prober: &prober, signals: &mut signals };
+    Ok(walking.drive(&mut Walk::new(goal, hold(asker)), lines).await)
+}
+
+/// `andante check`.
+pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
+    let probe = args.probe.probe().ok_or_else(|| Stop::bad_input("there is nothing to check: name a --probe PATH"))?;
+    let prober = prober(&args.probe)?;
+    let kube = connect(&args.cluster, environment)?;
+    let goal = CheckGoal {
+        service: args.cluster.service.clone(),
+        tag: args.tag.clone(),
+        probe,
+        address: address(&args.probe, environment, &kube),
+        deadline: args.deadline,
+        grace: args.grace,
+    };
+    let owner = owner(environment)?;
+    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, signals: &mut listen()? };
+    Ok(work.drive(&mut Check::new(goal, owner), lines).await)
+}
+
+/// The three times of staging.
+struct Times {
+    deadline: Duration,
+    grace: Duration,
+    hold_for: Duration,
+}
+
+/// The goal of staging, with everything checked that can be without a cluster.
+fn stage_goal(cluster: &ClusterArgs, args: &CandidateArgs, times: Times) -> Result<StageGoal, Stop> {
+    let service = cluster.service.clone();
     if args.tags.candidate_tag == args.tags.stable_tag {
         return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
     }
@@ -47,25 +143,22 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     };
     let makes = change.image.is_some() || !change.env.is_empty() || change.file.is_some();
     let want = if makes { Want::Template(Box::new(change)) } else { Want::Revision(args.revision.clone()) };
-    let kube = connect(&args.cluster, environment)?;
-    let asker = asker(&args.owner, &kube, environment).await?;
-    let goal = StageGoal {
+    Ok(StageGoal {
         service,
         want,
         manifest: file,
         stable: args.stable.clone(),
         tags: tags(&args.tags),
         again: args.again,
-        deadline: args.deadline,
-        grace: args.grace,
-        hold_for: args.hold_for,
+        deadline: times.deadline,
+        grace: times.grace,
+        hold_for: times.hold_for,
         id,
-    };
-    drive(&mut Stage::new(goal, hold(asker)), &args.cluster, &kube, &nothing_to_probe()?, lines).await
+    })
 }
 
-/// `andante walk`.
-pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
+/// The plan of a walk, if its times fit.
+fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
     let plan = args.plan.plan().map_err(Stop::bad_input)?;
     if !args.once && plan.shortest() >= args.deadline {
         let (least, deadline) = (crate::ending::words(plan.shortest()), crate::ending::words(args.deadline));
@@ -73,26 +166,31 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
             "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
         )));
     }
-    let prober = prober(&args.probe)?;
-    let kube = connect(&args.cluster, environment)?;
-    let asker = asker(&args.owner, &kube, environment).await?;
-    let in_cluster =
-        args.probe.address.map_or(environment.in_pod() && args.probe.via.is_none(), |a| a == AddressArg::Cluster);
-    let goal = WalkGoal {
+    Ok(plan)
+}
+
+/// The goal of a walk.
+fn walk_goal(args: &WalkArgs, plan: Plan, environment: &Environment, kube: &Kube) -> WalkGoal {
+    WalkGoal {
         service: args.cluster.service.clone(),
         plan,
         deadline: args.deadline,
         grace: args.grace,
         serve_within: args.serve_within,
         probe: args.probe.probe(),
-        address: if in_cluster { Address::Cluster(kube.namespace().clone()) } else { Address::Public },
+        address: address(&args.probe, environment, kube),
         on_term: match args.on_term {
             OnTermArg::Rollback => OnTerm::Rollback,
             OnTermArg::Hold => OnTerm::Hold,
         },
         once: args.once,
-    };
-    drive(&mut Walk::new(goal, hold(asker)), &args.cluster, &kube, &prober, lines).await
+    }
+}
+
+/// Which address of the candidate is asked: in a pod the cluster's own, where nothing else is said.
+fn address(args: &ProbeArgs, environment: &Environment, kube: &Kube) -> Address {
+    let in_cluster = args.address.map_or(environment.in_pod() && args.via.is_none(), |a| a == AddressArg::Cluster);
+    if in_cluster { Address::Cluster(kube.namespace().clone()) } else { Address::Public }
 }
 
 /// `andante settle`.
@@ -120,21 +218,46 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    drive(&mut Settle::new(goal, hold), &args.cluster, &kube, &nothing_to_probe()?, lines).await
+    let work = Work { kube: &kube, args: &args.cluster, prober: &nothing_to_probe()?, signals: &mut listen()? };
+    Ok(work.drive(&mut Settle::new(goal, hold), lines).await)
 }
 
-async fn drive<M: Machine>(
-    machine: &mut M,
-    args: &ClusterArgs,
-    kube: &Kube,
-    prober: &HttpProber,
-    lines: &mut Lines,
-) -> Result<Outcome, Stop> {
-    let service: KnativeService = kube.service(args.service.clone());
-    let mut signals = signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))?;
-    let limits = Limits { patience: args.patience, ..Limits::default() };
-    let ports = Ports { cluster: &service, prober, source: &NoSource, clock: &SystemClock };
-    Ok(run(machine, ports, lines, &mut signals, limits).await)
+/// What one machine after another works with.
+struct Work<'a> {
+    kube: &'a Kube,
+    args: &'a ClusterArgs,
+    prober: &'a HttpProber,
+    /// The process's only ones: a signal that comes between two machines is the next one's.
+    signals: &'a mut UnboundedReceiver<Signal>,
+}
+
+impl Work<'_> {
+    async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
+        let service: KnativeService = self.kube.service(self.args.service.clone());
+        let limits = Limits { patience: self.args.patience, ..Limits::default() };
+        let ports = Ports { cluster: &service, prober: self.prober, source: &NoSource, clock: &SystemClock };
+        run(machine, ports, sink, self.signals, limits).await
+    }
+}
+
+fn listen() -> Result<UnboundedReceiver<Signal>, Stop> {
+    signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))
+}
+
+/// Passes lines on and keeps the end back: that of staging is none if a walk follows.
+struct Between<'a> {
+    lines: &'a mut Lines,
+    end: Option<(Timestamp, Said)>,
+}
+
+impl Sink for Between<'_> {
+    fn say(&mut self, at: Timestamp, said: &Said) {
+        if said.topic == Topic::End {
+            self.end = Some((at, said.clone()));
+        } else {
+            self.lines.say(at, said);
+        }
+    }
 }
 
 fn tags(args: &TagArgs) -> Tags {

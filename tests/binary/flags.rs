@@ -78,7 +78,7 @@ const BAD: [(&str, &str, &str); 41] = [
     ("walk", "style", "blue"),
     ("walk", "steps", "1,101"),
     ("walk", "dwell", "2 M"),
-    ("walk", "bake", ""),
+    ("walk", "bake", "2"),
     ("walk", "to", "half"),
     ("walk", "approve", "x"),
     ("walk", "approval-timeout", "40d"),
@@ -171,4 +171,42 @@ fn a_plan_that_cannot_be_is_refused_before_any_cluster() {
         assert_eq!(ran.code, 2, "{flags:?}");
         assert!(ran.stdout.ends_with(&format!("end:     {why}\n")), "{flags:?}: {}", ran.stdout);
     }
+}
+
+#[test]
+fn a_flag_without_a_value_is_one_that_was_not_given() {
+    // What a Task writes for parameters that nobody set; the first complaint is about the plan, not about a flag.
+    let ran = andante(&[
+        "roll-out",
+        "--namespace=",
+        "--image=registry/hello:1",
+        "--set-env",
+        "--again=false",
+        "--revision=",
+        "--steps=50,5",
+        "--dwell=",
+        "--once=",
+        "--probe=",
+        "--if-busy=",
+        "--",
+        "hello",
+    ]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stdout.ends_with("end:     the steps must rise: 5 % comes after 50 %\n"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+#[test]
+fn rows_of_values_reach_a_repeatable_flag() {
+    let help = "\nFor more information, try '--help'.\n";
+    expect(
+        &["stage", "--set-env", "A=1", "B", "--", "hello"],
+        2,
+        "",
+        &format!("error: invalid value 'B' for '--set-env [<K=V>...]': not of the form KEY=VALUE\n{help}"),
+    );
 }
