@@ -3,12 +3,14 @@
 mod given;
 mod people;
 mod roll;
+mod source;
 
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
     StyleArg, TagArgs, WalkArgs,
 };
+pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 
 use crate::name::{Namespace, ServiceName};
 use crate::outcome::Code;

@@ -4,6 +4,7 @@
 //! the runner's. Objects cross as the API's own JSON. Depends on `kube` for addresses, credentials and TLS only; every
 //! request is written out here, so that the answer's headers are seen and no retry of kube's own multiplies a write.
 
+mod backends;
 mod call;
 mod connect;
 mod failure;
@@ -13,6 +14,7 @@ mod runs;
 mod service;
 mod watch;
 
+pub use backends::Backend;
 pub use connect::{Connect, ConnectError};
 pub use service::KnativeService;
 pub use watch::ObjectWatch;

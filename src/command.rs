@@ -4,6 +4,7 @@
 
 mod people;
 mod roll;
+mod source;
 
 use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
 use crate::clock::SystemClock;

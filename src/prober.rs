@@ -5,7 +5,7 @@
 
 use crate::ports::Prober;
 use crate::probe::{Answer, Request};
-use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect};
+use reqwest::{Certificate, Client, Response, Url, redirect};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,15 +57,9 @@ impl HttpProber {
         {
             return Err(BadTravel::Via(via.to_string()));
         }
-        let mut roots = Vec::new();
-        if let Some(path) = &travel.ca_file {
-            let bad = |why: String| BadTravel::CaFile { path: path.clone(), why };
-            let pem = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-            roots = Certificate::from_pem_bundle(&pem).map_err(|_| bad("they are not PEM".into()))?;
-            if roots.is_empty() {
-                return Err(bad("there are none".into()));
-            }
-        }
+        let roots = travel.ca_file.as_ref().map_or(Ok(Vec::new()), |path| {
+            crate::tls::roots(path).map_err(|why| BadTravel::CaFile { path: path.clone(), why })
+        })?;
         Ok(Self { via: travel.via.clone(), roots, client: Arc::default() })
     }
 
@@ -75,8 +69,7 @@ impl HttpProber {
         if let Some((_, client)) = kept.as_ref().filter(|(l, _)| *l == limit) {
             return Ok(client.clone());
         }
-        crate::tls::install();
-        let builder = || -> ClientBuilder {
+        let client = crate::tls::client(&self.roots, || {
             Client::builder()
                 .redirect(redirect::Policy::none())
                 // A proxy's answer would be judged as the candidate's.
@@ -87,13 +80,8 @@ impl HttpProber {
                 // Each probe takes the whole way, as a new user's request does.
                 .pool_max_idle_per_host(0)
                 .user_agent(concat!("andante/", env!("CARGO_PKG_VERSION")))
-        };
-        // Without a bundle of the system's the first builder fails, even for those who only speak plain HTTP.
-        let client = builder()
-            .tls_certs_merge(self.roots.clone())
-            .build()
-            .or_else(|_| builder().tls_certs_only(self.roots.clone()).build())
-            .map_err(|e| format!("no HTTP client: {}", innermost(&e)))?;
+        })
+        .map_err(|e| format!("no HTTP client: {}", innermost(&e)))?;
         *kept = Some((limit, client.clone()));
         Ok(client)
     }
@@ -164,7 +152,7 @@ fn silent(error: &reqwest::Error, limit: Duration) -> Answer {
 }
 
 /// The reason at the bottom; those above repeat the address.
-fn innermost(error: &dyn Error) -> String {
+pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -1,8 +1,27 @@
-//! The cryptography that every TLS connection uses. Decides that it is ring: small, and quick to start.
+//! TLS as every connection speaks it: the cryptography, and which certificates are believed. Decides that it is ring
+//! (small, and quick to start) and that the system's certificates are believed beside those that were given.
+
+use reqwest::{Certificate, Client, ClientBuilder};
+use std::path::Path;
 
 /// Installs ring for the whole process. Later calls change nothing, so whoever is about to build a TLS client may call
 /// it; without it the clients' builders panic.
 pub fn install() {
     // The error only says that one is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+/// The certificates in a file (PEM), at least one; else why not.
+pub(crate) fn roots(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|e| e.to_string())?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|_| "they are not PEM")?;
+    if roots.is_empty() { Err("there are none".into()) } else { Ok(roots) }
+}
+
+/// An HTTP client that believes these certificates beside the system's.
+pub(crate) fn client(roots: &[Certificate], builder: impl Fn() -> ClientBuilder) -> Result<Client, reqwest::Error> {
+    install();
+    // Without a bundle of the system's the first builder fails, even for those who only speak plain HTTP.
+    let merged = builder().tls_certs_merge(roots.to_vec()).build();
+    merged.or_else(|_| builder().tls_certs_only(roots.to_vec()).build())
 }

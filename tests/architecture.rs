@@ -23,8 +23,8 @@ enum Kind {
 
 /// Modules of the crate root (with their submodules) that are not pure.
 const DRIVERS: [&str; 2] = ["feed", "run"];
-const OUTSIDE: [&str; 11] =
-    ["cli", "clock", "command", "env", "lib", "main", "manifest", "prober", "report", "signal", "tekton"];
+const OUTSIDE: [&str; 12] =
+    ["cli", "clock", "command", "env", "lib", "main", "manifest", "prober", "report", "signal", "source", "tekton"];
 const TLS: &str = "tls";
 const CLUSTER: &str = "cluster";
 
@@ -44,7 +44,8 @@ const EFFECTS: [&str; 12] = [
     "std::time::SystemTime",
 ];
 /// Modules of ours that are effects.
-const OUR_EFFECTS: [&str; 9] = ["clock", "cluster", "command", "env", "feed", "prober", "report", "run", "signal"];
+const OUR_EFFECTS: [&str; 10] =
+    ["clock", "cluster", "command", "env", "feed", "prober", "report", "run", "signal", "source"];
 /// Functions that read the clock.
 const CLOCKS: [&str; 4] = ["Timestamp::now", "Zoned::now", "Instant::now", "SystemTime::now"];
 /// The one module that builds writes of the split.

@@ -1,6 +1,6 @@
 //! Flags of `stage`, `walk` and `settle`.
 
-use super::{ClusterArgs, OwnerArgs, ResultsArgs, duration, pair, plain};
+use super::{ClusterArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
 use crate::name::{RevisionName, Tag};
 use crate::percent::Percent;
 use crate::plan::{BadPlan, Plan, Style, Wish};
@@ -237,6 +237,9 @@ pub struct WalkArgs {
     /// Probe.
     #[command(flatten)]
     pub probe: ProbeArgs,
+    /// Where evidence is read.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,

@@ -1,5 +1,6 @@
 //! `stage`, `check`, `walk`, `roll-out` and `settle`: goals for the machines, and the ports they run against.
 
+use super::source::source;
 use super::{Stop, asker, connect, owner};
 use crate::check::{Check, CheckGoal};
 use crate::cli::{
@@ -19,13 +20,14 @@ use crate::name::RolloutId;
 use crate::outcome::{Code, Outcome};
 use crate::owner::{Asker, IfBusy, OwnerKind};
 use crate::plan::Plan;
-use crate::ports::{Clock, NoSource, Ports, Sink};
+use crate::ports::{Clock, Ports, Sink};
 use crate::probe::Address;
 use crate::prober::{HttpProber, Travel};
 use crate::report::Lines;
 use crate::run::{Limits, run};
 use crate::settle::{Settle, SettleGoal, To};
 use crate::signal;
+use crate::source::Evidence;
 use crate::stage::{Stage, StageGoal, Want};
 use crate::template::Change;
 use crate::walk::{OnTerm, Walk, WalkGoal};
@@ -43,7 +45,13 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = stage_goal(&args.cluster, &args.candidate, times)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    let work = Work { kube: &kube, args: &args.cluster, prober: &nothing_to_probe()?, signals: &mut listen()? };
+    let work = Work {
+        kube: &kube,
+        args: &args.cluster,
+        prober: &nothing_to_probe()?,
+        source: &Evidence::nothing(),
+        signals: &mut listen()?,
+    };
     Ok(work.drive(&mut Stage::new(goal, hold(asker)), lines).await)
 }
 
@@ -53,8 +61,9 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
     let goal = walk_goal(args, plan, environment, &kube);
+    let source = source(&args.source, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, signals: &mut listen()? };
+    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(&mut Walk::new(goal, hold(asker)), lines).await)
 }
 
@@ -77,9 +86,11 @@ pub(super) async fn roll_out(
     let (plan, prober) = (plan(walk)?, prober(&walk.probe)?);
     let kube = connect(&walk.cluster, environment)?;
     let goal = walk_goal(walk, plan, environment, &kube);
+    let source = source(&walk.source, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
-    let staging = Work { kube: &kube, args: &walk.cluster, prober: &prober, signals: &mut signals };
+    let staging =
+        Work { kube: &kube, args: &walk.cluster, prober: &prober, source: &Evidence::nothing(), signals: &mut signals };
     let mut between = Between { lines, end: None };
     let staged = staging.drive(&mut Stage::new(stage, hold(asker.clone())), &mut between).await;
     let end = between.end.take();
@@ -90,7 +101,7 @@ pub(super) async fn roll_out(
         return Ok(staged);
     }
     lines.say(SystemClock.now(), &Said::new(Topic::Stage, staged.what));
-    let walking = Work { kube: &kube, args: &walk.cluster, prober: &prober, signals: &mut signals };
+    let walking = Work { kube: &kube, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
     Ok(walking.drive(&mut Walk::new(goal, hold(asker)), lines).await)
 }
 
@@ -108,7 +119,13 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
         grace: args.grace,
     };
     let owner = owner(environment)?;
-    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, signals: &mut listen()? };
+    let work = Work {
+        kube: &kube,
+        args: &args.cluster,
+        prober: &prober,
+        source: &Evidence::nothing(),
+        signals: &mut listen()?,
+    };
     Ok(work.drive(&mut Check::new(goal, owner), lines).await)
 }
 
@@ -218,7 +235,13 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    let work = Work { kube: &kube, args: &args.cluster, prober: &nothing_to_probe()?, signals: &mut listen()? };
+    let work = Work {
+        kube: &kube,
+        args: &args.cluster,
+        prober: &nothing_to_probe()?,
+        source: &Evidence::nothing(),
+        signals: &mut listen()?,
+    };
     Ok(work.drive(&mut Settle::new(goal, hold), lines).await)
 }
 
@@ -227,6 +250,7 @@ struct Work<'a> {
     kube: &'a Kube,
     args: &'a ClusterArgs,
     prober: &'a HttpProber,
+    source: &'a Evidence,
     /// The process's only ones: a signal that comes between two machines is the next one's.
     signals: &'a mut UnboundedReceiver<Signal>,
 }
@@ -235,7 +259,7 @@ impl Work<'_> {
     async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
         let service: KnativeService = self.kube.service(self.args.service.clone());
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
-        let ports = Ports { cluster: &service, prober: self.prober, source: &NoSource, clock: &SystemClock };
+        let ports = Ports { cluster: &service, prober: self.prober, source: self.source, clock: &SystemClock };
         run(machine, ports, sink, self.signals, limits).await
     }
 }

@@ -1,0 +1,80 @@
+//! Sources of evidence: the adapters behind [`crate::ports::Source`].
+//!
+//! Decides where counters are read and how long that may take; what the series mean is [`crate::counting`]'s. A reading
+//! is whole or none. Depends on `reqwest`, the API server's adapter, files and standard input.
+
+mod endpoint;
+mod fetch;
+mod file;
+mod gateway;
+mod prometheus;
+
+pub use endpoint::Endpoint;
+pub use fetch::{BadFetch, Credentials, Fetch};
+pub use file::Counts;
+pub use gateway::{Gateway, Where};
+pub use prometheus::Prometheus;
+
+use crate::ports::{NoSource, Source};
+use crate::reading::{Arms, NoReading, Reading};
+use std::time::Duration;
+
+/// One source of the known kinds, with its time limit.
+#[derive(Debug)]
+pub struct Evidence {
+    /// Where.
+    pub from: From,
+    /// How long one reading may take.
+    pub limit: Duration,
+}
+
+/// Where counters are read.
+#[derive(Debug)]
+pub enum From {
+    /// Nowhere.
+    Nothing,
+    /// The ingress gateway's pods.
+    Gateway(Box<Gateway>),
+    /// A Prometheus.
+    Prometheus(Box<Prometheus>),
+    /// One process that exposes its metrics.
+    Endpoint(Box<Endpoint>),
+    /// A file, or standard input.
+    Counts(Counts),
+}
+
+impl Source for Evidence {
+    async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
+        let reading = async {
+            match &self.from {
+                From::Nothing => NoSource.read(arms).await,
+                From::Gateway(gateway) => gateway.read(arms).await,
+                From::Prometheus(prometheus) => prometheus.read(arms).await,
+                From::Endpoint(endpoint) => endpoint.read(arms).await,
+                From::Counts(counts) => counts.read(),
+            }
+        };
+        tokio::time::timeout(self.limit, reading).await.unwrap_or_else(|_| {
+            let text = format!("no whole answer within {}", humantime::format_duration(self.limit));
+            Err(NoReading::Unreachable { from: self.name(), text })
+        })
+    }
+}
+
+impl Evidence {
+    /// No source, for what asks for none.
+    pub fn nothing() -> Self {
+        Self { from: From::Nothing, limit: Duration::ZERO }
+    }
+
+    /// What is read, in a few words.
+    pub fn name(&self) -> String {
+        match &self.from {
+            From::Nothing => "nothing".into(),
+            From::Gateway(gateway) => gateway.name(),
+            From::Prometheus(prometheus) => prometheus.name(),
+            From::Endpoint(endpoint) => endpoint.name(),
+            From::Counts(counts) => counts.name(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Prometheus, or what speaks its query API: raw counter series by one instant query.
+//!
+//! Decides what an answer of the API means. Never `rate()` or `increase()`: they guess between scrapes, and a test of
+//! counts needs counts.
+
+use super::endpoint::{broken, no_series};
+use super::fetch::{BadFetch, Fetch, Fetched};
+use crate::clock::SystemClock;
+use crate::counting::{self, Dialect, Ledger, Strata};
+use crate::exposition::Sample;
+use crate::ports::Clock;
+use crate::reading::{Arms, NoReading, Reading};
+use reqwest::Url;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// A server and how series are named there.
+#[derive(Debug)]
+pub struct Prometheus {
+    fetch: Fetch,
+    base: Url,
+    dialect: Dialect,
+    ledger: Mutex<Ledger>,
+}
+
+/// What the query API answers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Answer {
+    status: String,
+    error_type: String,
+    error: String,
+    warnings: Vec<String>,
+    data: Data,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Series {
+    metric: BTreeMap<String, String>,
+    value: (f64, String),
+}
+
+/// What a query came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// One number that belongs to no series.
+    Scalar(f64),
+    /// Series, their labels without the name.
+    Vector(Vec<Sample>),
+}
+
+impl Prometheus {
+    /// The server at an address.
+    pub fn new(fetch: Fetch, base: &str, dialect: Dialect) -> Result<Self, BadFetch> {
+        Ok(Self { base: fetch.check(base)?, fetch, dialect, ledger: Mutex::default() })
+    }
+
+    pub(super) async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
+        let from = self.name();
+        let query = self.dialect.promql(&arms.namespace, [&arms.stable, &arms.candidate]);
+        let samples = match ask(&self.fetch, &self.base, &query, &from).await? {
+            Value::Vector(samples) => samples,
+            Value::Scalar(_) => return Err(NoReading::Broken { from, text: "a number instead of series".into() }),
+        };
+        let strata = match &self.dialect.strata {
+            Strata::Each(_) => counting::read(&samples, &self.dialect, arms),
+            Strata::One => {
+                let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                let pair = ledger.read(&samples, &self.dialect, arms);
+                pair.map(|pair| pair.map(|pair| ("all".to_owned(), pair)).into_iter().collect())
+            }
+        };
+        let strata = strata.map_err(|e| broken(&from, &e))?;
+        if strata.is_empty() {
+            return Err(no_series(&from, arms, &self.dialect));
+        }
+        Ok(Reading { at: SystemClock.now(), strata })
+    }
+
+    /// Its address.
+    pub(super) fn name(&self) -> String {
+        format!("Prometheus at {}", self.base.authority())
+    }
+}
+
+/// One instant query.
+pub(crate) async fn ask(fetch: &Fetch, base: &Url, query: &str, from: &str) -> Result<Value, NoReading> {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/api/v1/query", base.path().trim_end_matches('/')));
+    url.query_pairs_mut().append_pair("query", query);
+    understood(fetch.get(url, from).await?, from)
+}
+
+/// The value in an answer, or what the server says is wrong.
+fn understood(fetched: Fetched, from: &str) -> Result<Value, NoReading> {
+    let broken = |text: String| NoReading::Broken { from: from.to_owned(), text };
+    // A query that is refused comes with status 400 or 422 and says why.
+    let answer: Option<Answer> = serde_json::from_str(&fetched.body).ok();
+    let refused = answer.as_ref().filter(|a| a.status == "error");
+    if let Some(answer) = refused
+        && [400, 422].contains(&fetched.status)
+    {
+        let text: String = answer.error.chars().filter(|c| !c.is_control()).take(200).collect();
+        return Err(broken(format!("the query is refused ({}): {text}", answer.error_type)));
+    }
+    fetched.good(from)?;
+    let answer = answer.ok_or_else(|| broken("it is not an answer of Prometheus' query API".into()))?;
+    if answer.status != "success" {
+        return Err(broken("the query API reports an error".into()));
+    }
+    // Part of an answer would look like counters that vanished.
+    if !answer.warnings.is_empty() {
+        return Err(broken("the answer comes with warnings: it may be only a part".into()));
+    }
+    let odd = |_| broken("its series cannot be read".into());
+    match answer.data.result_type.as_str() {
+        "scalar" => {
+            let (_, value): (f64, String) = serde_json::from_value(answer.data.result).map_err(odd)?;
+            Ok(Value::Scalar(number(&value).ok_or_else(|| broken(format!("{value:?} is no number")))?))
+        }
+        "vector" => {
+            let series: Vec<Series> = serde_json::from_value(answer.data.result).map_err(odd)?;
+            let samples = series.into_iter().map(|one| {
+                let mut labels = one.metric;
+                let name = labels.remove("__name__").unwrap_or_default();
+                let value = number(&one.value.1).ok_or_else(|| broken(format!("{name} is no number")))?;
+                Ok(Sample { name, labels, value })
+            });
+            samples.collect::<Result<_, _>>().map(Value::Vector)
+        }
+        other => Err(broken(format!("a result of type {other:?} instead of series or a number"))),
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
