@@ -188,7 +188,7 @@ mod tests {
         let of = |counters: &str| format!("{{\"strata\": {{\"a\": {{\"stable\": {counters}}}}}}}");
         for (text, why) in [
             ("", "EOF"),
-            ("[]", "invalid type"),
+            ("[]", "invalid length"),
             ("{\"strata\": {}, \"more\": 1}", "unknown field `more`"),
             (&of("{\"completed\": 1}"), "missing field `failed`"),
             (&of("{\"completed\": 1.5, \"failed\": 0}"), "invalid type: floating point"),
