@@ -18,6 +18,7 @@ pub mod counting;
 mod ending;
 pub mod env;
 pub mod event;
+pub mod evidence;
 pub mod exposition;
 mod feed;
 pub mod health;

@@ -4,6 +4,7 @@
 
 use crate::name::{Namespace, RevisionName};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Whom to count.
@@ -18,18 +19,24 @@ pub struct Arms {
 }
 
 /// Cumulative counters of one arm, as one process has counted them since its own start. They never fall but for a restart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Written with short names: they stand in the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Requests that were sent, whether answered or not; none where the source counts answers alone.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<u64>,
     /// Requests that are waiting for their answer at this instant (a gauge); none where the source does not tell.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub active: Option<u64>,
     /// Requests that were answered, with whatever status.
+    #[serde(rename = "d")]
     pub completed: u64,
     /// Answers with a 5xx status.
+    #[serde(rename = "f")]
     pub failed: u64,
     /// How long answers took: upper edges in microseconds ([`INFINITE`] for the last) and the *cumulative* count of answers
     /// at or below, rising in both; none where the source has no histogram.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Vec<(u64, u64)>>,
 }
 

@@ -1,0 +1,130 @@
+//! Is the candidate slower than stable? The comparison of [`super::comparison`], at every edge of a histogram.
+//!
+//! "Failed" is here "took longer than an edge". The mean of e-values over edges is one whatever their dependence. With a
+//! margin of `m` edges the candidate is counted above the edge that comes `m` later than stable's: slower by less than that is
+//! no worse. Nothing is interpolated inside a bucket.
+
+use super::comparison::Comparison;
+use super::counts::Table;
+use super::logs::log_mean;
+use super::nats::{Nats, Trouble};
+use serde::{Deserialize, Serialize};
+
+/// So many edges are compared at most, the lowest ones: the sums stand in the record.
+const MOST_EDGES: usize = 24;
+
+/// How long answers took in one window: the growth of a histogram.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// All answers.
+    pub total: u64,
+    /// Finite upper edges in microseconds, rising, and how many answers took longer.
+    pub above: Vec<(u64, u64)>,
+}
+
+impl Histogram {
+    /// Answers that took longer than an edge; none if it is not an edge.
+    fn above(&self, edge: u64) -> Option<u64> {
+        self.above.iter().find(|(at, _)| *at == edge).map(|(_, n)| *n)
+    }
+
+    /// Answers that took longer than the first edge at or above `limit`; that edge, and all of them. None if there is no
+    /// such edge.
+    pub fn beyond(&self, limit: u64) -> Option<(u64, u64)> {
+        self.above.iter().copied().find(|(edge, _)| *edge >= limit)
+    }
+
+    /// Both added, at the edges that both have.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let both = |(edge, n): &(u64, u64)| other.above(*edge).map(|more| (*edge, n.saturating_add(more)));
+        Self { total: self.total.saturating_add(other.total), above: self.above.iter().filter_map(both).collect() }
+    }
+}
+
+/// Evidence that the candidate is slower, a sum for each pair of edges that is compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Stable's edge, the candidate's, and the sums.
+    pairs: Vec<(u64, u64, Comparison)>,
+}
+
+impl Latency {
+    /// For histograms with these finite edges, rising.
+    pub fn new(edges: &[u64], margin: usize) -> Self {
+        let pairs = edges.iter().zip(edges.iter().skip(margin)).take(MOST_EDGES);
+        Self { pairs: pairs.map(|(stable, candidate)| (*stable, *candidate, Comparison::default())).collect() }
+    }
+
+    /// True if there is nothing to compare at.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Adds a window of one stratum. Edges that a histogram does not have say nothing.
+    pub fn add(&mut self, stable: &Histogram, candidate: &Histogram) -> Result<(), Trouble> {
+        for (at_stable, at_candidate, sums) in &mut self.pairs {
+            if let (Some(slow_b), Some(slow_c)) = (stable.above(*at_stable), candidate.above(*at_candidate)) {
+                sums.add(Table::of(candidate.total, stable.total, slow_c, slow_b))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `ln E`; zero if there is nothing to compare at.
+    pub fn ln_e(&self) -> f64 {
+        let logs: Vec<f64> = self.pairs.iter().map(|(.., sums)| sums.ln_e()).collect();
+        if logs.is_empty() { 0.0 } else { log_mean(&logs) }
+    }
+
+    /// Where the evidence is strongest: the candidate's edge, in microseconds.
+    pub fn loudest(&self) -> Option<u64> {
+        let of = |pair: &&(u64, u64, Comparison)| Nats::floor(pair.2.ln_e()).unwrap_or_default();
+        self.pairs.iter().max_by_key(of).map(|(_, edge, _)| *edge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDGES: [u64; 5] = [5_000, 10_000, 25_000, 50_000, 100_000];
+
+    fn histogram(total: u64, above: [u64; 5]) -> Histogram {
+        Histogram { total, above: EDGES.into_iter().zip(above).collect() }
+    }
+
+    fn after(margin: usize, stable: &Histogram, candidate: &Histogram) -> f64 {
+        let mut latency = Latency::new(&EDGES, margin);
+        latency.add(stable, candidate).unwrap();
+        latency.ln_e()
+    }
+
+    #[test]
+    fn slower_is_found_and_slower_within_the_margin_is_not() {
+        let stable = histogram(900, [800, 400, 100, 10, 1]);
+        let same = histogram(100, [89, 44, 11, 1, 0]);
+        let slower = histogram(100, [100, 89, 44, 11, 1]);
+        let far = histogram(100, [100, 100, 100, 89, 44]);
+        assert!(after(0, &stable, &same) < 1.0);
+        assert!(after(0, &stable, &slower) > 4.7);
+        assert!(after(1, &stable, &slower) < 1.0);
+        assert!(after(1, &stable, &far) > 4.7);
+    }
+
+    #[test]
+    fn edges_that_differ_and_margins_beyond_the_last_edge_say_nothing() {
+        let other = Histogram { total: 100, above: vec![(7, 100)] };
+        assert!(after(0, &histogram(100, [0; 5]), &other).abs() < 1e-12);
+        assert!(Latency::new(&EDGES, 5).is_empty() && Latency::new(&[], 0).is_empty());
+        assert!(Latency::new(&[], 1).ln_e().abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_limit_is_taken_up_to_the_next_edge() {
+        let histogram = histogram(100, [90, 50, 20, 4, 1]);
+        assert_eq!(histogram.beyond(20_000), Some((25_000, 20)));
+        assert_eq!(histogram.beyond(25_000), Some((25_000, 20)));
+        assert_eq!(histogram.beyond(100_001), None);
+    }
+}

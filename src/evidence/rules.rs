@@ -1,0 +1,143 @@
+//! What an owner wants of a candidate, and how sure the verdicts are to be.
+
+use std::time::Duration;
+
+/// What happens when the objective is broken where there is no stable left to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnObjective {
+    /// Back to stable.
+    Rollback,
+    /// Traffic stays, the rollout ends open.
+    Hold,
+}
+
+/// What happens when the evidence has not decided by the deadline, or there is none to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInconclusive {
+    /// Back to stable.
+    Rollback,
+    /// Traffic stays, the rollout ends open.
+    Hold,
+    /// On to the end, bake included.
+    Promote,
+}
+
+/// An objective for latency: at most this part of the answers may take longer than that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tail {
+    /// Between 0 and 1: 0.01 for "p99".
+    pub part: f64,
+    /// In microseconds, at most 2^53.
+    pub within: u64,
+}
+
+/// The rules by which evidence is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// How often at most a candidate that is no worse is rolled back by the comparison; between 0 and 1.
+    pub alpha: f64,
+    /// How often at most a materially worse one is promoted; between 0 and 1.
+    pub beta: f64,
+    /// The failure rate that may not be exceeded; between 0 and 1.
+    pub objective: f64,
+    /// The latency objective, if there is one.
+    pub tail: Option<Tail>,
+    /// The failure rate below which a difference does not matter; above 0, below 1.
+    pub tolerated_rate: f64,
+    /// Materially worse means at least so many times stable's odds of failure; above 1.
+    pub tolerated_odds: f64,
+    /// The candidate may be slower by so many edges of the histogram; none: latency is not compared.
+    pub margin: Option<usize>,
+    /// Requests of the candidate that a step must have seen.
+    pub min_requests: u64,
+    /// Time between two readings.
+    pub every: Duration,
+    /// How long windows of a step count for failures alone, from when it is served.
+    pub warm_up: Duration,
+    /// Time that passes, beside `every`, between a bad answer and the moment when users are off the candidate.
+    pub lag: Duration,
+    /// The last step needs no proof that the candidate is not materially worse.
+    pub accept_without: bool,
+    /// What a broken objective does at 100 %.
+    pub on_objective: OnObjective,
+    /// What no decision does.
+    pub on_inconclusive: OnInconclusive,
+    /// How long readings may fail in a row before that is no decision.
+    pub patience: Duration,
+}
+
+impl Rules {
+    /// `ln(1/alpha)`: what the comparison needs.
+    pub fn worse_at(&self) -> f64 {
+        -self.alpha.ln()
+    }
+
+    /// What one objective needs; with two of them the error is shared.
+    pub fn broken_at(&self) -> f64 {
+        let objectives: f64 = if self.tail.is_some() { 2.0 } else { 1.0 };
+        objectives.ln() - self.alpha.ln()
+    }
+
+    /// `ln(1/beta)`: what an acceptance needs.
+    pub fn accepted_at(&self) -> f64 {
+        -self.beta.ln()
+    }
+
+    /// What sums depend on, as a text: sums under other settings are not taken up again.
+    pub fn fingerprint(&self) -> String {
+        let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());
+        let tail = self.tail.map_or_else(|| "-".to_owned(), |t| format!("{}<={}", t.part, t.within));
+        format!("o{} m{margin} f{} t{tail}", self.tolerated_odds, self.objective)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The defaults of the command line.
+    pub(crate) fn rules() -> Rules {
+        Rules {
+            alpha: 0.01,
+            beta: 0.05,
+            objective: 0.01,
+            tail: None,
+            tolerated_rate: 0.001,
+            tolerated_odds: 3.0,
+            margin: Some(1),
+            min_requests: 10,
+            every: Duration::from_secs(10),
+            warm_up: Duration::from_secs(30),
+            lag: Duration::from_secs(5),
+            accept_without: false,
+            on_objective: OnObjective::Rollback,
+            on_inconclusive: OnInconclusive::Rollback,
+            patience: Duration::from_secs(120),
+        }
+    }
+
+    #[test]
+    fn sums_know_the_settings_that_they_were_made_under() {
+        let mut other = rules();
+        other.alpha = 0.05;
+        assert_eq!(other.fingerprint(), rules().fingerprint(), "a threshold changes no sum");
+        for change in [
+            (|r| r.tolerated_odds = 2.0) as fn(&mut Rules),
+            |r| r.margin = None,
+            |r| r.objective = 0.02,
+            |r| r.tail = Some(Tail { part: 0.01, within: 500_000 }),
+        ] {
+            let mut other = rules();
+            change(&mut other);
+            assert_ne!(other.fingerprint(), rules().fingerprint());
+        }
+    }
+
+    #[test]
+    fn two_objectives_share_the_error() {
+        let mut two = rules();
+        two.tail = Some(Tail { part: 0.01, within: 1 });
+        assert!((two.broken_at() - 200.0_f64.ln()).abs() < 1e-12);
+        assert!((rules().broken_at() - 100.0_f64.ln()).abs() < 1e-12);
+    }
+}

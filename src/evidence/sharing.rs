@@ -1,0 +1,57 @@
+//! Is the split real? Requests counted against the percents that were asked for.
+//!
+//! A Dirichlet mixture against a multinomial with known shares (Lindon and Malek 2022): `1/p = B(a + counts) / B(a) /
+//! prod rho^counts` with `a = 100 rho`, valid at every look.
+
+use super::counts::real;
+
+/// How rarely a real split may be called false.
+pub const ALPHA: f64 = 0.001;
+
+/// `ln (1/p)` that requests fall to arms with the shares `rho` (positive, summing to 1). Arms beyond the shorter of both
+/// lists do not count.
+pub fn ln_e(counts: &[u64], rho: &[f64]) -> f64 {
+    let (mut all, mut weight, mut sum) = (0.0, 0.0, 0.0);
+    for (count, share) in counts.iter().map(|n| real(*n)).zip(rho) {
+        let a = 100.0 * share;
+        sum += libm::lgamma(a + count) - libm::lgamma(a) - count * share.ln();
+        (all, weight) = (all + count, weight + a);
+    }
+    sum - libm::lgamma(weight + all) + libm::lgamma(weight)
+}
+
+/// True if requests do not fall as they should: stable and candidate have the percents given.
+pub fn is_false(stable: (u64, u8), candidate: (u64, u8)) -> bool {
+    if stable.1 == 0 || candidate.1 == 0 {
+        // With everything on one side there is nothing to compare.
+        return false;
+    }
+    let whole = f64::from(stable.1) + f64::from(candidate.1);
+    let rho = [f64::from(stable.1) / whole, f64::from(candidate.1) / whole];
+    ln_e(&[stable.0, candidate.0], &rho) >= -ALPHA.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_values() {
+        let p = |counts: &[u64], rho: &[f64]| (-ln_e(counts, rho)).exp().min(1.0);
+        assert!((p(&[156, 212], &[0.5, 0.5]) - 0.074_864_5).abs() < 1e-6);
+        assert!(p(&[100, 101], &[0.5, 0.5]) >= 1.0);
+        assert!((p(&[100, 201], &[0.5, 0.5]) - 5.06e-6).abs() < 5e-9);
+        let third = 1.0 / 3.0;
+        assert!(p(&[100, 100, 100], &[third, third, third]) >= 1.0);
+    }
+
+    #[test]
+    fn a_split_that_is_not_the_one_asked_for_is_found() {
+        assert!(is_false((500, 95), (500, 5)));
+        assert!(!is_false((9500, 95), (510, 5)));
+        assert!(!is_false((0, 0), (1000, 100)), "no control, nothing to compare");
+        assert!(!is_false((0, 50), (0, 50)));
+        // Somebody's load test of the candidate's own address.
+        assert!(is_false((990, 99), (60, 1)));
+    }
+}

@@ -1,0 +1,290 @@
+//! Everything that the evidence of a rollout adds up to: small, whole numbers, saved in the record.
+//!
+//! Decides what a window adds to which sum, and what the sums say. Depends on the single tests.
+
+use super::acceptance;
+use super::comparison::Comparison;
+use super::counts::{Counts, Table, real};
+use super::latency::{Histogram, Latency};
+use super::logs::log_sum;
+use super::nats::{Nats, Trouble};
+use super::objective::{Standing, Watch};
+use super::rules::Rules;
+use super::sharing;
+use super::window::{Arm, Growth};
+use serde::{Deserialize, Serialize};
+
+/// Weights of failures and latency in the comparison.
+const WEIGHTS: [f64; 2] = [0.6, 0.4];
+
+/// The sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Windows that were judged.
+    windows: u64,
+    /// What was counted in them: the candidate, stable.
+    candidate: Counts,
+    stable: Counts,
+    /// More failures than stable.
+    failures: Comparison,
+    /// Slower than stable; none if latency is not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency: Option<Latency>,
+    /// Against a materially worse candidate.
+    acceptance: Nats,
+    /// The objective for failures.
+    objective: Watch,
+    /// The objective for latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tail: Option<Watch>,
+    /// Requests of this step, of the candidate and of stable, judged or not.
+    step: (u64, u64),
+    /// The percents that they should fall to.
+    percents: (u8, u8),
+}
+
+/// One of the two objectives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Failures.
+    Failures,
+    /// Latency.
+    Latency,
+}
+
+impl Sums {
+    /// Nothing counted yet; `edges` are those of the source's histogram.
+    pub fn new(rules: &Rules, edges: &[u64]) -> Self {
+        let latency = rules.margin.map(|margin| Latency::new(edges, margin)).filter(|l| !l.is_empty());
+        Self { latency, tail: rules.tail.map(|_| Watch::default()), ..Self::default() }
+    }
+
+    /// A step begins: requests fall anew. `percents` of candidate and stable.
+    pub fn step(&mut self, percents: (u8, u8)) {
+        (self.step, self.percents) = ((0, 0), percents);
+    }
+
+    /// Everyone is on the candidate from now on: the objective is judged anew, with nothing of the ramp.
+    pub fn bake(&mut self) {
+        self.objective = Watch::default();
+        self.tail = self.tail.map(|_| Watch::default());
+    }
+
+    /// Adds one window. `warm`: it counts for latency too.
+    pub fn add(&mut self, growths: &[Growth], warm: bool, rules: &Rules) -> Result<(), Trouble> {
+        let table = |g: &Growth| Table { stable: g.stable.counts, candidate: g.candidate.counts };
+        let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
+        let (candidate, stable) = self.step;
+        self.step = (candidate.saturating_add(whole.candidate.requests), stable.saturating_add(whole.stable.requests));
+        if self.is_split_false() {
+            // More than the split is being counted: windows are left out by their totals, whatever failed in them.
+            return Ok(());
+        }
+        self.windows += 1;
+        self.candidate = self.candidate.plus(whole.candidate);
+        self.stable = self.stable.plus(whole.stable);
+        for growth in growths {
+            self.failures.add(table(growth))?;
+            self.acceptance = self.acceptance.plus(acceptance::window(table(growth), rules.tolerated_odds)?);
+            if let (true, Some(latency)) = (warm, &mut self.latency)
+                && let (Some(stable), Some(candidate)) = (&growth.stable.latency, &growth.candidate.latency)
+            {
+                latency.add(stable, candidate)?;
+            }
+        }
+        self.objective.add(whole, rules.objective, rules.broken_at())?;
+        if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
+            let sum = |arm: fn(&Growth) -> &Arm| {
+                growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
+            };
+            let window = Table { stable: sum(|g| &g.stable), candidate: sum(|g| &g.candidate) };
+            watch.add(window, tail.part, rules.broken_at())?;
+        }
+        Ok(())
+    }
+
+    /// Windows that were judged.
+    pub fn windows(&self) -> u64 {
+        self.windows
+    }
+
+    /// What was counted in them.
+    pub fn counted(&self) -> Table {
+        Table { stable: self.stable, candidate: self.candidate }
+    }
+
+    /// Requests of the candidate and of stable at this step.
+    pub fn at_step(&self) -> (u64, u64) {
+        self.step
+    }
+
+    /// The percents that candidate and stable should have at this step.
+    pub fn percents(&self) -> (u8, u8) {
+        self.percents
+    }
+
+    /// True if requests do not fall to the arms as the split says.
+    pub fn is_split_false(&self) -> bool {
+        let ((candidate, stable), (of_candidate, of_stable)) = (self.step, self.percents);
+        sharing::is_false((stable, of_stable), (candidate, of_candidate))
+    }
+
+    /// `ln E` that the candidate is worse than stable: failures and latency together, one error for both.
+    pub fn ln_worse(&self) -> f64 {
+        match &self.latency {
+            None => self.failures.ln_e(),
+            Some(latency) => log_sum(&[WEIGHTS[0].ln() + self.failures.ln_e(), WEIGHTS[1].ln() + latency.ln_e()]),
+        }
+    }
+
+    /// `ln E` for failures and, if it is compared, for latency with the edge (in microseconds) where it is strongest.
+    pub fn parts(&self) -> (f64, Option<(f64, u64)>) {
+        let latency = self.latency.as_ref().and_then(|l| Some((l.ln_e(), l.loudest()?)));
+        (self.failures.ln_e(), latency)
+    }
+
+    /// `ln E` against a materially worse candidate.
+    pub fn ln_accepted(&self, rules: &Rules) -> f64 {
+        acceptance::ln_e(self.acceptance, self.candidate, rules.tolerated_rate)
+    }
+
+    /// How the objectives stand, the worst first, with what the worst has counted of the candidate and its `ln E`.
+    pub fn objective(&self, rules: &Rules) -> (Standing, Which, Counts, f64) {
+        let needed = rules.broken_at();
+        let of = |watch: &Watch, limit, which| {
+            (watch.standing(limit, needed), which, watch.candidate(), watch.ln_candidate(limit))
+        };
+        let failures = of(&self.objective, rules.objective, Which::Failures);
+        let latency = self.tail.as_ref().zip(rules.tail).map(|(watch, tail)| of(watch, tail.part, Which::Latency));
+        let rank = |standing| match standing {
+            Standing::Kept => 0,
+            Standing::Shared => 1,
+            Standing::Leaning => 2,
+            Standing::Broken => 3,
+        };
+        match latency {
+            Some(latency) if rank(latency.0) > rank(failures.0) => latency,
+            _ => failures,
+        }
+    }
+
+    /// Stable's share of failures, for words and ramps: what was counted, over all windows.
+    pub fn base_rate(&self) -> f64 {
+        real(self.stable.failures) / real(self.stable.requests.max(1))
+    }
+}
+
+/// Answers, and those that took longer than a limit (taken up to the next edge). Nothing where there is no such edge.
+fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
+    let found = histogram.and_then(|h| h.beyond(limit).map(|(_, slow)| Counts::new(h.total, slow)));
+    found.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Tail;
+    use super::super::rules::tests::rules;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
+        let [stable, candidate] = latency.map_or([None, None], |h| h.map(Some));
+        Growth {
+            stable: Arm { counts: table.stable, latency: stable },
+            candidate: Arm { counts: table.candidate, latency: candidate },
+        }
+    }
+
+    const EDGES: [u64; 3] = [10_000, 100_000, 1_000_000];
+
+    fn histogram(total: u64, above: [u64; 3]) -> Histogram {
+        Histogram { total, above: EDGES.into_iter().zip(above).collect() }
+    }
+
+    fn sums(rules: &Rules) -> Sums {
+        let mut sums = Sums::new(rules, &EDGES);
+        sums.step((50, 50));
+        sums
+    }
+
+    #[test]
+    fn the_two_comparisons_share_one_error() {
+        let mut both = sums(&rules());
+        let table = Table::of(500, 500, 5, 5);
+        both.add(&[growth(table, None)], true, &rules()).unwrap();
+        let mut alone = Sums::new(&Rules { margin: None, ..rules() }, &EDGES);
+        alone.step((50, 50));
+        alone.add(&[growth(table, None)], true, &rules()).unwrap();
+        let expected = (0.6 * alone.ln_worse().exp() + 0.4).ln();
+        assert!((both.ln_worse() - expected).abs() < 1e-9);
+        // A source without a histogram has one comparison alone, decided before anything is counted.
+        assert_eq!(Sums::new(&rules(), &[]).latency, None);
+    }
+
+    #[test]
+    fn warm_up_counts_for_failures_alone() {
+        let slow = [histogram(500, [400, 0, 0]), histogram(500, [500, 450, 10])];
+        let mut cold = sums(&rules());
+        cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], false, &rules()).unwrap();
+        assert_eq!((cold.ln_worse(), cold.counted().candidate.requests), (0.0, 500));
+        let mut warm = sums(&rules());
+        warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], true, &rules()).unwrap();
+        assert!(warm.ln_worse() > rules().worse_at());
+        assert_eq!(warm.parts().1.unwrap().1, 100_000);
+    }
+
+    #[test]
+    fn windows_of_a_false_split_are_left_out() {
+        let mut sums = sums(&rules());
+        sums.add(&[growth(Table::of(900, 100, 400, 0), None)], true, &rules()).unwrap();
+        assert!(sums.is_split_false());
+        assert_eq!((sums.windows(), sums.ln_worse(), sums.at_step()), (0, 0.0, (900, 100)));
+        sums.step((90, 10));
+        assert!(!sums.is_split_false());
+    }
+
+    #[test]
+    fn an_objective_for_latency_is_watched_beside_the_other() {
+        let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
+        let mut sums = sums(&rules);
+        let slow = [histogram(500, [400, 2, 0]), histogram(500, [400, 30, 0])];
+        sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], true, &rules).unwrap();
+        let (standing, which, counts, _) = sums.objective(&rules);
+        assert_eq!((standing, which, counts), (Standing::Broken, Which::Latency, Counts::new(500, 30)));
+    }
+
+    #[test]
+    fn the_bake_is_judged_by_itself() {
+        let mut sums = sums(&rules());
+        for _ in 0..50 {
+            sums.add(&[growth(Table::of(500, 500, 0, 0), None)], true, &rules()).unwrap();
+        }
+        sums.bake();
+        sums.step((100, 0));
+        sums.add(&[growth(Table::of(400, 0, 20, 0), None)], true, &rules()).unwrap();
+        assert_eq!(sums.objective(&rules()).0, Standing::Broken);
+    }
+
+    proptest! {
+        #[test]
+        fn saved_and_loaded_at_any_window_it_is_the_same(
+            windows in proptest::collection::vec((0..300_u64, 0..300_u64, 0..9_u64, 0..9_u64), 1..12), cut in 0..12_usize,
+        ) {
+            let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
+            let (mut straight, mut resumed) = (sums(&rules), sums(&rules));
+            for (i, (n_c, n_b, k_c, k_b)) in windows.into_iter().enumerate() {
+                let table = Table::of(n_c, n_b, k_c, k_b);
+                let histograms = [histogram(n_b, [n_b, n_b / 2, 0]), histogram(n_c, [n_c, n_c / 3, 0])];
+                let growths = [growth(table, Some(histograms)), growth(Table::of(n_b, n_c, k_b, k_c), None)];
+                straight.add(&growths, true, &rules).unwrap();
+                if i == cut {
+                    resumed = serde_json::from_str(&serde_json::to_string(&resumed).unwrap()).unwrap();
+                }
+                let turned: Vec<Growth> = growths.into_iter().rev().collect();
+                resumed.add(&turned, true, &rules).unwrap();
+            }
+            prop_assert_eq!(&straight, &resumed);
+            prop_assert_eq!(straight.ln_worse().to_bits(), resumed.ln_worse().to_bits());
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What happened between two readings: differences of counters, whatever became of the processes that count.
+//!
+//! Decides what a difference means: a value that fell is a restart (of the whole stratum), a series that vanished is frozen
+//! and goes on where it was, a stratum that appears only opens, and a request that was sent and neither answered nor is
+//! waiting any more is a failure. Depends on readings.
+
+use super::counts::{Counts, MOST};
+use super::latency::Histogram;
+use crate::reading::{Counters, INFINITE, Pair, Reading};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What one arm did in a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Arm {
+    /// Requests that came to an end, and failures among them.
+    pub counts: Counts,
+    /// How long answers took; none without a histogram.
+    pub latency: Option<Histogram>,
+}
+
+/// What one stratum did in a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// The revision that users are on.
+    pub stable: Arm,
+    /// The revision that is walked to.
+    pub candidate: Arm,
+}
+
+/// The counters that the next window begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// When they were read.
+    at: Timestamp,
+    /// By stratum.
+    strata: BTreeMap<String, Base>,
+}
+
+/// Both arms of one stratum; none: no series of that arm was ever seen there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Base {
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    stable: Option<Side>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    candidate: Option<Side>,
+}
+
+/// Counters of one arm as last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Side {
+    #[serde(flatten)]
+    counters: Counters,
+    /// How far `sent - active - completed` is below its highest value: an answer counts when it begins and waits until it
+    /// ends, so the difference falls and rises by itself, and only what rises above all that was is lost.
+    #[serde(rename = "h", default, skip_serializing_if = "is_zero")]
+    short: u64,
+    /// It had vanished when the windows opened: what it says when it is back only opens it.
+    #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
+    vanished: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Memory {
+    /// Windows open with this reading; `before` is what was known until now, if anything.
+    pub fn open(reading: &Reading, before: Option<&Self>) -> Self {
+        let known = |name: &String| before.and_then(|m| m.strata.get(name)).cloned().unwrap_or_default();
+        let open = |(name, pair): (&String, &Pair)| {
+            let base = known(name);
+            let restarted = base.restarted(pair);
+            let side = |old: Option<Side>, new: &Option<Counters>| match (old, new) {
+                (Some(old), Some(new)) => Some(old.seen(new, restarted).0),
+                (Some(old), None) => Some(Side { vanished: true, ..old }),
+                (None, new) => new.as_ref().map(Side::of),
+            };
+            (
+                name.clone(),
+                Base { stable: side(base.stable, &pair.stable), candidate: side(base.candidate, &pair.candidate) },
+            )
+        };
+        Self { at: reading.at, strata: reading.strata.iter().map(open).collect() }
+    }
+
+    /// When the counters were read.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Closes a window with this reading, and opens the next. Strata with one arm alone (pods that count for themselves)
+    /// come as one, last.
+    pub fn close(&mut self, reading: &Reading) -> Vec<Growth> {
+        self.at = reading.at;
+        let (mut whole, mut pooled) = (Vec::new(), None::<Growth>);
+        for (name, pair) in &reading.strata {
+            let Some(base) = self.strata.get_mut(name) else {
+                let opened = Base {
+                    stable: pair.stable.as_ref().map(Side::of),
+                    candidate: pair.candidate.as_ref().map(Side::of),
+                };
+                self.strata.insert(name.clone(), opened);
+                continue;
+            };
+            let growth = base.grow(pair);
+            if base.stable.is_some() && base.candidate.is_some() {
+                whole.push(growth);
+            } else {
+                pooled = Some(match pooled {
+                    None => growth,
+                    Some(sum) => sum.plus(&growth),
+                });
+            }
+        }
+        whole.extend(pooled);
+        whole
+    }
+
+    /// Without histograms, where there is no room for them: the next window says nothing of latency.
+    #[must_use]
+    pub fn lighter(mut self) -> Self {
+        for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]).flatten() {
+            side.counters.latency = None;
+        }
+        self
+    }
+
+    /// The finite edges of the first histogram that was seen.
+    pub fn edges(&self) -> Vec<u64> {
+        let sides = self.strata.values().flat_map(|base| [&base.stable, &base.candidate]).flatten();
+        let mut histograms = sides.filter_map(|side| side.counters.latency.as_ref());
+        histograms
+            .next()
+            .map(|h| h.iter().map(|(edge, _)| *edge).filter(|e| *e != INFINITE).collect())
+            .unwrap_or_default()
+    }
+}
+
+impl Base {
+    /// True if a counter of either arm fell: one process counts for both.
+    fn restarted(&self, pair: &Pair) -> bool {
+        let fell = |old: &Option<Side>, new: &Option<Counters>| {
+            old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.fell(new))
+        };
+        fell(&self.stable, &pair.stable) || fell(&self.candidate, &pair.candidate)
+    }
+
+    fn grow(&mut self, pair: &Pair) -> Growth {
+        let restarted = self.restarted(pair);
+        let grow = |side: &mut Option<Side>, new: &Option<Counters>| {
+            let Some(new) = new else { return Arm::default() };
+            let old = side.take();
+            let opens = old.as_ref().is_some_and(|s| s.vanished && !restarted);
+            // A series that was never seen here began after the windows opened.
+            let (next, arm) = old.unwrap_or_else(Side::zero).seen(new, restarted);
+            *side = Some(next);
+            if opens { Arm::default() } else { arm }
+        };
+        Growth { stable: grow(&mut self.stable, &pair.stable), candidate: grow(&mut self.candidate, &pair.candidate) }
+    }
+}
+
+impl Side {
+    fn of(counters: &Counters) -> Self {
+        Self { counters: counters.clone(), short: 0, vanished: false }
+    }
+
+    /// A process that has just begun.
+    fn zero() -> Self {
+        Self::of(&Counters { sent: Some(0), active: Some(0), ..Counters::default() })
+    }
+
+    fn fell(&self, new: &Counters) -> bool {
+        let old = &self.counters;
+        let sent = old.sent.zip(new.sent).is_some_and(|(old, new)| new < old);
+        let latency = old.latency.as_ref().zip(new.latency.as_ref()).is_some_and(|(old, new)| {
+            same_edges(old, new) && old.iter().zip(new).any(|((_, old), (_, new))| new < old)
+        });
+        new.completed < old.completed || new.failed < old.failed || sent || latency
+    }
+
+    /// The side after another look, and what it did since the last.
+    fn seen(self, new: &Counters, restarted: bool) -> (Self, Arm) {
+        let begun = restarted || self.counters == Self::zero().counters;
+        let old = if begun { Self::zero() } else { self };
+        let answered = new.completed.saturating_sub(old.counters.completed);
+        let (lost, short) = lost(&old, new, answered);
+        let failed = new.failed.saturating_sub(old.counters.failed).min(answered);
+        let counts = Counts::new(answered.saturating_add(lost), failed.saturating_add(lost));
+        let latency = match (&old.counters.latency, &new.latency) {
+            (Some(old), Some(new)) if same_edges(old, new) => grown(old, new),
+            (None, Some(new)) if begun => grown(&zeros(new), new),
+            _ => None,
+        };
+        (Self { short, ..Self::of(new) }, Arm { counts, latency })
+    }
+}
+
+/// Requests that were sent and will never be answered, and how far the difference is now below its highest value. A source
+/// that does not tell what waits loses nothing.
+fn lost(old: &Side, new: &Counters, answered: u64) -> (u64, u64) {
+    let (Some(sent), Some(active)) = (new.sent, new.active) else { return (0, old.short) };
+    let (Some(sent_before), Some(active_before)) = (old.counters.sent, old.counters.active) else {
+        return (0, old.short);
+    };
+    let up = i128::from(sent.saturating_sub(sent_before)) + i128::from(active_before);
+    let rise = up - i128::from(active) - i128::from(answered);
+    let above = rise - i128::from(old.short);
+    let amount = |n: i128| u64::try_from(n.max(0)).unwrap_or(MOST).min(MOST);
+    (amount(above), amount(-above))
+}
+
+fn same_edges(a: &[(u64, u64)], b: &[(u64, u64)]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b)
+}
+
+fn zeros(histogram: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    histogram.iter().map(|(edge, _)| (*edge, 0)).collect()
+}
+
+/// The growth of a cumulative histogram; none if it is no histogram.
+fn grown(old: &[(u64, u64)], new: &[(u64, u64)]) -> Option<Histogram> {
+    let below: Vec<(u64, u64)> =
+        old.iter().zip(new).map(|((_, old), (edge, new))| (*edge, new.saturating_sub(*old).min(MOST))).collect();
+    let total = below.last().filter(|(edge, _)| *edge == INFINITE).map(|(_, n)| *n)?;
+    let rises = below.iter().zip(below.iter().skip(1)).all(|((_, a), (_, b))| a <= b);
+    let finite = below.iter().filter(|(edge, _)| *edge != INFINITE);
+    rises.then(|| Histogram { total, above: finite.map(|(edge, n)| (*edge, total - n)).collect() })
+}
+
+impl Arm {
+    fn plus(&self, other: &Self) -> Self {
+        let latency = match (&self.latency, &other.latency) {
+            (Some(a), Some(b)) => Some(a.plus(b)),
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        Self { counts: self.counts.plus(other.counts), latency }
+    }
+}
+
+impl Growth {
+    fn plus(&self, other: &Self) -> Self {
+        Self { stable: self.stable.plus(&other.stable), candidate: self.candidate.plus(&other.candidate) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
