@@ -5,6 +5,7 @@
 mod adapters {
     mod connect;
     mod environment;
+    mod evidence;
     mod failures;
     mod hostile;
     mod prober;

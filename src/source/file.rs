@@ -116,7 +116,7 @@ impl Counts {
 
 fn understood(text: &str) -> Result<BTreeMap<String, Pair>, String> {
     let told: Told =
-        serde_json::from_str(text).map_err(|e| format!("line {}, column {}: {}", e.line(), e.column(), cause(&e)))?;
+        serde_json::from_str(text).map_err(|e| format!("{} (line {}, column {})", cause(&e), e.line(), e.column()))?;
     let counters = |told: Option<ToldCounters>| told.map(counters).transpose();
     let pair = |told: ToldPair| Ok(Pair { stable: counters(told.stable)?, candidate: counters(told.candidate)? });
     told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect()

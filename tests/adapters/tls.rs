@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 /// A server for `localhost` with a certificate of its own authority, and that authority's PEM.
-async fn private(replies: Vec<Reply>) -> (Server, String) {
+pub(super) async fn private(replies: Vec<Reply>) -> (Server, String) {
     andante::tls::install();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,0 +1,320 @@
+//! Sources of evidence: what is asked, with which credentials, and what an answer is worth.
+
+use super::script::{Reply, Server};
+use super::script::{connect, directory};
+use super::tls::private;
+use andante::cluster::Connect;
+use andante::counting::{Dialect, Preset};
+use andante::ports::Source;
+use andante::reading::{Arms, Counters, NoReading, Reading};
+use andante::source::{BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+fn arms() -> Arms {
+    Arms {
+        namespace: "shop".parse().unwrap(),
+        stable: "hello-1".parse().unwrap(),
+        candidate: "hello-2".parse().unwrap(),
+    }
+}
+
+fn fetch(credentials: Credentials) -> Fetch {
+    Fetch::new(None, credentials, Duration::from_secs(5)).unwrap()
+}
+
+async fn read(from: From) -> Result<Reading, NoReading> {
+    Evidence { from, limit: Duration::from_secs(5) }.read(&arms()).await
+}
+
+fn text(error: Result<Reading, NoReading>) -> String {
+    error.unwrap_err().to_string()
+}
+
+const ENVOY: &str = "envoy_cluster_upstream_rq_total{envoy_cluster_name=\"shop/hello-1\"} 7\n\
+                     envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"shop/hello-1\"} 6\n";
+
+/// The API server's list of the gateway's pods, and whatever stands behind their port.
+fn slices(pods: &[&str]) -> Reply {
+    let ends: Vec<Value> = pods
+        .iter()
+        .map(|name| json!({"addresses": ["127.0.0.1"], "conditions": {"ready": true}, "targetRef": {"name": name}}))
+        .collect();
+    Reply::json(200, &json!({"kind": "EndpointSliceList", "items": [{"endpoints": ends}]}))
+}
+
+fn gateway(api: &Server, port: u16) -> From {
+    let place = Where { namespace: "kourier-system".parse().unwrap(), service: "kourier".parse().unwrap(), port };
+    let kube = connect(&api.url(), &Connect { call_limit: Duration::from_secs(5), ..Connect::default() });
+    From::Gateway(Box::new(Gateway::new(kube, place, fetch(Credentials::None))))
+}
+
+#[tokio::test]
+async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
+    let api = Server::start(vec![slices(&["a", "b"])]).await;
+    let envoys = Server::start(vec![Reply::Answer(200, "", ENVOY.into()); 4]).await;
+    let gateway = Evidence { from: gateway(&api, envoys.port), limit: Duration::from_secs(5) };
+    for _ in 0..2 {
+        let reading = gateway.read(&arms()).await.unwrap();
+        assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
+        let wanted = Counters { sent: Some(7), completed: 6, ..Counters::default() };
+        assert_eq!(reading.strata["b"].stable, Some(wanted));
+        assert_eq!(reading.strata["b"].candidate, None);
+    }
+    let asked = api.seen();
+    assert_eq!(asked.len(), 1, "the list is kept for a while");
+    assert_eq!(
+        asked[0].line,
+        "GET /apis/discovery.k8s.io/v1/namespaces/kourier-system/endpointslices?resourceVersion=0\
+         &labelSelector=kubernetes.io%2Fservice-name%3Dkourier"
+    );
+    assert_eq!(
+        envoys.seen()[0].line,
+        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.upstream_rq_%28total%7Cactive%7Ccompleted%7C5xx%7Ctime%29%24"
+    );
+    assert_eq!(envoys.seen()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no_reading() {
+    let envoy =
+        Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Reset, Reply::Answer(200, "", ENVOY.into())])
+            .await;
+    let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
+    let evidence = Evidence { from: gateway(&api, envoy.port), limit: Duration::from_secs(5) };
+    assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
+    assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"));
+
+    let hanging = Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Hang(String::new())]).await;
+    let api = Server::start(vec![slices(&["a", "b"])]).await;
+    let evidence = Evidence { from: gateway(&api, hanging.port), limit: Duration::from_millis(500) };
+    let late = text(evidence.read(&arms()).await);
+    assert_eq!(late, "no answer from the gateway kourier-system/kourier: no whole answer within 500ms");
+}
+
+#[tokio::test]
+async fn a_missing_right_and_a_missing_gateway_are_named() {
+    let status = json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message":
+        "endpointslices.discovery.k8s.io is forbidden: User \"system:serviceaccount:shop:andante\" cannot list resource"});
+    let api = Server::start(vec![Reply::json(403, &status)]).await;
+    let denied = read(gateway(&api, 1)).await;
+    assert!(matches!(denied, Err(NoReading::Forbidden(_))));
+    let denied = text(denied);
+    for part in [
+        "system:serviceaccount:shop:andante may not list endpointslices.discovery.k8s.io in namespace kourier-system",
+        "verbs: [\"list\"]",
+        "config/gateway-metrics.yaml",
+    ] {
+        assert!(denied.contains(part), "{denied}");
+    }
+    let api = Server::start(vec![slices(&[])]).await;
+    assert!(
+        text(read(gateway(&api, 1)).await).contains("no pod serves behind Service kourier in namespace kourier-system")
+    );
+    let api = Server::start(vec![slices(&["a"])]).await;
+    let envoy = Server::start(vec![Reply::Answer(200, "", "# nothing\n".into())]).await;
+    let nothing = text(read(gateway(&api, envoy.port)).await);
+    assert!(
+        nothing.contains("no series of hello-1 or hello-2 in namespace shop: is the Service served by Kourier"),
+        "{nothing}"
+    );
+}
+
+fn prometheus(server: &Server, preset: Preset, credentials: Credentials) -> From {
+    From::Prometheus(Box::new(
+        Prometheus::new(fetch(credentials), &format!("{}/prom/", server.url()), Dialect::preset(preset)).unwrap(),
+    ))
+}
+
+fn vector(series: &[(&[(&str, &str)], &str)]) -> Value {
+    let result: Vec<Value> = series
+        .iter()
+        .map(|(labels, value)| {
+            let metric: serde_json::Map<String, Value> =
+                labels.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+            json!({"metric": metric, "value": [1_700_000_000.123, value]})
+        })
+        .collect();
+    json!({"status": "success", "data": {"resultType": "vector", "result": result}})
+}
+
+const TOTAL: (&str, &str) = ("__name__", "envoy_cluster_upstream_rq_total");
+const STABLE: (&str, &str) = ("envoy_cluster_name", "shop/hello-1");
+
+#[tokio::test]
+async fn prometheus_is_asked_once_for_both_arms_with_raw_counters() {
+    let answer = vector(&[(&[TOTAL, STABLE, ("instance", "x:9000")], "41")]);
+    let server = Server::start(vec![Reply::json(200, &answer)]).await;
+    let secret = directory().join("token");
+    std::fs::write(&secret, "s3cret\n").unwrap();
+    let reading = read(prometheus(&server, Preset::Kourier, Credentials::Token(secret))).await.unwrap();
+    assert_eq!(reading.strata["x:9000"].stable.as_ref().unwrap().sent, Some(41));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 1);
+    assert!(
+        seen[0]
+            .line
+            .starts_with("GET /prom/api/v1/query?query=%7B__name__%3D%7E%22envoy_cluster_upstream_rq_active%7C"),
+        "{}",
+        seen[0].line
+    );
+    assert!(!seen[0].line.contains("rate") && seen[0].line.contains("hello-1%7Cshop%2Fhello-2"));
+    assert_eq!(seen[0].header("authorization"), Some("Bearer s3cret"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_whole_is_none() {
+    let series = |value: &str| Reply::json(200, &vector(&[(&[TOTAL, STABLE], value)]));
+    let mut warned = vector(&[(&[TOTAL, STABLE], "1")]);
+    warned["warnings"] = json!(["some shards did not answer"]);
+    let refusal = json!({"status": "error", "errorType": "bad_data", "error": "parse error: x\u{1b}[31m"});
+    for (reply, wanted) in [
+        (series("NaN"), "envoy_cluster_upstream_rq_total is NaN, which is no count"),
+        (series("1.5"), "is 1.5, which is no count"),
+        (series("many"), "is no number"),
+        (Reply::json(200, &warned), "only a part"),
+        (Reply::json(400, &refusal), "the query is refused (bad_data): parse error: x[31m"),
+        (
+            Reply::json(200, &json!({"status": "success", "data": {"resultType": "matrix", "result": []}})),
+            "type \"matrix\"",
+        ),
+        (
+            Reply::json(
+                200,
+                &json!({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}}]}}),
+            ),
+            "cannot be read",
+        ),
+        (Reply::json(200, &json!({"a": 1})), "reports an error"),
+        (Reply::Answer(200, "", "<html>".into()), "not an answer of Prometheus"),
+        (Reply::Answer(404, "", "no".into()), "status 404"),
+        (Reply::Answer(302, "location: http://127.0.0.1:1/\r\n", String::new()), "status 302"),
+        (Reply::Answer(503, "", "no".into()), "no answer from Prometheus"),
+        (Reply::Answer(401, "", "no".into()), "--evidence-token-file"),
+        (Reply::Reset, "no answer from Prometheus"),
+        (Reply::Hang("HTTP/1.1 200 OK\r\n".into()), "no whole answer within"),
+    ] {
+        let server = Server::start(vec![reply.clone()]).await;
+        let from = prometheus(&server, Preset::Kourier, Credentials::None);
+        let found = text(Evidence { from, limit: Duration::from_millis(600) }.read(&arms()).await);
+        assert!(found.contains(wanted), "{reply:?}: {found}");
+    }
+    let server = Server::start(vec![Reply::json(200, &vector(&[]))]).await;
+    let none = read(prometheus(&server, Preset::QueueProxy, Credentials::None)).await;
+    assert!(
+        matches!(&none, Err(NoReading::NoSeries(t)) if t.contains("request-metrics-protocol: prometheus")),
+        "{none:?}"
+    );
+}
+
+#[tokio::test]
+async fn pods_of_queue_proxies_are_one_stratum_over_time() {
+    let name = ("__name__", "kn_serving_invocation_duration_seconds_count");
+    let space = ("k8s_namespace_name", "shop");
+    let pod =
+        |pod: &'static str, revision: &'static str| vec![name, space, ("kn_revision_name", revision), ("pod", pod)];
+    let (a, b) = (pod("a", "hello-1"), pod("b", "hello-2"));
+    let server = Server::start(vec![
+        Reply::json(200, &vector(&[(&a, "10"), (&b, "4")])),
+        Reply::json(200, &vector(&[(&b, "5")])),
+    ])
+    .await;
+    let evidence =
+        Evidence { from: prometheus(&server, Preset::QueueProxy, Credentials::None), limit: Duration::from_secs(5) };
+    for wanted in [(10, 4), (10, 5)] {
+        let reading = evidence.read(&arms()).await.unwrap();
+        let pair = &reading.strata["all"];
+        let found = (pair.stable.as_ref().unwrap().completed, pair.candidate.as_ref().unwrap().completed);
+        assert_eq!(found, wanted);
+    }
+}
+
+#[tokio::test]
+async fn credentials_and_authorities_are_the_files_and_nothing_of_them_is_printed() {
+    let (server, pem) = private(vec![Reply::Answer(200, "", ENVOY.into()); 2]).await;
+    let directory = directory();
+    let path = |name: &str| directory.join(name);
+    std::fs::write(path("ca.pem"), pem).unwrap();
+    std::fs::write(path("basic"), "kim:s3cret:x\n").unwrap();
+    std::fs::write(path("bad"), "two\nlines s3cret").unwrap();
+    let url = format!("https://localhost:{}/metrics", server.port);
+    let endpoint = |ca: Option<&Path>, credentials| {
+        let fetch = Fetch::new(ca, credentials, Duration::from_secs(5)).unwrap();
+        From::Endpoint(Box::new(Endpoint::new(fetch, &url, Dialect::preset(Preset::Kourier)).unwrap()))
+    };
+    let ca = path("ca.pem");
+    let stranger = text(read(endpoint(None, Credentials::Basic(path("basic")))).await);
+    assert!(stranger.contains("certificate"), "{stranger}");
+    read(endpoint(Some(&ca), Credentials::Basic(path("basic")))).await.unwrap();
+    assert_eq!(server.seen()[0].header("authorization"), Some("Basic a2ltOnMzY3JldDp4"));
+    for credentials in
+        [Credentials::Token(path("bad")), Credentials::Basic(path("nowhere")), Credentials::Basic(path("ca.pem"))]
+    {
+        let error = text(read(endpoint(Some(&ca), credentials)).await);
+        assert!(error.contains("credentials") && !error.contains("s3cret") && !error.contains("BEGIN"), "{error}");
+    }
+    let open = fetch(Credentials::Token(path("basic"))).check("http://prometheus.shop:9090");
+    assert_eq!(open, Err(BadFetch::InTheOpen("prometheus.shop:9090".into())));
+    let inside = fetch(Credentials::None).check("http://kim:s3cret@prometheus").unwrap_err();
+    assert!(!inside.to_string().contains("s3cret"));
+    for bad in ["ftp://x", "x", "http://", ""] {
+        assert_eq!(fetch(Credentials::None).check(bad), Err(BadFetch::NotHttp), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_given_up() {
+    let line = format!("{}\n", "x 1\n".repeat(1 << 18));
+    let pieces = std::iter::once((Duration::ZERO, super::script::CHUNKED.to_owned()))
+        .chain(std::iter::repeat_n((Duration::ZERO, super::script::chunk(&line)), 80));
+    let server = Server::start(vec![Reply::Pieces(pieces.collect())]).await;
+    let endpoint = Endpoint::new(fetch(Credentials::None), &server.url(), Dialect::preset(Preset::Kourier)).unwrap();
+    let from = From::Endpoint(Box::new(endpoint));
+    let found = text(Evidence { from, limit: Duration::from_secs(60) }.read(&arms()).await);
+    assert!(found.contains("larger than 64 MiB"), "{found}");
+}
+
+#[tokio::test]
+async fn counts_come_from_files_and_streams() {
+    let file = directory().join("counts.json");
+    let counts = |n: u64| json!({"strata": {"a": {"stable": {"completed": n, "failed": 0}}}}).to_string();
+    let from_file = Evidence { from: From::Counts(Counts::File(file.clone())), limit: Duration::from_secs(5) };
+    assert!(text(from_file.read(&arms()).await).contains("No such file"));
+    for n in [1, 2] {
+        std::fs::write(&file, counts(n)).unwrap();
+        let reading = from_file.read(&arms()).await.unwrap();
+        assert_eq!(reading.strata["a"].stable.as_ref().unwrap().completed, n);
+    }
+    std::fs::write(&file, "{}").unwrap();
+    assert!(text(from_file.read(&arms()).await).contains("missing field `strata` (line 1, column 2)"));
+    std::fs::write(&file, "{\"strata\": {\"a\": {}}}").unwrap();
+    assert!(text(from_file.read(&arms()).await).contains("names no counters"));
+
+    let (receiver, mut sender) = std::io::pipe().unwrap();
+    let stream = Evidence { from: From::Counts(Counts::of_stream(receiver)), limit: Duration::from_secs(5) };
+    assert!(text(stream.read(&arms()).await).contains("nothing came yet"));
+    for n in [3, 4] {
+        writeln!(sender, "{}", counts(n)).unwrap();
+    }
+    let newest = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Ok(reading) = stream.read(&arms()).await
+                && reading.strata["a"].stable.as_ref().unwrap().completed == 4
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    newest.await.unwrap();
+    drop(sender);
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        while stream.read(&arms()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    ended.await.unwrap();
+    assert!(text(stream.read(&arms()).await).contains("the stream has ended"));
+}
