@@ -5,11 +5,9 @@
 
 mod dialect;
 mod pattern;
-mod whole;
 
-pub use dialect::{BadDialect, Dialect, Histogram, Metrics, Preset, Strata, Unit};
+pub use dialect::{BadDialect, Dialect, Histogram, Metrics, Preset, Unit};
 pub use pattern::{BadPattern, Labels};
-pub use whole::Ledger;
 
 use crate::exposition::Sample;
 use crate::reading::{Arms, Counters, INFINITE, Pair};
@@ -61,9 +59,6 @@ pub enum BadSeries {
     /// Cumulative buckets that fall.
     #[error("the buckets of {0} fall from one edge to the next: they are not cumulative")]
     Falling(String),
-    /// More than anybody has.
-    #[error("{0} series are more than can be followed")]
-    TooMany(usize),
 }
 
 /// What one series counts.
@@ -79,14 +74,14 @@ pub(crate) enum Part {
 
 /// Whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Arm {
+enum Arm {
     Stable,
     Candidate,
 }
 
 /// Parts of one arm in one stratum, being put together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parts(BTreeMap<Part, u64>);
+struct Parts(BTreeMap<Part, u64>);
 
 impl Parts {
     fn add(&mut self, part: Part, count: u64) {
@@ -125,17 +120,17 @@ impl Parts {
 
 /// One series that is somebody's.
 #[derive(Debug)]
-pub(crate) struct Counted<'a> {
+struct Counted<'a> {
     /// Which alternative of the dialect.
-    pub(crate) way: usize,
-    pub(crate) arm: Arm,
-    pub(crate) part: Part,
-    pub(crate) count: u64,
-    pub(crate) sample: &'a Sample,
+    way: usize,
+    arm: Arm,
+    part: Part,
+    count: u64,
+    sample: &'a Sample,
 }
 
 /// Finds out what each sample counts; those of others are left out.
-pub(crate) fn sort<'a>(samples: &'a [Sample], dialect: &Dialect, arms: &Arms) -> Result<Vec<Counted<'a>>, BadSeries> {
+fn sort<'a>(samples: &'a [Sample], dialect: &Dialect, arms: &Arms) -> Result<Vec<Counted<'a>>, BadSeries> {
     let mut counted = Vec::new();
     for sample in samples {
         for (way, metrics) in dialect.ways.iter().enumerate() {
@@ -194,7 +189,7 @@ pub fn read(samples: &[Sample], dialect: &Dialect, arms: &Arms) -> Result<BTreeM
 }
 
 /// Each arm by the first way in which it is counted at all.
-pub(crate) fn pair(parts: BTreeMap<(Arm, usize), Parts>, dialect: &Dialect) -> Result<Pair, BadSeries> {
+fn pair(parts: BTreeMap<(Arm, usize), Parts>, dialect: &Dialect) -> Result<Pair, BadSeries> {
     let mut pair = Pair::default();
     for ((arm, way), parts) in parts {
         let Some(metrics) = dialect.ways.get(way) else { continue };

@@ -55,15 +55,6 @@ pub struct Metrics {
     pub labels: Option<Labels>,
 }
 
-/// What is counted by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Strata {
-    /// Each process that counts both arms, by the first of these labels that a series has.
-    Each(Vec<String>),
-    /// All series together: processes count one arm each.
-    One,
-}
-
 /// How a metrics system counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -71,8 +62,8 @@ pub struct Dialect {
     pub ways: Vec<Metrics>,
     /// How a series names its revision.
     pub labels: Labels,
-    /// What is counted by itself.
-    pub strata: Strata,
+    /// Each process is counted by itself, by the first of these labels that a series has.
+    pub strata: Vec<String>,
     /// In a stratum there is one series of each kind for each arm; another one means that something is counted twice.
     pub one_series_each: bool,
     /// Which setting is missing where no series are found.
@@ -120,7 +111,7 @@ impl Dialect {
                     labels: None,
                 }],
                 labels: labels(&["envoy_cluster_name={namespace}/{revision}"]),
-                strata: Strata::Each(["pod", "instance"].map(str::to_owned).to_vec()),
+                strata: ["pod", "instance"].map(str::to_owned).to_vec(),
                 one_series_each: true,
                 advice: KOURIER_ADVICE,
             },
@@ -151,7 +142,7 @@ impl Dialect {
                 Self {
                     ways: vec![since_1_19, before],
                     labels: labels(&["k8s_namespace_name={namespace}", "kn_revision_name={revision}"]),
-                    strata: Strata::One,
+                    strata: ["pod_name", "pod", "k8s_pod_name", "instance"].map(str::to_owned).to_vec(),
                     one_series_each: false,
                     advice: QUEUE_PROXY_ADVICE,
                 }
@@ -255,10 +246,7 @@ impl Dialect {
 
     /// Which stratum a series is of.
     pub(super) fn stratum(&self, labels: &BTreeMap<String, String>) -> String {
-        match &self.strata {
-            Strata::Each(names) => names.iter().find_map(|name| labels.get(name)).cloned().unwrap_or_default(),
-            Strata::One => String::new(),
-        }
+        self.strata.iter().find_map(|name| labels.get(name)).cloned().unwrap_or_default()
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::exposition::parse;
 use proptest::prelude::*;
+use std::fmt::Write;
 
 fn arms() -> Arms {
     Arms {
@@ -172,48 +173,39 @@ fn pod(name: &str, revision: &str, old: bool, good: u64, bad: u64) -> String {
 }
 
 #[test]
-fn pods_come_go_and_start_anew_and_totals_never_fall() {
-    let mut ledger = Ledger::default();
+fn pods_count_for_themselves_in_whatever_generation_they_are() {
     let dialect = Dialect::preset(Preset::QueueProxy);
-    let mut read = |text: &str| {
-        let pair = ledger.read(&samples(text), &dialect, &arms()).unwrap().unwrap();
-        let both = |c: Option<Counters>| c.map(|c| (c.completed, c.failed));
-        (both(pair.stable), both(pair.candidate))
-    };
-    let a = |good, bad| pod("a", "hello-1", true, good, bad);
-    let b = |good, bad| pod("b", "hello-2", false, good, bad);
-    assert_eq!(read(&a(10, 1)), (Some((11, 1)), None));
-    assert_eq!(read(&format!("{}{}", a(15, 1), b(4, 0))), (Some((16, 1)), Some((4, 0))));
-    // One vanishes, one starts anew, one is new.
-    assert_eq!(read(&format!("{}{}", b(1, 1), pod("c", "hello-1", true, 2, 0))), (Some((18, 1)), Some((6, 1))));
-    assert_eq!(read(&format!("{}{}", a(16, 1), b(1, 1))), (Some((19, 1)), Some((6, 1))));
-    let nothing = Ledger::default().read(&samples("x 1\n"), &dialect, &arms()).unwrap();
-    assert_eq!(nothing, None);
+    let text = format!("{}{}", pod("a", "hello-1", true, 10, 1), pod("b", "hello-2", false, 4, 2));
+    let strata = read(&samples(&text), &dialect, &arms()).unwrap();
+    let both = |c: &Option<Counters>| c.as_ref().map(|c| (c.completed, c.failed));
+    let found: Vec<_> = strata.iter().map(|(n, p)| (n.as_str(), both(&p.stable), both(&p.candidate))).collect();
+    assert_eq!(found, [("a", Some((11, 1)), None), ("b", None, Some((6, 2)))]);
 }
 
 proptest! {
-    /// Whatever pods come, go and start anew, no total ever falls, and failures are never more than answers.
+    /// Whatever is exposed, a reading is whole or an error: nothing is negative, and buckets rise.
     #[test]
-    fn totals_never_fall(readings in proptest::collection::vec(
-        proptest::collection::vec((0_u8..4, any::<bool>(), 0_u64..50, 0_u64..5), 0..6), 1..12)
-    ) {
-        let mut ledger = Ledger::default();
-        let dialect = Dialect::preset(Preset::QueueProxy);
-        let mut last = [(0, 0); 2];
-        for pods in readings {
-            let pods: BTreeMap<_, _> = pods.into_iter().map(|(name, arm, good, bad)| ((name, arm), (good, bad))).collect();
-            let text: String = pods
-                .iter()
-                .map(|((name, arm), (good, bad))| {
-                    pod(&format!("p{name}"), if *arm { "hello-2" } else { "hello-1" }, false, *good, *bad)
-                })
-                .collect();
-            let Some(pair) = ledger.read(&samples(&text), &dialect, &arms()).unwrap() else { continue };
-            for (counters, last) in [pair.stable, pair.candidate].into_iter().zip(&mut last) {
-                let now = counters.map_or((0, 0), |c| (c.completed, c.failed));
-                prop_assert!(now.1 <= now.0);
-                prop_assert!(now.0 >= last.0 && now.1 >= last.1, "{last:?} {now:?}");
-                *last = now;
+    fn a_reading_is_whole_or_none(counts in proptest::collection::vec((0_u8..4, any::<bool>(), -2_i64..60, 0_i64..9), 0..12)) {
+        let mut text = String::new();
+        for (kind, candidate, value, edge) in &counts {
+            let revision = if *candidate { "hello-2" } else { "hello-1" };
+            let edge = if *edge > 6 { "+Inf".into() } else { edge.to_string() };
+            let (name, more) = match kind {
+                0 => ("total", String::new()),
+                1 => ("completed", String::new()),
+                2 => ("xx", ",envoy_response_code_class=\"5\"".to_owned()),
+                _ => ("time_bucket", format!(",le=\"{edge}\"")),
+            };
+            writeln!(text, "envoy_cluster_upstream_rq_{name}{{envoy_cluster_name=\"shop/{revision}\"{more}}} {value}").unwrap();
+        }
+        if let Ok(strata) = read(&samples(&text), &kourier(), &arms()) {
+            prop_assert!(counts.iter().all(|(_, _, value, _)| *value >= 0));
+            for pair in strata.values() {
+                prop_assert!(*pair != Pair::default());
+                for latency in [&pair.stable, &pair.candidate].into_iter().flatten().filter_map(|c| c.latency.as_ref()) {
+                    prop_assert_eq!(latency.last().unwrap().0, INFINITE);
+                    prop_assert!(latency.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1));
+                }
             }
         }
     }

@@ -6,14 +6,13 @@
 use super::endpoint::{broken, no_series};
 use super::fetch::{BadFetch, Fetch, Fetched};
 use crate::clock::SystemClock;
-use crate::counting::{self, Dialect, Ledger, Strata};
+use crate::counting::{self, Dialect};
 use crate::exposition::Sample;
 use crate::ports::Clock;
 use crate::reading::{Arms, NoReading, Reading};
 use reqwest::Url;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 /// A server and how series are named there.
 #[derive(Debug)]
@@ -21,7 +20,6 @@ pub struct Prometheus {
     fetch: Fetch,
     base: Url,
     dialect: Dialect,
-    ledger: Mutex<Ledger>,
 }
 
 /// What the query API answers.
@@ -60,7 +58,7 @@ pub(crate) enum Value {
 impl Prometheus {
     /// The server at an address.
     pub fn new(fetch: Fetch, base: &str, dialect: Dialect) -> Result<Self, BadFetch> {
-        Ok(Self { base: fetch.check(base)?, fetch, dialect, ledger: Mutex::default() })
+        Ok(Self { base: fetch.check(base)?, fetch, dialect })
     }
 
     pub(super) async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
@@ -70,15 +68,7 @@ impl Prometheus {
             Value::Vector(samples) => samples,
             Value::Scalar(_) => return Err(NoReading::Broken { from, text: "a number instead of series".into() }),
         };
-        let strata = match &self.dialect.strata {
-            Strata::Each(_) => counting::read(&samples, &self.dialect, arms),
-            Strata::One => {
-                let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                let pair = ledger.read(&samples, &self.dialect, arms);
-                pair.map(|pair| pair.map(|pair| ("all".to_owned(), pair)).into_iter().collect())
-            }
-        };
-        let strata = strata.map_err(|e| broken(&from, &e))?;
+        let strata = counting::read(&samples, &self.dialect, arms).map_err(|e| broken(&from, &e))?;
         if strata.is_empty() {
             return Err(no_series(&from, arms, &self.dialect));
         }
