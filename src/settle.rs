@@ -32,12 +32,15 @@ pub enum To {
     Revision(RevisionName),
 }
 
+/// In place of a rollout's id: whoever's it is.
+const ANY: &str = "any";
+
 /// The goal of settling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettleGoal {
     /// The Service.
     pub service: ServiceName,
-    /// Only this rollout, or the rollout of this run's uid; another's record is left alone.
+    /// Only this rollout, or the rollout of this run's uid; another's record is left alone. `any`: no matter whose.
     pub rollout: Option<String>,
     /// Where to; none: an unfinished rollout goes back, a finished one stays.
     pub to: Option<To>,
@@ -47,6 +50,18 @@ pub struct SettleGoal {
     pub tags: Tags,
     /// The identity of the record that is left, where there is none yet.
     pub id: RolloutId,
+}
+
+/// The end where the rollout had one already: how it ended is the result, since a pipeline's `finally` may be all that is
+/// left to tell it.
+fn over(record: &Record, service: &Service) -> Outcome {
+    let mut outcome = ended_before(record, service);
+    outcome.code = Code::Done;
+    if record.phase == Phase::Finished {
+        outcome.word = "finished";
+    }
+    outcome.what = format!("{}; rollout {} is over already, nothing to settle", outcome.what, record.id);
+    outcome
 }
 
 /// The settling machine.
@@ -90,11 +105,13 @@ impl Settle {
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
-                return Self::untouched(service, format!("rollout {} is over already; nothing to settle", record.id));
+                return Next::end(over(&record, service));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
-                let why = Why::blameless(Code::RolledBack, format!("settled by {who}"));
+                // What an interrupted walk left as its reason is why there is something to settle.
+                let after = record.reason.as_ref().map(|reason| format!(" after: {reason}")).unwrap_or_default();
+                let why = Why::blameless(Code::RolledBack, format!("settled by {who}{after}"));
                 self.back(&record, world, service, &why, now)
             }
             (Some(record), Some(To::Stable | To::Candidate)) if moved(&record, service) == Moved::Traffic => {
@@ -162,6 +179,7 @@ impl Settle {
     /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
     fn is_anothers(&self, record: &Record) -> Option<String> {
         let wanted = match &self.goal.rollout {
+            Some(wanted) if wanted == ANY => return None,
             Some(wanted) => wanted.clone(),
             None if self.hold.asker.owner.kind != OwnerKind::Person => self.hold.asker.owner.uid.clone(),
             None => return None,

@@ -303,7 +303,8 @@ pub struct SettleArgs {
     /// Cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Only this rollout (its id, or the uid of the run that owns it); another one is left alone. In a pod: this run's own.
+    /// Only this rollout (its id, or the uid of the run that owns it); another one is left alone. `any`: whoever's it is,
+    /// as at a terminal. In a pod: this run's own.
     #[arg(long, value_name = "ID", value_parser = plain)]
     pub rollout: Option<String>,
     /// Where to: `stable`, `candidate`, or a revision's name. Without it an unfinished rollout goes back to stable, a

@@ -1,0 +1,114 @@
+//! Pipelines: self-contained, their times nested, and a `finally` that always runs.
+
+use super::catalog::{Item, list, names, pipelines, referred, texts};
+use super::steps::tasks_of;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Seconds of a duration as Tekton writes it.
+pub(crate) fn duration(text: &str) -> u64 {
+    humantime::parse_duration(text).unwrap_or_else(|e| panic!("{text}: {e}")).as_secs()
+}
+
+#[test]
+fn a_pipeline_needs_nothing_installed() {
+    for pipeline in pipelines() {
+        for task in tasks_of(&pipeline) {
+            let name = task["name"].as_str().unwrap();
+            assert!(task["taskRef"].is_null() && task["taskSpec"].is_object(), "{pipeline}: {name}");
+            let steps = list(&task["taskSpec"], "steps");
+            assert!(steps.iter().all(|s| s["ref"].is_null()), "{pipeline}: {name} refers to a StepAction");
+        }
+    }
+}
+
+#[test]
+fn parameters_are_passed_on_and_exist() {
+    for pipeline in pipelines() {
+        let mut rest = pipeline.spec().clone();
+        rest.as_object_mut().unwrap().remove("params");
+        for list in ["tasks", "finally"] {
+            for task in rest[list].as_array_mut().into_iter().flatten() {
+                let spec = task.as_object_mut().unwrap().remove("taskSpec").unwrap();
+                let (given, known) = (names(task, "params"), names(&spec, "params"));
+                assert!(given.is_subset(&known), "{pipeline}: {} has no {:?}", task["name"], given.difference(&known));
+                let needed = super::catalog::list(&spec, "params").iter().filter(|p| p["default"].is_null());
+                for param in needed {
+                    assert!(
+                        given.contains(param["name"].as_str().unwrap()),
+                        "{pipeline}: {} needs {param}",
+                        task["name"]
+                    );
+                }
+            }
+        }
+        let declared = names(pipeline.spec(), "params");
+        assert_eq!(declared, referred(&texts(&rest), "params"), "{pipeline}: declared and used parameters differ");
+    }
+}
+
+/// What a task is given for a parameter: the Pipeline's default, or the task's own.
+fn default_of(pipeline: &Item, task: &Value, name: &str) -> String {
+    let find = |list: &[Value], name: &str, key: &str| {
+        list.iter().find(|p| p["name"] == name).and_then(|p| p[key].as_str()).map(str::to_owned)
+    };
+    let own = find(list(&task["taskSpec"], "params"), name, "default").unwrap();
+    let Some(given) = find(list(task, "params"), name, "value") else { return own };
+    match given.strip_prefix("$(params.").and_then(|g| g.strip_suffix(')')) {
+        Some(passed) => find(list(pipeline.spec(), "params"), passed, "default").unwrap_or(own),
+        None => given,
+    }
+}
+
+#[test]
+fn a_step_ends_before_tekton_ends_it() {
+    for pipeline in pipelines() {
+        for task in tasks_of(&pipeline) {
+            let name = task["name"].as_str().unwrap();
+            let limit = duration(task["timeout"].as_str().unwrap_or_else(|| panic!("{pipeline}: {name}: no timeout")));
+            let own: u64 = ["ready-within", "deadline"]
+                .iter()
+                .filter(|p| names(&task["taskSpec"], "params").contains(**p))
+                .map(|p| duration(&default_of(&pipeline, task, p)))
+                .sum();
+            // A pod that is late, and the way back.
+            assert!(
+                own == 0 || own + 300 <= limit,
+                "{pipeline}: {name} takes {own} s itself, its timeout is {limit} s"
+            );
+        }
+    }
+}
+
+#[test]
+fn finally_takes_nothing_that_may_be_missing() {
+    for pipeline in pipelines() {
+        let last = list(pipeline.spec(), "finally");
+        assert_eq!(last.len(), 1, "{pipeline}: tasks of `finally` run side by side; one settles");
+        let texts = texts(&last[0]["params"]);
+        assert!(referred(&texts, "tasks").is_empty(), "{pipeline}: a result that is missing skips the task");
+        assert!(last[0]["when"].is_null(), "{pipeline}: settling is never skipped");
+    }
+}
+
+#[test]
+fn a_pipeline_says_how_the_rollout_ended() {
+    for pipeline in pipelines() {
+        let results: BTreeMap<&str, &str> = list(pipeline.spec(), "results")
+            .iter()
+            .map(|r| (r["name"].as_str().unwrap(), r["value"].as_str().unwrap()))
+            .collect();
+        for name in ["outcome", "message", "revision"] {
+            assert!(results.contains_key(name), "{pipeline}: no result {name}");
+        }
+        let known: BTreeMap<&str, &Value> =
+            tasks_of(&pipeline).into_iter().map(|t| (t["name"].as_str().unwrap(), &t["taskSpec"])).collect();
+        for (name, value) in results {
+            let path: Vec<&str> = value.trim_start_matches("$(").trim_end_matches(')').split('.').collect();
+            let ["tasks" | "finally", task, "results", result] = path[..] else {
+                panic!("{pipeline}: {name}: {value}")
+            };
+            assert!(names(known[task], "results").contains(result), "{pipeline}: {name}: {value}");
+        }
+    }
+}

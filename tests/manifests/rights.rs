@@ -1,0 +1,81 @@
+//! Roles: no more than what a Task does, and the one in the README is the widest of them.
+
+use super::catalog::{Item, extras, list, pipelines, read, root, tasks};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// One right: group, resource, verb.
+type Right = (String, String, String);
+
+fn rights(role: &Value) -> BTreeSet<Right> {
+    let mut found = BTreeSet::new();
+    let words = |rule: &Value, key: &str| -> Vec<String> {
+        list(rule, key).iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+    };
+    for rule in list(role, "rules") {
+        for group in words(rule, "apiGroups") {
+            for resource in words(rule, "resources") {
+                found.extend(words(rule, "verbs").into_iter().map(|v| (group.clone(), resource.clone(), v)));
+            }
+        }
+    }
+    found
+}
+
+fn role(package: &Item) -> BTreeSet<Right> {
+    extras(package, "support").iter().filter(|i| i.kind() == "Role").flat_map(|i| rights(&i.object)).collect()
+}
+
+fn readmes() -> BTreeSet<Right> {
+    let readme = read(&root().join("README.md"));
+    let (_, rest) = readme.split_once("kind: Role\n").expect("the README has a Role");
+    let (yaml, _) = rest.split_once("```").expect("it ends");
+    rights(&serde_saphyr::from_str(yaml).unwrap())
+}
+
+#[test]
+fn the_readmes_role_is_what_a_whole_rollout_needs() {
+    let roll_out = tasks().into_iter().find(|t| t.name() == "roll-out").unwrap();
+    assert_eq!(role(&roll_out), readmes());
+}
+
+#[test]
+fn no_role_is_wider_than_its_task() {
+    let whole = readmes();
+    for package in tasks().iter().chain(&pipelines()) {
+        let role = role(package);
+        assert!(!role.is_empty(), "{package}: no Role");
+        let defaults = |r: &Right| r.1 == "configmaps" && r.2 == "get";
+        assert!(role.iter().all(|r| whole.contains(r) || defaults(r)), "{package}: {role:?}");
+        let forbidden = ["*", "delete", "escalate", "bind", "impersonate", "update"];
+        assert!(!role.iter().any(|(_, resource, verb)| forbidden.contains(&verb.as_str()) || resource == "secrets"));
+    }
+    let writes = |name: &str| {
+        let task = tasks().into_iter().find(|t| t.name() == name).unwrap();
+        role(&task).into_iter().filter(|r| ["patch", "create"].contains(&r.2.as_str())).map(|r| r.2).collect::<Vec<_>>()
+    };
+    assert_eq!(writes("check-revision"), [""; 0], "a check writes nothing");
+    assert_eq!(writes("settle-rollout"), ["patch"]);
+    assert_eq!(writes("walk-traffic"), ["patch"]);
+    assert_eq!(writes("stage-revision"), ["create", "patch"]);
+}
+
+#[test]
+fn every_role_is_bound_to_an_account_of_its_own() {
+    for package in tasks().iter().chain(&pipelines()) {
+        let support = extras(package, "support");
+        let kinds: Vec<&str> = support.iter().map(Item::kind).collect();
+        for kind in ["ServiceAccount", "Role", "RoleBinding"] {
+            assert!(kinds.contains(&kind), "{package}: support has no {kind}");
+        }
+        assert!(!kinds.iter().any(|k| k.starts_with("Cluster")), "{package}: nothing needs the whole cluster");
+        for binding in support.iter().filter(|i| i.kind() == "RoleBinding") {
+            let subject = binding.object["subjects"][0]["name"].as_str().unwrap();
+            assert_ne!(subject, "default", "{package}");
+            assert!(
+                support.iter().any(|i| i.kind() == "ServiceAccount" && i.name() == subject),
+                "{package}: {subject}"
+            );
+        }
+    }
+}

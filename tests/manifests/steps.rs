@@ -1,0 +1,213 @@
+//! Steps that run Andante: their flags exist and are accepted, parameters are used, results are those that the program
+//! writes, and nothing about their security is left to chance.
+
+use super::catalog::{Item, list, names, pipelines, referred, step_actions, tasks, texts};
+use andante::cli::Cli;
+use andante::command::RESULTS;
+use andante::tekton::LIMIT;
+use clap::CommandFactory;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// A step that runs Andante, and the spec whose parameters and results it sees.
+pub(crate) struct Step {
+    pub(crate) of: String,
+    pub(crate) spec: Value,
+    pub(crate) step: Value,
+}
+
+fn is_ours(step: &Value) -> bool {
+    step["command"] == json!(["/andante"])
+}
+
+fn of_spec(of: &str, spec: &Value) -> Vec<Step> {
+    let ours = list(spec, "steps").iter().filter(|s| is_ours(s));
+    ours.map(|step| Step { of: of.to_owned(), spec: spec.clone(), step: step.clone() }).collect()
+}
+
+/// The tasks of a Pipeline, `finally` too.
+pub(crate) fn tasks_of(pipeline: &Item) -> Vec<&Value> {
+    list(pipeline.spec(), "tasks").iter().chain(list(pipeline.spec(), "finally")).collect()
+}
+
+/// Every one of them, wherever it stands.
+pub(crate) fn steps() -> Vec<Step> {
+    let mut found: Vec<Step> = tasks().iter().flat_map(|task| of_spec(&task.to_string(), task.spec())).collect();
+    for action in step_actions() {
+        let spec = action.spec().clone();
+        found.push(Step { of: action.to_string(), step: spec.clone(), spec });
+    }
+    for pipeline in pipelines() {
+        for task in tasks_of(&pipeline) {
+            found.extend(of_spec(&format!("{pipeline}, task {}", task["name"]), &task["taskSpec"]));
+        }
+    }
+    assert!(found.len() >= 12, "only {} steps were found", found.len());
+    found
+}
+
+fn arguments(step: &Value) -> Vec<String> {
+    list(step, "args").iter().map(|a| a.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_flag_exists() {
+    for Step { of, step, .. } in steps() {
+        let arguments = arguments(&step);
+        let mut command = Cli::command();
+        let sub = command.find_subcommand_mut(&arguments[0]).unwrap_or_else(|| panic!("{of}: {}", arguments[0]));
+        let known: BTreeSet<&str> = sub.get_arguments().filter_map(clap::Arg::get_long).collect();
+        for flag in arguments.iter().take_while(|a| *a != "--").filter_map(|a| a.strip_prefix("--")) {
+            let name = flag.split('=').next().unwrap();
+            assert!(known.contains(name), "{of}: `andante {}` has no flag --{name}", arguments[0]);
+        }
+    }
+}
+
+/// The arguments as Tekton fills them in for a run that names only what it must.
+fn filled_in(spec: &Value, step: &Value) -> Vec<String> {
+    let mut values: BTreeMap<String, Value> = BTreeMap::new();
+    for param in list(spec, "params") {
+        let value = if param["default"].is_null() { json!("hello") } else { param["default"].clone() };
+        values.insert(param["name"].as_str().unwrap().to_owned(), value);
+    }
+    let mut filled = Vec::new();
+    for argument in arguments(step) {
+        if let Some(name) = argument.strip_prefix("$(params.").and_then(|a| a.strip_suffix("[*])")) {
+            filled.extend(values[name].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()));
+            continue;
+        }
+        let mut text = argument;
+        for (name, value) in &values {
+            text = text.replace(&format!("$(params.{name})"), value.as_str().unwrap_or("an array"));
+        }
+        for place in ["$(results.", "$(step.results."] {
+            if let Some((before, name)) = text.split_once(place) {
+                text = format!("{before}/nowhere/{}", name.trim_end_matches(".path)"));
+            }
+        }
+        filled.push(text);
+    }
+    filled
+}
+
+#[test]
+fn the_program_accepts_what_a_run_without_settings_says() {
+    for Step { of, spec, step } in steps() {
+        let mut arguments = filled_in(&spec, &step);
+        // What other steps and workspaces give is theirs to say.
+        arguments.retain(|a| !a.contains("$("));
+        let ran = Command::new(env!("CARGO_BIN_EXE_andante")).args(&arguments).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+        // There is no cluster here: that it is looked for means that nothing was wrong before.
+        assert!(said.contains("no cluster") || said.contains("kubeconfig"), "{of}: andante {arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn parameters_are_declared_and_used() {
+    let mut specs: Vec<(String, Value)> = vec![];
+    specs.extend(tasks().iter().chain(&step_actions()).map(|i| (i.to_string(), i.spec().clone())));
+    for pipeline in pipelines() {
+        let tasks = tasks_of(&pipeline);
+        specs.extend(tasks.iter().map(|t| (format!("{pipeline}, task {}", t["name"]), t["taskSpec"].clone())));
+    }
+    for (of, spec) in specs {
+        let mut rest = spec.clone();
+        rest.as_object_mut().unwrap().remove("params");
+        let (declared, used) = (names(&spec, "params"), referred(&texts(&rest), "params"));
+        assert_eq!(declared, used, "{of}: declared and used parameters differ");
+    }
+}
+
+#[test]
+fn a_parameter_has_the_name_of_its_flag() {
+    for Step { of, step, .. } in steps() {
+        for argument in arguments(&step) {
+            if let Some((flag, name)) = argument.strip_prefix("--").and_then(|a| a.split_once("=$(params."))
+                && of.starts_with("tasks/")
+            {
+                assert_eq!(format!("{flag})"), name, "{of}: {argument}");
+            }
+        }
+    }
+}
+
+/// What a step's subcommand writes.
+fn written(subcommand: &str) -> BTreeSet<String> {
+    let results: &[(&str, &str)] = match subcommand {
+        "stage" | "check" | "walk" | "roll-out" | "settle" => &RESULTS,
+        other => panic!("what does {other} write?"),
+    };
+    results.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+#[test]
+fn every_declared_result_is_written_and_fits() {
+    for Step { of, spec, step } in steps() {
+        let arguments = arguments(&step);
+        let declared: BTreeSet<String> = if of.starts_with("pipelines/") && !list(&step, "results").is_empty() {
+            names(&step, "results")
+        } else {
+            names(&spec, "results")
+        };
+        let written = written(&arguments[0]);
+        if of.starts_with("pipelines/") {
+            assert!(declared.is_subset(&written) || declared.is_empty(), "{of}: {declared:?}");
+        } else {
+            assert_eq!(declared, written, "{of}");
+        }
+        for name in &written {
+            let upper = name.to_uppercase().replace('-', "_");
+            let claims = ["IMAGE_URL", "IMAGE_DIGEST", "ARTIFACT_OUTPUTS", "ARTIFACT_URI", "ARTIFACT_DIGEST"];
+            assert!(!claims.iter().any(|c| upper.ends_with(c)) && upper != "IMAGES", "{of}: {name} claims a build");
+        }
+        // Names and punctuation of all results leave most of the room to what they say.
+        let empty: usize =
+            written.iter().map(|n| json!({"key": n, "value": "", "type": 1}).to_string().len() + 1).sum();
+        assert!(empty < LIMIT / 2, "{of}: {empty} bytes before a word is said");
+    }
+}
+
+#[test]
+fn nothing_about_security_is_left_to_chance() {
+    let wanted = json!({
+        "runAsNonRoot": true,
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"}
+    });
+    for Step { of, step, .. } in steps() {
+        assert_eq!(step["securityContext"], wanted, "{of}");
+        assert!(step["script"].is_null() && step["workingDir"].is_null(), "{of}: each adds an init container");
+        let args = arguments(&step);
+        let bare =
+            args.iter().take_while(|a| *a != "--").filter(|a| a.starts_with("$(params.") && !a.ends_with("[*])"));
+        assert_eq!(bare.count(), 0, "{of}: what a parameter says must not become a flag");
+        let secrets = list(&step, "env").iter().filter(|e| !e["valueFrom"]["secretKeyRef"].is_null());
+        assert_eq!(secrets.count(), 0, "{of}: secrets are files");
+    }
+}
+
+#[test]
+fn the_run_is_told_by_labels() {
+    for Step { of, step, .. } in steps() {
+        if arguments(&step)[0] == "image" {
+            continue;
+        }
+        let env: BTreeMap<&str, &str> = list(&step, "env")
+            .iter()
+            .map(|e| (e["name"].as_str().unwrap(), e["valueFrom"]["fieldRef"]["fieldPath"].as_str().unwrap()))
+            .collect();
+        let wanted = [
+            ("ANDANTE_PIPELINE_RUN", "metadata.labels['tekton.dev/pipelineRun']"),
+            ("ANDANTE_PIPELINE_RUN_UID", "metadata.labels['tekton.dev/pipelineRunUID']"),
+            ("ANDANTE_TASK_RUN", "metadata.labels['tekton.dev/taskRun']"),
+            ("ANDANTE_TASK_RUN_UID", "metadata.labels['tekton.dev/taskRunUID']"),
+            ("ANDANTE_RUN_NAMESPACE", "metadata.namespace"),
+        ];
+        assert_eq!(env, wanted.into_iter().collect(), "{of}");
+    }
+}
