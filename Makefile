@@ -28,7 +28,7 @@ cluster-down: ## Remove every trace of the bundled cluster but its built binarie
 test: lint test-unit test-cluster ## Everything that CI runs
 
 .PHONY: test-full
-test-full: lint test-unit release-binary ## Everything, with every long case and many more simulated seeds
+test-full: lint test-unit image image-again ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
 	@CARGO=$(CARGO) tests/with-cluster tests/live --test-threads $(THREADS)
 
@@ -44,7 +44,7 @@ test-unit: ## Everything that needs no cluster
 	@$(CARGO) test --locked
 
 .PHONY: test-cluster
-test-cluster: release-binary ## One live pass of each promise on the real cluster
+test-cluster: image ## One live pass of each promise on the real cluster
 	@CARGO=$(CARGO) tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
 
 .PHONY: bench
@@ -52,6 +52,29 @@ bench: release-binary ## Figures: size, start-up, memory, requests, time to roll
 	@$(CARGO) bench --bench decide
 	@tests/with-cluster $(CARGO) bench --profile dev --bench live
 
+TARGET := x86_64-unknown-linux-gnu
+BINARY := target/$(TARGET)/release/andante
+# Static, small, and the same bytes wherever the sources and Cargo's home lie.
+RELEASE_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
+  -C link-arg=-Wl,--no-eh-frame-hdr -C link-arg=images/release.ld \
+  --remap-path-prefix=$(CURDIR)=/andante --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped
-	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target x86_64-unknown-linux-gnu
+	@RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --release --locked --target $(TARGET)
+
+IMAGE := target/image/andante.tar
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+REVISION = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
+CREATED = $(shell git log -1 --format=%ct)
+
+.PHONY: image
+image: release-binary ## The image as an OCI archive; PUSH=REGISTRY/REPOSITORY:TAG pushes it (PLAIN_HTTP=1 without TLS)
+	@images/build $(BINARY) $(IMAGE) --version "$(VERSION)" --revision "$(REVISION)" --created "$(CREATED)" $(if $(SOURCE),--source "$(SOURCE)")
+	@$(if $(PUSH),images/push $(IMAGE) "$(PUSH)" $(if $(PLAIN_HTTP),--dest-tls-verify=false),:)
+
+.PHONY: image-again
+image-again: image ## Build the image once more, from a copy of the tree elsewhere: the bytes must be the same
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; git ls-files -z | xargs -0 cp --parents -t "$$copy"; \
+	$(MAKE) --no-print-directory -C "$$copy" image REVISION="$(REVISION)" CREATED="$(CREATED)"; \
+	cmp $(IMAGE) "$$copy/$(IMAGE)"; echo "two builds in two places: one digest"

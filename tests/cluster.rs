@@ -17,6 +17,7 @@ mod cluster {
     mod faults;
     mod first;
     mod hurt;
+    mod image;
     mod kills;
     mod others;
     mod pod;

@@ -2,28 +2,6 @@
 
 use super::support::*;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
-/// The image with the static binary, loaded once.
-fn image() -> &'static str {
-    static LOADED: OnceLock<String> = OnceLock::new();
-    LOADED.get_or_init(|| {
-        if let Ok(image) = std::env::var("ANDANTE_IMAGE") {
-            return image;
-        }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root.join("target"), PathBuf::from);
-        let binary = target.join("x86_64-unknown-linux-gnu/release/andante");
-        assert!(binary.exists(), "{} is missing: `make release-binary`", binary.display());
-        let image = "dev.local/andante:test";
-        let load = Command::new(root.join("tests/testbed/cluster")).args(["load-image", image]).arg(&binary).output();
-        let load = load.unwrap();
-        assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
-        image.to_owned()
-    })
-}
 
 /// The Role that the README tells people to bind.
 fn readmes_role() -> Value {

@@ -24,12 +24,13 @@ class Refused(Exception):
 
 
 class Api:
-    """The cluster's API, as its administrator."""
+    """A server's API, as its administrator; the cluster's where nothing else is said."""
 
-    def __init__(self, token, timeout=20):
+    def __init__(self, token, timeout=20, address=(NODE_IP, PORTS["apiserver"]), context=None):
         self.token = token
         self.timeout = timeout
-        self.context = ssl.create_default_context(cafile=str(state_dir() / "pki" / "ca.crt"))
+        self.address = address
+        self.context = context or ssl.create_default_context(cafile=str(state_dir() / "pki" / "ca.crt"))
         self.local = threading.local()
         self.kinds = {}
 
@@ -41,7 +42,7 @@ class Api:
             link = getattr(self.local, "link", None)
             if link is None:
                 link = self.local.link = http.client.HTTPSConnection(
-                    NODE_IP, PORTS["apiserver"], timeout=self.timeout, context=self.context
+                    *self.address, timeout=self.timeout, context=self.context
                 )
             try:
                 link.request(method, path, data, headers)
@@ -64,8 +65,8 @@ class Api:
         except ValueError:
             return text
 
-    def path(self, thing):
-        """The address of an object, by its kind; LookupError while unknown."""
+    def collection(self, thing):
+        """The address of all objects like one, by its kind; LookupError while unknown."""
         version, kind = thing["apiVersion"], thing["kind"]
         if (version, kind) not in self.kinds:
             root = "/api/" if version == "v1" else "/apis/"
@@ -85,7 +86,15 @@ class Api:
         base, plural, namespaced = self.kinds[version, kind]
         meta = thing["metadata"]
         space = "/namespaces/" + meta.get("namespace", "default") if namespaced else ""
-        return "%s%s/%s/%s" % (base, space, plural, urllib.parse.quote(meta["name"]))
+        return "%s%s/%s" % (base, space, plural)
+
+    def path(self, thing):
+        """The address of an object."""
+        return "%s/%s" % (self.collection(thing), urllib.parse.quote(thing["metadata"]["name"]))
+
+    def create(self, thing, query=""):
+        """Makes one object."""
+        return self.call("POST", self.collection(thing) + query, thing)
 
     def apply(self, thing):
         """Server-side apply of one object."""

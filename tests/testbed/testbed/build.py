@@ -62,6 +62,7 @@ GO_PARTS = {
     "serving": ("knative", ["knative.dev/serving/cmd/" + c for c in SERVING], ""),
     "kourier": ("knative", ["knative.dev/net-kourier/cmd/kourier"], ""),
     "tekton": ("knative", ["github.com/tektoncd/pipeline/cmd/" + c for c in TEKTON], ""),
+    "tekton-1.12": ("tekton-1.12", ["tool"], ""),
     # Stamped, because Knative and Tekton refuse a server of unknown version.
     "kubernetes": (
         "kubernetes",
@@ -72,7 +73,9 @@ GO_PARTS = {
     ),
     "coredns": ("coredns", ["."], ""),
 }
-PARTS = list(GO_PARTS) + ["envoy"]
+# Built when they are asked for, and no part of a cluster.
+ASIDE = ["tekton-1.12"]
+PARTS = [part for part in GO_PARTS if part not in ASIDE] + ["envoy"]
 
 
 def which(command):
@@ -237,7 +240,8 @@ def ensure(parts=PARTS):
 def prune(parts, keep=3):
     """Removes a part's oldest builds, so that the cache does not grow for ever."""
     for part in parts:
-        builds = [p for p in (cache_dir() / "bin").glob(part + "-*") if p != directory(part)]
+        # The name of one part may begin with another's.
+        builds = [p for p in (cache_dir() / "bin").glob(part + "-" + "[0-9a-f]" * 16) if p != directory(part)]
         builds.sort(key=lambda p: p.stat().st_mtime, reverse=True)
         for old in builds[keep - 1 :]:
             shutil.rmtree(old, ignore_errors=True)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from . import build, components, images, network, servers, state
+from . import admission, build, components, images, network, servers, state
 from .api import Api, Refused
 from .state import Problem, locked, say, state_dir
 
@@ -444,6 +444,19 @@ def repository(args):
     return 0
 
 
+def ask_admission(args):
+    """Asks a Tekton release about files; says what it takes and what not, and why."""
+    part = admission.RELEASES[args.tekton][0]
+    with locked():
+        build.packages()
+        build.ensure([part, "kubernetes"])
+    denied = 0
+    for file, thing, complaint in admission.ask(args.tekton, args.file):
+        denied += complaint is not None
+        print("%s: %s: %s" % (file, thing, "denied: " + complaint if complaint else "admitted"), flush=True)
+    return 1 if denied else 0
+
+
 def restart(args):
     """Restarts one component."""
     here()
@@ -486,6 +499,9 @@ def main(argv=None):
     command.add_argument("--entrypoint", metavar="/PATH", help="where the binary goes in the image")
     command = add("repository", repository, "make an empty git repository and print its address")
     command.add_argument("name", metavar="NAME")
+    command = add("admission", ask_admission, "ask a Tekton release whether it admits what is in files")
+    command.add_argument("--tekton", choices=sorted(admission.RELEASES), default="1.12")
+    command.add_argument("file", nargs="+", metavar="FILE")
     command = add("restart", restart, "end one component and start it again")
     command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
     command = add("signal", hurt, "send a signal (STOP, CONT, KILL) to one component")

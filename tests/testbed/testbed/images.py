@@ -6,7 +6,6 @@ times zero, so the same content has the same digest) straight into `ctr`.
 
 import hashlib
 import http.client
-import io
 import json
 import os
 import pathlib
@@ -16,6 +15,8 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+
+import layer
 
 from . import build
 from .state import REGISTRY, REGISTRY_IP, Problem, read_json, state_dir, write
@@ -48,37 +49,10 @@ def ctr(*args):
     return ["ctr", "--address", str(socket()), "--namespace", "k8s.io"] + list(args)
 
 
-def layer(files):
-    """A layer's tar file, from (path, source, mode) triples.
-
-    A source is bytes, the path of a file, or "-> TARGET" for a symbolic link.
-    """
-    out = io.BytesIO()
-    entries = {"tmp": (None, 0o1777), "etc": (None, 0o755), "var/run/ko": (None, 0o755)}
-    for path, source, mode in files:
-        entries[path.strip("/")] = (source, mode)
-    for path in list(entries):
-        for parent in pathlib.PurePosixPath(path).parents:
-            if str(parent) != ".":
-                entries.setdefault(str(parent), (None, 0o755))
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path in sorted(entries):
-            source, mode = entries[path]
-            info = tarfile.TarInfo(path)
-            info.mode = mode
-            if source is None:
-                info.type = tarfile.DIRTYPE
-                tar.addfile(info)
-                continue
-            if isinstance(source, str) and source.startswith("-> "):
-                info.type = tarfile.SYMTYPE
-                info.linkname = source[3:]
-                tar.addfile(info)
-                continue
-            data = source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+def with_usual(files):
+    """An image's files, with what Go's programs and shells expect to find."""
+    usual = [("tmp", None, 0o1777), ("etc", None, 0o755), ("var/run/ko", None, 0o755)]
+    return layer.tar(usual + list(files))
 
 
 def architecture():
@@ -88,7 +62,7 @@ def architecture():
 
 def archive(refs, files, entrypoint, target, env=(), user=USER):
     """Writes one image under all its names, as a docker archive, to a stream."""
-    content = layer(files)
+    content = with_usual(files)
     config = {
         "architecture": architecture(),
         "os": "linux",
@@ -111,10 +85,7 @@ def archive(refs, files, entrypoint, target, env=(), user=USER):
             (name + ".json", config),
             ("manifest.json", json.dumps(manifest).encode()),
         ]:
-            info = tarfile.TarInfo(path)
-            info.size = len(data)
-            info.mode = 0o644
-            tar.addfile(info, io.BytesIO(data))
+            layer.add(tar, path, data)
     return name
 
 
