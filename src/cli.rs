@@ -1,10 +1,12 @@
 //! The command line: what was typed, nothing resolved. Depends on clap and the types that a text is parsed into.
 
+mod gates;
 mod given;
 mod people;
 mod roll;
 mod source;
 
+pub use gates::GateArgs;
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,

@@ -21,6 +21,7 @@ pub mod event;
 pub mod evidence;
 pub mod exposition;
 mod feed;
+pub mod gate;
 pub mod health;
 pub mod hold;
 pub mod layout;

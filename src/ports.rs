@@ -5,6 +5,7 @@
 //! written back whole.
 
 use crate::event::Said;
+use crate::gate::{Gate, Measured};
 use crate::name::{RevisionName, ServiceName};
 use crate::owner::{Liveness, Owner};
 use crate::probe::{Answer, Request};
@@ -127,6 +128,10 @@ pub trait Prober {
 pub trait Source {
     /// Reads the counters of both arms, all of them or none, within a time limit of its own. One attempt.
     fn read(&self, arms: &Arms) -> impl Future<Output = Result<Reading, NoReading>>;
+    /// Asks one of the owner's gates about these revisions, within the same time limit. One attempt.
+    fn measure(&self, _: &Gate, _: &Arms) -> impl Future<Output = Measured> {
+        async { Measured::Unanswered("nobody was named who could be asked".to_owned()) }
+    }
 }
 
 /// No evidence: for machines that never ask for any.

@@ -6,15 +6,18 @@
 mod endpoint;
 mod fetch;
 mod file;
+mod gates;
 mod gateway;
 mod prometheus;
 
 pub use endpoint::Endpoint;
 pub use fetch::{BadFetch, Credentials, Fetch};
 pub use file::Counts;
+pub use gates::Gates;
 pub use gateway::{Gateway, Where};
 pub use prometheus::Prometheus;
 
+use crate::gate::{Gate, Measured};
 use crate::ports::{NoSource, Source};
 use crate::reading::{Arms, NoReading, Reading};
 use std::time::Duration;
@@ -24,6 +27,8 @@ use std::time::Duration;
 pub struct Evidence {
     /// Where.
     pub from: From,
+    /// Who asks the owner's own gates, if there are any.
+    pub gates: Option<Box<Gates>>,
     /// How long one reading may take.
     pub limit: Duration,
 }
@@ -59,12 +64,19 @@ impl Source for Evidence {
             Err(NoReading::Unreachable { from: self.name(), text })
         })
     }
+
+    async fn measure(&self, gate: &Gate, arms: &Arms) -> Measured {
+        let Some(gates) = &self.gates else { return NoSource.measure(gate, arms).await };
+        tokio::time::timeout(self.limit, gates.measure(gate, arms)).await.unwrap_or_else(|_| {
+            Measured::Unanswered(format!("no whole answer within {}", humantime::format_duration(self.limit)))
+        })
+    }
 }
 
 impl Evidence {
     /// No source, for what asks for none.
     pub fn nothing() -> Self {
-        Self { from: From::Nothing, limit: Duration::ZERO }
+        Self { from: From::Nothing, gates: None, limit: Duration::ZERO }
     }
 
     /// What is read, in a few words.

@@ -37,5 +37,5 @@ pub(super) fn source(args: &SourceArgs, kube: &Kube) -> Result<Evidence, Stop> {
         EvidenceFrom::File(path) => From::Counts(Counts::File(path.clone())),
         EvidenceFrom::Stdin => From::Counts(Counts::of_stream(std::io::stdin())),
     };
-    Ok(Evidence { from, limit: args.evidence_timeout })
+    Ok(Evidence { from, gates: None, limit: args.evidence_timeout })
 }

@@ -65,3 +65,8 @@ pub(super) fn no_series(from: &str, arms: &Arms, dialect: &Dialect) -> NoReading
         arms.stable, arms.candidate, arms.namespace, dialect.advice
     ))
 }
+
+/// Somebody else's text, as it may stand in a line of ours.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -3,7 +3,7 @@
 //! Decides what an answer of the API means. Never `rate()` or `increase()`: they guess between scrapes, and a test of
 //! counts needs counts.
 
-use super::endpoint::{broken, no_series};
+use super::endpoint::{broken, no_series, printable};
 use super::fetch::{BadFetch, Fetch, Fetched};
 use crate::clock::SystemClock;
 use crate::counting::{self, Dialect};
@@ -98,7 +98,7 @@ fn understood(fetched: Fetched, from: &str) -> Result<Value, NoReading> {
     if let Some(answer) = refused
         && [400, 422].contains(&fetched.status)
     {
-        let text: String = answer.error.chars().filter(|c| !c.is_control()).take(200).collect();
+        let text = printable(&answer.error);
         return Err(broken(format!("the query is refused ({}): {text}", answer.error_type)));
     }
     fetched.good(from)?;

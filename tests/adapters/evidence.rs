@@ -5,9 +5,12 @@ use super::script::{connect, directory};
 use super::tls::private;
 use andante::cluster::Connect;
 use andante::counting::{Dialect, Preset};
+use andante::gate::{Gate, Judged, Measured};
 use andante::ports::Source;
 use andante::reading::{Arms, Counters, NoReading, Reading};
-use andante::source::{BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use andante::source::{
+    BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where,
+};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -26,7 +29,7 @@ fn fetch(credentials: Credentials) -> Fetch {
 }
 
 async fn read(from: From) -> Result<Reading, NoReading> {
-    Evidence { from, limit: Duration::from_secs(5) }.read(&arms()).await
+    Evidence { from, gates: None, limit: Duration::from_secs(5) }.read(&arms()).await
 }
 
 fn text(error: Result<Reading, NoReading>) -> String {
@@ -55,7 +58,7 @@ fn gateway(api: &Server, port: u16) -> From {
 async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     let api = Server::start(vec![slices(&["a", "b"])]).await;
     let envoys = Server::start(vec![Reply::Answer(200, "", ENVOY.into()); 4]).await;
-    let gateway = Evidence { from: gateway(&api, envoys.port), limit: Duration::from_secs(5) };
+    let gateway = Evidence { from: gateway(&api, envoys.port), gates: None, limit: Duration::from_secs(5) };
     for _ in 0..2 {
         let reading = gateway.read(&arms()).await.unwrap();
         assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -83,13 +86,13 @@ async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no
         Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Reset, Reply::Answer(200, "", ENVOY.into())])
             .await;
     let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
-    let evidence = Evidence { from: gateway(&api, envoy.port), limit: Duration::from_secs(5) };
+    let evidence = Evidence { from: gateway(&api, envoy.port), gates: None, limit: Duration::from_secs(5) };
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"));
 
     let hanging = Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Hang(String::new())]).await;
     let api = Server::start(vec![slices(&["a", "b"])]).await;
-    let evidence = Evidence { from: gateway(&api, hanging.port), limit: Duration::from_millis(500) };
+    let evidence = Evidence { from: gateway(&api, hanging.port), gates: None, limit: Duration::from_millis(500) };
     let late = text(evidence.read(&arms()).await);
     assert_eq!(late, "no answer from the gateway kourier-system/kourier: no whole answer within 500ms");
 }
@@ -198,7 +201,7 @@ async fn an_answer_that_is_not_whole_is_none() {
     ] {
         let server = Server::start(vec![reply.clone()]).await;
         let from = prometheus(&server, Preset::Kourier, Credentials::None);
-        let found = text(Evidence { from, limit: Duration::from_millis(600) }.read(&arms()).await);
+        let found = text(Evidence { from, gates: None, limit: Duration::from_millis(600) }.read(&arms()).await);
         assert!(found.contains(wanted), "{reply:?}: {found}");
     }
     let server = Server::start(vec![Reply::json(200, &vector(&[]))]).await;
@@ -264,7 +267,7 @@ async fn an_endless_answer_is_given_up() {
     let server = Server::start(vec![Reply::Pieces(pieces.collect())]).await;
     let endpoint = Endpoint::new(fetch(Credentials::None), &server.url(), Dialect::preset(Preset::Kourier)).unwrap();
     let from = From::Endpoint(Box::new(endpoint));
-    let found = text(Evidence { from, limit: Duration::from_secs(60) }.read(&arms()).await);
+    let found = text(Evidence { from, gates: None, limit: Duration::from_secs(60) }.read(&arms()).await);
     assert!(found.contains("larger than 64 MiB"), "{found}");
 }
 
@@ -272,7 +275,8 @@ async fn an_endless_answer_is_given_up() {
 async fn counts_come_from_files_and_streams() {
     let file = directory().join("counts.json");
     let counts = |n: u64| json!({"strata": {"a": {"stable": {"completed": n, "failed": 0}}}}).to_string();
-    let from_file = Evidence { from: From::Counts(Counts::File(file.clone())), limit: Duration::from_secs(5) };
+    let from_file =
+        Evidence { from: From::Counts(Counts::File(file.clone())), gates: None, limit: Duration::from_secs(5) };
     assert!(text(from_file.read(&arms()).await).contains("No such file"));
     for n in [1, 2] {
         std::fs::write(&file, counts(n)).unwrap();
@@ -285,7 +289,8 @@ async fn counts_come_from_files_and_streams() {
     assert!(text(from_file.read(&arms()).await).contains("names no counters"));
 
     let (receiver, mut sender) = std::io::pipe().unwrap();
-    let stream = Evidence { from: From::Counts(Counts::of_stream(receiver)), limit: Duration::from_secs(5) };
+    let stream =
+        Evidence { from: From::Counts(Counts::of_stream(receiver)), gates: None, limit: Duration::from_secs(5) };
     assert!(text(stream.read(&arms()).await).contains("nothing came yet"));
     for n in [3, 4] {
         writeln!(sender, "{}", counts(n)).unwrap();
@@ -309,4 +314,55 @@ async fn counts_come_from_files_and_streams() {
     });
     ended.await.unwrap();
     assert!(text(stream.read(&arms()).await).contains("the stream has ended"));
+}
+
+/// One gate asked of a server that gives one answer.
+async fn gate(text: &str, reply: Reply) -> Judged {
+    let server = Server::start(vec![reply]).await;
+    let gate: Gate = text.replace("URL", &server.url()).parse().unwrap();
+    let gates = Gates::new(fetch(Credentials::None), fetch(Credentials::None), Some(&server.url())).unwrap();
+    let evidence = Evidence { from: From::Nothing, gates: Some(Box::new(gates)), limit: Duration::from_millis(600) };
+    gate.judge(&evidence.measure(&gate, &arms()).await)
+}
+
+#[tokio::test]
+async fn gates_are_asked_and_judged_by_what_came() {
+    let scalar = json!({"status": "success", "data": {"resultType": "scalar", "result": [1.5, "0.25"]}});
+    let (query, status) = ("g: promql x{rev=\"{candidate}\"} < 0.5", "g: http URL/verdict");
+    let field = "g: http URL/verdict /checks/p95 <= 250";
+    let pass = |text: &str| Judged::Pass(text.to_owned());
+    for (text, reply, wanted) in [
+        (query, Reply::json(200, &scalar), pass("g: 0.25, wanted < 0.5")),
+        (query, Reply::json(200, &vector(&[(&[], "0.7")])), Judged::Fail("g: 0.7, wanted < 0.5".into())),
+        (
+            query,
+            Reply::json(200, &vector(&[(&[], "NaN")])),
+            Judged::NoData("g: not a number (NaN), wanted < 0.5".into()),
+        ),
+        (query, Reply::json(200, &vector(&[])), Judged::NoData("g: no data (no series), wanted < 0.5".into())),
+        (status, Reply::Answer(204, "", String::new()), pass("g: status 204, wanted 2xx")),
+        (status, Reply::Answer(404, "", String::new()), Judged::Fail("g: status 404, wanted 2xx".into())),
+        (field, Reply::json(200, &json!({"checks": {"p95": 200}})), pass("g: 200, wanted <= 250")),
+        (
+            field,
+            Reply::json(200, &json!({"checks": {"p95": null}})),
+            Judged::NoData("g: no data (no field /checks/p95), wanted <= 250".into()),
+        ),
+    ] {
+        assert_eq!(gate(text, reply).await, wanted, "{text}");
+    }
+    for (text, reply, wanted) in [
+        (query, Reply::json(200, &vector(&[(&[("a", "b")], "1"), (&[("a", "c")], "1")])), "2 series, wanted one"),
+        (query, Reply::Hang(String::new()), "no whole answer within 600ms"),
+        (status, Reply::Reset, "no answer from 127.0.0.1"),
+        (status, Reply::Answer(503, "", String::new()), "status 503"),
+        (field, Reply::Answer(500, "", "{}".into()), "answered 500"),
+        (field, Reply::Answer(200, "", "<html>".into()), "did not answer with JSON"),
+        (field, Reply::json(200, &json!({"checks": {"p95": []}})), "neither a number nor a text"),
+        (field, Reply::json(200, &json!({"checks": {"p95": "fast\u{1b}[0m"}})), "\"fast[0m\" is no number"),
+    ] {
+        let found = gate(text, reply).await;
+        assert!(matches!(&found, Judged::Error(t) if t.contains(wanted)), "{text}: {found:?}");
+    }
+    assert!(matches!(Evidence::nothing().measure(&query.parse().unwrap(), &arms()).await, Measured::Unanswered(_)));
 }

@@ -1,0 +1,41 @@
+//! Flags of the owner's own gates.
+
+use super::{duration, plain};
+use crate::gate::{Gate, Patience};
+use clap::Args;
+use std::time::Duration;
+
+/// Flags of gates.
+#[derive(Debug, Clone, Args)]
+pub struct GateArgs {
+    /// A gate of your own, asked while users are on the candidate (repeatable, or several values).
+    ///
+    /// `NAME: promql EXPRESSION <= NUMBER` (or <, >=, >, in MIN..MAX); `NAME: http URL` (any 2xx); `NAME: http URL
+    /// /FIELD/OF/ITS/JSON == VALUE` (or a bound). {namespace}, {stable} and {candidate} stand for names.
+    #[arg(long = "gate", value_name = "GATE", num_args = 0.., value_parser = gate, help_heading = "Gates")]
+    pub gates: Vec<Gate>,
+    /// The Prometheus that answers promql gates; else that of --evidence.
+    #[arg(long, value_name = "URL", value_parser = plain, help_heading = "Gates")]
+    pub gate_prometheus: Option<String>,
+    /// Time between two questions of one gate.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Gates")]
+    pub gate_every: Duration,
+    /// How many wrong answers in a row send users back.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Gates")]
+    pub gate_failures: u32,
+    /// How many questions in a row without a usable answer send users back. No data is an answer: the step waits for it.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Gates")]
+    pub gate_errors: u32,
+}
+
+impl GateArgs {
+    /// How patient they are.
+    pub fn patience(&self) -> Patience {
+        Patience { every: self.gate_every, failures: self.gate_failures, errors: self.gate_errors }
+    }
+}
+
+fn gate(text: &str) -> Result<Gate, String> {
+    super::reject_unresolved(text)?;
+    text.parse().map_err(|e: crate::gate::BadGate| e.to_string())
+}
