@@ -43,6 +43,7 @@ pub mod proof;
 pub mod reading;
 pub mod ready;
 pub mod record;
+pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod settle;

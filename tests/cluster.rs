@@ -14,6 +14,7 @@ mod cluster {
     mod approval;
     mod bluegreen;
     mod edits;
+    mod evidence_sources;
     mod faults;
     mod first;
     mod hurt;

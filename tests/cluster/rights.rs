@@ -4,7 +4,7 @@ use super::support::*;
 use serde_json::{Value, json};
 
 /// A kubeconfig of a service account that may do these things to Knative's resources.
-fn account(space: &Space, rules: &Value) -> String {
+pub(super) fn account(space: &Space, rules: &Value) -> String {
     let meta = json!({"name": "stepper"});
     let (group, kind) = ("rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1");
     for object in [
@@ -24,7 +24,7 @@ fn account(space: &Space, rules: &Value) -> String {
 }
 
 /// The least that the steps need.
-fn least() -> Value {
+pub(super) fn least() -> Value {
     json!([
         {"apiGroups": ["serving.knative.dev"], "resources": ["services"],
             "verbs": ["get", "list", "watch", "patch", "create"]},

@@ -39,6 +39,8 @@ PACKAGES = {
     "buildah": "buildah",
     "skopeo": "skopeo",
     "git": "git",
+    # Only the tests of evidence run it, as a process of their own.
+    "prometheus": "prometheus",
     "/usr/lib/python3/dist-packages/yaml/__init__.py": "python3-yaml",
 }
 

@@ -1,0 +1,183 @@
+//! What sources of evidence tell is what users met: Kourier's Envoy itself, and a real Prometheus that scrapes it.
+
+use super::rights::{account, least};
+use super::support::*;
+use andante::cluster::{Connect, Kube};
+use andante::counting::{Dialect, Preset};
+use andante::env::Environment;
+use andante::ports::Source;
+use andante::reading::{Arms, Counters, NoReading, Pair, Reading};
+use andante::source::{Credentials, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A source, read from a test that is no async one.
+struct Reader {
+    runtime: tokio::runtime::Runtime,
+    evidence: Evidence,
+    arms: Arms,
+}
+
+impl Reader {
+    fn new(space: &Space, from: impl FnOnce() -> From) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let from = {
+            let _inside = runtime.enter();
+            from()
+        };
+        let arms = Arms {
+            namespace: space.namespace.parse().unwrap(),
+            stable: "hello-00001".parse().unwrap(),
+            candidate: "hello-00002".parse().unwrap(),
+        };
+        Self { runtime, evidence: Evidence { from, gates: None, limit: LIMIT }, arms }
+    }
+
+    fn gateway(space: &Space, kubeconfig: &str) -> Self {
+        Self::new(space, || {
+            let settings = Connect { kubeconfig: Some(PathBuf::from(kubeconfig)), ..Connect::default() };
+            let kube = Kube::connect(&settings, &Environment::invented([], Path::new("/nowhere"))).unwrap();
+            let (namespace, service) = ("kourier-system".parse().unwrap(), "kourier".parse().unwrap());
+            let fetch = Fetch::new(None, Credentials::None, LIMIT).unwrap();
+            From::Gateway(Box::new(Gateway::new(kube, Where { namespace, service, port: 9000 }, fetch)))
+        })
+    }
+
+    fn prometheus(space: &Space, server: &PrometheusServer) -> Self {
+        Self::new(space, || {
+            let fetch = Fetch::new(None, Credentials::None, LIMIT).unwrap();
+            let dialect = Dialect::preset(Preset::Kourier);
+            From::Prometheus(Box::new(Prometheus::new(fetch, &server.url(), dialect).unwrap()))
+        })
+    }
+
+    fn try_read(&self) -> Result<Reading, NoReading> {
+        self.runtime.block_on(self.evidence.read(&self.arms))
+    }
+
+    /// The only stratum's pair.
+    #[track_caller]
+    fn read(&self) -> Pair {
+        let reading = self.try_read().unwrap();
+        assert_eq!(reading.strata.len(), 1, "{reading:?}");
+        reading.strata.into_values().next().unwrap()
+    }
+}
+
+/// What came between: sent, answered, failed, and answers in the histogram.
+fn growth(before: Option<&Counters>, after: Option<&Counters>) -> (u64, u64, u64, u64) {
+    let zero = Counters { sent: Some(0), ..Counters::default() };
+    let (before, after) = (before.unwrap_or(&zero), after.unwrap());
+    let whole = |c: &Counters| c.latency.as_ref().and_then(|l| l.last()).map_or(0, |(_, n)| *n);
+    (
+        after.sent.unwrap() - before.sent.unwrap(),
+        after.completed - before.completed,
+        after.failed - before.failed,
+        whole(after) - whole(before),
+    )
+}
+
+/// Two revisions with half of the users each; the newer one has this setting.
+fn halves(space: &Space, setting: &str) {
+    space.serve(&sample("hello", "v1"));
+    let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v2", "--set-env", setting];
+    space.andante(&stage).ended(0);
+    space.andante(&["walk", "hello", "--steps", "50", "--to", "50", "--dwell", "1s"]).ended(0).ends_with("held");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn the_gateway_and_prometheus_count_what_users_met() {
+    let space = Space::new("counted");
+    halves(&space, "ERROR_RATE=0.2");
+    let pod = space.cluster.gateway.replace(":8080", ":9000");
+    let server = PrometheusServer::start("counted", &[pod]);
+    let (gateway, prometheus) =
+        (Reader::gateway(&space, &space.cluster.kubeconfig), Reader::prometheus(&space, &server));
+    // Knative's probes of the split are over, and the histogram, which Envoy refreshes every five seconds, is whole.
+    std::thread::sleep(Duration::from_secs(8));
+    let before = gateway.read();
+    let hits = Load::start(&space, &["hello"], 100, Duration::from_secs(10)).join();
+    std::thread::sleep(Duration::from_secs(8));
+    let after = gateway.read();
+    let of = |version: &str, bad: bool| {
+        let seen = hits.iter().filter(|h| h.version.as_deref() == Some(version) && (!bad || h.status == 500));
+        u64::try_from(seen.count()).unwrap()
+    };
+    assert!(of("v2", true) > 40 && of("v1", false) > 300, "{}", summary(&hits));
+    let wanted = |version| (of(version, false), of(version, false), of(version, true), of(version, false));
+    assert_eq!(growth(before.stable.as_ref(), after.stable.as_ref()), wanted("v1"));
+    assert_eq!(growth(before.candidate.as_ref(), after.candidate.as_ref()), wanted("v2"));
+    assert_eq!(prometheus.read(), after, "Prometheus tells the same counters");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn what_is_never_answered_was_sent_all_the_same() {
+    let space = Space::new("unanswered");
+    // Longer than users wait.
+    halves(&space, "LATENCY=10s");
+    let gateway = Reader::gateway(&space, &space.cluster.kubeconfig);
+    std::thread::sleep(Duration::from_secs(12));
+    let before = gateway.read();
+    let hits = Load::start(&space, &["hello"], 20, Duration::from_secs(10)).join();
+    std::thread::sleep(Duration::from_secs(1));
+    let after = gateway.read();
+    let silent = hits.iter().filter(|h| h.status == 0).count();
+    let (sent, completed, failed, _) = growth(before.candidate.as_ref(), after.candidate.as_ref());
+    let lost = sent - completed - after.candidate.as_ref().unwrap().active.unwrap();
+    assert!(silent > 50, "{}", summary(&hits));
+    assert!(lost >= u64::try_from(silent).unwrap() && failed <= 2, "{sent} {completed} {failed} {lost} {silent}");
+}
+
+/// The Role that is shipped, for an account of this test.
+struct Granted(Space, String);
+
+impl Granted {
+    fn to(space: Space, account: &str) -> Self {
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/gateway-metrics.yaml")).unwrap();
+        let name = format!("{}-metrics", space.namespace);
+        let subject = "name: andante\n    namespace: default";
+        assert!(text.contains(subject));
+        let text = text
+            .replace("andante-gateway-metrics", &name)
+            .replace(subject, &format!("name: {account}\n    namespace: {}", space.namespace));
+        let file = space.file("role.yaml", &text);
+        let mut command = space.cluster.kubectl();
+        assert!(command.args(["apply", "-f", &file]).status().unwrap().success());
+        Self(space, name)
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        let mut command = self.0.cluster.kubectl();
+        drop(command.args(["delete", "role,rolebinding", &self.1, "-n", "kourier-system"]).output());
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
+    let space = Space::new("gateway-role");
+    halves(&space, "ERROR_RATE=0");
+    let file = account(&space, &least());
+    let denied = Reader::gateway(&space, &file).try_read().unwrap_err();
+    assert!(matches!(denied, NoReading::Forbidden(_)), "{denied}");
+    let denied = denied.to_string();
+    for part in [
+        "stepper may not list endpointslices.discovery.k8s.io in namespace kourier-system",
+        "config/gateway-metrics.yaml",
+    ] {
+        assert!(denied.contains(part), "{denied}");
+    }
+    let granted = Granted::to(space, "stepper");
+    let reader = Reader::gateway(&granted.0, &file);
+    // A binding takes effect within a moment.
+    let pair = eventually("the pods are found", SHORT, || reader.try_read().ok());
+    let pair = pair.strata.values().next().unwrap();
+    assert!(pair.candidate.as_ref().is_some_and(|c| c.sent > Some(0)));
+}
