@@ -110,6 +110,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         step: STEP,
         step_at: written,
         approval_since: None,
+        evidence: None,
         left_out: vec![],
         rejected: vec![],
         outcome: None,
@@ -140,6 +141,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         address: Address::Public,
         on_term: OnTerm::Rollback,
         once: false,
+        judge: None,
     };
     let asker = Asker { owner, intent: written, if_busy: IfBusy::Supersede, force: false };
     (Walk::new(goal, Hold::new(asker, WRITER.into())), world)

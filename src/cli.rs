@@ -2,11 +2,13 @@
 
 mod gates;
 mod given;
+mod judge;
 mod people;
 mod roll;
 mod source;
 
 pub use gates::GateArgs;
+pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,

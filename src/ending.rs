@@ -84,17 +84,14 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let code = Code::ALL.into_iter().find(|c| c.word() == word).unwrap_or(Code::RolledBack);
     let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
-    let went_back =
-        matches!(code, Code::RolledBack | Code::Inconclusive | Code::NotApproved | Code::Aborted | Code::Interrupted);
-    let what = if went_back && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
+    let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
     let mut outcome = outcome_of(code, what, service);
     outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
     outcome.rollout = Some(record.id.to_string());
     let mut next = Vec::new();
     // What somebody else wrote stays as it is; it may well follow latest.
     if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
-        let blamed = matches!(code, Code::RolledBack | Code::NeverReady | Code::Inconclusive | Code::Aborted);
-        let stage = if blamed { "stage a mended image of" } else { "stage again, for" };
+        let stage = if code.blames() { "stage a mended image of" } else { "stage again, for" };
         next.push(format!(
             "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage} {}",
             service.name

@@ -107,6 +107,7 @@ impl Hold {
             step: 0,
             step_at: now,
             approval_since: None,
+            evidence: None,
             left_out: vec![],
             rejected: vec![],
             outcome: None,

@@ -24,6 +24,7 @@ mod feed;
 pub mod gate;
 pub mod health;
 pub mod hold;
+pub mod judge;
 pub mod layout;
 pub mod machine;
 pub mod manifest;

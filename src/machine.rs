@@ -136,6 +136,13 @@ impl Log {
         }
     }
 
+    /// Says it unless something of the same kind was said before.
+    pub fn once_of(&mut self, topic: Topic, kind: &str, text: impl Into<String>) {
+        if self.said.insert(format!("{}:{kind}", topic.word())) {
+            self.say(topic, text);
+        }
+    }
+
     /// Takes the lines out.
     pub fn take(&mut self) -> Vec<Said> {
         std::mem::take(&mut self.lines)

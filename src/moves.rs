@@ -29,8 +29,7 @@ pub struct Why {
 impl Why {
     /// A reason to go back; whether it blames the candidate follows from the code.
     pub fn new(code: Code, reason: impl Into<String>) -> Self {
-        let blames = matches!(code, Code::RolledBack | Code::NeverReady | Code::Inconclusive | Code::Aborted);
-        Self { code, reason: reason.into(), blames }
+        Self { code, reason: reason.into(), blames: code.blames() }
     }
 
     /// A reason that says nothing about the candidate.
@@ -113,6 +112,7 @@ pub fn roll_back(
             // Users come before memory: a record that has grown too large gives up what only helps to explain.
             next.rejected.clear();
             next.plan = None;
+            next.evidence = None;
             order(service, next, Some(split), None, what)
         })
         .map_err(|e| CannotRestore { why: e.to_string() })

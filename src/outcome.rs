@@ -41,6 +41,10 @@ pub enum Code {
     Unreachable = 21,
     /// Users could not be brought back: a person is needed.
     CouldNotRestore = 22,
+    /// Rolled back because the comparison found the candidate worse than stable.
+    Worse = 23,
+    /// The candidate breaks the objective, stable does not.
+    ObjectiveBroken = 24,
     /// A gate of the owner's own failed.
     GateFailed = 25,
     /// A defect of Andante.
@@ -49,7 +53,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -66,6 +70,8 @@ impl Code {
         Self::NotPermitted,
         Self::Unreachable,
         Self::CouldNotRestore,
+        Self::Worse,
+        Self::ObjectiveBroken,
         Self::GateFailed,
         Self::Internal,
     ];
@@ -89,6 +95,8 @@ impl Code {
             Self::NotPermitted => "not-permitted",
             Self::Unreachable => "unreachable",
             Self::CouldNotRestore => "could-not-restore",
+            Self::Worse => "worse",
+            Self::ObjectiveBroken => "objective-broken",
             Self::GateFailed => "gate-failed",
             Self::Internal => "internal",
         }
@@ -100,9 +108,11 @@ impl Code {
             Self::Done => "done: finished, held, staged, or nothing to do",
             Self::BadInput => "bad input; nothing was written",
             Self::BadState => "the Service is in a state from which this cannot begin; nothing was written",
-            Self::RolledBack => "a gate failed; users are back on stable",
+            Self::RolledBack => "probes, pods or the served split failed; users are back on stable",
             Self::NeverReady => "the candidate never became ready; traffic was not touched",
-            Self::Inconclusive => "no decision by the deadline; users are back on stable",
+            Self::Inconclusive => {
+                "no decision by the deadline, or none to be had; users are on stable unless `--on-inconclusive hold`"
+            }
             Self::Superseded => "a newer run was here, or took over; this one writes nothing more",
             Self::TakenOver => "somebody else edited the Service; nothing was written over it",
             Self::Aborted => "a person aborted it; users are back on stable",
@@ -113,9 +123,24 @@ impl Code {
             Self::NotPermitted => "a permission is missing; the message names it",
             Self::Unreachable => "the cluster did not answer for too long; traffic is as it was last written",
             Self::CouldNotRestore => "users could not be brought back to stable: a person is needed",
+            Self::Worse => "the comparison found the candidate worse than stable; users are back on stable",
+            Self::ObjectiveBroken => {
+                "the candidate breaks the objective and stable does not; users are back on stable unless `--on-objective hold`"
+            }
             Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
             Self::Internal => "a defect of Andante",
         }
+    }
+
+    /// True for an end that is laid at the candidate's door: the same one is refused next time.
+    pub fn blames(self) -> bool {
+        use Code::{Aborted, GateFailed, Inconclusive, NeverReady, ObjectiveBroken, RolledBack, Worse};
+        matches!(self, RolledBack | NeverReady | Inconclusive | Aborted | Worse | ObjectiveBroken | GateFailed)
+    }
+
+    /// True for an end after which users are back where they were.
+    pub fn went_back(self) -> bool {
+        self.blames() && self != Self::NeverReady || matches!(self, Self::NotApproved | Self::Interrupted)
     }
 
     /// The number.

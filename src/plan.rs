@@ -14,6 +14,8 @@ pub enum Style {
     Canary,
     /// Equal steps.
     Linear,
+    /// Each step goes as far as the evidence so far allows.
+    Budget,
     /// Prove the candidate by its tag, switch everyone in one write, keep stable for the bake.
     BlueGreen,
     /// Everyone at once.
@@ -93,6 +95,7 @@ impl Style {
         match self {
             Self::Canary => vec![1, 5, 25, 50, 100],
             Self::Linear => (1..=5).map(|n| n * 20).collect(),
+            Self::Budget => vec![1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 100],
             Self::BlueGreen | Self::AllAtOnce => vec![100],
         }
     }
@@ -102,6 +105,7 @@ impl Style {
         match self {
             Self::Canary => "canary",
             Self::Linear => "linear",
+            Self::Budget => "budget",
             Self::BlueGreen => "blue-green",
             Self::AllAtOnce => "all-at-once",
         }
@@ -147,6 +151,11 @@ impl Plan {
         Ok(Self { style: wish.style, steps, bake: wish.bake, approval_timeout: wish.approval_timeout })
     }
 
+    /// True if both revisions have users for a while, so that they can be compared.
+    pub fn compares(&self) -> bool {
+        self.steps.first().is_some_and(|s| s.percent < Percent::FULL)
+    }
+
     /// Where the walk ends, in percents of what stable had.
     pub fn to(&self) -> Percent {
         self.steps.last().map_or(Percent::FULL, |s| s.percent)
@@ -157,9 +166,12 @@ impl Plan {
         number.checked_sub(1).and_then(|i| self.steps.get(i))
     }
 
-    /// Dwell and bake together: the shortest time that the walk can take, approvals aside.
+    /// Dwell and bake together: the shortest time that the walk can take, approvals aside. Steps by the budget may all be
+    /// passed over but one.
     pub fn shortest(&self) -> Duration {
-        self.steps.iter().map(|s| s.dwell).sum::<Duration>() + self.bake
+        let dwells = self.steps.iter().map(|s| s.dwell);
+        let least = if self.style == Style::Budget { dwells.max().unwrap_or_default() } else { dwells.sum() };
+        least + self.bake
     }
 }
 
@@ -206,6 +218,7 @@ mod tests {
         for (style, steps) in [
             (Style::Canary, vec![1, 5, 25, 50, 100]),
             (Style::Linear, vec![20, 40, 60, 80, 100]),
+            (Style::Budget, vec![1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 100]),
             (Style::BlueGreen, vec![100]),
             (Style::AllAtOnce, vec![100]),
         ] {

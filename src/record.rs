@@ -2,6 +2,7 @@
 //!
 //! Decides how it is written and read, and its bound of 16 KiB. Depends on names, splits, the plan and serde.
 
+use crate::judge::Saved;
 use crate::layout::{Start, Tags};
 use crate::name::{RevisionName, RolloutId};
 use crate::owner::Owner;
@@ -113,6 +114,9 @@ pub struct Record {
     /// When a wait for an approval began, if one was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_since: Option<Timestamp>,
+    /// The evidence so far, with the counters of its own instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Saved>>,
     /// Targets of others that a rollback had to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Target>,
@@ -206,6 +210,7 @@ pub(crate) mod tests {
             step: 0,
             step_at: zero,
             approval_since: None,
+            evidence: None,
             left_out: vec![],
             rejected: vec![],
             outcome: None,

@@ -9,6 +9,7 @@ use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, words};
 use crate::event::Topic;
 use crate::health::{Health, Watcher};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
+use crate::judge::{Judge, Survey};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
 use crate::moves::{Why, is_stuck, mend, roll_back};
 use crate::name::{RevisionName, ServiceName};
@@ -17,6 +18,7 @@ use crate::outcome::{Code, Outcome};
 use crate::plan::Plan;
 use crate::probe::{Address, Answer, Probe};
 use crate::proof::Proof;
+use crate::reading::{NoReading, Reading};
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
 use crate::world::{Signal, Target, World};
@@ -24,7 +26,10 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 mod advance;
+mod evidence;
 mod take;
+
+pub use evidence::JudgeGoal;
 
 /// What to do when a signal ends the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,8 @@ pub struct WalkGoal {
     pub on_term: OnTerm,
     /// Do what is due, then end.
     pub once: bool,
+    /// How evidence is judged; none: there is no source of it.
+    pub judge: Option<JudgeGoal>,
 }
 
 /// The walking machine.
@@ -77,6 +84,14 @@ pub struct Walk {
     stuck_since: Option<Timestamp>,
     health: Watcher,
     proof: Proof,
+    survey: Survey,
+    judge: Option<Judge>,
+    /// What the evidence still lacks for the next step.
+    unproved: Option<String>,
+    /// The owner's policy goes on without a decision.
+    promoted_anyway: bool,
+    /// Windows are shut while the candidate's own address is asked before a move.
+    last_look: bool,
     /// When users of the last step were told, for the log.
     finish_note: Option<String>,
 }
@@ -98,6 +113,11 @@ impl Walk {
             waiting_since: None,
             paused: false,
             stuck_since: None,
+            survey: Survey::default(),
+            judge: None,
+            unproved: None,
+            promoted_anyway: false,
+            last_look: false,
             finish_note: None,
         }
     }
@@ -130,6 +150,7 @@ impl Walk {
         let Some(candidate) = record.candidate.clone() else {
             return Next::end(outcome_of(Code::BadState, "the record names no candidate", service));
         };
+        self.appoint(record, &candidate, log);
         if let Some(next) = self.judged(world, service, record, &candidate, now, log) {
             return next;
         }
@@ -142,7 +163,14 @@ impl Walk {
         }
         self.waiting_since = None;
         let served = self.served_since(service, record, now, log);
-        self.advance(world, service, record, &candidate, served, deadline, now, log)
+        self.take_place(record, &candidate, served, now);
+        let next = self.advance(world, service, record, &candidate, served, deadline, now, log);
+        if matches!(next, Next::Wait { .. })
+            && let Some(save) = self.save(service, record, false, now)
+        {
+            return save;
+        }
+        self.reading_on(next, record, now)
     }
 
     /// A new step (or a restart) begins with empty rows.
@@ -153,6 +181,8 @@ impl Walk {
             self.at_step = Some(here);
             self.served = None;
             self.waiting_since = None;
+            self.last_look = false;
+            self.unproved = None;
             self.proof.begin(record.step == 0 || !fresh, now);
         }
     }
@@ -191,6 +221,7 @@ impl Walk {
             self.failed = self.why_back(world, service, record, candidate, now);
         }
         let why = self.failed.clone()?;
+        let record = &self.with_evidence(record);
         Some(match roll_back(world, service, record, &why, now) {
             Ok(order) => Next::Write(Box::new(order)),
             // Stable may be back in a moment; a Fail stays a Fail meanwhile.
@@ -241,6 +272,12 @@ impl Walk {
         }
         if let Some(reason) = self.proof.failed() {
             return why(Code::RolledBack, format!("{candidate}: {reason}"));
+        }
+        if let Some(why) = self.evidence_against(record) {
+            return Some(why);
+        }
+        if let Some(reason) = self.undecided(record, now) {
+            return self.gives_back().then(|| Why::blameless(Code::Inconclusive, reason));
         }
         if now >= record.deadline {
             return why(Code::Inconclusive, "the deadline passed".into());
@@ -319,6 +356,9 @@ impl Walk {
                 outcome_of(Code::Done, format!("finished: {candidate} has what {} had", record.start.stable), service)
                     .word("finished")
                     .next(next)
+            }
+            Phase::Held if record.outcome.is_some() => {
+                Self::held_end(record, service).unwrap_or_else(|| ended_before(record, service))
             }
             Phase::Held => outcome_of(Code::Done, format!("held at {} to {candidate}", self.goal.plan.to()), service)
                 .word("held")
@@ -399,6 +439,14 @@ impl Machine for Walk {
         if waking && !self.proof.is_waking() {
             // The cold start was ours: its pods are judged from now on.
             self.health.restart(now);
+        }
+    }
+
+    fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
+        if let Some(judge) = &mut self.judge {
+            judge.read(result, now, log);
+        } else if let Some(goal) = &self.goal.judge {
+            self.survey.read(result, &goal.rules, now, log);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Flags of `stage`, `walk` and `settle`.
 
-use super::{ClusterArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
+use super::{ClusterArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
 use crate::name::{RevisionName, Tag};
 use crate::percent::Percent;
 use crate::plan::{BadPlan, Plan, Style, Wish};
@@ -91,6 +91,8 @@ pub enum StyleArg {
     Canary,
     /// 20, 40, 60, 80, 100 %.
     Linear,
+    /// As far as the evidence so far allows, from 1 to 50 %, then 100 %; needs --evidence.
+    Budget,
     /// Prove by the tag, switch everyone in one write, bake.
     BlueGreen,
     /// Everyone at once.
@@ -115,9 +117,9 @@ pub struct PlanFlags {
     /// Steps in percent of what stable has, rising; else the style's own.
     #[arg(long, value_name = "P,P,...", value_delimiter = ',', help_heading = "Plan")]
     pub steps: Vec<Percent>,
-    /// How long to stay at each step, counted from when it is served.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Plan")]
-    pub dwell: Duration,
+    /// How long to stay at each step at least, counted from when it is served; else 2m, and 30s for budget.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Plan")]
+    pub dwell: Option<Duration>,
     /// How long to watch at 100 % before the way back is given up; else 5m, and 0s for all-at-once.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Plan")]
     pub bake: Option<Duration>,
@@ -138,14 +140,16 @@ impl PlanFlags {
         let style = match self.style {
             StyleArg::Canary => Style::Canary,
             StyleArg::Linear => Style::Linear,
+            StyleArg::Budget => Style::Budget,
             StyleArg::BlueGreen => Style::BlueGreen,
             StyleArg::AllAtOnce => Style::AllAtOnce,
         };
+        let dwell = Duration::from_secs(if style == Style::Budget { 30 } else { 120 });
         let bake = if style == Style::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) };
         Plan::new(&Wish {
             style,
             steps: self.steps.clone(),
-            dwell: self.dwell,
+            dwell: self.dwell.unwrap_or(dwell),
             bake: self.bake.unwrap_or(bake),
             to: self.to,
             approve: self.approve.clone(),
@@ -240,6 +244,9 @@ pub struct WalkArgs {
     /// Where evidence is read.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How it is judged.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,

@@ -4,14 +4,15 @@ use super::source::source;
 use super::{Stop, asker, connect, owner};
 use crate::check::{Check, CheckGoal};
 use crate::cli::{
-    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, OnTermArg, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
-    TagArgs, WalkArgs,
+    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, OnTermArg, ProbeArgs, RollOutArgs, SettleArgs,
+    StageArgs, StyleArg, TagArgs, WalkArgs,
 };
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
 use crate::ending::STAGED;
 use crate::env::Environment;
 use crate::event::{Said, Topic};
+use crate::evidence::Rules;
 use crate::hold::Hold;
 use crate::layout::Tags;
 use crate::machine::Machine;
@@ -30,7 +31,7 @@ use crate::signal;
 use crate::source::Evidence;
 use crate::stage::{Stage, StageGoal, Want};
 use crate::template::Change;
-use crate::walk::{OnTerm, Walk, WalkGoal};
+use crate::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
 use crate::world::Signal;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -57,10 +58,10 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
 
 /// `andante walk`.
 pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let plan = plan(args)?;
+    let (plan, rules) = (plan(args)?, rules(args)?);
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
-    let goal = walk_goal(args, plan, environment, &kube);
+    let goal = walk_goal(args, plan, rules, environment, &kube);
     let source = source(&args.source, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
@@ -83,9 +84,9 @@ pub(super) async fn roll_out(
     };
     // Everything that can be wrong with the walk is found before anything is staged.
     let stage = stage_goal(&walk.cluster, &args.candidate, times)?;
-    let (plan, prober) = (plan(walk)?, prober(&walk.probe)?);
+    let (plan, rules, prober) = (plan(walk)?, rules(walk)?, prober(&walk.probe)?);
     let kube = connect(&walk.cluster, environment)?;
-    let goal = walk_goal(walk, plan, environment, &kube);
+    let goal = walk_goal(walk, plan, rules, environment, &kube);
     let source = source(&walk.source, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
@@ -186,8 +187,20 @@ fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
     Ok(plan)
 }
 
+/// The rules of judgement, if there is evidence to judge.
+fn rules(args: &WalkArgs) -> Result<Option<Rules>, Stop> {
+    let rules = args.judge.rules().map_err(Stop::bad_input)?;
+    if args.source.evidence == EvidenceFrom::None {
+        if args.plan.style == StyleArg::Budget {
+            return Err(Stop::bad_input("--style budget goes by evidence: name a source with --evidence"));
+        }
+        return Ok(None);
+    }
+    Ok(Some(rules))
+}
+
 /// The goal of a walk.
-fn walk_goal(args: &WalkArgs, plan: Plan, environment: &Environment, kube: &Kube) -> WalkGoal {
+fn walk_goal(args: &WalkArgs, plan: Plan, rules: Option<Rules>, environment: &Environment, kube: &Kube) -> WalkGoal {
     WalkGoal {
         service: args.cluster.service.clone(),
         plan,
@@ -201,6 +214,7 @@ fn walk_goal(args: &WalkArgs, plan: Plan, environment: &Environment, kube: &Kube
             OnTermArg::Hold => OnTerm::Hold,
         },
         once: args.once,
+        judge: rules.map(|rules| JudgeGoal { rules, namespace: kube.namespace().clone() }),
     }
 }
 

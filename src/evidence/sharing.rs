@@ -20,15 +20,15 @@ pub fn ln_e(counts: &[u64], rho: &[f64]) -> f64 {
     sum - libm::lgamma(weight + all) + libm::lgamma(weight)
 }
 
-/// True if requests do not fall as they should: stable and candidate have the percents given.
-pub fn is_false(stable: (u64, u8), candidate: (u64, u8)) -> bool {
+/// The same for two arms with their percents. With everything on one side there is nothing to tell, and it is negative, as it
+/// is where requests fall as they should.
+pub fn between(stable: (u64, u8), candidate: (u64, u8)) -> f64 {
     if stable.1 == 0 || candidate.1 == 0 {
-        // With everything on one side there is nothing to compare.
-        return false;
+        return -1.0;
     }
     let whole = f64::from(stable.1) + f64::from(candidate.1);
     let rho = [f64::from(stable.1) / whole, f64::from(candidate.1) / whole];
-    ln_e(&[stable.0, candidate.0], &rho) >= -ALPHA.ln()
+    ln_e(&[stable.0, candidate.0], &rho)
 }
 
 #[cfg(test)]
@@ -47,6 +47,7 @@ mod tests {
 
     #[test]
     fn a_split_that_is_not_the_one_asked_for_is_found() {
+        let is_false = |stable, candidate| between(stable, candidate) >= -ALPHA.ln();
         assert!(is_false((500, 95), (500, 5)));
         assert!(!is_false((9500, 95), (510, 5)));
         assert!(!is_false((0, 0), (1000, 100)), "no control, nothing to compare");

@@ -37,10 +37,14 @@ pub struct Sums {
     /// The objective for latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tail: Option<Watch>,
-    /// Requests of this step, of the candidate and of stable, judged or not.
-    step: (u64, u64),
-    /// The percents that they should fall to.
+    /// Requests of the candidate that were judged at this step.
+    step: u64,
+    /// Requests of candidate and stable whose fall is being tested, and the percents that they should fall to.
+    fall: (u64, u64),
     percents: (u8, u8),
+    /// The counts that showed that requests do not fall as the split says, until others show that they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fell_wrong: Option<(u64, u64)>,
 }
 
 /// One of the two objectives.
@@ -53,15 +57,16 @@ pub enum Which {
 }
 
 impl Sums {
-    /// Nothing counted yet; `edges` are those of the source's histogram.
-    pub fn new(rules: &Rules, edges: &[u64]) -> Self {
-        let latency = rules.margin.map(|margin| Latency::new(edges, margin)).filter(|l| !l.is_empty());
+    /// Nothing counted yet.
+    pub fn new(rules: &Rules) -> Self {
+        // Latency has its weight before anything is known, whether the source has a histogram or not.
+        let latency = rules.margin.map(|_| Latency::default());
         Self { latency, tail: rules.tail.map(|_| Watch::default()), ..Self::default() }
     }
 
     /// A step begins: requests fall anew. `percents` of candidate and stable.
     pub fn step(&mut self, percents: (u8, u8)) {
-        (self.step, self.percents) = ((0, 0), percents);
+        (self.step, self.fall, self.percents, self.fell_wrong) = (0, (0, 0), percents, None);
     }
 
     /// Everyone is on the candidate from now on: the objective is judged anew, with nothing of the ramp.
@@ -74,22 +79,21 @@ impl Sums {
     pub fn add(&mut self, growths: &[Growth], warm: bool, rules: &Rules) -> Result<(), Trouble> {
         let table = |g: &Growth| Table { stable: g.stable.counts, candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
-        let (candidate, stable) = self.step;
-        self.step = (candidate.saturating_add(whole.candidate.requests), stable.saturating_add(whole.stable.requests));
-        if self.is_split_false() {
+        if self.falls_wrong(whole) {
             // More than the split is being counted: windows are left out by their totals, whatever failed in them.
             return Ok(());
         }
+        self.step = self.step.saturating_add(whole.candidate.requests);
         self.windows += 1;
         self.candidate = self.candidate.plus(whole.candidate);
         self.stable = self.stable.plus(whole.stable);
         for growth in growths {
             self.failures.add(table(growth))?;
             self.acceptance = self.acceptance.plus(acceptance::window(table(growth), rules.tolerated_odds)?);
-            if let (true, Some(latency)) = (warm, &mut self.latency)
+            if let (true, Some(latency), Some(margin)) = (warm, &mut self.latency, rules.margin)
                 && let (Some(stable), Some(candidate)) = (&growth.stable.latency, &growth.candidate.latency)
             {
-                latency.add(stable, candidate)?;
+                latency.add(stable, candidate, margin)?;
             }
         }
         self.objective.add(whole, rules.objective, rules.broken_at())?;
@@ -113,9 +117,25 @@ impl Sums {
         Table { stable: self.stable, candidate: self.candidate }
     }
 
-    /// Requests of the candidate and of stable at this step.
-    pub fn at_step(&self) -> (u64, u64) {
+    /// Requests of the candidate that were judged at this step.
+    pub fn at_step(&self) -> u64 {
         self.step
+    }
+
+    /// Adds to the test of the split, and says whether it is false now. Once it was, it is tested anew until new counts
+    /// speak for it.
+    fn falls_wrong(&mut self, window: Table) -> bool {
+        let (candidate, stable) = self.fall;
+        self.fall =
+            (candidate.saturating_add(window.candidate.requests), stable.saturating_add(window.stable.requests));
+        let ((candidate, stable), (of_candidate, of_stable)) = (self.fall, self.percents);
+        let ln_e = sharing::between((stable, of_stable), (candidate, of_candidate));
+        if ln_e >= -sharing::ALPHA.ln() {
+            self.fell_wrong = Some(std::mem::take(&mut self.fall));
+        } else if ln_e < 0.0 {
+            self.fell_wrong = None;
+        }
+        self.fell_wrong.is_some()
     }
 
     /// The percents that candidate and stable should have at this step.
@@ -123,10 +143,9 @@ impl Sums {
         self.percents
     }
 
-    /// True if requests do not fall to the arms as the split says.
-    pub fn is_split_false(&self) -> bool {
-        let ((candidate, stable), (of_candidate, of_stable)) = (self.step, self.percents);
-        sharing::is_false((stable, of_stable), (candidate, of_candidate))
+    /// Requests of candidate and stable that show that they do not fall as the split says, while that is so.
+    pub fn fell_wrong(&self) -> Option<(u64, u64)> {
+        self.fell_wrong
     }
 
     /// `ln E` that the candidate is worse than stable: failures and latency together, one error for both.
@@ -202,7 +221,7 @@ mod tests {
     }
 
     fn sums(rules: &Rules) -> Sums {
-        let mut sums = Sums::new(rules, &EDGES);
+        let mut sums = Sums::new(rules);
         sums.step((50, 50));
         sums
     }
@@ -212,13 +231,11 @@ mod tests {
         let mut both = sums(&rules());
         let table = Table::of(500, 500, 5, 5);
         both.add(&[growth(table, None)], true, &rules()).unwrap();
-        let mut alone = Sums::new(&Rules { margin: None, ..rules() }, &EDGES);
+        let mut alone = Sums::new(&Rules { margin: None, ..rules() });
         alone.step((50, 50));
         alone.add(&[growth(table, None)], true, &rules()).unwrap();
         let expected = (0.6 * alone.ln_worse().exp() + 0.4).ln();
         assert!((both.ln_worse() - expected).abs() < 1e-9);
-        // A source without a histogram has one comparison alone, decided before anything is counted.
-        assert_eq!(Sums::new(&rules(), &[]).latency, None);
     }
 
     #[test]
@@ -226,7 +243,7 @@ mod tests {
         let slow = [histogram(500, [400, 0, 0]), histogram(500, [500, 450, 10])];
         let mut cold = sums(&rules());
         cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], false, &rules()).unwrap();
-        assert_eq!((cold.ln_worse(), cold.counted().candidate.requests), (0.0, 500));
+        assert!(cold.ln_worse().abs() < 1e-9 && cold.counted().candidate.requests == 500);
         let mut warm = sums(&rules());
         warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], true, &rules()).unwrap();
         assert!(warm.ln_worse() > rules().worse_at());
@@ -237,10 +254,10 @@ mod tests {
     fn windows_of_a_false_split_are_left_out() {
         let mut sums = sums(&rules());
         sums.add(&[growth(Table::of(900, 100, 400, 0), None)], true, &rules()).unwrap();
-        assert!(sums.is_split_false());
-        assert_eq!((sums.windows(), sums.ln_worse(), sums.at_step()), (0, 0.0, (900, 100)));
-        sums.step((90, 10));
-        assert!(!sums.is_split_false());
+        assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (0, 0, Some((900, 100))));
+        // It ends when requests fall as they should again, and the next window is judged.
+        sums.add(&[growth(Table::of(500, 500, 0, 0), None)], true, &rules()).unwrap();
+        assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (1, 500, None));
     }
 
     #[test]

@@ -127,16 +127,6 @@ impl Memory {
         }
         self
     }
-
-    /// The finite edges of the first histogram that was seen.
-    pub fn edges(&self) -> Vec<u64> {
-        let sides = self.strata.values().flat_map(|base| [&base.stable, &base.candidate]).flatten();
-        let mut histograms = sides.filter_map(|side| side.counters.latency.as_ref());
-        histograms
-            .next()
-            .map(|h| h.iter().map(|(edge, _)| *edge).filter(|e| *e != INFINITE).collect())
-            .unwrap_or_default()
-    }
 }
 
 impl Base {

@@ -73,6 +73,7 @@ pub(crate) fn walking() -> Record {
         step: 1,
         step_at: at(10),
         approval_since: None,
+        evidence: None,
         left_out: vec![],
         rejected: vec![],
         outcome: None,

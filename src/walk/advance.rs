@@ -1,5 +1,6 @@
 //! A step that is served: dwell, questions, pauses, approval, and then the next step or the end of the plan.
 
+use super::evidence::Gate;
 use super::{Walk, write};
 use crate::control::Control;
 use crate::ending::{after, words};
@@ -40,8 +41,9 @@ impl Walk {
             self.paused = true;
             log.once(Topic::Wait, format!("paused by {} at {}", pause.by, pause.at.strftime("%H:%M:%S")));
             self.served = Some(now);
+            self.end_look(now);
             if self.goal.once {
-                return Next::end(self.not_due(service, record, "paused"));
+                return self.rest(service, record, "paused", now);
             }
             // A pause stops the ramp, never the look at users' luck.
             let ask = self.question(world, service, record, candidate, now, log);
@@ -61,6 +63,9 @@ impl Walk {
             self.proof.begin(true, now);
             log.say(Topic::Wait, "resumed; the dwell begins anew");
         }
+        if let Some(next) = self.without_decision(world, service, record, now, log) {
+            return next;
+        }
         let promoted = control.promoted(record.attempt).is_some();
         let stay = match plan.step(record.step) {
             _ if promoted && !last => Duration::ZERO,
@@ -68,7 +73,8 @@ impl Walk {
             Some(step) => step.dwell,
             None => Duration::ZERO,
         };
-        let until = after(self.proof.failed_at().map_or(served, |failed| failed.max(served)), stay);
+        let failed = self.proof.failed_at().filter(|_| !self.last_look);
+        let until = after(failed.map_or(served, |failed| failed.max(served)), stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
         let ask = self.question(world, service, record, candidate, now, log);
         let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
@@ -78,7 +84,8 @@ impl Walk {
             }
             other => other,
         };
-        if now < until {
+        let hurried = self.promoted_anyway && record.phase != Phase::Baking;
+        if now < until && !hurried {
             if record.step > 0 {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
                 log.once(
@@ -86,8 +93,8 @@ impl Walk {
                     format!("{kind} {} at step {} of {}", words(stay), record.step, plan.steps.len()),
                 );
             }
-            if self.goal.once && ask.is_none() && self.proof.passed() {
-                return Next::end(self.not_due(service, record, &format!("the next move is due at {until}")));
+            if self.goal.once && ask.is_none() && self.has_looked(record) {
+                return self.rest(service, record, &format!("the next move is due at {until}"), now);
             }
             return wait(until, self, ask);
         }
@@ -95,24 +102,39 @@ impl Walk {
         if ask.is_some() || self.proof.is_asking() {
             return wait(deadline, self, ask);
         }
-        if !self.proof.passed() {
+        let probes_count = !self.judges(record) || self.last_look;
+        if probes_count && !self.proof.passed() {
             log.once(Topic::Wait, self.proof.wanted());
             return wait(deadline, self, ask);
         }
         if self.health.is_ill() {
+            self.end_look(now);
             log.once(
                 Topic::Wait,
                 format!("{candidate} has no ready pod at the moment; no step until it has or has failed"),
             );
             return wait(deadline, self, ask);
         }
+        let next = match self.gate(record, promoted) {
+            Gate::Go(next) => next,
+            Gate::Wait(why) => {
+                self.end_look(now);
+                Self::say_unproved(&why, log);
+                if self.goal.once && self.has_looked(record) {
+                    return self.rest(service, record, &why, now);
+                }
+                return wait(deadline, self, ask);
+            }
+        };
         if last {
+            if self.needs_look(record) {
+                return self.look(world, service, record, candidate, deadline, now, log);
+            }
             if ask.is_some() {
                 self.proof.withdraw();
             }
             return self.end_of_plan(world, service, record, now, log);
         }
-        let next = if promoted { plan.steps.len() } else { record.step + 1 };
         let Some(step) = plan.step(next).cloned() else {
             return Next::end(outcome_of(Code::Internal, "the plan has no next step", service));
         };
@@ -129,12 +151,14 @@ impl Walk {
         }
         match step_split(world, record, candidate, step.percent) {
             Err(blocker) => {
+                self.end_look(now);
                 log.once(Topic::Wait, format!("step {next} cannot be taken: {blocker}"));
                 if self.goal.once {
-                    return Next::end(self.not_due(service, record, &blocker));
+                    return self.rest(service, record, &blocker, now);
                 }
                 wait(deadline, self, ask)
             }
+            Ok(_) if self.needs_look(record) => self.look(world, service, record, candidate, deadline, now, log),
             Ok(split) => {
                 // What a write comes before is not asked: it is asked again after the write, whatever becomes of that.
                 if ask.is_some() {
@@ -149,8 +173,11 @@ impl Walk {
                 } else {
                     Phase::Walking
                 };
+                to.deadline = self.new_deadline(record, now);
+                let (evidence, said) = self.evidence_for(&to, &split);
+                to.evidence = evidence;
                 let what = format!(
-                    "{} to {candidate} (step {next} of {})",
+                    "{} to {candidate} (step {next} of {}){said}",
                     record.start.share_at(step.percent),
                     plan.steps.len()
                 );
@@ -193,7 +220,7 @@ impl Walk {
             return Next::wait(Some(now));
         }
         if self.goal.once {
-            return Next::end(self.not_due(service, record, &format!("step {next} waits for approval until {until}")));
+            return self.rest(service, record, &format!("step {next} waits for approval until {until}"), now);
         }
         let _ = log;
         match self.sleep(until, record, now) {
@@ -211,6 +238,7 @@ impl Walk {
         log: &mut Log,
     ) -> Next {
         let to = self.goal.plan.to();
+        let record = &self.with_evidence(record);
         if to < Percent::FULL {
             let mut held = record.clone();
             held.phase = Phase::Held;
@@ -228,6 +256,45 @@ impl Walk {
             }
             Err(cannot) => Next::end(outcome_of(Code::Internal, cannot.why, service)),
         }
+    }
+
+    /// The end of a short call: what is due is done, and what was learned is saved first.
+    pub(super) fn rest(&mut self, service: &Service, record: &Record, what: &str, now: Timestamp) -> Next {
+        self.save(service, record, true, now).unwrap_or_else(|| Next::end(self.not_due(service, record, what)))
+    }
+
+    /// True if a short call has seen what it came to see: probes, or one reading of the evidence.
+    fn has_looked(&self, record: &Record) -> bool {
+        match &self.judge {
+            Some(judge) if record.step > 0 => judge.has_looked(),
+            _ => self.proof.passed(),
+        }
+    }
+
+    /// Windows shut, the candidate's own address is asked once more before a move.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    fn look(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        deadline: Timestamp,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        self.begin_look(now);
+        let ask = self.question(world, service, record, candidate, now, log);
+        match self.sleep(deadline, record, now) {
+            Next::Wait { until, .. } => Next::Wait { until, ask, read: None },
+            other => other,
+        }
+    }
+
+    /// What the evidence lacks is said when it is another thing than before: numbers alone are said with each save.
+    fn say_unproved(why: &str, log: &mut Log) {
+        let kind: String = why.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+        log.once_of(Topic::Wait, &kind, why);
     }
 
     pub(super) fn not_due(&self, service: &Service, record: &Record, what: &str) -> Outcome {
@@ -250,6 +317,10 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<crate::probe::Request> {
+        if self.judges(record) && !self.last_look {
+            // Requests of ours would be counted as users'.
+            return None;
+        }
         let tag = &record.tags.candidate;
         let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
         self.proof.next_question(url.as_deref(), world.revision(candidate), now, log)

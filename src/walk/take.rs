@@ -96,6 +96,9 @@ impl Walk {
             let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
             return Next::end(outcome_of(Code::BadInput, what, service).next(next));
         }
+        if let Some(next) = self.survey(service, &record, now, log) {
+            return next;
+        }
         self.take(&record, world, service, claim, now)
     }
 
@@ -137,6 +140,12 @@ impl Walk {
                 record.phase = Phase::Baking;
             }
         }
+        // Evidence is one rollout's and one run's. Of what was stopped in between only the sums are taken up.
+        record.evidence = match claim {
+            Claim::Resume if goes_on => record.evidence,
+            Claim::Resume => record.evidence.map(|saved| Box::new(saved.without_counters())),
+            _ => None,
+        };
         record.plan = Some(self.goal.plan.clone());
         record.outcome = None;
         record.reason = None;

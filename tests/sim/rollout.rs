@@ -232,6 +232,7 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool) -> WalkGoal {
         address: Address::Public,
         on_term: OnTerm::Rollback,
         once,
+        judge: None,
     }
 }
 

@@ -1,0 +1,202 @@
+//! Flags that say how evidence is judged.
+
+use super::duration;
+use crate::evidence::{OnInconclusive, OnObjective, Rules, Tail};
+use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+/// Flags of the judge.
+#[derive(Debug, Clone, Args)]
+pub struct JudgeArgs {
+    /// The part of requests that may fail.
+    #[arg(long, value_name = "PART", default_value = "1%", value_parser = part, help_heading = "Judgement")]
+    pub objective: f64,
+    /// The latency that is wanted, for example p99<=500ms (taken up to the next edge of the histogram).
+    #[arg(long, value_name = "pN<=TIME", value_parser = tail, help_heading = "Judgement")]
+    pub latency_objective: Option<Tail>,
+    /// The candidate may be slower than stable by so many edges of the histogram; `off`: latency is not compared.
+    #[arg(long, value_name = "EDGES", default_value = "1", value_parser = margin, help_heading = "Judgement")]
+    pub latency_margin: Margin,
+    /// A failure rate below this does not matter, whatever stable's is; else a tenth of the objective.
+    #[arg(long, value_name = "PART", value_parser = part, help_heading = "Judgement")]
+    pub tolerated_rate: Option<f64>,
+    /// A candidate with fewer than so many times stable's odds of failure may be promoted.
+    #[arg(long, value_name = "TIMES", default_value_t = 3.0, value_parser = odds, help_heading = "Judgement")]
+    pub tolerated_odds: f64,
+    /// How often at most a release that is no worse than stable is rolled back by the comparison.
+    #[arg(long, value_name = "PART", default_value = "1%", value_parser = part, help_heading = "Judgement")]
+    pub alpha: f64,
+    /// How often at most a materially worse release is promoted.
+    #[arg(long, value_name = "PART", default_value = "5%", value_parser = part, help_heading = "Judgement")]
+    pub beta: f64,
+    /// Requests of the candidate that each step must have seen; else 10, and 0 with --accept-without-evidence.
+    #[arg(long, value_name = "N", help_heading = "Judgement")]
+    pub min_requests: Option<u64>,
+    /// Take the last step also if a materially worse candidate is not excluded.
+    #[arg(long, help_heading = "Judgement")]
+    pub accept_without_evidence: bool,
+    /// What a broken objective does at 100 %, where there is no stable to compare with.
+    #[arg(long, value_enum, default_value_t = OnObjectiveArg::Rollback, help_heading = "Judgement")]
+    pub on_objective: OnObjectiveArg,
+    /// What is done if there is no decision by the deadline, or no evidence to be had.
+    #[arg(long, value_enum, default_value_t = OnInconclusiveArg::Rollback, help_heading = "Judgement")]
+    pub on_inconclusive: OnInconclusiveArg,
+    /// Time between two readings.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = every, help_heading = "Judgement")]
+    pub evidence_every: Duration,
+    /// How far readings are behind, and a split takes to be served: the budget's exposure counts it.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Judgement")]
+    pub evidence_lag: Duration,
+    /// How long readings may fail in a row before that counts as no decision.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Judgement")]
+    pub evidence_patience: Duration,
+    /// How long latency is not judged after each step is served; failures always are.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Judgement")]
+    pub warm_up: Duration,
+}
+
+/// By how many edges the candidate may be slower; none: latency is not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Margin(pub Option<usize>);
+
+/// What a broken objective does at 100 %.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnObjectiveArg {
+    /// Back to stable.
+    Rollback,
+    /// Leave traffic where it is.
+    Hold,
+}
+
+/// What no decision does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInconclusiveArg {
+    /// Back to stable.
+    Rollback,
+    /// Leave traffic where it is.
+    Hold,
+    /// On to the end.
+    Promote,
+}
+
+impl JudgeArgs {
+    /// The rules, or which two flags do not fit together.
+    pub fn rules(&self) -> Result<Rules, String> {
+        let tolerated_rate = self.tolerated_rate.unwrap_or(self.objective / 10.0);
+        if tolerated_rate > self.objective {
+            return Err(format!(
+                "--tolerated-rate {} % is above --objective {} %: a rate that may not be exceeded cannot be tolerated",
+                tolerated_rate * 100.0,
+                self.objective * 100.0
+            ));
+        }
+        let least = if self.accept_without_evidence { 0 } else { 10 };
+        Ok(Rules {
+            alpha: self.alpha,
+            beta: self.beta,
+            objective: self.objective,
+            tail: self.latency_objective,
+            tolerated_rate,
+            tolerated_odds: self.tolerated_odds,
+            margin: self.latency_margin.0,
+            min_requests: self.min_requests.unwrap_or(least),
+            every: self.evidence_every,
+            warm_up: self.warm_up,
+            lag: self.evidence_lag,
+            accept_without: self.accept_without_evidence,
+            on_objective: match self.on_objective {
+                OnObjectiveArg::Rollback => OnObjective::Rollback,
+                OnObjectiveArg::Hold => OnObjective::Hold,
+            },
+            on_inconclusive: match self.on_inconclusive {
+                OnInconclusiveArg::Rollback => OnInconclusive::Rollback,
+                OnInconclusiveArg::Hold => OnInconclusive::Hold,
+                OnInconclusiveArg::Promote => OnInconclusive::Promote,
+            },
+            patience: self.evidence_patience,
+        })
+    }
+}
+
+/// `1%`, `0.5 %` or `0.005`: above 0, below 1.
+fn part(text: &str) -> Result<f64, String> {
+    super::reject_unresolved(text)?;
+    let (digits, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+    let value: f64 = digits.trim().parse().map_err(|_| "not a part, for example `1%` or `0.01`".to_owned())?;
+    let part = value / scale;
+    if part > 0.0 && part < 1.0 { Ok(part) } else { Err("a part is above 0 and below 1 (100 %)".to_owned()) }
+}
+
+/// `p99<=500ms`.
+fn tail(text: &str) -> Result<Tail, String> {
+    super::reject_unresolved(text)?;
+    let bad = || "not of the form pN<=TIME, for example p99<=500ms".to_owned();
+    let (quantile, time) = text.strip_prefix('p').and_then(|rest| rest.split_once("<=")).ok_or_else(bad)?;
+    let quantile: f64 = quantile.trim().parse().map_err(|_| bad())?;
+    if !(quantile > 0.0 && quantile < 100.0) {
+        return Err("a percentile is above 0 and below 100".to_owned());
+    }
+    let within = duration(time.trim())?.as_micros();
+    if within == 0 {
+        return Err("no answer takes no time".to_owned());
+    }
+    // A hundredth of a percentile is a digit of the part; what division adds beyond that is rounded away.
+    let part = ((100.0 - quantile) * 1e7).round() / 1e9;
+    Ok(Tail { part, within: u64::try_from(within).map_err(|_| bad())? })
+}
+
+fn margin(text: &str) -> Result<Margin, String> {
+    super::reject_unresolved(text)?;
+    if text == "off" {
+        return Ok(Margin(None));
+    }
+    match text.parse() {
+        Ok(edges) if edges <= 10 => Ok(Margin(Some(edges))),
+        _ => Err("a whole number from 0 to 10, or `off`".to_owned()),
+    }
+}
+
+fn odds(text: &str) -> Result<f64, String> {
+    super::reject_unresolved(text)?;
+    match text.parse() {
+        Ok(odds) if odds > 1.0 && odds <= 1000.0 => Ok(odds),
+        _ => Err("a number above 1, at most 1000".to_owned()),
+    }
+}
+
+fn every(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(every) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_percents_or_fractions() {
+        for (text, value) in [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), ("99.9%", 0.999)] {
+            assert!((part(text).unwrap() - value).abs() < 1e-12, "{text}");
+        }
+        for bad in ["", "0", "1", "100%", "-1%", "NaN", "inf", "1e999", "x%", "$(params.objective)"] {
+            assert!(part(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn latency_objectives_are_percentiles() {
+        assert_eq!(tail("p99<=500ms"), Ok(Tail { part: 0.01, within: 500_000 }));
+        assert_eq!(tail("p99.9 <= 2s"), Ok(Tail { part: 0.001, within: 2_000_000 }));
+        for bad in ["p99", "99<=1s", "p100<=1s", "p0<=1s", "pNaN<=1s", "p99<=0s", "p99<=fast", "p99<1s"] {
+            assert!(tail(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn margins_odds_and_intervals_have_bounds() {
+        assert_eq!((margin("off"), margin("2")), (Ok(Margin(None)), Ok(Margin(Some(2)))));
+        assert!(margin("11").is_err() && margin("-1").is_err());
+        assert!(odds("1").is_err() && odds("NaN").is_err() && odds("1.5").is_ok());
+        assert!(every("999ms").is_err() && every("1s").is_ok());
+    }
+}

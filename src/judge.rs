@@ -1,0 +1,357 @@
+//! The judge of a walk: decides when counters are read, what each reading is a window of, and what the evidence says.
+//!
+//! Windows of a step open with the first reading that was asked for after its split was served, since Knative's own probes
+//! of a split are in the counters. What it knows is saved with the counters of that instant: after a crash it is taken up,
+//! and what came since is one window. Depends on evidence and readings; time is an argument.
+
+mod saved;
+mod survey;
+mod words;
+
+pub use saved::Saved;
+pub use survey::{Survey, Surveyed};
+
+use crate::ending::after;
+use crate::event::Topic;
+use crate::evidence::forecast::Baseline;
+use crate::evidence::objective::Standing;
+use crate::evidence::ramp;
+use crate::evidence::window::Memory;
+use crate::evidence::{Rules, Sums};
+use crate::machine::Log;
+use crate::reading::{Arms, NoReading, Reading};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// A place in a rollout: which windows are counted, and what they are expected to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The step, counted from 1.
+    pub step: usize,
+    /// Percents of candidate and stable.
+    pub percents: (u8, u8),
+    /// Since when it is served.
+    pub served: Timestamp,
+    /// Everyone is on the candidate.
+    pub baking: bool,
+}
+
+/// What the evidence says at this moment, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The candidate is worse than stable.
+    Worse(String),
+    /// The candidate breaks the objective; stable does not, or is not there to ask.
+    Broken(String),
+    /// The numbers cannot be computed.
+    Trouble(String),
+    /// No step now: the objective is broken by both, or the split is not what was asked for.
+    Paused(String),
+    /// Too little was counted at this step; what is wanted.
+    Little(String),
+    /// Nothing is wrong, and a materially worse candidate is not excluded yet.
+    Unsure(String),
+    /// A materially worse candidate is excluded.
+    Accepted(String),
+}
+
+/// Time between two saves within a step.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Judges one rollout.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    rules: Rules,
+    arms: Arms,
+    /// None until windows open for the first time.
+    sums: Option<Sums>,
+    /// The counters that were read last.
+    memory: Option<Memory>,
+    /// They open the next window.
+    open: bool,
+    /// Windows may open with a reading that was asked for at this time or later; none: not now.
+    from: Option<Timestamp>,
+    place: Option<Place>,
+    /// What was taken up stands at this step.
+    resumed: Option<usize>,
+    /// When the reading that is out was asked for.
+    asked: Option<Timestamp>,
+    next_at: Option<Timestamp>,
+    /// Since when readings fail, and why the last did.
+    failing: Option<(Timestamp, String)>,
+    trouble: bool,
+    /// Stable's requests a second before the first step.
+    lambda: Option<f64>,
+    /// Requests of both arms in windows of this step, and how long those were.
+    seen: (u64, Duration),
+    saved_at: Option<Timestamp>,
+    unsaved: bool,
+    /// A reading was tried at this place.
+    looked: bool,
+}
+
+impl Judge {
+    /// Nothing read yet.
+    pub fn new(rules: Rules, arms: Arms) -> Self {
+        Self {
+            rules,
+            arms,
+            sums: None,
+            memory: None,
+            open: false,
+            from: None,
+            place: None,
+            resumed: None,
+            asked: None,
+            next_at: None,
+            failing: None,
+            trouble: false,
+            lambda: None,
+            seen: (0, Duration::ZERO),
+            saved_at: None,
+            unsaved: false,
+            looked: false,
+        }
+    }
+
+    /// Takes up what a record holds, unless it was made under other settings; says which.
+    pub fn take_up(&mut self, saved: &Saved, log: &mut Log) {
+        if !saved.fits(&self.rules) {
+            log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
+            return;
+        }
+        self.sums = Some(saved.sums.clone());
+        self.memory.clone_from(&saved.counters);
+        self.resumed = saved.counters.as_ref().map(|_| saved.step);
+        log.say(Topic::Note, format!("evidence taken up: {}", self.words()));
+    }
+
+    /// What was learned of stable before the first step.
+    pub fn know(&mut self, surveyed: &Surveyed) {
+        self.lambda = Some(surveyed.baseline.lambda());
+        self.memory = Some(surveyed.memory.clone());
+    }
+
+    /// The rules that it judges by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whom it counts.
+    pub fn arms(&self) -> &Arms {
+        &self.arms
+    }
+
+    /// This is where the rollout is now, served. A new place opens new windows.
+    pub fn enter(&mut self, place: Place, now: Timestamp) {
+        let new = self.place.is_none_or(|p| p.step != place.step);
+        if new {
+            let goes_on = self.place.is_none() && self.resumed == Some(place.step);
+            self.open = goes_on;
+            self.looked = false;
+            self.from = Some(place.served);
+            self.next_at = None;
+            self.seen = (0, Duration::ZERO);
+            self.saved_at = Some(now);
+            if let Some(sums) = self.sums.as_mut().filter(|_| !goes_on) {
+                begin(sums, &place);
+            }
+        }
+        // A pause counts its dwell anew; it does not cool anything down.
+        let served = self.place.filter(|_| !new).map_or(place.served, |p| p.served);
+        self.place = Some(Place { served, ..place });
+    }
+
+    /// No window now: somebody of ours asks the candidate itself.
+    pub fn shut(&mut self) {
+        self.open = false;
+        self.from = None;
+    }
+
+    /// Windows open again.
+    pub fn reopen(&mut self, now: Timestamp) {
+        if self.from.is_none() {
+            self.from = Some(now);
+            self.next_at = None;
+        }
+    }
+
+    /// True if it is time to read.
+    pub fn wants(&mut self, now: Timestamp) -> bool {
+        let due = self.from.is_some() && self.next_at.is_none_or(|at| now >= at);
+        if due {
+            self.asked.get_or_insert(now);
+        }
+        due
+    }
+
+    /// When it is time to read, if no reading is out.
+    pub fn next_moment(&self) -> Option<Timestamp> {
+        self.next_at.filter(|_| self.asked.is_none() && self.from.is_some())
+    }
+
+    /// A reading came, or none.
+    pub fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
+        let asked = self.asked.take().unwrap_or(now);
+        self.looked = true;
+        self.next_at = Some(after(asked, self.rules.every).max(now));
+        let reading = match result {
+            Ok(reading) => reading,
+            Err(error) => return self.missed(&error, now, log),
+        };
+        if let Some((since, _)) = self.failing.take() {
+            let gap = words::seconds(now.duration_since(since));
+            log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
+        }
+        let Some(place) = self.place else { return };
+        if self.open {
+            self.close(&reading, &place);
+        } else if self.from.is_some_and(|from| asked >= from) {
+            let memory = Memory::open(&reading, self.memory.as_ref());
+            if self.sums.is_none() {
+                let mut sums = Sums::new(&self.rules);
+                begin(&mut sums, &place);
+                self.sums = Some(sums);
+            }
+            self.memory = Some(memory);
+            (self.open, self.unsaved) = (true, true);
+        }
+    }
+
+    fn missed(&mut self, error: &NoReading, now: Timestamp, log: &mut Log) {
+        if self.failing.is_none() {
+            log.say(Topic::Wait, format!("no evidence can be read: {error}; no step until it can"));
+        }
+        let since = self.failing.take().map_or(now, |(since, _)| since);
+        self.failing = Some((since, error.to_string()));
+    }
+
+    fn close(&mut self, reading: &Reading, place: &Place) {
+        let (Some(memory), Some(sums)) = (&mut self.memory, &mut self.sums) else { return };
+        let began = memory.at();
+        let warm = began >= after(place.served, self.rules.warm_up);
+        let growths = memory.close(reading);
+        let requests: u64 =
+            growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests)).sum();
+        self.seen.0 = self.seen.0.saturating_add(requests);
+        self.seen.1 += Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
+        self.trouble |= sums.add(&growths, warm, &self.rules).is_err();
+        self.unsaved = true;
+    }
+
+    /// Since when readings fail, if that is longer than the patience; why.
+    pub fn outage(&self, now: Timestamp) -> Option<String> {
+        let (since, why) = self.failing.as_ref()?;
+        let late = now >= after(*since, self.rules.patience);
+        late.then(|| format!("no evidence could be read for {}: {why}", words::span(self.rules.patience)))
+    }
+
+    /// When the patience with failing readings ends.
+    pub fn patience_ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let (since, _) = self.failing.as_ref()?;
+        Some(after(*since, self.rules.patience)).filter(|at| *at > now)
+    }
+
+    /// What the evidence says.
+    pub fn finding(&self) -> Finding {
+        let words = || self.words();
+        if self.trouble
+            || self.sums.as_ref().is_some_and(|s| s.ln_worse().is_nan() || s.ln_accepted(&self.rules).is_nan())
+        {
+            return Finding::Trouble(format!("the evidence cannot be computed from what was counted ({})", words()));
+        }
+        let (Some(sums), Some(place)) = (&self.sums, &self.place) else {
+            return Finding::Little("no window has closed yet".to_owned());
+        };
+        if sums.ln_worse() >= self.rules.worse_at() {
+            return Finding::Worse(words());
+        }
+        let (standing, which, ..) = sums.objective(&self.rules);
+        match standing {
+            Standing::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
+            Standing::Leaning | Standing::Shared => return Finding::Paused(self.shared(sums, standing, which)),
+            Standing::Kept => {}
+        }
+        if let Some(counts) = sums.fell_wrong() {
+            return Finding::Paused(self.missplit(counts, sums.percents()));
+        }
+        let candidate = sums.at_step();
+        let windows = self.seen.1 > Duration::ZERO || self.resumed == Some(place.step);
+        if self.failing.is_some() {
+            return Finding::Little("the evidence cannot be read at the moment".to_owned());
+        }
+        if !windows || candidate < self.rules.min_requests {
+            let of = &self.arms.candidate;
+            return Finding::Little(match candidate {
+                0 => format!("no request to {of} has been counted at this step"),
+                n => format!(
+                    "{n} requests to {of} were counted at this step, at least {} wanted",
+                    self.rules.min_requests
+                ),
+            });
+        }
+        if sums.ln_accepted(&self.rules) >= self.rules.accepted_at() {
+            Finding::Accepted(self.accepted(sums))
+        } else {
+            Finding::Unsure(self.accepted(sums))
+        }
+    }
+
+    /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in
+    /// failed requests.
+    pub fn reach(&self) -> (f64, f64) {
+        let (requests, time) = self.seen;
+        let lambda = if time > Duration::ZERO {
+            Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time }.lambda()
+        } else {
+            self.lambda.unwrap_or_default()
+        };
+        let counted = self.sums.as_ref().map(Sums::counted).unwrap_or_default();
+        (ramp::allowed(&self.rules, lambda, counted), ramp::budget(&self.rules, lambda))
+    }
+
+    /// Everything that is known, to be saved with a step that is about to be written.
+    pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
+        let mut sums = self.sums.clone().unwrap_or_else(|| Sums::new(&self.rules));
+        begin(&mut sums, &Place { step, percents, served: Timestamp::MIN, baking });
+        Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()))
+    }
+
+    /// Everything that is known at this place, if there is anything.
+    pub fn saved(&self) -> Option<Saved> {
+        let counters = self.memory.clone().filter(|_| self.open);
+        Some(Saved::new(&self.rules, self.place?.step, self.sums.clone()?, counters, self.words()))
+    }
+
+    /// True if there is something to save, and it is time to.
+    pub fn is_save_due(&self, now: Timestamp) -> bool {
+        self.unsaved && self.open && self.saved_at.is_none_or(|at| now >= after(at, SAVE_EVERY))
+    }
+
+    /// True if there is something to save.
+    pub fn is_unsaved(&self) -> bool {
+        self.unsaved && self.open
+    }
+
+    /// It is being saved.
+    pub fn mark_saved(&mut self, now: Timestamp) {
+        self.saved_at = Some(now);
+        self.unsaved = false;
+    }
+
+    /// True once a reading was tried at this place.
+    pub fn has_looked(&self) -> bool {
+        self.looked
+    }
+}
+
+/// Sums of a place that begins.
+fn begin(sums: &mut Sums, place: &Place) {
+    sums.step(place.percents);
+    if place.baking {
+        sums.bake();
+    }
+}
+
+#[cfg(test)]
+mod tests;

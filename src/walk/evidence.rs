@@ -1,0 +1,381 @@
+//! The walk's evidence: when it is read, what it holds up, what it sends back, what is saved.
+//!
+//! Decides how findings of the [`crate::judge::Judge`] act on the walk. Without a judge a walk goes by readiness, replicas
+//! and probes alone.
+
+use super::{Walk, write};
+use crate::ending::{after, words};
+use crate::event::{Said, Topic};
+use crate::evidence::forecast::Course;
+use crate::evidence::{OnInconclusive, OnObjective, Rules};
+use crate::hold::outcome_of;
+use crate::judge::{Finding, Judge, Place, Saved};
+use crate::machine::{Log, Next, order};
+use crate::moves::{Why, finish};
+use crate::name::{Namespace, RevisionName};
+use crate::observed::Service;
+use crate::outcome::{Code, Outcome};
+use crate::percent::Percent;
+use crate::plan::Style;
+use crate::reading::{Arms, NoReading};
+use crate::record::{Phase, Record};
+use crate::split::Split;
+use crate::world::World;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How evidence is judged, and where the revisions live that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgeGoal {
+    /// The rules.
+    pub rules: Rules,
+    /// The namespace of the Service.
+    pub namespace: Namespace,
+}
+
+/// A walk that goes on without a decision gets this much more than its bake.
+const PROMOTED: Duration = Duration::from_secs(300);
+
+/// What the evidence says about the next step.
+pub(super) enum Gate {
+    /// It may be this one.
+    Go(usize),
+    /// Not yet; why.
+    Wait(String),
+}
+
+impl Walk {
+    /// Whom the evidence is about.
+    fn arms(&self, record: &Record, candidate: &RevisionName) -> Option<Arms> {
+        let namespace = self.goal.judge.as_ref()?.namespace.clone();
+        Some(Arms { namespace, stable: record.start.stable.clone(), candidate: candidate.clone() })
+    }
+
+    /// Before anyone is moved: stable's rate, and whether a decision can be had in time. None: go on.
+    pub(super) fn survey(&mut self, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
+        let rules = self.goal.judge.as_ref()?.rules.clone();
+        let plan = &self.goal.plan;
+        let first = record.step == 0 || matches!(record.phase, Phase::Staged | Phase::Interrupted);
+        if !first || !plan.compares() || self.goal.once {
+            return None;
+        }
+        let arms = self.arms(record, record.candidate.as_ref()?)?;
+        let stays = |code, what: String, next: &str| {
+            let what = format!("{what}; nobody was moved");
+            Some(Next::end(
+                outcome_of(code, what, service).next(format!("{next}; then `andante walk {}`", service.called())),
+            ))
+        };
+        let Some(found) = self.survey.found() else {
+            if let Some(why) = self.survey.outage(rules.patience, now) {
+                if matches!(why, NoReading::Forbidden(_)) {
+                    return stays(Code::NotPermitted, format!("the evidence cannot be read: {why}"), "add the rule");
+                }
+                let what = format!("no evidence could be read for {}: {why}", words(rules.patience));
+                return stays(Code::Inconclusive, what, "mend the source, or name another with --evidence");
+            }
+            log.once(Topic::Wait, format!("reading the rate of {} before anyone is moved", arms.stable));
+            let read = self.survey.wants(now).then(|| Box::new(arms));
+            return Some(Next::Wait { until: self.survey.next_moment(), ask: None, read });
+        };
+        let course = Course {
+            steps: plan
+                .steps
+                .iter()
+                .filter(|s| s.percent < Percent::FULL)
+                .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
+                .collect(),
+            by_budget: plan.style == Style::Budget,
+        };
+        match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
+            Ok(told) => log.once(Topic::Check, told),
+            Err(told) if plan.to() < Percent::FULL => log.once(Topic::Note, told),
+            Err(told) if rules.on_inconclusive == OnInconclusive::Promote => {
+                log.once(Topic::Note, format!("{told}; it goes on without one then, as --on-inconclusive says"));
+            }
+            Err(told) => {
+                let ways = "a higher --tolerated-rate, a longer --deadline, or --accept-without-evidence with a --bake";
+                return stays(Code::Inconclusive, told, ways);
+            }
+        }
+        None
+    }
+
+    /// The judge, once it is known whom it judges. It takes up what the record holds.
+    pub(super) fn appoint(&mut self, record: &Record, candidate: &RevisionName, log: &mut Log) {
+        let Some(goal) = &self.goal.judge else {
+            log.once(Topic::Note, "no evidence is read: this walk judges by readiness, replicas and probes alone");
+            return;
+        };
+        if self.judge.is_some() {
+            return;
+        }
+        let Some(arms) = self.arms(record, candidate) else { return };
+        let mut judge = Judge::new(goal.rules.clone(), arms);
+        if let Some(found) = self.survey.found() {
+            judge.know(found);
+        }
+        if let Some(saved) = &record.evidence {
+            judge.take_up(saved, log);
+        }
+        if !self.goal.plan.compares() {
+            log.once(
+                Topic::Note,
+                format!(
+                    "{} moves everyone at once: nothing is compared; the objective is watched during the bake",
+                    self.goal.plan.style.name()
+                ),
+            );
+        }
+        self.judge = Some(judge);
+    }
+
+    /// A served step: this is where windows are.
+    pub(super) fn take_place(&mut self, record: &Record, candidate: &RevisionName, served: Timestamp, now: Timestamp) {
+        let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
+        let percents = percents(&record.split, record, candidate);
+        judge.enter(Place { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
+    }
+
+    /// Adds the reading that is due, if there is one, to a wait.
+    pub(super) fn reading_on(&mut self, next: Next, record: &Record, now: Timestamp) -> Next {
+        match (next, self.judge.as_mut().filter(|_| record.step > 0)) {
+            (Next::Wait { until, ask, .. }, Some(judge)) => {
+                let read = judge.wants(now).then(|| Box::new(judge.arms().clone()));
+                let moments = [until, judge.next_moment(), judge.patience_ends(now)];
+                Next::Wait { until: moments.into_iter().flatten().min(), ask, read }
+            }
+            (next, _) => next,
+        }
+    }
+
+    /// The evidence, if it is what users go back for.
+    pub(super) fn evidence_against(&self, record: &Record) -> Option<Why> {
+        let judge = self.judge.as_ref()?;
+        match judge.finding() {
+            Finding::Worse(what) => Some(Why::new(Code::Worse, format!("worse than stable: {what}"))),
+            Finding::Broken(_) if self.holds_at_the_end(record) => None,
+            Finding::Broken(what) => Some(Why::new(Code::ObjectiveBroken, what)),
+            Finding::Trouble(what) => Some(Why::blameless(Code::Inconclusive, what)),
+            _ => None,
+        }
+    }
+
+    fn holds_at_the_end(&self, record: &Record) -> bool {
+        let holds = self.judge.as_ref().is_some_and(|j| j.rules().on_objective == OnObjective::Hold);
+        holds && record.phase == Phase::Baking
+    }
+
+    /// Why there is no decision, if none is to be waited for any longer.
+    pub(super) fn undecided(&self, record: &Record, now: Timestamp) -> Option<String> {
+        let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
+        let late = || {
+            let waits = self.unproved.as_ref().filter(|_| now >= record.deadline)?;
+            Some(format!("no decision by the deadline: {waits}"))
+        };
+        judge.outage(now).or_else(late)
+    }
+
+    /// What no decision does: back, unless the owner said otherwise.
+    pub(super) fn gives_back(&self) -> bool {
+        self.judge.as_ref().is_none_or(|j| j.rules().on_inconclusive == OnInconclusive::Rollback)
+    }
+
+    /// The end, or the way on, where users stay although the evidence has not decided or the objective is broken.
+    pub(super) fn without_decision(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let policy = self.judge.as_ref()?.rules().on_inconclusive;
+        if self.holds_at_the_end(record)
+            && let Some(Finding::Broken(what)) = self.judge.as_ref().map(Judge::finding)
+        {
+            return Some(self.held(service, record, Code::ObjectiveBroken, what, now));
+        }
+        let why = self.undecided(record, now)?;
+        match policy {
+            OnInconclusive::Rollback => None,
+            OnInconclusive::Hold => Some(self.held(service, record, Code::Inconclusive, why, now)),
+            OnInconclusive::Promote if record.step >= self.goal.plan.steps.len() && now >= record.deadline => {
+                log.once(Topic::Note, format!("{why}; it ends all the same, as --on-inconclusive says"));
+                match finish(world, service, record, now) {
+                    Ok(finish) => Some(Next::Write(Box::new(finish.order))),
+                    Err(cannot) => Some(Next::end(outcome_of(Code::Internal, cannot.why, service))),
+                }
+            }
+            OnInconclusive::Promote => {
+                log.once(Topic::Note, format!("{why}; it goes on without one, as --on-inconclusive says"));
+                self.promoted_anyway = true;
+                None
+            }
+        }
+    }
+
+    /// When a step that is taken without a decision must be over.
+    pub(super) fn new_deadline(&self, record: &Record, now: Timestamp) -> Timestamp {
+        if self.promoted_anyway {
+            after(now, self.goal.plan.bake + PROMOTED).max(record.deadline)
+        } else {
+            record.deadline
+        }
+    }
+
+    /// Traffic stays, the rollout stays open, and its end says why.
+    fn held(&mut self, service: &Service, record: &Record, code: Code, why: String, now: Timestamp) -> Next {
+        let mut held = self.with_evidence(record);
+        held.phase = Phase::Held;
+        held.step_at = now;
+        held.outcome = Some(code.word().to_owned());
+        let what = Said::new(Topic::Wait, format!("held where it is: {why}"));
+        held.reason = Some(why);
+        write(order(service, held, None, None, what), service)
+    }
+
+    /// The end of a walk that was held without a good reason to stop.
+    pub(super) fn held_end(record: &Record, service: &Service) -> Option<Outcome> {
+        let word = record.outcome.as_deref()?;
+        let code = Code::ALL.into_iter().find(|c| c.word() == word)?;
+        let reason = record.reason.clone().unwrap_or_default();
+        let what = format!("{reason}; traffic stays where it is");
+        Some(
+            outcome_of(code, what, service)
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called())),
+        )
+    }
+
+    /// Whether the next step may be taken, and which one it is.
+    pub(super) fn gate(&mut self, record: &Record, promoted: bool) -> Gate {
+        let plan = &self.goal.plan;
+        let last = plan.steps.len();
+        let Some(judge) = &self.judge else { return Gate::Go(if promoted { last } else { record.step + 1 }) };
+        if promoted || self.promoted_anyway {
+            return Gate::Go(last);
+        }
+        let finding = if record.step == 0 { None } else { Some(judge.finding()) };
+        let accepted = match finding {
+            None => false,
+            Some(Finding::Unsure(_)) => judge.rules().accept_without,
+            Some(Finding::Accepted(_)) => true,
+            Some(
+                Finding::Worse(why)
+                | Finding::Broken(why)
+                | Finding::Trouble(why)
+                | Finding::Paused(why)
+                | Finding::Little(why),
+            ) => return self.unproved_by(why),
+        };
+        if record.step >= last {
+            return Gate::Go(last);
+        }
+        let next = if plan.style == Style::Budget { self.farthest(record.step) } else { Ok(record.step + 1) };
+        let next = match next {
+            Ok(next) => next,
+            Err(why) => return self.unproved_by(why),
+        };
+        let whole = plan.step(next).is_some_and(|s| s.percent == Percent::FULL);
+        // A plan of one switch has nothing to compare before it.
+        if whole && !accepted && plan.compares() {
+            let why = match self.judge.as_ref().map(Judge::finding) {
+                Some(Finding::Unsure(why)) => format!("the last step needs more evidence: {why}"),
+                _ => "the last step needs evidence".to_owned(),
+            };
+            return self.unproved_by(why);
+        }
+        self.unproved = None;
+        Gate::Go(next)
+    }
+
+    fn unproved_by(&mut self, why: String) -> Gate {
+        self.unproved = Some(why.clone());
+        Gate::Wait(why)
+    }
+
+    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
+    /// below 100 % in the same move.
+    fn farthest(&self, step: usize) -> Result<usize, String> {
+        let plan = &self.goal.plan;
+        let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
+        if step >= below {
+            return Ok(step + 1);
+        }
+        let Some(judge) = &self.judge else { return Ok(step + 1) };
+        let (reach, budget) = judge.reach();
+        let reachable = |s: &crate::plan::Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
+        let far = plan.steps.iter().take(below).filter(|s| reachable(s)).count();
+        let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
+        let next = far.min(asked);
+        // The first step is taken in any case: nothing is known without it.
+        match next {
+            next if next > step => Ok(next),
+            _ if step == 0 => Ok(1),
+            _ => Err(format!(
+                "{} % could cost more than the budget of {:.0} failed requests by what is known so far",
+                plan.step(step + 1).map_or(100, |s| s.percent.get()),
+                budget
+            )),
+        }
+    }
+
+    /// True if the candidate's own address has to be asked once more, with the windows shut, before the next move.
+    pub(super) fn needs_look(&self, record: &Record) -> bool {
+        self.judges(record) && self.goal.probe.is_some() && !self.last_look
+    }
+
+    /// True if windows are counted at this step, so that nothing of ours may be in them.
+    pub(super) fn judges(&self, record: &Record) -> bool {
+        self.judge.is_some() && record.step > 0
+    }
+
+    pub(super) fn begin_look(&mut self, now: Timestamp) {
+        self.last_look = true;
+        if let Some(judge) = &mut self.judge {
+            judge.shut();
+        }
+        self.proof.begin(false, now);
+    }
+
+    pub(super) fn end_look(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.last_look)
+            && let Some(judge) = &mut self.judge
+        {
+            judge.reopen(now);
+        }
+    }
+
+    /// The record with what the evidence says now, for a write that moves traffic or ends the rollout.
+    pub(super) fn with_evidence(&self, record: &Record) -> Record {
+        let saved = self.judge.as_ref().filter(|_| record.step > 0).and_then(Judge::saved);
+        let saved = saved.map(|s| Box::new(s.without_counters()));
+        Record { evidence: saved.or_else(|| record.evidence.clone()), ..record.clone() }
+    }
+
+    /// The evidence as the next step begins with it, and what it says, for that step's line.
+    pub(super) fn evidence_for(&self, to: &Record, split: &Split) -> (Option<Box<Saved>>, String) {
+        let (Some(judge), Some(candidate)) = (&self.judge, &to.candidate) else { return (None, String::new()) };
+        let saved = judge.saved_for(to.step, percents(split, to, candidate), to.phase == Phase::Baking);
+        let said = if to.step > 1 { format!("; {}", judge.summary()) } else { String::new() };
+        (saved.map(Box::new), said)
+    }
+
+    /// Saves what is new, if it is time to.
+    pub(super) fn save(&mut self, service: &Service, record: &Record, at_once: bool, now: Timestamp) -> Option<Next> {
+        let judge = self.judge.as_mut().filter(|_| record.step > 0)?;
+        if !(judge.is_save_due(now) || at_once && judge.is_unsaved()) {
+            return None;
+        }
+        let saved = judge.saved()?;
+        judge.mark_saved(now);
+        let what = Said::new(Topic::Check, judge.summary());
+        let to = Record { evidence: Some(Box::new(saved)), ..record.clone() };
+        Some(write(order(service, to, None, None, what), service))
+    }
+}
+
+/// Percents of candidate and stable in a split.
+fn percents(split: &Split, record: &Record, candidate: &RevisionName) -> (u8, u8) {
+    (split.share(candidate).get(), split.share(&record.start.stable).get())
+}

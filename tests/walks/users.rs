@@ -1,0 +1,113 @@
+//! Users and the gateway that counts them, without chance: parts of requests add up until they are whole.
+
+use andante::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Edges of the gateway's histogram in milliseconds.
+const EDGES: [f64; 6] = [10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
+
+/// What one revision's requests are like, and how many there were.
+#[derive(Debug, Clone)]
+struct Served {
+    fails: f64,
+    milliseconds: f64,
+    requests: f64,
+    failures: f64,
+    /// Answers at or below each edge.
+    below: [f64; 6],
+    /// They are never answered.
+    hangs: bool,
+    lost: f64,
+}
+
+impl Default for Served {
+    fn default() -> Self {
+        Self { fails: 0.0, milliseconds: 20.0, requests: 0.0, failures: 0.0, below: [0.0; 6], hangs: false, lost: 0.0 }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    /// Requests a second, over all revisions.
+    pub(crate) rate: f64,
+    /// How the counters are: `answer`, `silent`, `forbidden`, or `doubled` (somebody asks the candidate's own address too).
+    pub(crate) how: String,
+    revisions: BTreeMap<String, Served>,
+}
+
+impl Users {
+    /// `hello-2 fails 5%`, or `hello-2 fails silently`.
+    pub(crate) fn fails(&mut self, name: &str, part: &str) {
+        let served = self.revisions.entry(name.to_owned()).or_default();
+        served.hangs = part == "silently";
+        if let Some(percent) = part.strip_suffix('%') {
+            served.fails = percent.parse::<f64>().unwrap() / 100.0;
+        }
+    }
+
+    /// `hello-2 takes 200ms`.
+    pub(crate) fn takes(&mut self, name: &str, time: &str) {
+        let time = humantime::parse_duration(time).unwrap();
+        self.revisions.entry(name.to_owned()).or_default().milliseconds = time.as_secs_f64() * 1000.0;
+    }
+
+    /// Users come for so many seconds, to the revisions that are served.
+    pub(crate) fn come(&mut self, seconds: f64, served: &Value) {
+        for target in served.as_array().into_iter().flatten() {
+            let Some(name) = target["revisionName"].as_str() else { continue };
+            let more = self.rate * seconds * target["percent"].as_f64().unwrap_or_default() / 100.0;
+            let beside =
+                if self.how == "doubled" && target["tag"] == "candidate" { self.rate * seconds / 10.0 } else { 0.0 };
+            let served = self.revisions.entry(name.to_owned()).or_default();
+            served.requests += more + beside;
+            if served.hangs {
+                served.lost += more;
+                continue;
+            }
+            served.failures += more * served.fails;
+            for (below, edge) in served.below.iter_mut().zip(EDGES) {
+                // Half of the answers take half the time.
+                let quick = if served.milliseconds / 2.0 <= edge { 0.5 } else { 0.0 };
+                let slow = if served.milliseconds <= edge { 0.5 } else { 0.0 };
+                *below += (more + beside) * (quick + slow);
+            }
+        }
+    }
+
+    /// What the gateway says of both.
+    pub(crate) fn counted(&self, arms: &Arms, at: Timestamp) -> Result<Reading, NoReading> {
+        match self.how.as_str() {
+            "silent" => Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() }),
+            "forbidden" => Err(NoReading::Forbidden("list endpointslices in kourier-system".into())),
+            _ => {
+                let pair = Pair {
+                    stable: self.counters(arms.stable.as_str()),
+                    candidate: self.counters(arms.candidate.as_str()),
+                };
+                Ok(Reading { at, strata: [("gateway-1".to_owned(), pair)].into() })
+            }
+        }
+    }
+
+    fn counters(&self, name: &str) -> Option<Counters> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a script are small")]
+        let whole = |n: f64| (n + 1e-6) as u64;
+        let served = self.revisions.get(name)?;
+        let completed = whole(served.requests) - whole(served.lost);
+        let mut latency: Vec<_> = EDGES
+            .into_iter()
+            .zip(served.below)
+            .map(|(edge, n)| (whole(edge * 1000.0), whole(n).min(completed)))
+            .collect();
+        latency.push((INFINITE, completed));
+        Some(Counters {
+            sent: Some(whole(served.requests)),
+            active: Some(0),
+            completed,
+            failed: whole(served.failures),
+            latency: Some(latency),
+        })
+    }
+}
