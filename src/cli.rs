@@ -4,12 +4,14 @@ mod gates;
 mod given;
 mod judge;
 mod people;
+mod rehearse;
 mod roll;
 mod source;
 
 pub use gates::GateArgs;
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
+pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
     StyleArg, TagArgs, WalkArgs,
@@ -90,6 +92,11 @@ pub enum Command {
     ///
     /// Exits with 3 if the rollout would be refused as things are.
     Plan(Box<PlanArgs>),
+    /// Play a walk against a made-up service, without a cluster: see what a plan costs before anybody is moved.
+    ///
+    /// Prints the walk as it would be logged, or with --runs a table of how walks end, what they cost and how long they
+    /// take, each figure with its error. The walk and its judge are the real ones; users, gateway and time are made up.
+    Rehearse(Box<RehearseArgs>),
 }
 
 /// Where the cluster is and how to print.

@@ -3,6 +3,7 @@
 //! Decides what defaults mean here (in a pod, at a terminal). Depends on everything else; nothing depends on it.
 
 mod people;
+mod rehearse;
 mod roll;
 mod source;
 
@@ -50,6 +51,7 @@ pub async fn run(cli: Cli) -> Code {
         Command::Watch(args) => args.cluster.output,
         Command::Control(args) => args.cluster.output,
         Command::Plan(args) => args.cluster.output,
+        Command::Rehearse(args) => args.output,
     };
     let mut lines = Lines::new(output);
     let results = match &cli.command {
@@ -58,7 +60,7 @@ pub async fn run(cli: Cli) -> Code {
         Command::Walk(args) => Some(&args.results),
         Command::RollOut(args) => Some(&args.walk.results),
         Command::Settle(args) => Some(&args.results),
-        Command::Status(_) | Command::Watch(_) | Command::Control(_) | Command::Plan(_) => None,
+        Command::Status(_) | Command::Watch(_) | Command::Control(_) | Command::Plan(_) | Command::Rehearse(_) => None,
     };
     let mut results = results.and_then(|args| begin_results(args.results.as_deref(), &mut lines));
     let ended = match cli.command {
@@ -71,6 +73,10 @@ pub async fn run(cli: Cli) -> Code {
         Command::Watch(args) => return people::watch(&args, &environment).await,
         Command::Control(args) => return people::control(&args, &environment).await,
         Command::Plan(args) => return people::plan(&args, &environment).await,
+        Command::Rehearse(args) => match rehearse::rehearse(&args, &mut lines) {
+            Ok(code) => return code,
+            Err(stop) => Err(stop),
+        },
     };
     let outcome = ended.unwrap_or_else(|Stop(outcome)| {
         lines.say(SystemClock.now(), &Said::new(Topic::End, outcome.line()));

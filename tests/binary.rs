@@ -10,6 +10,8 @@ mod flags;
 mod plan;
 #[path = "binary/reference.rs"]
 mod reference;
+#[path = "binary/rehearse.rs"]
+mod rehearse;
 #[path = "binary/results.rs"]
 mod results;
 #[path = "binary/unreachable.rs"]

@@ -178,8 +178,13 @@ fn stage_goal(cluster: &ClusterArgs, args: &CandidateArgs, times: Times) -> Resu
 /// The plan of a walk, if its times fit.
 fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
     let plan = args.plan.plan().map_err(Stop::bad_input)?;
-    if !args.once && plan.shortest() >= args.deadline {
-        let (least, deadline) = (crate::ending::words(plan.shortest()), crate::ending::words(args.deadline));
+    if args.once { Ok(plan) } else { fitting(plan, args.deadline) }
+}
+
+/// The plan, if the deadline leaves it time.
+pub(super) fn fitting(plan: Plan, deadline: Duration) -> Result<Plan, Stop> {
+    if plan.shortest() >= deadline {
+        let (least, deadline) = (crate::ending::words(plan.shortest()), crate::ending::words(deadline));
         return Err(Stop::bad_input(format!(
             "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
         )));

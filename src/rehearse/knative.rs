@@ -57,8 +57,13 @@ impl Knative {
         };
         if let Ok(service) = Service::from_json(&me.object(now)) {
             let mut record = hold.begin("rehearsal".parse()?, start, tags, &service, now);
-            (record.phase, record.candidate, record.split, record.generation) =
-                (Phase::Staged, Some(candidate), split, me.generation);
+            // Another process staged it, as ever.
+            "stage".clone_into(&mut record.writer);
+            record.phase = Phase::Staged;
+            record.candidate = Some(candidate);
+            record.split = split;
+            record.generation = me.generation;
+            record.deadline = crate::ending::after(now, Duration::from_secs(3600));
             me.record = record.to_text().unwrap_or_default();
         }
         Ok(me)

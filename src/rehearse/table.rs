@@ -33,6 +33,8 @@ pub struct Row {
     pub part: (f64, f64, f64),
     /// Requests that the candidate failed.
     pub bad: Mean,
+    /// How many more than stable would have failed.
+    pub extra: Mean,
     /// Seconds.
     pub took: Mean,
 }
@@ -63,8 +65,9 @@ impl Row {
     fn of(word: &str, some: &[&Played], all: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
         let bad = Mean::of(some.iter().map(|p| p.bad as f64).collect());
+        let extra = Mean::of(some.iter().map(|p| p.extra).collect());
         let took = Mean::of(some.iter().map(|p| p.took.as_secs_f64()).collect());
-        Self { outcome: word.to_owned(), runs: some.len(), part: part(some.len(), all), bad, took }
+        Self { outcome: word.to_owned(), runs: some.len(), part: part(some.len(), all), bad, extra, took }
     }
 }
 
@@ -97,22 +100,23 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<18} {:>6} {:>8} {:>16}   {:>18} {:>6}   {:>9} {:>9}",
-            "end", "runs", "part", "95 % interval", "bad requests", "p95", "duration", "p95"
+            "{:<18} {:>6} {:>8} {:>16}   {:>15} {:>6} {:>15}   {:>9} {:>9}",
+            "end", "runs", "part", "95 % interval", "bad requests", "p95", "over stable's", "duration", "p95"
         )?;
         for row in self.rows.iter().chain([&self.all]) {
             let (part, low, high) = row.part;
             let interval = format!("{:.2}..{:.2} %", low * 100.0, high * 100.0);
-            let bad = format!("{:.1} +-{:.1}", row.bad.mean, row.bad.give_or_take);
+            let both = |mean: &Mean| format!("{:.1} +-{:.1}", mean.mean, mean.give_or_take);
             writeln!(
                 f,
-                "{:<18} {:>6} {:>6.2} % {:>16}   {:>18} {:>6.0}   {:>9} {:>9}",
+                "{:<18} {:>6} {:>6.2} % {:>16}   {:>15} {:>6.0} {:>15}   {:>9} {:>9}",
                 row.outcome,
                 row.runs,
                 part * 100.0,
                 interval,
-                bad,
+                both(&row.bad),
                 row.bad.p95,
+                both(&row.extra),
                 time(row.took.mean),
                 time(row.took.p95)
             )?;
@@ -133,7 +137,7 @@ mod tests {
 
     fn played(code: Code, bad: u64, seconds: u64) -> Played {
         let outcome = Outcome::new(code, "x");
-        Played { lines: vec![], outcome, took: Duration::from_secs(seconds), bad, sent: 0 }
+        Played { lines: vec![], outcome, took: Duration::from_secs(seconds), bad, extra: -0.5 }
     }
 
     #[test]
@@ -157,7 +161,7 @@ mod tests {
         assert!((table.all.took.mean - 276.0).abs() < 1e-9);
         let text = table.to_string();
         let line: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
-        assert_eq!(line.join(" "), "inconclusive 10 10.00 % 5.52..17.44 % 14.5 +-1.9 19 1m 1m");
+        assert_eq!(line.join(" "), "inconclusive 10 10.00 % 5.52..17.44 % 14.5 +-1.9 19 -0.5 +-0.0 1m 1m");
     }
 
     #[test]

@@ -169,9 +169,11 @@ impl<C: Chance> Traffic<C> {
         self.bad
     }
 
-    /// Requests that were sent to the candidate.
-    pub fn sent(&self) -> u64 {
-        self.tallies[1].sent
+    /// How many more these are than stable is expected to have failed of the candidate's requests.
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+    pub fn extra(&self) -> f64 {
+        let [_, candidate] = &self.tallies;
+        self.bad as f64 - candidate.sent as f64 * self.behaviour.errors
     }
 
     /// True while a spell is on.

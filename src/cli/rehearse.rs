@@ -1,0 +1,188 @@
+//! Flags of `rehearse`: a plan, its judge, and how a made-up service behaves.
+
+use super::{JudgeArgs, Output, PlanFlags, duration};
+use crate::rehearse::{Behaviour, Incident, Spell};
+use clap::Args;
+use std::time::Duration;
+
+/// Flags of `rehearse`.
+#[derive(Debug, Clone, Args)]
+pub struct RehearseArgs {
+    /// Plan.
+    #[command(flatten)]
+    pub plan: PlanFlags,
+    /// Judge.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+    /// When the walk must be over; else rolled back.
+    #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a fault of the candidate's pods must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// How the service behaves.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Rehearse so many times and print a table; else once, and print the walk.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Rehearsal")]
+    pub runs: Option<u32>,
+    /// The same seed is the same rehearsal; run I of several has seed SEED + I.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Rehearsal")]
+    pub seed: u64,
+    /// How lines are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Rehearsal")]
+    pub output: Output,
+}
+
+/// How a made-up service behaves. Times of what happens are counted from when the first users are moved.
+#[derive(Debug, Clone, Args)]
+pub struct ServiceArgs {
+    /// Requests a second.
+    #[arg(long, value_name = "N", default_value_t = 100.0, value_parser = rate, help_heading = "Service")]
+    pub rate: f64,
+    /// The part of stable's requests that fails.
+    #[arg(long, value_name = "PART", default_value = "0.1%", value_parser = portion, help_heading = "Service")]
+    pub errors: f64,
+    /// The candidate's odds of failure are so many times stable's.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0, value_parser = factor, help_heading = "Service")]
+    pub candidate_odds: f64,
+    /// The part of the candidate's requests that fails, instead of --candidate-odds.
+    #[arg(long, value_name = "PART", value_parser = portion, conflicts_with = "candidate_odds", help_heading = "Service")]
+    pub candidate_errors: Option<f64>,
+    /// The part of the candidate's requests that is never answered.
+    #[arg(long, value_name = "PART", default_value = "0", value_parser = portion, help_heading = "Service")]
+    pub candidate_hangs: f64,
+    /// The candidate takes so many times stable's time to answer.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0, value_parser = factor, help_heading = "Service")]
+    pub candidate_slower: f64,
+    /// The median of the time that stable takes (lognormal).
+    #[arg(long, value_name = "TIME", default_value = "60ms", value_parser = duration, help_heading = "Service")]
+    pub latency: Duration,
+    /// The deviation of that time's logarithm.
+    #[arg(long, value_name = "N", default_value_t = 0.8, value_parser = factor, help_heading = "Service")]
+    pub latency_spread: f64,
+    /// After how long the client of an unanswered request gives up.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Service")]
+    pub client_timeout: Duration,
+    /// Both revisions fail this part of their requests for a while, for example 2m+30s:20%.
+    #[arg(long, value_name = "FROM+FOR:PART", value_parser = incident, help_heading = "Service")]
+    pub incident: Option<Incident>,
+    /// Every pod of the candidate is gone, for a while (30s+20s) or for good (30s); 0s: it never was ready for users.
+    #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
+    pub candidate_down: Option<Spell>,
+    /// The source of evidence does not answer.
+    #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
+    pub outage: Option<Spell>,
+    /// How old counters are when they are read.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = "Service")]
+    pub metric_lag: Duration,
+    /// How much older the candidate's counters are: two processes that are scraped at two moments.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = "Service")]
+    pub metric_skew: Duration,
+    /// How long it takes until a split that was written is served.
+    #[arg(long, value_name = "TIME", default_value = "400ms", value_parser = duration, help_heading = "Service")]
+    pub serves_after: Duration,
+}
+
+impl ServiceArgs {
+    /// The behaviour.
+    pub fn behaviour(&self) -> Behaviour {
+        let odds = self.candidate_odds;
+        let times = odds * self.errors / (1.0 - self.errors + odds * self.errors);
+        Behaviour {
+            rate: self.rate,
+            errors: self.errors,
+            candidate_errors: self.candidate_errors.unwrap_or(times),
+            hanging: self.candidate_hangs,
+            gives_up: self.client_timeout,
+            latency: self.latency,
+            spread: self.latency_spread,
+            slower: self.candidate_slower,
+            incident: self.incident,
+            down: self.candidate_down,
+            outage: self.outage,
+            lag: self.metric_lag,
+            skew: self.metric_skew,
+            serves_after: self.serves_after,
+        }
+    }
+}
+
+/// `20%`, `0.2`, `0` or `100%`.
+fn portion(text: &str) -> Result<f64, String> {
+    super::reject_unresolved(text)?;
+    let (digits, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+    match digits.trim().parse::<f64>().map(|value| value / scale) {
+        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
+        _ => Err("a part from 0 to 1, or a percentage, for example `20%`".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    super::reject_unresolved(text)?;
+    match text.parse() {
+        Ok(rate) if (0.0..=100_000.0).contains(&rate) => Ok(rate),
+        _ => Err("requests a second, from 0 to 100000".to_owned()),
+    }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    super::reject_unresolved(text)?;
+    match text.parse() {
+        Ok(factor) if factor > 0.0 && factor <= 1e6 => Ok(factor),
+        _ => Err("a number above 0, at most 1000000".to_owned()),
+    }
+}
+
+/// `FROM+FOR` or `FROM`.
+fn spell(text: &str) -> Result<Spell, String> {
+    let (from, lasts) = text.split_once('+').map_or((text, None), |(from, lasts)| (from, Some(lasts)));
+    Ok(Spell { from: duration(from.trim())?, lasts: lasts.map(|lasts| duration(lasts.trim())).transpose()? })
+}
+
+/// `FROM+FOR:PART`.
+fn incident(text: &str) -> Result<Incident, String> {
+    let (when, part) = text.rsplit_once(':').ok_or("not of the form FROM+FOR:PART, for example 2m+30s:20%")?;
+    Ok(Incident { spell: spell(when)?, errors: portion(part)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ServiceArgs,
+    }
+
+    fn behaviour(line: &[&str]) -> Behaviour {
+        Line::try_parse_from([&["x"], line].concat()).unwrap().args.behaviour()
+    }
+
+    #[test]
+    fn odds_are_not_rates() {
+        let close = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+        close(behaviour(&["--errors", "50%", "--candidate-odds", "3"]).candidate_errors, 0.75);
+        close(behaviour(&["--errors", "0", "--candidate-odds", "3"]).candidate_errors, 0.0);
+        close(behaviour(&["--errors", "100%"]).candidate_errors, 1.0);
+        close(behaviour(&["--candidate-errors", "20%"]).candidate_errors, 0.2);
+    }
+
+    #[test]
+    fn spells_and_incidents_are_written_with_a_plus() {
+        let seconds = Duration::from_secs;
+        assert_eq!(spell("1m+30s"), Ok(Spell { from: seconds(60), lasts: Some(seconds(30)) }));
+        assert_eq!(spell("0s"), Ok(Spell { from: seconds(0), lasts: None }));
+        let found = incident("2m + 30s : 20%").unwrap();
+        assert_eq!(found, Incident { spell: Spell { from: seconds(120), lasts: Some(seconds(30)) }, errors: 0.2 });
+        for bad in ["", "30", "30s+", "+30s", "30s+1"] {
+            assert!(spell(bad).is_err(), "{bad}");
+        }
+        assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
+        for bad in ["-1%", "NaN", "x", "1.1"] {
+            assert!(portion(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `rehearse`: the walk against a made-up service, once with its lines, or many times as a table.
+
+use super::Stop;
+use super::roll::fitting;
+use crate::cli::{Output, RehearseArgs};
+use crate::hold::Hold;
+use crate::outcome::Code;
+use crate::owner::{Asker, IfBusy, Owner, OwnerKind};
+use crate::ports::Sink;
+use crate::probe::Address;
+use crate::rehearse::{Chance, Played, Row, Table, midnight, play};
+use crate::report::{self, Lines};
+use crate::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use serde_json::{Value, json};
+use std::num::NonZero;
+use std::time::Duration;
+
+/// The Service of every rehearsal.
+const NAME: &str = "hello";
+
+struct Dice(fastrand::Rng);
+
+impl Chance for Dice {
+    fn unit(&mut self) -> f64 {
+        self.0.f64()
+    }
+}
+
+/// `andante rehearse`. Bad endings are what it is about: it ends well whenever it could rehearse.
+pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, Stop> {
+    let goal = goal(args)?;
+    let Some(runs) = args.runs else {
+        let played = one(args, &goal, args.seed)?;
+        for (at, said) in &played.lines {
+            lines.say(*at, said);
+        }
+        lines.outcome(&played.outcome);
+        return Ok(Code::Done);
+    };
+    let table = Table::of(&many(args, &goal, u64::from(runs))?);
+    match args.output {
+        Output::Text => report::line(table.to_string().trim_end()),
+        Output::Json => report::line(&json(&table).to_string()),
+    }
+    Ok(Code::Done)
+}
+
+fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
+    let plan = fitting(args.plan.plan().map_err(Stop::bad_input)?, args.deadline)?;
+    let rules = args.judge.rules().map_err(Stop::bad_input)?;
+    Ok(WalkGoal {
+        service: NAME.parse().map_err(Stop::bad_input)?,
+        plan,
+        deadline: args.deadline,
+        grace: args.grace,
+        serve_within: Duration::from_secs(120),
+        probe: None,
+        address: Address::Public,
+        on_term: OnTerm::Rollback,
+        once: false,
+        judge: Some(JudgeGoal { rules, namespace: "default".parse().map_err(Stop::bad_input)? }),
+    })
+}
+
+fn one(args: &RehearseArgs, goal: &WalkGoal, seed: u64) -> Result<Played, Stop> {
+    let owner = Owner { kind: OwnerKind::Person, name: "rehearsal".into(), uid: "rehearsal".into() };
+    let asker = Asker { owner, intent: midnight(), if_busy: IfBusy::Fail, force: false };
+    let hold = Hold::new(asker, "rehearsal".to_owned());
+    let mut walk = Walk::new(goal.clone(), hold.clone());
+    let dice = Dice(fastrand::Rng::with_seed(seed));
+    play(&mut walk, &hold, NAME, args.service.behaviour(), dice, midnight()).map_err(Stop::bad_input)
+}
+
+/// On all cores; the seed of each run is its own, so the table does not depend on how they are shared out.
+fn many(args: &RehearseArgs, goal: &WalkGoal, runs: u64) -> Result<Vec<Played>, Stop> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(64);
+    let shares = std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..threads)
+            .map(|first| {
+                let mine = (0..runs).skip(first).step_by(threads);
+                scope.spawn(move || {
+                    mine.map(|run| one(args, goal, args.seed.wrapping_add(run)).map(light))
+                        .collect::<Result<Vec<_>, _>>()
+                })
+            })
+            .collect();
+        shares.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut all = Vec::new();
+    for share in shares {
+        all.extend(share.map_err(|_| Stop::new(Code::Internal, "a rehearsal broke off"))??);
+    }
+    Ok(all)
+}
+
+/// Without its lines: nobody reads those of a thousand.
+fn light(played: Played) -> Played {
+    Played { lines: Vec::new(), ..played }
+}
+
+fn json(table: &Table) -> Value {
+    let row = |row: &Row| {
+        let (part, low, high) = row.part;
+        let mean = |m: crate::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});
+        json!({
+            "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
+            "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),
+        })
+    };
+    json!({"outcomes": table.rows.iter().map(row).collect::<Vec<_>>(), "all": row(&table.all)})
+}
