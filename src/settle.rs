@@ -59,8 +59,9 @@ fn over(record: &Record, service: &Service) -> Outcome {
     outcome.code = Code::Done;
     if record.phase == Phase::Finished {
         outcome.word = "finished";
+        let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
+        outcome.what = format!("finished: {serves}");
     }
-    outcome.what = format!("{}; rollout {} is over already, nothing to settle", outcome.what, record.id);
     outcome
 }
 
@@ -105,6 +106,7 @@ impl Settle {
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
+                log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
                 return Next::end(over(&record, service));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),

@@ -11,8 +11,10 @@
 mod cluster {
     mod support;
 
+    mod admission;
     mod approval;
     mod bluegreen;
+    mod build;
     mod edits;
     mod evidence_sources;
     mod faults;
@@ -21,6 +23,7 @@ mod cluster {
     mod image;
     mod kills;
     mod others;
+    mod pipelines;
     mod pod;
     mod races;
     mod refusals;

@@ -22,7 +22,7 @@ fn a_finished_release_is_taken_back_in_one_write() {
     space.serve(&sample("hello", "v1"));
     released(&space, "v2");
     let before = writes(&space);
-    space.andante(&["settle", "hello"]).ended(0).ends_with("nothing to settle");
+    space.andante(&["settle", "hello"]).ended(0).says("nothing to settle");
     assert_eq!(writes(&space), before);
 
     space.andante(&["settle", "hello", "--to", "stable"]).ended(0);

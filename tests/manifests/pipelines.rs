@@ -47,6 +47,19 @@ fn parameters_are_passed_on_and_exist() {
     }
 }
 
+#[test]
+fn no_task_takes_a_parameter_by_its_name_alone() {
+    // Tekton hands a run's parameters on into an embedded spec by name, over the spec's own defaults.
+    for pipeline in pipelines() {
+        let ours = names(pipeline.spec(), "params");
+        for task in tasks_of(&pipeline) {
+            let (given, known) = (names(task, "params"), names(&task["taskSpec"], "params"));
+            let silent: Vec<_> = known.intersection(&ours).filter(|name| !given.contains(*name)).collect();
+            assert!(silent.is_empty(), "{pipeline}: {} takes {silent:?} without being given them", task["name"]);
+        }
+    }
+}
+
 /// What a task is given for a parameter: the Pipeline's default, or the task's own.
 fn default_of(pipeline: &Item, task: &Value, name: &str) -> String {
     let find = |list: &[Value], name: &str, key: &str| {

@@ -18,7 +18,7 @@ pub(crate) struct Step {
 }
 
 fn is_ours(step: &Value) -> bool {
-    step["command"] == json!(["/andante"])
+    step["command"] == json!(["andante"])
 }
 
 fn of_spec(of: &str, spec: &Value) -> Vec<Step> {

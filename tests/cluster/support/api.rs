@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Kinds as kubectl calls them, and where they are.
-const KINDS: [(&[&str], &str, &str); 8] = [
+const KINDS: [(&[&str], &str, &str); 10] = [
     (&["ksvc", "kservice"], "apis/serving.knative.dev/v1", "services"),
     (&["revision", "revisions"], "apis/serving.knative.dev/v1", "revisions"),
     (&["route", "routes"], "apis/serving.knative.dev/v1", "routes"),
@@ -20,6 +20,8 @@ const KINDS: [(&[&str], &str, &str); 8] = [
     (&["event", "events"], "api/v1", "events"),
     (&["resourcequota", "resourcequotas"], "api/v1", "resourcequotas"),
     (&["pipelinerun", "pipelineruns"], "apis/tekton.dev/v1", "pipelineruns"),
+    (&["taskrun", "taskruns"], "apis/tekton.dev/v1", "taskruns"),
+    (&["pipeline", "pipelines"], "apis/tekton.dev/v1", "pipelines"),
 ];
 
 /// The path of all objects of a kind; None: a kind that only kubectl knows.

@@ -46,6 +46,8 @@ SETTINGS = {
         "ingress-class": "kourier.ingress.networking.knative.dev",
     },
     ("knative-serving", "config-domain"): {"example.com": ""},
+    # Else Pod Security "restricted" refuses what Tekton adds to a pod, whatever its steps say.
+    ("tekton-pipelines", "feature-flags"): {"set-security-context": "true"},
 }
 
 

@@ -1,0 +1,109 @@
+//! From a commit to walked traffic: a real repository, a real builder, a registry that the kubelet pulls from.
+
+use super::support::*;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A run for a commit, with everything else from the ConfigMap and the defaults.
+fn commit(repository: &Repository, hash: &str, probe: &str) -> Wish {
+    let [git, builder] = tools();
+    let params = [
+        ("service", "hello"),
+        ("git-url", repository.url.as_str()),
+        ("git-revision", hash),
+        ("tls-verify", "false"),
+        ("steps", "50,100"),
+        ("dwell", "1s"),
+        ("bake", "1s"),
+        ("probe", probe),
+        (git.0, git.1.as_str()),
+        (builder.0, builder.1.as_str()),
+    ];
+    let account = json!([{"pipelineTaskName": "build", "serviceAccountName": "andante-build"}]);
+    pipeline("build-it-and-roll-it-out-slowly", &params).with("/taskRunSpecs", account)
+}
+
+/// What became of a step of the build.
+fn step(run: &PipelineRun, name: &str) -> Value {
+    let task = run.task("build").unwrap();
+    let steps = task["status"]["steps"].as_array().unwrap();
+    steps.iter().find(|s| s["name"] == name).unwrap_or_else(|| panic!("no step {name}: {task}")).clone()
+}
+
+fn place(name: &str) -> (Space, Repository) {
+    let space = Space::new(name);
+    install(&space, "pipelines/build-it-and-roll-it-out-slowly");
+    let repository = format!("{}/{}", registry(), space.namespace);
+    space.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "andante-defaults"},
+        "data": {"image-repository": repository}}));
+    let source = Repository::new(&space);
+    (space, source)
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_commit_is_built_rolled_out_and_not_built_again() {
+    let (space, source) = place("build");
+    let first = source.commit(&["VERSION=v1"]);
+    commit(&source, &first, "/").start(&space, "first").over().good().gives("outcome", "finished");
+    space.answers("hello", "v1", 3);
+
+    let second = source.commit(&["VERSION=v2"]);
+    let load = Load::start(&space, &["hello"], 20, Duration::from_secs(90));
+    let run = commit(&source, &second, "/").start(&space, "second");
+    let over = run.over().good().gives("outcome", "finished").says(&format!("fetched {second}"));
+    space.answers("hello", "v2", 5);
+    let hits = load.stop();
+    assert!(hits.iter().all(Hit::is_good), "{}", summary(&hits));
+    assert_eq!(over.object["status"]["childReferences"].as_array().unwrap().len(), 3, "build, rollout, settle");
+    // What was pushed is what runs: the same digest in the result, in the Service, and at the node.
+    let image = over.result("image").unwrap();
+    assert!(image.starts_with(&format!("{}/{}/hello@sha256:", registry(), space.namespace)), "{image}");
+    assert_eq!(space.service("hello")["spec"]["template"]["spec"]["containers"][0]["image"], json!(image));
+    let pods = space.list("pod", "serving.knative.dev/revision=hello-00002");
+    let digest = image.split_once('@').unwrap().1;
+    let ran = pods[0]["status"]["containerStatuses"].as_array().unwrap();
+    assert!(ran.iter().any(|c| c["imageID"].as_str().unwrap().ends_with(digest)), "{ran:?}");
+
+    // The same commit: its image is there, nothing is built, nobody is moved.
+    let run = commit(&source, &second, "/").start(&space, "same");
+    run.over().good().gives("image", &image).says("already serves this");
+    for name in ["build", "push"] {
+        assert_eq!(step(&run, name)["terminationReason"], "Skipped", "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_bad_commit_is_rolled_back_and_its_run_says_why() {
+    let (space, source) = place("build-bad");
+    let good = source.commit(&["VERSION=v1"]);
+    commit(&source, &good, "/healthz").start(&space, "good").over().good();
+    let bad = source.commit(&["VERSION=v2", "HEALTH_STATUS=500"]);
+    let run = commit(&source, &bad, "/healthz").start(&space, "bad");
+    let over = run.over().bad().gives("outcome", "rolled-back").gives("revision", "hello-00002");
+    let message = over.result("message").unwrap();
+    assert!(message.contains("3 probes of /healthz failed in a row: status 500"), "{message}");
+    let task = run.task("roll-out").unwrap();
+    assert_eq!(exit_code(&task), Some(10));
+    space.answers("hello", "v1", 5);
+    // The same bad commit again is refused before anybody is moved.
+    let again = commit(&source, &bad, "/healthz").start(&space, "again");
+    again.over().bad().says("was rolled back at");
+    assert_eq!(exit_code(&again.task("roll-out").unwrap()), Some(17));
+    space.answers("hello", "v1", 5);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_build_that_fails_moves_nobody() {
+    let (space, source) = place("build-fails");
+    space.serve(&sample("hello", "v1"));
+    let hash = source.commit(&["VERSION=v2"]);
+    let broken = commit(&source, &hash, "/").with("/params/3", json!({"name": "dockerfile", "value": "Nowhere"}));
+    let generation = space.generation("hello");
+    let run = broken.start(&space, "broken");
+    run.over().bad().gives("outcome", "untouched");
+    assert!(run.task("roll-out").is_none(), "a rollout without an image");
+    assert_eq!(space.generation("hello"), generation);
+}
