@@ -31,6 +31,12 @@ test: lint test-unit test-cluster ## Everything that CI runs
 test-full: lint test-unit image image-again ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
 	@CARGO=$(CARGO) tests/with-cluster tests/live --test-threads $(THREADS)
+	@$(if $(KUBECONFIG),echo "KUBECONFIG is set: nothing was tried on the oldest Knative",$(MAKE) --no-print-directory test-oldest)
+
+.PHONY: test-oldest
+test-oldest: image ## The live promises on the oldest Knative; replaces the bundled cluster by one that runs it
+	@export ANDANTE_TESTBED_KNATIVE=0.48 CARGO=$(CARGO); \
+	env -u KUBECONFIG tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
 
 .PHONY: lint
 lint: ## Format, lints and (where it is installed) licences and advisories of dependencies
@@ -64,14 +70,18 @@ release-binary: ## One static binary, as it is shipped
 	@RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --release --locked --target $(TARGET)
 
 IMAGE := target/image/andante.tar
-VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+CRATE_VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 REVISION = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
 CREATED = $(shell git log -1 --format=%ct)
 
 .PHONY: image
 image: release-binary ## The image as an OCI archive; PUSH=REGISTRY/REPOSITORY:TAG pushes it (PLAIN_HTTP=1 without TLS)
-	@images/build $(BINARY) $(IMAGE) --version "$(VERSION)" --revision "$(REVISION)" --created "$(CREATED)" $(if $(SOURCE),--source "$(SOURCE)")
+	@images/build $(BINARY) $(IMAGE) --version "$(CRATE_VERSION)" --revision "$(REVISION)" --created "$(CREATED)" $(if $(SOURCE),--source "$(SOURCE)")
 	@$(if $(PUSH),images/push $(IMAGE) "$(PUSH)" $(if $(PLAIN_HTTP),--dest-tls-verify=false),:)
+
+.PHONY: release
+release: ## VERSION=1.2.3 REPOSITORY=registry.example.com/andante: a release, up to where credentials are needed
+	@.ci/release "$(VERSION)" "$(REPOSITORY)"
 
 .PHONY: image-again
 image-again: image ## Build the image once more, from a copy of the tree elsewhere: the bytes must be the same

@@ -56,7 +56,7 @@ fn the_same_program_makes_the_same_image() {
     for wanted in [
         r#""architecture":"amd64""#,
         r#""User":"65532:65532""#,
-        r#""Entrypoint":["/usr/bin/andante"]"#,
+        r#""Entrypoint":["/andante"]"#,
         r#""org.opencontainers.image.version":"1.2.3""#,
         r#""org.opencontainers.image.revision":"abc""#,
         r#""created":"2001-09-09T01:46:40Z""#,

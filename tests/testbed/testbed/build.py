@@ -16,7 +16,7 @@ import sys
 import tempfile
 import zipfile
 
-from .state import ROOT, Problem, Unsupported, cache_dir, say
+from .state import KNATIVE, ROOT, Problem, Unsupported, cache_dir, say
 
 KUBERNETES = "v1.36.3"
 STAMP = "k8s.io/component-base/version"
@@ -39,6 +39,9 @@ PACKAGES = {
     "buildah": "buildah",
     "skopeo": "skopeo",
     "git": "git",
+    # Andante's own image is made here too.
+    "libdeflate-gzip": "libdeflate-tools",
+    "/usr/share/ca-certificates/mozilla": "ca-certificates",
     # Only the tests of evidence run it, as a process of their own.
     "prometheus": "prometheus",
     "/usr/lib/python3/dist-packages/yaml/__init__.py": "python3-yaml",
@@ -64,7 +67,6 @@ GO_PARTS = {
     "serving": ("knative", ["knative.dev/serving/cmd/" + c for c in SERVING], ""),
     "kourier": ("knative", ["knative.dev/net-kourier/cmd/kourier"], ""),
     "tekton": ("knative", ["github.com/tektoncd/pipeline/cmd/" + c for c in TEKTON], ""),
-    "tekton-1.12": ("tekton-1.12", ["tool"], ""),
     # Stamped, because Knative and Tekton refuse a server of unknown version.
     "kubernetes": (
         "kubernetes",
@@ -74,10 +76,23 @@ GO_PARTS = {
         ),
     ),
     "coredns": ("coredns", ["."], ""),
+    "tkn": ("tkn", ["tool"], ""),
+    # The oldest releases that Andante is tested with, built when asked for.
+    "serving-0.48": ("knative-0.48", ["knative.dev/serving/cmd/" + c for c in SERVING], ""),
+    "kourier-0.48": ("knative-0.48", ["knative.dev/net-kourier/cmd/kourier"], ""),
+    "tekton-1.12": ("tekton-1.12", ["tool"], ""),
 }
-# Built when they are asked for, and no part of a cluster.
-ASIDE = ["tekton-1.12"]
-PARTS = [part for part in GO_PARTS if part not in ASIDE] + ["envoy"]
+
+
+def knative(name):
+    """The part that "serving" or "kourier" is in the chosen line of Knative."""
+    return name + ("-0.48" if KNATIVE == "0.48" else "")
+
+
+KNATIVE_MODULE = knative("knative")
+# What runs in a cluster, and what only its users run.
+RUNNING = ["pause", knative("serving"), knative("kourier"), "tekton", "kubernetes", "coredns", "envoy"]
+PARTS = RUNNING + ["sample", "load", "tkn"]
 
 
 def which(command):

@@ -25,11 +25,10 @@ DEPLOYMENTS_LATE = 90
 
 def identity(things):
     """What tells a running cluster from one that would be started now."""
-    parts = [p for p in build.PARTS if p not in ("sample", "load")]
     sources = sorted((state.ROOT / "testbed").glob("*.py"))
     settings = [p for p in sources if p.name in ("components.py", "network.py", "state.py")]
     return build.digest(
-        FORM, *[build.key(p) for p in parts], json.dumps(things, sort_keys=True), *settings
+        FORM, *[build.key(p) for p in build.RUNNING], json.dumps(things, sort_keys=True), *settings
     )
 
 
@@ -397,7 +396,8 @@ def env(_):
     for name, value in [
         ("KUBECONFIG", components.kubeconfig()),
         ("ANDANTE_KUBECTL", build.binary("kubernetes", "kubectl")),
-        ("ANDANTE_VEGETA", vegeta()),
+        ("ANDANTE_VEGETA", only("load")),
+        ("ANDANTE_TKN", only("tkn")),
         ("ANDANTE_GATEWAY", "http://%s:8080" % address),
         ("ANDANTE_REGISTRY", state.REGISTRY),
         ("ANDANTE_SAMPLE_BASE", images.BASE),
@@ -410,9 +410,9 @@ def env(_):
     return 0
 
 
-def vegeta():
-    """The load generator's path."""
-    (found,) = list(build.directory("load").iterdir())
+def only(part):
+    """The path of a part's one command."""
+    (found,) = list(build.directory(part).iterdir())
     return found
 
 
@@ -508,6 +508,8 @@ def main(argv=None):
     command.add_argument("signal", metavar="SIGNAL")
     command.add_argument("component", choices=components.ORDER, metavar="COMPONENT")
     args = parser.parse_args(argv)
+    if state.KNATIVE not in state.KNATIVES:
+        parser.error("ANDANTE_TESTBED_KNATIVE is one of %s" % ", ".join(state.KNATIVES))
     # A root shell that came from a user's has these often not.
     os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
     try:

@@ -125,19 +125,16 @@ def load(refs, files, entrypoint, identity, env=(), user=USER):
 
 def ref(part, command=None):
     """The image name of a built command."""
-    name = {
-        "serving": "knative-serving-",
-        "tekton": "tekton-pipelines-",
-    }.get(part, "")
-    name += command or {"kourier": "net-kourier-controller"}.get(part, part)
+    name = "-".join(filter(None, [part, command]))
     return "dev.local/%s:%s" % (name, build.digest(build.key(part), FORM))
 
 
 def by_source():
     """Image names by what Knative's and Tekton's manifests call them."""
-    table = {"ko://knative.dev/net-kourier/cmd/kourier": ref("kourier")}
+    serving = build.knative("serving")
+    table = {"ko://knative.dev/net-kourier/cmd/kourier": ref(build.knative("kourier"))}
     for command in build.SERVING:
-        table["ko://knative.dev/serving/cmd/" + command] = ref("serving", command)
+        table["ko://knative.dev/serving/cmd/" + command] = ref(serving, command)
     for command in build.TEKTON:
         table["ko://github.com/tektoncd/pipeline/cmd/" + command] = ref("tekton", command)
     return table
@@ -225,9 +222,10 @@ def plan(which=None):
 
     command(ref("pause"), build.binary("pause"), "/pause")
     command(ref("coredns"), build.binary("coredns"), "/ko-app/coredns")
+    serving, kourier = build.knative("serving"), build.knative("kourier")
     for name in ["webhook", "controller", "autoscaler", "activator"]:
-        command(ref("serving", name), build.binary("serving", name), "/ko-app/" + name)
-    command(ref("kourier"), build.binary("kourier"), "/ko-app/kourier")
+        command(ref(serving, name), build.binary(serving, name), "/ko-app/" + name)
+    command(ref(kourier), build.binary(kourier, "kourier"), "/ko-app/kourier")
     envoy = build.binary("envoy")
     files = [("/usr/local/bin/envoy", envoy, 0o755)]
     files += [(p, os.path.realpath(p), 0o755) for p in libraries(envoy)]
@@ -238,7 +236,7 @@ def plan(which=None):
     calls.append(([image], files, entrypoint, image))
     files = git()
     calls.append(([GIT], files, build.which("git"), content(files), ["HOME=/tmp"]))
-    command(ref("serving", "queue"), build.binary("serving", "queue"), "/ko-app/queue")
+    command(ref(serving, "queue"), build.binary(serving, "queue"), "/ko-app/queue")
     for name in ["entrypoint", "nop", "workingdirinit", "sidecarlogresults"]:
         command(ref("tekton", name), build.binary("tekton", name), "/ko-app/" + name)
     return calls

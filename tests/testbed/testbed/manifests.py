@@ -53,8 +53,8 @@ SETTINGS = {
 
 def read():
     """All objects, in no order that matters."""
-    modules = sorted({m for m, _ in FILES})
-    dirs = build.module_dirs("knative", modules)
+    dirs = build.module_dirs(build.KNATIVE_MODULE, [SERVING, KOURIER, NETWORKING, CACHING])
+    dirs.update(build.module_dirs("knative", [TEKTON]))
     things = []
     for module, name in FILES:
         path = dirs[module] / name

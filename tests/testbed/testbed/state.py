@@ -49,6 +49,11 @@ PORTS = {
 }
 
 
+KNATIVES = ["0.50", "0.48"]
+# The line of Knative Serving that the cluster runs.
+KNATIVE = os.environ.get("ANDANTE_TESTBED_KNATIVE") or KNATIVES[0]
+
+
 class Problem(Exception):
     """Something that went wrong and that a person can act on."""
 
