@@ -9,6 +9,7 @@ mod call;
 mod connect;
 mod failure;
 mod kubeconfig;
+mod proxy;
 mod runs;
 mod service;
 mod watch;

@@ -2,6 +2,9 @@
 //!
 //! Depends on nothing but `std` and serde.
 
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
 /// A name that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not a {kind}: {rule}")]
@@ -9,17 +12,6 @@ pub struct BadName {
     kind: &'static str,
     value: String,
     rule: &'static str,
-}
-
-impl BadName {
-    /// A refusal of `value`, with at most its first 200 characters.
-    pub(crate) fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
-        let mut shown: String = value.chars().take(200).collect();
-        if shown.len() < value.len() {
-            shown.push_str("...");
-        }
-        Self { kind, value: shown, rule }
-    }
 }
 
 /// At most `max` characters of lower-case letters, digits and `-`, first (if `letter_first`) a letter, last not `-`.
@@ -40,11 +32,10 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|label| is_label(label, false, 63))
 }
 
-/// A text that keeps a rule: parsed, printed and (de)serialised as text.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -56,20 +47,20 @@ macro_rules! name_type {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::name::BadName;
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            type Err = BadName;
+            fn from_str(text: &str) -> Result<Self, BadName> {
                 let check: fn(&str) -> bool = $check;
                 if check(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err($crate::name::BadName::new($kind, text, $rule))
+                    Err(BadName { kind: $kind, value: text.to_owned(), rule: $rule })
                 }
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::name::BadName;
-            fn try_from(text: String) -> Result<Self, Self::Error> {
+            type Error = BadName;
+            fn try_from(text: String) -> Result<Self, BadName> {
                 text.parse()
             }
         }
@@ -80,14 +71,13 @@ macro_rules! name_type {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
-pub(crate) use name_type;
 
 name_type! {
     /// The name of a Knative Service (DNS-1035 label: it becomes a host name).
