@@ -1,15 +1,17 @@
 //! From kubeconfig files to a connection's settings.
 //!
 //! Decides which context, cluster and user count. kube's own loader does the same, but reads proxy variables of the
-//! process on the way and fails on a `NO_PROXY` that everybody else accepts; and its parse errors quote lines of the
-//! file, which holds tokens. Depends on kube's types of the file.
+//! process on the way and fails on a `NO_PROXY` that everybody else accepts; its parse errors quote lines of the file,
+//! which holds tokens; and a YAML reader made for each of its types is a twentieth of the binary. Depends on kube's types
+//! of the file.
 
 use super::connect::ConnectError;
 use kube::Config;
 use kube::config::{ExecAuthCluster, Kubeconfig, KubeconfigError, LoadDataError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use std::path::PathBuf;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// What a kubeconfig says.
 pub(super) struct Chosen {
@@ -32,13 +34,53 @@ pub(super) fn load(paths: &[PathBuf], context: Option<&str>) -> Result<Chosen, C
         }
         found = true;
         let shown = path.display();
-        let next = Kubeconfig::read_from(path).map_err(|e| bad(&format!("{shown}: {}", plain(&e))))?;
+        let next = read(path).map_err(|why| bad(&format!("{shown}: {why}")))?;
         file = file.merge(next).map_err(|e| bad(&format!("{shown}: {}", plain(&e))))?;
     }
     if !found {
         return Err(bad("none of the files that KUBECONFIG names exists"));
     }
     choose(&file, context)
+}
+
+/// One file, with the paths in it made whole. What is wrong is said without anything that it holds.
+fn read(path: &Path) -> Result<Kubeconfig, String> {
+    let not_one = || "is not a kubeconfig (YAML cannot be parsed)".to_owned();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|_| not_one())?;
+    let mut file = Kubeconfig::default();
+    for document in documents.into_iter().filter(|d| !d.is_null()) {
+        let next = serde_json::from_value(numbers_as_text(document)).map_err(|_| not_one())?;
+        file = file.merge(next).map_err(|e| plain(&e))?;
+    }
+    let whole = |named: &mut Option<String>| {
+        if let (Some(name), Some(folder)) = (named.as_mut(), path.parent()) {
+            *name = folder.join(&*name).to_string_lossy().into_owned();
+        }
+    };
+    for cluster in file.clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
+        whole(&mut cluster.certificate_authority);
+    }
+    for user in file.auth_infos.iter_mut().filter_map(|a| a.auth_info.as_mut()) {
+        whole(&mut user.client_certificate);
+        whole(&mut user.client_key);
+        whole(&mut user.token_file);
+        // A command without a slash is looked for in PATH, as kubectl does.
+        if let Some(exec) = user.exec.as_mut().filter(|e| e.command.as_ref().is_some_and(|c| c.contains('/'))) {
+            whole(&mut exec.command);
+        }
+    }
+    Ok(file)
+}
+
+/// No field of a kubeconfig is a number, but names and tokens may look like one; kubectl takes them too.
+fn numbers_as_text(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Array(items) => items.into_iter().map(numbers_as_text).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, field)| (name, numbers_as_text(field))).collect(),
+        other => other,
+    }
 }
 
 fn choose(file: &Kubeconfig, context: Option<&str>) -> Result<Chosen, ConnectError> {
@@ -93,12 +135,53 @@ pub(super) fn plain(error: &KubeconfigError) -> String {
         LoadDataError::NoBase64DataOrFile => format!("the {what} is missing"),
     };
     match error {
-        KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {error}"),
-        KubeconfigError::Parse(_) => "is not a kubeconfig (YAML cannot be parsed)".into(),
         KubeconfigError::LoadCertificateAuthority(error) => data("certificate authority", error),
         KubeconfigError::LoadClientCertificate(error) => data("client certificate", error),
         KubeconfigError::LoadClientKey(error) => data("client key", error),
         KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch => "does not fit the others".into(),
         _ => "cannot be used".into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_numbers_may_be_names() {
+        let folder = std::env::temp_dir().join(format!("andante-kubeconfig-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("config");
+        let text = "\
+current-context: 7
+contexts: [{name: 7, context: {cluster: c, user: 1.5, namespace: \"012\"}}]
+---
+clusters: [{name: c, cluster: {server: \"https://10.0.0.1\", certificate-authority: ca.pem, insecure-skip-tls-verify: true}}]
+---
+users:
+- name: 1.5
+  user:
+    client-certificate: /absolute/cert.pem
+    client-key: keys/key.pem
+    exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: Never}
+- name: other
+  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: plugin, interactiveMode: Never}}
+";
+        std::fs::write(&path, text).unwrap();
+        let read = read(&path).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let beside = |name: &str| Some(folder.join(name).to_string_lossy().into_owned());
+        assert_eq!(read.current_context.as_deref(), Some("7"));
+        let context = read.contexts[0].context.as_ref().unwrap();
+        assert_eq!((context.user.as_deref(), context.namespace.as_deref()), (Some("1.5"), Some("012")));
+        let cluster = read.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.certificate_authority, beside("ca.pem"));
+        assert_eq!(cluster.insecure_skip_tls_verify, Some(true));
+        let user = |n: usize| read.auth_infos[n].auth_info.as_ref().unwrap();
+        assert_eq!(user(0).client_certificate.as_deref(), Some("/absolute/cert.pem"));
+        assert_eq!(user(0).client_key, beside("keys/key.pem"));
+        assert_eq!(user(0).exec.as_ref().unwrap().command, beside("./plugin"));
+        assert_eq!(user(1).exec.as_ref().unwrap().command.as_deref(), Some("plugin"));
     }
 }
