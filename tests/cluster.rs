@@ -16,6 +16,7 @@ mod cluster {
     mod bluegreen;
     mod build;
     mod edits;
+    mod evidence;
     mod evidence_sources;
     mod faults;
     mod first;

@@ -8,6 +8,9 @@
 //	PORT              where it listens (8080)
 //	ERROR_RATE        share of requests answered with 500, 0 to 1
 //	SEED              seed of that chance (1), the same sequence at each start
+//	INCIDENT_AT       moment (RFC 3339 or Unix seconds) from which ERROR_RATE is
+//	                  INCIDENT_RATE instead,
+//	INCIDENT_FOR      for this time
 //	LATENCY           time each answer takes, e.g. 150ms
 //	HEALTH_STATUS     what /healthz answers (200)
 //	START_DELAY       time before it listens
@@ -122,7 +125,11 @@ func main() {
 		time.AfterFunc(after, func() { die(exitLater, fmt.Sprintf("crashed after %s", after)) })
 	}
 
-	rate := parsed(s, "ERROR_RATE", 0, func(v string) (float64, error) { return strconv.ParseFloat(v, 64) })
+	part := func(v string) (float64, error) { return strconv.ParseFloat(v, 64) }
+	usual := parsed(s, "ERROR_RATE", 0, part)
+	incident := parsed(s, "INCIDENT_RATE", 0, part)
+	from := s.moment("INCIDENT_AT")
+	until := from.Add(s.duration("INCIDENT_FOR"))
 	latency := s.duration("LATENCY")
 	health := int(s.whole("HEALTH_STATUS", http.StatusOK))
 	crashAfter := s.whole("CRASH_AFTER", 0)
@@ -143,7 +150,10 @@ func main() {
 			die(exitLater, fmt.Sprintf("crashed after %d requests", crashAfter))
 		}
 		time.Sleep(latency)
-		status := http.StatusOK
+		status, rate := http.StatusOK, usual
+		if now := time.Now(); !from.IsZero() && !now.Before(from) && now.Before(until) {
+			rate = incident
+		}
 		if rate > 0 {
 			guard.Lock()
 			if chance.Float64() < rate {

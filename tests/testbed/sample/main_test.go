@@ -121,6 +121,22 @@ func TestFailsAsOftenAsTold(t *testing.T) {
 	}
 }
 
+func TestAnIncidentBeginsAndEnds(t *testing.T) {
+	at := time.Now().Add(400 * time.Millisecond)
+	s := start(t, "VERSION=v7", "INCIDENT_RATE=1", "INCIDENT_FOR=400ms", "INCIDENT_AT="+at.Format(time.RFC3339Nano))
+	s.up(t)
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 200}, {600 * time.Millisecond, 500}, {1200 * time.Millisecond, 200}} {
+		time.Sleep(time.Until(at.Add(step.after - 400*time.Millisecond)))
+		if status, _, err := s.get("/"); status != step.want || err != nil {
+			t.Fatal(step.after, status, err)
+		}
+	}
+	_ = s.command.Process.Kill()
+}
+
 func TestCrashesAsTold(t *testing.T) {
 	start(t, "CRASH_ON_START=cannot open the ledger").ends(t, exitStart, "cannot open the ledger")
 	start(t, "CRASH_AFTER_TIME=50ms").ends(t, exitLater, "crashed after 50ms")
