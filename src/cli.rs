@@ -2,6 +2,7 @@
 
 mod gates;
 mod given;
+mod image;
 mod judge;
 mod people;
 mod rehearse;
@@ -9,6 +10,7 @@ mod roll;
 mod source;
 
 pub use gates::GateArgs;
+pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
@@ -60,6 +62,11 @@ impl Cli {
 /// The subcommands; each is a step of a rollout, or a question about one.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Say where a build's image goes: repository, name and tag from defaults; its digest once it is built.
+    ///
+    /// Prints the reference. Nothing is sent anywhere unless a default has to be read from the cluster, or the registry is
+    /// asked with --if-exists.
+    Image(Box<ImageArgs>),
     /// Make (or take up) a candidate: ready, tagged, at 0 %, nobody sent to it.
     Stage(Box<StageArgs>),
     /// Ask the candidate's own address, move nobody: does it answer as it must?

@@ -9,7 +9,6 @@ mod call;
 mod connect;
 mod failure;
 mod kubeconfig;
-mod proxy;
 mod runs;
 mod service;
 mod watch;

@@ -2,12 +2,13 @@
 //!
 //! Decides what defaults mean here (in a pod, at a terminal). Depends on everything else; nothing depends on it.
 
+mod image;
 mod people;
 mod rehearse;
 mod roll;
 mod source;
 
-use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
+use crate::cli::{Cli, ClusterArgs, Command, Output, OwnerArgs};
 use crate::clock::SystemClock;
 use crate::cluster::{Connect, Kube};
 use crate::env::Environment;
@@ -34,6 +35,8 @@ impl Stop {
     }
 }
 
+pub use image::RESULTS as IMAGE_RESULTS;
+
 /// The results that every rolling step declares, with their neutral values.
 pub const RESULTS: [(&str, &str); 5] =
     [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
@@ -42,6 +45,7 @@ pub const RESULTS: [(&str, &str); 5] =
 pub async fn run(cli: Cli) -> Code {
     let environment = Environment::of_process();
     let output = match &cli.command {
+        Command::Image(args) => args.cluster.as_ref().map_or(Output::Text, |cluster| cluster.output),
         Command::Stage(args) => args.cluster.output,
         Command::Check(args) => args.cluster.output,
         Command::Walk(args) => args.cluster.output,
@@ -60,10 +64,16 @@ pub async fn run(cli: Cli) -> Code {
         Command::Walk(args) => Some(&args.results),
         Command::RollOut(args) => Some(&args.walk.results),
         Command::Settle(args) => Some(&args.results),
-        Command::Status(_) | Command::Watch(_) | Command::Control(_) | Command::Plan(_) | Command::Rehearse(_) => None,
+        Command::Image(_)
+        | Command::Status(_)
+        | Command::Watch(_)
+        | Command::Control(_)
+        | Command::Plan(_)
+        | Command::Rehearse(_) => None,
     };
     let mut results = results.and_then(|args| begin_results(args.results.as_deref(), &mut lines));
     let ended = match cli.command {
+        Command::Image(args) => return image::image(&args, &environment).await,
         Command::Stage(args) => roll::stage(&args, &environment, &mut lines).await,
         Command::Check(args) => roll::check(&args, &environment, &mut lines).await,
         Command::Walk(args) => roll::walk(&args, &environment, &mut lines).await,
@@ -92,15 +102,19 @@ pub async fn run(cli: Cli) -> Code {
 /// Arguments that cannot be read: a step that declares results still has to write them.
 pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
     const ROLLING: [&str; 5] = ["stage", "check", "walk", "roll-out", "settle"];
-    if !arguments.get(1).and_then(|a| a.to_str()).is_some_and(|name| ROLLING.contains(&name)) {
-        return;
-    }
+    let declared: &[(&str, &str)] = match arguments.get(1).and_then(|a| a.to_str()) {
+        Some("image") => &image::RESULTS,
+        Some(name) if ROLLING.contains(&name) => &RESULTS,
+        _ => return,
+    };
     let named = arguments.iter().filter_map(|a| a.to_str()?.strip_prefix("--results=")).rfind(|path| !path.is_empty());
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     // What is wrong with the arguments is on the screen already; a result that cannot be written adds nothing.
-    if let Ok(Some(mut results)) = Results::begin(&directory(named.map(Path::new), &RESULTS), &RESULTS) {
-        let _ = results.set("outcome", Code::BadInput.word()).and_then(|()| results.set_text("message", what));
+    if let Ok(Some(mut results)) = Results::begin(&directory(named.map(Path::new), declared), declared) {
+        // Where no outcome is declared, none is written.
+        let _ = results.set("outcome", Code::BadInput.word());
+        let _ = results.set_text("message", what);
     }
 }
 

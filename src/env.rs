@@ -119,6 +119,12 @@ impl Environment {
         path.exists().then_some(path)
     }
 
+    /// The directory of Docker's configuration, which need not exist.
+    pub fn docker_config(&self) -> Option<PathBuf> {
+        let named = self.variable("DOCKER_CONFIG").map(PathBuf::from);
+        named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".docker")))
+    }
+
     /// The proxy that the environment names for an address with this scheme.
     pub fn proxy(&self, scheme: &str) -> Option<&str> {
         let names = if scheme == "https" { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };

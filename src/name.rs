@@ -2,9 +2,6 @@
 //!
 //! Depends on nothing but `std` and serde.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
 /// A name that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not a {kind}: {rule}")]
@@ -12,6 +9,17 @@ pub struct BadName {
     kind: &'static str,
     value: String,
     rule: &'static str,
+}
+
+impl BadName {
+    /// A refusal of `value`, with at most its first 200 characters.
+    pub(crate) fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
+        let mut shown: String = value.chars().take(200).collect();
+        if shown.len() < value.len() {
+            shown.push_str("...");
+        }
+        Self { kind, value: shown, rule }
+    }
 }
 
 /// At most `max` characters of lower-case letters, digits and `-`, first (if `letter_first`) a letter, last not `-`.
@@ -32,10 +40,11 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|label| is_label(label, false, 63))
 }
 
+/// A text that keeps a rule: parsed, printed and (de)serialised as text.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -47,20 +56,20 @@ macro_rules! name_type {
         }
 
         impl std::str::FromStr for $name {
-            type Err = BadName;
-            fn from_str(text: &str) -> Result<Self, BadName> {
+            type Err = $crate::name::BadName;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let check: fn(&str) -> bool = $check;
                 if check(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(BadName { kind: $kind, value: text.to_owned(), rule: $rule })
+                    Err($crate::name::BadName::new($kind, text, $rule))
                 }
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<Self, BadName> {
+            type Error = $crate::name::BadName;
+            fn try_from(text: String) -> Result<Self, Self::Error> {
                 text.parse()
             }
         }
@@ -71,13 +80,14 @@ macro_rules! name_type {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
+pub(crate) use name_type;
 
 name_type! {
     /// The name of a Knative Service (DNS-1035 label: it becomes a host name).

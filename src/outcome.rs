@@ -47,13 +47,19 @@ pub enum Code {
     ObjectiveBroken = 24,
     /// A gate of the owner's own failed.
     GateFailed = 25,
+    /// The registry has the image already, and that was to be an error.
+    Exists = 30,
+    /// The registry did not answer, or refused.
+    Registry = 31,
+    /// The registry has no such image.
+    NoImage = 32,
     /// A defect of Andante.
     Internal = 70,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -73,6 +79,9 @@ impl Code {
         Self::Worse,
         Self::ObjectiveBroken,
         Self::GateFailed,
+        Self::Exists,
+        Self::Registry,
+        Self::NoImage,
         Self::Internal,
     ];
 
@@ -98,6 +107,9 @@ impl Code {
             Self::Worse => "worse",
             Self::ObjectiveBroken => "objective-broken",
             Self::GateFailed => "gate-failed",
+            Self::Exists => "exists",
+            Self::Registry => "registry",
+            Self::NoImage => "no-image",
             Self::Internal => "internal",
         }
     }
@@ -128,6 +140,9 @@ impl Code {
                 "the candidate breaks the objective and stable does not; users are back on stable unless `--on-objective hold`"
             }
             Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
+            Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
+            Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",
+            Self::NoImage => "the registry has no such image",
             Self::Internal => "a defect of Andante",
         }
     }

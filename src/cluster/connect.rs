@@ -4,9 +4,10 @@
 //! service account wins over a file that was left in a home, because it is what the Task's owner granted. Depends on
 //! the environment and kube's client.
 
-use super::{Kube, kubeconfig, millis, proxy};
+use super::{Kube, kubeconfig, millis};
 use crate::env::Environment;
 use crate::name::Namespace;
+use crate::proxy;
 use http::Uri;
 use kube::{Client, Config};
 use std::path::PathBuf;

@@ -130,7 +130,15 @@ async fn ask_for_life(cluster: &KnativeService, world: &mut World) {
 }
 
 /// Asks until there is an answer, for a short while.
-async fn patiently<T>(args: &ClusterArgs, mut call: impl AsyncFnMut() -> Result<T, ApiError>) -> Result<T, Stop> {
+async fn patiently<T>(args: &ClusterArgs, call: impl AsyncFnMut() -> Result<T, ApiError>) -> Result<T, Stop> {
+    answered(args, call).await.map_err(|error| failed(&error))
+}
+
+/// The same, with the API server's own answer.
+pub(super) async fn answered<T>(
+    args: &ClusterArgs,
+    mut call: impl AsyncFnMut() -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
     let limit = PATIENCE.min(args.patience);
     let began = SystemClock.now();
     let mut pauses = delays();
@@ -142,7 +150,7 @@ async fn patiently<T>(args: &ClusterArgs, mut call: impl AsyncFnMut() -> Result<
         let pause = pauses.next().unwrap_or(PATIENCE);
         let spent = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
         if !error.is_passing() || spent + pause > limit {
-            return Err(failed(&error));
+            return Err(error);
         }
         tokio::time::sleep(pause).await;
     }
@@ -152,7 +160,7 @@ async fn patiently<T>(args: &ClusterArgs, mut call: impl AsyncFnMut() -> Result<
 const ABSENT: &str = "absent";
 
 /// What a failed question means.
-fn failed(error: &ApiError) -> Stop {
+pub(super) fn failed(error: &ApiError) -> Stop {
     let code = match error {
         ApiError::Forbidden(_) => Code::NotPermitted,
         ApiError::NotFound(_) => return Stop(Box::new(Outcome::new(Code::BadState, error.to_string()).word(ABSENT))),

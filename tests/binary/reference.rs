@@ -8,8 +8,23 @@ use clap::CommandFactory;
 use std::fmt::Write;
 use std::path::Path;
 
+/// Every subcommand, those of subcommands after their own: `image`, `image resolve`.
 fn subcommands() -> Vec<String> {
-    Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect()
+    fn below(command: &clap::Command, before: &str, found: &mut Vec<String>) {
+        for sub in command.get_subcommands() {
+            let name = format!("{before}{}", sub.get_name());
+            found.push(name.clone());
+            below(sub, &format!("{name} "), found);
+        }
+    }
+    let mut found = Vec::new();
+    below(&Cli::command(), "", &mut found);
+    found
+}
+
+/// A subcommand's words and a flag.
+fn words<'a>(name: &'a str, flag: &'a str) -> Vec<&'a str> {
+    name.split(' ').chain([flag]).collect()
 }
 
 fn help(arguments: &[&str]) -> String {
@@ -31,7 +46,7 @@ fn reference() -> String {
     }
     write!(text, "\n## andante\n\n```text\n{}```\n", help(&["--help"])).unwrap();
     for name in subcommands() {
-        write!(text, "\n## andante {name}\n\n```text\n{}```\n", help(&[&name, "--help"])).unwrap();
+        write!(text, "\n## andante {name}\n\n```text\n{}```\n", help(&words(&name, "--help"))).unwrap();
     }
     text
 }
@@ -55,7 +70,7 @@ fn the_reference_is_what_the_program_says() {
 #[test]
 fn short_help_fits_a_screen_and_version_is_the_packages() {
     for name in subcommands() {
-        let short = help(&[&name, "-h"]);
+        let short = help(&words(&name, "-h"));
         assert!(short.lines().all(|line| line.chars().count() <= 100), "{name}");
     }
     assert_eq!(help(&["--version"]), format!("andante {}\n", env!("CARGO_PKG_VERSION")));

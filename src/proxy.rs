@@ -1,4 +1,4 @@
-//! Whether the API server is reached through a proxy.
+//! Whether a server is reached through a proxy.
 //!
 //! Decides as Go's `net/http` does, so that what works for kubectl works here: kube 5.0.0 matches `NO_PROXY` against
 //! the proxy's own address, and refuses values that others accept. Pure: the environment's values are arguments.
@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 /// True if `NO_PROXY` says that `host` (a name, or an address with or without brackets) is reached directly.
-pub(super) fn is_direct(no_proxy: &str, host: &str, port: u16) -> bool {
+pub(crate) fn is_direct(no_proxy: &str, host: &str, port: u16) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let address: Option<IpAddr> = host.parse().ok();
     if host == "localhost" || address.is_some_and(|a| a.is_loopback()) {

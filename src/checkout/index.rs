@@ -1,0 +1,180 @@
+//! git's index: the list of tracked files, with what git noted of each when it last looked. Decides which bytes are
+//! one. Pure.
+
+use super::Format;
+use super::object::varint;
+
+/// The longest path, in bytes.
+const LONGEST: usize = 4096;
+
+/// A tracked file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The path from the top of the tree.
+    pub(super) path: Vec<u8>,
+    /// Kind and permissions, as git writes them.
+    pub(super) mode: u32,
+    /// The name of its content.
+    pub(super) name: Vec<u8>,
+    /// Seconds and nanoseconds of the last change of the file's state and content; size. What git saw.
+    pub(super) seen: Seen,
+    /// Its content is not to be looked at: git was told so, or it is not checked out.
+    pub(super) skipped: bool,
+    /// It is only meant to be added, or in conflict.
+    pub(super) unsettled: bool,
+}
+
+/// What git noted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) ctime: (u32, u32),
+    pub(super) mtime: (u32, u32),
+    pub(super) size: u32,
+}
+
+/// Why bytes are no index that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadIndex {
+    #[error("it is damaged")]
+    Damaged,
+    #[error("it is of a version that is not read here")]
+    Version,
+    #[error("it is split over several files, which is not read here")]
+    Split,
+}
+
+/// The entries, in order.
+pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry>, BadIndex> {
+    let end = bytes.len().checked_sub(format.length()).ok_or(BadIndex::Damaged)?;
+    let (body, checksum) = bytes.split_at(end);
+    // git may be told not to compute it.
+    if checksum.iter().any(|b| *b != 0) && ring::digest::digest(format.algorithm(), body).as_ref() != checksum {
+        return Err(BadIndex::Damaged);
+    }
+    let mut reader = Reader { rest: body };
+    if reader.take(4)? != b"DIRC" {
+        return Err(BadIndex::Damaged);
+    }
+    let version = reader.u32()?;
+    if !(2..=4).contains(&version) {
+        return Err(BadIndex::Version);
+    }
+    let count = reader.u32()?;
+    let mut entries: Vec<Entry> = Vec::new();
+    for _ in 0..count {
+        let before = entries.last().map(|e| e.path.as_slice()).unwrap_or_default();
+        let entry = reader.entry(version, format, before)?;
+        entries.push(entry);
+    }
+    // Extensions that begin with a small letter change what the entries mean.
+    while !reader.rest.is_empty() {
+        let signature = reader.take(4)?;
+        if signature == b"link" {
+            return Err(BadIndex::Split);
+        }
+        if signature.first().is_some_and(u8::is_ascii_lowercase) && signature != b"sdir" {
+            return Err(BadIndex::Version);
+        }
+        let size = reader.u32()?;
+        reader.take(usize::try_from(size).map_err(|_| BadIndex::Damaged)?)?;
+    }
+    Ok(entries)
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], BadIndex> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(BadIndex::Damaged)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Result<u32, BadIndex> {
+        self.take(4)?.try_into().map(u32::from_be_bytes).map_err(|_| BadIndex::Damaged)
+    }
+
+    fn u16(&mut self) -> Result<u16, BadIndex> {
+        self.take(2)?.try_into().map(u16::from_be_bytes).map_err(|_| BadIndex::Damaged)
+    }
+
+    fn entry(&mut self, version: u32, format: Format, before: &[u8]) -> Result<Entry, BadIndex> {
+        let begin = self.rest.len();
+        let ctime = (self.u32()?, self.u32()?);
+        let mtime = (self.u32()?, self.u32()?);
+        self.take(8)?;
+        let mode = self.u32()?;
+        self.take(8)?;
+        let size = self.u32()?;
+        let name = self.take(format.length())?.to_vec();
+        let flags = self.u16()?;
+        let extended = if flags & 0x4000 != 0 { self.u16()? } else { 0 };
+        let path = if version == 4 {
+            let cut = varint(&mut self.rest).and_then(|n| usize::try_from(n).ok()).ok_or(BadIndex::Damaged)?;
+            let kept = before.len().checked_sub(cut).ok_or(BadIndex::Damaged)?;
+            let mut path = before.get(..kept).unwrap_or_default().to_vec();
+            path.extend_from_slice(self.until_zero()?);
+            path
+        } else {
+            let path = self.until_zero()?.to_vec();
+            // Padded with zeros to a multiple of eight; one of them was read.
+            let read = begin - self.rest.len();
+            self.take(read.next_multiple_of(8) - read)?;
+            path
+        };
+        if path.is_empty() || path.len() > LONGEST || !is_inside(&path) {
+            return Err(BadIndex::Damaged);
+        }
+        Ok(Entry {
+            path,
+            mode,
+            name,
+            seen: Seen { ctime, mtime, size },
+            skipped: flags & 0x8000 != 0 || extended & 0x4000 != 0,
+            unsettled: flags & 0x3000 != 0 || extended & 0x2000 != 0,
+        })
+    }
+
+    fn until_zero(&mut self) -> Result<&'a [u8], BadIndex> {
+        let end = self.rest.iter().position(|b| *b == 0).ok_or(BadIndex::Damaged)?;
+        let text = self.take(end)?;
+        self.take(1)?;
+        Ok(text)
+    }
+}
+
+/// A path that stays in the tree, and out of git's own directory. A directory that is not checked out ends with `/`.
+fn is_inside(path: &[u8]) -> bool {
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    path.split(|b| *b == b'/').all(|part| !matches!(part, b"" | b"." | b"..") && !part.eq_ignore_ascii_case(b".git"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn no_path_leaves_the_tree() {
+        for bad in ["/etc/passwd", "../x", "a/../b", "a//b", ".git/config", "a/.GIT/x", "./a", ""] {
+            assert!(!is_inside(bad.as_bytes()), "{bad}");
+        }
+        for good in ["a", "a/b.c", ".gitignore", "sparse/", "..a"] {
+            assert!(is_inside(good.as_bytes()), "{good}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_index_or_none(version in 0_u32..6, count in 0_u32..5,
+            mut body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut bytes = [b"DIRC".as_slice(), &version.to_be_bytes(), &count.to_be_bytes()].concat();
+            bytes.append(&mut body);
+            let _ = parse(&bytes, Format::Sha1);
+            bytes.extend([0; 32]);
+            let _ = parse(&bytes, Format::Sha256);
+        }
+    }
+}

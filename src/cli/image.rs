@@ -1,0 +1,148 @@
+//! Flags of `image`.
+
+use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
+use crate::image::commit::Commit;
+use crate::name::{BadName, Namespace};
+use crate::reference::{Digest, Reference};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Flags of `image`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct ImageArgs {
+    /// A question about an image that has a reference already.
+    #[command(subcommand)]
+    pub question: Option<ImageQuestion>,
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: Option<ClusterArgs>,
+    /// Where images go: `gcr.io/stuff`, also with {service} and {namespace}; else the Service's annotation
+    /// andante.dev/image-repository, else image-repository of ConfigMap andante-defaults in the Service's namespace, else
+    /// in the installation's. With this flag the cluster is not asked.
+    #[arg(long, value_name = "REPO", value_parser = plain, help_heading = "Where it goes")]
+    pub repository: Option<String>,
+    /// The name below the repository, with {service} and {namespace}; else image-name-template of the ConfigMaps, else
+    /// {service}.
+    #[arg(long, value_name = "TEMPLATE", value_parser = plain, help_heading = "Where it goes")]
+    pub name_template: Option<String>,
+    /// The installation's namespace.
+    #[arg(long, value_name = "NAME", default_value = "andante-system", help_heading = "Where it goes")]
+    pub system_namespace: Namespace,
+    /// The commit's whole hash, such as a git-clone Task's result.
+    #[arg(long, value_name = "HASH", help_heading = "Tag")]
+    pub commit: Option<Commit>,
+    /// A checkout: says commit and branch, and whether its tracked files are those of the commit. No git is needed.
+    #[arg(long, value_name = "DIR", help_heading = "Tag")]
+    pub source: Option<PathBuf>,
+    /// The branch, for tags that name it; else the checkout's.
+    #[arg(long, value_name = "NAME", value_parser = plain, help_heading = "Tag")]
+    pub branch: Option<String>,
+    /// `full` (the commit's whole hash), `short` (its first 12 digits), `branch` (branch and short hash), or a template
+    /// with {commit}, {commit:N}, {branch}, {service}, {namespace}; else image-tag of the ConfigMaps, else full.
+    #[arg(long, value_name = "STYLE", value_parser = plain, help_heading = "Tag")]
+    pub tag: Option<String>,
+    /// Refuse what is no valid tag. Else each run of characters that a tag may not hold becomes `-`, leading `.` and `-`
+    /// go, and a branch is cut to fit 128 characters.
+    #[arg(long, help_heading = "Tag")]
+    pub strict: bool,
+    /// What to do about a checkout whose tracked files are not those of its commit.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Dirty::Refuse, help_heading = "Tag")]
+    pub dirty: Dirty,
+    /// The built image's digest: adds the reference by digest, which is what deploys.
+    #[arg(long, value_name = "DIGEST", value_parser = digest, help_heading = "After the build")]
+    pub digest: Option<Digest>,
+    /// A file in which the builder left the digest (buildah, kaniko, ko, BuildKit).
+    #[arg(long, value_name = "FILE", help_heading = "After the build")]
+    pub digest_file: Option<PathBuf>,
+    /// An OCI layout that the builder left.
+    #[arg(long, value_name = "DIR", help_heading = "After the build")]
+    pub oci_layout: Option<PathBuf>,
+    /// Ask the registry whether this commit's image is there, and what to do if it is. `ignore` asks nothing; `skip` says
+    /// so in the result exists; `fail` ends with exit code 30.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = IfExists::Ignore, help_heading = "Registry")]
+    pub if_exists: IfExists,
+    /// Registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Print where each part comes from.
+    #[arg(long, help_heading = "Results")]
+    pub explain: bool,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+/// How a registry is asked.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryArgs {
+    /// Directory of a Docker config.json or .dockerconfigjson with credentials; else DOCKER_CONFIG, ~/.docker.
+    /// Credential helpers are not run.
+    #[arg(long, value_name = "DIR", help_heading = "Registry")]
+    pub docker_config: Option<PathBuf>,
+    /// Certificates (PEM) to believe beside the system's.
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    pub ca_file: Option<PathBuf>,
+    /// Speak plain HTTP. Else TLS is spoken, and plain HTTP only with localhost and with loopback, private and
+    /// link-local addresses that do not speak TLS.
+    #[arg(long, help_heading = "Registry")]
+    pub plain_http: bool,
+}
+
+/// A question about an image.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImageQuestion {
+    /// Ask the registry for the digest of a reference.
+    ///
+    /// Of an image for several platforms it is the digest of the index, which is also what Knative deploys.
+    Resolve(Box<ResolveArgs>),
+}
+
+/// Flags of `image resolve`.
+#[derive(Debug, Clone, Args)]
+pub struct ResolveArgs {
+    /// The image; without tag and digest, its tag `latest`.
+    #[arg(value_name = "REF")]
+    pub reference: Reference,
+    /// Registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+    /// How lines are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Results")]
+    pub output: Output,
+    /// How long one request may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Registry")]
+    pub request_timeout: Duration,
+    /// How long the registry may fail in a row before this gives up.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Registry")]
+    pub patience: Duration,
+}
+
+/// What to do about an image that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IfExists {
+    /// Do not ask.
+    Ignore,
+    /// Say so: the build can be skipped.
+    Skip,
+    /// End with exit code 30.
+    Fail,
+}
+
+/// What to do about a tree that is not what was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dirty {
+    /// End with an error: no commit describes this image.
+    Refuse,
+    /// Add `-dirty` to the tag.
+    Mark,
+}
+
+/// A digest; results of other Tasks may end with a newline.
+fn digest(text: &str) -> Result<Digest, BadName> {
+    text.trim().parse()
+}

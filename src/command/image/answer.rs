@@ -1,0 +1,155 @@
+//! What `image` says: in results, for people, as JSON. Decides which line is the last one.
+
+use super::source::Source;
+use crate::cli::Output;
+use crate::image::defaults::{Setting, Settings};
+use crate::image::plan::Plan;
+use crate::outcome::{Code, Outcome};
+use crate::reference::{Digest, Repository};
+use crate::report;
+use crate::tekton::{BadResult, Results};
+use serde_json::json;
+
+/// The results that `image` declares, with their neutral values.
+pub const RESULTS: [(&str, &str); 7] = [
+    ("image", ""),
+    ("repository", ""),
+    ("tag", ""),
+    ("digest-reference", ""),
+    ("digest", ""),
+    ("exists", "unknown"),
+    ("message", ""),
+];
+
+/// What is known so far; empty where nothing is.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) image: String,
+    pub(super) repository: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
+    pub(super) digest_reference: String,
+    /// `None`: nobody asked, or there was no answer.
+    pub(super) exists: Option<bool>,
+    pub(super) notes: Vec<String>,
+    origins: Vec<Origin>,
+}
+
+/// One part and where it comes from.
+#[derive(Debug)]
+struct Origin {
+    part: &'static str,
+    value: String,
+    from: String,
+}
+
+impl Answer {
+    /// Takes a reference that was composed.
+    pub(super) fn take(&mut self, settings: &Settings, source: &Source, plan: &Plan) {
+        self.repository = plan.repository.to_string();
+        if let Some(tag) = &plan.tag {
+            self.tag = tag.tag.to_string();
+            self.image = plan.repository.clone().tagged(tag.tag.clone()).to_string();
+        }
+        self.notes.extend(source.notes.iter().chain(&plan.notes).cloned());
+        let mut part = |part, setting: &Setting| self.origin(part, &setting.value, &setting.origin.to_string());
+        part("repository", &settings.repository);
+        part("name", &settings.name);
+        part("tag", &settings.tag);
+        if let Some((commit, from)) = source.commit.as_ref().zip(source.commit_from.as_ref()) {
+            self.origin("commit", commit.as_str(), from);
+        }
+        if let Some((branch, from)) = source.branch.as_ref().zip(source.branch_from.as_ref()) {
+            self.origin("branch", branch, from);
+        }
+    }
+
+    /// Takes the digest.
+    pub(super) fn digest(&mut self, repository: &Repository, digest: Digest, from: Option<String>) {
+        self.digest = digest.to_string();
+        self.digest_reference = repository.clone().by_digest(digest).to_string();
+        if self.image.is_empty() {
+            self.image.clone_from(&self.digest_reference);
+        }
+        if let Some(from) = from {
+            let digest = self.digest.clone();
+            self.origin("digest", &digest, &from);
+        }
+    }
+
+    fn origin(&mut self, part: &'static str, value: &str, from: &str) {
+        self.origins.push(Origin { part, value: value.to_owned(), from: from.to_owned() });
+    }
+
+    /// The reference that is most exact.
+    pub(super) fn best(&self) -> String {
+        if self.digest_reference.is_empty() { self.image.clone() } else { self.digest_reference.clone() }
+    }
+
+    fn exists(&self) -> &'static str {
+        match self.exists {
+            None => "unknown",
+            Some(true) => "true",
+            Some(false) => "false",
+        }
+    }
+
+    /// Writes the results.
+    pub(super) fn write(&self, results: &mut Results, message: &str) -> Result<(), BadResult> {
+        let values = [
+            ("image", self.image.as_str()),
+            ("repository", &self.repository),
+            ("tag", &self.tag),
+            ("digest-reference", &self.digest_reference),
+            ("digest", &self.digest),
+            ("exists", self.exists()),
+        ];
+        values.into_iter().try_for_each(|(name, value)| results.set(name, value))?;
+        results.set_text("message", message)
+    }
+
+    /// Prints everything.
+    pub(super) fn print(&self, output: Output, explain: bool, outcome: &Outcome) {
+        if output == Output::Json {
+            report::line(&self.json(outcome));
+            return;
+        }
+        if explain {
+            let width = self.origins.iter().map(|o| o.value.chars().count()).max().unwrap_or_default();
+            for Origin { part, value, from } in &self.origins {
+                report::show(&format!("{:<12}{value:<width$}  {from}", format!("{part}:")));
+            }
+        }
+        for note in &self.notes {
+            report::complain(&format!("andante: note: {note}"));
+        }
+        if outcome.code == Code::Done {
+            report::show(&outcome.line());
+        } else {
+            // Every place that was looked at has a line of its own.
+            for (i, line) in outcome.line().split('\n').enumerate() {
+                report::complain(&if i == 0 { format!("andante: {line}") } else { format!("  {line}") });
+            }
+        }
+    }
+
+    fn json(&self, outcome: &Outcome) -> String {
+        let from: serde_json::Map<String, serde_json::Value> =
+            self.origins.iter().map(|o| (o.part.to_owned(), json!({"value": o.value, "from": o.from}))).collect();
+        json!({
+            "outcome": outcome.word,
+            "code": outcome.code.number(),
+            "text": outcome.what,
+            "next": outcome.next,
+            "image": self.image,
+            "repository": self.repository,
+            "tag": self.tag,
+            "digest": self.digest,
+            "digest-reference": self.digest_reference,
+            "exists": self.exists,
+            "from": from,
+            "notes": self.notes,
+        })
+        .to_string()
+    }
+}

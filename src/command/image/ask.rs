@@ -1,0 +1,71 @@
+//! One question to a registry, with patience. Decides how long a registry may be in trouble, and where credentials are
+//! looked for.
+
+use crate::cli::RegistryArgs;
+use crate::clock::SystemClock;
+use crate::command::Stop;
+use crate::env::Environment;
+use crate::feed::delays;
+use crate::outcome::Code;
+use crate::ports::Clock;
+use crate::reference::{Digest, Reference};
+use crate::registry::{self, DockerConfig, Registry, RegistryError};
+use std::time::Duration;
+
+/// How to ask.
+pub(super) struct Asking<'a> {
+    pub(super) registry: &'a RegistryArgs,
+    /// How long one request may take.
+    pub(super) limit: Duration,
+    /// How long it may fail in a row.
+    pub(super) patience: Duration,
+}
+
+impl Asking<'_> {
+    /// The digest of an image; `None` if it is not there.
+    pub(super) async fn digest(
+        &self,
+        reference: &Reference,
+        environment: &Environment,
+    ) -> Result<Option<Digest>, Stop> {
+        let asking = registry::Asking {
+            config: self.config(environment)?,
+            ca_file: self.registry.ca_file.clone(),
+            plain_http: self.registry.plain_http,
+            limit: self.limit,
+        };
+        let registry = Registry::new(asking, environment).map_err(Stop::bad_input)?;
+        let began = SystemClock.now();
+        let mut pauses = delays();
+        loop {
+            let error = match registry.digest(reference).await {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let pause = pauses.next().unwrap_or(self.patience).max(error.retry_after().unwrap_or_default());
+            let spent = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
+            if !error.is_passing() || spent + pause > self.patience {
+                return Err(self.failed(reference, &error));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn config(&self, environment: &Environment) -> Result<DockerConfig, Stop> {
+        match (&self.registry.docker_config, environment.docker_config()) {
+            (Some(named), _) => DockerConfig::read(named).map_err(|e| Stop::bad_input(format!("--docker-config: {e}"))),
+            (None, Some(usual)) => DockerConfig::read_if_there(&usual).map_err(Stop::bad_input),
+            (None, None) => Ok(DockerConfig::default()),
+        }
+    }
+
+    fn failed(&self, reference: &Reference, error: &RegistryError) -> Stop {
+        let domain = &reference.repository.domain;
+        let long = if error.is_passing() {
+            format!(" (asked for {})", humantime::format_duration(self.patience))
+        } else {
+            String::new()
+        };
+        Stop::new(Code::Registry, format!("the registry {domain} was asked for {reference}: {error}{long}"))
+    }
+}

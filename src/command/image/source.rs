@@ -1,0 +1,62 @@
+//! The commit and the branch: told, or read from a checkout. Decides that a checkout which is at another commit than was
+//! told, or whose files are not the commit's, is an error.
+
+use crate::checkout::Checkout;
+use crate::cli::{Dirty, ImageArgs};
+use crate::command::Stop;
+use crate::image::commit::{Commit, branch_name};
+
+/// What is known of the source.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    pub(super) commit: Option<Commit>,
+    pub(super) commit_from: Option<String>,
+    pub(super) branch: Option<String>,
+    pub(super) branch_from: Option<String>,
+    /// Why there is no branch, where there is none.
+    pub(super) no_branch: &'static str,
+    /// The tree is not what was committed, and that is to be marked.
+    pub(super) dirty: bool,
+    pub(super) notes: Vec<String>,
+}
+
+impl Source {
+    pub(super) fn read(args: &ImageArgs) -> Result<Self, Stop> {
+        let mut source = Self { no_branch: "neither --branch nor --source was given", ..Self::default() };
+        source.commit.clone_from(&args.commit);
+        source.commit_from = args.commit.as_ref().map(|_| "--commit".to_owned());
+        source.branch = args.branch.as_deref().map(|branch| branch_name(branch).to_owned());
+        source.branch_from = args.branch.as_ref().map(|_| "--branch".to_owned());
+        let Some(directory) = &args.source else { return Ok(source) };
+        let shown = directory.display();
+        let checkout = Checkout::find(directory).map_err(|e| Stop::bad_input(format!("--source: {e}")))?;
+        match &args.commit {
+            Some(told) if told != checkout.commit() => {
+                let at = checkout.commit();
+                return Err(Stop::bad_input(format!("--commit says {told}, but the checkout {shown} is at {at}")));
+            }
+            Some(_) => {}
+            None => {
+                source.commit = Some(checkout.commit().clone());
+                source.commit_from = Some(format!("checkout {shown}"));
+            }
+        }
+        if source.branch.is_none() {
+            source.branch = checkout.branch().map(str::to_owned);
+            source.branch_from = Some(format!("checkout {shown}"));
+            source.no_branch = "the head of the checkout is detached";
+        }
+        let changes = checkout.changes().map_err(|e| Stop::bad_input(format!("--source: {e}")))?;
+        if !changes.none() {
+            let words = changes.words();
+            if args.dirty == Dirty::Refuse {
+                return Err(Stop::bad_input(format!(
+                    "the checkout {shown} is not what was committed: {words}; commit it, or mark the image with --dirty mark"
+                )));
+            }
+            source.dirty = true;
+            source.notes.push(format!("the checkout is not what was committed: {words}"));
+        }
+        Ok(source)
+    }
+}

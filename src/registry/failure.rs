@@ -1,0 +1,131 @@
+//! What a registry's refusal means. Decides which failures may pass, and which words are printed: the registry's own
+//! are not, since nobody vouches for them.
+
+use super::credentials::Credentials;
+use http::StatusCode;
+use http::header::{HeaderMap, RETRY_AFTER};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A registry cannot be asked: a fault of the settings, before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRegistry {
+    /// The certificates.
+    #[error("the certificates in {}: {why}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The client.
+    #[error("no HTTP client: {0}")]
+    Client(String),
+}
+
+/// Why there is no answer. None of these texts holds a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Its name makes no address.
+    #[error("{0:?} makes no address that could be asked")]
+    Address(String),
+    /// It wants other credentials, or gives these no right.
+    #[error("not permitted ({status}{}): {hint}", if *.token_server { " of its token server" } else { "" })]
+    Denied {
+        /// HTTP status.
+        status: u16,
+        /// Its token server said so.
+        token_server: bool,
+        /// What can be done.
+        hint: String,
+    },
+    /// Too many requests.
+    #[error("it limits the rate of requests ({status}){}", wait(.retry_after.as_ref()))]
+    Limited {
+        /// HTTP status.
+        status: u16,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// It is broken for now.
+    #[error("it is in trouble ({status}){}", wait(.retry_after.as_ref()))]
+    Trouble {
+        /// HTTP status.
+        status: u16,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No answer.
+    #[error("no answer: {0}")]
+    Unreachable(String),
+    /// Who listens there does not speak TLS.
+    #[error("it does not speak TLS ({0}); --plain-http speaks plain HTTP with it")]
+    NotTls(String),
+    /// Its certificate is not believed.
+    #[error("its certificate is not believed: {0}; --ca-file FILE names who vouches for it")]
+    Certificate(String),
+    /// No registry answers so.
+    #[error("{0}")]
+    Odd(String),
+}
+
+impl RegistryError {
+    /// True if the same question may be answered later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Limited { .. } | Self::Trouble { .. } | Self::Unreachable(_))
+    }
+
+    /// How long it asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Limited { retry_after, .. } | Self::Trouble { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn wait(retry_after: Option<&Duration>) -> String {
+    retry_after.map(|d| format!(", and asks to wait {}", humantime::format_duration(*d))).unwrap_or_default()
+}
+
+/// An answer that is no success.
+pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, credentials: &Credentials) -> RegistryError {
+    judge(status, headers, credentials, false)
+}
+
+/// An answer of a token server that is no success.
+pub(super) fn of_token_server(status: StatusCode, headers: &HeaderMap, credentials: &Credentials) -> RegistryError {
+    judge(status, headers, credentials, true)
+}
+
+fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, token_server: bool) -> RegistryError {
+    let number = status.as_u16();
+    match number {
+        401 | 403 => RegistryError::Denied { status: number, token_server, hint: hint(credentials) },
+        429 => RegistryError::Limited { status: number, retry_after: retry_after(headers) },
+        408 | 500.. => RegistryError::Trouble { status: number, retry_after: retry_after(headers) },
+        _ if token_server => RegistryError::Odd(format!("its token server answered {number}")),
+        _ => RegistryError::Odd(format!("it answered {number}, which is not how a registry answers")),
+    }
+}
+
+/// What can be done about a refusal.
+pub(super) fn hint(credentials: &Credentials) -> String {
+    // Who may not see a repository is not told that it does not exist.
+    let absent = "registries say so also of a repository that does not exist yet";
+    match credentials {
+        Credentials::None => format!("no credentials are kept for it: give --docker-config DIR; {absent}"),
+        Credentials::Helper(helper) => format!(
+            "the Docker config leaves its credentials to the helper {:?}, which is not run: put them into auths; {absent}",
+            helper.chars().take(60).collect::<String>()
+        ),
+        _ => format!("the credentials of the Docker config give no right to this repository; {absent}"),
+    }
+}
+
+/// Seconds, or a date, which is taken for a minute: this has no clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = text.parse().unwrap_or(60);
+    Some(Duration::from_secs(seconds))
+}
