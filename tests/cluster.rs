@@ -15,6 +15,7 @@ mod cluster {
     mod approval;
     mod bluegreen;
     mod build;
+    mod defaults;
     mod edits;
     mod evidence;
     mod evidence_sources;

@@ -124,7 +124,11 @@ impl<'a> Reader<'a> {
             self.take(read.next_multiple_of(8) - read)?;
             path
         };
-        if path.is_empty() || path.len() > LONGEST || !is_inside(&path) {
+        if path.is_empty() {
+            // Only an entry that stands for one in another file has no name.
+            return Err(BadIndex::Split);
+        }
+        if path.len() > LONGEST || !is_inside(&path) {
             return Err(BadIndex::Damaged);
         }
         Ok(Entry {
