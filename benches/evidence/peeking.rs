@@ -6,13 +6,13 @@ use rand::rngs::SmallRng;
 
 pub(crate) fn print() {
     println!("## What peeking does to other tests, nothing wrong with the candidate");
-    let rejected = each(400, 7, mann_whitney);
+    let rejected = each(2000, 7, mann_whitney);
     let hits = rejected.iter().filter(|r| **r).count();
     println!(
         "Mann-Whitney at 5 %, looked at after every observation, 10,000 an arm: {} (published: 66 of 100)",
-        part(hits, 400)
+        part(hits, 2000)
     );
-    assert!((0.60..=0.75).contains(&(hits as f64 / 400.0)), "the harness does not peek as it should");
+    assert!((0.60..=0.75).contains(&(hits as f64 / 2000.0)), "the harness does not peek as it should");
     for (nominal, z) in [(0.05, 1.645), (0.01, 2.326)] {
         let rejected = each(2000, 8, |rng| z_test(rng, z));
         let hits = rejected.iter().filter(|r| **r).count();
@@ -24,7 +24,7 @@ pub(crate) fn print() {
     }
 }
 
-/// Looks after every pair of observations from the first ten on; ranks by a tree over quantised values.
+/// Looks after every pair of observations from the first four on; ranks by a tree over quantised values.
 fn mann_whitney(rng: &mut SmallRng) -> bool {
     const CELLS: usize = 1 << 16;
     let (mut tree_a, mut tree_b) = (vec![0_u32; CELLS + 1], vec![0_u32; CELLS + 1]);
@@ -53,7 +53,7 @@ fn mann_whitney(rng: &mut SmallRng) -> bool {
         add(&mut tree_b, b);
         let ties = below(&tree_a, b + 1) - below(&tree_a, b);
         doubled += (2 * (n - below(&tree_a, b + 1)) + ties).cast_signed();
-        if n >= 10 {
+        if n >= 4 {
             let pairs = (n * n) as f64;
             let spread = (pairs * (2 * n + 1) as f64 / 12.0).sqrt();
             if ((doubled as f64 - pairs) / 2.0).abs() > 1.96 * spread {

@@ -13,7 +13,7 @@ const BASE: f64 = 0.001;
 pub(crate) fn print() {
     let runs = runs() / 20;
     println!(
-        "## Skew: a shared incident of 60 s at 20 %, stable's counters read later than the candidate's, alpha 1 %, {runs} runs each"
+        "## Skew: a shared incident of 60 s at 20 %, the candidate's counters read later than stable's, alpha 1 %, {runs} runs each"
     );
     println!("| window | skew | false alarms |\n|---|---|---|");
     for (seed, (window, skew)) in
@@ -36,7 +36,7 @@ pub(crate) fn print() {
             while at + window + skew <= seconds {
                 let sum =
                     |from: usize| counted[from..from + window].iter().copied().fold(Table::default(), Table::plus);
-                let (candidate, stable) = (sum(at).candidate, sum(at + skew).stable);
+                let (candidate, stable) = (sum(at + skew).candidate, sum(at).stable);
                 evidence.add(Table { stable, candidate }).unwrap();
                 alarm |= evidence.ln_e() >= -0.01_f64.ln();
                 at += window;

@@ -146,7 +146,12 @@ fn files_that_cannot_be_planned_for() {
     let deployment = file("deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\n");
     let not_one = "not a Knative Service (apiVersion serving.knative.dev/v1, kind Service)";
     expect(&["plan", "hello", "-f", &deployment], 2, "", &format!("andante: {deployment}: {not_one}\n"));
-    expect(&["plan", "hello", "-f", "/nowhere"], 2, "", "andante: /nowhere: No such file or directory (os error 2)\n");
+    expect(
+        &["plan", "hello", "-f", "/no/such/file"],
+        2,
+        "",
+        "andante: /no/such/file: No such file or directory (os error 2)\n",
+    );
     let broken = file("broken.yaml", "a: [1\n");
     let ran = andante(&["plan", "hello", "-f", &broken]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
