@@ -47,6 +47,7 @@ lint: ## Format, lints and (where it is installed) licences and advisories of de
 
 .PHONY: test-unit
 test-unit: ## Everything that needs no cluster
+	@tests/registry/tools
 	@$(CARGO) test --locked
 
 .PHONY: test-cluster
