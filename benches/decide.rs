@@ -122,6 +122,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
     record.split = step_split(&world, &record, &candidate, percent).unwrap();
     world.see_service(service(&record));
     let goal = WalkGoal {
+        gates: None,
         service: "hello".parse().unwrap(),
         plan,
         deadline: Duration::from_secs(55 * 60),

@@ -124,7 +124,7 @@ impl Check {
             log.once(Topic::Check, format!("{name}: {}", self.proof.wanted()));
             until = self.proof.next_moment(now).map_or(until, |moment| moment.min(until));
         }
-        Next::Wait { until: Some(until), ask, read: None }
+        Next::Wait { until: Some(until), ask, read: None, gate: None }
     }
 }
 
@@ -155,7 +155,7 @@ impl Machine for Check {
             return Next::end(outcome_of(Code::Interrupted, what, service));
         }
         if !world.listed {
-            return Next::Wait { until: None, ask: None, read: None };
+            return Next::Wait { until: None, ask: None, read: None, gate: None };
         }
         match self.asked(world, service) {
             Ok(asked) => self.judge(world, service, &asked, now, log),

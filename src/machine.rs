@@ -4,6 +4,7 @@
 //! gives the same answer, so a lost answer, a restart or a missed event never loses it. Depends on pure modules only.
 
 use crate::event::{Said, Topic};
+use crate::gate::{Gate, Measured};
 use crate::name::RevisionName;
 use crate::observed::{RECORD, Service};
 use crate::outcome::Outcome;
@@ -51,8 +52,8 @@ pub enum Next {
     Create(Box<Value>),
     /// Find something out, then ask again.
     Look(Look),
-    /// Wait for news, at most until the time given; meanwhile ask the candidate's address, and read the evidence, if there
-    /// is something to ask or read and no other question or reading is out.
+    /// Wait for news, at most until the time given; meanwhile ask the candidate's address, read the evidence and ask a gate,
+    /// if there is something to ask or read and no other of its kind is out.
     Wait {
         /// When to ask again without news.
         until: Option<Timestamp>,
@@ -60,6 +61,8 @@ pub enum Next {
         ask: Option<Request>,
         /// Whose counters to read meanwhile.
         read: Option<Box<Arms>>,
+        /// Which of the owner's gates to ask meanwhile, about whom.
+        gate: Option<Box<(Gate, Arms)>>,
     },
     /// It is over.
     End(Box<Outcome>),
@@ -73,7 +76,7 @@ impl Next {
 
     /// Wait for news alone, at most until the time given.
     pub fn wait(until: Option<Timestamp>) -> Self {
-        Self::Wait { until, ask: None, read: None }
+        Self::Wait { until, ask: None, read: None, gate: None }
     }
 }
 
@@ -98,6 +101,8 @@ pub trait Machine {
     fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log);
     /// What a reading of the evidence brought. Only a machine that asks for readings gets any.
     fn read(&mut self, _: Result<Reading, NoReading>, _: Timestamp, _: &mut Log) {}
+    /// What a gate's question brought. Only a machine that asks gates gets any.
+    fn measured(&mut self, _: Measured, _: &mut Log) {}
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
     /// What the end is if the world stops answering, or time is up after a signal.

@@ -6,6 +6,7 @@
 use crate::event::{Said, Topic};
 use crate::feed::service::{Revisions, Services, revision_news, see_service, service_news};
 use crate::feed::{News, delays, follow};
+use crate::gate::Measured;
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
 use crate::outcome::Outcome;
 use crate::ports::{ApiError, Clock, Cluster, Ports, Prober, Sink, Source};
@@ -46,6 +47,7 @@ enum Woke {
     Revisions(News),
     Answer(Answer),
     Reading(Result<Reading, NoReading>),
+    Measured(Measured),
     Signal(Signal),
     Time,
 }
@@ -55,6 +57,7 @@ enum Woke {
 struct Out<'a> {
     question: Option<LocalBoxFuture<'a, Answer>>,
     reading: Option<LocalBoxFuture<'a, Result<Reading, NoReading>>>,
+    gate: Option<LocalBoxFuture<'a, Measured>>,
 }
 
 /// What comes of a call that is out; nothing ever comes of none.
@@ -138,12 +141,15 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     break machine.give_up(&me.world, why);
                 }
             }
-            Next::Wait { until, ask, read } => {
+            Next::Wait { until, ask, read, gate } => {
                 if let (Some(request), None) = (ask, &out.question) {
                     out.question = Some(Box::pin(async move { prober.ask(&request).await }));
                 }
                 if let (Some(arms), None) = (read, &out.reading) {
                     out.reading = Some(Box::pin(async move { source.read(&arms).await }));
+                }
+                if let (Some(asked), None) = (gate, &out.gate) {
+                    out.gate = Some(Box::pin(async move { source.measure(&asked.0, &asked.1).await }));
                 }
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());
@@ -168,6 +174,10 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     Woke::Reading(reading) => {
                         out.reading = None;
                         machine.read(reading, clock.now(), &mut me.log);
+                    }
+                    Woke::Measured(measured) => {
+                        out.gate = None;
+                        machine.measured(measured, &mut me.log);
                     }
                     Woke::Signal(signal) => me.signal(signal),
                     // What a holder's run does is read anew each time that we look again.
@@ -265,7 +275,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
-    /// place, a question and a reading stay out.
+    /// place, what was asked stays out.
     async fn wait(
         &mut self,
         until: Option<Timestamp>,
@@ -291,6 +301,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         };
         let answer = come(&mut out.question);
         let reading = come(&mut out.reading);
+        let measured = come(&mut out.gate);
         let service = async {
             match services {
                 Some(feed) => feed.next().await,
@@ -304,6 +315,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Some(news) = revisions.next() => Woke::Revisions(news),
             answer = answer => Woke::Answer(answer),
             reading = reading => Woke::Reading(reading),
+            measured = measured => Woke::Measured(measured),
             () = timer => Woke::Time,
         }
     }

@@ -7,6 +7,7 @@
 use crate::control::Control;
 use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, words};
 use crate::event::Topic;
+use crate::gate::{Measured, Row};
 use crate::health::{Health, Watcher};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::judge::{Judge, Survey};
@@ -27,9 +28,11 @@ use std::time::Duration;
 
 mod advance;
 mod evidence;
+mod gates;
 mod take;
 
 pub use evidence::JudgeGoal;
+pub use gates::GateGoal;
 
 /// What to do when a signal ends the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct WalkGoal {
     pub once: bool,
     /// How evidence is judged; none: there is no source of it.
     pub judge: Option<JudgeGoal>,
+    /// The owner's own gates, if there are any.
+    pub gates: Option<GateGoal>,
 }
 
 /// The walking machine.
@@ -84,6 +89,7 @@ pub struct Walk {
     stuck_since: Option<Timestamp>,
     health: Watcher,
     proof: Proof,
+    gates: Row,
     survey: Survey,
     judge: Option<Judge>,
     /// What the evidence still lacks for the next step.
@@ -102,6 +108,7 @@ impl Walk {
         Self {
             health: Watcher::new(goal.grace),
             proof: Proof::new(goal.probe.clone()),
+            gates: goal.gates.as_ref().map_or_else(Row::default, GateGoal::row),
             goal,
             hold,
             began: None,
@@ -170,7 +177,8 @@ impl Walk {
         {
             return save;
         }
-        self.reading_on(next, record, now)
+        let next = self.reading_on(next, record, now);
+        self.gating_on(next, record, &candidate, now)
     }
 
     /// A new step (or a restart) begins with empty rows.
@@ -183,6 +191,7 @@ impl Walk {
             self.waiting_since = None;
             self.last_look = false;
             self.unproved = None;
+            self.gates.begin();
             self.proof.begin(record.step == 0 || !fresh, now);
         }
     }
@@ -273,6 +282,9 @@ impl Walk {
         if let Some(reason) = self.proof.failed() {
             return why(Code::RolledBack, format!("{candidate}: {reason}"));
         }
+        if let Some(reason) = self.gates.failed() {
+            return why(Code::GateFailed, reason);
+        }
         if let Some(why) = self.evidence_against(record) {
             return Some(why);
         }
@@ -280,7 +292,7 @@ impl Walk {
             return self.gives_back().then(|| Why::blameless(Code::Inconclusive, reason));
         }
         if now >= record.deadline {
-            return why(Code::Inconclusive, "the deadline passed".into());
+            return why(Code::Inconclusive, self.late(record));
         }
         None
     }
@@ -448,6 +460,10 @@ impl Machine for Walk {
         } else if let Some(goal) = &self.goal.judge {
             self.survey.read(result, &goal.rules, now, log);
         }
+    }
+
+    fn measured(&mut self, measured: Measured, log: &mut Log) {
+        self.gates.answered(&measured, log);
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {

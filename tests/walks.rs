@@ -9,6 +9,7 @@
 
 use andante::cli::{Cli, Command, EvidenceFrom};
 use andante::control::{Approval, Control, Request};
+use andante::gate::Measured;
 use andante::hold::Hold;
 use andante::layout::{Start, Tags};
 use andante::machine::{Log, Machine, Next, Written};
@@ -18,7 +19,7 @@ use andante::percent::Percent;
 use andante::probe::{Address, Answer};
 use andante::record::{FORMAT, Phase, Record};
 use andante::split::Split;
-use andante::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::world::{Signal, World};
 use clap::Parser;
 use jiff::Timestamp;
@@ -39,6 +40,8 @@ struct Stage {
     serves: bool,
     pods: i64,
     status: u16,
+    /// What whoever is asked by the owner's gates answers.
+    gate: Measured,
     now: Timestamp,
     began: Timestamp,
     /// When the route changed last.
@@ -96,6 +99,7 @@ impl Stage {
             serves: true,
             pods: 1,
             status: 200,
+            gate: Measured::Number(0.0),
             now: began,
             began,
             changed: began,
@@ -195,6 +199,9 @@ impl Stage {
             [name, "fails", part] => self.users.fails(name, part),
             [name, "takes", time] => self.users.takes(name, time),
             ["counters", how] => (*how).clone_into(&mut self.users.how),
+            ["gate", "says", "nothing"] => self.gate = Measured::Nothing("no series".into()),
+            ["gate", "is", "silent"] => self.gate = Measured::Unanswered("timed out".into()),
+            ["gate", "says", number] => self.gate = Measured::Number(number.parse().unwrap()),
             ["pods", "up"] => self.pods = 1,
             ["pods", "down"] => self.pods = 0,
             ["answers", status] => self.status = status.parse().unwrap(),
@@ -267,6 +274,11 @@ impl Stage {
                     walk.read(reading, self.now, log);
                     self.say(log);
                 }
+                Next::Wait { gate: Some(asked), .. } => {
+                    assert_eq!(asked.1.candidate.as_str(), "hello-2");
+                    walk.measured(self.gate.clone(), log);
+                    self.say(log);
+                }
                 Next::Wait { until: Some(wake), .. } if wake <= until => self.pass(wake),
                 Next::Wait { .. } => {
                     self.pass(until);
@@ -285,7 +297,10 @@ impl Stage {
 }
 
 fn walk(command: &str, writer: &str) -> Walk {
-    let words = ["andante", "walk", "hello"].into_iter().chain(command.split_whitespace());
+    // What stands between apostrophes is one argument.
+    let parts = command.split('\'').enumerate();
+    let words = parts.flat_map(|(i, part)| if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+    let words = ["andante", "walk", "hello"].into_iter().chain(words);
     let Command::Walk(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a walk") };
     let goal = WalkGoal {
         service: args.cluster.service.clone(),
@@ -297,6 +312,11 @@ fn walk(command: &str, writer: &str) -> Walk {
         address: Address::Public,
         on_term: OnTerm::Rollback,
         once: args.once,
+        gates: (!args.gates.gates.is_empty()).then(|| GateGoal {
+            gates: args.gates.gates.clone(),
+            patience: args.gates.patience(),
+            namespace: "default".parse().unwrap(),
+        }),
         judge: (args.source.evidence != EvidenceFrom::None)
             .then(|| JudgeGoal { rules: args.judge.rules().unwrap(), namespace: "shop".parse().unwrap() }),
     };

@@ -1,6 +1,6 @@
 //! Flags of `stage`, `walk` and `settle`.
 
-use super::{ClusterArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
+use super::{ClusterArgs, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
 use crate::name::{RevisionName, Tag};
 use crate::percent::Percent;
 use crate::plan::{BadPlan, Plan, Style, Wish};
@@ -247,6 +247,9 @@ pub struct WalkArgs {
     /// How it is judged.
     #[command(flatten)]
     pub judge: JudgeArgs,
+    /// The owner's own gates.
+    #[command(flatten)]
+    pub gates: GateArgs,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,

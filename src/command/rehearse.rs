@@ -59,6 +59,7 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
         on_term: OnTerm::Rollback,
         once: false,
         judge: Some(JudgeGoal { rules, namespace: "default".parse().map_err(Stop::bad_input)? }),
+        gates: None,
     })
 }
 

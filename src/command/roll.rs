@@ -4,8 +4,8 @@ use super::source::source;
 use super::{Stop, asker, connect, owner};
 use crate::check::{Check, CheckGoal};
 use crate::cli::{
-    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, OnTermArg, ProbeArgs, RollOutArgs, SettleArgs,
-    StageArgs, StyleArg, TagArgs, WalkArgs,
+    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
+    SettleArgs, StageArgs, StyleArg, TagArgs, WalkArgs,
 };
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
@@ -31,7 +31,7 @@ use crate::signal;
 use crate::source::Evidence;
 use crate::stage::{Stage, StageGoal, Want};
 use crate::template::Change;
-use crate::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use crate::world::Signal;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
     let goal = walk_goal(args, plan, rules, environment, &kube);
-    let source = source(&args.source, &kube)?;
+    let source = source(&args.source, &args.gates, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(&mut Walk::new(goal, hold(asker)), lines).await)
@@ -87,7 +87,7 @@ pub(super) async fn roll_out(
     let (plan, rules, prober) = (plan(walk)?, rules(walk)?, prober(&walk.probe)?);
     let kube = connect(&walk.cluster, environment)?;
     let goal = walk_goal(walk, plan, rules, environment, &kube);
-    let source = source(&walk.source, &kube)?;
+    let source = source(&walk.source, &walk.gates, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
     let staging =
@@ -204,6 +204,13 @@ fn rules(args: &WalkArgs) -> Result<Option<Rules>, Stop> {
     Ok(Some(rules))
 }
 
+/// The owner's own gates, if there are any.
+fn gates(args: &GateArgs, kube: &Kube) -> Option<GateGoal> {
+    let goal =
+        || GateGoal { gates: args.gates.clone(), patience: args.patience(), namespace: kube.namespace().clone() };
+    (!args.gates.is_empty()).then(goal)
+}
+
 /// The goal of a walk.
 fn walk_goal(args: &WalkArgs, plan: Plan, rules: Option<Rules>, environment: &Environment, kube: &Kube) -> WalkGoal {
     WalkGoal {
@@ -220,6 +227,7 @@ fn walk_goal(args: &WalkArgs, plan: Plan, rules: Option<Rules>, environment: &En
         },
         once: args.once,
         judge: rules.map(|rules| JudgeGoal { rules, namespace: kube.namespace().clone() }),
+        gates: gates(&args.gates, kube),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The source of evidence that the flags name.
 
 use super::Stop;
-use crate::cli::{EvidenceFrom, SourceArgs};
+use crate::cli::{EvidenceFrom, GateArgs, SourceArgs};
 use crate::cluster::Kube;
-use crate::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use crate::gate::Ask;
+use crate::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
 
 /// Builds it; asks nothing yet. The gateway is found by the connection that the walk has.
-pub(super) fn source(args: &SourceArgs, kube: &Kube) -> Result<Evidence, Stop> {
+pub(super) fn source(args: &SourceArgs, gates: &GateArgs, kube: &Kube) -> Result<Evidence, Stop> {
     let credentials = match (&args.evidence_token_file, &args.evidence_basic_file) {
         (Some(path), _) => Credentials::Token(path.clone()),
         (_, Some(path)) => Credentials::Basic(path.clone()),
@@ -27,15 +28,35 @@ pub(super) fn source(args: &SourceArgs, kube: &Kube) -> Result<Evidence, Stop> {
             From::Gateway(Box::new(Gateway::new(kube.clone(), place, fetch(Credentials::None).map_err(named)?)))
         }
         EvidenceFrom::Prometheus(url) => {
-            let fetch = fetch(credentials).map_err(named)?;
+            let fetch = fetch(credentials.clone()).map_err(named)?;
             From::Prometheus(Box::new(Prometheus::new(fetch, url, dialect).map_err(named)?))
         }
         EvidenceFrom::Endpoint(url) => {
-            let fetch = fetch(credentials).map_err(named)?;
+            let fetch = fetch(credentials.clone()).map_err(named)?;
             From::Endpoint(Box::new(Endpoint::new(fetch, url, dialect).map_err(named)?))
         }
         EvidenceFrom::File(path) => From::Counts(Counts::File(path.clone())),
         EvidenceFrom::Stdin => From::Counts(Counts::of_stream(std::io::stdin())),
     };
-    Ok(Evidence { from, gates: None, limit: args.evidence_timeout })
+    let gates = who_asks(args, gates, &credentials)?;
+    Ok(Evidence { from, gates, limit: args.evidence_timeout })
+}
+
+/// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.
+fn who_asks(args: &SourceArgs, gates: &GateArgs, credentials: &Credentials) -> Result<Option<Box<Gates>>, Stop> {
+    if gates.gates.is_empty() {
+        return Ok(None);
+    }
+    let prometheus = match (&gates.gate_prometheus, &args.evidence) {
+        (Some(url), _) | (None, EvidenceFrom::Prometheus(url)) => Some(url.as_str()),
+        _ => None,
+    };
+    if let Some(gate) = gates.gates.iter().find(|gate| prometheus.is_none() && matches!(gate.ask, Ask::PromQl(_))) {
+        let name = &gate.name;
+        return Err(Stop::bad_input(format!("gate `{name}` asks a Prometheus: name it by --gate-prometheus")));
+    }
+    let fetch = |credentials| Fetch::new(args.evidence_ca_file.as_deref(), credentials, args.evidence_timeout);
+    let bad = |error| Stop::bad_input(format!("--gate-prometheus: {error}"));
+    let asks = Gates::new(fetch(credentials.clone()).map_err(bad)?, fetch(Credentials::None).map_err(bad)?, prometheus);
+    Ok(Some(Box::new(asks.map_err(bad)?)))
 }

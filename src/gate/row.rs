@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// How patient gates are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Patience {
     /// Time between two questions of one gate.
     pub every: Duration,
@@ -31,24 +31,26 @@ struct Place {
 }
 
 /// The gates of a walk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Row {
     gates: Vec<Gate>,
     patience: Patience,
     places: Vec<Place>,
     out: Option<usize>,
+    /// What is out was asked before the step began.
+    stale: bool,
 }
 
 impl Row {
     /// Gates that were not asked yet.
     pub fn new(gates: Vec<Gate>, patience: Patience) -> Self {
         let places = vec![Place::default(); gates.len()];
-        Self { gates, patience, places, out: None }
+        Self { gates, patience, places, out: None, stale: false }
     }
 
-    /// True if there are none.
-    pub fn is_empty(&self) -> bool {
-        self.gates.is_empty()
+    /// True if each has answered at this step.
+    pub fn have_answered(&self) -> bool {
+        self.places.iter().all(|place| place.last.is_some())
     }
 
     /// A step begins: what was answered before is not an answer to it. Rows of failures go on.
@@ -57,6 +59,7 @@ impl Row {
             place.last = None;
             place.asked = None;
         }
+        self.stale = self.out.is_some();
     }
 
     /// The gate to ask now, if one is due and none is out.
@@ -70,13 +73,6 @@ impl Row {
         }
         self.out = Some(at);
         self.gates.get(at).cloned()
-    }
-
-    /// What was asked is not sent after all.
-    pub fn withdraw(&mut self) {
-        if let Some(place) = self.out.take().and_then(|at| self.places.get_mut(at)) {
-            place.asked = None;
-        }
     }
 
     /// When to ask next; none while one is out, or where there are no gates.
@@ -94,6 +90,9 @@ impl Row {
     /// An answer to what is out. Each change of mind is a line, and each answer that is no pass.
     pub fn answered(&mut self, measured: &Measured, log: &mut Log) {
         let Some(at) = self.out.take() else { return };
+        if std::mem::take(&mut self.stale) {
+            return;
+        }
         let (Some(gate), Some(place)) = (self.gates.get(at), self.places.get_mut(at)) else { return };
         let judged = gate.judge(measured);
         match &judged {
@@ -181,7 +180,10 @@ mod tests {
         row.begin();
         assert_eq!(row.missing().unwrap(), "gate a has not been asked at this step yet");
         assert!(row.due(at(9)).is_some());
-        row.withdraw();
+        // An answer to a question of the step before is none to this one.
+        row.begin();
+        row.answered(&Number(0.0), &mut Log::default());
+        assert_eq!(row.missing().unwrap(), "gate a has not been asked at this step yet");
         assert!(row.due(at(9)).is_some());
     }
 
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn without_gates_nothing_is_asked_and_nothing_is_missing() {
         let mut row = row(&[], 1, 1);
-        assert!(row.is_empty() && row.due(at(0)).is_none() && row.missing().is_none() && row.failed().is_none());
+        assert!(row.have_answered() && row.due(at(0)).is_none() && row.missing().is_none() && row.failed().is_none());
         assert_eq!(row.next_moment(at(0)), None);
     }
 }

@@ -79,7 +79,7 @@ pub fn play<M: Machine, C: Chance>(
                 me.lines.push((me.now, order.what.clone()));
                 machine.written(&Written::Yes, me.knative.world(me.now), me.now, &mut log);
             }
-            Next::Wait { until, ask, read } => {
+            Next::Wait { until, ask, read, .. } => {
                 if let (Some(request), None) = (ask, &me.question) {
                     me.question = Some(me.answer(&request));
                 }

@@ -1,11 +1,11 @@
 //! A step that is served: dwell, questions, pauses, approval, and then the next step or the end of the plan.
 
+use super::evidence::Gate;
 use super::{Walk, write};
 use crate::control::Control;
 use crate::ending::{after, words};
 use crate::event::{Said, Topic};
 use crate::hold::outcome_of;
-use crate::judge::Gate;
 use crate::machine::{Log, Next, order};
 use crate::moves::{Why, finish, step_split};
 use crate::name::RevisionName;
@@ -50,7 +50,7 @@ impl Walk {
             return match self.sleep(deadline, record, now) {
                 Next::Wait { until: Some(until), .. } => {
                     let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                    Next::Wait { until: Some(until), ask, read: None }
+                    Next::Wait { until: Some(until), ask, read: None, gate: None }
                 }
                 other => other,
             };
@@ -80,7 +80,7 @@ impl Walk {
         let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
             Next::Wait { until: Some(until), .. } => {
                 let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask, read: None }
+                Next::Wait { until: Some(until), ask, read: None, gate: None }
             }
             other => other,
         };
@@ -113,6 +113,14 @@ impl Walk {
                 Topic::Wait,
                 format!("{candidate} has no ready pod at the moment; no step until it has or has failed"),
             );
+            return wait(deadline, self, ask);
+        }
+        if let Some(missing) = self.gate_missing(record, promoted) {
+            // Each answer is a line already.
+            self.end_look(now);
+            if self.goal.once && self.has_looked(record) {
+                return self.rest(service, record, &missing, now);
+            }
             return wait(deadline, self, ask);
         }
         let next = match self.gate(record, promoted) {
@@ -224,7 +232,7 @@ impl Walk {
         }
         let _ = log;
         match self.sleep(until, record, now) {
-            Next::Wait { until, .. } => Next::Wait { until, ask, read: None },
+            Next::Wait { until, .. } => Next::Wait { until, ask, read: None, gate: None },
             other => other,
         }
     }
@@ -263,8 +271,11 @@ impl Walk {
         self.save(service, record, true, now).unwrap_or_else(|| Next::end(self.not_due(service, record, what)))
     }
 
-    /// True if a short call has seen what it came to see: probes, or one reading of the evidence.
+    /// True if a short call has seen what it came to see: probes, or one reading of the evidence, and one answer of each gate.
     fn has_looked(&self, record: &Record) -> bool {
+        if record.step > 0 && !self.gates.have_answered() {
+            return false;
+        }
         match &self.judge {
             Some(judge) if record.step > 0 => judge.has_looked(),
             _ => self.proof.passed(),
@@ -286,7 +297,7 @@ impl Walk {
         self.begin_look(now);
         let ask = self.question(world, service, record, candidate, now, log);
         match self.sleep(deadline, record, now) {
-            Next::Wait { until, .. } => Next::Wait { until, ask, read: None },
+            Next::Wait { until, .. } => Next::Wait { until, ask, read: None, gate: None },
             other => other,
         }
     }
@@ -342,7 +353,7 @@ impl Walk {
             Next::Wait { until: Some(until), .. } if record.step > 1 => {
                 let ask = self.question(world, service, record, candidate, now, log);
                 let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask, read: None }
+                Next::Wait { until: Some(until), ask, read: None, gate: None }
             }
             other => other,
         }

@@ -1,6 +1,6 @@
 //! `plan` from a file: no cluster, exact output.
 
-use super::{andante, expect, file};
+use super::{andante, expect, file, scratch};
 
 const MANIFEST: &str = "\
 apiVersion: serving.knative.dev/v1
@@ -146,12 +146,9 @@ fn files_that_cannot_be_planned_for() {
     let deployment = file("deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\n");
     let not_one = "not a Knative Service (apiVersion serving.knative.dev/v1, kind Service)";
     expect(&["plan", "hello", "-f", &deployment], 2, "", &format!("andante: {deployment}: {not_one}\n"));
-    expect(
-        &["plan", "hello", "-f", "/no/such/file"],
-        2,
-        "",
-        "andante: /no/such/file: No such file or directory (os error 2)\n",
-    );
+    let missing = scratch("plan").join("missing").display().to_string();
+    let said = format!("andante: {missing}: No such file or directory (os error 2)\n");
+    expect(&["plan", "hello", "-f", &missing], 2, "", &said);
     let broken = file("broken.yaml", "a: [1\n");
     let ran = andante(&["plan", "hello", "-f", &broken]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));

@@ -36,8 +36,7 @@ struct Result {
 }
 
 async fn play(case: &Case, script: Script) -> Result {
-    let mut theatre = Theatre::new(7);
-    theatre.calm = true;
+    let theatre = Theatre::new(7);
     let world = theatre.world.clone();
     for (i, image) in case.images.iter().enumerate() {
         if i == 0 {
