@@ -66,6 +66,11 @@ RELEASE_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-
   -C link-arg=-Wl,--no-eh-frame-hdr -C link-arg=images/release.ld \
   --remap-path-prefix=$(CURDIR)=/andante --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
+.PHONY: bench-evidence
+bench-evidence: ## Error rates, bad requests, durations and CPU of the judgement, simulated with fixed seeds (ANDANTE_RUNS=20000)
+	@$(CARGO) $(foreach p,andante libm rand rand_chacha rand_core rand_distr,--config profile.dev.package.$(p).opt-level=3) \
+	  bench --profile dev --bench evidence
+
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped
 	@RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --release --locked --target $(TARGET)

@@ -4,10 +4,12 @@
 //! of a split are in the counters. What it knows is saved with the counters of that instant: after a crash it is taken up,
 //! and what came since is one window. Depends on evidence and readings; time is an argument.
 
+mod gate;
 mod saved;
 mod survey;
 mod words;
 
+pub use gate::Gate;
 pub use saved::Saved;
 pub use survey::{Survey, Surveyed};
 

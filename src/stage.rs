@@ -215,6 +215,8 @@ impl Stage {
                 }
             }
             Begin::Write { mut record, split, template, what } => {
+                // A note that did not get through is not what this ends with any more.
+                self.noted = None;
                 self.hold.sign(&mut record);
                 match order(service, *record, split, template, Said::new(Topic::Stage, what)) {
                     Ok(order) => Next::Write(Box::new(order)),

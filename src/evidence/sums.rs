@@ -64,6 +64,11 @@ impl Sums {
         Self { latency, tail: rules.tail.map(|_| Watch::default()), ..Self::default() }
     }
 
+    /// With these counts alone.
+    pub fn of_counts(counts: Table) -> Self {
+        Self { candidate: counts.candidate, stable: counts.stable, ..Self::default() }
+    }
+
     /// A step begins: requests fall anew. `percents` of candidate and stable.
     pub fn step(&mut self, percents: (u8, u8)) {
         (self.step, self.fall, self.percents, self.fell_wrong) = (0, (0, 0), percents, None);

@@ -1,7 +1,7 @@
 //! What the record keeps of the evidence.
 
 use crate::evidence::window::Memory;
-use crate::evidence::{Rules, Sums};
+use crate::evidence::{Rules, Sums, Table};
 use serde::{Deserialize, Serialize};
 
 /// Counters of many gateways with their histograms do not fit beside everything else: above so many bytes they are left
@@ -39,6 +39,16 @@ impl Saved {
 
     fn bytes(&self) -> usize {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
+    }
+
+    /// What was counted of both.
+    pub fn counted(&self) -> Table {
+        self.sums.counted()
+    }
+
+    /// With these counts alone and no settings: for tests of what reads records.
+    pub fn of_counts(counts: Table) -> Self {
+        Self { rules: String::new(), step: 0, sums: Sums::of_counts(counts), counters: None, said: String::new() }
     }
 
     /// True if the sums mean the same under these rules.

@@ -1,11 +1,11 @@
 //! A step that is served: dwell, questions, pauses, approval, and then the next step or the end of the plan.
 
-use super::evidence::Gate;
 use super::{Walk, write};
 use crate::control::Control;
 use crate::ending::{after, words};
 use crate::event::{Said, Topic};
 use crate::hold::outcome_of;
+use crate::judge::Gate;
 use crate::machine::{Log, Next, order};
 use crate::moves::{Why, finish, step_split};
 use crate::name::RevisionName;

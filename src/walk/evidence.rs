@@ -9,7 +9,7 @@ use crate::event::{Said, Topic};
 use crate::evidence::forecast::Course;
 use crate::evidence::{OnInconclusive, OnObjective, Rules};
 use crate::hold::outcome_of;
-use crate::judge::{Finding, Judge, Place, Saved};
+use crate::judge::{Finding, Gate, Judge, Place, Saved};
 use crate::machine::{Log, Next, order};
 use crate::moves::{Why, finish};
 use crate::name::{Namespace, RevisionName};
@@ -35,14 +35,6 @@ pub struct JudgeGoal {
 
 /// A walk that goes on without a decision gets this much more than its bake.
 const PROMOTED: Duration = Duration::from_secs(300);
-
-/// What the evidence says about the next step.
-pub(super) enum Gate {
-    /// It may be this one.
-    Go(usize),
-    /// Not yet; why.
-    Wait(String),
-}
 
 impl Walk {
     /// Whom the evidence is about.
@@ -249,77 +241,18 @@ impl Walk {
         )
     }
 
-    /// Whether the next step may be taken, and which one it is.
+    /// Whether the next step may be taken, and which one it is; remembers what it still lacks.
     pub(super) fn gate(&mut self, record: &Record, promoted: bool) -> Gate {
         let plan = &self.goal.plan;
-        let last = plan.steps.len();
-        let Some(judge) = &self.judge else { return Gate::Go(if promoted { last } else { record.step + 1 }) };
         if promoted || self.promoted_anyway {
-            return Gate::Go(last);
+            return Gate::Go(plan.steps.len());
         }
-        let finding = if record.step == 0 { None } else { Some(judge.finding()) };
-        let accepted = match finding {
-            None => false,
-            Some(Finding::Unsure(_)) => judge.rules().accept_without,
-            Some(Finding::Accepted(_)) => true,
-            Some(
-                Finding::Worse(why)
-                | Finding::Broken(why)
-                | Finding::Trouble(why)
-                | Finding::Paused(why)
-                | Finding::Little(why),
-            ) => return self.unproved_by(why),
+        let gate = self.judge.as_ref().map_or(Gate::Go(record.step + 1), |judge| judge.gate(plan, record.step));
+        self.unproved = match &gate {
+            Gate::Wait(why) => Some(why.clone()),
+            Gate::Go(_) => None,
         };
-        if record.step >= last {
-            return Gate::Go(last);
-        }
-        let next = if plan.style == Style::Budget { self.farthest(record.step) } else { Ok(record.step + 1) };
-        let next = match next {
-            Ok(next) => next,
-            Err(why) => return self.unproved_by(why),
-        };
-        let whole = plan.step(next).is_some_and(|s| s.percent == Percent::FULL);
-        // A plan of one switch has nothing to compare before it.
-        if whole && !accepted && plan.compares() {
-            let why = match self.judge.as_ref().map(Judge::finding) {
-                Some(Finding::Unsure(why)) => format!("the last step needs more evidence: {why}"),
-                _ => "the last step needs evidence".to_owned(),
-            };
-            return self.unproved_by(why);
-        }
-        self.unproved = None;
-        Gate::Go(next)
-    }
-
-    fn unproved_by(&mut self, why: String) -> Gate {
-        self.unproved = Some(why.clone());
-        Gate::Wait(why)
-    }
-
-    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
-    /// below 100 % in the same move.
-    fn farthest(&self, step: usize) -> Result<usize, String> {
-        let plan = &self.goal.plan;
-        let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
-        if step >= below {
-            return Ok(step + 1);
-        }
-        let Some(judge) = &self.judge else { return Ok(step + 1) };
-        let (reach, budget) = judge.reach();
-        let reachable = |s: &crate::plan::Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
-        let far = plan.steps.iter().take(below).filter(|s| reachable(s)).count();
-        let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
-        let next = far.min(asked);
-        // The first step is taken in any case: nothing is known without it.
-        match next {
-            next if next > step => Ok(next),
-            _ if step == 0 => Ok(1),
-            _ => Err(format!(
-                "{} % could cost more than the budget of {:.0} failed requests by what is known so far",
-                plan.step(step + 1).map_or(100, |s| s.percent.get()),
-                budget
-            )),
-        }
+        gate
     }
 
     /// True if the candidate's own address has to be asked once more, with the windows shut, before the next move.

@@ -100,7 +100,7 @@ fn a_build_that_fails_moves_nobody() {
     let (space, source) = place("build-fails");
     space.serve(&sample("hello", "v1"));
     let hash = source.commit(&["VERSION=v2"]);
-    let broken = commit(&source, &hash, "/").with("/params/3", json!({"name": "dockerfile", "value": "Nowhere"}));
+    let broken = commit(&source, &hash, "/").param("dockerfile", "Nowhere");
     let generation = space.generation("hello");
     let run = broken.start(&space, "broken");
     run.over().bad().gives("outcome", "untouched");

@@ -276,6 +276,7 @@ fn a_person_approves_between_canary_and_full() {
         ("watch", "1s"),
         ("steps", "20,100"),
         ("approve", "100"),
+        ("dwell", "1s"),
         ("bake", "1s"),
     ];
     let run = pipeline("canary", &params).start(&space, "approved");
@@ -337,4 +338,121 @@ fn step_actions_work_together_in_one_pod() {
     assert_eq!(task_result(&run, "outcome").as_deref(), Some("finished"));
     assert_eq!(task_result(&run, "revision").as_deref(), Some("hello-00002"));
     space.answers("hello", "v2", 3);
+}
+
+/// The account and the Role of a package in `target`, for runs in `steps`.
+fn admit(target: &Space, steps: &Space) {
+    for space in [target, steps] {
+        install(space, "pipelines/roll-out-image");
+    }
+    target.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "andante-steps"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "andante"},
+        "subjects": [{"kind": "ServiceAccount", "name": "andante", "namespace": steps.namespace}]
+    }));
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_restricted_namespace_admits_a_whole_pipeline() {
+    // The sample's own pods are not restricted ones, so the runs have a namespace of their own.
+    let (steps, target) = (Space::new("pipe-restricted"), Space::new("pipe-restricted-target"));
+    let label = format!("namespace/{}", steps.namespace);
+    steps.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).good();
+    admit(&target, &steps);
+    target.serve(&sample("hello", "v1"));
+    let wish = |image: &str| quick(image).param("namespace", &target.namespace);
+    wish(V2).start(&steps, "good").over().good().gives("outcome", "finished");
+    target.answers("hello", "v2", 5);
+
+    // Without the right to write: said by its name, and users stay where they are.
+    let mut role = target.get("role.rbac.authorization.k8s.io", "andante");
+    for rule in role["rules"].as_array_mut().unwrap() {
+        rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "patch");
+    }
+    role["metadata"] = json!({"name": "andante"});
+    target.apply(&role);
+    let run = wish(V3).start(&steps, "denied");
+    let over = run.over().bad();
+    assert!(over.result("roll-out").unwrap().contains("patch"), "{:?}", over.result("roll-out"));
+    assert_eq!(exit_code(&run.task("roll-out").unwrap()), Some(20));
+    target.answers("hello", "v2", 5);
+}
+
+/// A setting of Tekton for as long as this lives; nobody else's tests cancel runs meanwhile.
+struct Setting<'a> {
+    space: &'a Space,
+    name: &'static str,
+}
+
+impl<'a> Setting<'a> {
+    fn new(space: &'a Space, name: &'static str) -> Self {
+        Self::set(space, name, "true");
+        Self { space, name }
+    }
+
+    fn set(space: &Space, name: &str, value: &str) {
+        let patch = json!({"data": {name: value}}).to_string();
+        let mut kubectl = space.cluster.kubectl();
+        kubectl.args(["-n", "tekton-pipelines", "patch", "configmap", "feature-flags", "--type=merge", "-p", &patch]);
+        assert!(kubectl.output().unwrap().status.success(), "{name}={value}");
+    }
+}
+
+impl Drop for Setting<'_> {
+    fn drop(&mut self) {
+        Self::set(self.space, self.name, "false");
+    }
+}
+
+/// With this setting a cancelled step gets SIGKILL, and a plain cancel runs no `finally`: nothing of ours hears of it.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_run_that_ends_without_a_word_is_told_of_and_taken_over() {
+    let space = place("pipe-silent", "pipelines/roll-out-image");
+    let setting = Setting::new(&space, "keep-pod-on-cancel");
+    // The controller has to hear of the setting.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let wish = slow(V2).list("flags", &["--deadline=11m"]);
+    let run = wish.start(&space, "silent");
+    served_becomes(&space, "hello", "hello-00002 50");
+    run.end("Cancelled");
+    run.over().bad();
+    eventually("the walk's process is killed", LONG, || {
+        let task = run.task("roll-out")?;
+        let pod = space.find("pod", task["status"]["podName"].as_str()?)?;
+        let phase = pod["status"]["phase"].as_str()?;
+        (phase != "Running").then_some(())
+    });
+    drop(setting);
+    // Nobody was left to take users back: the split stands, and `status` says whose it is and until when.
+    holds_for("the split stays", std::time::Duration::from_secs(10), || {
+        space.served("hello").contains("hello-00002 50")
+    });
+    space.andante(&["status", "hello"]).says("the run that holds it is done or gone");
+    // The next run takes over what was left, and ends it.
+    quick(V3).start(&space, "next").over().good().gives("outcome", "finished").says("taking over");
+    space.answers("hello", "v3", 5);
+    // Or a person does.
+    let setting = Setting::new(&space, "keep-pod-on-cancel");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let run = slow(V2).start(&space, "silent-again");
+    served_becomes(&space, "hello", "50");
+    run.end("Cancelled");
+    run.over().bad();
+    drop(setting);
+    space.andante(&["settle", "hello"]).ended(0);
+    space.answers("hello", "v3", 5);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_kubelet_that_restarts_disturbs_no_walk() {
+    let space = place("pipe-kubelet", "pipelines/roll-out-image");
+    let run = roll_out(V2, "50,100", "20s").start(&space, "kubelet");
+    served_becomes(&space, "hello", "hello-00002 50");
+    let mut restart = std::process::Command::new("tests/testbed/cluster");
+    assert!(restart.args(["restart", "kubelet"]).status().unwrap().success());
+    run.over().good().gives("outcome", "finished");
+    space.answers("hello", "v2", 5);
 }

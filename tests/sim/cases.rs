@@ -12,7 +12,7 @@ fn stage(image: &str) -> Job {
 }
 
 fn walk(probe: bool) -> Job {
-    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe, once: false }
+    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe, once: false, evidence: false }
 }
 
 fn latest() -> Value {
@@ -121,7 +121,7 @@ fn rollback_on_probes_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: true, once: false },
+        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: true, once: false, evidence: false },
         code: Code::RolledBack,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
@@ -134,9 +134,39 @@ fn rollback_on_dying_pods_whatever_happens() {
         traffic: latest(),
         images: &["ok:1"],
         before: vec![(stage("crash-later:2-25"), None)],
-        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: false, once: false },
+        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: false, once: false, evidence: false },
         code: Code::RolledBack,
         leaves: "hello-00001=100 hello-00002#candidate=0",
+    });
+}
+
+fn on_evidence() -> Job {
+    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe: true, once: false, evidence: true }
+}
+
+#[test]
+fn walk_on_evidence_whatever_happens() {
+    exhaust(&Case {
+        name: "walk on evidence",
+        traffic: latest(),
+        images: &["ok:1"],
+        before: vec![(stage("ok:2"), None)],
+        job: on_evidence(),
+        code: Code::Done,
+        leaves: "latest=100",
+    });
+}
+
+#[test]
+fn rollback_on_evidence_whatever_happens() {
+    exhaust(&Case {
+        name: "rollback on evidence",
+        traffic: shared(),
+        images: &["ok:1", "ok:2"],
+        before: vec![(stage("flaky-probe:3-20"), None)],
+        job: Job::Walk { plan: plan(&[10, 50, 100], 30, 60, None), probe: false, once: false, evidence: true },
+        code: Code::Worse,
+        leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
 }
 

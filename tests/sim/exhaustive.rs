@@ -36,7 +36,8 @@ struct Result {
 }
 
 async fn play(case: &Case, script: Script) -> Result {
-    let theatre = Theatre::new(7);
+    let mut theatre = Theatre::new(7);
+    theatre.calm = true;
     let world = theatre.world.clone();
     for (i, image) in case.images.iter().enumerate() {
         if i == 0 {

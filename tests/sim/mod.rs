@@ -22,6 +22,7 @@ pub(crate) mod rollout;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod sink;
+pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod story;
 pub(crate) mod time;

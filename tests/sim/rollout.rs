@@ -4,9 +4,11 @@ use super::fault::Script;
 use super::handle::Handle;
 use super::prober::SimProber;
 use super::sink::SimSink;
+use super::source::SimSource;
 use super::story::{Ended, Story};
 use super::time::stamp;
 use super::world::World;
+use andante::evidence::{OnInconclusive, OnObjective, Rules};
 use andante::hold::Hold;
 use andante::layout::Tags;
 use andante::name::RevisionName;
@@ -19,7 +21,7 @@ use andante::run::{Limits, run};
 use andante::settle::{Settle, SettleGoal, To};
 use andante::stage::{Stage, StageGoal, Want};
 use andante::template::Change;
-use andante::walk::{OnTerm, Walk, WalkGoal};
+use andante::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::world::Signal;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,8 +36,8 @@ pub(crate) enum Job {
     Stage { image: String, again: bool },
     /// Take up a revision that is there.
     TakeUp(Option<RevisionName>),
-    /// Walk by a plan, asking the candidate's address if so.
-    Walk { plan: Plan, probe: bool, once: bool },
+    /// Walk by a plan, asking the candidate's address if so, and on evidence if so.
+    Walk { plan: Plan, probe: bool, once: bool, evidence: bool },
     /// Settle; of one's own run alone, or whosever it is.
     Settle { to: Option<To>, any: bool },
 }
@@ -70,6 +72,9 @@ pub(crate) struct Theatre {
     signals: Rc<RefCell<BTreeMap<String, UnboundedSender<Signal>>>>,
     calls: Rc<RefCell<BTreeMap<String, usize>>>,
     complaints: Rc<RefCell<Vec<String>>>,
+    seed: u64,
+    /// The gateway neither restarts nor fails.
+    pub(crate) calm: bool,
 }
 
 impl Theatre {
@@ -77,7 +82,8 @@ impl Theatre {
         // The library's own jitter must repeat itself too.
         fastrand::seed(seed);
         let (ended, signals, calls, complaints) = Default::default();
-        Self { world: World::new("hello", seed), sink: SimSink::default(), ended, signals, calls, complaints }
+        let (world, sink) = (World::new("hello", seed), SimSink::default());
+        Self { world, sink, ended, signals, calls, complaints, seed, calm: false }
     }
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
@@ -96,9 +102,10 @@ impl Theatre {
                     let mut machine = Stage::new(self.stage_goal(label, job), hold);
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
-                Job::Walk { plan, probe, once } => {
-                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let mut machine = Walk::new(walk_goal(plan, *probe, *once), hold);
+                Job::Walk { plan, probe, once, evidence } => {
+                    let source = SimSource::new(&self.world, self.seed, self.calm);
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
+                    let mut machine = Walk::new(walk_goal(plan, *probe, *once, *evidence), hold);
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
@@ -210,7 +217,7 @@ fn rollout_id(label: &str) -> andante::name::RolloutId {
     label.replace(['/', '.', '@'], "-").trim_matches('-').parse().unwrap()
 }
 
-fn walk_goal(plan: &Plan, probe: bool, once: bool) -> WalkGoal {
+fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool) -> WalkGoal {
     let probe = probe.then(|| Probe {
         path: "/".into(),
         status: None,
@@ -233,7 +240,28 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool) -> WalkGoal {
         address: Address::Public,
         on_term: OnTerm::Rollback,
         once,
-        judge: None,
+        judge: evidence.then(|| JudgeGoal { rules: rules(), namespace: "ns".parse().unwrap() }),
+    }
+}
+
+/// Rules under which a story of minutes decides.
+fn rules() -> Rules {
+    Rules {
+        alpha: 0.01,
+        beta: 0.05,
+        objective: 0.2,
+        tail: None,
+        tolerated_rate: 0.1,
+        tolerated_odds: 3.0,
+        margin: None,
+        min_requests: 5,
+        every: Duration::from_secs(2),
+        warm_up: Duration::ZERO,
+        lag: Duration::from_secs(2),
+        accept_without: false,
+        on_objective: OnObjective::Rollback,
+        on_inconclusive: OnInconclusive::Rollback,
+        patience: Duration::from_secs(60),
     }
 }
 

@@ -53,6 +53,12 @@ impl Wish {
         self
     }
 
+    /// Gives a parameter.
+    pub fn param(mut self, name: &str, value: &str) -> Self {
+        self.object["spec"]["params"].as_array_mut().unwrap().push(json!({"name": name, "value": value}));
+        self
+    }
+
     /// Gives a parameter that is a list.
     pub fn list(mut self, name: &str, values: &[&str]) -> Self {
         self.object["spec"]["params"].as_array_mut().unwrap().push(json!({"name": name, "value": values}));

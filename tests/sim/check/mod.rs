@@ -2,6 +2,7 @@
 //! test of its own that shows that it can fail.
 
 pub(crate) mod ends;
+pub(crate) mod evidence;
 pub(crate) mod exposure;
 pub(crate) mod fixture;
 pub(crate) mod order;
@@ -20,7 +21,7 @@ use serde_json::Value;
 pub(crate) type Rule = fn(&Story) -> Vec<String>;
 
 /// All rules.
-pub(crate) const RULES: [(&str, Rule); 15] = [
+pub(crate) const RULES: [(&str, Rule); 16] = [
     ("percents sum to 100", share::sums),
     ("the candidate's share is what the record's step allows", share::written),
     ("users never meet more of the candidate than was allowed so far", share::met),
@@ -36,6 +37,7 @@ pub(crate) const RULES: [(&str, Rule); 15] = [
     ("a rolled-back one is what was there before", ends::rolled_back),
     ("nobody rests on what is not Ready", ends::rest),
     ("the last line is true", said::said),
+    ("evidence counts nobody twice", evidence::evidence),
 ];
 
 /// Everything that is wrong with a story.

@@ -1,0 +1,142 @@
+//! False alarms: releases that are no worse, looked at after every window.
+
+use super::parallel::{binomial, each, part};
+use super::runs;
+use andante::evidence::comparison::Comparison;
+use andante::evidence::latency::Histogram;
+use andante::evidence::window::{Arm, Growth};
+use andante::evidence::{Counts, OnInconclusive, OnObjective, Rules, Sums, Table};
+use rand::rngs::SmallRng;
+use rand_distr::{Distribution, LogNormal};
+use std::time::Duration;
+
+/// Shares of a ramp in percent, 30 windows each.
+const RAMP: [u8; 4] = [5, 20, 50, 80];
+const WINDOWS: usize = 30;
+
+/// The defaults of the command line.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        alpha: 0.01,
+        beta: 0.05,
+        objective: 0.01,
+        tail: None,
+        tolerated_rate: 0.001,
+        tolerated_odds: 3.0,
+        margin: Some(1),
+        min_requests: 10,
+        every: Duration::from_secs(10),
+        warm_up: Duration::ZERO,
+        lag: Duration::from_secs(5),
+        accept_without: false,
+        on_objective: OnObjective::Rollback,
+        on_inconclusive: OnInconclusive::Rollback,
+        patience: Duration::from_secs(120),
+    }
+}
+
+/// One window in which both arms fail with probability `p`.
+fn window(rng: &mut SmallRng, n: u64, share: f64, p: f64) -> Table {
+    let n_c = binomial(rng, n, share);
+    Table::of(n_c, n - n_c, binomial(rng, n_c, p), binomial(rng, n - n_c, p))
+}
+
+/// The highest `E` along the ramp, as its logarithm.
+fn highest(rng: &mut SmallRng, n: u64, p: f64, incidents: bool) -> f64 {
+    let mut evidence = Comparison::default();
+    let mut highest = 0.0_f64;
+    for i in 0..RAMP.len() * WINDOWS {
+        let share = f64::from(RAMP[i / WINDOWS]) / 100.0;
+        // Two incidents of both arms.
+        let p = match i {
+            40..=42 if incidents => 0.2,
+            80..=81 if incidents => 0.5,
+            _ => p,
+        };
+        evidence.add(window(rng, n, share, p)).unwrap();
+        highest = highest.max(evidence.ln_e());
+    }
+    highest
+}
+
+pub(crate) fn print() {
+    let runs = runs();
+    println!("## False alarms of the comparison, 120 windows on the ramp 5/20/50/80 %, {runs} runs each");
+    println!("| requests a window | failure rate | alpha 5 % | alpha 1 % |\n|---|---|---|---|");
+    let settings = [
+        (1000, 0.001, false),
+        (1000, 0.01, false),
+        (1000, 0.1, false),
+        (1000, 0.001, true),
+        (20, 0.01, false),
+        (10_000, 0.001, false),
+    ];
+    for (seed, (n, p, incidents)) in settings.into_iter().enumerate() {
+        let highest = each(runs, seed as u64 + 1, |rng| highest(rng, n, p, incidents));
+        let alarms = |alpha: f64| highest.iter().filter(|e| **e >= -alpha.ln()).count();
+        let with = if incidents { ", two shared incidents" } else { "" };
+        println!(
+            "| {n} | {} %{with} | {} | {} |",
+            p * 100.0,
+            part(alarms(0.05), highest.len()),
+            part(alarms(0.01), highest.len())
+        );
+        assert!(alarms(0.01) as f64 <= 0.01 * highest.len() as f64 * 1.3, "more false alarms than alpha");
+    }
+    latency();
+}
+
+/// Knative's edges in milliseconds.
+const EDGES: [f64; 14] =
+    [5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10_000.0];
+
+/// A histogram of `n` answers around a median of 60 ms, `slower` times that.
+fn histogram(rng: &mut SmallRng, n: u64, slower: f64) -> Histogram {
+    let law = LogNormal::new((60.0 * slower).ln(), 0.8).unwrap();
+    let mut above = EDGES.map(|edge| ((edge * 1000.0) as u64, 0_u64));
+    for _ in 0..n {
+        let time = law.sample(rng);
+        for (count, edge) in above.iter_mut().zip(EDGES) {
+            count.1 += u64::from(time > edge);
+        }
+    }
+    Histogram { total: n, above: above.to_vec() }
+}
+
+/// Requests of the candidate until failures and latency together cross, at a share of 10 %; none within `windows`.
+fn slower_found(rng: &mut SmallRng, slower: f64, margin: usize, windows: usize) -> Option<u64> {
+    let rules = Rules { margin: Some(margin), ..rules() };
+    let mut sums = Sums::new(&rules);
+    sums.step((10, 90));
+    for _ in 0..windows {
+        let n_c = binomial(rng, 300, 0.1);
+        let arm = |n, histogram| Arm { counts: Counts::new(n, 0), latency: Some(histogram) };
+        let growth = Growth {
+            stable: arm(300 - n_c, histogram(rng, 300 - n_c, 1.0)),
+            candidate: arm(n_c, histogram(rng, n_c, slower)),
+        };
+        sums.add(&[growth], true, &rules).unwrap();
+        if sums.ln_worse() >= rules.worse_at() {
+            return Some(sums.counted().candidate.requests);
+        }
+    }
+    None
+}
+
+fn latency() {
+    let runs = runs() / 20;
+    println!(
+        "\n## Latency (lognormal, median 60 ms, sigma 0.8, share 10 %, alpha 1 %, both comparisons in one), {runs} runs each, 60 windows of 300"
+    );
+    println!("| candidate | margin in edges | found | candidate's requests until then, mean |\n|---|---|---|---|");
+    for (seed, (slower, margin)) in
+        [(1.0, 0), (1.0, 1), (1.1, 0), (1.2, 0), (1.5, 0), (2.0, 0), (1.5, 1), (2.0, 1), (3.0, 1), (5.0, 1)]
+            .into_iter()
+            .enumerate()
+    {
+        let found = each(runs, 100 + seed as u64, |rng| slower_found(rng, slower, margin, 60));
+        let hits: Vec<f64> = found.iter().flatten().map(|n| *n as f64).collect();
+        let mean = hits.iter().sum::<f64>() / hits.len().max(1) as f64;
+        println!("| x{slower} | {margin} | {} | {mean:.0} |", part(hits.len(), found.len()));
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether the next step may be taken, and which one it is.
+
+use super::{Finding, Judge};
+use crate::percent::Percent;
+use crate::plan::{Plan, Step, Style};
+
+/// What the evidence says about the next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    /// It may be this one, counted from 1; the plan's last one again where that is reached.
+    Go(usize),
+    /// Not yet; why.
+    Wait(String),
+}
+
+impl Judge {
+    /// After `step` steps of the plan: where to, as far as the evidence goes. Dwell, approvals and probes are the walk's.
+    pub fn gate(&self, plan: &Plan, step: usize) -> Gate {
+        let mut unsure = None;
+        if step > 0 {
+            match self.finding() {
+                Finding::Accepted(_) => {}
+                Finding::Unsure(why) => unsure = Some(why).filter(|_| !self.rules().accept_without),
+                Finding::Worse(why)
+                | Finding::Broken(why)
+                | Finding::Trouble(why)
+                | Finding::Paused(why)
+                | Finding::Little(why) => return Gate::Wait(why),
+            }
+        }
+        if step >= plan.steps.len() {
+            return Gate::Go(plan.steps.len());
+        }
+        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Gate::Go(step + 1) };
+        match (next, unsure) {
+            // A plan of one switch has nothing to compare before it.
+            (Gate::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
+                Gate::Wait(format!("the last step needs more evidence: {why}"))
+            }
+            (next, _) => next,
+        }
+    }
+
+    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
+    /// below 100 % in the same move.
+    fn farthest(&self, plan: &Plan, step: usize) -> Gate {
+        let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
+        if step >= below {
+            return Gate::Go(step + 1);
+        }
+        let (reach, budget) = self.reach();
+        let reachable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
+        let far = plan.steps.iter().take(below).filter(reachable).count();
+        let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
+        // The first step is taken in any case: nothing is known without it.
+        match far.min(asked) {
+            next if next > step => Gate::Go(next),
+            _ if step == 0 => Gate::Go(1),
+            _ => Gate::Wait(format!(
+                "{} % could cost more than the budget of {budget:.0} failed requests by what is known so far",
+                plan.step(step + 1).map_or(100, |s| s.percent.get()),
+            )),
+        }
+    }
+}
