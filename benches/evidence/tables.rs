@@ -27,6 +27,9 @@ fn times(p: f64, odds: f64) -> f64 {
     if odds.is_infinite() { 1.0 } else { odds * p / (1.0 - p + odds * p) }
 }
 
+/// Stands for a candidate that fails at just the tolerated rate, beside a stable that never does.
+const TOLERATED: f64 = -1.0;
+
 struct Row {
     style: Style,
     lambda: f64,
@@ -70,6 +73,12 @@ fn row(seed: u64, row: &Row) -> Vec<Run> {
         of(End::Undecided),
         played.len(),
     );
+    // Three times the odds, and at least the tolerated rate: materially worse.
+    let promoted = played.iter().filter(|r| r.end == End::Promoted).count() as f64 / played.len() as f64;
+    if matches!(row.called, "x3" | "tolerated rate") {
+        let error = (0.05 * 0.95 / played.len() as f64).sqrt();
+        assert!(promoted <= 0.05 + 3.0 * error, "promoted more often than promised: {promoted}");
+    }
     if null {
         let alarms = played.iter().filter(|r| r.end == End::Worse).count() as f64 / played.len() as f64;
         let limit = if row.crash { 0.02 } else { 0.01 };
@@ -98,17 +107,18 @@ pub(crate) fn print() {
     let mut seed = 1000;
     for style in [Style::Budget, Style::Canary] {
         for (lambda, p, objective, every, odds) in [
-            (10.0, 0.0, 0.01, 10, &[1.0, inf] as &[f64]),
+            (10.0, 0.0, 0.01, 10, &[1.0, TOLERATED, inf] as &[f64]),
             (10.0, 0.001, 0.01, 10, &[1.0, 3.0, 10.0, inf]),
-            (100.0, 0.0, 0.01, 10, &[1.0, inf]),
+            (100.0, 0.0, 0.01, 10, &[1.0, TOLERATED, inf]),
             (100.0, 0.001, 0.01, 10, &[1.0, 2.0, 3.0, 5.0, 50.0, inf]),
-            (100.0, 0.01, 0.1, 2, &[1.0, 2.0, 25.0, inf]),
+            (100.0, 0.01, 0.1, 2, &[1.0, 2.0, 3.0, 25.0, inf]),
             (1000.0, 0.001, 0.01, 10, &[1.0, 3.0, inf]),
             (1000.0, 0.01, 0.02, 10, &[1.0, 2.0]),
         ] {
             for odds in odds {
                 let called: &'static str = match *odds {
                     o if o.is_infinite() => "fails all",
+                    o if o < 0.0 => "tolerated rate",
                     1.0 => "same",
                     2.0 => "x2",
                     3.0 => "x3",
@@ -117,7 +127,7 @@ pub(crate) fn print() {
                     25.0 => "x25 (20 %)",
                     _ => "x50",
                 };
-                let candidate = times(p, *odds);
+                let candidate = if *odds < 0.0 { objective / 10.0 } else { times(p, *odds) };
                 let _ = row(seed, &Row { style, lambda, stable: p, objective, every, candidate, called, crash: false });
                 seed += 1;
             }

@@ -72,7 +72,7 @@ pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Previe
     let candidate = open.as_ref().and_then(|o| o.candidate.clone()).unwrap_or(new);
     let writer = Writer { service: &service, start: &start, tags, candidate: &candidate, plan: &asked.plan };
     let moves = writer.moves(open.as_ref());
-    let shortest = moves.iter().filter(|m| !m.done).filter_map(|m| m.stay_ms).sum();
+    let shortest = shortest(&moves, &asked.plan);
     Ok(Preview {
         service: service.name.to_string(),
         style: asked.plan.style,
@@ -186,6 +186,16 @@ impl Writer<'_> {
     }
 }
 
+/// The time that the moves to come take at least. By the budget all steps but one may be passed over.
+fn shortest(moves: &[Move], plan: &Plan) -> u64 {
+    let stays = |last: bool| {
+        moves.iter().filter(move |m| !m.done && (m.step == Some(plan.steps.len())) == last).filter_map(|m| m.stay_ms)
+    };
+    let before: u64 =
+        if plan.style == Style::Budget { stays(false).max().unwrap_or_default() } else { stays(false).sum() };
+    before + stays(true).sum::<u64>()
+}
+
 fn plain() -> Move {
     Move {
         kind: "",
@@ -234,7 +244,13 @@ fn warnings(asked: &Asked, record: Option<&Record>, service: &Service, candidate
     }
     if matches!(asked.plan.style, Style::BlueGreen | Style::AllAtOnce) {
         warnings.push(
-            "one switch: judged by probes before and by the candidate's pods afterwards; it promises no comparison with stable"
+            "one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable"
+                .to_owned(),
+        );
+    }
+    if asked.plan.style == Style::Budget {
+        warnings.push(
+            "by the exposure budget: steps are passed over as far as the evidence allows; the walk needs --evidence"
                 .to_owned(),
         );
     }

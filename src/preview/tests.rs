@@ -111,6 +111,15 @@ fn a_file_without_status_gets_a_marked_placeholder() {
 }
 
 #[test]
+fn the_budget_may_pass_over_all_steps_but_one() {
+    let wanted = asked(Style::Budget, 100);
+    let preview = preview(&service(json!({})), &wanted);
+    let dwell = wanted.plan.steps[0].dwell + wanted.plan.bake;
+    assert_eq!(u128::from(preview.shortest_ms), dwell.as_millis());
+    assert!(preview.warnings.iter().any(|w| w.contains("steps are passed over")));
+}
+
+#[test]
 fn what_staging_would_refuse_is_refused_or_said() {
     let mut object = service(json!({}));
     object["spec"]["traffic"] =

@@ -142,6 +142,9 @@ fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
         None => String::new(),
     };
     lines.push(row("waits for", &format!("{}{until}", waits.text)));
+    if let Some(evidence) = &rollout.evidence {
+        lines.push(row("evidence", &evidence.said));
+    }
     lines
 }
 

@@ -6,6 +6,7 @@ use super::Called;
 use super::holder::{Holder, life};
 use super::waits::{Waits, waits};
 use crate::control::{Approval, Control, Request};
+use crate::evidence::Counts;
 use crate::hold::{Moved, moved, who_moved};
 use crate::name::RolloutId;
 use crate::observed::{CONTROL, Service};
@@ -45,6 +46,8 @@ pub struct Rollout {
     pub plan: Option<Plan>,
     /// What is waited for; none once it is over.
     pub waits: Option<Waits>,
+    /// What the evidence said when it was last saved (at most a minute ago, while a walk goes on).
+    pub evidence: Option<Evidence>,
     /// What people asked of it.
     pub requests: Requests,
     /// Somebody edited the spec since the rollout's last write.
@@ -57,6 +60,17 @@ pub struct Rollout {
     pub outcome: Option<String>,
     /// Why it ended.
     pub reason: Option<String>,
+}
+
+/// What was counted, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// In words: counts of both, the evidence, what decides.
+    pub said: String,
+    /// Requests and failures of stable.
+    pub stable: Counts,
+    /// Requests and failures of the candidate.
+    pub candidate: Counts,
 }
 
 /// How far a walk is.
@@ -119,6 +133,11 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         progress: record.plan.as_ref().map(|plan| progress(record, plan)),
         plan: record.plan.clone(),
         waits: waits(record, &control, life, world, service, called),
+        evidence: record.evidence.as_ref().map(|saved| Evidence {
+            said: saved.said.clone(),
+            stable: saved.counted().stable,
+            candidate: saved.counted().candidate,
+        }),
         requests: Requests {
             approved: control.approved,
             pause: control.pause,
@@ -167,6 +186,8 @@ pub(crate) fn word(phase: Phase) -> &'static str {
 mod tests {
     use super::super::samples::{explained, walking, with};
     use super::*;
+    use crate::evidence::Table;
+    use crate::judge::Saved;
     use serde_json::json;
 
     #[test]
@@ -182,6 +203,15 @@ mod tests {
         let mut object = with(&over, 1);
         object["metadata"]["generation"] = json!(99);
         assert_eq!(explained(&object, None).rollout.unwrap().edit, None);
+    }
+
+    #[test]
+    fn evidence_is_what_was_saved_last() {
+        let mut record = walking();
+        record.evidence = Some(Box::new(Saved::of_counts(Table::of(90, 910, 1, 2))));
+        let evidence = explained(&with(&record, 1), None).rollout.unwrap().evidence.unwrap();
+        assert_eq!((evidence.stable, evidence.candidate), (Counts::new(910, 2), Counts::new(90, 1)));
+        assert!(explained(&with(&walking(), 1), None).rollout.unwrap().evidence.is_none());
     }
 
     #[test]

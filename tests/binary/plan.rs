@@ -94,7 +94,7 @@ rollback   hello-00003 80 %, hello-00001 20 % (tag old), <hello-new> 0 % (tag ca
 time       at least 5m, staging, gates and approvals aside
 note       from a file: whether its revisions are there and Ready was not looked at
 note       <hello-new> stands for the revision that staging makes or takes up
-note       one switch: judged by probes before and by the candidate's pods afterwards; it promises no comparison with stable
+note       one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable
 note       serving.knative.dev/rollout-duration is 60s: Knative itself ramps entries that follow latest, by time alone
 ";
     expect(&["plan", "hello", "-f", &manifest, "--style", "blue-green"], 0, expected, "");
