@@ -97,7 +97,14 @@ impl Gateway {
         let pairs = pods.iter().map(|pod| async move {
             let from = format!("gateway pod {}", pod.name);
             let url = self.url(pod, arms)?;
-            let samples = scrape(&self.fetch, url, &from, &self.dialect).await?;
+            let samples = scrape(&self.fetch, url, &from, &self.dialect).await.map_err(|error| match error {
+                NoReading::Unreachable { from, text } => {
+                    let port = self.place.port;
+                    let text = format!("{text} (is port {port} of the gateway's pods reachable from here?)");
+                    NoReading::Unreachable { from, text }
+                }
+                error => error,
+            })?;
             let pair = one_stratum(&samples, &self.dialect, arms).map_err(|e| broken(&from, &e))?;
             Ok::<_, NoReading>((pod.name.clone(), pair))
         });

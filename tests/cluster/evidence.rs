@@ -2,6 +2,7 @@
 //! the gateway is read every two seconds, a hundred users a second ask.
 
 use super::support::*;
+use jiff::Timestamp;
 use std::time::Duration;
 
 const BUDGET: [&str; 4] = ["--evidence", "gateway", "--style", "budget"];
@@ -27,7 +28,7 @@ fn worse(test: &str, setting: &str, flags: &[&str], most: usize) -> Judged {
     assert_eq!(space.record("hello")["outcome"], "worse");
     space.answers("hello", "v1", 5);
     assert!(judged.bad() <= most, "{} bad answers, at most {most} wanted", judged.bad());
-    assert!(judged.late() < Duration::from_secs(2), "users off the candidate {:?} after the write", judged.late());
+    assert!(judged.late() < Duration::from_secs(2), "users off the candidate {:?} after the reading", judged.late());
     judged
 }
 
@@ -52,4 +53,190 @@ fn a_release_that_always_fails_costs_users_little() {
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_release_that_fails_one_in_five_costs_users_little() {
     worse("fails-fifth", "ERROR_RATE=0.2", &BUDGET, 60);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_release_that_fails_two_in_a_hundred_is_found() {
+    worse("fails-2-percent", "ERROR_RATE=0.02", &BUDGET, 60);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_fixed_steps_have_the_same_gates() {
+    worse("fixed-steps", "ERROR_RATE=0.2", &CANARY, 60);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_slow_release_is_found_although_it_never_fails() {
+    let judged = worse("slow", "LATENCY=300ms", &BUDGET, 0);
+    judged.ran.says("slower");
+}
+
+/// Every pod of the candidate crashes in mid-walk and never comes back; clients hang up after two seconds. There is no 5xx.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
+    let at = Timestamp::now().as_second() + 32;
+    let space = staged("all-crash", &format!("CRASH_AT={at}"));
+    let flags = ["--evidence", "gateway", "--steps", "10,50,100", "--dwell", "60s", "--grace", "30s", "--bake", "5s"];
+    let judged = Judged::walk(&space, 100, &flags);
+    judged.figures("all-crash");
+    judged.ran.clone().ended(23).says("worse than stable");
+    let answered: Vec<_> = judged.hits.iter().filter(|h| h.status >= 500 && h.version.is_some()).collect();
+    assert!(answered.is_empty(), "the application answered no 5xx: {:?}", answered.first());
+    assert!(judged.bad() > 0 && judged.bad() <= 120, "{} bad answers", judged.bad());
+    space.answers("hello", "v1", 5);
+}
+
+/// Both revisions fail 40 % of their requests for half a minute; the candidate is no worse and is promoted.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
+    let space = Space::new("incident");
+    let at = (Timestamp::now().as_second() + 40).to_string();
+    let settings = [("INCIDENT_AT", at.as_str()), ("INCIDENT_FOR", "30s"), ("INCIDENT_RATE", "0.4")];
+    let stable = settings.iter().fold(sample("hello", "v1"), |sample, (name, value)| sample.env(name, value));
+    space.serve(&stable.env("SEED", "7"));
+    // The same variables stay in the template.
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2"]).ended(0);
+    let flags = ["--evidence", "gateway", "--steps", "20,50,100", "--dwell", "40s", "--bake", "5s"];
+    let judged = Judged::walk(&space, 100, &flags);
+    judged.figures("incident");
+    judged.ran.clone().ended(0).ends_with("finished").says("breaks the objective too");
+    assert!(judged.bad() > 500, "there was an incident: {} bad answers", judged.bad());
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn without_users_nobody_is_moved() {
+    let space = staged("no-users", "ERROR_RATE=0");
+    let before = space.split("hello");
+    let ran = space.andante(&quick(&["--evidence", "gateway"])).ended(12).ends_with("nobody was moved");
+    for way in ["--tolerated-rate", "--deadline", "--accept-without-evidence"] {
+        assert!(ran.last().contains(way), "{}", ran.last());
+    }
+    assert_eq!(space.split("hello"), before);
+}
+
+/// Somebody asks the candidate's own address too: its counters are not the split's any more.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_requests_through_the_tag_hold_the_walk() {
+    let space = staged("mis-split", "ERROR_RATE=0");
+    let load = Load::start(&space, &["hello", "candidate-hello"], 50, Duration::from_secs(100));
+    std::thread::sleep(Duration::from_secs(2));
+    let mut walk = space.start(&quick(&CANARY));
+    walk.line("traffic does not fall as the split says", LONG);
+    std::thread::sleep(Duration::from_secs(15));
+    assert_eq!(space.split("hello"), "hello-00001 95 #stable, hello-00002 5 #candidate", "it holds at its first step");
+    walk.signal("INT");
+    walk.wait(LONG).ended(19);
+    drop(load);
+}
+
+/// A real Prometheus that scrapes the same gateway comes to the same verdicts.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn prometheus_comes_to_the_same_verdicts() {
+    let pod = Cluster::get().gateway.replace(":8080", ":9000");
+    let server = PrometheusServer::start("verdicts", &[pod]);
+    let evidence = format!("prometheus={}", server.url());
+    let flags = ["--evidence", &evidence, "--style", "budget", "--evidence-lag", "2s"];
+    let gate = ["--gate", "gateway: promql sum(up) >= 1", "--gate-every", "2s"];
+    worse("by-prometheus", "ERROR_RATE=0.2", &[&flags[..], &gate].concat(), 60)
+        .ran
+        .says("gate gateway: 1, wanted >= 1");
+    let space = staged("good-by-prometheus", "ERROR_RATE=0");
+    let judged = Judged::walk(&space, 100, &flags);
+    judged.figures("good-by-prometheus");
+    judged.ran.clone().ended(0).ends_with("finished");
+    assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
+}
+
+/// The owner's own gate fails in mid-walk: back, with an exit code of its own.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_gate_of_the_owners_sends_users_back() {
+    let pod = Cluster::get().gateway.replace(":8080", ":9000");
+    let server = PrometheusServer::start("gate", &[pod]);
+    let space = staged("own-gate", "ERROR_RATE=0");
+    let query =
+        "seen: promql sum(envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"{namespace}/{candidate}\"}) < 150";
+    let url = server.url();
+    let flags =
+        ["--steps", "50,100", "--gate", query, "--gate-prometheus", &url, "--gate-every", "1s", "--dwell", "60s"];
+    let judged = Judged::walk(&space, 50, &flags);
+    judged.ran.clone().ended(25).says("wanted < 150: failed");
+    assert_eq!(space.record("hello")["outcome"], "gate-failed");
+    assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
+}
+
+/// The source of evidence is silent for a while: the walk waits and goes on; silent for too long, it goes back.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_an_outage_of_the_metrics_is_ridden_out_or_inconclusive() {
+    let pod = Cluster::get().gateway.replace(":8080", ":9000");
+    let server = PrometheusServer::start("outage", &[pod]);
+    let evidence = format!("prometheus={}", server.url());
+    let space = staged("outage", "ERROR_RATE=0");
+    let flags = ["--evidence", &evidence, "--steps", "20,50,100", "--evidence-timeout", "1s"];
+    let judged = Judged::walk_while(&space, 100, &flags, || {
+        std::thread::sleep(Duration::from_secs(3));
+        server.signal("STOP");
+        std::thread::sleep(Duration::from_secs(12));
+        server.signal("CONT");
+    });
+    judged.figures("outage");
+    judged.ran.clone().ended(0).ends_with("finished").says("no answer");
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v3"]).ended(0);
+    let impatient = [&flags[..], &["--evidence-patience", "6s"]].concat();
+    let judged = Judged::walk_while(&space, 100, &impatient, || server.signal("STOP"));
+    server.signal("CONT");
+    judged.ran.clone().ended(12).says("no evidence could be read");
+    space.answers("hello", "v2", 5);
+    assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
+}
+
+/// A second gateway pod comes, and the Envoy of the first one starts anew, its counters at zero: neither is the candidate's
+/// fault, and neither is taken for evidence.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_gateways_come_and_start_anew_in_mid_walk() {
+    let space = staged("gateways", "ERROR_RATE=0");
+    let gateway = OwnGateway::start(&space, 1);
+    let (first, address) = gateway.ready(1).remove(0);
+    let load = Load::through(&space, &address, &["hello"], 60, Duration::from_secs(300));
+    let own = ["--evidence", "gateway", "--gateway-namespace", &space.namespace, "--gateway-service", OWN];
+    let flags = [&own[..], &["--steps", "20,50,100", "--dwell", "45s"]].concat();
+    let mut second = None;
+    let judged = Judged::of(&space, load, &flags, || {
+        let pods = gateway.scale(2);
+        let (_, address) = pods.into_iter().find(|(name, _)| *name != first).unwrap();
+        second = Some(Load::through(&space, &address, &["hello"], 40, Duration::from_secs(200)));
+        std::thread::sleep(Duration::from_secs(10));
+        gateway.kill(&first);
+    });
+    judged.figures("gateways");
+    judged.ran.clone().ended(0).ends_with("finished");
+    let hits = second.unwrap().stop();
+    assert!(hits.iter().all(Hit::is_good), "{}", summary(&hits));
+}
+
+/// What ten requests a second cost; figures, for whoever compares them with `andante rehearse`.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_ten_users_a_second_are_enough() {
+    for (test, setting) in [("ten-fails-all", "ERROR_RATE=1"), ("ten-fails-fifth", "ERROR_RATE=0.2")] {
+        let space = staged(test, setting);
+        let judged = Judged::walk(&space, 10, &BUDGET);
+        judged.figures(test);
+        judged.ran.clone().ended(23);
+        assert!(judged.bad() <= 60, "{} bad answers", judged.bad());
+    }
+    let space = staged("ten-healthy", "ERROR_RATE=0");
+    let judged = Judged::walk(&space, 10, &BUDGET);
+    judged.figures("ten-healthy");
+    judged.ran.clone().ended(0).ends_with("finished");
 }

@@ -2,7 +2,7 @@
 
 use super::andante::Ran;
 use super::load::{Hit, Hits, Load};
-use super::space::Space;
+use super::space::{Space, record};
 use super::wait::LONG;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -23,6 +23,12 @@ pub const QUICK: [&str; 12] = [
     "4s",
 ];
 
+/// `walk hello` with these flags, and those of [`QUICK`] that are not among them.
+pub fn quick<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    let missing = QUICK.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
+    ["walk", "hello"].into_iter().chain(missing.copied()).chain(flags.iter().copied()).collect()
+}
+
 /// A walk that ended, and the users that it had.
 #[derive(Debug)]
 pub struct Judged {
@@ -31,6 +37,8 @@ pub struct Judged {
     /// When the first users were moved, and when the last write was made.
     pub moved: Option<Timestamp>,
     pub back: Option<Timestamp>,
+    /// The instant of the last reading that was judged.
+    pub read: Option<Timestamp>,
 }
 
 impl Judged {
@@ -43,18 +51,27 @@ impl Judged {
     /// The same; `meanwhile` is done when the first users are moved.
     #[track_caller]
     pub fn walk_while(space: &Space, rate: u32, flags: &[&str], meanwhile: impl FnOnce()) -> Self {
-        let load = Load::start(space, &["hello"], rate, Duration::from_secs(120));
+        let load = Load::start(space, &["hello"], rate, Duration::from_secs(300));
+        Self::of(space, load, flags, meanwhile)
+    }
+
+    /// The same with a load of one's own.
+    #[track_caller]
+    pub fn of(space: &Space, load: Load, flags: &[&str], meanwhile: impl FnOnce()) -> Self {
         std::thread::sleep(Duration::from_secs(2));
-        let mut walk = space.start(&[&["walk", "hello"], &QUICK[..], flags].concat());
+        let mut walk = space.start(&quick(flags));
         walk.line("(step ", LONG);
         meanwhile();
-        walk.line("end:", LONG);
+        walk.line("end:", Duration::from_secs(280));
         let lines = walk.lines();
         let when = |text: &str| lines.iter().find(|(_, line)| line.contains(text)).map(|(at, _)| *at);
         let (moved, back) = (when("(step "), when("traffic: back to"));
         let ran = walk.wait(LONG);
         std::thread::sleep(Duration::from_secs(3));
-        Self { ran, hits: load.stop(), moved, back }
+        // The way back is decided, and its record made, in the same moment in which the reading arrives.
+        let record = record(&space.service("hello"));
+        let read = record.filter(|r| r["phase"] == "rolled-back").and_then(|r| r["step_at"].as_str()?.parse().ok());
+        Self { ran, hits: load.stop(), moved, back, read }
     }
 
     /// Requests that users saw fail or never answered.
@@ -62,11 +79,11 @@ impl Judged {
         self.hits.iter().filter(|hit| !hit.is_good()).count()
     }
 
-    /// How long after the write back the last user was sent to the candidate; none if it was before.
+    /// How long after the reading that decided the last user was sent to the candidate.
     pub fn late(&self) -> Duration {
         let candidate = |hit: &&Hit| hit.version.as_deref() == Some("v2") || !hit.is_good();
         let last = self.hits.iter().filter(candidate).map(|hit| hit.at).max();
-        let late = last.zip(self.back).map_or(SignedDuration::ZERO, |(last, back)| last.duration_since(back));
+        let late = last.zip(self.read).map_or(SignedDuration::ZERO, |(last, read)| last.duration_since(read));
         Duration::try_from(late).unwrap_or_default()
     }
 
@@ -77,8 +94,8 @@ impl Judged {
             pair.map_or_else(|| "-".to_owned(), |(from, to)| format!("{:.1} s", to.duration_since(from).as_secs_f64()))
         };
         eprintln!(
-            "FIGURES {name}: exit {}, {} requests, {} bad, {} from the first step to the way back, last candidate's user {:?} after it, \
-             the walk took {:.1} s",
+            "FIGURES {name}: exit {}, {} requests, {} bad, {} from the first step to the way back, last candidate's user {:.0?} after the \
+             reading that decided, the walk took {:.1} s",
             self.ran.code,
             self.hits.len(),
             self.bad(),

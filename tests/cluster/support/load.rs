@@ -10,8 +10,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+/// Several loads of one test have files of their own.
+static LOADS: AtomicU32 = AtomicU32::new(0);
 /// How long a user waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -52,15 +55,21 @@ pub struct Load {
 impl Load {
     /// Asks each of `services` at `rate` requests a second, all in turn from one client. The time is a bound: stop it.
     pub fn start(space: &Space, services: &[&str], rate: u32, time: Duration) -> Self {
+        Self::through(space, &Cluster::get().gateway, services, rate, time)
+    }
+
+    /// The same through a gateway of one's own (`host:port`).
+    pub fn through(space: &Space, gateway: &str, services: &[&str], rate: u32, time: Duration) -> Self {
         let total = rate * u32::try_from(services.len()).unwrap();
-        assert!(total <= 100 && time <= Duration::from_secs(120), "loads are bounded: {total}/s for {time:?}");
+        assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
         let cluster = Cluster::get();
         let target = |name: &&str| {
-            let url = format!("http://{}/?of={name}", cluster.gateway);
+            let url = format!("http://{gateway}/?of={name}");
             json!({"method": "GET", "url": url, "header": {"Host": [space.host(name)]}}).to_string() + "\n"
         };
-        let targets = space.file("targets", &services.iter().map(target).collect::<String>());
-        let results = PathBuf::from(space.file("results", ""));
+        let number = LOADS.fetch_add(1, Ordering::Relaxed);
+        let targets = space.file(&format!("targets-{number}"), &services.iter().map(target).collect::<String>());
+        let results = PathBuf::from(space.file(&format!("results-{number}"), ""));
         let mut command = Command::new(&cluster.vegeta);
         command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20", "-max-workers=400"]);
         command.arg(format!("-rate={total}")).arg(format!("-duration={}s", time.as_secs()));

@@ -47,6 +47,13 @@ impl PrometheusServer {
         server
     }
 
+    /// Sends it a signal by name: `STOP` makes it silent, `CONT` wakes it.
+    pub fn signal(&self, name: &str) {
+        assert!(
+            Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap().success()
+        );
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
