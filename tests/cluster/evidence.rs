@@ -104,7 +104,7 @@ fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
     let flags = ["--evidence", "gateway", "--steps", "20,50,100", "--dwell", "40s", "--bake", "5s"];
     let judged = Judged::walk(&space, 100, &flags);
     judged.figures("incident");
-    judged.ran.clone().ended(0).ends_with("finished").says("breaks the objective too");
+    judged.ran.clone().ended(0).ends_with("finished");
     assert!(judged.bad() > 500, "there was an incident: {} bad answers", judged.bad());
 }
 
