@@ -5,7 +5,7 @@ use super::runs;
 use andante::evidence::comparison::Comparison;
 use andante::evidence::latency::Histogram;
 use andante::evidence::window::{Arm, Growth};
-use andante::evidence::{Counts, OnInconclusive, OnObjective, Rules, Sums, Table};
+use andante::evidence::{Counts, Rules, Sums, Table};
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, LogNormal};
 use std::time::Duration;
@@ -14,25 +14,9 @@ use std::time::Duration;
 const RAMP: [u8; 4] = [5, 20, 50, 80];
 const WINDOWS: usize = 30;
 
-/// The defaults of the command line.
+/// The defaults of the command line; latency counts from the first window.
 pub(crate) fn rules() -> Rules {
-    Rules {
-        alpha: 0.01,
-        beta: 0.05,
-        objective: 0.01,
-        tail: None,
-        tolerated_rate: 0.001,
-        tolerated_odds: 3.0,
-        margin: Some(1),
-        min_requests: 10,
-        every: Duration::from_secs(10),
-        warm_up: Duration::ZERO,
-        lag: Duration::from_secs(5),
-        accept_without: false,
-        on_objective: OnObjective::Rollback,
-        on_inconclusive: OnInconclusive::Rollback,
-        patience: Duration::from_secs(120),
-    }
+    Rules { warm_up: Duration::ZERO, ..Rules::default() }
 }
 
 /// One window in which both arms fail with probability `p`.

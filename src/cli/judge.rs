@@ -173,6 +173,25 @@ fn every(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Alone {
+        #[command(flatten)]
+        judge: JudgeArgs,
+    }
+
+    fn rules(typed: &[&str]) -> Result<Rules, String> {
+        <Alone as clap::Parser>::try_parse_from([&["andante"], typed].concat()).unwrap().judge.rules()
+    }
+
+    #[test]
+    fn what_is_not_typed_is_the_default_everywhere() {
+        assert_eq!(rules(&[]), Ok(Rules::default()));
+        let trusting = rules(&["--accept-without-evidence", "--objective", "10%"]).unwrap();
+        assert_eq!((trusting.min_requests, trusting.accept_without), (0, true));
+        assert!((trusting.tolerated_rate - 0.01).abs() < 1e-12);
+        assert!(rules(&["--tolerated-rate", "2%"]).unwrap_err().contains("is above --objective"));
+    }
+
     #[test]
     fn parts_are_percents_or_fractions() {
         for (text, value) in [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), ("99.9%", 0.999)] {

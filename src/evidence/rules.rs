@@ -66,6 +66,29 @@ pub struct Rules {
     pub patience: Duration,
 }
 
+/// The defaults of the command line.
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            beta: 0.05,
+            objective: 0.01,
+            tail: None,
+            tolerated_rate: 0.001,
+            tolerated_odds: 3.0,
+            margin: Some(1),
+            min_requests: 10,
+            every: Duration::from_secs(10),
+            warm_up: Duration::from_secs(30),
+            lag: Duration::from_secs(5),
+            accept_without: false,
+            on_objective: OnObjective::Rollback,
+            on_inconclusive: OnInconclusive::Rollback,
+            patience: Duration::from_secs(120),
+        }
+    }
+}
+
 impl Rules {
     /// `ln(1/alpha)`: what the comparison needs.
     pub fn worse_at(&self) -> f64 {
@@ -95,25 +118,8 @@ impl Rules {
 pub(crate) mod tests {
     use super::*;
 
-    /// The defaults of the command line.
     pub(crate) fn rules() -> Rules {
-        Rules {
-            alpha: 0.01,
-            beta: 0.05,
-            objective: 0.01,
-            tail: None,
-            tolerated_rate: 0.001,
-            tolerated_odds: 3.0,
-            margin: Some(1),
-            min_requests: 10,
-            every: Duration::from_secs(10),
-            warm_up: Duration::from_secs(30),
-            lag: Duration::from_secs(5),
-            accept_without: false,
-            on_objective: OnObjective::Rollback,
-            on_inconclusive: OnInconclusive::Rollback,
-            patience: Duration::from_secs(120),
-        }
+        Rules::default()
     }
 
     #[test]

@@ -46,6 +46,16 @@ mod tests {
     }
 
     #[test]
+    fn a_published_stream_stops_where_it_should() {
+        // numpy's legacy generator with seed 1, draws of (0.1, 0.3, 0.6) against (0.1, 0.4, 0.5): the first p of at most 5 %
+        // comes with the 402nd.
+        let rho = [0.1, 0.4, 0.5];
+        let p = |counts: &[u64]| (-ln_e(counts, &rho)).exp();
+        assert!(p(&[40, 129, 232]) > 0.05);
+        assert!((p(&[40, 129, 233]) - 0.048_455_911_059_695_17).abs() < 1e-10);
+    }
+
+    #[test]
     fn a_split_that_is_not_the_one_asked_for_is_found() {
         let is_false = |stable, candidate| between(stable, candidate) >= -ALPHA.ln();
         assert!(is_false((500, 95), (500, 5)));

@@ -11,7 +11,7 @@ use crate::evidence::{OnInconclusive, OnObjective, Rules};
 use crate::hold::outcome_of;
 use crate::judge::{Finding, Gate, Judge, Place, Saved};
 use crate::machine::{Log, Next, order};
-use crate::moves::{Why, finish};
+use crate::moves::Why;
 use crate::name::{Namespace, RevisionName};
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
@@ -196,10 +196,7 @@ impl Walk {
             OnInconclusive::Hold => Some(self.held(service, record, Code::Inconclusive, why, now)),
             OnInconclusive::Promote if record.step >= self.goal.plan.steps.len() && now >= record.deadline => {
                 log.once(Topic::Note, format!("{why}; it ends all the same, as --on-inconclusive says"));
-                match finish(world, service, record, now) {
-                    Ok(finish) => Some(Next::Write(Box::new(finish.order))),
-                    Err(cannot) => Some(Next::end(outcome_of(Code::Internal, cannot.why, service))),
-                }
+                Some(self.end_of_plan(world, service, record, now, log))
             }
             OnInconclusive::Promote => {
                 log.once(Topic::Note, format!("{why}; it goes on without one, as --on-inconclusive says"));

@@ -8,7 +8,7 @@ use super::source::SimSource;
 use super::story::{Ended, Story};
 use super::time::stamp;
 use super::world::World;
-use andante::evidence::{OnInconclusive, OnObjective, Rules};
+use andante::evidence::Rules;
 use andante::hold::Hold;
 use andante::layout::Tags;
 use andante::name::RevisionName;
@@ -247,21 +247,15 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool) -> WalkGoal {
 /// Rules under which a story of minutes decides.
 fn rules() -> Rules {
     Rules {
-        alpha: 0.01,
-        beta: 0.05,
         objective: 0.2,
-        tail: None,
         tolerated_rate: 0.1,
-        tolerated_odds: 3.0,
         margin: None,
         min_requests: 5,
         every: Duration::from_secs(2),
         warm_up: Duration::ZERO,
         lag: Duration::from_secs(2),
-        accept_without: false,
-        on_objective: OnObjective::Rollback,
-        on_inconclusive: OnInconclusive::Rollback,
         patience: Duration::from_secs(60),
+        ..Rules::default()
     }
 }
 
