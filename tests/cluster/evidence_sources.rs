@@ -181,3 +181,21 @@ fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
     let pair = pair.strata.values().next().unwrap();
     assert!(pair.candidate.as_ref().is_some_and(|c| c.sent > Some(0)));
 }
+
+/// The steps' own Role and the gateway's are all that a walk on evidence needs; without the second nobody is moved.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_walk_on_evidence_needs_both_roles_and_no_more() {
+    let space = Space::new("both-roles");
+    space.serve(&sample("hello", "v1"));
+    let file = account(&space, &least());
+    space.stage("hello", "v2");
+    let before = space.split("hello");
+    let flags = ["--evidence", "gateway", "--style", "budget", "--kubeconfig", &file];
+    let denied = space.andante(&quick(&flags)).ended(20);
+    assert!(denied.last().contains("config/gateway-metrics.yaml"), "{}", denied.last());
+    assert_eq!(space.split("hello"), before, "nobody was moved");
+    let granted = Granted::to(space, "stepper");
+    Judged::walk(&granted.0, 100, &flags).ran.ended(0).ends_with("finished");
+    assert_eq!(granted.0.split("hello"), "latest 100");
+}
