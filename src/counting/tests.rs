@@ -182,6 +182,40 @@ fn pods_count_for_themselves_in_whatever_generation_they_are() {
     assert_eq!(found, [("a", Some((11, 1)), None), ("b", None, Some((6, 2)))]);
 }
 
+/// As queue-proxy of Knative 1.23 exposes it, with the three labels that a PodMonitor adds.
+const SINCE_1_19: &str = r#"
+kn_serving_invocation_duration_seconds_bucket{http_response_status_code="200",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",le="0.005",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 12
+kn_serving_invocation_duration_seconds_bucket{http_response_status_code="200",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",le="+Inf",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 13
+kn_serving_invocation_duration_seconds_count{http_response_status_code="200",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 13
+kn_serving_invocation_duration_seconds_bucket{http_response_status_code="500",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",le="0.005",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 7
+kn_serving_invocation_duration_seconds_bucket{http_response_status_code="500",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",le="+Inf",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 7
+kn_serving_invocation_duration_seconds_count{http_response_status_code="500",otel_scope_name="knative.dev/serving/pkg/queue",otel_scope_schema_url="",otel_scope_version="",pod="b",k8s_namespace_name="shop",kn_revision_name="hello-2"} 7
+"#;
+
+/// As queue-proxy of Knative 1.12 exposes it.
+const BEFORE_1_19: &str = r#"
+revision_request_count{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="200",response_code_class="2xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello"} 13
+revision_request_count{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="500",response_code_class="5xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello"} 7
+revision_request_latencies_bucket{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="200",response_code_class="2xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello",le="5"} 13
+revision_request_latencies_bucket{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="200",response_code_class="2xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello",le="+Inf"} 13
+revision_request_latencies_bucket{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="500",response_code_class="5xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello",le="5"} 6
+revision_request_latencies_bucket{configuration_name="hello",container_name="queue-proxy",namespace_name="shop",pod_name="a",response_code="500",response_code_class="5xx",revision_name="hello-1",route_tag="DISABLED",service_name="hello",le="+Inf"} 7
+"#;
+
+#[test]
+fn both_generations_of_queue_proxy_are_read_as_they_write() {
+    let strata =
+        read(&samples(&format!("{SINCE_1_19}{BEFORE_1_19}")), &Dialect::preset(Preset::QueueProxy), &arms()).unwrap();
+    let counters = |below| Counters {
+        completed: 20,
+        failed: 7,
+        latency: Some(vec![(5_000, below), (INFINITE, 20)]),
+        ..Counters::default()
+    };
+    assert_eq!(strata["a"], Pair { stable: Some(counters(19)), candidate: None });
+    assert_eq!(strata["b"], Pair { stable: None, candidate: Some(counters(19)) });
+}
+
 proptest! {
     /// Whatever is exposed, a reading is whole or an error: nothing is negative, and buckets rise.
     #[test]
