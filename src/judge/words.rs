@@ -57,7 +57,9 @@ impl Judge {
         let counted = sums.counted();
         let (failures, latency) = sums.parts();
         let slower = latency.map_or_else(String::new, |(ln, edge)| {
-            format!(", slower {} at {} ms", evidence(ln), number(micros(edge) / 1000.0))
+            // Where nothing speaks against the candidate, no edge says anything.
+            let at = if ln > 0.0 { format!(" at {} ms", number(micros(edge) / 1000.0)) } else { String::new() };
+            format!(", slower {}{at}", evidence(ln))
         });
         format!(
             "{} failed {}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
