@@ -107,3 +107,31 @@ fn a_build_that_fails_moves_nobody() {
     assert!(run.task("roll-out").is_none(), "a rollout without an image");
     assert_eq!(space.generation("hello"), generation);
 }
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn the_task_says_where_a_build_goes() {
+    let space = Space::new("image-task");
+    install(&space, "tasks/image-reference");
+    let repository = format!("{}/{}", registry(), space.namespace);
+    space.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "andante-defaults"},
+        "data": {"image-repository": repository, "image-tag": "short"}}));
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let run = |name: &str, more: &[(&str, &str)]| {
+        let commit = ("commit", "3f2a9c1d5e7b8a0f4c6d2e1b9a8f7c6d5e4b3a21");
+        let all = [("service", "hello"), commit, ("andante-image", image())].into_iter().chain(more.iter().copied());
+        let params: Vec<Value> = all.map(|(n, v)| json!({"name": n, "value": v})).collect();
+        space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": name},
+            "spec": {"serviceAccountName": "andante", "taskRef": {"name": "image-reference"}, "params": params}}));
+        eventually("the TaskRun is over", PIPELINE, || {
+            let run = space.get("taskrun", name);
+            ["True", "False"].contains(&condition(&run, "Succeeded").0.as_str()).then_some(run)
+        })
+    };
+    let before = run("before", &[("if-exists", "skip")]);
+    let of = |run: &Value, name: &str| task_result(run, name).unwrap_or_else(|| panic!("no {name}: {}", run["status"]));
+    assert_eq!(of(&before, "image"), format!("{repository}/hello:3f2a9c1d5e7b"));
+    assert_eq!((of(&before, "exists"), of(&before, "digest-reference")), ("false".into(), String::new()));
+    let after = run("after", &[("digest", &digest)]);
+    assert_eq!(of(&after, "digest-reference"), format!("{repository}/hello@{digest}"));
+}

@@ -413,8 +413,7 @@ fn long_a_run_that_ends_without_a_word_is_told_of_and_taken_over() {
     let setting = Setting::new(&space, "keep-pod-on-cancel");
     // The controller has to hear of the setting.
     std::thread::sleep(std::time::Duration::from_secs(5));
-    let wish = slow(V2).list("flags", &["--deadline=11m"]);
-    let run = wish.start(&space, "silent");
+    let run = slow(V2).start(&space, "silent");
     served_becomes(&space, "hello", "hello-00002 50");
     run.end("Cancelled");
     run.over().bad();
