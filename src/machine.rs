@@ -208,6 +208,7 @@ pub fn order(
     } else if let Ok(present) = &service.split {
         record.split = present.clone();
     }
+    let record = record.fitting();
     let mut patch = fence(service);
     if service.annotations.is_empty() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));

@@ -165,6 +165,19 @@ impl Record {
         if text.len() > MAX_BYTES { Err(BadRecord::TooLarge(text.len())) } else { Ok(text) }
     }
 
+    /// The same with as much of the evidence as there is room for: a rollout goes on without it rather than end.
+    #[must_use]
+    pub fn fitting(mut self) -> Self {
+        let too_large = |record: &Self| matches!(record.to_text(), Err(BadRecord::TooLarge(_)));
+        if too_large(&self) {
+            self.evidence = self.evidence.map(|saved| Box::new(saved.without_counters()));
+        }
+        if too_large(&self) {
+            self.evidence = None;
+        }
+        self
+    }
+
     /// Remembers the candidate as rejected.
     pub fn reject(&mut self, reason: &str, at: Timestamp) {
         let Some(revision) = self.candidate.clone() else { return };
@@ -184,6 +197,7 @@ impl Record {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::evidence::Table;
     use crate::owner::OwnerKind;
 
     /// A record in the middle of nothing in particular.
@@ -238,6 +252,18 @@ pub(crate) mod tests {
         let mut record = record();
         record.reason = Some("x".repeat(MAX_BYTES));
         assert!(matches!(record.to_text(), Err(BadRecord::TooLarge(_))));
+    }
+
+    #[test]
+    fn evidence_gives_way_where_there_is_no_room() {
+        let mut record = record();
+        record.evidence = Some(Box::new(Saved::of_counts(Table::default())));
+        assert_eq!(record.clone().fitting(), record);
+        let room = MAX_BYTES - record.to_text().unwrap().len();
+        record.reason = Some("x".repeat(room));
+        assert!(record.to_text().is_err());
+        let fitting = record.fitting();
+        assert!(fitting.evidence.is_none() && fitting.to_text().is_ok());
     }
 
     #[test]
