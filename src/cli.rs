@@ -16,7 +16,7 @@ pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
-    StyleArg, TagArgs, WalkArgs,
+    StyleArg, TagArgs, TakeUp, WalkArgs,
 };
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 

@@ -30,10 +30,16 @@ struct Ran {
 
 /// Runs the executable without any of our own environment.
 fn andante(arguments: &[&str]) -> Ran {
+    andante_with(&[], arguments)
+}
+
+/// Runs it with these variables alone.
+fn andante_with(environment: &[(&str, &str)], arguments: &[&str]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_andante"))
         .args(arguments)
         .env_clear()
         .env("HOME", scratch("home"))
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
         .unwrap();

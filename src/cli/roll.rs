@@ -1,12 +1,13 @@
 //! Flags of `stage`, `walk` and `settle`.
 
 use super::{ClusterArgs, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
-use crate::name::{RevisionName, Tag};
+use crate::name::{BadName, RevisionName, Tag};
 use crate::percent::Percent;
 use crate::plan::{BadPlan, Plan, Style, Wish};
 use crate::probe::Probe;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Flags of `stage`.
@@ -53,15 +54,15 @@ pub struct CandidateArgs {
     /// Name of the new revision (must begin with SERVICE-); else Knative names it.
     #[arg(long, value_name = "NAME", help_heading = "Candidate")]
     pub revision_name: Option<RevisionName>,
-    /// Take up a revision that is there already and change no template. Without this and without --image, --set-env and
-    /// --from-file: the newest ready one that serves 0 %.
+    /// Take up a revision that is there already and change no template: its name, or `newest` for the newest ready one that
+    /// serves 0 %. At a terminal `newest` is meant where neither --image, --set-env nor --from-file is given; a run must say it.
     #[arg(
         long,
         value_name = "NAME",
         conflicts_with_all = ["image", "container", "set_env", "from_file", "revision_name"],
         help_heading = "Candidate"
     )]
-    pub revision: Option<RevisionName>,
+    pub revision: Option<TakeUp>,
     /// Try a candidate again that serves already or was rolled back before.
     #[arg(long, help_heading = "Candidate")]
     pub again: bool,
@@ -71,6 +72,23 @@ pub struct CandidateArgs {
     /// Tags.
     #[command(flatten)]
     pub tags: TagArgs,
+}
+
+/// Which revision is taken up. Revisions are named after their Service, so none is called `newest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeUp {
+    /// The newest ready one that serves 0 %.
+    Newest,
+    /// The one with this name.
+    Named(RevisionName),
+}
+
+impl FromStr for TakeUp {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        if text == "newest" { Ok(Self::Newest) } else { text.parse().map(Self::Named) }
+    }
 }
 
 /// Names of the two tags that a rollout owns while it lasts.

@@ -5,7 +5,7 @@ use super::{Stop, asker, connect, owner};
 use crate::check::{Check, CheckGoal};
 use crate::cli::{
     AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
-    SettleArgs, StageArgs, StyleArg, TagArgs, WalkArgs,
+    SettleArgs, StageArgs, StyleArg, TagArgs, TakeUp, WalkArgs,
 };
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
@@ -43,7 +43,7 @@ const STAGE_GRACE: Duration = Duration::from_secs(20);
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { deadline: args.deadline, grace: args.grace, hold_for: args.hold_for };
-    let goal = stage_goal(&args.cluster, &args.candidate, times)?;
+    let goal = stage_goal(&args.cluster, &args.candidate, times, environment)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work {
@@ -83,7 +83,7 @@ pub(super) async fn roll_out(
         hold_for: walk.deadline,
     };
     // Everything that can be wrong with the walk is found before anything is staged.
-    let stage = stage_goal(&walk.cluster, &args.candidate, times)?;
+    let stage = stage_goal(&walk.cluster, &args.candidate, times, environment)?;
     let (plan, rules, prober) = (plan(walk)?, rules(walk)?, prober(&walk.probe)?);
     let kube = connect(&walk.cluster, environment)?;
     let goal = walk_goal(walk, plan, rules, environment, &kube);
@@ -138,7 +138,12 @@ struct Times {
 }
 
 /// The goal of staging, with everything checked that can be without a cluster.
-fn stage_goal(cluster: &ClusterArgs, args: &CandidateArgs, times: Times) -> Result<StageGoal, Stop> {
+fn stage_goal(
+    cluster: &ClusterArgs,
+    args: &CandidateArgs,
+    times: Times,
+    environment: &Environment,
+) -> Result<StageGoal, Stop> {
     let service = cluster.service.clone();
     if args.tags.candidate_tag == args.tags.stable_tag {
         return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
@@ -160,7 +165,18 @@ fn stage_goal(cluster: &ClusterArgs, args: &CandidateArgs, times: Times) -> Resu
         again: args.again.then(|| id.to_string()),
     };
     let makes = change.image.is_some() || !change.env.is_empty() || change.file.is_some();
-    let want = if makes { Want::Template(Box::new(change)) } else { Want::Revision(args.revision.clone()) };
+    let want = match &args.revision {
+        _ if makes => Want::Template(Box::new(change)),
+        Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
+        // An image that a build did not name is no wish for whatever revision lies about.
+        None if environment.run().map_err(Stop::bad_input)?.is_some() => {
+            return Err(Stop::bad_input(
+                "nothing says what to stage: give an --image (an empty one counts as none), --set-env, --from-file, or \
+                 --revision NAME|newest",
+            ));
+        }
+        Some(TakeUp::Newest) | None => Want::Revision(None),
+    };
     Ok(StageGoal {
         service,
         want,

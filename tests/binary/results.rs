@@ -1,6 +1,6 @@
 //! Results of a step: every declared one is there however the step ends.
 
-use super::{andante, scratch};
+use super::{andante, andante_with, scratch};
 use andante::command::RESULTS;
 use std::fs;
 
@@ -58,4 +58,22 @@ fn bad_arguments_write_every_result() {
 fn an_end_before_the_cluster_writes_every_result() {
     expect("no-plan", &["walk", "hello", "--steps=50,5"], "the steps must rise: 5 % comes after 50 %");
     expect("nothing-to-check", &["check", "hello", "--probe="], "there is nothing to check: name a --probe PATH");
+}
+
+#[test]
+fn a_run_says_what_it_stages() {
+    let run = [("ANDANTE_TASK_RUN", "build"), ("ANDANTE_TASK_RUN_UID", "u"), ("ANDANTE_RUN_NAMESPACE", "shop")];
+    let nothing = "nothing says what to stage: give an --image (an empty one counts as none)";
+    for command in ["stage", "roll-out"] {
+        let unsaid = andante_with(&run, &[command, "--image=", "--revision=", "--", "hello"]);
+        assert_eq!(unsaid.code, 2, "{unsaid:?}");
+        assert!(format!("{unsaid:?}").contains(nothing), "{unsaid:?}");
+        // Said, it gets as far as looking for a cluster; at a terminal there is nothing to say.
+        for other in [
+            andante_with(&run, &[command, "--image=", "--revision=newest", "--", "hello"]),
+            andante(&[command, "hello"]),
+        ] {
+            assert!(other.code != 0 && !format!("{other:?}").contains(nothing), "{other:?}");
+        }
+    }
 }

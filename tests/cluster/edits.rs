@@ -115,7 +115,7 @@ fn a_template_edit_during_staging_ends_it_as_superseded() {
     space.answers("hello", "v1", 10);
     // The same run again does not fight either; another one may go on.
     space.start_as("run", &slow).wait(LONG).ended(13);
-    let other = space.start_as("other", &["stage", "hello"]).wait(LONG).ended(0);
+    let other = space.start_as("other", &["stage", "hello", "--revision", "newest"]).wait(LONG).ended(0);
     assert!(other.last().contains("staged hello-00003"), "{}", other.last());
     assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00003 0 #candidate");
 }
