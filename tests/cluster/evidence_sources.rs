@@ -107,9 +107,23 @@ fn the_gateway_and_prometheus_count_what_users_met() {
         u64::try_from(seen.count()).unwrap()
     };
     assert!(of("v2", true) > 40 && of("v1", false) > 300, "{}", summary(&hits));
+    // On a machine out of breath a user may give up first: the gateway sent that request all the same, to either.
+    let silent = u64::try_from(hits.iter().filter(|h| h.status == 0).count()).unwrap();
+    let (stable, candidate) = (
+        growth(before.stable.as_ref(), after.stable.as_ref()),
+        growth(before.candidate.as_ref(), after.candidate.as_ref()),
+    );
     let wanted = |version| (of(version, false), of(version, false), of(version, true), of(version, false));
-    assert_eq!(growth(before.stable.as_ref(), after.stable.as_ref()), wanted("v1"));
-    assert_eq!(growth(before.candidate.as_ref(), after.candidate.as_ref()), wanted("v2"));
+    if silent == 0 {
+        assert_eq!((stable, candidate), (wanted("v1"), wanted("v2")));
+    }
+    let more = |(sent, completed, failed, timed): (u64, u64, u64, u64), version| {
+        let (all, bad) = (of(version, false), of(version, true));
+        let unheard = |counted: u64, heard: u64| counted.checked_sub(heard).expect("what users met was counted");
+        assert!(unheard(failed, bad) <= silent && unheard(timed, all) <= silent);
+        unheard(completed, all).max(unheard(sent, all))
+    };
+    assert!(more(stable, "v1") + more(candidate, "v2") <= silent, "{stable:?} {candidate:?} {}", summary(&hits));
     assert_eq!(prometheus.read(), after, "Prometheus tells the same counters");
 }
 

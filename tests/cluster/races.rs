@@ -149,7 +149,8 @@ fn settling_stops_a_walk_that_lives() {
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
     space.answers("hello", "v1", 5);
     let version = space.service("hello")["metadata"]["annotations"].clone();
-    space.andante(&["settle", "hello"]).ended(0).ends_with("over already");
+    let again = space.andante(&["settle", "hello"]).ended(0);
+    again.says("is over already; nothing to settle").ends_with("settled by");
     assert_eq!(space.service("hello")["metadata"]["annotations"], version, "settled once");
 }
 

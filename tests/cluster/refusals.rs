@@ -30,7 +30,6 @@ fn plans_that_make_no_sense_are_refused() {
         ("5,5,100", "the steps must rise"),
         ("0,50,100", "a step of 0 % moves nobody"),
         ("50,101", "101"),
-        ("", "steps"),
         ("5,,100", "steps"),
         ("half", "half"),
         ("-5", "-5"),
@@ -81,8 +80,9 @@ fn a_foreign_target_that_is_not_ready_is_named_before_the_first_write() {
     let space = Space::new("blocked");
     space.serve(&sample("hello", "v1"));
     space.apply(&sample("hello", "crash").object);
-    eventually("the second revision crashed", LONG, || {
-        (condition(&space.find("revision", "hello-00002")?, "Ready").0 == "False").then_some(())
+    // It crashes at its start and is never Ready; until Knative says `False` it can take ten minutes.
+    eventually("the second revision is there", LONG, || {
+        (condition(&space.find("revision", "hello-00002")?, "Ready").0 != "True").then_some(())
     });
     let traffic = json!([
         {"revisionName": "hello-00001", "percent": 100},
