@@ -1,0 +1,15 @@
+//! Any digest file and any index of a layout is read or refused.
+#![no_main]
+#![allow(missing_docs)]
+
+use andante::image::built::{of_file, of_layout};
+use andante::reference::Reference;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (&[u8], Option<&str>)| {
+    let (bytes, tag) = input;
+    let _ = of_layout(bytes, tag);
+    if let (Ok(text), Ok(reference)) = (std::str::from_utf8(bytes), "registry.example.com/hello".parse::<Reference>()) {
+        let _ = of_file(text, &reference.repository);
+    }
+});

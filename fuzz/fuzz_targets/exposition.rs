@@ -1,0 +1,11 @@
+//! Any text is an exposition of counters or is refused.
+#![no_main]
+#![allow(missing_docs)]
+
+use andante::exposition::parse;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = parse(text, |name| name.len() % 2 == 0);
+    let _ = parse(text, |_| true);
+});
