@@ -278,9 +278,13 @@ impl Judge {
             return Finding::Paused(self.missplit(counts, sums.percents()));
         }
         let candidate = sums.at_step();
-        let windows = self.seen.1 > Duration::ZERO || self.resumed == Some(place.step);
+        // What was taken up is old: a move waits for the window of what came since.
+        let windows = self.seen.1 > Duration::ZERO;
         if self.failing.is_some() {
             return Finding::Little("the evidence cannot be read at the moment".to_owned());
+        }
+        if !windows && self.resumed == Some(place.step) {
+            return Finding::Little("what came since the evidence was saved has not been read yet".to_owned());
         }
         if !windows || candidate < self.rules.min_requests {
             let of = &self.arms.candidate;
@@ -300,16 +304,14 @@ impl Judge {
     }
 
     /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in
-    /// failed requests.
-    pub fn reach(&self) -> (f64, f64) {
+    /// failed requests; none where the rate of requests is not known, or was zero: nothing is bounded by it then.
+    pub fn reach(&self) -> Option<(f64, f64)> {
         let (requests, time) = self.seen;
-        let lambda = if time > Duration::ZERO {
-            Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time }.lambda()
-        } else {
-            self.lambda.unwrap_or_default()
-        };
+        let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time };
+        let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
+        let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
         let counted = self.sums.as_ref().map(Sums::counted).unwrap_or_default();
-        (ramp::allowed(&self.rules, lambda, counted), ramp::budget(&self.rules, lambda))
+        Some((ramp::allowed(&self.rules, lambda, counted), ramp::budget(&self.rules, lambda)))
     }
 
     /// Everything that is known, to be saved with a step that is about to be written.

@@ -218,6 +218,8 @@ impl Stage {
             ["resume"] => self.control(|c, _| c.pause = None),
             ["abort"] => self.control(|c, request| c.abort = Some(request)),
             ["promote"] => self.control(|c, request| c.promote = Some(request)),
+            // Nobody goes on until the next walk begins.
+            ["killed"] => self.done = true,
             ["sigterm"] => self.signal = Some(Signal::Terminate),
             ["ctrl-c"] => self.signal = Some(Signal::Interrupt),
             ["traffic", "edited"] => {

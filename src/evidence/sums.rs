@@ -82,7 +82,11 @@ impl Sums {
 
     /// Adds one window. `warm`: it counts for latency too.
     pub fn add(&mut self, growths: &[Growth], warm: bool, rules: &Rules) -> Result<(), Trouble> {
-        let table = |g: &Growth| Table { stable: g.stable.counts, candidate: g.candidate.counts };
+        // With everyone on the candidate, what still comes to an end at stable fell there by no split: it is neither a
+        // control nor an excuse.
+        let alone = self.percents.0 > 0 && self.percents.1 == 0;
+        let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
+        let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if self.falls_wrong(whole) {
             // More than the split is being counted: windows are left out by their totals, whatever failed in them.
@@ -95,7 +99,7 @@ impl Sums {
         for growth in growths {
             self.failures.add(table(growth))?;
             self.acceptance = self.acceptance.plus(acceptance::window(table(growth), rules.tolerated_odds)?);
-            if let (true, Some(latency), Some(margin)) = (warm, &mut self.latency, rules.margin)
+            if let (true, Some(latency), Some(margin)) = (warm && !alone, &mut self.latency, rules.margin)
                 && let (Some(stable), Some(candidate)) = (&growth.stable.latency, &growth.candidate.latency)
             {
                 latency.add(stable, candidate, margin)?;
@@ -106,7 +110,7 @@ impl Sums {
             let sum = |arm: fn(&Growth) -> &Arm| {
                 growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
             };
-            let window = Table { stable: sum(|g| &g.stable), candidate: sum(|g| &g.candidate) };
+            let window = Table { stable: of_stable(sum(|g| &g.stable)), candidate: sum(|g| &g.candidate) };
             watch.add(window, tail.part, rules.broken_at())?;
         }
         Ok(())
@@ -285,6 +289,23 @@ mod tests {
         sums.step((100, 0));
         sums.add(&[growth(Table::of(400, 0, 20, 0), None)], true, &rules()).unwrap();
         assert_eq!(sums.objective(&rules()).0, Standing::Broken);
+    }
+
+    #[test]
+    fn in_the_bake_stable_is_neither_a_control_nor_an_excuse() {
+        let mut sums = sums(&rules());
+        sums.bake();
+        sums.step((100, 0));
+        // A request that hung at stable when everyone left it, and somebody who asks stable's own address.
+        sums.add(&[growth(Table::of(400, 1, 0, 1), None)], true, &rules()).unwrap();
+        sums.add(
+            &[growth(Table::of(400, 5000, 40, 0), Some([histogram(5000, [0; 3]), histogram(400, [400; 3])]))],
+            true,
+            &rules(),
+        )
+        .unwrap();
+        assert_eq!(sums.objective(&rules()).0, Standing::Broken);
+        assert!(sums.ln_worse() < 1.0, "nothing is compared");
     }
 
     proptest! {

@@ -48,7 +48,7 @@ impl Judge {
         if step >= below {
             return Gate::Go(step + 1);
         }
-        let (reach, budget) = self.reach();
+        let Some((reach, budget)) = self.reach() else { return Gate::Go(step + 1) };
         let reachable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
         let far = plan.steps.iter().take(below).filter(reachable).count();
         let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);

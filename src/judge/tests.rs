@@ -88,7 +88,10 @@ fn after_a_crash_what_was_saved_is_taken_up_and_what_came_since_is_one_window() 
     let mut second = judge();
     second.take_up(&serde_json::from_str(&text).unwrap(), &mut Log::default());
     second.enter(place(1, (50, 50), 0), at(31));
+    // No move on what is old.
+    assert!(matches!(second.finding(), Finding::Little(why) if why.contains("since the evidence was saved")));
     read(&mut second, reading(31, (150, 1), (150, 0)));
+    assert!(!matches!(second.finding(), Finding::Little(_)));
     assert_eq!((counted(&first), counted(&second)), ((150, 150), (150, 150)));
     assert_eq!(second.sums.as_ref().unwrap().windows(), 2);
     // Nothing was saved within a step: one window from its start.
@@ -225,4 +228,16 @@ fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     assert_eq!(judge.gate(&plan(Style::Budget, Some(20)), 1), Gate::Go(8), "nor past one that a person must approve");
     let Gate::Wait(why) = judge.gate(&budget, below) else { panic!("300 requests prove nothing yet") };
     assert!(why.starts_with("the last step needs more evidence"), "{why}");
+}
+
+#[test]
+fn an_unknown_rate_of_requests_bounds_nothing() {
+    let mut judge = judge();
+    assert_eq!(judge.reach(), None);
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (0, 0), (0, 0)));
+    assert_eq!(judge.reach(), None, "nor does a window without requests");
+    read(&mut judge, reading(20, (50, 0), (50, 0)));
+    assert!(judge.reach().is_some());
 }
