@@ -17,7 +17,7 @@ use crate::reading::{Counters, INFINITE, NoReading, Pair, Reading};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The largest file or line.
@@ -90,12 +90,7 @@ impl Counts {
         let unreachable = |text: String| NoReading::Unreachable { from: self.name(), text };
         let text = match self {
             Self::Lines(newest) => newest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Self::File(path) => std::fs::File::open(path)
-                .and_then(|file| {
-                    let mut text = String::new();
-                    file.take(LARGEST).read_to_string(&mut text).map(|_| text)
-                })
-                .map_err(|e| e.to_string()),
+            Self::File(path) => whole(path).map_err(|e| e.to_string()),
         };
         let strata =
             understood(&text.map_err(unreachable)?).map_err(|text| NoReading::Broken { from: self.name(), text })?;
@@ -111,6 +106,16 @@ impl Counts {
             Self::File(path) => path.display().to_string(),
             Self::Lines(_) => "standard input".into(),
         }
+    }
+}
+
+/// The text of a file. A pipe is refused before it is opened: one without a writer would stop the whole walk, and the way
+/// back with it.
+fn whole(path: &Path) -> std::io::Result<String> {
+    if std::fs::metadata(path)?.is_file() {
+        crate::files::read_text(path, LARGEST)
+    } else {
+        Err(std::io::Error::other("it is not a regular file; a stream comes by `--evidence -`"))
     }
 }
 

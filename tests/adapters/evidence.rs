@@ -287,6 +287,11 @@ async fn counts_come_from_files_and_streams() {
     assert!(text(from_file.read(&arms()).await).contains("missing field `strata` (line 1, column 2)"));
     std::fs::write(&file, "{\"strata\": {\"a\": {}}}").unwrap();
     assert!(text(from_file.read(&arms()).await).contains("names no counters"));
+    // A pipe that nobody writes to must not stop the walk.
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    assert!(text(from_file.read(&arms()).await).contains("not a regular file"));
+    std::fs::remove_file(&file).unwrap();
 
     let (receiver, mut sender) = std::io::pipe().unwrap();
     let stream =
