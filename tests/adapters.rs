@@ -9,6 +9,7 @@ mod adapters {
     mod failures;
     mod hostile;
     mod prober;
+    mod registry;
     mod requests;
     mod results;
     mod runs;

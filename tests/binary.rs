@@ -6,6 +6,8 @@
 
 #[path = "binary/flags.rs"]
 mod flags;
+#[path = "binary/image.rs"]
+mod image;
 #[path = "binary/plan.rs"]
 mod plan;
 #[path = "binary/reference.rs"]

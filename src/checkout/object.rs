@@ -185,9 +185,10 @@ impl Pack {
             }
             _ => None,
         };
-        let Some(base) = base else { return Ok(None) };
-        let Some(base) = self.object(base, depth + 1)? else { return Ok(None) };
-        Ok(inflate(rest).and_then(|delta| delta::apply(&base, &delta)))
+        let (Some(base), Some(delta)) = (base, inflate(rest)) else { return Ok(None) };
+        // What was read is much more than the delta, and a chain may be long.
+        drop(bytes);
+        Ok(self.object(base, depth + 1)?.and_then(|base| delta::apply(&base, &delta)))
     }
 
     /// What stands at an offset, as much as a commit may have.

@@ -44,7 +44,8 @@ impl Asking<'_> {
             };
             let pause = pauses.next().unwrap_or(self.patience).max(error.retry_after().unwrap_or_default());
             let spent = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
-            if !error.is_passing() || spent + pause > self.patience {
+            // A registry may ask to wait for longer than a time can be.
+            if !error.is_passing() || spent.saturating_add(pause) > self.patience {
                 return Err(self.failed(reference, &error));
             }
             tokio::time::sleep(pause).await;

@@ -1,0 +1,27 @@
+//! `image` at the executable's edge: what a registry asks for cannot break it.
+
+use super::andante;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+#[test]
+fn a_registry_that_asks_to_wait_for_ever_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        // More than a second was spent already: added to the longest of times it is more than a time can be.
+        std::thread::sleep(Duration::from_millis(1100));
+        let answer = format!("HTTP/1.1 429 X\r\nretry-after: {}\r\ncontent-length: 0\r\n\r\n", u64::MAX);
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let ran = andante(&["image", "resolve", &format!("{address}/x:v1"), "--plain-http"]);
+    server.join().unwrap();
+    let begin = format!(
+        "andante: the registry {address} was asked for {address}/x:v1: it limits the rate of requests (429), and asks to wait"
+    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (31, ""), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with(&begin), "{}", ran.stderr);
+}
