@@ -53,6 +53,8 @@ pub struct Registry {
     transport: Transport,
     config: DockerConfig,
     plain_http: bool,
+    /// Whoever names the registry's certificates expects TLS.
+    only_tls: bool,
 }
 
 /// A question to one registry in one scheme.
@@ -69,7 +71,8 @@ impl Registry {
     /// Prepares a client; sends nothing.
     pub fn new(asking: Asking, environment: &Environment) -> Result<Self, BadRegistry> {
         let transport = Transport::new(asking.ca_file.as_deref(), asking.limit, environment)?;
-        Ok(Self { transport, config: asking.config, plain_http: asking.plain_http })
+        let only_tls = asking.ca_file.is_some();
+        Ok(Self { transport, config: asking.config, plain_http: asking.plain_http, only_tls })
     }
 
     /// The digest that the registry has under the reference's digest or tag (`latest` if it has neither); `None` if it
@@ -78,8 +81,8 @@ impl Registry {
         let domain = &reference.repository.domain;
         let schemes: &[&str] = match (self.plain_http, domain.is_near()) {
             (true, _) => &["http"],
-            (false, true) => &["https", "http"],
-            (false, false) => &["https"],
+            (false, true) if !self.only_tls => &["https", "http"],
+            (false, _) => &["https"],
         };
         let mut ended = Err(RegistryError::Odd("no way to ask it".into()));
         for scheme in schemes {
@@ -105,6 +108,10 @@ impl Question<'_> {
         let mut authorization = Authorization::none();
         let mut answer = self.send(Method::HEAD, &authorization).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
+            // Who was redirected to asks for what is the registry's own, and could name any token server.
+            if answer.url.origin() != self.url.origin() {
+                return Err(RegistryError::Odd("the place that it redirects to wants credentials".into()));
+            }
             let wanted = challenge::parse(answer.headers.get_all(http::header::WWW_AUTHENTICATE));
             authorization = self.authorize(&wanted).await?;
             answer = self.send(Method::HEAD, &authorization).await?;
@@ -127,6 +134,9 @@ impl Question<'_> {
             StatusCode::NOT_FOUND => return Ok(None),
             StatusCode::OK => {}
             _ => return Err(self.refused(&answer)),
+        }
+        if !is_manifest(&answer) {
+            return Err(RegistryError::Odd("what it answered is no image manifest".into()));
         }
         let hash = ring::digest::digest(&ring::digest::SHA256, &answer.body);
         let hex = crate::files::hex(hash.as_ref());
@@ -153,7 +163,7 @@ impl Question<'_> {
     }
 
     async fn send(&self, method: Method, authorization: &Authorization) -> Result<Answer, RegistryError> {
-        self.transport.manifest(method, self.url.clone(), authorization, KINDS, LARGEST_MANIFEST).await
+        self.transport.manifest(method, self.url.clone(), authorization, KINDS, LARGEST_MANIFEST, self.plain_http).await
     }
 
     async fn authorize(&self, wanted: &[challenge::Challenge]) -> Result<Authorization, RegistryError> {
@@ -163,6 +173,17 @@ impl Question<'_> {
     fn refused(&self, answer: &Answer) -> RegistryError {
         failure::of_answer(answer.status, &answer.headers, &self.credentials)
     }
+}
+
+/// True for a manifest of a kind that was asked for. A page that greets whoever comes (of a login, a proxy, a portal) is
+/// none, whatever its status.
+fn is_manifest(answer: &Answer) -> bool {
+    let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let version = serde_json::from_slice::<serde_json::Value>(&answer.body)
+        .ok()
+        .and_then(|manifest| manifest.get("schemaVersion")?.as_u64());
+    KINDS.split(", ").any(|known| known == kind) && version == Some(2)
 }
 
 /// The manifest's address.

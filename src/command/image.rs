@@ -17,7 +17,7 @@ use crate::cli::{ClusterArgs, IfExists, ImageArgs, ImageQuestion, Output, Resolv
 use crate::cluster::Kube;
 use crate::env::Environment;
 use crate::image::defaults::Settings;
-use crate::image::plan::{Build, Plan, compose, needs_namespace};
+use crate::image::plan::{Build, Plan, TELLING, compose, needs_namespace};
 use crate::image::template::Values;
 use crate::outcome::{Code, Outcome};
 use crate::reference::Reference;
@@ -112,6 +112,14 @@ async fn name(
         _ if source.dirty => {
             answer.exists = Some(false);
             answer.notes.push("an image of a changed tree is never taken for one that is built already".into());
+            Ok(Outcome::new(Code::Done, format!("{} is to be built", answer.image)))
+        }
+        // Another commit's image would be deployed as this one's.
+        IfExists::Skip if !plan.tells_commit => {
+            answer.exists = Some(false);
+            answer.notes.push(format!(
+                "a tag without {TELLING} digits of the commit or more does not tell commits apart: nothing is taken for built"
+            ));
             Ok(Outcome::new(Code::Done, format!("{} is to be built", answer.image)))
         }
         wanted => exists(args, cluster, environment, &plan, wanted, answer).await,

@@ -8,6 +8,9 @@ use super::template::{BadTemplate, Template, Values, Variable};
 use crate::reference::{BadReference, Reference, Repository};
 use std::fmt;
 
+/// So many digits of a commit's hash tell commits apart; of fewer, two of one repository may share an image.
+pub const TELLING: usize = 12;
+
 /// Where the image goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -15,6 +18,8 @@ pub struct Plan {
     pub repository: Repository,
     /// Its tag; `None` where no commit is known and none is needed.
     pub tag: Option<Made>,
+    /// The tag says which commit it is of, by at least [`TELLING`] digits.
+    pub tells_commit: bool,
     /// What the owner should know.
     pub notes: Vec<String>,
 }
@@ -106,7 +111,9 @@ pub fn compose(settings: &Settings, build: &Build<'_>) -> Result<Plan, BadPlan> 
     let mut notes = settings.notes.clone();
     let repository = repository(settings, &build.values)?;
     let tag = tag(&settings.tag, build, &mut notes)?;
-    Ok(Plan { repository, tag, notes })
+    let tells = |v| matches!(v, Variable::Commit(digits) if digits.is_none_or(|n| n >= TELLING));
+    let tells_commit = tag::style(&settings.tag.value).is_ok_and(|template| template.uses(tells));
+    Ok(Plan { repository, tag, tells_commit, notes })
 }
 
 fn repository(settings: &Settings, values: &Values<'_>) -> Result<Repository, BadPlan> {
@@ -263,6 +270,20 @@ mod tests {
             ]
         );
         assert_eq!(compose(&settings("gcr.io/stuff", "", ""), &build).unwrap().notes, [""; 0]);
+    }
+
+    #[test]
+    fn a_tag_tells_its_commit_by_enough_digits() {
+        for (tag, tells) in [
+            ("", true),
+            ("short", true),
+            ("{commit:12}", true),
+            ("{commit:11}", false),
+            ("v1", false),
+            ("{service}", false),
+        ] {
+            assert_eq!(compose(&settings("gcr.io/stuff", "", tag), &build()).unwrap().tells_commit, tells, "{tag}");
+        }
     }
 
     #[test]

@@ -16,12 +16,12 @@ impl Domain {
         split_port(self.as_str()).0
     }
 
-    /// True for hosts that plain HTTP may be spoken with unasked: `localhost`, names below it, and addresses of the
-    /// loopback, private and link-local ranges. A name that merely resolves to such an address is none: whoever can
+    /// True for hosts that plain HTTP may be spoken with unasked: `localhost` itself, and addresses of the loopback,
+    /// private and link-local ranges. A name that merely resolves to such an address is none: whoever can
     /// answer for the name could choose the address.
     pub fn is_near(&self) -> bool {
         let host = self.host().to_ascii_lowercase();
-        if host == "localhost" || host.ends_with(".localhost") {
+        if host == "localhost" {
             return true;
         }
         match host.trim_start_matches('[').trim_end_matches(']').parse() {
@@ -70,7 +70,7 @@ mod tests {
         for (domain, near) in [
             ("localhost", true),
             ("LocalHost:5000", true),
-            ("registry.localhost:5000", true),
+            ("registry.localhost:5000", false),
             ("127.0.0.1:5000", true),
             ("127.9.9.9", true),
             ("10.1.2.3", true),

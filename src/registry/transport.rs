@@ -4,6 +4,7 @@
 use super::failure::{BadRegistry, RegistryError};
 use super::token::Authorization;
 use crate::env::Environment;
+use crate::reference::Domain;
 use crate::{proxy, tls};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 use http::{Method, StatusCode};
@@ -25,6 +26,8 @@ pub(super) struct Transport {
 /// A whole answer.
 #[derive(Debug)]
 pub(super) struct Answer {
+    /// Who gave it, after redirects.
+    pub(super) url: Url,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -64,7 +67,7 @@ impl Transport {
         Ok(Self { client, limit })
     }
 
-    /// Asks for a manifest, along redirects.
+    /// Asks for a manifest, along redirects: over TLS, or in plain words to whom they may be spoken with.
     pub(super) async fn manifest(
         &self,
         method: Method,
@@ -72,6 +75,7 @@ impl Transport {
         authorization: &Authorization,
         accept: &'static str,
         largest: usize,
+        plain_http: bool,
     ) -> Result<Answer, RegistryError> {
         let origin = url.origin();
         let mut url = url;
@@ -88,6 +92,9 @@ impl Transport {
             let next = next.ok_or_else(|| RegistryError::Odd("it redirects to nowhere".into()))?;
             if next.scheme() != "https" && (next.scheme() != "http" || url.scheme() == "https") {
                 return Err(RegistryError::Odd("it redirects from TLS to something else".into()));
+            }
+            if next.scheme() == "http" && !plain_http && !is_near(&next) {
+                return Err(RegistryError::Odd("it redirects to plain HTTP in a public place".into()));
             }
             url = next;
         }
@@ -113,7 +120,7 @@ impl Transport {
     }
 
     async fn whole(&self, mut response: Response, largest: usize) -> Result<Answer, RegistryError> {
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.lost(&e))? {
             body.extend_from_slice(&chunk);
@@ -121,7 +128,7 @@ impl Transport {
                 return Err(RegistryError::Odd(format!("its answer is larger than {largest} bytes")));
             }
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer { url, status, headers, body })
     }
 
     /// No answer. The reason at the bottom is told; those above repeat the address.
@@ -148,6 +155,10 @@ impl Transport {
         }
         RegistryError::Unreachable(bottom.to_string())
     }
+}
+
+fn is_near(url: &Url) -> bool {
+    url.host_str().and_then(|host| host.parse().ok()).is_some_and(|domain: Domain| domain.is_near())
 }
 
 /// The TLS error that an error is, or wraps: one of input and output does not tell what it wraps as its source.

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// Of `{"schemaVersion":2}`.
+const OF_MANIFEST: &str = "sha256:bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f";
 const SECRET: &str = "s3cret";
 
 /// Asks this server for `stuff/hello:v1`, with credentials for it.
@@ -86,13 +88,44 @@ async fn a_digest_that_is_none_and_one_that_was_not_asked_for() {
 
 #[tokio::test]
 async fn without_a_digest_the_manifest_itself_is_read() {
-    // The digest of nothing is known.
+    let manifest = "{\"schemaVersion\":2}";
+    let kind = "content-type: application/vnd.oci.image.manifest.v1+json; charset=utf-8\r\n";
     for first in [status(200, ""), status(405, "")] {
-        let server = Server::start(vec![first, Reply::Answer(200, "", String::new())]).await;
-        assert_eq!(ask(&server).await, Ok(Some(DIGEST.parse().unwrap())));
+        let server = Server::start(vec![first, Reply::Answer(200, kind, manifest.into())]).await;
+        assert_eq!(ask(&server).await, Ok(Some(OF_MANIFEST.parse().unwrap())));
         let lines: Vec<String> = server.seen().into_iter().map(|seen| seen.line).collect();
         assert_eq!(lines, ["HEAD /v2/stuff/hello/manifests/v1", "GET /v2/stuff/hello/manifests/v1"]);
     }
+    // A page of a login, a proxy or a portal is no image, nor is nothing, nor a kind that nobody asked for.
+    let signed = "content-type: application/vnd.docker.distribution.manifest.v1+prettyjws\r\n";
+    for (kind, body) in [
+        ("content-type: text/html\r\n", "<html>log in</html>"),
+        ("", ""),
+        (kind, ""),
+        (kind, "<html>log in</html>"),
+        (kind, "{\"schemaVersion\":1}"),
+        ("content-type: application/json\r\n", manifest),
+        (signed, manifest),
+    ] {
+        let server = Server::start(vec![status(200, ""), Reply::Answer(200, kind, body.into())]).await;
+        let found = ask(&server).await;
+        assert_eq!(found, Err(RegistryError::Odd("what it answered is no image manifest".into())), "{kind} {body}");
+    }
+}
+
+#[tokio::test]
+async fn whom_a_registry_redirects_to_is_told_nothing_for_the_asking() {
+    let thief = Server::start(vec![]).await;
+    let realm = headers(format!("www-authenticate: Bearer realm=\"{}/token\"\r\n", thief.url()));
+    for wanted in [realm, "www-authenticate: Basic realm=\"x\"\r\n"] {
+        let elsewhere = Server::start(vec![status(401, wanted)]).await;
+        let away = headers(format!("location: {}/blob\r\n", elsewhere.url()));
+        let server = Server::start(vec![status(307, away)]).await;
+        let found = ask(&server).await;
+        assert_eq!(found, Err(RegistryError::Odd("the place that it redirects to wants credentials".into())));
+        assert_eq!((authorizations(&server), authorizations(&elsewhere)), (vec![None], vec![None]));
+    }
+    assert_eq!(thief.seen().len(), 0);
 }
 
 #[tokio::test]
