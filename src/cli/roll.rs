@@ -42,6 +42,9 @@ pub struct CandidateArgs {
     /// The image that the new revision runs.
     #[arg(long, value_name = "REF", value_parser = image, help_heading = "Candidate")]
     pub image: Option<String>,
+    /// Refuse to stage without an --image (an empty one counts as none), as where a build should have named one.
+    #[arg(long, help_heading = "Candidate")]
+    pub need_image: bool,
     /// Which container gets it; else the only one, or the one with a port.
     #[arg(long, value_name = "NAME", value_parser = plain, help_heading = "Candidate")]
     pub container: Option<String>,

@@ -153,6 +153,9 @@ fn stage_goal(
     {
         return Err(Stop::bad_input(format!("--revision-name must begin with `{service}-`")));
     }
+    if args.need_image && args.image.is_none() {
+        return Err(Stop::bad_input("--need-image, and there is no --image: whoever builds it named none"));
+    }
     let file = args.from_file.as_deref().map(|path| manifest::read_for_staging(path, service.as_str()));
     let file = file.transpose().map_err(Stop::bad_input)?;
     let id = new_id();

@@ -68,6 +68,9 @@ fn a_run_says_what_it_stages() {
         let unsaid = andante_with(&run, &[command, "--image=", "--revision=", "--", "hello"]);
         assert_eq!(unsaid.code, 2, "{unsaid:?}");
         assert!(format!("{unsaid:?}").contains(nothing), "{unsaid:?}");
+        let other = andante_with(&run, &[command, "--image=", "--set-env=A=b", "--need-image", "--", "hello"]);
+        assert_eq!(other.code, 2, "{other:?}");
+        assert!(format!("{other:?}").contains("--need-image, and there is no --image"), "{other:?}");
         // Said, it gets as far as looking for a cluster; at a terminal there is nothing to say.
         for other in [
             andante_with(&run, &[command, "--image=", "--revision=newest", "--", "hello"]),

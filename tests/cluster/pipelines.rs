@@ -347,7 +347,7 @@ fn admit(target: &Space, steps: &Space) {
     }
     target.apply(&json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "andante-steps"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "andante"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "andante-roll-out-image"},
         "subjects": [{"kind": "ServiceAccount", "name": "andante", "namespace": steps.namespace}]
     }));
 }
@@ -366,11 +366,11 @@ fn a_restricted_namespace_admits_a_whole_pipeline() {
     target.answers("hello", "v2", 5);
 
     // Without the right to write: said by its name, and users stay where they are.
-    let mut role = target.get("role.rbac.authorization.k8s.io", "andante");
+    let mut role = target.get("role.rbac.authorization.k8s.io", "andante-roll-out-image");
     for rule in role["rules"].as_array_mut().unwrap() {
         rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "patch");
     }
-    role["metadata"] = json!({"name": "andante"});
+    role["metadata"] = json!({"name": "andante-roll-out-image"});
     target.apply(&role);
     let run = wish(V3).start(&steps, "denied");
     let over = run.over().bad();

@@ -2,7 +2,7 @@
 
 use super::catalog::{Item, extras, list, pipelines, read, root, tasks};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One right: group, resource, verb.
 type Right = (String, String, String);
@@ -78,4 +78,30 @@ fn every_role_is_bound_to_an_account_of_its_own() {
             );
         }
     }
+}
+
+#[test]
+fn packages_that_are_installed_together_add_up() {
+    let mut known = BTreeMap::new();
+    for package in tasks().iter().chain(&pipelines()) {
+        for item in extras(package, "support") {
+            let before = known.insert((item.kind().to_owned(), item.name().to_owned()), item.object.clone());
+            let same = before.as_ref().is_none_or(|before| *before == item.object);
+            assert!(same, "{package}: another package's {} {} is overwritten", item.kind(), item.name());
+        }
+    }
+}
+
+#[test]
+fn of_configmaps_the_defaults_alone_are_read() {
+    let mut seen = 0;
+    for package in tasks().iter().chain(&pipelines()) {
+        for role in extras(package, "support").iter().filter(|i| i.kind() == "Role") {
+            for rule in list(&role.object, "rules").iter().filter(|r| r["resources"][0] == "configmaps") {
+                assert_eq!(rule["resourceNames"], serde_json::json!(["andante-defaults"]), "{package}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 2);
 }
