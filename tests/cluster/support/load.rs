@@ -99,6 +99,7 @@ impl Load {
         hits.sort_by_key(|hit| hit.at);
         assert!(!hits.is_empty(), "the load sent nothing");
         eprintln!("users got {}", summary(&hits));
+        complaints(&hits);
         hits
     }
 }
@@ -125,6 +126,19 @@ fn hit(line: &Value) -> Hit {
         version,
         error: text("error"),
         latency: Duration::from_nanos(line["latency"].as_u64().unwrap_or(0)),
+    }
+}
+
+/// Why users got no answer, and when: a client that gave up, a connection that was refused and one that was cut are
+/// different faults.
+fn complaints(hits: &[Hit]) {
+    let mut reasons: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+    for hit in hits.iter().filter(|hit| hit.status == 0) {
+        let reason = hit.error.rsplit(": ").next().unwrap_or_default();
+        reasons.entry(reason.to_owned()).or_default().push(hit.at);
+    }
+    for (reason, at) in reasons {
+        eprintln!("no answer, {} times from {} to {}: {reason}", at.len(), at[0], at[at.len() - 1]);
     }
 }
 
