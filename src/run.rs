@@ -3,21 +3,22 @@
 //!
 //! Depends on the ports, the machine and the runtime's timer.
 
+mod calls;
+
 use crate::event::{Said, Topic};
 use crate::feed::service::{Revisions, Services, revision_news, see_service, service_news};
 use crate::feed::{News, delays, follow};
 use crate::gate::Measured;
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written};
+use crate::machine::{GiveUp, Log, Machine, Next};
 use crate::outcome::Outcome;
 use crate::ports::{ApiError, Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::probe::Answer;
 use crate::reading::{NoReading, Reading};
-use crate::world::{PodsSaid, Signal, Target, World};
+use crate::world::{Signal, World};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::LocalBoxStream;
 use jiff::Timestamp;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -317,178 +318,6 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             reading = reading => Woke::Reading(reading),
             measured = measured => Woke::Measured(measured),
             () = timer => Woke::Time,
-        }
-    }
-
-    /// One call, cut short if a signal comes: the answer is then unknown.
-    async fn call<T>(&mut self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
-        let mut call = pin!(call);
-        loop {
-            let left = self.signalled.map(|since| {
-                let all = crate::ending::after(since, self.limits.after_signal).duration_since(self.clock.now());
-                Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
-            });
-            let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
-            let listening = self.signals_seen < 2;
-            tokio::select! {
-                biased;
-                result = call.as_mut() => return result,
-                Some(signal) = self.signals.recv(), if listening => self.signal(signal),
-                () = limit => return Err(ApiError::Unreachable("cut short after a signal".into())),
-            }
-        }
-    }
-
-    fn written(&mut self, result: Result<serde_json::Value, ApiError>) -> Written {
-        match result {
-            Ok(object) => {
-                self.fine();
-                self.refusals = 0;
-                match self.see(&object) {
-                    Ok(()) => Written::Yes,
-                    Err(_) => Written::Unsure(ApiError::Unreachable("an answer that is no Service".into())),
-                }
-            }
-            Err(ApiError::Refused(_)) => {
-                self.refusals += 1;
-                Written::Refused
-            }
-            Err(error) if error.is_passing() => Written::Unsure(error),
-            Err(error) => Written::Denied(error),
-        }
-    }
-
-    async fn write(&mut self, order: &Order) -> Written {
-        let cluster = self.cluster;
-        let result = self.call(cluster.patch_service(&order.patch)).await;
-        self.written(result)
-    }
-
-    async fn create(&mut self, object: &serde_json::Value) -> Written {
-        let cluster = self.cluster;
-        match self.call(cluster.create_service(object)).await {
-            // Somebody was faster, or our own earlier try took effect: look.
-            Err(ApiError::Exists(_)) => Written::Refused,
-            result => self.written(result),
-        }
-    }
-
-    fn note(&mut self, written: &Written, what: &Said) {
-        match written {
-            Written::Yes => self.log.say(what.topic, what.text.clone()),
-            Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
-            Written::Unsure(error) => {
-                self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking"));
-            }
-            Written::Denied(_) => {}
-        }
-    }
-
-    /// After a write whose effect is not known for certain, the world is read again before anything is decided.
-    async fn read_again(&mut self, written: &Written) -> Result<(), GiveUp> {
-        match written {
-            Written::Yes | Written::Denied(_) => Ok(()),
-            Written::Refused => self.read_service().await,
-            Written::Unsure(error) => {
-                self.trouble(error)?;
-                self.pause(error).await;
-                self.read_service().await
-            }
-        }
-    }
-
-    async fn pause(&mut self, error: &ApiError) {
-        let asked = match error {
-            ApiError::Server { retry_after, .. } => *retry_after,
-            _ => None,
-        };
-        let own = self.pauses.next().unwrap_or(Duration::from_secs(10));
-        let pause = asked.unwrap_or(own).min(Duration::from_secs(30));
-        let pause = if self.signalled.is_some() { pause.min(Duration::from_millis(200)) } else { pause };
-        tokio::select! {
-            biased;
-            Some(signal) = self.signals.recv() => self.signal(signal),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-
-    /// Reads the Service until it is known, within the patience.
-    async fn read_service(&mut self) -> Result<(), GiveUp> {
-        loop {
-            if let Some(why) = self.time_is_up(self.clock.now()) {
-                return Err(why);
-            }
-            let cluster = self.cluster;
-            match self.call(cluster.service()).await {
-                Ok(object) => {
-                    self.fine();
-                    return self.see(&object);
-                }
-                Err(ApiError::NotFound(_)) => {
-                    self.fine();
-                    self.world.target = Target::Absent;
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.trouble(&error)?;
-                    self.flush(self.clock.now());
-                    self.pause(&error).await;
-                }
-            }
-        }
-    }
-
-    async fn look(&mut self, look: Look) -> Result<(), GiveUp> {
-        match look {
-            Look::Service => self.read_service().await,
-            Look::Liveness(owner) => {
-                let cluster = self.cluster;
-                let asked = async { Ok(cluster.liveness(&owner).await) };
-                let alive = self.call(asked).await.unwrap_or(crate::owner::Liveness::Unknown);
-                if alive == crate::owner::Liveness::Unknown {
-                    self.log.once(
-                        Topic::Note,
-                        format!("whether {owner} still runs cannot be read here; its own deadline in the record tells instead"),
-                    );
-                }
-                self.world.liveness = Some((owner.uid, alive));
-                Ok(())
-            }
-            Look::Pods(revision) => {
-                let cluster = self.cluster;
-                let answer = self.call(cluster.pods(&revision)).await;
-                let forbidden = matches!(answer, Err(ApiError::Forbidden(_)));
-                if forbidden {
-                    self.log.once(
-                        Topic::Note,
-                        "pods cannot be listed here (optional right); only the revision's conditions speak",
-                    );
-                }
-                let trouble = answer.ok().and_then(|pods| crate::podwords::trouble(&pods));
-                self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });
-                Ok(())
-            }
-            Look::Configuration => {
-                let cluster = self.cluster;
-                match self.call(cluster.configuration()).await {
-                    Ok(object) => {
-                        self.fine();
-                        self.world.configuration_generation =
-                            object.pointer("/metadata/generation").and_then(serde_json::Value::as_i64);
-                        Ok(())
-                    }
-                    // It appears a moment after its Service.
-                    Err(error @ ApiError::NotFound(_)) => {
-                        self.pause(&error).await;
-                        Ok(())
-                    }
-                    Err(error) => {
-                        self.trouble(&error)?;
-                        self.pause(&error).await;
-                        Ok(())
-                    }
-                }
-            }
         }
     }
 }

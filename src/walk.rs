@@ -1,20 +1,19 @@
 //! The walk: users move from stable to the candidate step by step, each step on verdicts, and back at once on a Fail.
 //!
 //! A machine (see [`crate::machine`]): `(world, now) -> what next`. Everything that must survive a crash is in the record;
-//! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides DESIGN rules
-//! 6 to 12. Depends on pure modules only.
+//! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
+//! 12 of docs/protocol.md. Depends on pure modules only.
 
-use crate::control::Control;
-use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, words};
+use crate::ending::{after, denied, gave_up, words};
 use crate::event::Topic;
 use crate::gate::{Measured, Row};
-use crate::health::{Health, Watcher};
+use crate::health::Watcher;
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::judge::{Judge, Survey};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
-use crate::moves::{Why, is_stuck, mend, roll_back};
-use crate::name::{RevisionName, ServiceName};
-use crate::observed::{CONTROL, Service, Truth};
+use crate::moves::Why;
+use crate::name::ServiceName;
+use crate::observed::{Service, Truth};
 use crate::outcome::{Code, Outcome};
 use crate::plan::Plan;
 use crate::probe::{Address, Answer, Probe};
@@ -27,6 +26,8 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 mod advance;
+mod back;
+mod closing;
 mod evidence;
 mod gates;
 mod take;
@@ -216,87 +217,6 @@ impl Walk {
         served
     }
 
-    /// Everything that sends users back: signals, people, the deadline, the candidate's health, failed probes.
-    fn judged(
-        &mut self,
-        world: &World,
-        service: &Service,
-        record: &Record,
-        candidate: &RevisionName,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Option<Next> {
-        if self.failed.is_none() {
-            self.failed = self.why_back(world, service, record, candidate, now);
-        }
-        let why = self.failed.clone()?;
-        let record = &self.with_evidence(record);
-        Some(match roll_back(world, service, record, &why, now) {
-            Ok(order) => Next::Write(Box::new(order)),
-            // Stable may be back in a moment; a Fail stays a Fail meanwhile.
-            Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
-                let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
-                log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
-                Next::wait(until)
-            }
-            Err(cannot) => Next::end(
-                outcome_of(
-                    Code::CouldNotRestore,
-                    format!("{}; could not go back: {}", why.reason, cannot.why),
-                    service,
-                )
-                .next(format!(
-                    "bring {} back or `andante settle {} --to REVISION`",
-                    record.start.stable,
-                    service.called()
-                )),
-            ),
-        })
-    }
-
-    /// Why users have to go back, if they have to.
-    fn why_back(
-        &mut self,
-        world: &World,
-        service: &Service,
-        record: &Record,
-        candidate: &RevisionName,
-        now: Timestamp,
-    ) -> Option<Why> {
-        let why = |code, reason: String| Some(Why::new(code, reason));
-        let back = !self.goal.once && self.goal.on_term == OnTerm::Rollback;
-        if world.signal == Some(Signal::Terminate) && back {
-            return why(Code::Interrupted, "stopped by SIGTERM".into());
-        }
-        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
-        if let Some(abort) = &control.abort {
-            return why(Code::Aborted, format!("aborted by {}", abort.by));
-        }
-        let stable = &record.start.stable;
-        if world.revision(stable).is_none() && !record.split.share(stable).is_zero() {
-            return why(Code::CouldNotRestore, format!("{stable} was deleted"));
-        }
-        if let Health::Failing(reason) = self.health.judge(world.revision(candidate), self.proof.is_waking(), now) {
-            return why(Code::RolledBack, format!("{candidate}: {reason}"));
-        }
-        if let Some(reason) = self.proof.failed() {
-            return why(Code::RolledBack, format!("{candidate}: {reason}"));
-        }
-        if let Some(reason) = self.gates.failed() {
-            return why(Code::GateFailed, reason);
-        }
-        if let Some(why) = self.evidence_against(record) {
-            return Some(why);
-        }
-        if let Some(reason) = self.undecided(record, now) {
-            return self.gives_back().then(|| Why::blameless(Code::Inconclusive, reason));
-        }
-        if now >= record.deadline {
-            return why(Code::Inconclusive, self.late(record));
-        }
-        None
-    }
-
     fn unserved(
         &mut self,
         world: &World,
@@ -342,61 +262,6 @@ impl Walk {
             until = until.min(moment);
         }
         Next::wait(Some(until))
-    }
-
-    /// The last write is done: the end once it is served.
-    fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
-        let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
-        if unserved
-            && record.phase != Phase::Held
-            && let Some(order) = mend(world, service, record)
-        {
-            return Next::Write(Box::new(order));
-        }
-        if unserved && now < after(ended, LAST_WAIT) && !terminated {
-            let quick = after(ended, Duration::from_secs(2));
-            let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
-            return Next::wait(Some(until));
-        }
-        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut outcome = match record.phase {
-            Phase::Finished => {
-                let next =
-                    self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();
-                outcome_of(Code::Done, format!("finished: {candidate} has what {} had", record.start.stable), service)
-                    .word("finished")
-                    .next(next)
-            }
-            Phase::Held if record.outcome.is_some() => {
-                Self::held_end(record, service).unwrap_or_else(|| ended_before(record, service))
-            }
-            Phase::Held => outcome_of(Code::Done, format!("held at {} to {candidate}", self.goal.plan.to()), service)
-                .word("held")
-                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called())),
-            Phase::Interrupted => {
-                let mut outcome = ended_before(record, service);
-                let again = format!(
-                    "the same run starts again from its first step; `andante settle {}` closes it",
-                    service.called()
-                );
-                outcome.next = if outcome.next.is_empty() { again } else { format!("{again}; {}", outcome.next) };
-                outcome
-            }
-            _ => ended_before(record, service),
-        };
-        if unserved {
-            outcome.what.push_str("; written, but not confirmed as served yet");
-            if is_stuck(service, record) {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
-        }
-        outcome.candidate = Some(candidate);
-        outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
-        outcome.rollout = Some(record.id.to_string());
-        Next::end(outcome)
     }
 }
 

@@ -46,14 +46,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = stage_goal(&args.cluster, &args.candidate, times, environment)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    let work = Work {
-        kube: &kube,
-        args: &args.cluster,
-        prober: &nothing_to_probe()?,
-        source: &Evidence::nothing(),
-        signals: &mut listen()?,
-    };
-    Ok(work.drive(&mut Stage::new(goal, hold(asker)), lines).await)
+    drive_alone(&mut Stage::new(goal, hold(asker)), &args.cluster, &kube, lines).await
 }
 
 /// `andante walk`.
@@ -281,14 +274,19 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    let work = Work {
-        kube: &kube,
-        args: &args.cluster,
-        prober: &nothing_to_probe()?,
-        source: &Evidence::nothing(),
-        signals: &mut listen()?,
-    };
-    Ok(work.drive(&mut Settle::new(goal, hold), lines).await)
+    drive_alone(&mut Settle::new(goal, hold), &args.cluster, &kube, lines).await
+}
+
+/// Drives a machine that asks the candidate nothing and reads no counters.
+async fn drive_alone(
+    machine: &mut impl Machine,
+    args: &ClusterArgs,
+    kube: &Kube,
+    lines: &mut Lines,
+) -> Result<Outcome, Stop> {
+    let (prober, source) = (nothing_to_probe()?, Evidence::nothing());
+    let work = Work { kube, args, prober: &prober, source: &source, signals: &mut listen()? };
+    Ok(work.drive(machine, lines).await)
 }
 
 /// What one machine after another works with.

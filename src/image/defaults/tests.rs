@@ -1,0 +1,122 @@
+use super::*;
+
+fn object(pairs: &[(&str, &str)]) -> Look {
+    Look::Object(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+}
+
+/// Asks the rungs in order, as the command does, and how many were asked.
+fn search(flags: Flags, looks: [Look; 3]) -> (usize, Result<Settings, Undecided>) {
+    let mut search =
+        Search::new(flags, "hello".parse().unwrap(), "shop".parse().unwrap(), "andante-system".parse().unwrap());
+    let mut looks = looks.into_iter();
+    let mut asked = 0;
+    while let Some(rung) = search.next() {
+        search.take(rung, looks.next().unwrap());
+        asked += 1;
+    }
+    (asked, search.decide())
+}
+
+fn said(settings: &Settings) -> [String; 3] {
+    [&settings.repository, &settings.name, &settings.tag].map(|s| format!("{} ({})", s.value, s.origin))
+}
+
+const MAP: &str = "ConfigMap shop/andante-defaults";
+
+#[test]
+fn the_nearest_place_wins_and_ends_the_search() {
+    let cluster = object(&[("image-repository", "gcr.io/cluster"), ("image-tag", "short")]);
+    let namespace = object(&[("image-repository", "gcr.io/shop\n"), ("image-name-template", "{namespace}")]);
+    let service = object(&[(ANNOTATION, "gcr.io/hello"), ("image-tag", "no annotation of ours")]);
+    let built_in = ["{service} (built in)".to_owned(), "full (built in)".to_owned()];
+
+    let flag = Flags { repository: Some("gcr.io/flag".into()), ..Flags::default() };
+    let (asked, found) = search(flag.clone(), [service.clone(), namespace.clone(), cluster.clone()]);
+    let found = found.unwrap();
+    assert_eq!((asked, &said(&found)[0]), (0, &"gcr.io/flag (--repository)".to_owned()));
+    assert_eq!(flag.alone(), Some(found));
+
+    let (asked, found) = search(Flags::default(), [service, namespace.clone(), cluster.clone()]);
+    let [repository, rest @ ..] = said(&found.unwrap());
+    let expected = format!("gcr.io/hello (annotation {ANNOTATION} of Service shop/hello)");
+    assert_eq!((asked, repository, rest), (1, expected, built_in));
+
+    let (asked, found) = search(Flags::default(), [object(&[]), namespace, cluster.clone()]);
+    let expected = [format!("gcr.io/shop ({MAP})"), format!("{{namespace}} ({MAP})"), "full (built in)".into()];
+    assert_eq!((asked, said(&found.unwrap())), (2, expected));
+
+    // Each setting of its own: the namespace's tag beside the installation's repository.
+    let (asked, found) = search(Flags::default(), [Look::Absent, object(&[("image-tag", "branch")]), cluster]);
+    let system = "ConfigMap andante-system/andante-defaults";
+    let expected = [format!("gcr.io/cluster ({system})"), "{service} (built in)".into(), format!("branch ({MAP})")];
+    assert_eq!((asked, said(&found.unwrap())), (3, expected));
+}
+
+#[test]
+fn flags_go_before_everything_one_by_one() {
+    let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
+    let map = object(&[("image-repository", "gcr.io/shop"), ("image-name-template", "y"), ("image-tag", "full")]);
+    let (_, found) = search(flags, [Look::Absent, map, Look::Absent]);
+    let expected = [format!("gcr.io/shop ({MAP})"), "x (--name-template)".into(), "short (--tag)".into()];
+    assert_eq!(said(&found.unwrap()), expected);
+}
+
+#[test]
+fn nothing_set_lists_every_place_and_how_to_set_it() {
+    let (asked, found) = search(
+        Flags::default(),
+        [object(&[]), object(&[("image-repository", " "), ("image-repo", "x")]), Look::Absent],
+    );
+    let undecided = found.unwrap_err();
+    assert_eq!((asked, undecided.what.as_str(), undecided.forbidden), (3, "no image repository is set", false));
+    assert_eq!(
+        undecided.places,
+        [
+            "--repository was not given",
+            "Service shop/hello has no annotation andante.dev/image-repository; to set it: kubectl annotate ksvc \
+             hello -n shop andante.dev/image-repository=REPOSITORY",
+            "ConfigMap shop/andante-defaults has no key image-repository; to set it: kubectl patch configmap \
+             andante-defaults -n shop -p '{\"data\":{\"image-repository\":\"REPOSITORY\"}}'",
+            "there is no ConfigMap andante-system/andante-defaults; to make it: kubectl create configmap \
+             andante-defaults -n andante-system --from-literal=image-repository=REPOSITORY",
+        ]
+    );
+}
+
+#[test]
+fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
+    let no = || Look::Forbidden("kim may not get it".into());
+    let map = object(&[("image-repository", "gcr.io/shop")]);
+    let (asked, found) = search(Flags::default(), [no(), map.clone(), no()]);
+    let undecided = found.unwrap_err();
+    assert!(undecided.forbidden && asked == 2);
+    assert_eq!(
+        undecided.what,
+        "ConfigMap shop/andante-defaults names the image repository \"gcr.io/shop\", but a place that goes before \
+         it may not be read"
+    );
+    assert_eq!(undecided.places[1], "Service shop/hello may not be read: kim may not get it");
+    let (_, found) = search(Flags::default(), [Look::Absent, Look::Absent, no()]);
+    let undecided = found.unwrap_err();
+    assert!(undecided.forbidden && undecided.what.starts_with("no image repository was found, and not every"));
+    // What comes after the place that decides does not matter.
+    assert!(search(Flags::default(), [Look::Absent, map, no()]).1.is_ok());
+}
+
+#[test]
+fn a_key_that_nothing_reads_is_noted() {
+    let map = object(&[("image-repository", "gcr.io/shop"), ("image-tags", "short"), ("other", "x")]);
+    let (_, found) = search(Flags::default(), [Look::Absent, map, Look::Absent]);
+    assert_eq!(found.unwrap().notes, [format!("{MAP} has a key \"image-tags\", which nothing reads")]);
+}
+
+#[test]
+fn the_installations_own_namespace_has_one_config_map() {
+    let system: Namespace = "andante-system".parse().unwrap();
+    let mut search = Search::new(Flags::default(), "hello".parse().unwrap(), system.clone(), system);
+    for rung in [Rung::Service, Rung::Namespace] {
+        assert_eq!(search.next(), Some(rung));
+        search.take(rung, Look::Absent);
+    }
+    assert_eq!(search.next(), None);
+}

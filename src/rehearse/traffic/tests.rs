@@ -1,0 +1,123 @@
+use super::super::chance::tests::Seeded;
+use super::*;
+
+pub(crate) fn behaviour() -> Behaviour {
+    Behaviour {
+        rate: 100.0,
+        errors: 0.01,
+        candidate_errors: 0.2,
+        hanging: 0.0,
+        gives_up: Duration::from_secs(2),
+        latency: Duration::from_millis(60),
+        spread: 0.8,
+        slower: 1.0,
+        incident: None,
+        down: None,
+        outage: None,
+        lag: Duration::ZERO,
+        skew: Duration::ZERO,
+        serves_after: Duration::from_millis(400),
+    }
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Within five standard deviations.
+#[track_caller]
+fn near(found: u64, n: f64, p: f64) {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let off = (found as f64 - n * p).abs();
+    assert!(off <= 5.0 * (n * p * (1.0 - p)).sqrt() + 1.0, "{found} of {n} at {p}");
+}
+
+#[test]
+fn users_are_counted_as_they_were_split() {
+    let mut traffic = Traffic::new(behaviour(), Seeded(1));
+    traffic.pass(seconds(100));
+    assert_eq!((traffic.reading().candidate, traffic.bad()), (None, 0));
+    traffic.split(0.25);
+    traffic.pass(seconds(500));
+    let Pair { stable: Some(stable), candidate: Some(candidate) } = traffic.reading() else { panic!() };
+    near(candidate.sent.unwrap(), 40_000.0, 0.25);
+    near(candidate.failed, 10_000.0, 0.2);
+    near(stable.failed, 40_000.0, 0.01);
+    assert_eq!(candidate.failed, traffic.bad());
+    for counters in [&stable, &candidate] {
+        let latency = counters.latency.as_ref().unwrap();
+        assert_eq!(latency.last(), Some(&(INFINITE, counters.completed)));
+        assert!(latency.windows(2).all(|w| w[0].1 <= w[1].1 && w[0].0 < w[1].0));
+        // Half of lognormal times are below the median, between the edges of 50 and 100 ms.
+        let at = |us: u64| latency.iter().find(|(edge, _)| *edge == us).unwrap().1;
+        assert!(at(50_000) < counters.completed / 2 && at(100_000) > counters.completed / 2);
+    }
+}
+
+#[test]
+fn what_is_never_answered_waits_until_its_client_gives_up() {
+    let down = Some(Spell { from: seconds(10), lasts: Some(seconds(20)) });
+    let mut traffic = Traffic::new(Behaviour { down, candidate_errors: 0.0, ..behaviour() }, Seeded(2));
+    traffic.split(1.0);
+    traffic.pass(seconds(10));
+    assert_eq!(traffic.bad(), 0);
+    traffic.pass(seconds(25));
+    assert!(traffic.is_on(traffic.behaviour().down.as_ref()));
+    let candidate = traffic.reading().candidate.unwrap();
+    let (sent, active) = (candidate.sent.unwrap(), candidate.active.unwrap());
+    near(active, 1_000_000.0, 0.0002);
+    assert_eq!(sent - candidate.completed, traffic.bad());
+    traffic.pass(seconds(40));
+    let candidate = traffic.reading().candidate.unwrap();
+    assert_eq!((candidate.active, candidate.failed), (Some(0), 0));
+    near(traffic.bad(), 1_000_000.0, 0.002);
+}
+
+#[test]
+fn counters_are_as_old_as_told() {
+    let old = Behaviour { lag: seconds(5), skew: seconds(3), ..behaviour() };
+    let (mut late, mut now) = (Traffic::new(old, Seeded(3)), Traffic::new(behaviour(), Seeded(3)));
+    let mut seen = Vec::new();
+    for traffic in [&mut late, &mut now] {
+        traffic.split(0.5);
+    }
+    for second in 1..40 {
+        late.pass(seconds(second));
+        now.pass(seconds(second));
+        seen.push(now.reading());
+        if second > 9 {
+            let at = usize::try_from(second).unwrap() - 1;
+            assert_eq!(late.reading().stable, seen[at - 5].stable);
+            assert_eq!(late.reading().candidate, seen[at - 8].candidate);
+        }
+    }
+}
+
+#[test]
+fn an_incident_hits_both() {
+    let spell = Spell { from: seconds(0), lasts: None };
+    let incident = Some(Incident { spell, errors: 0.5 });
+    let mut traffic = Traffic::new(Behaviour { incident, candidate_errors: 0.01, ..behaviour() }, Seeded(4));
+    traffic.split(0.5);
+    traffic.pass(seconds(200));
+    let pair = traffic.reading();
+    for counters in [pair.stable, pair.candidate].into_iter().flatten() {
+        near(counters.failed, 10_000.0, 0.505);
+    }
+}
+
+#[test]
+fn spells_begin_and_end() {
+    let spell = Spell { from: seconds(3), lasts: Some(seconds(2)) };
+    assert_eq!([2, 3, 4, 5].map(|s| spell.is_on(seconds(s))), [false, true, true, false]);
+    assert_eq!([0, 3, 5].map(|s| spell.next(seconds(s))), [Some(seconds(3)), Some(seconds(5)), None]);
+    assert!(Spell { from: seconds(3), lasts: None }.is_on(seconds(9_999)));
+}
+
+#[test]
+fn the_normal_law_is_the_known_one() {
+    for (x, p) in [(0.0, 0.5), (1.0, 0.841_344_7), (-1.96, 0.024_997_9), (4.0, 0.999_968_3)] {
+        assert!((normal(x) - p).abs() < 2e-7, "{x}");
+    }
+    assert!((bucket_law(60.0, 0.8).iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}

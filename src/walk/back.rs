@@ -1,0 +1,99 @@
+//! Why users go back, and the write that takes them there. Once there is a reason it stays: a Fail is never taken back.
+
+use super::{OnTerm, Walk};
+use crate::control::Control;
+use crate::ending::{LAST_WAIT, after};
+use crate::event::Topic;
+use crate::health::Health;
+use crate::hold::outcome_of;
+use crate::machine::{Log, Next};
+use crate::moves::{Why, roll_back};
+use crate::name::RevisionName;
+use crate::observed::{CONTROL, Service};
+use crate::outcome::Code;
+use crate::record::Record;
+use crate::world::{Signal, World};
+use jiff::Timestamp;
+
+impl Walk {
+    /// Everything that sends users back: signals, people, the deadline, the candidate's health, failed probes.
+    pub(super) fn judged(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        if self.failed.is_none() {
+            self.failed = self.why_back(world, service, record, candidate, now);
+        }
+        let why = self.failed.clone()?;
+        let record = &self.with_evidence(record);
+        Some(match roll_back(world, service, record, &why, now) {
+            Ok(order) => Next::Write(Box::new(order)),
+            // Stable may be back in a moment; a Fail stays a Fail meanwhile.
+            Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
+                let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
+                log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
+                Next::wait(until)
+            }
+            Err(cannot) => Next::end(
+                outcome_of(
+                    Code::CouldNotRestore,
+                    format!("{}; could not go back: {}", why.reason, cannot.why),
+                    service,
+                )
+                .next(format!(
+                    "bring {} back or `andante settle {} --to REVISION`",
+                    record.start.stable,
+                    service.called()
+                )),
+            ),
+        })
+    }
+
+    /// Why users have to go back, if they have to.
+    fn why_back(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+    ) -> Option<Why> {
+        let why = |code, reason: String| Some(Why::new(code, reason));
+        let back = !self.goal.once && self.goal.on_term == OnTerm::Rollback;
+        if world.signal == Some(Signal::Terminate) && back {
+            return why(Code::Interrupted, "stopped by SIGTERM".into());
+        }
+        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+        if let Some(abort) = &control.abort {
+            return why(Code::Aborted, format!("aborted by {}", abort.by));
+        }
+        let stable = &record.start.stable;
+        if world.revision(stable).is_none() && !record.split.share(stable).is_zero() {
+            return why(Code::CouldNotRestore, format!("{stable} was deleted"));
+        }
+        if let Health::Failing(reason) = self.health.judge(world.revision(candidate), self.proof.is_waking(), now) {
+            return why(Code::RolledBack, format!("{candidate}: {reason}"));
+        }
+        if let Some(reason) = self.proof.failed() {
+            return why(Code::RolledBack, format!("{candidate}: {reason}"));
+        }
+        if let Some(reason) = self.gates.failed() {
+            return why(Code::GateFailed, reason);
+        }
+        if let Some(why) = self.evidence_against(record) {
+            return Some(why);
+        }
+        if let Some(reason) = self.undecided(record, now) {
+            return self.gives_back().then(|| Why::blameless(Code::Inconclusive, reason));
+        }
+        if now >= record.deadline {
+            return why(Code::Inconclusive, self.late(record));
+        }
+        None
+    }
+}
