@@ -1,6 +1,6 @@
 //! How a rollout begins: what is stable, what is the candidate, and whether there is anything to do at all.
 //!
-//! Decides before the first write everything that can be refused (DESIGN rules 2, 4 and 6). Depends on pure modules only.
+//! Decides before the first write everything that can be refused (docs/protocol.md, rules 2, 4 and 6). Depends on pure modules only.
 
 use crate::ending::{STAGED, staged};
 use crate::event::Topic;

@@ -1,4 +1,4 @@
-//! The candidate's health while users are on it (DESIGN rule 11): a fault must last for a grace before it is believed.
+//! The candidate's health while users are on it (docs/protocol.md, rule 11): a fault must last for a grace before it is believed.
 //!
 //! Decides Healthy or Failing. Depends on observed revisions; remembers since when something was wrong.
 

@@ -1,6 +1,6 @@
 //! Holding a target: how a machine gets the right to write, and how it notices that it has lost it.
 //!
-//! Decides DESIGN rules 1 to 3 at the level of one process. Depends on the record, ownership and the world.
+//! Decides rules 1 to 3 (docs/protocol.md) at the level of one process. Depends on the record, ownership and the world.
 
 use crate::layout::{Start, Tags};
 use crate::name::RolloutId;

@@ -1,6 +1,6 @@
 //! Every split that a rollout may write, composed from what the owner had at the start.
 //!
-//! Decides the shape of a traffic write (DESIGN rules 4, 6, 8, 9), nothing about when to write it. Depends on names,
+//! Decides the shape of a traffic write (docs/protocol.md, rules 4, 6, 8, 9), nothing about when to write it. Depends on names,
 //! percents and splits only. The owner's other entries are carried over untouched and in their order.
 
 use crate::name::{RevisionName, Tag};

@@ -1,6 +1,6 @@
 //! The two moves that end a rollout, shared by every machine: back to stable, and on to the candidate for good.
 //!
-//! Decides DESIGN rules 8 and 9 for what is there now. Depends on the record, layouts and observed objects.
+//! Decides rules 8 and 9 (docs/protocol.md) for what is there now. Depends on the record, layouts and observed objects.
 
 use crate::event::{Said, Topic};
 use crate::layout::only_ready;

@@ -1,6 +1,6 @@
 //! Who may write a target, and whose turn it is when two want to.
 //!
-//! Decides DESIGN rule 2: take over, resume, wait or refuse. Depends on the record; time and liveness are arguments.
+//! Decides rule 2 (docs/protocol.md): take over, resume, wait or refuse. Depends on the record; time and liveness are arguments.
 
 use crate::record::{Phase, Record};
 use jiff::Timestamp;

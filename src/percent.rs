@@ -32,7 +32,7 @@ impl Percent {
     }
 
     /// The part of `self` that a step of `of` percent takes: rounded down, but at least 1 when both are above 0, so that
-    /// a first step really reaches somebody; all of `self` for 100 (DESIGN rule 6).
+    /// a first step really reaches somebody; all of `self` for 100 (docs/protocol.md, rule 6).
     #[must_use]
     pub fn part(self, of: Self) -> Self {
         if self.is_zero() || of.is_zero() {

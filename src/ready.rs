@@ -1,6 +1,6 @@
 //! When to believe Knative: is a split served, is a candidate up, is it dying.
 //!
-//! Decides DESIGN rules 5, 7 and 11 from what was observed; time and memory are arguments. Depends on observed objects
+//! Decides rules 5, 7 and 11 (docs/protocol.md) from what was observed; time and memory are arguments. Depends on observed objects
 //! and splits.
 
 use crate::observed::{Revision, Service, Truth};

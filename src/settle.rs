@@ -1,6 +1,6 @@
 //! Settling: any state to a safe one, idempotently; the `finally` task and the hand brake.
 //!
-//! Decides which end a target gets (DESIGN, people's defaults). It asks nobody's leave: whoever else still writes loses
+//! Decides which end a target gets (docs/protocol.md, what people may rely on). It asks nobody's leave: whoever else still writes loses
 //! the epoch and stops. Depends on pure modules only.
 
 use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up};

@@ -1,6 +1,6 @@
 //! Staging: a candidate is made (or taken up), proved ready at 0 %, and tagged by name; nobody is sent to it.
 //!
-//! Decides DESIGN rules 4, 5, 10 and 11 step by step. How a rollout begins is in [`crate::begin`]; what is written when it
+//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in [`crate::begin`]; what is written when it
 //! fails, in [`crate::moves`]. Depends on pure modules only.
 
 use crate::begin::{Begin, begin};

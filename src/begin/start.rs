@@ -1,7 +1,7 @@
 //! What the owner has when a rollout begins, and what about it forbids to begin.
 //!
 //! Decides whose tags are whose, what an older record still says truly, and which targets would block every split
-//! (DESIGN rules 4, 6 and 9). Depends on pure modules only.
+//! (docs/protocol.md, rules 4, 6 and 9). Depends on pure modules only.
 
 use crate::hold::outcome_of;
 use crate::layout::{BadStart, Start, Tags};

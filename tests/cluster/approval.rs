@@ -1,4 +1,4 @@
-//! T18: people approve steps; a wait for them is judged like any other time, and ends.
+//! People approve steps; a wait for them is judged like any other time, and ends.
 
 use super::support::*;
 use std::time::Duration;

@@ -8,7 +8,6 @@ fn via() -> String {
     format!("http://{}", Cluster::get().gateway)
 }
 
-/// T16 and T22.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn green_is_proved_by_its_tag_then_everyone_is_switched_in_one_write_and_blue_is_kept() {
@@ -61,7 +60,7 @@ fn green_is_proved_by_its_tag_then_everyone_is_switched_in_one_write_and_blue_is
     );
 }
 
-/// T16 (Argo's PrePromotionFail): a green that fails its probe is shown to nobody.
+/// A green that fails its probe is shown to nobody.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_green_that_fails_its_probe_is_shown_to_nobody() {
@@ -94,7 +93,7 @@ fn a_green_that_fails_its_probe_is_shown_to_nobody() {
     space.answers("candidate-hello", "v2", 3);
 }
 
-/// T17: green begins to crash under users' requests during the bake.
+/// Green begins to crash under users' requests during the bake.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_green_that_dies_after_the_switch_sends_everyone_back_to_blue_at_once() {

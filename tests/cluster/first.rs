@@ -2,7 +2,7 @@
 
 use super::support::*;
 
-/// T1: no Service before.
+/// No Service before.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_first_deployment_is_created_and_serves_everyone_at_once() {
@@ -20,7 +20,7 @@ fn a_first_deployment_is_created_and_serves_everyone_at_once() {
     space.answers("hello", "v1", 3);
 }
 
-/// T1: the Service is there, but nothing of it was ever ready.
+/// The Service is there, but nothing of it was ever ready.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_service_that_never_worked_gets_its_first_good_revision_at_once() {
@@ -37,7 +37,7 @@ fn a_service_that_never_worked_gets_its_first_good_revision_at_once() {
     space.answers("hello", "v1", 3);
 }
 
-/// T1 and T5: a first deployment that cannot start ends with the revision's own words.
+/// A first deployment that cannot start ends with the revision's own words.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_first_deployment_that_crashes_ends_with_its_last_words() {

@@ -40,7 +40,7 @@ fn foreign(service: &Value) -> Value {
         "template": service.pointer("/spec/template/metadata/annotations")})
 }
 
-/// T12, with a good end.
+/// Tags and targets of others, with a good end.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn tags_pinned_revisions_and_annotations_of_others_survive_a_release() {
@@ -77,7 +77,7 @@ fn tags_pinned_revisions_and_annotations_of_others_survive_a_release() {
     space.answers("preview-hello", "v3", 3);
 }
 
-/// T12, with a bad end: what users and tags reach is as before, every entry by name.
+/// Tags and targets of others, with a bad end: what users and tags reach is as before, every entry by name.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn tags_pinned_revisions_and_annotations_of_others_survive_a_rollback() {

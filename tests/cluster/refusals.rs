@@ -1,4 +1,4 @@
-//! T24 and T25: what cannot go well is refused before anything is written, with the reason.
+//! What cannot go well is refused before anything is written, with the reason.
 
 use super::support::*;
 use serde_json::json;
@@ -13,7 +13,7 @@ fn refused(space: &Space, arguments: &[&str], code: i32, words: &str) {
     assert_eq!(space.find("ksvc", "hello"), before, "something was written by {}", ran.command);
 }
 
-/// T25, and every other flag that makes no sense.
+/// Every flag that makes no sense.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn plans_that_make_no_sense_are_refused() {
@@ -48,7 +48,6 @@ fn plans_that_make_no_sense_are_refused() {
     refused(&space, &["walk", "Hello_World"], 2, "Hello_World");
 }
 
-/// T24.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn candidates_that_cannot_be_are_refused() {
@@ -73,7 +72,7 @@ fn candidates_that_cannot_be_are_refused() {
     ran.ends_with("it runs dev.local/andante-sample:v1");
 }
 
-/// T24: a target of others that is not Ready would block every later split, rollback included.
+/// A target of others that is not Ready would block every later split, rollback included.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_foreign_target_that_is_not_ready_is_named_before_the_first_write() {
@@ -101,7 +100,7 @@ fn a_foreign_target_that_is_not_ready_is_named_before_the_first_write() {
     space.answers("hello", "v1", 3);
 }
 
-/// T27: a candidate that was rolled back is not tried again by accident, but it can be.
+/// A candidate that was rolled back is not tried again by accident, but it can be.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn what_was_rolled_back_is_refused_until_asked_for_again() {

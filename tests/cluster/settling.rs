@@ -14,7 +14,6 @@ fn released(space: &Space, version: &str) {
     space.andante(&["walk", "hello", "--style", "all-at-once"]).ended(0);
 }
 
-/// T21.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_finished_release_is_taken_back_in_one_write() {
@@ -37,7 +36,7 @@ fn a_finished_release_is_taken_back_in_one_write() {
     space.answers("hello", "v3", 3);
 }
 
-/// T21: by name, to any revision that is Ready.
+/// By name, to any revision that is Ready.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn everyone_goes_to_a_known_revision_by_name_in_one_write() {

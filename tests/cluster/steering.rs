@@ -56,7 +56,7 @@ fn a_person_pauses_resumes_and_promotes() {
     assert_eq!((&seen["rollout"]["phase"], &seen["rollout"]["open"]), (&json!("finished"), &json!(false)));
 }
 
-/// T30: `plan` writes nothing, and what it shows is what is written.
+/// `plan` writes nothing, and what it shows is what is written.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn the_plan_shows_every_split_that_is_then_written_and_writes_nothing() {

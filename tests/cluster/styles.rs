@@ -99,7 +99,7 @@ fn settings_of_the_container_are_staged_like_an_image() {
     assert_eq!(space.split("hello"), "latest 100");
 }
 
-/// T23: Knative's own gradual rollout is on; our percents hold all the same, and the end is the end.
+/// Knative's own gradual rollout is on; our percents hold all the same, and the end is the end.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn percents_hold_where_knatives_own_gradual_rollout_is_on() {
@@ -122,7 +122,7 @@ fn percents_hold_where_knatives_own_gradual_rollout_is_on() {
     assert_eq!(space.split("hello"), "latest 100");
 }
 
-/// T29: candidate and stable sleep when nobody asks; the candidate is woken before the first percent.
+/// Candidate and stable sleep when nobody asks; the candidate is woken before the first percent.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn long_a_sleeping_candidate_is_woken_before_its_first_user() {

@@ -1,4 +1,4 @@
-//! T5 and section 3.6: a candidate that cannot start ends with the Revision's own words, exit code 11, within the
+//! A candidate that cannot start ends with the Revision's own words, exit code 11, within the
 //! deadline given, and users never notice.
 
 use super::support::*;
@@ -59,7 +59,7 @@ fn a_crash_at_start_moves_nobody_and_its_last_words_are_told() {
     let space = space("crash");
     let arguments = ["--image", "dev.local/andante-sample:crash"];
     never_ready(&space, &arguments, &["hello-00002", "cannot open the ledger"]);
-    // The same image again is refused, with the reason (T27).
+    // The same image again is refused, with the reason.
     let again = space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:crash"]).ended(17);
     again.ends_with("cannot open the ledger");
     // A mended one follows.

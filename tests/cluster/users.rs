@@ -4,7 +4,7 @@ use super::support::*;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Section 3.1 and T2 of the checklist: every split in order, users counted, latest restored at the end.
+/// Every split in order, users counted, latest restored at the end.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
