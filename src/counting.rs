@@ -6,7 +6,7 @@
 mod dialect;
 mod pattern;
 
-pub use dialect::{BadDialect, Dialect, Histogram, Metrics, Preset, Unit};
+pub use dialect::{BadDialect, Dialect, Histogram, Metrics, Preset, SAMPLED, Unit};
 pub use pattern::{BadPattern, Labels};
 
 use crate::exposition::Sample;

@@ -1,7 +1,7 @@
 //! The judge of a walk: decides when counters are read, what each reading is a window of, and what the evidence says.
 //!
-//! Windows of a step open with the first reading that was asked for after its split was served, since Knative's own probes
-//! of a split are in the counters. What it knows is saved with the counters of that instant: after a crash it is taken up,
+//! Windows of a step open with the first reading that was asked for, and tells of a time, after its split was served, since
+//! Knative's own probes of a split are in the counters. A reading of no later time than the last one is no news. What it knows is saved with the counters of that instant: after a crash it is taken up,
 //! and what came since is one window. Depends on evidence and readings; time is an argument.
 
 mod gate;
@@ -208,7 +208,7 @@ impl Judge {
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);
-        } else if self.from.is_some_and(|from| asked >= from) {
+        } else if self.from.is_some_and(|from| asked >= from && reading.at >= from) {
             let memory = Memory::open(&reading, self.memory.as_ref());
             if self.sums.is_none() {
                 let mut sums = Sums::new(&self.rules);
@@ -231,6 +231,9 @@ impl Judge {
     fn close(&mut self, reading: &Reading, place: &Place) {
         let (Some(memory), Some(sums)) = (&mut self.memory, &mut self.sums) else { return };
         let began = memory.at();
+        if reading.at <= began {
+            return;
+        }
         let warm = began >= after(place.served, self.rules.warm_up);
         let growths = memory.close(reading);
         let requests: u64 =

@@ -55,7 +55,8 @@ pub struct Pair {
 /// One reading: every stratum (a gateway pod, a scraped instance) at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// When the answers had all arrived.
+    /// The instant that it tells of: when the answers had all arrived, or, from a source that keeps what it heard, the time
+    /// of its oldest sample. The same instant again: nothing was heard since.
     pub at: Timestamp,
     /// By the stratum's own name, stable over its life (a pod's name, an instance's address).
     pub strata: BTreeMap<String, Pair>,

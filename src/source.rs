@@ -3,6 +3,7 @@
 //! Decides where counters are read and how long that may take; what the series mean is [`crate::counting`]'s. A reading
 //! is whole or none. Depends on `reqwest`, the API server's adapter, files and standard input.
 
+mod aside;
 mod endpoint;
 mod fetch;
 mod file;
@@ -17,8 +18,9 @@ pub use gates::Gates;
 pub use gateway::{Gateway, Where};
 pub use prometheus::Prometheus;
 
+use crate::clock::SystemClock;
 use crate::gate::{Gate, Measured};
-use crate::ports::{NoSource, Source};
+use crate::ports::{Clock, NoSource, Source};
 use crate::reading::{Arms, NoReading, Reading};
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub struct Evidence {
     pub gates: Option<Box<Gates>>,
     /// How long one reading may take.
     pub limit: Duration,
+    /// How old counters may be: a source that stands still is none.
+    pub patience: Duration,
 }
 
 /// Where counters are read.
@@ -56,13 +60,20 @@ impl Source for Evidence {
                 From::Gateway(gateway) => gateway.read(arms).await,
                 From::Prometheus(prometheus) => prometheus.read(arms).await,
                 From::Endpoint(endpoint) => endpoint.read(arms).await,
-                From::Counts(counts) => counts.read(),
+                From::Counts(counts) => counts.read().await,
             }
         };
-        tokio::time::timeout(self.limit, reading).await.unwrap_or_else(|_| {
+        let reading = tokio::time::timeout(self.limit, reading).await.unwrap_or_else(|_| {
             let text = format!("no whole answer within {}", humantime::format_duration(self.limit));
             Err(NoReading::Unreachable { from: self.name(), text })
-        })
+        })?;
+        let age = Duration::try_from(SystemClock.now().duration_since(reading.at)).unwrap_or_default();
+        if age <= self.patience {
+            return Ok(reading);
+        }
+        let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
+        let text = format!("its counters are {age} old: whatever fills it stands still");
+        Err(NoReading::Broken { from: self.name(), text })
     }
 
     async fn measure(&self, gate: &Gate, arms: &Arms) -> Measured {
@@ -76,7 +87,7 @@ impl Source for Evidence {
 impl Evidence {
     /// No source, for what asks for none.
     pub fn nothing() -> Self {
-        Self { from: From::Nothing, gates: None, limit: Duration::ZERO }
+        Self { from: From::Nothing, gates: None, limit: Duration::ZERO, patience: Duration::ZERO }
     }
 
     /// What is read, in a few words.

@@ -55,7 +55,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
     let goal = walk_goal(args, plan, rules, environment, &kube);
-    let source = source(&args.source, &args.gates, &kube)?;
+    let source = source(args, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(&mut Walk::new(goal, hold(asker)), lines).await)
@@ -80,7 +80,7 @@ pub(super) async fn roll_out(
     let (plan, rules, prober) = (plan(walk)?, rules(walk)?, prober(&walk.probe)?);
     let kube = connect(&walk.cluster, environment)?;
     let goal = walk_goal(walk, plan, rules, environment, &kube);
-    let source = source(&walk.source, &walk.gates, &kube)?;
+    let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
     let staging =

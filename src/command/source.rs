@@ -1,13 +1,14 @@
 //! The source of evidence that the flags name.
 
 use super::Stop;
-use crate::cli::{EvidenceFrom, GateArgs, SourceArgs};
+use crate::cli::{EvidenceFrom, GateArgs, SourceArgs, WalkArgs};
 use crate::cluster::Kube;
 use crate::gate::Ask;
 use crate::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
 
 /// Builds it; asks nothing yet. The gateway is found by the connection that the walk has.
-pub(super) fn source(args: &SourceArgs, gates: &GateArgs, kube: &Kube) -> Result<Evidence, Stop> {
+pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<Evidence, Stop> {
+    let args = &walk.source;
     let credentials = match (&args.evidence_token_file, &args.evidence_basic_file) {
         (Some(path), _) => Credentials::Token(path.clone()),
         (_, Some(path)) => Credentials::Basic(path.clone()),
@@ -35,11 +36,11 @@ pub(super) fn source(args: &SourceArgs, gates: &GateArgs, kube: &Kube) -> Result
             let fetch = fetch(credentials.clone()).map_err(named)?;
             From::Endpoint(Box::new(Endpoint::new(fetch, url, dialect).map_err(named)?))
         }
-        EvidenceFrom::File(path) => From::Counts(Counts::File(path.clone())),
+        EvidenceFrom::File(path) => From::Counts(Counts::of_file(path.clone())),
         EvidenceFrom::Stdin => From::Counts(Counts::of_stream(std::io::stdin())),
     };
-    let gates = who_asks(args, gates, &credentials)?;
-    Ok(Evidence { from, gates, limit: args.evidence_timeout })
+    let gates = who_asks(args, &walk.gates, &credentials)?;
+    Ok(Evidence { from, gates, limit: args.evidence_timeout, patience: walk.judge.evidence_patience })
 }
 
 /// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.

@@ -9,6 +9,9 @@ use crate::name::{Namespace, RevisionName};
 use crate::reading::INFINITE;
 use std::collections::BTreeMap;
 
+/// The label of series that tell when samples were taken.
+pub const SAMPLED: &str = "andante_sampled";
+
 /// Metrics systems that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
@@ -229,15 +232,23 @@ impl Dialect {
         names
     }
 
-    /// One instant query (PromQL) for all series of both arms.
+    /// One instant query (PromQL) for all series of both arms, and for when each process was scraped: series with the
+    /// label [`SAMPLED`].
     pub fn promql(&self, namespace: &Namespace, revisions: [&RevisionName; 2]) -> String {
-        let selectors = self.ways.iter().map(|way| {
+        let (mut counts, mut times) = (Vec::new(), Vec::new());
+        for way in &self.ways {
             let mut names = way.names();
             names.sort_unstable();
             names.dedup();
-            format!("{{__name__=~\"{}\"{}}}", names.join("|"), self.labels_of(way).promql(namespace, revisions))
-        });
-        selectors.collect::<Vec<_>>().join(" or ")
+            let labels = self.labels_of(way).promql(namespace, revisions);
+            counts.push(format!("{{__name__=~\"{}\"{labels}}}", names.join("|")));
+            // One metric each: `timestamp` drops its name.
+            for name in way.sent.iter().chain([&way.completed]) {
+                let time = format!("timestamp({{__name__=\"{name}\"{labels}}})");
+                times.push(format!("label_replace({time},\"{SAMPLED}\",\"true\",\"\",\"\")"));
+            }
+        }
+        [counts, times].concat().join(" or ")
     }
 
     pub(super) fn labels_of<'a>(&'a self, way: &'a Metrics) -> &'a Labels {

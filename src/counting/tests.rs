@@ -153,7 +153,11 @@ fn one_query_asks_for_both_arms_and_both_generations() {
         "{__name__=~\"kn_serving_invocation_duration_seconds_bucket|kn_serving_invocation_duration_seconds_count\",\
          k8s_namespace_name=~\"shop\",kn_revision_name=~\"hello-1|hello-2\"} or \
          {__name__=~\"revision_request_count|revision_request_latencies_bucket\",namespace_name=~\"shop\",\
-         revision_name=~\"hello-1|hello-2\"}"
+         revision_name=~\"hello-1|hello-2\"} or \
+         label_replace(timestamp({__name__=\"kn_serving_invocation_duration_seconds_count\",k8s_namespace_name=~\"shop\",\
+         kn_revision_name=~\"hello-1|hello-2\"}),\"andante_sampled\",\"true\",\"\",\"\") or \
+         label_replace(timestamp({__name__=\"revision_request_count\",namespace_name=~\"shop\",\
+         revision_name=~\"hello-1|hello-2\"}),\"andante_sampled\",\"true\",\"\",\"\")"
     );
 }
 

@@ -62,6 +62,25 @@ fn windows_open_with_the_first_reading_that_was_asked_for_after_serving() {
     assert_eq!(counted(&judge), (60, 90));
 }
 
+/// A source that keeps what it heard tells of the time before the split was served for a while, and again of the same time.
+#[test]
+fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 10), at(10));
+    let told = |judge: &mut Judge, now: i64, of: i64, n: u64| {
+        assert!(judge.wants(at(now)));
+        judge.read(Ok(reading(of, (n, 0), (n, 0))), at(now), &mut Log::default());
+        (judge.open, counted(judge))
+    };
+    assert_eq!(told(&mut judge, 10, 0, 100), (false, (0, 0)));
+    assert_eq!(told(&mut judge, 20, 0, 100), (false, (0, 0)));
+    assert_eq!(told(&mut judge, 30, 25, 120), (true, (0, 0)), "what was counted until then is nobody's");
+    assert_eq!(told(&mut judge, 40, 25, 120), (true, (0, 0)));
+    assert!(matches!(judge.finding(), Finding::Little(_)), "no window has closed");
+    assert_eq!(told(&mut judge, 60, 55, 150), (true, (30, 30)));
+    assert_eq!(judge.seen, (60, Duration::from_secs(30)));
+}
+
 #[test]
 fn nothing_is_counted_while_our_own_probes_run() {
     let mut judge = judge();

@@ -56,7 +56,7 @@ pub(super) fn one_stratum(samples: &[Sample], dialect: &Dialect, arms: &Arms) ->
 }
 
 pub(super) fn broken(from: &str, error: &BadSeries) -> NoReading {
-    NoReading::Broken { from: from.to_owned(), text: error.to_string() }
+    NoReading::Broken { from: from.to_owned(), text: printable(&error.to_string()) }
 }
 
 pub(super) fn no_series(from: &str, arms: &Arms, dialect: &Dialect) -> NoReading {
@@ -68,5 +68,5 @@ pub(super) fn no_series(from: &str, arms: &Arms, dialect: &Dialect) -> NoReading
 
 /// Somebody else's text, as it may stand in a line of ours.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }

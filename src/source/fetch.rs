@@ -2,6 +2,7 @@
 //!
 //! Decides what a failure means and what of it may be said. Depends on `reqwest`.
 
+use super::aside::Aside;
 use crate::prober::innermost;
 use crate::reading::NoReading;
 use reqwest::{Client, Url, redirect};
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// The largest answer that is read. A gateway of a thousand services that ignores our filter sends some 50 MB.
 const LARGEST: usize = 64 << 20;
 /// The largest file of a credential.
-const LARGEST_SECRET: usize = 64 << 10;
+const LARGEST_SECRET: u64 = 64 << 10;
 
 /// Who we are. The files are read at each request, because tokens are renewed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub enum BadFetch {
 pub struct Fetch {
     client: Client,
     credentials: Credentials,
+    aside: Aside,
 }
 
 /// An answer of any status.
@@ -82,7 +84,7 @@ impl Fetch {
                 .user_agent(concat!("andante/", env!("CARGO_PKG_VERSION")))
         });
         let client = client.map_err(|e| BadFetch::Client(innermost(&e)))?;
-        Ok(Self { client, credentials })
+        Ok(Self { client, credentials, aside: Aside::default() })
     }
 
     /// An address that may be asked with these credentials.
@@ -106,9 +108,9 @@ impl Fetch {
         let unreachable = |text: String| NoReading::Unreachable { from: from.to_owned(), text };
         let request = match &self.credentials {
             Credentials::None => self.client.get(url),
-            Credentials::Token(path) => self.client.get(url).bearer_auth(secret(path).map_err(unreachable)?),
+            Credentials::Token(path) => self.client.get(url).bearer_auth(self.secret(path).await.map_err(unreachable)?),
             Credentials::Basic(path) => {
-                let secret = secret(path).map_err(unreachable)?;
+                let secret = self.secret(path).await.map_err(unreachable)?;
                 let (user, password) = secret
                     .split_once(':')
                     .ok_or_else(|| unreachable(format!("{} is not of the form USER:PASSWORD", path.display())))?;
@@ -131,6 +133,16 @@ impl Fetch {
         let broken = |_| NoReading::Broken { from: from.to_owned(), text: "the answer is not text (UTF-8)".into() };
         Ok(Fetched { status, body: String::from_utf8(body).map_err(broken)? })
     }
+
+    async fn secret(&self, path: &Path) -> Result<String, String> {
+        let text = self.aside.read(path, LARGEST_SECRET).await;
+        let (text, _) = text.map_err(|e| format!("the credentials in {}: {e}", path.display()))?;
+        let text = text.trim();
+        if text.is_empty() || text.contains(|c: char| c.is_control()) {
+            return Err(format!("{} does not hold one line of credentials", path.display()));
+        }
+        Ok(text.to_owned())
+    }
 }
 
 impl Fetched {
@@ -147,13 +159,4 @@ impl Fetched {
             status => Err(NoReading::Broken { from, text: format!("status {status}") }),
         }
     }
-}
-
-fn secret(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("the credentials in {}: {e}", path.display()))?;
-    let text = text.trim();
-    if text.is_empty() || text.len() > LARGEST_SECRET || text.contains(|c: char| c.is_control()) {
-        return Err(format!("{} does not hold one line of credentials", path.display()));
-    }
-    Ok(text.to_owned())
 }

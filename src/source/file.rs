@@ -10,15 +10,21 @@
 //! ```
 //!
 //! Only `completed` and `failed` must be there. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`.
+//! Beside `strata`, `"at"` (RFC 3339) says when the counters were these; else that is when the file was written, or the line
+//! came. The same time again is no news.
 
+use super::aside::Aside;
+use super::endpoint::printable;
 use crate::clock::SystemClock;
 use crate::ports::Clock;
 use crate::reading::{Counters, INFINITE, NoReading, Pair, Reading};
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// The largest file or line.
 const LARGEST: u64 = 16 << 20;
@@ -27,14 +33,15 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Debug)]
 pub enum Counts {
     /// In a file.
-    File(PathBuf),
-    /// On a stream; its newest line, or why there is none.
-    Lines(Arc<Mutex<Result<String, String>>>),
+    File(PathBuf, Aside),
+    /// On a stream; its newest line and when it came, or why there is none.
+    Lines(Arc<Mutex<Result<(String, Timestamp), String>>>),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
+    at: Option<Timestamp>,
     strata: BTreeMap<String, ToldPair>,
 }
 
@@ -63,6 +70,11 @@ enum Edge {
 }
 
 impl Counts {
+    /// A file.
+    pub fn of_file(path: PathBuf) -> Self {
+        Self::File(path, Aside::default())
+    }
+
     /// A stream, read on a thread of its own as it comes.
     pub fn of_stream(stream: impl Read + Send + 'static) -> Self {
         let newest = Arc::new(Mutex::new(Err("nothing came yet".to_owned())));
@@ -78,7 +90,7 @@ impl Counts {
                         return put(Err("a line is longer than 16 MiB".into()));
                     }
                     Ok(_) if line.trim().is_empty() => {}
-                    Ok(_) => put(Ok(line)),
+                    Ok(_) => put(Ok((line, SystemClock.now()))),
                     Err(error) => return put(Err(error.to_string())),
                 }
             }
@@ -86,51 +98,51 @@ impl Counts {
         Self::Lines(newest)
     }
 
-    pub(super) fn read(&self) -> Result<Reading, NoReading> {
+    pub(super) async fn read(&self) -> Result<Reading, NoReading> {
         let unreachable = |text: String| NoReading::Unreachable { from: self.name(), text };
-        let text = match self {
+        let told = match self {
             Self::Lines(newest) => newest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Self::File(path) => whole(path).map_err(|e| e.to_string()),
+            Self::File(path, aside) => aside.read(path, LARGEST).await.map_err(|e| e.to_string()).and_then(written),
         };
-        let strata =
-            understood(&text.map_err(unreachable)?).map_err(|text| NoReading::Broken { from: self.name(), text })?;
+        let (text, came) = told.map_err(unreachable)?;
+        let (at, strata) = understood(&text).map_err(|text| NoReading::Broken { from: self.name(), text })?;
         if strata.values().all(|pair| *pair == Pair::default()) {
             return Err(NoReading::NoSeries(format!("{} names no counters of either revision", self.name())));
         }
-        Ok(Reading { at: SystemClock.now(), strata })
+        // The clock of whoever wrote it may be ahead of ours.
+        Ok(Reading { at: at.unwrap_or(came).min(SystemClock.now()), strata })
     }
 
     /// Its name.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path, _) => path.display().to_string(),
             Self::Lines(_) => "standard input".into(),
         }
     }
 }
 
-/// The text of a file. A pipe is refused before it is opened: one without a writer would stop the whole walk, and the way
-/// back with it.
-fn whole(path: &Path) -> std::io::Result<String> {
-    if std::fs::metadata(path)?.is_file() {
-        crate::files::read_text(path, LARGEST)
-    } else {
-        Err(std::io::Error::other("it is not a regular file; a stream comes by `--evidence -`"))
-    }
+/// A file's text, and when it was written.
+fn written((text, modified): (String, SystemTime)) -> Result<(String, Timestamp), String> {
+    let at = Timestamp::try_from(modified).map_err(|_| "the time of its last change is none".to_owned())?;
+    Ok((text, at))
 }
 
-fn understood(text: &str) -> Result<BTreeMap<String, Pair>, String> {
+/// When the counters were these, if it says so, and what they are.
+fn understood(text: &str) -> Result<(Option<Timestamp>, BTreeMap<String, Pair>), String> {
     let told: Told =
         serde_json::from_str(text).map_err(|e| format!("{} (line {}, column {})", cause(&e), e.line(), e.column()))?;
     let counters = |told: Option<ToldCounters>| told.map(counters).transpose();
     let pair = |told: ToldPair| Ok(Pair { stable: counters(told.stable)?, candidate: counters(told.candidate)? });
-    told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect()
+    let strata: Result<_, String> =
+        told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect();
+    Ok((told.at, strata?))
 }
 
-/// serde's words without the place, which is said before them.
+/// serde's words without the place, which is said after them; they hold names out of the text.
 fn cause(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+    printable(text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what))
 }
 
 fn counters(told: ToldCounters) -> Result<Counters, String> {
@@ -163,7 +175,7 @@ fn microseconds(edge: &Edge) -> Result<u64, String> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole, and in range")]
         Edge::Number(ms) if (0.0..1e15).contains(ms) => Ok((ms * 1e3).round() as u64),
         Edge::Number(ms) => Err(format!("latency_ms: {ms} is no edge")),
-        Edge::Word(word) => Err(format!("latency_ms: {word:?} is no edge")),
+        Edge::Word(word) => Err(format!("latency_ms: {:?} is no edge", printable(word))),
     }
 }
 
@@ -176,7 +188,10 @@ mod tests {
         let text = r#"{"strata": {"edge-1": {
             "stable": {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[0.5, 950], ["+Inf", 998]]},
             "candidate": {"completed": 50, "failed": 0}}}}"#;
-        let strata = understood(text).unwrap();
+        let (at, strata) = understood(text).unwrap();
+        assert_eq!(at, None);
+        let timed = understood(r#"{"at": "2026-01-02T03:04:05Z", "strata": {}}"#).unwrap();
+        assert_eq!(timed.0, Some("2026-01-02T03:04:05Z".parse().unwrap()));
         let stable = Counters {
             sent: Some(1000),
             active: Some(2),
@@ -195,6 +210,8 @@ mod tests {
             ("", "EOF"),
             ("[]", "invalid length"),
             ("{\"strata\": {}, \"more\": 1}", "unknown field `more`"),
+            ("{\"strata\": {}, \"a\\u001b[31m\": 1}", "unknown field `a[31m`"),
+            ("{\"strata\": {}, \"at\": \"noon\"}", "(line 1"),
             (&of("{\"completed\": 1}"), "missing field `failed`"),
             (&of("{\"completed\": 1.5, \"failed\": 0}"), "invalid type: floating point"),
             (&of("{\"completed\": -1, \"failed\": 0}"), "invalid value"),

@@ -38,7 +38,7 @@ impl Gates {
         let Some(base) = &self.prometheus else { return Measured::Unanswered("no Prometheus was named".into()) };
         match prometheus::ask(&self.fetch, base, query, "Prometheus").await {
             Ok(Value::Scalar(number)) => Measured::Number(number),
-            Ok(Value::Vector(series)) => match series.as_slice() {
+            Ok(Value::Vector(_, series)) => match series.as_slice() {
                 [] => Measured::Nothing("no series".into()),
                 [one] => Measured::Number(one.value),
                 many => Measured::Unanswered(format!(

@@ -3,10 +3,11 @@
 use super::script::{Reply, Server};
 use super::script::{connect, directory};
 use super::tls::private;
+use andante::clock::SystemClock;
 use andante::cluster::Connect;
 use andante::counting::{Dialect, Preset};
 use andante::gate::{Gate, Judged, Measured};
-use andante::ports::Source;
+use andante::ports::{Clock, Source};
 use andante::reading::{Arms, Counters, NoReading, Reading};
 use andante::source::{
     BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where,
@@ -15,6 +16,8 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn arms() -> Arms {
     Arms {
@@ -29,7 +32,7 @@ fn fetch(credentials: Credentials) -> Fetch {
 }
 
 async fn read(from: From) -> Result<Reading, NoReading> {
-    Evidence { from, gates: None, limit: Duration::from_secs(5) }.read(&arms()).await
+    Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE }.read(&arms()).await
 }
 
 fn text(error: Result<Reading, NoReading>) -> String {
@@ -58,7 +61,8 @@ fn gateway(api: &Server, port: u16) -> From {
 async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     let api = Server::start(vec![slices(&["a", "b"])]).await;
     let envoys = Server::start(vec![Reply::Answer(200, "", ENVOY.into()); 4]).await;
-    let gateway = Evidence { from: gateway(&api, envoys.port), gates: None, limit: Duration::from_secs(5) };
+    let gateway =
+        Evidence { from: gateway(&api, envoys.port), gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
     for _ in 0..2 {
         let reading = gateway.read(&arms()).await.unwrap();
         assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -86,13 +90,19 @@ async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no
         Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Reset, Reply::Answer(200, "", ENVOY.into())])
             .await;
     let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
-    let evidence = Evidence { from: gateway(&api, envoy.port), gates: None, limit: Duration::from_secs(5) };
+    let evidence =
+        Evidence { from: gateway(&api, envoy.port), gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"));
 
     let hanging = Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Hang(String::new())]).await;
     let api = Server::start(vec![slices(&["a", "b"])]).await;
-    let evidence = Evidence { from: gateway(&api, hanging.port), gates: None, limit: Duration::from_millis(500) };
+    let evidence = Evidence {
+        from: gateway(&api, hanging.port),
+        gates: None,
+        limit: Duration::from_millis(500),
+        patience: PATIENCE,
+    };
     let late = text(evidence.read(&arms()).await);
     assert_eq!(late, "no answer from the gateway kourier-system/kourier: no whole answer within 500ms");
 }
@@ -143,12 +153,17 @@ fn vector(series: &[(&[(&str, &str)], &str)]) -> Value {
     json!({"status": "success", "data": {"resultType": "vector", "result": result}})
 }
 
+/// The series that tells when a process was scraped, by a server whose clock says 1700000000.123.
+fn scraped(seconds: &'static str) -> (&'static [(&'static str, &'static str)], &'static str) {
+    (&[("andante_sampled", "true")], seconds)
+}
+
 const TOTAL: (&str, &str) = ("__name__", "envoy_cluster_upstream_rq_total");
 const STABLE: (&str, &str) = ("envoy_cluster_name", "shop/hello-1");
 
 #[tokio::test]
 async fn prometheus_is_asked_once_for_both_arms_with_raw_counters() {
-    let answer = vector(&[(&[TOTAL, STABLE, ("instance", "x:9000")], "41")]);
+    let answer = vector(&[(&[TOTAL, STABLE, ("instance", "x:9000")], "41"), scraped("1700000000.1")]);
     let server = Server::start(vec![Reply::json(200, &answer)]).await;
     let secret = directory().join("token");
     std::fs::write(&secret, "s3cret\n").unwrap();
@@ -172,11 +187,16 @@ async fn an_answer_that_is_not_whole_is_none() {
     let series = |value: &str| Reply::json(200, &vector(&[(&[TOTAL, STABLE], value)]));
     let mut warned = vector(&[(&[TOTAL, STABLE], "1")]);
     warned["warnings"] = json!(["some shards did not answer"]);
-    let refusal = json!({"status": "error", "errorType": "bad_data", "error": "parse error: x\u{1b}[31m"});
+    let refusal = json!({"status": "error", "errorType": "bad\u{1b}_data", "error": "parse error: x\u{1b}[31m"});
     for (reply, wanted) in [
         (series("NaN"), "envoy_cluster_upstream_rq_total is NaN, which is no count"),
         (series("1.5"), "is 1.5, which is no count"),
         (series("many"), "is no number"),
+        (series("1"), "does not say when its samples were taken"),
+        (
+            Reply::json(200, &vector(&[(&[TOTAL, STABLE], "1"), scraped("1699999879")])),
+            ": its counters are 2m 1s old: whatever fills it stands still",
+        ),
         (Reply::json(200, &warned), "only a part"),
         (Reply::json(400, &refusal), "the query is refused (bad_data): parse error: x[31m"),
         (
@@ -201,7 +221,9 @@ async fn an_answer_that_is_not_whole_is_none() {
     ] {
         let server = Server::start(vec![reply.clone()]).await;
         let from = prometheus(&server, Preset::Kourier, Credentials::None);
-        let found = text(Evidence { from, gates: None, limit: Duration::from_millis(600) }.read(&arms()).await);
+        let found = text(
+            Evidence { from, gates: None, limit: Duration::from_millis(600), patience: PATIENCE }.read(&arms()).await,
+        );
         assert!(found.contains(wanted), "{reply:?}: {found}");
     }
     let server = Server::start(vec![Reply::json(200, &vector(&[]))]).await;
@@ -212,6 +234,25 @@ async fn an_answer_that_is_not_whole_is_none() {
     );
 }
 
+/// A reading tells of the time of its oldest sample, by our clock, however far off the server's is.
+#[tokio::test]
+async fn a_scrape_keeps_its_time_and_is_no_younger_for_being_asked_again() {
+    let (a, b) = ([TOTAL, STABLE, ("instance", "a")], [TOTAL, STABLE, ("instance", "b")]);
+    let answer =
+        |oldest| Reply::json(200, &vector(&[(&a, "1"), (&b, "1"), scraped("1700000000.023"), scraped(oldest)]));
+    let server =
+        Server::start(vec![answer("1699999970.123"), answer("1699999970.123"), answer("1699999999.123")]).await;
+    let from = prometheus(&server, Preset::Kourier, Credentials::None);
+    let evidence = Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+    let ago = |reading: &Reading| SystemClock.now().duration_since(reading.at).as_secs_f64();
+    let first = evidence.read(&arms()).await.unwrap();
+    assert!((30.0..35.0).contains(&ago(&first)), "{}", ago(&first));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(evidence.read(&arms()).await.unwrap().at, first.at, "the same scrape");
+    let newer = evidence.read(&arms()).await.unwrap();
+    assert!((1.0..6.0).contains(&ago(&newer)), "{}", ago(&newer));
+}
+
 #[tokio::test]
 async fn pods_of_queue_proxies_are_strata_of_one_arm() {
     let pod = |pod: &'static str, revision: &'static str| {
@@ -219,7 +260,7 @@ async fn pods_of_queue_proxies_are_strata_of_one_arm() {
         [name, ("k8s_namespace_name", "shop"), ("kn_revision_name", revision), ("pod", pod)]
     };
     let (a, b) = (pod("a", "hello-1"), pod("b", "hello-2"));
-    let server = Server::start(vec![Reply::json(200, &vector(&[(&a, "10"), (&b, "4")]))]).await;
+    let server = Server::start(vec![Reply::json(200, &vector(&[(&a, "10"), (&b, "4"), scraped("1700000000")]))]).await;
     let reading = read(prometheus(&server, Preset::QueueProxy, Credentials::None)).await.unwrap();
     let of = |arm: &Option<Counters>| arm.as_ref().map(|c| c.completed);
     let found: Vec<_> = reading.strata.iter().map(|(n, p)| (n.as_str(), of(&p.stable), of(&p.candidate))).collect();
@@ -244,6 +285,10 @@ async fn credentials_and_authorities_are_the_files_and_nothing_of_them_is_printe
     assert!(stranger.contains("certificate"), "{stranger}");
     read(endpoint(Some(&ca), Credentials::Basic(path("basic")))).await.unwrap();
     assert_eq!(server.seen()[0].header("authorization"), Some("Basic a2ltOnMzY3JldDp4"));
+    assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    let piped =
+        tokio::time::timeout(Duration::from_secs(5), read(endpoint(Some(&ca), Credentials::Token(path("pipe")))));
+    assert!(text(piped.await.expect("a pipe that nobody writes to stops nothing")).contains("not a regular file"));
     for credentials in
         [Credentials::Token(path("bad")), Credentials::Basic(path("nowhere")), Credentials::Basic(path("ca.pem"))]
     {
@@ -267,7 +312,8 @@ async fn an_endless_answer_is_given_up() {
     let server = Server::start(vec![Reply::Pieces(pieces.collect())]).await;
     let endpoint = Endpoint::new(fetch(Credentials::None), &server.url(), Dialect::preset(Preset::Kourier)).unwrap();
     let from = From::Endpoint(Box::new(endpoint));
-    let found = text(Evidence { from, gates: None, limit: Duration::from_secs(60) }.read(&arms()).await);
+    let found =
+        text(Evidence { from, gates: None, limit: Duration::from_secs(60), patience: PATIENCE }.read(&arms()).await);
     assert!(found.contains("larger than 64 MiB"), "{found}");
 }
 
@@ -275,14 +321,37 @@ async fn an_endless_answer_is_given_up() {
 async fn counts_come_from_files_and_streams() {
     let file = directory().join("counts.json");
     let counts = |n: u64| json!({"strata": {"a": {"stable": {"completed": n, "failed": 0}}}}).to_string();
-    let from_file =
-        Evidence { from: From::Counts(Counts::File(file.clone())), gates: None, limit: Duration::from_secs(5) };
+    let from_file = Evidence {
+        from: From::Counts(Counts::of_file(file.clone())),
+        gates: None,
+        limit: Duration::from_secs(5),
+        patience: PATIENCE,
+    };
     assert!(text(from_file.read(&arms()).await).contains("No such file"));
     for n in [1, 2] {
         std::fs::write(&file, counts(n)).unwrap();
         let reading = from_file.read(&arms()).await.unwrap();
         assert_eq!(reading.strata["a"].stable.as_ref().unwrap().completed, n);
+        assert_eq!(from_file.read(&arms()).await.unwrap().at, reading.at, "a file that stands is no news");
     }
+    // It may say itself when it counted; what stands still for too long is nothing.
+    let told = |age: i64| {
+        let at = SystemClock.now().checked_sub(jiff::SignedDuration::from_secs(age)).unwrap();
+        std::fs::write(&file, counts(9).replacen('{', &format!("{{\"at\": \"{at}\", "), 1)).unwrap();
+        at
+    };
+    let at = told(100);
+    assert_eq!(from_file.read(&arms()).await.unwrap().at, at);
+    told(130);
+    assert!(
+        text(from_file.read(&arms()).await).contains("its counters are 2m 10s old: whatever fills it stands still")
+    );
+    told(-100);
+    assert!(from_file.read(&arms()).await.unwrap().at <= SystemClock.now(), "a clock that is ahead");
+    std::fs::write(&file, counts(1)).unwrap();
+    let hour_ago = std::time::SystemTime::from(SystemClock.now()) - Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(hour_ago).unwrap();
+    assert!(text(from_file.read(&arms()).await).contains("its counters are 1h old"));
     std::fs::write(&file, "{}").unwrap();
     assert!(text(from_file.read(&arms()).await).contains("missing field `strata` (line 1, column 2)"));
     std::fs::write(&file, "{\"strata\": {\"a\": {}}}").unwrap();
@@ -294,8 +363,12 @@ async fn counts_come_from_files_and_streams() {
     std::fs::remove_file(&file).unwrap();
 
     let (receiver, mut sender) = std::io::pipe().unwrap();
-    let stream =
-        Evidence { from: From::Counts(Counts::of_stream(receiver)), gates: None, limit: Duration::from_secs(5) };
+    let stream = Evidence {
+        from: From::Counts(Counts::of_stream(receiver)),
+        gates: None,
+        limit: Duration::from_secs(5),
+        patience: PATIENCE,
+    };
     assert!(text(stream.read(&arms()).await).contains("nothing came yet"));
     for n in [3, 4] {
         writeln!(sender, "{}", counts(n)).unwrap();
@@ -305,6 +378,7 @@ async fn counts_come_from_files_and_streams() {
             if let Ok(reading) = stream.read(&arms()).await
                 && reading.strata["a"].stable.as_ref().unwrap().completed == 4
             {
+                assert_eq!(stream.read(&arms()).await.unwrap().at, reading.at, "the same line");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -326,7 +400,12 @@ async fn gate(text: &str, reply: Reply) -> Judged {
     let server = Server::start(vec![reply]).await;
     let gate: Gate = text.replace("URL", &server.url()).parse().unwrap();
     let gates = Gates::new(fetch(Credentials::None), fetch(Credentials::None), Some(&server.url())).unwrap();
-    let evidence = Evidence { from: From::Nothing, gates: Some(Box::new(gates)), limit: Duration::from_millis(600) };
+    let evidence = Evidence {
+        from: From::Nothing,
+        gates: Some(Box::new(gates)),
+        limit: Duration::from_millis(600),
+        patience: PATIENCE,
+    };
     gate.judge(&evidence.measure(&gate, &arms()).await)
 }
 

@@ -32,7 +32,11 @@ impl Reader {
             stable: "hello-00001".parse().unwrap(),
             candidate: "hello-00002".parse().unwrap(),
         };
-        Self { runtime, evidence: Evidence { from, gates: None, limit: LIMIT }, arms }
+        Self {
+            runtime,
+            evidence: Evidence { from, gates: None, limit: LIMIT, patience: Duration::from_secs(60) },
+            arms,
+        }
     }
 
     fn gateway(space: &Space, kubeconfig: &str) -> Self {
