@@ -1,8 +1,10 @@
 //! The judge of a walk: decides when counters are read, what each reading is a window of, and what the evidence says.
 //!
 //! Windows of a step open with the first reading that was asked for, and tells of a time, after its split was served, since
-//! Knative's own probes of a split are in the counters. A reading of no later time than the last one is no news. What it knows is saved with the counters of that instant: after a crash it is taken up,
-//! and what came since is one window. Depends on evidence and readings; time is an argument.
+//! Knative's own probes of a split are in the counters. Between a write and that moment users may be on the candidate
+//! already: windows go on, and speak against it alone. A reading of no later time than the last one is no news. What the
+//! judge knows is saved with the counters of that instant: after a crash it is taken up, and what came since is one window.
+//! Depends on evidence and readings; time is an argument.
 
 mod gate;
 mod saved;
@@ -10,7 +12,7 @@ mod survey;
 mod words;
 
 pub use gate::Gate;
-pub use saved::Saved;
+pub use saved::{LeftOut, Saved};
 pub use survey::{Survey, Surveyed};
 
 use crate::ending::after;
@@ -18,6 +20,7 @@ use crate::event::Topic;
 use crate::evidence::forecast::Baseline;
 use crate::evidence::objective::Standing;
 use crate::evidence::ramp;
+use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
 use crate::evidence::{Rules, Sums};
 use crate::machine::Log;
@@ -74,6 +77,10 @@ pub struct Judge {
     /// Windows may open with a reading that was asked for at this time or later; none: not now.
     from: Option<Timestamp>,
     place: Option<Place>,
+    /// The split that was written is not served yet, or not any more.
+    moving: bool,
+    /// The window that is open began under another split.
+    mixed: bool,
     /// What was taken up stands at this step.
     resumed: Option<usize>,
     /// When the reading that is out was asked for.
@@ -103,6 +110,8 @@ impl Judge {
             open: false,
             from: None,
             place: None,
+            moving: false,
+            mixed: false,
             resumed: None,
             asked: None,
             next_at: None,
@@ -125,6 +134,7 @@ impl Judge {
         self.sums = Some(saved.sums.clone());
         self.memory.clone_from(&saved.counters);
         self.resumed = saved.counters.as_ref().map(|_| saved.step);
+        self.mixed = saved.mixed;
         log.say(Topic::Note, format!("evidence taken up: {}", self.words()));
     }
 
@@ -144,24 +154,40 @@ impl Judge {
         &self.arms
     }
 
-    /// This is where the rollout is now, served. A new place opens new windows.
+    /// This is where the rollout is now, served. A new place opens new windows; the one that is open was of both splits.
     pub fn enter(&mut self, place: Place, now: Timestamp) {
         let new = self.place.is_none_or(|p| p.step != place.step);
         if new {
-            let goes_on = self.place.is_none() && self.resumed == Some(place.step);
-            self.open = goes_on;
-            self.looked = false;
+            self.settle_in(&place, now);
             self.from = Some(place.served);
-            self.next_at = None;
-            self.seen = (0, Duration::ZERO);
-            self.saved_at = Some(now);
-            if let Some(sums) = self.sums.as_mut().filter(|_| !goes_on) {
-                begin(sums, &place);
-            }
+        } else if self.moving {
+            (self.open, self.looked, self.from, self.next_at) = (false, false, Some(now), None);
         }
         // A pause counts its dwell anew; it does not cool anything down.
-        let served = self.place.filter(|_| !new).map_or(place.served, |p| p.served);
-        self.place = Some(Place { served, ..place });
+        let known = self.place.filter(|_| !new && !self.moving);
+        self.place = Some(Place { served: known.map_or(place.served, |p| p.served), ..place });
+        self.moving = false;
+    }
+
+    /// This is where the rollout will be as soon as it is served. Windows go on meanwhile, for what speaks against the
+    /// candidate: whom users met on the way nobody knows.
+    pub fn approach(&mut self, place: Place, now: Timestamp) {
+        if self.place.is_none() {
+            self.settle_in(&place, now);
+            self.place = Some(place);
+        }
+        self.moving = true;
+        self.reopen(now);
+    }
+
+    /// A new place, with windows of its own, unless it is where what was taken up stands.
+    fn settle_in(&mut self, place: &Place, now: Timestamp) {
+        let goes_on = self.place.is_none() && self.resumed == Some(place.step);
+        (self.open, self.looked, self.next_at) = (goes_on, false, None);
+        (self.seen, self.saved_at) = ((0, Duration::ZERO), Some(now));
+        if let Some(sums) = self.sums.as_mut().filter(|_| !goes_on) {
+            begin(sums, place);
+        }
     }
 
     /// No window now: somebody of ours asks the candidate itself.
@@ -216,7 +242,7 @@ impl Judge {
                 self.sums = Some(sums);
             }
             self.memory = Some(memory);
-            (self.open, self.unsaved) = (true, true);
+            (self.open, self.mixed, self.unsaved) = (true, false, true);
         }
     }
 
@@ -234,13 +260,18 @@ impl Judge {
         if reading.at <= began {
             return;
         }
-        let warm = began >= after(place.served, self.rules.warm_up);
         let growths = memory.close(reading);
-        let requests: u64 =
-            growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests)).sum();
-        self.seen.0 = self.seen.0.saturating_add(requests);
-        self.seen.1 += Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
-        self.trouble |= sums.add(&growths, warm, &self.rules).is_err();
+        let window = match began >= after(place.served, self.rules.warm_up) {
+            _ if std::mem::take(&mut self.mixed) || self.moving => Window::Moving,
+            true => Window::Warm,
+            false => Window::Cold,
+        };
+        if window != Window::Moving {
+            let requests = growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests));
+            self.seen.0 = requests.fold(self.seen.0, u64::saturating_add);
+            self.seen.1 += Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
+        }
+        self.trouble |= sums.add(&growths, window, &self.rules).is_err();
         self.unsaved = true;
     }
 
@@ -279,6 +310,9 @@ impl Judge {
         }
         if let Some(counts) = sums.fell_wrong() {
             return Finding::Paused(self.missplit(counts, sums.percents()));
+        }
+        if self.moving {
+            return Finding::Little("the split is not served yet".to_owned());
         }
         let candidate = sums.at_step();
         // What was taken up is old: a move waits for the window of what came since.
@@ -321,23 +355,23 @@ impl Judge {
     pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
         let mut sums = self.sums.clone().unwrap_or_else(|| Sums::new(&self.rules));
         begin(&mut sums, &Place { step, percents, served: Timestamp::MIN, baking });
-        Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()))
+        Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()).mixed(true))
     }
 
     /// Everything that is known at this place, if there is anything.
     pub fn saved(&self) -> Option<Saved> {
         let counters = self.memory.clone().filter(|_| self.open);
-        Some(Saved::new(&self.rules, self.place?.step, self.sums.clone()?, counters, self.words()))
+        Some(Saved::new(&self.rules, self.place?.step, self.sums.clone()?, counters, self.words()).mixed(self.mixed))
     }
 
     /// True if there is something to save, and it is time to.
     pub fn is_save_due(&self, now: Timestamp) -> bool {
-        self.unsaved && self.open && self.saved_at.is_none_or(|at| now >= after(at, SAVE_EVERY))
+        self.is_unsaved() && self.saved_at.is_none_or(|at| now >= after(at, SAVE_EVERY))
     }
 
     /// True if there is something to save.
     pub fn is_unsaved(&self) -> bool {
-        self.unsaved && self.open
+        self.unsaved && self.open && !self.moving
     }
 
     /// It is being saved.
@@ -348,7 +382,7 @@ impl Judge {
 
     /// True once a reading was tried at this place.
     pub fn has_looked(&self) -> bool {
-        self.looked
+        self.looked && !self.moving
     }
 }
 

@@ -193,7 +193,7 @@ pub fn order(
     mut record: Record,
     split: Option<Split>,
     template: Option<Value>,
-    what: Said,
+    mut what: Said,
 ) -> Result<Order, BadRecord> {
     let present = service.annotations.get(RECORD);
     let last_epoch =
@@ -208,7 +208,10 @@ pub fn order(
     } else if let Ok(present) = &service.split {
         record.split = present.clone();
     }
-    let record = record.fitting();
+    let (record, left_out) = record.fitting();
+    if let Some(left_out) = left_out.words() {
+        what.text = format!("{}; {left_out}", what.text);
+    }
     let mut patch = fence(service);
     if service.annotations.is_empty() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
@@ -265,6 +268,16 @@ mod tests {
         let order = order(&service(json!({"a": "b"})), record(), Some(Split::all_latest()), None, what).unwrap();
         assert_eq!(order.record.unwrap().generation, 7);
         assert_eq!(order.patch.as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn evidence_that_has_no_room_is_said() {
+        let mut large = record();
+        large.evidence = Some(Box::new(crate::judge::Saved::of_counts(crate::evidence::Table::default())));
+        large.reason = Some("x".repeat(crate::record::MAX_BYTES - record().to_text().unwrap().len() - 60));
+        let order = order(&service(json!({"a": "b"})), large, None, None, Said::new(Topic::Check, "saved")).unwrap();
+        assert!(order.record.unwrap().evidence.is_none());
+        assert_eq!(order.what.text, "saved; no room in the record for the evidence: after a crash it begins anew");
     }
 
     #[test]

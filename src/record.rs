@@ -2,7 +2,7 @@
 //!
 //! Decides how it is written and read, and its bound of 16 KiB. Depends on names, splits, the plan and serde.
 
-use crate::judge::Saved;
+use crate::judge::{LeftOut, Saved};
 use crate::layout::{Start, Tags};
 use crate::name::{RevisionName, RolloutId};
 use crate::owner::Owner;
@@ -165,17 +165,20 @@ impl Record {
         if text.len() > MAX_BYTES { Err(BadRecord::TooLarge(text.len())) } else { Ok(text) }
     }
 
-    /// The same with as much of the evidence as there is room for: a rollout goes on without it rather than end.
+    /// The same with as much of the evidence as there is room for, and what was left out: a rollout goes on without it
+    /// rather than end.
     #[must_use]
-    pub fn fitting(mut self) -> Self {
+    pub fn fitting(mut self) -> (Self, LeftOut) {
         let too_large = |record: &Self| matches!(record.to_text(), Err(BadRecord::TooLarge(_)));
-        if too_large(&self) {
+        let mut left_out = self.evidence.as_ref().map(|saved| saved.left_out).unwrap_or_default();
+        if self.evidence.is_some() && too_large(&self) {
             self.evidence = self.evidence.map(|saved| Box::new(saved.without_counters()));
+            left_out = LeftOut::Counters;
         }
-        if too_large(&self) {
-            self.evidence = None;
+        if self.evidence.is_some() && too_large(&self) {
+            (self.evidence, left_out) = (None, LeftOut::All);
         }
-        self
+        (self, left_out)
     }
 
     /// Remembers the candidate as rejected.
@@ -258,12 +261,13 @@ pub(crate) mod tests {
     fn evidence_gives_way_where_there_is_no_room() {
         let mut record = record();
         record.evidence = Some(Box::new(Saved::of_counts(Table::default())));
-        assert_eq!(record.clone().fitting(), record);
+        assert_eq!(record.clone().fitting(), (record.clone(), LeftOut::Nothing));
         let room = MAX_BYTES - record.to_text().unwrap().len();
         record.reason = Some("x".repeat(room));
         assert!(record.to_text().is_err());
-        let fitting = record.fitting();
+        let (fitting, left_out) = record.fitting();
         assert!(fitting.evidence.is_none() && fitting.to_text().is_ok());
+        assert_eq!(left_out, LeftOut::All);
     }
 
     #[test]

@@ -12,11 +12,11 @@ use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::judge::{Judge, Survey};
 use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
 use crate::moves::Why;
-use crate::name::ServiceName;
+use crate::name::{RevisionName, ServiceName};
 use crate::observed::{Service, Truth};
 use crate::outcome::{Code, Outcome};
 use crate::plan::Plan;
-use crate::probe::{Address, Answer, Probe};
+use crate::probe::{Address, Answer, Probe, Request};
 use crate::proof::Proof;
 use crate::reading::{NoReading, Reading};
 use crate::ready::{Serving, serving};
@@ -93,8 +93,6 @@ pub struct Walk {
     gates: Row,
     survey: Survey,
     judge: Option<Judge>,
-    /// What the evidence still lacks for the next step.
-    unproved: Option<String>,
     /// The owner's policy goes on without a decision.
     promoted_anyway: bool,
     /// Windows are shut while the candidate's own address is asked before a move.
@@ -123,7 +121,6 @@ impl Walk {
             stuck_since: None,
             survey: Survey::default(),
             judge: None,
-            unproved: None,
             promoted_anyway: false,
             last_look: false,
             finish_note: None,
@@ -163,21 +160,29 @@ impl Walk {
             return next;
         }
         self.enter(record, now);
-        let deadline = record.deadline;
-        let state = serving(service);
-        if state != Serving::Yes {
-            let next = self.unserved(world, service, record, state, now, log);
-            return self.asking_on(next, world, service, record, &candidate, now, log);
+        if let Some(end) = Self::stop(world, service, record) {
+            return end;
         }
-        self.waiting_since = None;
-        let served = self.served_since(service, record, now, log);
-        self.take_place(record, &candidate, served, now);
-        let next = self.advance(world, service, record, &candidate, served, deadline, now, log);
-        if matches!(next, Next::Wait { .. })
-            && let Some(save) = self.save(service, record, false, now)
-        {
-            return save;
+        if let Some(next) = self.without_decision(service, record, now, log) {
+            return next;
         }
+        let next = match serving(service) {
+            Serving::Yes => {
+                self.waiting_since = None;
+                let served = self.served_since(service, record, now, log);
+                self.take_place(record, &candidate, served, now);
+                let next = self.advance(world, service, record, &candidate, served, now, log);
+                if matches!(next, Next::Wait { .. })
+                    && let Some(save) = self.save(service, record, false, now)
+                {
+                    return save;
+                }
+                next
+            }
+            Serving::NotYet(why) | Serving::Blocked(why) => {
+                self.unserved(world, service, record, &candidate, &why, now, log)
+            }
+        };
         let next = self.reading_on(next, record, now);
         self.gating_on(next, record, &candidate, now)
     }
@@ -191,7 +196,6 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
-            self.unproved = None;
             self.gates.begin();
             self.proof.begin(record.step == 0 || !fresh, now);
         }
@@ -207,6 +211,8 @@ impl Walk {
         let seen = routes.map_or(now, |since| after(since, Duration::from_secs(1)));
         let served = record.step_at.max(seen).min(now);
         self.served = Some(served);
+        // What a gate said on the way here was not said of this step.
+        self.gates.begin();
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
             // Of a step that another process wrote it is not known how long it took.
@@ -217,31 +223,32 @@ impl Walk {
         served
     }
 
+    /// A split is on its way. Users may be on the candidate already, so whatever can find it out is asked.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
     fn unserved(
         &mut self,
         world: &World,
         service: &Service,
         record: &Record,
-        state: Serving,
+        candidate: &RevisionName,
+        text: &str,
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        if let Some(end) = Self::stop(world, service, record) {
-            return end;
-        }
         let since = *self.waiting_since.get_or_insert(now);
         let limit = after(since, self.goal.serve_within);
-        let (Serving::NotYet(text) | Serving::Blocked(text)) = state else { return self.sleep(limit, record, now) };
         if now >= limit {
             let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
             // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
-            self.failed = Some(Why::blameless(Code::RolledBack, reason));
-            return Next::wait(Some(now));
+            return self.go_back(world, service, record, Why::blameless(Code::RolledBack, reason), now, log);
         }
         if service.truth("RoutesReady") == Truth::False {
             log.once(Topic::Wait, format!("not served yet: {text}"));
         }
-        self.sleep(limit, record, now)
+        self.last_look = false;
+        self.approach_place(record, candidate, now);
+        let asked = if record.step > 0 { self.question(world, service, record, candidate, now, log) } else { None };
+        self.wait(limit, asked, record, now)
     }
 
     /// The end on a signal where traffic stays as it is.
@@ -255,13 +262,13 @@ impl Walk {
         Some(Next::end(outcome))
     }
 
-    /// Waits for news, at most until `until`, the deadline, or the health watcher's own moment.
-    pub(super) fn sleep(&mut self, until: Timestamp, record: &Record, now: Timestamp) -> Next {
-        let mut until = until.min(record.deadline);
-        if let Some(moment) = self.health.next(now) {
-            until = until.min(moment);
-        }
-        Next::wait(Some(until))
+    /// Waits for news and for the answer to what is asked, at most until `until`, the deadline, the health watcher's own
+    /// moment, or the next question.
+    pub(super) fn wait(&self, until: Timestamp, ask: Option<Request>, record: &Record, now: Timestamp) -> Next {
+        let deadline = Some(record.deadline).filter(|at| *at > now);
+        let own = [deadline, self.health.next(now), self.proof.next_moment(now)];
+        let until = own.into_iter().flatten().fold(until.min(self.last_moment(record)), Timestamp::min);
+        Next::Wait { until: Some(until), ask, read: None, gate: None }
     }
 }
 

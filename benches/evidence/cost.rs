@@ -2,6 +2,7 @@
 
 use super::nulls::rules;
 use andante::evidence::latency::Histogram;
+use andante::evidence::sums::Window;
 use andante::evidence::window::{Arm, Growth};
 use andante::evidence::{Counts, Sums};
 use std::hint::black_box;
@@ -11,7 +12,7 @@ use std::time::Instant;
 fn growth(n: u64, p: f64, edges: u64) -> Growth {
     let arm = |n: u64| {
         let above = (1..=edges).map(|e| (e * 10_000, n - n * e / (edges + 1))).collect();
-        Arm { counts: Counts::new(n, (n as f64 * p) as u64), latency: Some(Histogram { total: n, above }) }
+        Arm::new(Counts::new(n, (n as f64 * p) as u64), Some(Histogram { total: n, above }))
     };
     Growth { stable: arm(n - n / 10), candidate: arm(n / 10) }
 }
@@ -36,7 +37,7 @@ pub(crate) fn print() {
                 for _ in 0..10 {
                     let mut sums = Sums::new(&rules);
                     sums.step((10, 90));
-                    sums.add(black_box(&window), true, &rules).unwrap();
+                    sums.add(black_box(&window), Window::Warm, &rules).unwrap();
                     black_box((sums.ln_worse(), sums.ln_accepted(&rules)));
                 }
                 began.elapsed().as_secs_f64() * 1e6 / 10.0

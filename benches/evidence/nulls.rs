@@ -4,6 +4,7 @@ use super::parallel::{binomial, each, part};
 use super::runs;
 use andante::evidence::comparison::Comparison;
 use andante::evidence::latency::Histogram;
+use andante::evidence::sums::Window;
 use andante::evidence::window::{Arm, Growth};
 use andante::evidence::{Counts, Rules, Sums, Table};
 use rand::rngs::SmallRng;
@@ -94,12 +95,12 @@ fn slower_found(rng: &mut SmallRng, slower: f64, margin: usize, windows: usize) 
     sums.step((10, 90));
     for _ in 0..windows {
         let n_c = binomial(rng, 300, 0.1);
-        let arm = |n, histogram| Arm { counts: Counts::new(n, 0), latency: Some(histogram) };
+        let arm = |n, histogram| Arm::new(Counts::new(n, 0), Some(histogram));
         let growth = Growth {
             stable: arm(300 - n_c, histogram(rng, 300 - n_c, 1.0)),
             candidate: arm(n_c, histogram(rng, n_c, slower)),
         };
-        sums.add(&[growth], true, &rules).unwrap();
+        sums.add(&[growth], Window::Warm, &rules).unwrap();
         if sums.ln_worse() >= rules.worse_at() {
             return Some(sums.counted().candidate.requests);
         }

@@ -21,8 +21,8 @@ pub(crate) struct Setting {
     pub(crate) candidate_fails: f64,
     pub(crate) plan: Plan,
     pub(crate) rules: Rules,
-    /// The process dies once, at a random moment of the ramp, and is started again.
-    pub(crate) crash: bool,
+    /// So often the process dies, at random moments of the ramp, and is started again.
+    pub(crate) crashes: usize,
 }
 
 /// How it ended.
@@ -94,7 +94,8 @@ fn arms() -> Arms {
 pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let Setting { rules, plan, .. } = setting;
     let every = rules.every.as_secs_f64();
-    let crash_at = if setting.crash { rng.random_range(0.0..400.0) } else { f64::INFINITY };
+    let mut crashes: Vec<f64> = (0..setting.crashes).map(|_| rng.random_range(0.0..400.0)).collect();
+    crashes.sort_by(|a, b| b.total_cmp(a));
     let mut world = World {
         rng,
         lambda: setting.lambda,
@@ -114,7 +115,6 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let mut judge = Judge::new(rules.clone(), arms());
     judge.know(&Surveyed { baseline, memory });
     let mut saved = None;
-    let mut crashed = false;
     let (mut step, begun) = (0, world.at);
     let mut served = world.at;
     let mut last_saved = world.at;
@@ -135,9 +135,8 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
             last_saved = served;
         }
         let percent = plan.step(step).unwrap().percent.get();
-        if world.at >= crash_at && !crashed {
+        while crashes.pop_if(|at| *at <= world.at).is_some() {
             // Nobody watches for twenty seconds; what was not saved is lost.
-            crashed = true;
             judge = Judge::new(rules.clone(), arms());
             judge.take_up(saved.as_ref().unwrap(), &mut log);
             world.pass(20.0);

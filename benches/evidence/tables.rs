@@ -38,7 +38,7 @@ struct Row {
     every: u64,
     candidate: f64,
     called: &'static str,
-    crash: bool,
+    crashes: usize,
 }
 
 fn row(seed: u64, row: &Row) -> Vec<Run> {
@@ -51,7 +51,7 @@ fn row(seed: u64, row: &Row) -> Vec<Run> {
         candidate_fails: row.candidate,
         plan: plan(row.style, dwell),
         rules,
-        crash: row.crash,
+        crashes: row.crashes,
     };
     let null = (row.candidate - row.stable).abs() < 1e-12;
     let runs = if null { runs() } else { runs() / 10 };
@@ -81,7 +81,7 @@ fn row(seed: u64, row: &Row) -> Vec<Run> {
     }
     if null {
         let alarms = played.iter().filter(|r| r.end == End::Worse).count() as f64 / played.len() as f64;
-        let limit = if row.crash { 0.02 } else { 0.01 };
+        let limit = if row.crashes > 0 { 0.02 } else { 0.01 };
         assert!(
             alarms <= limit + 3.0 * (limit / played.len() as f64).sqrt(),
             "more false alarms than promised: {alarms}"
@@ -128,32 +128,37 @@ pub(crate) fn print() {
                     _ => "x50",
                 };
                 let candidate = if *odds < 0.0 { objective / 10.0 } else { times(p, *odds) };
-                let _ = row(seed, &Row { style, lambda, stable: p, objective, every, candidate, called, crash: false });
+                let _ = row(seed, &Row { style, lambda, stable: p, objective, every, candidate, called, crashes: 0 });
                 seed += 1;
             }
         }
     }
 }
 
-/// The same with a crash in mid-walk.
+/// The same with crashes in mid-walk.
 pub(crate) fn crashes() {
     println!(
-        "## Rollouts whose process dies once in mid-walk: what was saved is taken up, what came since is one window"
+        "## Rollouts whose process dies in mid-walk, once and five times: what was saved is taken up, what came since is one \
+         window"
     );
-    head();
-    for (i, (style, p, odds, called)) in [
+    let settings = [
         (Style::Budget, 0.001, 1.0, "same"),
         (Style::Canary, 0.001, 1.0, "same"),
         (Style::Budget, 0.001, 3.0, "x3"),
         (Style::Budget, 0.001, 10.0, "x10"),
         (Style::Budget, 0.01, 1.0, "same"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let objective = if p > 0.005 { 0.02 } else { 0.01 };
-        let candidate = times(p, odds);
-        let row_of = Row { style, lambda: 100.0, stable: p, objective, every: 10, candidate, called, crash: true };
-        let _ = row(2000 + i as u64, &row_of);
+    ];
+    for crashes in [1, 5] {
+        println!("\n{crashes} within 400 s\n");
+        head();
+        for (i, setting) in settings.into_iter().enumerate() {
+            crashed(2000 + 10 * (crashes as u64 - 1) + i as u64, setting, crashes);
+        }
     }
+}
+
+fn crashed(seed: u64, (style, p, odds, called): (Style, f64, f64, &'static str), crashes: usize) {
+    let objective = if p > 0.005 { 0.02 } else { 0.01 };
+    let candidate = times(p, odds);
+    let _ = row(seed, &Row { style, lambda: 100.0, stable: p, objective, every: 10, candidate, called, crashes });
 }

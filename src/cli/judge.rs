@@ -75,7 +75,7 @@ pub enum OnInconclusiveArg {
     Rollback,
     /// Leave traffic where it is.
     Hold,
-    /// On to the end.
+    /// On to the end, probes, gates and approvals excepted: for its bake and five minutes more it waits for those.
     Promote,
 }
 

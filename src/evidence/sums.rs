@@ -45,6 +45,25 @@ pub struct Sums {
     /// The counts that showed that requests do not fall as the split says, until others show that they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fell_wrong: Option<(u64, u64)>,
+    /// What was counted while users were on their way from one split to another: the candidate, stable.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    moving: (Counts, Counts),
+}
+
+fn is_nothing(counts: &(Counts, Counts)) -> bool {
+    *counts == <(Counts, Counts)>::default()
+}
+
+/// What a window is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Users were on their way from one split to another, and Knative's own probes are in it: it speaks against the
+    /// candidate alone.
+    Moving,
+    /// Failures count, how long answers took does not yet.
+    Cold,
+    /// Everything counts.
+    Warm,
 }
 
 /// One of the two objectives.
@@ -80,15 +99,20 @@ impl Sums {
         self.tail = self.tail.map(|_| Watch::default());
     }
 
-    /// Adds one window. `warm`: it counts for latency too.
-    pub fn add(&mut self, growths: &[Growth], warm: bool, rules: &Rules) -> Result<(), Trouble> {
+    /// Adds one window.
+    pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
         // With everyone on the candidate, what still comes to an end at stable fell there by no split: it is neither a
         // control nor an excuse.
         let alone = self.percents.0 > 0 && self.percents.1 == 0;
         let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
         let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
-        if self.falls_wrong(whole) {
+        if window == Window::Moving {
+            // Which split it should show is not known.
+            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(growths, whole, table, rules) };
+        }
+        let warm = window == Window::Warm;
+        if self.falls_wrong(growths) {
             // More than the split is being counted: windows are left out by their totals, whatever failed in them.
             return Ok(());
         }
@@ -116,14 +140,30 @@ impl Sums {
         Ok(())
     }
 
+    /// A window between two splits adds to what speaks against the candidate, and to no reason to send it more users.
+    fn add_moving(
+        &mut self,
+        growths: &[Growth],
+        whole: Table,
+        table: impl Fn(&Growth) -> Table,
+        rules: &Rules,
+    ) -> Result<(), Trouble> {
+        self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
+        for growth in growths {
+            self.failures.add(table(growth))?;
+        }
+        self.objective.add(whole, rules.objective, rules.broken_at())
+    }
+
     /// Windows that were judged.
     pub fn windows(&self) -> u64 {
         self.windows
     }
 
-    /// What was counted in them.
+    /// What was counted in them, and between two splits.
     pub fn counted(&self) -> Table {
-        Table { stable: self.stable, candidate: self.candidate }
+        let (candidate, stable) = self.moving;
+        Table { stable: self.stable.plus(stable), candidate: self.candidate.plus(candidate) }
     }
 
     /// Requests of the candidate that were judged at this step.
@@ -133,10 +173,12 @@ impl Sums {
 
     /// Adds to the test of the split, and says whether it is false now. Once it was, it is tested anew until new counts
     /// speak for it.
-    fn falls_wrong(&mut self, window: Table) -> bool {
-        let (candidate, stable) = self.fall;
-        self.fall =
-            (candidate.saturating_add(window.candidate.requests), stable.saturating_add(window.stable.requests));
+    fn falls_wrong(&mut self, growths: &[Growth]) -> bool {
+        for growth in growths {
+            let (candidate, stable) = self.fall;
+            self.fall =
+                (candidate.saturating_add(growth.candidate.arrived), stable.saturating_add(growth.stable.arrived));
+        }
         let ((candidate, stable), (of_candidate, of_stable)) = (self.fall, self.percents);
         let ln_e = sharing::between((stable, of_stable), (candidate, of_candidate));
         if ln_e >= -sharing::ALPHA.ln() {
@@ -217,10 +259,7 @@ mod tests {
 
     fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
         let [stable, candidate] = latency.map_or([None, None], |h| h.map(Some));
-        Growth {
-            stable: Arm { counts: table.stable, latency: stable },
-            candidate: Arm { counts: table.candidate, latency: candidate },
-        }
+        Growth { stable: Arm::new(table.stable, stable), candidate: Arm::new(table.candidate, candidate) }
     }
 
     const EDGES: [u64; 3] = [10_000, 100_000, 1_000_000];
@@ -239,10 +278,10 @@ mod tests {
     fn the_two_comparisons_share_one_error() {
         let mut both = sums(&rules());
         let table = Table::of(500, 500, 5, 5);
-        both.add(&[growth(table, None)], true, &rules()).unwrap();
+        both.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
         let mut alone = Sums::new(&Rules { margin: None, ..rules() });
         alone.step((50, 50));
-        alone.add(&[growth(table, None)], true, &rules()).unwrap();
+        alone.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
         let expected = (0.6 * alone.ln_worse().exp() + 0.4).ln();
         assert!((both.ln_worse() - expected).abs() < 1e-9);
     }
@@ -251,10 +290,10 @@ mod tests {
     fn warm_up_counts_for_failures_alone() {
         let slow = [histogram(500, [400, 0, 0]), histogram(500, [500, 450, 10])];
         let mut cold = sums(&rules());
-        cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], false, &rules()).unwrap();
+        cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], Window::Cold, &rules()).unwrap();
         assert!(cold.ln_worse().abs() < 1e-9 && cold.counted().candidate.requests == 500);
         let mut warm = sums(&rules());
-        warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], true, &rules()).unwrap();
+        warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules()).unwrap();
         assert!(warm.ln_worse() > rules().worse_at());
         assert_eq!(warm.parts().1.unwrap().1, 100_000);
     }
@@ -262,10 +301,10 @@ mod tests {
     #[test]
     fn windows_of_a_false_split_are_left_out() {
         let mut sums = sums(&rules());
-        sums.add(&[growth(Table::of(900, 100, 400, 0), None)], true, &rules()).unwrap();
+        sums.add(&[growth(Table::of(900, 100, 400, 0), None)], Window::Warm, &rules()).unwrap();
         assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (0, 0, Some((900, 100))));
         // It ends when requests fall as they should again, and the next window is judged.
-        sums.add(&[growth(Table::of(500, 500, 0, 0), None)], true, &rules()).unwrap();
+        sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
         assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (1, 500, None));
     }
 
@@ -274,7 +313,7 @@ mod tests {
         let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
         let mut sums = sums(&rules);
         let slow = [histogram(500, [400, 2, 0]), histogram(500, [400, 30, 0])];
-        sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], true, &rules).unwrap();
+        sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules).unwrap();
         let (standing, which, counts, _) = sums.objective(&rules);
         assert_eq!((standing, which, counts), (Standing::Broken, Which::Latency, Counts::new(500, 30)));
     }
@@ -283,11 +322,11 @@ mod tests {
     fn the_bake_is_judged_by_itself() {
         let mut sums = sums(&rules());
         for _ in 0..50 {
-            sums.add(&[growth(Table::of(500, 500, 0, 0), None)], true, &rules()).unwrap();
+            sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
         }
         sums.bake();
         sums.step((100, 0));
-        sums.add(&[growth(Table::of(400, 0, 20, 0), None)], true, &rules()).unwrap();
+        sums.add(&[growth(Table::of(400, 0, 20, 0), None)], Window::Warm, &rules()).unwrap();
         assert_eq!(sums.objective(&rules()).0, Standing::Broken);
     }
 
@@ -297,10 +336,10 @@ mod tests {
         sums.bake();
         sums.step((100, 0));
         // A request that hung at stable when everyone left it, and somebody who asks stable's own address.
-        sums.add(&[growth(Table::of(400, 1, 0, 1), None)], true, &rules()).unwrap();
+        sums.add(&[growth(Table::of(400, 1, 0, 1), None)], Window::Warm, &rules()).unwrap();
         sums.add(
             &[growth(Table::of(400, 5000, 40, 0), Some([histogram(5000, [0; 3]), histogram(400, [400; 3])]))],
-            true,
+            Window::Warm,
             &rules(),
         )
         .unwrap();
@@ -319,12 +358,12 @@ mod tests {
                 let table = Table::of(n_c, n_b, k_c, k_b);
                 let histograms = [histogram(n_b, [n_b, n_b / 2, 0]), histogram(n_c, [n_c, n_c / 3, 0])];
                 let growths = [growth(table, Some(histograms)), growth(Table::of(n_b, n_c, k_b, k_c), None)];
-                straight.add(&growths, true, &rules).unwrap();
+                straight.add(&growths, Window::Warm, &rules).unwrap();
                 if i == cut {
                     resumed = serde_json::from_str(&serde_json::to_string(&resumed).unwrap()).unwrap();
                 }
                 let turned: Vec<Growth> = growths.into_iter().rev().collect();
-                resumed.add(&turned, true, &rules).unwrap();
+                resumed.add(&turned, Window::Warm, &rules).unwrap();
             }
             prop_assert_eq!(&straight, &resumed);
             prop_assert_eq!(straight.ln_worse().to_bits(), resumed.ln_worse().to_bits());

@@ -7,7 +7,7 @@
 use super::counts::{Counts, MOST};
 use super::latency::Histogram;
 use crate::reading::{Counters, INFINITE, Pair, Reading};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 pub struct Arm {
     /// Requests that came to an end, and failures among them.
     pub counts: Counts,
+    /// Requests that came in, whether they have ended or not: what a split is about. Where a source counts answers alone,
+    /// those that came to an end.
+    pub arrived: u64,
     /// How long answers took; none without a histogram.
     pub latency: Option<Histogram>,
 }
@@ -45,7 +48,13 @@ struct Base {
     stable: Option<Side>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     candidate: Option<Side>,
+    /// Since when the whole stratum is gone.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    gone: Option<Timestamp>,
 }
+
+/// A stratum that is gone for so long does not come back; if it does, it only opens.
+const GONE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Counters of one arm as last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +89,11 @@ impl Memory {
             };
             (
                 name.clone(),
-                Base { stable: side(base.stable, &pair.stable), candidate: side(base.candidate, &pair.candidate) },
+                Base {
+                    stable: side(base.stable, &pair.stable),
+                    candidate: side(base.candidate, &pair.candidate),
+                    gone: None,
+                },
             )
         };
         Self { at: reading.at, strata: reading.strata.iter().map(open).collect() }
@@ -95,12 +108,14 @@ impl Memory {
     /// come as one, last.
     pub fn close(&mut self, reading: &Reading) -> Vec<Growth> {
         self.at = reading.at;
+        self.forget_gone(reading);
         let (mut whole, mut pooled) = (Vec::new(), None::<Growth>);
         for (name, pair) in &reading.strata {
             let Some(base) = self.strata.get_mut(name) else {
                 let opened = Base {
                     stable: pair.stable.as_ref().map(Side::of),
                     candidate: pair.candidate.as_ref().map(Side::of),
+                    gone: None,
                 };
                 self.strata.insert(name.clone(), opened);
                 continue;
@@ -117,6 +132,14 @@ impl Memory {
         }
         whole.extend(pooled);
         whole
+    }
+
+    /// Pods come and go for as long as a bake lasts: what they counted is in the sums, what they last said is of no use.
+    fn forget_gone(&mut self, reading: &Reading) {
+        self.strata.retain(|name, base| {
+            base.gone = if reading.strata.contains_key(name) { None } else { base.gone.or(Some(reading.at)) };
+            base.gone.is_none_or(|since| reading.at.duration_since(since) < GONE)
+        });
     }
 
     /// Without histograms, where there is no room for them: the next window says nothing of latency.
@@ -185,7 +208,8 @@ impl Side {
             (None, Some(new)) if begun => grown(&zeros(new), new),
             _ => None,
         };
-        (Self { short, ..Self::of(new) }, Arm { counts, latency })
+        let arrived = arrived(&old.counters, new, answered).unwrap_or(counts.requests);
+        (Self { short, ..Self::of(new) }, Arm { counts, arrived, latency })
     }
 }
 
@@ -201,6 +225,14 @@ fn lost(old: &Side, new: &Counters, answered: u64) -> (u64, u64) {
     let above = rise - i128::from(old.short);
     let amount = |n: i128| u64::try_from(n.max(0)).unwrap_or(MOST).min(MOST);
     (amount(above), amount(-above))
+}
+
+/// Requests that came in: what was sent, and what the gateway answered by itself because no connection could be made. None
+/// where the source does not tell what was sent.
+fn arrived(old: &Counters, new: &Counters, answered: u64) -> Option<u64> {
+    let sent = new.sent?.saturating_sub(old.sent?);
+    let by_itself = answered.saturating_sub(sent.saturating_add(old.active.unwrap_or_default()));
+    Some(sent.saturating_add(by_itself).min(MOST))
 }
 
 fn same_edges(a: &[(u64, u64)], b: &[(u64, u64)]) -> bool {
@@ -222,12 +254,17 @@ fn grown(old: &[(u64, u64)], new: &[(u64, u64)]) -> Option<Histogram> {
 }
 
 impl Arm {
+    /// Requests that came in and came to an end.
+    pub fn new(counts: Counts, latency: Option<Histogram>) -> Self {
+        Self { counts, arrived: counts.requests, latency }
+    }
+
     fn plus(&self, other: &Self) -> Self {
         let latency = match (&self.latency, &other.latency) {
             (Some(a), Some(b)) => Some(a.plus(b)),
             (a, b) => a.clone().or_else(|| b.clone()),
         };
-        Self { counts: self.counts.plus(other.counts), latency }
+        Self { counts: self.counts.plus(other.counts), arrived: self.arrived.saturating_add(other.arrived), latency }
     }
 }
 

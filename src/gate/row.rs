@@ -37,7 +37,7 @@ pub struct Row {
     patience: Patience,
     places: Vec<Place>,
     out: Option<usize>,
-    /// What is out was asked before the step began.
+    /// What is out was asked before the step was served.
     stale: bool,
 }
 
@@ -90,11 +90,13 @@ impl Row {
     /// An answer to what is out. Each change of mind is a line, and each answer that is no pass.
     pub fn answered(&mut self, measured: &Measured, log: &mut Log) {
         let Some(at) = self.out.take() else { return };
-        if std::mem::take(&mut self.stale) {
-            return;
-        }
+        let stale = std::mem::take(&mut self.stale);
         let (Some(gate), Some(place)) = (self.gates.get(at), self.places.get_mut(at)) else { return };
         let judged = gate.judge(measured);
+        // A pass from before the step says nothing of it; what is wrong is wrong since before.
+        if stale && matches!(judged, Judged::Pass(_) | Judged::NoData(_)) {
+            return;
+        }
         match &judged {
             Judged::Pass(text) => {
                 if !matches!(place.last, Some(Judged::Pass(_))) {
@@ -185,6 +187,10 @@ mod tests {
         row.answered(&Number(0.0), &mut Log::default());
         assert_eq!(row.missing().unwrap(), "gate a has not been asked at this step yet");
         assert!(row.due(at(9)).is_some());
+        // But what is wrong counts from the start.
+        row.begin();
+        row.answered(&Number(2.0), &mut Log::default());
+        assert_eq!(row.failed().unwrap(), "gate a: 2, wanted < 1");
     }
 
     #[test]

@@ -8,6 +8,34 @@ use serde::{Deserialize, Serialize};
 /// out, latency first.
 const ROOM: usize = 9 * 1024;
 
+/// What there was no room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Nothing was left out.
+    #[default]
+    Nothing,
+    /// Histograms of the counters.
+    Latency,
+    /// The counters.
+    Counters,
+    /// The evidence.
+    All,
+}
+
+impl LeftOut {
+    /// What it costs, for the log.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Latency => {
+                Some("no room in the record for histograms: after a crash one window says nothing of latency")
+            }
+            Self::Counters => Some("no room in the record for counters: after a crash windows open anew"),
+            Self::All => Some("no room in the record for the evidence: after a crash it begins anew"),
+        }
+    }
+}
+
 /// The evidence as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
@@ -20,19 +48,27 @@ pub struct Saved {
     /// The counters of the same instant; none: windows open anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) counters: Option<Memory>,
+    /// They are of before the step was served: the window that they open is of two splits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) mixed: bool,
     /// What it says, in words.
     pub said: String,
+    /// What there was no room for.
+    #[serde(skip)]
+    pub left_out: LeftOut,
 }
 
 impl Saved {
     /// With as much of the counters as there is room for.
     pub(super) fn new(rules: &Rules, step: usize, sums: Sums, counters: Option<Memory>, said: String) -> Self {
-        let mut saved = Self { rules: rules.fingerprint(), step, sums, counters, said };
-        if saved.bytes() > ROOM {
+        let left_out = LeftOut::Nothing;
+        let mut saved = Self { rules: rules.fingerprint(), step, sums, counters, mixed: false, said, left_out };
+        if saved.counters.is_some() && saved.bytes() > ROOM {
             saved.counters = saved.counters.map(Memory::lighter);
+            saved.left_out = LeftOut::Latency;
         }
-        if saved.bytes() > ROOM {
-            saved.counters = None;
+        if saved.counters.is_some() && saved.bytes() > ROOM {
+            (saved.counters, saved.left_out) = (None, LeftOut::Counters);
         }
         saved
     }
@@ -46,9 +82,9 @@ impl Saved {
         self.sums.counted()
     }
 
-    /// With these counts alone and no settings: for tests of what reads records.
+    /// With these counts alone: for tests of what reads records.
     pub fn of_counts(counts: Table) -> Self {
-        Self { rules: String::new(), step: 0, sums: Sums::of_counts(counts), counters: None, said: String::new() }
+        Self::new(&Rules::default(), 0, Sums::of_counts(counts), None, String::new())
     }
 
     /// True if the sums mean the same under these rules.
@@ -56,9 +92,15 @@ impl Saved {
         self.rules == rules.fingerprint()
     }
 
+    /// Told whether its counters are of before the step was served.
+    #[must_use]
+    pub(super) fn mixed(self, mixed: bool) -> Self {
+        Self { mixed, ..self }
+    }
+
     /// Without counters: what comes next opens new windows.
     #[must_use]
     pub fn without_counters(self) -> Self {
-        Self { counters: None, ..self }
+        Self { counters: None, left_out: LeftOut::Nothing, ..self }
     }
 }

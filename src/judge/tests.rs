@@ -82,6 +82,72 @@ fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() 
 }
 
 #[test]
+fn between_two_splits_windows_speak_against_the_candidate_alone() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (50, 0), (50, 0)));
+    let proved = |judge: &Judge| judge.sums.as_ref().unwrap().ln_accepted(&rules());
+    let before = proved(&judge);
+    // The next step is written, and some users have it already: no split is tested, and clean requests prove nothing.
+    judge.approach(place(2, (80, 20), 15), at(15));
+    read(&mut judge, reading(20, (60, 0), (9000, 0)));
+    assert!((proved(&judge) - before).abs() < 1e-9, "it is no reason to go on");
+    assert_eq!(judge.finding(), Finding::Little("the split is not served yet".into()));
+    assert_eq!(counted(&judge), (60, 9000), "though it is told");
+    let mut bad = judge.clone();
+    read(&mut bad, reading(30, (70, 0), (9040, 40)));
+    assert!(matches!(bad.finding(), Finding::Worse(_)));
+    // The window that is open when it is served is of both splits.
+    judge.enter(place(2, (80, 20), 33), at(33));
+    read(&mut judge, reading(40, (500, 0), (9500, 0)));
+    assert_eq!((counted(&judge), judge.sums.as_ref().unwrap().at_step()), ((60, 9000), 0));
+    read(&mut judge, reading(50, (520, 0), (9580, 0)));
+    assert_eq!(judge.sums.as_ref().unwrap().at_step(), 80);
+}
+
+#[test]
+fn before_anything_is_served_windows_open_all_the_same() {
+    let mut judge = judge();
+    judge.approach(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (50, 0), (50, 50)));
+    assert!(matches!(judge.finding(), Finding::Worse(_)));
+}
+
+#[test]
+fn a_split_that_is_served_no_more_for_a_while_costs_a_window_and_no_evidence() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (5000, 0), (5000, 0)));
+    assert!(matches!(judge.finding(), Finding::Accepted(_)));
+    judge.approach(place(1, (50, 50), 12), at(12));
+    assert!(matches!(judge.finding(), Finding::Little(_)));
+    judge.enter(place(1, (50, 50), 0), at(14));
+    assert!(matches!(judge.finding(), Finding::Accepted(_)));
+    read(&mut judge, reading(20, (6000, 0), (6000, 0)));
+    read(&mut judge, reading(30, (6010, 0), (6010, 0)));
+    assert_eq!(counted(&judge), (5010, 5010));
+}
+
+#[test]
+fn a_candidate_whose_requests_hang_is_no_wrong_split() {
+    let hangs = |second, sent| {
+        let candidate = Counters { sent: Some(sent), active: Some(sent), ..Counters::default() };
+        let pair = Pair { stable: Some(counters(sent, 0)), candidate: Some(candidate) };
+        Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+    };
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    for (second, sent) in [(0, 0), (10, 500), (20, 1000)] {
+        read(&mut judge, hangs(second, sent));
+    }
+    assert_eq!(judge.finding(), Finding::Little("no request to s-2 has been counted at this step".into()));
+    assert_eq!(counted(&judge), (1000, 0));
+}
+
+#[test]
 fn nothing_is_counted_while_our_own_probes_run() {
     let mut judge = judge();
     judge.enter(place(1, (50, 50), 0), at(0));
@@ -120,6 +186,11 @@ fn after_a_crash_what_was_saved_is_taken_up_and_what_came_since_is_one_window() 
     third.enter(place(2, (80, 20), 40), at(90));
     read(&mut third, reading(90, (160, 1), (190, 0)));
     assert_eq!(counted(&third), (160, 190));
+    // It holds the end of the step before: it proves nothing, and the next one does.
+    assert!(matches!(third.finding(), Finding::Little(_)));
+    assert_eq!(third.sums.as_ref().unwrap().at_step(), 0);
+    read(&mut third, reading(100, (180, 1), (270, 0)));
+    assert_eq!(third.sums.as_ref().unwrap().at_step(), 80);
 }
 
 #[test]
@@ -212,6 +283,12 @@ fn what_is_saved_has_room_in_the_record_however_many_gateways_there_are() {
         let bytes = serde_json::to_string(&saved).unwrap().len();
         assert!(bytes < 10 * 1024, "{gateways} gateways: {bytes} bytes");
         assert_eq!(saved.counters.is_some(), gateways <= 20, "{gateways}");
+        let left_out = match gateways {
+            1 | 5 => LeftOut::Nothing,
+            20 => LeftOut::Latency,
+            _ => LeftOut::Counters,
+        };
+        assert_eq!(saved.left_out, left_out, "{gateways}");
     }
 }
 

@@ -27,13 +27,9 @@ impl Walk {
         record: &Record,
         candidate: &RevisionName,
         served: Timestamp,
-        deadline: Timestamp,
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        if let Some(end) = Self::stop(world, service, record) {
-            return end;
-        }
         let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
         let plan = self.goal.plan.clone();
         let last = record.step >= plan.steps.len();
@@ -47,13 +43,7 @@ impl Walk {
             }
             // A pause stops the ramp, never the look at users' luck.
             let ask = self.question(world, service, record, candidate, now, log);
-            return match self.sleep(deadline, record, now) {
-                Next::Wait { until: Some(until), .. } => {
-                    let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                    Next::Wait { until: Some(until), ask, read: None, gate: None }
-                }
-                other => other,
-            };
+            return self.wait(self.last_moment(record), ask, record, now);
         }
         let mut served = served;
         if self.paused {
@@ -62,9 +52,6 @@ impl Walk {
             self.served = Some(now);
             self.proof.begin(true, now);
             log.say(Topic::Wait, "resumed; the dwell begins anew");
-        }
-        if let Some(next) = self.without_decision(world, service, record, now, log) {
-            return next;
         }
         let promoted = control.promoted(record.attempt).is_some();
         let stay = match plan.step(record.step) {
@@ -77,14 +64,8 @@ impl Walk {
         let until = after(failed.map_or(served, |failed| failed.max(served)), stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
         let ask = self.question(world, service, record, candidate, now, log);
-        let wait = |until: Timestamp, me: &mut Self, ask| match me.sleep(until, record, now) {
-            Next::Wait { until: Some(until), .. } => {
-                let until = me.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask, read: None, gate: None }
-            }
-            other => other,
-        };
-        let hurried = self.promoted_anyway && record.phase != Phase::Baking;
+        let last_moment = self.last_moment(record);
+        let hurried = self.promoted_anyway && (record.phase != Phase::Baking || now >= record.deadline);
         if now < until && !hurried {
             if record.step > 0 {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
@@ -96,16 +77,16 @@ impl Walk {
             if self.goal.once && ask.is_none() && self.has_looked(record) {
                 return self.rest(service, record, &format!("the next move is due at {until}"), now);
             }
-            return wait(until, self, ask);
+            return self.wait(until, ask, record, now);
         }
         // A question that is due or out is answered first: the last look before users are moved is a fresh one.
         if ask.is_some() || self.proof.is_asking() {
-            return wait(deadline, self, ask);
+            return self.wait(last_moment, ask, record, now);
         }
         let probes_count = !self.judges(record) || self.last_look;
         if probes_count && !self.proof.passed() {
             log.once(Topic::Wait, self.proof.wanted());
-            return wait(deadline, self, ask);
+            return self.wait(last_moment, ask, record, now);
         }
         if self.health.is_ill() {
             self.end_look(now);
@@ -113,7 +94,7 @@ impl Walk {
                 Topic::Wait,
                 format!("{candidate} has no ready pod at the moment; no step until it has or has failed"),
             );
-            return wait(deadline, self, ask);
+            return self.wait(last_moment, ask, record, now);
         }
         if let Some(missing) = self.gate_missing(record, promoted) {
             // Each answer is a line already.
@@ -121,7 +102,7 @@ impl Walk {
             if self.goal.once && self.has_looked(record) {
                 return self.rest(service, record, &missing, now);
             }
-            return wait(deadline, self, ask);
+            return self.wait(last_moment, ask, record, now);
         }
         let next = match self.gate(record, promoted) {
             Gate::Go(next) => next,
@@ -131,12 +112,12 @@ impl Walk {
                 if self.goal.once && self.has_looked(record) {
                     return self.rest(service, record, &why, now);
                 }
-                return wait(deadline, self, ask);
+                return self.wait(last_moment, ask, record, now);
             }
         };
         if last {
             if self.needs_look(record) {
-                return self.look(world, service, record, candidate, deadline, now, log);
+                return self.look(world, service, record, candidate, now, log);
             }
             if ask.is_some() {
                 self.proof.withdraw();
@@ -154,7 +135,7 @@ impl Walk {
                         format!("step {next} ({}) approved by {}", step.percent, approval.request.by),
                     );
                 }
-                None => return self.unapproved(service, record, next, until, now, log, ask),
+                None => return self.unapproved(world, service, record, next, until, now, log, ask),
             }
         }
         match step_split(world, record, candidate, step.percent) {
@@ -164,9 +145,9 @@ impl Walk {
                 if self.goal.once {
                     return self.rest(service, record, &blocker, now);
                 }
-                wait(deadline, self, ask)
+                self.wait(last_moment, ask, record, now)
             }
-            Ok(_) if self.needs_look(record) => self.look(world, service, record, candidate, deadline, now, log),
+            Ok(_) if self.needs_look(record) => self.look(world, service, record, candidate, now, log),
             Ok(split) => {
                 // What a write comes before is not asked: it is asked again after the write, whatever becomes of that.
                 if ask.is_some() {
@@ -197,6 +178,7 @@ impl Walk {
     #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
     pub(super) fn unapproved(
         &mut self,
+        world: &World,
         service: &Service,
         record: &Record,
         next: usize,
@@ -224,17 +206,12 @@ impl Walk {
         let until = after(asked, self.goal.plan.approval_timeout);
         if now >= until {
             let reason = format!("nobody approved step {next} within {}", words(self.goal.plan.approval_timeout));
-            self.failed = Some(Why::new(Code::NotApproved, reason));
-            return Next::wait(Some(now));
+            return self.go_back(world, service, record, Why::new(Code::NotApproved, reason), now, log);
         }
         if self.goal.once {
             return self.rest(service, record, &format!("step {next} waits for approval until {until}"), now);
         }
-        let _ = log;
-        match self.sleep(until, record, now) {
-            Next::Wait { until, .. } => Next::Wait { until, ask, read: None, gate: None },
-            other => other,
-        }
+        self.wait(until, ask, record, now)
     }
 
     pub(super) fn end_of_plan(
@@ -283,23 +260,18 @@ impl Walk {
     }
 
     /// Windows shut, the candidate's own address is asked once more before a move.
-    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
     fn look(
         &mut self,
         world: &World,
         service: &Service,
         record: &Record,
         candidate: &RevisionName,
-        deadline: Timestamp,
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
         self.begin_look(now);
         let ask = self.question(world, service, record, candidate, now, log);
-        match self.sleep(deadline, record, now) {
-            Next::Wait { until, .. } => Next::Wait { until, ask, read: None, gate: None },
-            other => other,
-        }
+        self.wait(self.last_moment(record), ask, record, now)
     }
 
     /// What the evidence lacks is said when it is another thing than before: numbers alone are said with each save.
@@ -328,34 +300,12 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<crate::probe::Request> {
-        if self.judges(record) && !self.last_look {
+        if self.counts_users(record) {
             // Requests of ours would be counted as users'.
             return None;
         }
         let tag = &record.tags.candidate;
         let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
         self.proof.next_question(url.as_deref(), world.revision(candidate), now, log)
-    }
-
-    /// While a split is on its way users are on the candidate already (from the second step on), so probes go on.
-    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
-    pub(super) fn asking_on(
-        &mut self,
-        next: Next,
-        world: &World,
-        service: &Service,
-        record: &Record,
-        candidate: &RevisionName,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        match next {
-            Next::Wait { until: Some(until), .. } if record.step > 1 => {
-                let ask = self.question(world, service, record, candidate, now, log);
-                let until = self.proof.next_moment(now).map_or(until, |moment| until.min(moment));
-                Next::Wait { until: Some(until), ask, read: None, gate: None }
-            }
-            other => other,
-        }
     }
 }

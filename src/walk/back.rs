@@ -4,6 +4,7 @@ use super::{OnTerm, Walk};
 use crate::control::Control;
 use crate::ending::{LAST_WAIT, after};
 use crate::event::Topic;
+use crate::evidence::OnInconclusive;
 use crate::health::Health;
 use crate::hold::outcome_of;
 use crate::machine::{Log, Next};
@@ -26,12 +27,23 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
-        if self.failed.is_none() {
-            self.failed = self.why_back(world, service, record, candidate, now);
-        }
-        let why = self.failed.clone()?;
+        let why = self.failed.clone().or_else(|| self.why_back(world, service, record, candidate, now))?;
+        Some(self.go_back(world, service, record, why, now, log))
+    }
+
+    /// Takes users back.
+    pub(super) fn go_back(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        why: Why,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        self.failed = Some(why.clone());
         let record = &self.with_evidence(record);
-        Some(match roll_back(world, service, record, &why, now) {
+        match roll_back(world, service, record, &why, now) {
             Ok(order) => Next::Write(Box::new(order)),
             // Stable may be back in a moment; a Fail stays a Fail meanwhile.
             Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
@@ -51,7 +63,7 @@ impl Walk {
                     service.called()
                 )),
             ),
-        })
+        }
     }
 
     /// Why users have to go back, if they have to.
@@ -88,12 +100,12 @@ impl Walk {
         if let Some(why) = self.evidence_against(record) {
             return Some(why);
         }
-        if let Some(reason) = self.undecided(record, now) {
-            return self.gives_back().then(|| Why::blameless(Code::Inconclusive, reason));
+        match (self.undecided(record, now), self.on_inconclusive()) {
+            (Some(reason), OnInconclusive::Rollback) => Some(Why::blameless(Code::Inconclusive, reason)),
+            // It is held at once.
+            (Some(_), OnInconclusive::Hold) => None,
+            _ if now >= self.last_moment(record) => why(Code::Inconclusive, self.late(record)),
+            _ => None,
         }
-        if now >= record.deadline {
-            return why(Code::Inconclusive, self.late(record));
-        }
-        None
     }
 }

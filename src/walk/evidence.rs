@@ -20,7 +20,6 @@ use crate::plan::Style;
 use crate::reading::{Arms, NoReading};
 use crate::record::{Phase, Record};
 use crate::split::Split;
-use crate::world::World;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ impl Walk {
         let rules = self.goal.judge.as_ref()?.rules.clone();
         let plan = &self.goal.plan;
         let first = record.step == 0 || matches!(record.phase, Phase::Staged | Phase::Interrupted);
-        if !first || !plan.compares() || self.goal.once {
+        if !first || !plan.compares() {
             return None;
         }
         let arms = self.arms(record, record.candidate.as_ref()?)?;
@@ -126,9 +125,21 @@ impl Walk {
 
     /// A served step: this is where windows are.
     pub(super) fn take_place(&mut self, record: &Record, candidate: &RevisionName, served: Timestamp, now: Timestamp) {
+        // Its windows begin when the last question of ours from before is answered.
+        if self.proof.is_asking() && !self.last_look {
+            return self.approach_place(record, candidate, now);
+        }
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
         judge.enter(Place { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
+    }
+
+    /// A step that is written and not served yet.
+    pub(super) fn approach_place(&mut self, record: &Record, candidate: &RevisionName, now: Timestamp) {
+        let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
+        let percents = percents(&record.split, record, candidate);
+        let baking = record.phase == Phase::Baking;
+        judge.approach(Place { step: record.step, percents, served: now, baking }, now);
     }
 
     /// Adds the reading that is due, if there is one, to a wait.
@@ -163,43 +174,52 @@ impl Walk {
     /// Why there is no decision, if none is to be waited for any longer.
     pub(super) fn undecided(&self, record: &Record, now: Timestamp) -> Option<String> {
         let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
-        let late = || {
-            let waits = self.unproved.as_ref().filter(|_| now >= record.deadline)?;
-            Some(format!("no decision by the deadline: {waits}"))
+        let late = || match judge.gate(&self.goal.plan, record.step) {
+            Gate::Wait(waits) if now >= record.deadline => Some(format!("no decision by the deadline: {waits}")),
+            _ => None,
         };
         judge.outage(now).or_else(late)
     }
 
     /// What no decision does: back, unless the owner said otherwise.
-    pub(super) fn gives_back(&self) -> bool {
-        self.judge.as_ref().is_none_or(|j| j.rules().on_inconclusive == OnInconclusive::Rollback)
+    pub(super) fn on_inconclusive(&self) -> OnInconclusive {
+        self.judge.as_ref().map_or(OnInconclusive::Rollback, |judge| judge.rules().on_inconclusive)
+    }
+
+    /// When a walk is over, whatever it waits for: at its deadline. One that goes on without a decision then gets the time
+    /// that the rest of its plan takes, once.
+    pub(super) fn last_moment(&self, record: &Record) -> Timestamp {
+        let plan = &self.goal.plan;
+        if record.step == 0 || self.on_inconclusive() != OnInconclusive::Promote {
+            return record.deadline;
+        }
+        let approvals = plan.steps.iter().skip(record.step).any(|step| step.approval);
+        let people = if approvals { plan.approval_timeout } else { Duration::ZERO };
+        after(record.deadline, plan.bake + PROMOTED + people)
     }
 
     /// The end, or the way on, where users stay although the evidence has not decided or the objective is broken.
     pub(super) fn without_decision(
         &mut self,
-        world: &World,
         service: &Service,
         record: &Record,
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
-        let policy = self.judge.as_ref()?.rules().on_inconclusive;
         if self.holds_at_the_end(record)
             && let Some(Finding::Broken(what)) = self.judge.as_ref().map(Judge::finding)
         {
             return Some(self.held(service, record, Code::ObjectiveBroken, what, now));
         }
         let why = self.undecided(record, now)?;
-        match policy {
+        match self.on_inconclusive() {
             OnInconclusive::Rollback => None,
             OnInconclusive::Hold => Some(self.held(service, record, Code::Inconclusive, why, now)),
-            OnInconclusive::Promote if record.step >= self.goal.plan.steps.len() && now >= record.deadline => {
-                log.once(Topic::Note, format!("{why}; it ends all the same, as --on-inconclusive says"));
-                Some(self.end_of_plan(world, service, record, now, log))
-            }
             OnInconclusive::Promote => {
-                log.once(Topic::Note, format!("{why}; it goes on without one, as --on-inconclusive says"));
+                let last = record.step >= self.goal.plan.steps.len();
+                let does =
+                    if last && now >= record.deadline { "it ends all the same" } else { "it goes on without one" };
+                log.once_of(Topic::Note, does, format!("{why}; {does}, as --on-inconclusive says"));
                 self.promoted_anyway = true;
                 None
             }
@@ -238,18 +258,13 @@ impl Walk {
         )
     }
 
-    /// Whether the next step may be taken, and which one it is; remembers what it still lacks.
-    pub(super) fn gate(&mut self, record: &Record, promoted: bool) -> Gate {
+    /// Whether the next step may be taken, and which one it is.
+    pub(super) fn gate(&self, record: &Record, promoted: bool) -> Gate {
         let plan = &self.goal.plan;
         if promoted || self.promoted_anyway {
             return Gate::Go(plan.steps.len());
         }
-        let gate = self.judge.as_ref().map_or(Gate::Go(record.step + 1), |judge| judge.gate(plan, record.step));
-        self.unproved = match &gate {
-            Gate::Wait(why) => Some(why.clone()),
-            Gate::Go(_) => None,
-        };
-        gate
+        self.judge.as_ref().map_or(Gate::Go(record.step + 1), |judge| judge.gate(plan, record.step))
     }
 
     /// True if the candidate's own address has to be asked once more, with the windows shut, before the next move.
@@ -260,6 +275,11 @@ impl Walk {
     /// True if windows are counted at this step, so that nothing of ours may be in them.
     pub(super) fn judges(&self, record: &Record) -> bool {
         self.judge.is_some() && record.step > 0
+    }
+
+    /// True while a window is open in which nothing of ours may be.
+    pub(super) fn counts_users(&self, record: &Record) -> bool {
+        self.judges(record) && !self.last_look && self.waiting_since.is_none()
     }
 
     pub(super) fn begin_look(&mut self, now: Timestamp) {

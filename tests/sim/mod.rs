@@ -17,6 +17,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod managed;
 pub(crate) mod patch;
 pub(crate) mod prober;
+pub(crate) mod punctual;
 pub(crate) mod revision;
 pub(crate) mod rollout;
 pub(crate) mod route;

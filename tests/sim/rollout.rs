@@ -3,6 +3,7 @@
 use super::fault::Script;
 use super::handle::Handle;
 use super::prober::SimProber;
+use super::punctual::Punctual;
 use super::sink::SimSink;
 use super::source::SimSource;
 use super::story::{Ended, Story};
@@ -99,19 +100,19 @@ impl Theatre {
             match job {
                 Job::Stage { .. } | Job::TakeUp(_) => {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let mut machine = Stage::new(self.stage_goal(label, job), hold);
+                    let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Walk { plan, probe, once, evidence } => {
                     let source = SimSource::new(&self.world, self.seed, self.calm);
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
-                    let mut machine = Walk::new(walk_goal(plan, *probe, *once, *evidence), hold);
+                    let mut machine = self.watched(label, Walk::new(walk_goal(plan, *probe, *once, *evidence), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
                     let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let mut machine = Settle::new(settle_goal(label, rollout, to.clone()), hold);
+                    let mut machine = self.watched(label, Settle::new(settle_goal(label, rollout, to.clone()), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
             }
@@ -131,6 +132,10 @@ impl Theatre {
                 Some(outcome)
             }
         }
+    }
+
+    fn watched<M>(&self, label: &str, machine: M) -> Punctual<M> {
+        Punctual { machine, label: label.to_owned(), complaints: self.complaints.clone() }
     }
 
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {

@@ -92,6 +92,37 @@ fn a_series_that_vanishes_is_frozen_and_one_that_appears_began_since() {
 }
 
 #[test]
+fn what_was_sent_has_arrived_whether_it_ended_or_not() {
+    let arrived = |old: Counters, new: Counters| Side::of(&old).seen(&new, false).1.arrived;
+    assert_eq!(arrived(counters(10, 0, 10, 0), counters(60, 50, 10, 0)), 50, "all hang");
+    assert_eq!(arrived(counters(60, 50, 10, 0), counters(60, 0, 60, 0)), 0, "answers to what came before");
+    assert_eq!(arrived(counters(10, 0, 10, 0), counters(10, 0, 17, 7)), 7, "no connection could be made");
+    let silent = |completed| Counters { completed, ..Counters::default() };
+    assert_eq!(arrived(silent(10), silent(14)), 4, "a source that counts answers alone");
+}
+
+#[test]
+fn a_pod_that_is_gone_for_long_is_forgotten_and_what_it_counted_is_not() {
+    let n = |n| Some(counters(n, 0, n, 0));
+    let read = |minute: i64, strata: &[(&str, Option<Counters>, Option<Counters>)]| Reading {
+        at: Timestamp::from_second(minute * 60).unwrap(),
+        ..reading(strata)
+    };
+    let mut memory = Memory::open(&read(0, &[("old", n(1), n(1)), ("new", n(1), n(1))]), None);
+    let requests = |growths: Vec<Growth>| growths.iter().map(|g| g.candidate.counts.requests).sum::<u64>();
+    assert_eq!(requests(memory.close(&read(1, &[("old", n(9), n(9)), ("new", n(2), n(2))]))), 9);
+    for minute in 2..12 {
+        memory.close(&read(minute, &[("new", n(2), n(2))]));
+        assert!(memory.strata.contains_key("old"), "{minute}");
+    }
+    let mut back = memory.clone();
+    assert_eq!(requests(back.close(&read(11, &[("old", n(11), n(11)), ("new", n(2), n(2))]))), 2, "it was only away");
+    memory.close(&read(12, &[("new", n(2), n(2))]));
+    assert!(!memory.strata.contains_key("old"));
+    assert_eq!(requests(memory.close(&read(13, &[("old", n(50), n(50)), ("new", n(2), n(2))]))), 0, "it only opens");
+}
+
+#[test]
 fn what_had_vanished_when_the_windows_opened_only_opens() {
     let n = |n| Some(counters(n, 0, n, 0));
     let before = Memory::open(&reading(&[("g", n(100), n(50))]), None);
