@@ -64,7 +64,7 @@ impl Cli {
 pub enum Command {
     /// Say where a build's image goes: repository, name and tag from defaults; its digest once it is built.
     ///
-    /// Prints the reference. Nothing is sent anywhere unless a default has to be read from the cluster, or the registry is
+    /// Prints the reference, alone on standard output. Nothing is sent anywhere unless a default has to be read from the cluster, or the registry is
     /// asked with --if-exists.
     Image(Box<ImageArgs>),
     /// Make (or take up) a candidate: ready, tagged, at 0 %, nobody sent to it.

@@ -19,7 +19,7 @@ use crate::ports::{Clock, Sink};
 use crate::report::Lines;
 use crate::tekton::{Results, directory};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A command that ends before it begins.
 #[derive(Debug)]
@@ -107,15 +107,23 @@ pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
         Some(name) if ROLLING.contains(&name) => &RESULTS,
         _ => return,
     };
-    let named = arguments.iter().filter_map(|a| a.to_str()?.strip_prefix("--results=")).rfind(|path| !path.is_empty());
+    let named = results_place(arguments);
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     // What is wrong with the arguments is on the screen already; a result that cannot be written adds nothing.
-    if let Ok(Some(mut results)) = Results::begin(&directory(named.map(Path::new), declared), declared) {
+    if let Ok(Some(mut results)) = Results::begin(&directory(named.as_deref(), declared), declared) {
         // Where no outcome is declared, none is written.
         let _ = results.set("outcome", Code::BadInput.word());
         let _ = results.set_text("message", what);
     }
+}
+
+/// What `--results PATH` or `--results=PATH` names, among arguments that cannot be read as a whole.
+fn results_place(arguments: &[OsString]) -> Option<PathBuf> {
+    let flags = || arguments.iter().take_while(|argument| *argument != "--");
+    let joined = flags().map(|argument| argument.to_str()?.strip_prefix("--results=").map(PathBuf::from));
+    let apart = flags().zip(flags().skip(1)).map(|(flag, path)| (flag == "--results").then(|| path.into()));
+    joined.chain(apart).flatten().filter(|path: &PathBuf| !path.as_os_str().is_empty()).last()
 }
 
 fn begin_results(place: Option<&Path>, lines: &mut Lines) -> Option<Results> {

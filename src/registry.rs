@@ -20,6 +20,7 @@ use crate::reference::{Digest, Domain, Reference};
 use credentials::Credentials;
 use http::{Method, StatusCode};
 use reqwest::Url;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 use token::Authorization;
@@ -70,7 +71,7 @@ struct Question<'a> {
 impl Registry {
     /// Prepares a client; sends nothing.
     pub fn new(asking: Asking, environment: &Environment) -> Result<Self, BadRegistry> {
-        let transport = Transport::new(asking.ca_file.as_deref(), asking.limit, environment)?;
+        let transport = Transport::new(asking.ca_file.as_deref(), asking.limit, asking.plain_http, environment)?;
         let only_tls = asking.ca_file.is_some();
         Ok(Self { transport, config: asking.config, plain_http: asking.plain_http, only_tls })
     }
@@ -118,20 +119,25 @@ impl Question<'_> {
         }
         match answer.status {
             StatusCode::OK if answer.headers.contains_key("docker-content-digest") => self.told(&answer).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
-            // Some registries leave the digest out, some do not know the method.
-            StatusCode::OK | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            StatusCode::NOT_FOUND if is_a_registrys(&answer) => Ok(None),
+            // Some registries leave the digest out, some do not know the method; and who answers with nothing but a
+            // status need not be a registry.
+            StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
                 self.computed(&authorization).await
             }
             _ => Err(self.refused(&answer)),
         }
     }
 
-    /// The digest of the manifest itself.
+    /// The digest of the manifest itself, or the registry's own words that it has none.
     async fn computed(&self, authorization: &Authorization) -> Result<Option<Digest>, RegistryError> {
         let answer = self.send(Method::GET, authorization).await?;
         match answer.status {
-            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::NOT_FOUND if is_a_registrys(&answer) => return Ok(None),
+            StatusCode::NOT_FOUND => {
+                let why = "it answered 404, but not as a registry does: another server may listen there";
+                return Err(RegistryError::Odd(why.into()));
+            }
             StatusCode::OK => {}
             _ => return Err(self.refused(&answer)),
         }
@@ -180,10 +186,17 @@ impl Question<'_> {
 fn is_manifest(answer: &Answer) -> bool {
     let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    let version = serde_json::from_slice::<serde_json::Value>(&answer.body)
-        .ok()
-        .and_then(|manifest| manifest.get("schemaVersion")?.as_u64());
+    let version =
+        serde_json::from_slice::<Value>(&answer.body).ok().and_then(|manifest| manifest.get("schemaVersion")?.as_u64());
     KINDS.split(", ").any(|known| known == kind) && version == Some(2)
+}
+
+/// True for an answer that only a registry gives: with the header of its protocol, which nearly all of them send, or
+/// with the protocol's errors. A path that a proxy or a web server does not know is no image that is not built.
+fn is_a_registrys(answer: &Answer) -> bool {
+    let version = answer.headers.get("docker-distribution-api-version");
+    let body = || serde_json::from_slice::<Value>(&answer.body).ok();
+    version.is_some() || body().is_some_and(|body| body.pointer("/errors/0/code").is_some_and(Value::is_string))
 }
 
 /// The manifest's address.

@@ -73,34 +73,47 @@ impl Results {
 
     /// Writes one value, without a newline. What does not fit is not written, and the value from before stays.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), BadResult> {
-        let excess = self.excess(name, value)?;
-        if excess > 0 {
-            return Err(BadResult::TooLarge { name: name.to_owned(), size: excess });
+        self.set_all(&[(name, value)])
+    }
+
+    /// Writes several values that belong together: all of them, or none if one does not fit.
+    pub fn set_all(&mut self, values: &[(&str, &str)]) -> Result<(), BadResult> {
+        let (after, size) = self.with(values)?;
+        if size > 0 {
+            let longest = values.iter().max_by_key(|(_, value)| value.len()).map_or("", |(name, _)| name);
+            return Err(BadResult::TooLarge { name: longest.to_owned(), size });
         }
-        std::fs::write(self.directory.join(name), value)
-            .map_err(|error| BadResult::Io { name: name.to_owned(), error })?;
-        self.written.insert(name.to_owned(), value.to_owned());
+        for (name, value) in values {
+            std::fs::write(self.directory.join(name), value)
+                .map_err(|error| BadResult::Io { name: (*name).to_owned(), error })?;
+        }
+        self.written = after;
         Ok(())
     }
 
     /// Writes a text for people, shortened (with `...`) as far as the set demands.
     pub fn set_text(&mut self, name: &str, text: &str) -> Result<(), BadResult> {
         let mut short = text.to_owned();
-        while self.excess(name, &short)? > 0 && !short.is_empty() {
+        loop {
+            let (_, excess) = self.with(&[(name, &short)])?;
+            if excess == 0 || short.is_empty() {
+                return self.set(name, &short);
+            }
             let mut kept: Vec<char> = short.trim_end_matches("...").chars().collect();
-            kept.truncate(kept.len().saturating_sub(self.excess(name, &short)?.div_ceil(6).max(4)));
+            kept.truncate(kept.len().saturating_sub(excess.div_ceil(6).max(4)));
             short = if kept.is_empty() { String::new() } else { kept.into_iter().chain("...".chars()).collect() };
         }
-        self.set(name, &short)
     }
 
-    /// By how many bytes the set would be too large with this value.
-    fn excess(&self, name: &str, value: &str) -> Result<usize, BadResult> {
-        if !self.written.contains_key(name) {
-            return Err(BadResult::Undeclared(name.to_owned()));
+    /// The set with these values, and by how many bytes it would be too large.
+    fn with(&self, values: &[(&str, &str)]) -> Result<(BTreeMap<String, String>, usize), BadResult> {
+        let mut after = self.written.clone();
+        for (name, value) in values {
+            let known = after.get_mut(*name).ok_or_else(|| BadResult::Undeclared((*name).to_owned()))?;
+            (*value).clone_into(known);
         }
-        let others = self.written.iter().filter(|(n, _)| *n != name).map(|(n, v)| encoded(n, v));
-        Ok((others.sum::<usize>() + encoded(name, value)).saturating_sub(LIMIT))
+        let size: usize = after.iter().map(|(name, value)| encoded(name, value)).sum();
+        Ok((after, size.saturating_sub(LIMIT)))
     }
 }
 

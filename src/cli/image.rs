@@ -60,13 +60,14 @@ pub struct ImageArgs {
     #[arg(long, value_name = "DIR", help_heading = "After the build")]
     pub oci_layout: Option<PathBuf>,
     /// Ask the registry whether this commit's image is there, and what to do if it is. `ignore` asks nothing; `skip` says
-    /// so in the result exists; `fail` ends with exit code 30.
+    /// so in the result exists (`unknown` where the registry refuses, as many do before the first push); `fail` ends with
+    /// exit code 30.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = IfExists::Ignore, help_heading = "Registry")]
     pub if_exists: IfExists,
     /// Registry.
     #[command(flatten)]
     pub registry: RegistryArgs,
-    /// Print where each part comes from.
+    /// Print where each part comes from, to standard error.
     #[arg(long, help_heading = "Results")]
     pub explain: bool,
     /// Results.
@@ -85,7 +86,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub ca_file: Option<PathBuf>,
     /// Speak plain HTTP. Else TLS is spoken, and plain HTTP only with localhost and with loopback, private and
-    /// link-local addresses that do not speak TLS.
+    /// link-local addresses that do not speak TLS, never through a proxy.
     #[arg(long, help_heading = "Registry")]
     pub plain_http: bool,
 }

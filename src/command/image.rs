@@ -1,8 +1,8 @@
 //! `andante image` and `andante image resolve`: what was typed, the checkout, the cluster's defaults and the registry,
 //! brought together. What a reference is made of is [`crate::image`]'s.
 //!
-//! The answer goes to standard output, notes and errors to standard error, so that `$(andante image ...)` is a reference;
-//! with `--output json` everything is one object on standard output.
+//! The reference alone goes to standard output and everything else to standard error, so that `$(andante image ...)` is a
+//! reference; with `--output json` everything is one object on standard output.
 
 mod answer;
 mod ask;
@@ -23,6 +23,7 @@ use crate::outcome::{Code, Outcome};
 use crate::reference::Reference;
 use crate::tekton::{BadResult, Results, directory};
 use answer::Answer;
+use ask::NoAnswer;
 use std::path::Path;
 
 /// `andante image`.
@@ -59,7 +60,7 @@ async fn with_results(
 ) -> Result<Outcome, Stop> {
     let directory = directory(place, &RESULTS);
     if place.is_some() && !directory.is_dir() {
-        answer.notes.push(format!("no results are written: there is no directory {}", directory.display()));
+        return Err(Stop::bad_input(format!("--results: there is no directory {}", directory.display())));
     }
     let unwritten = |error: BadResult| Stop::bad_input(format!("{error}, in {}", directory.display()));
     let mut results = Results::begin(&directory, &RESULTS).map_err(unwritten)?;
@@ -69,7 +70,12 @@ async fn with_results(
             Ok(outcome) => outcome.line(),
             Err(Stop(outcome)) => outcome.line(),
         };
-        answer.write(results, &what).map_err(unwritten)?;
+        if let Err(error) = answer.write(results, &what) {
+            let stop = unwritten(error);
+            // Whoever reads the results has this one to tell why the others are empty; one error is enough.
+            let _ = results.set_text("message", &stop.0.what);
+            return Err(stop);
+        }
     }
     ended
 }
@@ -154,7 +160,16 @@ async fn exists(
     };
     let reference = plan.repository.clone().tagged(tag.tag.clone());
     let asking = ask::Asking { registry: &args.registry, limit: cluster.request_timeout, patience: cluster.patience };
-    let found = asking.digest(&reference, environment).await?;
+    let found = match asking.digest(&reference, environment).await {
+        // The first build makes the repository; whoever may not push is told so by the push.
+        Err(NoAnswer::Denied(why)) if wanted == IfExists::Skip => {
+            return Ok(Outcome::new(
+                Code::Done,
+                format!("{reference} is to be built, whether it is there is not known: {why}"),
+            ));
+        }
+        found => found?,
+    };
     answer.exists = Some(found.is_some());
     let Some(digest) = found else {
         return Ok(Outcome::new(Code::Done, format!("{reference} is not in the registry: it is to be built")));

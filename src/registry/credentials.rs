@@ -20,6 +20,11 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
+    /// True if there is something that can be sent.
+    pub(super) fn are_sent(&self) -> bool {
+        !matches!(self, Self::None | Self::Helper(_))
+    }
+
     /// Name and password as they are sent.
     pub(super) fn basic(&self) -> Option<String> {
         match self {

@@ -36,6 +36,8 @@ pub enum RegistryError {
         status: u16,
         /// Its token server said so.
         token_server: bool,
+        /// Credentials were sent, and are not believed: not a matter of this repository.
+        unknown_account: bool,
         /// What can be done.
         hint: String,
     },
@@ -61,6 +63,11 @@ pub enum RegistryError {
     /// Who listens there does not speak TLS.
     #[error("it does not speak TLS ({0}); --plain-http speaks plain HTTP with it")]
     NotTls(String),
+    /// Who listens there hangs up when TLS is begun.
+    #[error(
+        "no answer: it hung up when TLS was begun ({0}); if it does not speak TLS, --plain-http speaks plain HTTP with it"
+    )]
+    HungUp(String),
     /// Its certificate is not believed.
     #[error("its certificate is not believed: {0}; --ca-file FILE names who vouches for it")]
     Certificate(String),
@@ -72,7 +79,13 @@ pub enum RegistryError {
 impl RegistryError {
     /// True if the same question may be answered later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Limited { .. } | Self::Trouble { .. } | Self::Unreachable(_))
+        matches!(self, Self::Limited { .. } | Self::Trouble { .. } | Self::Unreachable(_) | Self::HungUp(_))
+    }
+
+    /// True if a registry that has no such repository, or not yet, may answer so: who may not see one is not told
+    /// whether it exists.
+    pub fn may_be_absence(&self) -> bool {
+        matches!(self, Self::Denied { unknown_account: false, .. })
     }
 
     /// How long it asked to wait.
@@ -98,10 +111,18 @@ pub(super) fn of_token_server(status: StatusCode, headers: &HeaderMap, credentia
     judge(status, headers, credentials, true)
 }
 
+/// A password is wanted, and none is kept.
+pub(super) fn without_password(credentials: &Credentials) -> RegistryError {
+    judge(StatusCode::UNAUTHORIZED, &HeaderMap::new(), credentials, false)
+}
+
 fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, token_server: bool) -> RegistryError {
     let number = status.as_u16();
     match number {
-        401 | 403 => RegistryError::Denied { status: number, token_server, hint: hint(credentials) },
+        401 | 403 => {
+            let unknown_account = token_server && number == 401 && credentials.are_sent();
+            RegistryError::Denied { status: number, token_server, unknown_account, hint: hint(credentials) }
+        }
         429 => RegistryError::Limited { status: number, retry_after: retry_after(headers) },
         408 | 500.. => RegistryError::Trouble { status: number, retry_after: retry_after(headers) },
         _ if token_server => RegistryError::Odd(format!("its token server answered {number}")),
@@ -110,7 +131,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, tok
 }
 
 /// What can be done about a refusal.
-pub(super) fn hint(credentials: &Credentials) -> String {
+fn hint(credentials: &Credentials) -> String {
     // Who may not see a repository is not told that it does not exist.
     let absent = "registries say so also of a repository that does not exist yet";
     match credentials {

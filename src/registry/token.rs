@@ -37,11 +37,10 @@ impl fmt::Debug for Authorization {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Token {
-    token: String,
-    access_token: String,
+    token: Option<String>,
+    access_token: Option<String>,
 }
 
 /// Meets the challenge that was answered to `url`.
@@ -62,8 +61,8 @@ pub(super) async fn authorize(
         return token(transport, realm, bearer, reference, credentials).await;
     }
     if offered("basic").is_some() {
-        let denied = || RegistryError::Denied { status: 401, token_server: false, hint: failure::hint(credentials) };
-        return credentials.basic().map(|basic| Authorization(Some(basic))).ok_or_else(denied);
+        let basic = credentials.basic().map(|basic| Authorization(Some(basic)));
+        return basic.ok_or_else(|| failure::without_password(credentials));
     }
     Err(RegistryError::Odd("it wants neither a token nor a password, but something that is not known here".into()))
 }
@@ -124,8 +123,9 @@ async fn token(
     }
     let odd = || RegistryError::Odd("its token server answered with no token".into());
     let told: Token = serde_json::from_slice(&answer.body).map_err(|_| odd())?;
-    let token = if told.token.is_empty() { told.access_token } else { told.token };
-    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+    let token =
+        [told.token, told.access_token].into_iter().flatten().find(|token| !token.is_empty()).ok_or_else(odd)?;
+    if !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(odd());
     }
     Ok(Authorization(Some(format!("Bearer {token}"))))

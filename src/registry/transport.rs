@@ -42,10 +42,17 @@ pub(super) enum Sent {
 }
 
 impl Transport {
-    pub(super) fn new(ca_file: Option<&Path>, limit: Duration, environment: &Environment) -> Result<Self, BadRegistry> {
+    /// Plain HTTP that nobody asked for is for what is near: no proxy gets to read it.
+    pub(super) fn new(
+        ca_file: Option<&Path>,
+        limit: Duration,
+        plain_http: bool,
+        environment: &Environment,
+    ) -> Result<Self, BadRegistry> {
         let bad = |path: &Path, why| BadRegistry::Certificates { path: path.to_owned(), why };
         let roots = ca_file.map(|path| tls::roots(path).map_err(|why| bad(path, why))).transpose()?.unwrap_or_default();
-        let (http, https) = (named(environment, "http"), named(environment, "https"));
+        let http = named(environment, "http").filter(|_| plain_http);
+        let https = named(environment, "https");
         let no_proxy = environment.no_proxy().to_owned();
         let builder = || {
             let (http, https, no_proxy) = (http.clone(), https.clone(), no_proxy.clone());
@@ -142,6 +149,9 @@ impl Transport {
                     _ => RegistryError::Unreachable(error.to_string()),
                 };
             }
+            if error.is_connect() && hung_up(bottom) {
+                return RegistryError::HungUp(bottom.to_string());
+            }
             match bottom.source() {
                 Some(source) => bottom = source,
                 None => break,
@@ -159,6 +169,13 @@ impl Transport {
 
 fn is_near(url: &Url) -> bool {
     url.host_str().and_then(|host| host.parse().ok()).is_some_and(|domain: Domain| domain.is_near())
+}
+
+/// A connection that was made, and ended before TLS was spoken: one that cannot be made is refused, or never answered.
+fn hung_up(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let Some(error) = error.downcast_ref::<std::io::Error>() else { return false };
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) || error.get_ref().is_some_and(|e| hung_up(e))
 }
 
 /// The TLS error that an error is, or wraps: one of input and output does not tell what it wraps as its source.

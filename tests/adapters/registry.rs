@@ -7,6 +7,8 @@ use andante::reference::{Digest, Reference};
 use andante::registry::{Asking, DockerConfig, Registry, RegistryError};
 use serde_json::json;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -66,8 +68,50 @@ async fn what_each_status_means() {
         assert_eq!(server.seen().len(), 1, "{code}: nothing is tried twice here");
         assert_eq!(authorizations(&server), [None], "no credentials before they are asked for");
     }
-    let server = Server::start(vec![status(404, "")]).await;
-    assert_eq!(ask(&server).await, Ok(None));
+}
+
+const OF_REGISTRIES: &str = "docker-distribution-api-version: registry/2.0\r\n";
+
+#[tokio::test]
+async fn only_a_registry_says_that_an_image_is_not_there() {
+    let server = Server::start(vec![status(404, OF_REGISTRIES)]).await;
+    assert_eq!((ask(&server).await, server.seen().len()), (Ok(None), 1));
+    // Without the header its own words are read, which an answer to HEAD has not got.
+    let json = "content-type: application/json\r\n";
+    let unknown = json!({"errors": [{"code": "NAME_UNKNOWN", "message": "x"}]}).to_string();
+    let server = Server::start(vec![status(404, json), Reply::Answer(404, json, unknown)]).await;
+    assert_eq!((ask(&server).await, server.seen().len()), (Ok(None), 2));
+    for (kind, body) in [
+        ("content-type: text/plain\r\n", "default backend - 404"),
+        ("content-type: text/html\r\n", "<html>404</html>"),
+        (json, "{\"message\": \"no Route matched with those values\"}"),
+        (json, "{\"kind\": \"Status\", \"code\": 404}"),
+        (json, "{\"errors\": []}"),
+        ("", ""),
+    ] {
+        let server = Server::start(vec![status(404, kind), Reply::Answer(404, kind, body.into())]).await;
+        let error = ask(&server).await.unwrap_err();
+        assert!(matches!(&error, RegistryError::Odd(why) if why.contains("not as a registry does")), "{body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_may_be_absence_unless_the_account_is_unknown() {
+    let basic = "www-authenticate: Basic realm=\"x\"\r\n";
+    for replies in [vec![status(401, basic), status(401, basic)], vec![status(401, basic), status(403, "")]] {
+        let server = Server::start(replies).await;
+        assert!(ask(&server).await.unwrap_err().may_be_absence());
+    }
+    for (code, absence) in [(401, false), (403, true)] {
+        let tokens = Server::start(vec![status(code, "")]).await;
+        let challenge = headers(format!("www-authenticate: Bearer realm=\"{}/token\"\r\n", tokens.url()));
+        let server = Server::start(vec![status(401, challenge)]).await;
+        assert_eq!(ask(&server).await.unwrap_err().may_be_absence(), absence, "{code} of the token server");
+    }
+    for code in [404, 418, 429, 500] {
+        let server = Server::start(vec![status(code, ""), status(code, "")]).await;
+        assert!(!ask(&server).await.unwrap_err().may_be_absence(), "{code}");
+    }
 }
 
 #[tokio::test]
@@ -221,6 +265,7 @@ async fn token_servers_that_give_none() {
     for (reply, said) in [
         (Reply::Answer(200, "", "{}".into()), "its token server answered with no token"),
         (Reply::Answer(200, "", "<html>".into()), "its token server answered with no token"),
+        (Reply::Answer(200, "", json!({"token": null}).to_string()), "its token server answered with no token"),
         (Reply::Answer(200, "", json!({"token": "a\r\nx: y"}).to_string()), "its token server answered with no token"),
         (Reply::Answer(200, "", "x".repeat(300_000)), "its token server: its answer is larger than 262144 bytes"),
         (status(403, ""), "not permitted (403 of its token server)"),
@@ -240,6 +285,18 @@ async fn token_servers_that_give_none() {
 }
 
 #[tokio::test]
+async fn a_token_has_two_names_of_which_one_may_be_empty() {
+    let told = headers(format!("docker-content-digest: {DIGEST}\r\n"));
+    for token in [json!({"token": null, "access_token": "t"}), json!({"token": "", "access_token": "t"})] {
+        let tokens = Server::start(vec![Reply::Answer(200, "", token.to_string())]).await;
+        let challenge = headers(format!("www-authenticate: Bearer realm=\"{}/token\"\r\n", tokens.url()));
+        let server = Server::start(vec![status(401, challenge), status(200, told)]).await;
+        assert_eq!(ask(&server).await, Ok(Some(DIGEST.parse().unwrap())));
+        assert_eq!(authorizations(&server)[1].as_deref(), Some("Bearer t"));
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_is_used_for_what_it_is_for() {
     let told = headers(format!("docker-content-digest: {DIGEST}\r\n"));
     let proxy = Server::start(vec![status(200, told)]).await;
@@ -253,8 +310,52 @@ async fn a_proxy_is_used_for_what_it_is_for() {
     assert_eq!(found, Ok(Some(DIGEST.parse().unwrap())));
     assert_eq!(proxy.seen()[0].line, "HEAD http://registry.test/v2/x/manifests/v1");
     // The loopback address is reached without one.
-    let direct = Server::start(vec![status(404, "")]).await;
+    let direct = Server::start(vec![status(404, OF_REGISTRIES)]).await;
     let reference: Reference = format!("127.0.0.1:{}/x:v1", direct.port).parse().unwrap();
     assert_eq!(Registry::new(asking(), &environment).unwrap().digest(&reference).await, Ok(None));
     assert_eq!((proxy.seen().len(), direct.seen().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn plain_words_that_nobody_asked_for_go_through_no_proxy() {
+    // Behind a proxy for TLS there is somebody who does not speak it; plain HTTP would be next, for a private address.
+    let no_tls = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n";
+    for plain_http in [false, true] {
+        let tls = Server::start(vec![Reply::Hang(no_tls.into())]).await;
+        let plain = Server::start(vec![status(404, OF_REGISTRIES)]).await;
+        let (http, https) = (plain.url(), tls.url());
+        let environment =
+            Environment::invented([("HTTP_PROXY", http.as_str()), ("HTTPS_PROXY", https.as_str())], &directory());
+        let limit = Duration::from_millis(500);
+        let asking = Asking { config: DockerConfig::default(), ca_file: None, plain_http, limit };
+        // Nobody is at this address.
+        let reference: Reference = "10.255.255.254:9/x:v1".parse().unwrap();
+        let found = Registry::new(asking, &environment).unwrap().digest(&reference).await;
+        assert_eq!(found.is_ok(), plain_http, "{found:?}");
+        let seen = (tls.seen().len(), plain.seen().len());
+        assert_eq!(seen, if plain_http { (0, 1) } else { (1, 0) }, "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_on_tls_may_speak_plain_http() {
+    // What was not read when a connection is closed resets it, else it ends.
+    for read in [0, 4096] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.readable().await.unwrap();
+            assert!(read == 0 || stream.read(&mut vec![0; read]).await.unwrap() > 0);
+        });
+        let limit = Duration::from_secs(5);
+        let asking = Asking { config: DockerConfig::default(), ca_file: None, plain_http: false, limit };
+        let registry = Registry::new(asking, &Environment::invented([], &directory())).unwrap();
+        let reference: Reference = format!("127.0.0.1:{port}/x:v1").parse().unwrap();
+        let error = registry.digest(&reference).await.unwrap_err();
+        server.await.unwrap();
+        assert!(matches!(error, RegistryError::HungUp(_)) && error.is_passing(), "{error:?}");
+        let said = "if it does not speak TLS, --plain-http speaks plain HTTP with it";
+        assert!(error.to_string().ends_with(said), "{error}");
+    }
 }

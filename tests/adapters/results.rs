@@ -39,6 +39,22 @@ fn what_does_not_fit_is_refused_or_shortened_but_never_written() {
 }
 
 #[test]
+fn values_that_belong_together_are_all_written_or_none() {
+    let directory = directory();
+    let mut results = Results::begin(&directory, &DECLARED).unwrap().unwrap();
+    let long = "x".repeat(LIMIT);
+    let error = results.set_all(&[("outcome", "done"), ("candidate", &long), ("traffic", "y")]).unwrap_err();
+    assert!(matches!(error, BadResult::TooLarge { name, .. } if name == "candidate"));
+    assert!(matches!(results.set_all(&[("outcome", "done"), ("other", "")]), Err(BadResult::Undeclared(_))));
+    let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    assert_eq!((read("outcome"), read("candidate"), read("traffic")), ("unknown".into(), String::new(), String::new()));
+    // Only what comes of it counts: one value may make room for another.
+    results.set("candidate", &"x".repeat(LIMIT / 2)).unwrap();
+    results.set_all(&[("traffic", &"y".repeat(LIMIT / 2)), ("candidate", "")]).unwrap();
+    assert_eq!((read("candidate"), read("traffic").len()), (String::new(), LIMIT / 2));
+}
+
+#[test]
 fn a_directory_that_cannot_be_written_is_named() {
     let directory = directory();
     std::fs::create_dir(directory.join("outcome")).unwrap();

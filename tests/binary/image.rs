@@ -1,9 +1,19 @@
 //! `image` at the executable's edge: what a registry asks for cannot break it.
 
-use super::andante;
+use super::{andante, expect};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
+
+#[test]
+fn standard_output_is_the_reference_and_nothing_else() {
+    let said = "repository: gcr.io/stuff  --repository\n\
+                name:       {service}     built in\n\
+                tag:        v1            --tag\n\
+                andante: note: the tag `v1` does not name the commit: another commit's image may have it\n";
+    let arguments = ["image", "hello", "--repository", "gcr.io/stuff", "--tag", "v1", "--explain"];
+    expect(&arguments, 0, "gcr.io/stuff/hello:v1\n", said);
+}
 
 #[test]
 fn a_registry_that_asks_to_wait_for_ever_is_not_waited_for() {

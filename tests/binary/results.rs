@@ -1,24 +1,36 @@
 //! Results of a step: every declared one is there however the step ends.
 
 use super::{andante, andante_with, scratch};
-use andante::command::RESULTS;
+use andante::command::{IMAGE_RESULTS, RESULTS};
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Runs in an empty directory of results, and tells what is in it then, by name.
 fn results(test: &str, arguments: &[&str]) -> (i32, Vec<(String, String)>) {
+    let directory = empty(test);
+    let place = format!("--results={}/message", directory.display());
+    let ran = andante(&[&arguments[..1], &[place.as_str()], &arguments[1..]].concat());
+    (ran.code, written(&directory))
+}
+
+/// An empty directory.
+fn empty(test: &str) -> PathBuf {
     let directory = scratch(test);
     for entry in fs::read_dir(&directory).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    let place = format!("--results={}/message", directory.display());
-    let ran = andante(&[&arguments[..1], &[place.as_str()], &arguments[1..]].concat());
-    let mut found: Vec<_> = fs::read_dir(&directory)
+    directory
+}
+
+/// The files of a directory by name, and what is in them.
+fn written(directory: &Path) -> Vec<(String, String)> {
+    let mut found: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap())
         .map(|e| (e.file_name().into_string().unwrap(), fs::read_to_string(e.path()).unwrap()))
         .collect();
     found.sort();
-    (ran.code, found)
+    found
 }
 
 fn expect(test: &str, arguments: &[&str], message: &str) {
@@ -52,6 +64,70 @@ fn bad_arguments_write_every_result() {
         "`--dwell=$(params.dwell)` holds an unresolved Tekton variable `$(...)`: the parameter or result that it names does \
          not exist",
     );
+}
+
+#[test]
+fn bad_arguments_write_every_result_however_their_place_is_named() {
+    let directory = empty("apart");
+    let place = directory.to_str().unwrap();
+    for (arguments, written_there) in [
+        (vec!["image", "--results", place, "hello", "--no-such-flag"], true),
+        (vec!["image", "hello", "--no-such-flag", "--results", place], true),
+        (vec!["image", "--no-such-flag", "--", "hello", "--results", place], false),
+        (vec!["image", "hello", "--no-such-flag", "--results"], false),
+    ] {
+        empty("apart");
+        assert_eq!(andante(&arguments).code, 2);
+        let found = written(&directory);
+        assert_eq!(found.len(), if written_there { IMAGE_RESULTS.len() } else { 0 }, "{arguments:?}");
+        for (name, text) in found {
+            let said = "unexpected argument '--no-such-flag' found";
+            let expected = match name.as_str() {
+                "message" => said,
+                "exists" => "unknown",
+                _ => "",
+            };
+            assert_eq!(text, expected, "{name} of {arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_place_for_results_that_is_not_there_ends_it_before_anything_is_asked() {
+    let place = scratch("nowhere").join("none");
+    let ran = andante(&["image", "hello", "--results", &format!("{}/message", place.display())]);
+    let said = format!("andante: --results: there is no directory {}\n", place.display());
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (2, "", said));
+}
+
+#[test]
+fn results_that_do_not_fit_are_not_half_written() {
+    let directory = empty("too-large");
+    let repository = format!("gcr.io/{}", "x".repeat(200));
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let place = directory.to_str().unwrap();
+    let tag = "t".repeat(128);
+    let ran = andante(&[
+        "image",
+        "hello",
+        "--results",
+        place,
+        "--repository",
+        &repository,
+        "--digest",
+        &digest,
+        "--tag",
+        &tag,
+    ]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("bytes too many for the 1024 that all results share"), "{}", ran.stderr);
+    for (name, text) in written(&directory) {
+        match name.as_str() {
+            "message" => assert!(text.starts_with("the result image has "), "{text}"),
+            "exists" => assert_eq!(text, "unknown"),
+            _ => assert_eq!(text, "", "{name}"),
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::builder::{Builder, Kind};
 use super::server::{Access, Registry};
-use super::tokens::{PASSWORD, REFRESH, Tokens};
+use super::tokens::{FOREIGN, HIDDEN, PASSWORD, REFRESH, Tokens};
 use super::{Ran, andante, andante_with, directory, docker_config};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -148,6 +148,60 @@ fn a_token_for_anybody() {
     assert_eq!(resolve(&registry, &[]).ended(0).stdout, format!("{0}/stuff/hello@{digest}\n", registry.address()));
     let none = andante(&["image", "resolve", &format!("{}/stuff/none:v1", registry.address())]).ended(32);
     assert!(none.stderr.contains("the registry has no "), "{}", none.stderr);
+}
+
+const COMMIT: &str = "3f2a9c1d5e6f708192a3b4c5d6e7f8091a2b3c4d";
+
+/// `andante image hello` below this path of the registry, with the results that it wrote.
+fn name(registry: &Registry, path: &str, more: &[&str]) -> (Ran, String, String) {
+    let repository = format!("{}/{path}", registry.address());
+    let results = directory();
+    let place = results.to_str().unwrap();
+    let base = ["image", "hello", "--repository", &repository, "--commit", COMMIT, "--results", place];
+    let ran = andante(&[&base, more].concat()).never_says(&secrets().each_ref().map(String::as_str));
+    let read = |name: &str| std::fs::read_to_string(results.join(name)).unwrap();
+    (ran, read("exists"), read("message"))
+}
+
+/// The build goes on, and nobody says that the image is there, or that it is not.
+#[track_caller]
+fn goes_on(registry: &Registry, path: &str, more: &[&str], why: &str) {
+    let image = format!("{}/{path}/hello:{COMMIT}", registry.address());
+    let (ran, exists, message) = name(registry, path, &[&["--if-exists=skip"], more].concat());
+    let ran = ran.ended(0);
+    assert_eq!((ran.stdout, exists.as_str()), (format!("{image}\n"), "unknown"), "{}", ran.stderr);
+    let said = format!("{image} is to be built, whether it is there is not known: the registry {}", registry.address());
+    assert!(message.starts_with(&said) && ran.stderr.starts_with(&format!("andante: {said}")), "{message}");
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let (ran, exists, _) = name(registry, path, &[&["--if-exists=fail"], more].concat());
+    assert_eq!((ran.ended(31).stdout.as_str(), exists.as_str()), ("", "unknown"));
+}
+
+#[test]
+fn a_first_build_is_not_stopped_by_a_registry_that_hides_what_is_not_there() {
+    let (store, _) = store();
+    let tokens = Tokens::start(true);
+    let access = Access::Token { realm: tokens.realm.clone(), bundle: tokens.bundle.clone() };
+    let registry = Registry::start(&store, &access, false);
+    let password = docker_config(&registry.address(), &json!({"username": "kim", "password": PASSWORD}));
+    let config = ["--docker-config", password.as_str()];
+    let no_right = "the credentials of the Docker config give no right to this repository";
+    goes_on(&registry, FOREIGN, &config, &format!("not permitted (401): {no_right}"));
+    goes_on(&registry, FOREIGN, &[], "not permitted (401): no credentials are kept for it");
+    goes_on(&registry, HIDDEN, &config, &format!("not permitted (403 of its token server): {no_right}"));
+    // Where there is a right, the answer is one.
+    let (ran, exists, _) = name(&registry, "stuff", &[&["--if-exists=skip"], &config[..]].concat());
+    assert_eq!((ran.ended(0).code, exists.as_str()), (0, "false"));
+    // An account that is not believed is not a matter of the repository: the push would fail as well.
+    let strict = Tokens::start(false);
+    let access = Access::Token { realm: strict.realm.clone(), bundle: strict.bundle.clone() };
+    let registry = Registry::start(&store, &access, false);
+    let wrong = docker_config(&registry.address(), &json!({"username": "kim", "password": "no"}));
+    let (ran, exists, _) = name(&registry, "stuff", &["--if-exists=skip", "--docker-config", &wrong]);
+    assert!(ran.ended(31).stderr.contains("not permitted (401 of its token server)") && exists == "unknown");
+
+    let registry = Registry::start(&store, &Access::Password, false);
+    goes_on(&registry, "stuff", &[], "not permitted (401): no credentials are kept for it");
 }
 
 #[test]

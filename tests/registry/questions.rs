@@ -17,17 +17,19 @@ fn built_already_or_not_in_one_request() {
     let registry = Registry::open();
     let image = format!("{}/stuff/hello:{COMMIT}", registry.address());
     for flag in ["--if-exists=skip", "--if-exists=fail"] {
+        let before = registry.asked().len();
         let ran = name(&registry, &[flag]).ended(0);
-        assert_eq!(ran.stdout, format!("{image} is not in the registry: it is to be built\n"));
+        let said = format!("andante: {image} is not in the registry: it is to be built\n");
+        assert_eq!((ran.stdout, ran.stderr), (format!("{image}\n"), said));
+        let asked = registry.asked();
+        assert_eq!(asked[before..], [format!("HEAD /v2/stuff/hello/manifests/{COMMIT} 404")], "one request");
     }
     let (digest, _) = Builder::get().push(&registry, &format!("stuff/hello:{COMMIT}"), Kind::Oci);
     let before = registry.asked().len();
     let by_digest = format!("{}/stuff/hello@{digest}", registry.address());
     let ran = name(&registry, &["--if-exists=skip"]).ended(0);
-    assert_eq!(
-        ran.stdout,
-        format!("{image} is built already, as {digest}; next: skip the build and deploy {by_digest}\n")
-    );
+    let said = format!("andante: {image} is built already, as {digest}; next: skip the build and deploy {by_digest}\n");
+    assert_eq!((ran.stdout, ran.stderr), (format!("{by_digest}\n"), said));
     let asked = registry.asked();
     assert_eq!(asked[before..], [format!("HEAD /v2/stuff/hello/manifests/{COMMIT} 200")], "one request");
 

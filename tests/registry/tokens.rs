@@ -16,6 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Who is known, and how.
 pub const PASSWORD: &str = "correct horse";
 pub const REFRESH: &str = "r3fresh-token";
+/// Repositories to which nobody has a right: below the one a token gives none, for the other there is no token.
+pub const FOREIGN: &str = "foreign";
+pub const HIDDEN: &str = "hidden";
 
 /// A running token server.
 pub struct Tokens {
@@ -85,7 +88,10 @@ fn serve(signer: &Signer, asked: &Mutex<Vec<String>>, mut stream: TcpStream) {
     let request = first.trim().trim_end_matches(" HTTP/1.1").to_owned();
     let answer = answer(signer, &request, &authorization, &form);
     asked.lock().unwrap().push(format!("{request} {form}").trim_end().to_owned());
-    let (status, body) = answer.map_or((401, json!({"details": "no"}).to_string()), |token| (200, token));
+    let (status, body) = answer.map_or((401, json!({"details": "no"}).to_string()), |token| {
+        // Some servers give a token without the right that was asked for, some give none.
+        if request.contains(HIDDEN) { (403, String::new()) } else { (200, token) }
+    });
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
 }
@@ -116,9 +122,10 @@ impl Signer {
         let head = json!({"typ": "JWT", "alg": "ES256", "x5c": [STANDARD.encode(&self.certificate)]});
         // Whatever is asked for, only reading is granted.
         assert!(actions.split(',').any(|a| a == "pull"), "{scope}");
+        let granted = if name.starts_with(FOREIGN) { json!([]) } else { json!(["pull"]) };
         let claims = json!({
             "iss": "tests", "sub": "kim", "aud": "tests", "iat": now, "nbf": now - 60, "exp": now + 300, "jti": "1",
-            "access": [{"type": "repository", "name": name, "actions": ["pull"]}],
+            "access": [{"type": "repository", "name": name, "actions": granted}],
         });
         let text =
             format!("{}.{}", URL_SAFE_NO_PAD.encode(head.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));

@@ -1,4 +1,4 @@
-//! What `image` says: in results, for people, as JSON. Decides which line is the last one.
+//! What `image` says: in results, for people, as JSON. Decides that a reference stands alone on standard output.
 
 use super::source::Source;
 use crate::cli::Output;
@@ -94,7 +94,7 @@ impl Answer {
         }
     }
 
-    /// Writes the results.
+    /// Writes the results, or none of them if they do not fit.
     pub(super) fn write(&self, results: &mut Results, message: &str) -> Result<(), BadResult> {
         let values = [
             ("image", self.image.as_str()),
@@ -104,7 +104,7 @@ impl Answer {
             ("digest", &self.digest),
             ("exists", self.exists()),
         ];
-        values.into_iter().try_for_each(|(name, value)| results.set(name, value))?;
+        results.set_all(&values)?;
         results.set_text("message", message)
     }
 
@@ -117,14 +117,18 @@ impl Answer {
         if explain {
             let width = self.origins.iter().map(|o| o.value.chars().count()).max().unwrap_or_default();
             for Origin { part, value, from } in &self.origins {
-                report::show(&format!("{:<12}{value:<width$}  {from}", format!("{part}:")));
+                report::complain(&format!("{:<12}{value:<width$}  {from}", format!("{part}:")));
             }
         }
         for note in &self.notes {
             report::complain(&format!("andante: note: {note}"));
         }
         if outcome.code == Code::Done {
-            report::show(&outcome.line());
+            let (reference, said) = (self.best(), outcome.line());
+            if said != reference {
+                report::complain(&format!("andante: {said}"));
+            }
+            report::show(&reference);
         } else {
             // Every place that was looked at has a line of its own.
             for (i, line) in outcome.line().split('\n').enumerate() {

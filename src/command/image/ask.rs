@@ -21,20 +21,37 @@ pub(super) struct Asking<'a> {
     pub(super) patience: Duration,
 }
 
+/// Why there is no answer.
+pub(super) enum NoAnswer {
+    /// The registry may say so because the repository is not there yet; in its words.
+    Denied(String),
+    /// Anything else.
+    Failed(Stop),
+}
+
+impl From<NoAnswer> for Stop {
+    fn from(no: NoAnswer) -> Self {
+        match no {
+            NoAnswer::Denied(why) => Self::new(Code::Registry, why),
+            NoAnswer::Failed(stop) => stop,
+        }
+    }
+}
+
 impl Asking<'_> {
     /// The digest of an image; `None` if it is not there.
     pub(super) async fn digest(
         &self,
         reference: &Reference,
         environment: &Environment,
-    ) -> Result<Option<Digest>, Stop> {
+    ) -> Result<Option<Digest>, NoAnswer> {
         let asking = registry::Asking {
-            config: self.config(environment)?,
+            config: self.config(environment).map_err(NoAnswer::Failed)?,
             ca_file: self.registry.ca_file.clone(),
             plain_http: self.registry.plain_http,
             limit: self.limit,
         };
-        let registry = Registry::new(asking, environment).map_err(Stop::bad_input)?;
+        let registry = Registry::new(asking, environment).map_err(|e| NoAnswer::Failed(Stop::bad_input(e)))?;
         let began = SystemClock.now();
         let mut pauses = delays();
         loop {
@@ -60,13 +77,14 @@ impl Asking<'_> {
         }
     }
 
-    fn failed(&self, reference: &Reference, error: &RegistryError) -> Stop {
+    fn failed(&self, reference: &Reference, error: &RegistryError) -> NoAnswer {
         let domain = &reference.repository.domain;
         let long = if error.is_passing() {
             format!(" (asked for {})", humantime::format_duration(self.patience))
         } else {
             String::new()
         };
-        Stop::new(Code::Registry, format!("the registry {domain} was asked for {reference}: {error}{long}"))
+        let why = format!("the registry {domain} was asked for {reference}: {error}{long}");
+        if error.may_be_absence() { NoAnswer::Denied(why) } else { NoAnswer::Failed(Stop::new(Code::Registry, why)) }
     }
 }
