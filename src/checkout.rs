@@ -3,12 +3,15 @@
 //!
 //! Decides what counts as changed, by the rule of `git describe --dirty`: tracked files that differ from the commit,
 //! staged or not; files that are not tracked do not count. Contents are compared as they stand, so a file that git
-//! converts when it checks it out (line ends, LFS) counts as unchanged only as long as git's own note of its time and
-//! size holds. Nothing of a checkout is executed, and its files are read up to limits. Depends on files.
+//! converts when it checks it out (line ends, LFS) is known to be unchanged only as long as git's own note of its time
+//! and size holds; after that it cannot be told. Nothing of a checkout is executed, and its files are read up to limits.
+//! Depends on files.
 
 mod changes;
 mod config;
+mod convert;
 mod delta;
+mod file;
 mod index;
 mod object;
 mod place;

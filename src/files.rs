@@ -11,6 +11,11 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     if file.metadata()?.is_dir() {
         return Err(io::Error::other("it is a directory"));
     }
+    read_rest(file, largest)
+}
+
+/// All that can be read from here, if it is at most `largest` bytes.
+pub(crate) fn read_rest(file: File, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // What a file says of its size is not asked: a pipe says nothing, and a file may grow.
     file.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -18,6 +23,18 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it has more than {largest} bytes")));
     }
     Ok(bytes)
+}
+
+/// Opens a regular file and nothing else: a pipe would be waited for, and a device need not have an end.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let metadata = path.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::other("it is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    File::open(path)
 }
 
 /// The same as text.

@@ -6,10 +6,16 @@
 
 #[path = "checkout/changes.rs"]
 mod changes;
+#[path = "checkout/convert.rs"]
+mod convert;
 #[path = "checkout/head.rs"]
 mod head;
 #[path = "checkout/odd.rs"]
 mod odd;
+#[path = "checkout/unreadable.rs"]
+mod unreadable;
+#[path = "checkout/where_files_are.rs"]
+mod where_files_are;
 
 use andante::checkout::{BadCheckout, Checkout};
 use std::path::{Path, PathBuf};
@@ -130,6 +136,15 @@ impl Repo {
         assert!(self.as_git_says(), "git calls it clean");
         let words = self.find().unwrap().changes().unwrap().words();
         assert!(words.contains(said), "{words}");
+    }
+}
+
+/// What is said of a checkout that cannot be read.
+#[track_caller]
+fn said(repo: &Repo) -> String {
+    match repo.find().and_then(|checkout| checkout.changes()) {
+        Ok(changes) => panic!("it was read: {changes:?}"),
+        Err(error) => error.to_string(),
     }
 }
 

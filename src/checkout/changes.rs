@@ -1,20 +1,21 @@
 //! What differs from the commit: the index from its tree, the files from the index. Decides when a file's content must
 //! be read: whenever its time or size is not what git noted, or was noted too late to be trusted.
 
+use super::convert::{LineEnds, filtered};
 use super::index::{self, Entry, Seen};
 use super::place::Place;
-use super::{BadCheckout, Checkout, object, tree};
+use super::{BadCheckout, Checkout, file, object, tree};
 use crate::files;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The largest index that is read, in bytes: some million files.
-const LARGEST: u64 = 512 << 20;
+/// The largest index that is read, in bytes: two million files or more.
+const LARGEST: u64 = 256 << 20;
 /// How deep submodules may lie in each other.
 const DEEPEST: usize = 10;
 
@@ -67,21 +68,21 @@ pub(super) fn find(checkout: &Checkout, depth: usize) -> Result<Changes, BadChec
     let Some(top) = &checkout.place.tree else { return Ok(changes) };
     let format = checkout.settings.format;
     let path = checkout.place.git.join("index");
-    let (entries, written) = match std::fs::metadata(&path) {
-        Ok(metadata) => {
-            let bytes = files::read(&path, LARGEST).map_err(|e| BadCheckout::file(&path, e))?;
-            let entries = index::parse(&bytes, format).map_err(|e| BadCheckout::file(&path, e))?;
-            (entries, time(metadata.mtime(), metadata.mtime_nsec()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), (0, 0)),
-        Err(error) => return Err(BadCheckout::file(&path, error)),
-    };
+    let written = file::look(&path)?.map_or((0, 0), |m| time(m.mtime(), m.mtime_nsec()));
+    let bytes = file::bytes(&path, LARGEST)?;
+    let entries = bytes.as_deref().map_or(Ok(Vec::new()), |bytes| index::parse(bytes, format));
+    let entries = entries.map_err(|e| BadCheckout::file(&path, e))?;
     let committed = object::tree_of(&checkout.place.common, format, checkout.commit.as_str())?;
     changes.staged = entries.iter().any(|e| e.unsettled) || tree::name(&entries, format) != committed;
     let mut directories = BTreeSet::new();
     for entry in entries.iter().filter(|e| !e.skipped && !e.unsettled) {
-        let file = top.join(OsStr::from_bytes(&entry.path));
-        let same = !behind_link(top, &file, &mut directories) && is_same(checkout, entry, &file, written, depth)?;
+        let path = top.join(OsStr::from_bytes(&entry.path));
+        let same = !behind_link(top, &path, &mut directories)?
+            && match verdict(checkout, entry, &path, written, depth)? {
+                Verdict::Same => true,
+                Verdict::Other => false,
+                Verdict::Content(size) => is_content(checkout, top, entry, &path, size)?,
+            };
         if !same {
             changes.file(&entry.path);
         }
@@ -90,52 +91,62 @@ pub(super) fn find(checkout: &Checkout, depth: usize) -> Result<Changes, BadChec
 }
 
 /// True if a directory above the file is none, or a link: what is found there is not the tracked file.
-fn behind_link(top: &Path, file: &Path, known: &mut BTreeSet<PathBuf>) -> bool {
-    let directories: Vec<&Path> = file.ancestors().skip(1).take_while(|d| *d != top).collect();
+fn behind_link(top: &Path, path: &Path, known: &mut BTreeSet<PathBuf>) -> Result<bool, BadCheckout> {
+    let directories: Vec<&Path> = path.ancestors().skip(1).take_while(|d| *d != top).collect();
     for directory in directories.into_iter().rev() {
         if known.contains(directory) {
             continue;
         }
-        if !directory.symlink_metadata().is_ok_and(|m| m.is_dir()) {
-            return true;
+        if !file::known(directory, directory.symlink_metadata())?.is_some_and(|m| m.is_dir()) {
+            return Ok(true);
         }
         known.insert(directory.to_owned());
     }
-    false
+    Ok(false)
 }
 
-fn is_same(
+/// What can be said of a tracked file without reading it.
+enum Verdict {
+    Same,
+    Other,
+    /// Its content must be read, of this size.
+    Content(u64),
+}
+
+fn verdict(
     checkout: &Checkout,
-    entry: &Entry,
-    file: &Path,
+    entry: &Entry<'_>,
+    path: &Path,
     written: (u32, u32),
     depth: usize,
-) -> Result<bool, BadCheckout> {
-    let metadata = match file.symlink_metadata() {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(BadCheckout::file(file, error)),
-    };
+) -> Result<Verdict, BadCheckout> {
+    let either = |same| if same { Verdict::Same } else { Verdict::Other };
+    let Some(metadata) = file::known(path, path.symlink_metadata())? else { return Ok(Verdict::Other) };
     match entry.mode & KIND {
-        MODULE => return module_is_same(entry, file, depth),
-        DIRECTORY => return Ok(true),
+        MODULE if !metadata.is_dir() => return Ok(Verdict::Other),
+        MODULE => return module_is_same(entry, path, depth).map(either),
+        DIRECTORY => return Ok(Verdict::Same),
         LINK if metadata.is_symlink() => {
-            let target = std::fs::read_link(file).map_err(|e| BadCheckout::file(file, e))?;
-            return Ok(checkout.settings.format.name("blob", target.as_os_str().as_bytes()) == entry.name);
+            let target = path.read_link().map_err(|e| BadCheckout::file(path, e))?;
+            return Ok(either(checkout.settings.format.name("blob", target.as_os_str().as_bytes()) == entry.name));
         }
-        LINK if checkout.settings.symlinks || !metadata.is_file() => return Ok(false),
+        LINK if checkout.settings.symlinks || !metadata.is_file() => return Ok(Verdict::Other),
         LINK => {}
-        _ if !metadata.is_file() => return Ok(false),
+        _ if !metadata.is_file() => return Ok(Verdict::Other),
         _ if checkout.settings.file_mode && (metadata.mode() & 0o100 != 0) != (entry.mode & 0o100 != 0) => {
-            return Ok(false);
+            return Ok(Verdict::Other);
         }
         _ => {}
     }
-    if seen(&metadata) == entry.seen && entry.seen.mtime < written {
-        return Ok(true);
+    let now = seen(&metadata);
+    if now == entry.seen && entry.seen.mtime < written {
+        return Ok(Verdict::Same);
     }
-    let name = content(checkout, file, metadata.len()).map_err(|e| BadCheckout::file(file, e))?;
-    Ok(name == entry.name)
+    // git does not look at the content of another size either, unless it noted none.
+    if now.size != entry.seen.size && entry.seen.size != 0 {
+        return Ok(Verdict::Other);
+    }
+    Ok(Verdict::Content(metadata.len()))
 }
 
 /// What git would note of the file now.
@@ -153,27 +164,62 @@ fn time(seconds: i64, nanoseconds: i64) -> (u32, u32) {
     (u32::try_from(seconds & 0xffff_ffff).unwrap_or_default(), u32::try_from(nanoseconds).unwrap_or_default())
 }
 
-/// The name of a file's content.
-fn content(checkout: &Checkout, path: &Path, size: u64) -> io::Result<Vec<u8>> {
-    let mut context = checkout.settings.format.begin("blob", size);
-    // A file that grows meanwhile differs either way.
-    let mut file = File::open(path)?.take(size);
+/// True if the file's content is the entry's. Where only git can tell, that is an error: a guess would mark a good image
+/// as dirty, or a dirty one as good.
+fn is_content(checkout: &Checkout, top: &Path, entry: &Entry<'_>, path: &Path, size: u64) -> Result<bool, BadCheckout> {
+    let bad = |e| BadCheckout::file(path, e);
+    let format = checkout.settings.format;
+    let mut context = format.begin("blob", size);
+    pieces(path, size, |piece| context.update(piece)).map_err(bad)?;
+    if context.finish().as_ref() == entry.name {
+        return Ok(true);
+    }
+    let why = if with_other_ends(checkout, path, size).map_err(bad)?.is_some_and(|name| name == entry.name) {
+        "only its line ends are not the commit's, and whether git converts them".to_owned()
+    } else if let Some(attributes) = filtered(checkout, top, &entry.path)? {
+        format!("its content is not the commit's, and what git makes of it by {attributes}")
+    } else {
+        return Ok(false);
+    };
+    let shown = path.display();
+    Err(BadCheckout::Unsupported(format!(
+        "{shown}: {why} cannot be told without git; `git status` in a step that has git notes what is unchanged. Or"
+    )))
+}
+
+/// The name of a file's content with the line ends of commits; `None` if it has no others.
+fn with_other_ends(checkout: &Checkout, path: &Path, size: u64) -> io::Result<Option<Vec<u8>>> {
+    let (mut ends, mut left) = (LineEnds::default(), 0);
+    pieces(path, size, |piece| left += ends.convert(piece).len())?;
+    let left = u64::try_from(left + ends.end().len()).unwrap_or(u64::MAX);
+    if left == size {
+        return Ok(None);
+    }
+    let mut context = checkout.settings.format.begin("blob", left);
+    let mut ends = LineEnds::default();
+    pieces(path, size, |piece| context.update(&ends.convert(piece)))?;
+    context.update(ends.end());
+    Ok(Some(context.finish().as_ref().to_vec()))
+}
+
+/// The first bytes of a file, so many at most, piece by piece. A file that grows meanwhile differs either way.
+fn pieces(path: &Path, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut file = files::open_regular(path)?.take(size);
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(context.finish().as_ref().to_vec());
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => take(buffer.get(..count).unwrap_or_default()),
         }
-        context.update(buffer.get(..count).unwrap_or_default());
     }
 }
 
 /// A submodule is as committed if it is not checked out, or is at the commit and has no changes of its own.
-fn module_is_same(entry: &Entry, directory: &Path, depth: usize) -> Result<bool, BadCheckout> {
+fn module_is_same(entry: &Entry<'_>, directory: &Path, depth: usize) -> Result<bool, BadCheckout> {
     if depth >= DEEPEST {
         return Err(BadCheckout::file(directory, "submodules lie too deep in each other"));
     }
     let Some(place) = Place::of_tree(directory)? else { return Ok(true) };
     let inner = Checkout::at(place)?;
-    Ok(inner.commit.as_str() == files::hex(&entry.name) && find(&inner, depth + 1)?.none())
+    Ok(inner.commit.as_str() == files::hex(entry.name) && find(&inner, depth + 1)?.none())
 }

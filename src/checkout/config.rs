@@ -1,40 +1,77 @@
 //! The few settings of a repository that change how it is read. Decides which repositories cannot be read here.
 
 use super::place::Place;
-use super::{BadCheckout, Format};
-use crate::files;
+use super::{BadCheckout, Format, file};
+use std::path::Path;
 
 /// The largest settings file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
 /// The settings that matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) format: Format,
     /// Whether the file system keeps executable bits.
     pub(super) file_mode: bool,
     /// Whether it keeps symbolic links.
     pub(super) symlinks: bool,
+    /// Whether it has no tree of files.
+    bare: bool,
+    /// Where the tree of files is said to be, from git's own directory.
+    tree: Option<String>,
+    /// A worktree may have settings of its own.
+    own: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { format: Format::Sha1, file_mode: true, symlinks: true, bare: false, tree: None, own: false }
+    }
 }
 
 impl Settings {
     pub(super) fn read(place: &Place) -> Result<Self, BadCheckout> {
-        let path = place.common.join("config");
-        let bytes = if path.exists() {
-            files::read(&path, LARGEST).map_err(|e| BadCheckout::file(&path, e))?
-        } else {
-            Vec::new()
+        let mut settings = Self::default();
+        settings.take_file(&place.common.join("config"))?;
+        if settings.own {
+            settings.take_file(&place.git.join("config.worktree"))?;
+        } else if place.git != place.common {
+            // The shared settings tell where the first worktree's files are.
+            settings.tree = None;
+        }
+        settings.fits(place)?;
+        Ok(settings)
+    }
+
+    /// The files must be where the repository says that they are: others would be compared.
+    fn fits(&self, place: &Place) -> Result<(), BadCheckout> {
+        let why = match (&place.tree, &self.tree) {
+            (Some(found), Some(told)) => {
+                let told = place.git.join(told);
+                let same = told.canonicalize().is_ok_and(|told| found.canonicalize().is_ok_and(|found| told == found));
+                (!same).then(|| format!("core.worktree says that the files are in {}", told.display()))
+            }
+            (None, _) if !self.bare => Some("it is git's own directory, without the files".to_owned()),
+            _ => None,
         };
-        Self::parse(&String::from_utf8_lossy(&bytes))
+        match why {
+            Some(why) => Err(BadCheckout::Unsupported(format!("{}: {why}", place.git.display()))),
+            None => Ok(()),
+        }
+    }
+
+    fn take_file(&mut self, path: &Path) -> Result<(), BadCheckout> {
+        let bytes = file::bytes(path, LARGEST)?.unwrap_or_default();
+        self.take(&String::from_utf8_lossy(&bytes))
             .map_err(|why| BadCheckout::Unsupported(format!("{}: {why}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut settings = Self { format: Format::Sha1, file_mode: true, symlinks: true };
+    /// Later settings go before earlier ones.
+    fn take(&mut self, text: &str) -> Result<(), String> {
         for (key, value) in pairs(text) {
             match (key.as_str(), value.as_str()) {
-                ("extensions.objectformat", "sha1") => settings.format = Format::Sha1,
-                ("extensions.objectformat", "sha256") => settings.format = Format::Sha256,
+                ("extensions.objectformat", "sha1") => self.format = Format::Sha1,
+                ("extensions.objectformat", "sha256") => self.format = Format::Sha256,
                 ("extensions.objectformat", other) => {
                     return Err(format!("objects are named by {other:?}, which is not read here"));
                 }
@@ -42,12 +79,15 @@ impl Settings {
                 ("extensions.refstorage", other) => {
                     return Err(format!("branches are stored as {other:?}, which is not read here"));
                 }
-                ("core.filemode", value) => settings.file_mode = truth(value),
-                ("core.symlinks", value) => settings.symlinks = truth(value),
+                ("extensions.worktreeconfig", value) => self.own = truth(value),
+                ("core.filemode", value) => self.file_mode = truth(value),
+                ("core.symlinks", value) => self.symlinks = truth(value),
+                ("core.bare", value) => self.bare = truth(value),
+                ("core.worktree", value) => self.tree = Some(value.to_owned()),
                 _ => {}
             }
         }
-        Ok(settings)
+        Ok(())
     }
 }
 
@@ -84,16 +124,19 @@ mod tests {
     fn what_matters_is_read() {
         let text = "[core]\n\trepositoryformatversion = 1\n\tFileMode = false ; no\n[extensions]\n\tobjectFormat=sha256\n\
                     [branch \"core.symlinks\"]\n\tremote = origin\n[CORE]\n\tsymlinks = \"no\"\n";
-        let expected = Settings { format: Format::Sha256, file_mode: false, symlinks: false };
-        assert_eq!(Settings::parse(text), Ok(expected));
-        let plain = Settings { format: Format::Sha1, file_mode: true, symlinks: true };
-        assert_eq!(Settings::parse("[core]\n\tfilemode\n"), Ok(plain));
+        let read = |text: &str| {
+            let mut settings = Settings::default();
+            settings.take(text).map(|()| settings)
+        };
+        let expected = Settings { format: Format::Sha256, file_mode: false, symlinks: false, ..Settings::default() };
+        assert_eq!(read(text), Ok(expected));
+        assert_eq!(read("[core]\n\tfilemode\n"), Ok(Settings::default()));
     }
 
     #[test]
     fn what_cannot_be_read_is_told() {
         for text in ["[extensions]\nrefStorage = reftable", "[extensions]\nobjectformat = sha3"] {
-            assert!(Settings::parse(text).unwrap_err().contains("not read here"));
+            assert!(Settings::default().take(text).unwrap_err().contains("not read here"));
         }
     }
 }

@@ -3,19 +3,25 @@
 
 use super::Format;
 use super::object::varint;
+use std::borrow::Cow;
 
 /// The longest path, in bytes.
 const LONGEST: usize = 4096;
 
+/// The longest that all paths may be together, in bytes: in version 4 few bytes can stand for long ones.
+const ALL: usize = 256 << 20;
+/// The fewest bytes of an entry: what git noted, the name and the flags.
+const LEAST: usize = 62;
+
 /// A tracked file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     /// The path from the top of the tree.
-    pub(super) path: Vec<u8>,
+    pub(super) path: Cow<'a, [u8]>,
     /// Kind and permissions, as git writes them.
     pub(super) mode: u32,
     /// The name of its content.
-    pub(super) name: Vec<u8>,
+    pub(super) name: &'a [u8],
     /// Seconds and nanoseconds of the last change of the file's state and content; size. What git saw.
     pub(super) seen: Seen,
     /// Its content is not to be looked at: git was told so, or it is not checked out.
@@ -39,12 +45,14 @@ pub(super) enum BadIndex {
     Damaged,
     #[error("it is of a version that is not read here")]
     Version,
+    #[error("its paths have more than {ALL} bytes together")]
+    Large,
     #[error("it is split over several files, which is not read here")]
     Split,
 }
 
 /// The entries, in order.
-pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry>, BadIndex> {
+pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry<'_>>, BadIndex> {
     let end = bytes.len().checked_sub(format.length()).ok_or(BadIndex::Damaged)?;
     let (body, checksum) = bytes.split_at(end);
     // git may be told not to compute it.
@@ -59,11 +67,16 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry>, BadIndex
     if !(2..=4).contains(&version) {
         return Err(BadIndex::Version);
     }
-    let count = reader.u32()?;
-    let mut entries: Vec<Entry> = Vec::new();
+    let count = usize::try_from(reader.u32()?).map_err(|_| BadIndex::Damaged)?;
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count.min(reader.rest.len() / LEAST));
+    let mut all = 0;
     for _ in 0..count {
-        let before = entries.last().map(|e| e.path.as_slice()).unwrap_or_default();
+        let before = entries.last().map(|e| e.path.as_ref()).unwrap_or_default();
         let entry = reader.entry(version, format, before)?;
+        all += entry.path.len();
+        if all > ALL {
+            return Err(BadIndex::Large);
+        }
         entries.push(entry);
     }
     // Extensions that begin with a small letter change what the entries mean.
@@ -100,7 +113,7 @@ impl<'a> Reader<'a> {
         self.take(2)?.try_into().map(u16::from_be_bytes).map_err(|_| BadIndex::Damaged)
     }
 
-    fn entry(&mut self, version: u32, format: Format, before: &[u8]) -> Result<Entry, BadIndex> {
+    fn entry(&mut self, version: u32, format: Format, before: &[u8]) -> Result<Entry<'a>, BadIndex> {
         let begin = self.rest.len();
         let ctime = (self.u32()?, self.u32()?);
         let mtime = (self.u32()?, self.u32()?);
@@ -108,7 +121,7 @@ impl<'a> Reader<'a> {
         let mode = self.u32()?;
         self.take(8)?;
         let size = self.u32()?;
-        let name = self.take(format.length())?.to_vec();
+        let name = self.take(format.length())?;
         let flags = self.u16()?;
         let extended = if flags & 0x4000 != 0 { self.u16()? } else { 0 };
         let path = if version == 4 {
@@ -116,13 +129,13 @@ impl<'a> Reader<'a> {
             let kept = before.len().checked_sub(cut).ok_or(BadIndex::Damaged)?;
             let mut path = before.get(..kept).unwrap_or_default().to_vec();
             path.extend_from_slice(self.until_zero()?);
-            path
+            Cow::Owned(path)
         } else {
-            let path = self.until_zero()?.to_vec();
+            let path = self.until_zero()?;
             // Padded with zeros to a multiple of eight; one of them was read.
             let read = begin - self.rest.len();
             self.take(read.next_multiple_of(8) - read)?;
-            path
+            Cow::Borrowed(path)
         };
         if path.is_empty() {
             // Only an entry that stands for one in another file has no name.
@@ -168,6 +181,17 @@ mod tests {
         for good in ["a", "a/b.c", ".gitignore", "sparse/", "..a"] {
             assert!(is_inside(good.as_bytes()), "{good}");
         }
+    }
+
+    #[test]
+    fn few_bytes_do_not_stand_for_many() {
+        // Every entry of version 4 has its path from the one before, which is as long as a path may be.
+        let entry = |path: &[u8]| [[0; LEAST].as_slice(), &[0], path, &[0]].concat();
+        let count = ALL / LONGEST + 1;
+        let head = [b"DIRC".as_slice(), &4_u32.to_be_bytes(), &u32::try_from(count).unwrap().to_be_bytes()].concat();
+        let bytes = [head, entry(&[b'x'; LONGEST]), entry(b"").repeat(count - 1), vec![0; 20]].concat();
+        assert!(bytes.len() < 8 << 20);
+        assert_eq!(parse(&bytes, Format::Sha1), Err(BadIndex::Large));
     }
 
     proptest! {

@@ -2,8 +2,7 @@
 //!
 //! Only the tree of a commit is needed, so nothing but commits is ever read.
 
-use super::place::small;
-use super::{BadCheckout, Format, delta};
+use super::{BadCheckout, Format, delta, file};
 use crate::files;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use std::fs::File;
@@ -12,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// How much of a packed or loose commit is read, compressed, in bytes.
 const COMPRESSED: usize = 4 << 20;
+/// How much of a packed one is read at first.
+const FIRST: usize = 8 << 10;
 /// How much of it may come out, in bytes. The tree is in its first line.
 const LARGEST: usize = 16 << 20;
 /// How long a chain of deltas may be; git makes them 50 long.
@@ -42,9 +43,7 @@ fn find(common: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, B
         if let Some(content) = packed(&store, format, name)? {
             return Ok(Some(content));
         }
-        let alternates = store.join("info/alternates");
-        if alternates.is_file() {
-            let text = small(&alternates)?;
+        if let Some(text) = file::text(&store.join("info/alternates"))? {
             let named = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).map(|l| store.join(l));
             stores.extend(named.take(STORES));
         }
@@ -61,35 +60,34 @@ fn loose(store: &Path, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
     let hex = files::hex(name);
     let (directory, file) = hex.split_at(2);
     let path = store.join(directory).join(file);
-    if !path.is_file() {
-        return Ok(None);
-    }
     let limit = u64::try_from(COMPRESSED).unwrap_or(u64::MAX);
-    let bytes = files::read(&path, limit).map_err(|e| BadCheckout::file(&path, e))?;
-    let whole = inflate(&bytes).ok_or_else(|| BadCheckout::file(&path, "it cannot be decompressed"))?;
+    let Some(bytes) = file::bytes(&path, limit)? else { return Ok(None) };
+    let whole = inflate(&bytes, LARGEST).ok_or_else(|| BadCheckout::file(&path, "it cannot be decompressed"))?;
     let header = whole.iter().position(|b| *b == 0).filter(|_| whole.starts_with(b"commit "));
     let content = header.and_then(|end| whole.get(end + 1..)).map(<[u8]>::to_vec);
     content.map(Some).ok_or_else(|| BadCheckout::file(&path, "it is not a commit"))
 }
 
 /// What follows an object in a pack is the next one, and is not looked at.
-fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
-    decompress_to_vec_zlib_with_limit(bytes, LARGEST).ok()
+fn inflate(bytes: &[u8], largest: usize) -> Option<Vec<u8>> {
+    decompress_to_vec_zlib_with_limit(bytes, largest).ok()
 }
 
 fn packed(store: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
     let directory = store.join("pack");
-    let Ok(entries) = std::fs::read_dir(&directory) else { return Ok(None) };
-    let mut indexes: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    let Some(entries) = file::known(&directory, std::fs::read_dir(&directory))? else { return Ok(None) };
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut indexes = paths.map_err(|e| BadCheckout::file(&directory, e))?;
     indexes.retain(|path| path.extension().is_some_and(|e| e == "idx"));
     indexes.sort();
     for path in indexes {
         let index = PackIndex::open(&path, format)?;
         if let Some(offset) = index.find(name).map_err(|e| BadCheckout::file(&path, e))? {
             let pack = path.with_extension("pack");
-            let file = File::open(&pack).map_err(|e| BadCheckout::file(&pack, e))?;
+            let file =
+                file::open(&pack)?.ok_or_else(|| BadCheckout::file(&pack, "it is not there, but its index is"))?;
             let reader = Pack { file, index, format };
-            let content = reader.object(offset, 0).map_err(|e| BadCheckout::file(&pack, e))?;
+            let content = reader.object(offset).map_err(|e| BadCheckout::file(&pack, e))?;
             return content.map(Some).ok_or_else(|| BadCheckout::file(&pack, "a commit in it cannot be read"));
         }
     }
@@ -109,7 +107,7 @@ impl PackIndex {
 
     fn open(path: &Path, format: Format) -> Result<Self, BadCheckout> {
         let bad = |e: std::io::Error| BadCheckout::file(path, e);
-        let file = File::open(path).map_err(bad)?;
+        let file = files::open_regular(path).map_err(bad)?;
         let mut head = [0; 8];
         file.read_exact_at(&mut head, 0).map_err(bad)?;
         if head != *b"\xfftOc\0\0\0\x02" {
@@ -165,38 +163,71 @@ struct Pack {
 
 impl Pack {
     /// The content of the commit at this offset; `None` if it cannot be read as one.
-    fn object(&self, offset: u64, depth: usize) -> std::io::Result<Option<Vec<u8>>> {
-        if depth > DEEPEST {
-            return Ok(None);
+    fn object(&self, mut offset: u64) -> std::io::Result<Option<Vec<u8>>> {
+        // From the commit down to what is stored whole; all of them together may have as much as one object.
+        let mut deltas: Vec<Vec<u8>> = Vec::new();
+        let mut room = LARGEST;
+        while deltas.len() <= DEEPEST {
+            let Some(piece) = self.piece(offset, room)? else { return Ok(None) };
+            let base = match piece.base {
+                Base::None => {
+                    return Ok(deltas.iter().rev().try_fold(piece.content, |base, delta| delta::apply(&base, delta)));
+                }
+                Base::Before(distance) => offset.checked_sub(distance).filter(|base| *base != offset),
+                Base::Named(name) => self.index.find(&name)?,
+            };
+            let Some(base) = base else { return Ok(None) };
+            offset = base;
+            room = room.saturating_sub(piece.content.len());
+            deltas.push(piece.content);
         }
-        let bytes = self.bytes(offset)?;
-        let mut rest = bytes.as_slice();
-        let Some(kind) = kind(&mut rest) else { return Ok(None) };
-        let base = match kind {
-            1 => return Ok(inflate(rest)),
-            6 => {
-                let base = varint(&mut rest).and_then(|distance| offset.checked_sub(distance));
-                base.filter(|base| *base != offset)
-            }
-            7 => {
-                let Some((name, after)) = rest.split_at_checked(self.format.length()) else { return Ok(None) };
-                rest = after;
-                self.index.find(name)?
-            }
-            _ => None,
-        };
-        let (Some(base), Some(delta)) = (base, inflate(rest)) else { return Ok(None) };
-        // What was read is much more than the delta, and a chain may be long.
-        drop(bytes);
-        Ok(self.object(base, depth + 1)?.and_then(|base| delta::apply(&base, &delta)))
+        Ok(None)
     }
 
-    /// What stands at an offset, as much as a commit may have.
-    fn bytes(&self, offset: u64) -> std::io::Result<Vec<u8>> {
+    /// What stands at an offset. Most commits are small, so that little is read at first.
+    fn piece(&self, offset: u64, room: usize) -> std::io::Result<Option<Piece>> {
         let left = self.file.metadata()?.len().saturating_sub(offset);
-        let mut bytes = vec![0; COMPRESSED.min(usize::try_from(left).unwrap_or(COMPRESSED))];
-        self.file.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
+        let left = usize::try_from(left).unwrap_or(COMPRESSED);
+        for length in [FIRST, COMPRESSED] {
+            let mut bytes = vec![0; length.min(left)];
+            self.file.read_exact_at(&mut bytes, offset)?;
+            let piece = Piece::parse(&bytes, self.format, room);
+            if piece.is_some() || length >= left {
+                return Ok(piece);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a delta is a delta to.
+enum Base {
+    /// It is none, but the commit itself.
+    None,
+    /// What stands so far before it.
+    Before(u64),
+    Named(Vec<u8>),
+}
+
+/// A commit or a delta, unpacked.
+struct Piece {
+    base: Base,
+    content: Vec<u8>,
+}
+
+impl Piece {
+    fn parse(mut rest: &[u8], format: Format, room: usize) -> Option<Self> {
+        let base = match kind(&mut rest)? {
+            1 => Base::None,
+            6 => Base::Before(varint(&mut rest)?),
+            7 => {
+                let (name, after) = rest.split_at_checked(format.length())?;
+                rest = after;
+                Base::Named(name.to_vec())
+            }
+            _ => return None,
+        };
+        Some(Self { base, content: inflate(rest, room)? })
     }
 }
 

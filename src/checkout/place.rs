@@ -2,7 +2,7 @@
 //! (worktrees, submodules); what all worktrees share is in `commondir`.
 
 use super::BadCheckout;
-use crate::files;
+use super::file::{is_directory, known, look, text};
 use std::path::{Path, PathBuf};
 
 /// The parts of a checkout.
@@ -16,9 +16,6 @@ pub(super) struct Place {
     pub(super) common: PathBuf,
 }
 
-/// The longest of the small files: a path and a few words.
-const SMALL: u64 = 16 * 1024;
-
 impl Place {
     pub(super) fn find(directory: &Path) -> Result<Self, BadCheckout> {
         let start = directory.canonicalize().map_err(|e| BadCheckout::file(directory, e))?;
@@ -26,7 +23,7 @@ impl Place {
             if let Some(place) = Self::of_tree(tree)? {
                 return Ok(place);
             }
-            if is_git_directory(tree) {
+            if is_git_directory(tree)? {
                 return Self::with_common(None, tree.to_owned());
             }
         }
@@ -36,41 +33,38 @@ impl Place {
     /// The checkout whose tree is exactly this directory.
     pub(super) fn of_tree(tree: &Path) -> Result<Option<Self>, BadCheckout> {
         let git = tree.join(".git");
-        if git.is_file() {
-            let text = small(&git)?;
-            let named = text.strip_prefix("gitdir:").map(str::trim).filter(|p| !p.is_empty());
-            let named = named.ok_or_else(|| BadCheckout::file(&git, "it is not of the form `gitdir: PATH`"))?;
-            let named = tree.join(named);
-            if !is_git_directory(&named) {
-                let why = format!(
-                    "it names {}, which is no git directory: a worktree and a submodule need the repository that they \
-                     belong to at the same path",
-                    named.display()
-                );
-                return Err(BadCheckout::file(&git, why));
-            }
-            return Self::with_common(Some(tree.to_owned()), named).map(Some);
+        let Some(metadata) = look(&git)? else { return Ok(None) };
+        if metadata.is_dir() {
+            let found = is_git_directory(&git)?;
+            return found.then(|| Self::with_common(Some(tree.to_owned()), git)).transpose();
         }
-        if is_git_directory(&git) {
-            return Self::with_common(Some(tree.to_owned()), git).map(Some);
+        let content = text(&git)?.unwrap_or_default();
+        let named = content.strip_prefix("gitdir:").map(str::trim).filter(|p| !p.is_empty());
+        let named = named.ok_or_else(|| BadCheckout::file(&git, "it is not of the form `gitdir: PATH`"))?;
+        let named = tree.join(named);
+        if !is_git_directory(&named)? {
+            let why = format!(
+                "it names {}, which is no git directory: a worktree and a submodule need the repository that they \
+                 belong to at the same path",
+                named.display()
+            );
+            return Err(BadCheckout::file(&git, why));
         }
-        Ok(None)
+        Self::with_common(Some(tree.to_owned()), named).map(Some)
     }
 
     fn with_common(tree: Option<PathBuf>, git: PathBuf) -> Result<Self, BadCheckout> {
-        let file = git.join("commondir");
-        let common = if file.exists() { git.join(small(&file)?.trim()) } else { git.clone() };
+        let named = text(&git.join("commondir"))?;
+        let common = named.map_or_else(|| git.clone(), |path| git.join(path.trim()));
         Ok(Self { tree, git, common })
     }
 }
 
-/// As git tells one: a head, and either objects and refs or the way to those that are shared.
-fn is_git_directory(path: &Path) -> bool {
-    path.join("HEAD").exists()
-        && (path.join("commondir").is_file() || (path.join("objects").is_dir() && path.join("refs").is_dir()))
-}
-
-/// A small text file of git's.
-pub(super) fn small(path: &Path) -> Result<String, BadCheckout> {
-    files::read_text(path, SMALL).map_err(|e| BadCheckout::file(path, e))
+/// As git tells one: a head, which may be a link to a branch that has no commit yet, and either objects and refs or the
+/// way to those that are shared.
+fn is_git_directory(path: &Path) -> Result<bool, BadCheckout> {
+    let head = path.join("HEAD");
+    Ok(known(&head, head.symlink_metadata())?.is_some()
+        && (look(&path.join("commondir"))?.is_some()
+            || (is_directory(&path.join("objects"))? && is_directory(&path.join("refs"))?)))
 }

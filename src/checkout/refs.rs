@@ -1,9 +1,9 @@
 //! The head of a checkout. Decides what it points at: a file of its own goes before the file of packed ones.
 
-use super::BadCheckout;
-use super::place::{Place, small};
-use crate::files;
+use super::place::Place;
+use super::{BadCheckout, file};
 use crate::image::commit::Commit;
+use std::path::Path;
 
 /// The largest file of packed branches and tags that is read, in bytes: a million of them.
 const LARGEST: u64 = 128 << 20;
@@ -20,10 +20,10 @@ pub(super) struct Head {
 
 pub(super) fn head(place: &Place) -> Result<Head, BadCheckout> {
     let path = place.git.join("HEAD");
-    let text = small(&path)?;
-    let Some(mut name) = target(&text) else {
-        let commit = text.parse().map_err(|e| BadCheckout::file(&path, e))?;
-        return Ok(Head { commit, branch: None });
+    let mut name = match read(&path)? {
+        Some(Points::Name(name)) => name,
+        Some(Points::Commit(commit)) => return Ok(Head { commit, branch: None }),
+        None => return Err(BadCheckout::file(&path, "it is not there")),
     };
     let branch = name.strip_prefix("refs/heads/").map(str::to_owned);
     if branch.as_deref() == Some(".invalid") {
@@ -33,24 +33,61 @@ pub(super) fn head(place: &Place) -> Result<Head, BadCheckout> {
         if !is_safe(&name) {
             return Err(BadCheckout::file(&path, "it points at something that is no name of a branch"));
         }
-        // A worktree has names of its own beside the shared ones.
-        let own = [&place.git, &place.common].into_iter().map(|d| d.join(&name)).find(|p| p.is_file());
-        let Some(file) = own else {
-            let commit = packed(place, &name)?.ok_or(BadCheckout::Unborn(branch.clone().unwrap_or(name)))?;
-            return Ok(Head { commit, branch });
-        };
-        let text = small(&file)?;
-        match target(&text) {
-            Some(next) => name = next,
-            None => return Ok(Head { commit: text.parse().map_err(|e| BadCheckout::file(&file, e))?, branch }),
+        match loose(place, &name)? {
+            Some(Points::Name(next)) => name = next,
+            Some(Points::Commit(commit)) => return Ok(Head { commit, branch }),
+            None => {
+                let commit = packed(place, &name)?.ok_or(BadCheckout::Unborn(branch.clone().unwrap_or(name)))?;
+                return Ok(Head { commit, branch });
+            }
         }
     }
     Err(BadCheckout::file(&path, "names point at names without an end"))
 }
 
-/// What `ref: NAME` points at.
-fn target(text: &str) -> Option<String> {
-    text.strip_prefix("ref:").map(|name| name.trim().to_owned())
+/// What a name points at.
+enum Points {
+    Name(String),
+    Commit(Commit),
+}
+
+/// A name's own file. A worktree has names of its own beside the shared ones.
+fn loose(place: &Place, name: &str) -> Result<Option<Points>, BadCheckout> {
+    for directory in [&place.git, &place.common] {
+        let path = directory.join(name);
+        // Where names lie below this one is no file of its own.
+        if file::is_directory(&path)? {
+            continue;
+        }
+        if let Some(found) = read(&path)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// `ref: NAME`, or a link to a name as git once made them, or a hash. Nothing of the content is told when it is neither:
+/// it may be anybody's file.
+fn read(path: &Path) -> Result<Option<Points>, BadCheckout> {
+    if let Some(name) = linked(path) {
+        return Ok(Some(Points::Name(name)));
+    }
+    let Some(text) = file::text(path)? else { return Ok(None) };
+    if let Some(name) = text.strip_prefix("ref:") {
+        return Ok(Some(Points::Name(name.trim().to_owned())));
+    }
+    parse(&text, path).map(Points::Commit).map(Some)
+}
+
+/// The name that a link stands for; other links are followed.
+fn linked(path: &Path) -> Option<String> {
+    let target = path.read_link().ok()?;
+    target.to_str().filter(|name| name.starts_with("refs/")).map(str::to_owned)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Commit, BadCheckout> {
+    let why = "it holds neither a commit's whole hash nor the name of a branch";
+    text.parse().map_err(|_| BadCheckout::file(path, why))
 }
 
 /// A name becomes a path.
@@ -63,17 +100,17 @@ fn is_safe(name: &str) -> bool {
 
 fn packed(place: &Place, name: &str) -> Result<Option<Commit>, BadCheckout> {
     let path = place.common.join("packed-refs");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = files::read(&path, LARGEST).map_err(|e| BadCheckout::file(&path, e))?;
-    let found = in_packed(&String::from_utf8_lossy(&bytes), name).map(str::parse).transpose();
-    found.map_err(|e| BadCheckout::file(&path, e))
+    let Some(bytes) = file::bytes(&path, LARGEST)? else { return Ok(None) };
+    let found = in_packed(&bytes, name).map(String::from_utf8_lossy);
+    found.map(|hash| parse(&hash, &path)).transpose()
 }
 
 /// Lines of `HASH NAME`; comments and the tags' own targets (`^HASH`) lie between.
-fn in_packed<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().filter_map(|line| line.split_once(' ')).find(|(_, n)| n.trim_end() == name).map(|(hash, _)| hash)
+fn in_packed<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    bytes.split(|b| *b == b'\n').find_map(|line| {
+        let (hash, found) = line.split_at_checked(line.iter().position(|b| *b == b' ')?)?;
+        (found.trim_ascii() == name.as_bytes()).then_some(hash)
+    })
 }
 
 #[cfg(test)]
@@ -82,8 +119,8 @@ mod tests {
 
     #[test]
     fn packed_names_are_found_whole() {
-        let text = "# pack-refs with: peeled fully-peeled sorted\naa refs/heads/main2\nbb refs/heads/main\n^cc\n";
-        assert_eq!(in_packed(text, "refs/heads/main"), Some("bb"));
+        let text = b"# pack-refs with: peeled fully-peeled sorted\naa refs/heads/main2\nbb refs/heads/main\n^cc\n";
+        assert_eq!(in_packed(text, "refs/heads/main"), Some(b"bb".as_slice()));
         assert_eq!(in_packed(text, "refs/heads/mai"), None);
     }
 

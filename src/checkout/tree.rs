@@ -5,13 +5,13 @@ use super::Format;
 use super::index::Entry;
 
 /// The name of the tree of these entries, which are in the index's order.
-pub(super) fn name(entries: &[Entry], format: Format) -> Vec<u8> {
+pub(super) fn name(entries: &[Entry<'_>], format: Format) -> Vec<u8> {
     below(entries, 0, format)
 }
 
 /// The tree of entries that share the first `depth` bytes of their paths. The index's order of whole paths is the order
 /// in which a tree lists its parts, because a directory sorts as if its name ended with `/`.
-fn below(entries: &[Entry], depth: usize, format: Format) -> Vec<u8> {
+fn below(entries: &[Entry<'_>], depth: usize, format: Format) -> Vec<u8> {
     let mut content = Vec::new();
     let mut rest = entries;
     while let Some((first, after)) = rest.split_first() {
@@ -20,7 +20,7 @@ fn below(entries: &[Entry], depth: usize, format: Format) -> Vec<u8> {
             Some(slash) if slash + 1 < path.len() => {
                 let part = path.get(..slash).unwrap_or_default();
                 let with_slash = path.get(..=slash).unwrap_or_default();
-                let inside = |e: &&Entry| e.path.get(depth..).is_some_and(|p| p.starts_with(with_slash));
+                let inside = |e: &&Entry<'_>| e.path.get(depth..).is_some_and(|p| p.starts_with(with_slash));
                 let count = rest.iter().take_while(inside).count().max(1);
                 let (directory, after) = rest.split_at(count.min(rest.len()));
                 push(&mut content, 0o40000, part, &below(directory, depth + slash + 1, format));
@@ -28,7 +28,7 @@ fn below(entries: &[Entry], depth: usize, format: Format) -> Vec<u8> {
             }
             _ => {
                 // A directory that is not checked out stands as one entry, with a slash at its end.
-                push(&mut content, first.mode, path.strip_suffix(b"/").unwrap_or(path), &first.name);
+                push(&mut content, first.mode, path.strip_suffix(b"/").unwrap_or(path), first.name);
                 rest = after;
             }
         }
