@@ -90,7 +90,7 @@ pub enum Judged {
 }
 
 /// A gate that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BadGate {
     /// No name before a colon.
     #[error("`{0}` has no name: write `NAME: promql ...` or `NAME: http ...`")]
@@ -111,7 +111,7 @@ pub enum BadGate {
     Field(String),
     /// A range that holds nothing.
     #[error("gate `{0}`: nothing is in {1}..{2}")]
-    Empty(String, String, String),
+    Empty(String, f64, f64),
 }
 
 impl std::str::FromStr for Gate {
@@ -122,7 +122,7 @@ impl std::str::FromStr for Gate {
         let (name, question) = text
             .split_once(':')
             .filter(|(name, _)| !name.trim().is_empty() && name.len() <= 60 && name.chars().all(ok))
-            .ok_or_else(|| BadGate::Name(text.chars().take(60).collect()))?;
+            .ok_or_else(|| BadGate::Name(text.chars().filter(|c| !c.is_control()).take(60).collect()))?;
         let name = name.trim().to_owned();
         let (kind, rest) = question.trim().split_once(char::is_whitespace).unwrap_or((question.trim(), ""));
         match kind {
@@ -154,7 +154,7 @@ fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, Bad
         && let (Ok(min), Ok(max)) = (from.trim().parse::<f64>(), to.trim().parse::<f64>())
     {
         if min > max || min.is_nan() || max.is_nan() {
-            return Err(BadGate::Empty(name.to_owned(), from.trim().into(), to.trim().into()));
+            return Err(BadGate::Empty(name.to_owned(), min, max));
         }
         return Ok(Some((query.trim(), Wanted::Within(min, max))));
     }
@@ -296,6 +296,7 @@ mod tests {
         for (text, wanted) in [
             ("promql x < 1", BadGate::Name("promql x < 1".into())),
             (": promql x < 1", BadGate::Name(": promql x < 1".into())),
+            (&format!("a\u{1b}[31m{}", "b".repeat(100)), BadGate::Name(format!("a[31m{}", "b".repeat(55)))),
             ("a{b: promql x < 1", BadGate::Name("a{b: promql x < 1".into())),
             ("a: sql x < 1", BadGate::Kind("a".into())),
             ("a:", BadGate::Kind("a".into())),
@@ -303,7 +304,7 @@ mod tests {
             ("a: promql x < y", BadGate::Bound("a".into())),
             ("a: promql < 1", BadGate::Bound("a".into())),
             ("a: promql x < NaN", BadGate::Bound("a".into())),
-            ("a: promql x in 2..1", BadGate::Empty("a".into(), "2".into(), "1".into())),
+            ("a: promql x in 2..1", BadGate::Empty("a".into(), 2.0, 1.0)),
             ("a: http judge", BadGate::Address("a".into())),
             ("a: http http://judge passed == true", BadGate::Field("a".into())),
             ("a: http http://judge /passed", BadGate::Field("a".into())),

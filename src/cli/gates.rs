@@ -3,6 +3,7 @@
 use super::{duration, plain};
 use crate::gate::{Gate, Patience};
 use clap::Args;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Flags of gates.
@@ -17,6 +18,15 @@ pub struct GateArgs {
     /// The Prometheus that answers promql gates; else that of --evidence.
     #[arg(long, value_name = "URL", value_parser = plain, help_heading = "Gates")]
     pub gate_prometheus: Option<String>,
+    /// Send the bearer token in this file to it. Those of --evidence go there only if it is the same server.
+    #[arg(long, value_name = "FILE", conflicts_with = "gate_basic_file", help_heading = "Gates")]
+    pub gate_token_file: Option<PathBuf>,
+    /// Send the USER:PASSWORD in this file to it.
+    #[arg(long, value_name = "FILE", help_heading = "Gates")]
+    pub gate_basic_file: Option<PathBuf>,
+    /// Certificates to believe beside the system's (PEM), of the Prometheus and of HTTP gates.
+    #[arg(long, value_name = "FILE", help_heading = "Gates")]
+    pub gate_ca_file: Option<PathBuf>,
     /// Time between two questions of one gate.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Gates")]
     pub gate_every: Duration,

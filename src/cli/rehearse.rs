@@ -70,6 +70,9 @@ pub struct ServiceArgs {
     /// Every pod of the candidate is gone, for a while (30s+20s) or for good (30s); 0s: it never was ready for users.
     #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
     pub candidate_down: Option<Spell>,
+    /// The walk's process dies; its run's next one goes on after a while (30s+20s) or at once (30s).
+    #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
+    pub crash: Option<Spell>,
     /// The source of evidence does not answer.
     #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
     pub outage: Option<Spell>,
@@ -100,6 +103,7 @@ impl ServiceArgs {
             slower: self.candidate_slower,
             incident: self.incident,
             down: self.candidate_down,
+            crash: self.crash,
             outage: self.outage,
             lag: self.metric_lag,
             skew: self.metric_skew,

@@ -66,10 +66,10 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
 fn one(args: &RehearseArgs, goal: &WalkGoal, seed: u64) -> Result<Played, Stop> {
     let owner = Owner { kind: OwnerKind::Person, name: "rehearsal".into(), uid: "rehearsal".into() };
     let asker = Asker { owner, intent: midnight(), if_busy: IfBusy::Fail, force: false };
-    let hold = Hold::new(asker, "rehearsal".to_owned());
-    let mut walk = Walk::new(goal.clone(), hold.clone());
+    let hold = |process: &str| Hold::new(asker.clone(), process.to_owned());
+    let walk = |process: &str| Walk::new(goal.clone(), hold(process));
     let dice = Dice(fastrand::Rng::with_seed(seed));
-    play(&mut walk, &hold, NAME, args.service.behaviour(), dice, midnight()).map_err(Stop::bad_input)
+    play(walk, &hold("stage"), NAME, args.service.behaviour(), dice, midnight()).map_err(Stop::bad_input)
 }
 
 /// On all cores; the seed of each run is its own, so the table does not depend on how they are shared out.

@@ -5,15 +5,12 @@ use crate::cli::{EvidenceFrom, GateArgs, SourceArgs, WalkArgs};
 use crate::cluster::Kube;
 use crate::gate::Ask;
 use crate::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
+use reqwest::Url;
+use std::path::{Path, PathBuf};
 
 /// Builds it; asks nothing yet. The gateway is found by the connection that the walk has.
 pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<Evidence, Stop> {
     let args = &walk.source;
-    let credentials = match (&args.evidence_token_file, &args.evidence_basic_file) {
-        (Some(path), _) => Credentials::Token(path.clone()),
-        (_, Some(path)) => Credentials::Basic(path.clone()),
-        _ => Credentials::None,
-    };
     let named = |error| Stop::bad_input(format!("--evidence: {error}"));
     let fetch = |credentials| Fetch::new(args.evidence_ca_file.as_deref(), credentials, args.evidence_timeout);
     let dialect = args.dialect().map_err(Stop::bad_input)?;
@@ -29,35 +26,109 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<Evidence, Stop> {
             From::Gateway(Box::new(Gateway::new(kube.clone(), place, fetch(Credentials::None).map_err(named)?)))
         }
         EvidenceFrom::Prometheus(url) => {
-            let fetch = fetch(credentials.clone()).map_err(named)?;
+            let fetch = fetch(args.credentials()).map_err(named)?;
             From::Prometheus(Box::new(Prometheus::new(fetch, url, dialect).map_err(named)?))
         }
         EvidenceFrom::Endpoint(url) => {
-            let fetch = fetch(credentials.clone()).map_err(named)?;
+            let fetch = fetch(args.credentials()).map_err(named)?;
             From::Endpoint(Box::new(Endpoint::new(fetch, url, dialect).map_err(named)?))
         }
         EvidenceFrom::File(path) => From::Counts(Counts::of_file(path.clone())),
         EvidenceFrom::Stdin => From::Counts(Counts::of_stream(std::io::stdin())),
     };
-    let gates = who_asks(args, &walk.gates, &credentials)?;
+    let gates = who_asks(args, &walk.gates)?;
     Ok(Evidence { from, gates, limit: args.evidence_timeout, patience: walk.judge.evidence_patience })
 }
 
 /// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.
-fn who_asks(args: &SourceArgs, gates: &GateArgs, credentials: &Credentials) -> Result<Option<Box<Gates>>, Stop> {
+fn who_asks(args: &SourceArgs, gates: &GateArgs) -> Result<Option<Box<Gates>>, Stop> {
     if gates.gates.is_empty() {
         return Ok(None);
     }
-    let prometheus = match (&gates.gate_prometheus, &args.evidence) {
-        (Some(url), _) | (None, EvidenceFrom::Prometheus(url)) => Some(url.as_str()),
-        _ => None,
-    };
+    let prometheus = gates.gate_prometheus.as_deref().or(args.prometheus());
     if let Some(gate) = gates.gates.iter().find(|gate| prometheus.is_none() && matches!(gate.ask, Ask::PromQl(_))) {
         let name = &gate.name;
         return Err(Stop::bad_input(format!("gate `{name}` asks a Prometheus: name it by --gate-prometheus")));
     }
-    let fetch = |credentials| Fetch::new(args.evidence_ca_file.as_deref(), credentials, args.evidence_timeout);
+    let fetch = |ca: Option<&Path>, sent| Fetch::new(ca, sent, args.evidence_timeout);
     let bad = |error| Stop::bad_input(format!("--gate-prometheus: {error}"));
-    let asks = Gates::new(fetch(credentials.clone()).map_err(bad)?, fetch(Credentials::None).map_err(bad)?, prometheus);
-    Ok(Some(Box::new(asks.map_err(bad)?)))
+    let (sent, ca) = meant_for(prometheus, args, gates);
+    let plain = fetch(gates.gate_ca_file.as_deref(), Credentials::None).map_err(bad)?;
+    let asks = Gates::new(fetch(ca, sent).map_err(bad)?, plain, prometheus).map_err(bad)?;
+    Ok(Some(Box::new(asks)))
+}
+
+/// The credentials and certificates for queries to this server: what was named for the evidence is for that server alone.
+fn meant_for<'a>(server: Option<&str>, args: &'a SourceArgs, gates: &'a GateArgs) -> (Credentials, Option<&'a Path>) {
+    let same = server.and_then(origin).is_some_and(|server| args.prometheus().and_then(origin) == Some(server));
+    let own = credentials(gates.gate_token_file.as_ref(), gates.gate_basic_file.as_ref());
+    let sent = if same && own == Credentials::None { args.credentials() } else { own };
+    (sent, gates.gate_ca_file.as_deref().or(args.evidence_ca_file.as_deref().filter(|_| same)))
+}
+
+impl SourceArgs {
+    fn prometheus(&self) -> Option<&str> {
+        if let EvidenceFrom::Prometheus(url) = &self.evidence { Some(url) } else { None }
+    }
+
+    fn credentials(&self) -> Credentials {
+        credentials(self.evidence_token_file.as_ref(), self.evidence_basic_file.as_ref())
+    }
+}
+
+fn credentials(token: Option<&PathBuf>, basic: Option<&PathBuf>) -> Credentials {
+    match (token, basic) {
+        (Some(path), _) => Credentials::Token(path.clone()),
+        (_, Some(path)) => Credentials::Basic(path.clone()),
+        _ => Credentials::None,
+    }
+}
+
+/// Scheme, host and port.
+fn origin(url: &str) -> Option<(String, String, Option<u16>)> {
+    let url: Url = url.parse().ok()?;
+    Some((url.scheme().to_owned(), url.host_str()?.to_owned(), url.port_or_known_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        source: SourceArgs,
+        #[command(flatten)]
+        gates: GateArgs,
+    }
+
+    #[test]
+    fn what_is_sent_to_one_server_is_sent_to_no_other() {
+        let sent = |line: &str, server: &str| {
+            let words = ["x", "--evidence", "prometheus=https://p/a"].into_iter().chain(line.split_whitespace());
+            let line = <Line as clap::Parser>::try_parse_from(words).unwrap();
+            let (sent, ca) = meant_for(Some(server), &line.source, &line.gates);
+            (sent, ca.map(Path::to_path_buf))
+        };
+        let token = |name: &str| Credentials::Token(name.into());
+        let evidence = "--evidence-token-file t --evidence-ca-file ca";
+        assert_eq!(sent(evidence, "https://p:443/b"), (token("t"), Some("ca".into())));
+        for other in ["http://p", "https://p:9090", "https://q"] {
+            assert_eq!(sent(evidence, other), (Credentials::None, None), "{other}");
+        }
+        let both = format!("{evidence} --gate-basic-file b --gate-ca-file own");
+        for server in ["https://p", "https://q"] {
+            assert_eq!(sent(&both, server), (Credentials::Basic("b".into()), Some("own".into())));
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let same = |a, b| origin(a) == origin(b);
+        assert!(same("https://p/x", "https://P:443/prom?y"));
+        for other in ["http://p", "https://q", "https://p:9090", "https://p.q"] {
+            assert!(!same("https://p", other), "{other}");
+        }
+        assert_eq!(origin("p"), None);
+    }
 }

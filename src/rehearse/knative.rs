@@ -57,8 +57,6 @@ impl Knative {
         };
         if let Ok(service) = Service::from_json(&me.object(now)) {
             let mut record = hold.begin("rehearsal".parse()?, start, tags, &service, now);
-            // Another process staged it, as ever.
-            "stage".clone_into(&mut record.writer);
             record.phase = Phase::Staged;
             record.candidate = Some(candidate);
             record.split = split;

@@ -46,12 +46,14 @@ struct Rehearsal<C> {
     /// What was asked, and when the answer comes.
     question: Option<(Timestamp, Answer)>,
     reading: Option<Timestamp>,
+    died: bool,
     lines: Vec<(Timestamp, Said)>,
 }
 
-/// Plays a walk of a Service that was just staged for the owner of `hold`.
+/// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that name: a
+/// second one if the first dies.
 pub fn play<M: Machine, C: Chance>(
-    machine: &mut M,
+    process: impl Fn(&str) -> M,
     hold: &Hold,
     service: &str,
     behaviour: Behaviour,
@@ -65,11 +67,16 @@ pub fn play<M: Machine, C: Chance>(
         now: began,
         question: None,
         reading: None,
+        died: false,
         lines: Vec::new(),
     };
     let mut log = Log::default();
     let mut still = 0;
+    let mut machine = process("walk");
     let outcome = loop {
+        if me.dies() {
+            machine = process("walk-again");
+        }
         let next = machine.decide(me.knative.world(me.now), me.now, &mut log);
         me.say(&mut log);
         match next {
@@ -87,7 +94,7 @@ pub fn play<M: Machine, C: Chance>(
                     me.reading = Some(after(me.now, READS_IN));
                 }
                 let before = me.now;
-                me.wait(machine, until, &mut log);
+                me.wait(&mut machine, until, &mut log);
                 still = if me.now > before { 0 } else { still + 1 };
             }
             Next::Look(_) | Next::Create(_) => still = MOST_STILL,
@@ -100,6 +107,10 @@ pub fn play<M: Machine, C: Chance>(
     me.lines.push((me.now, Said::new(Topic::End, outcome.line())));
     let (bad, extra) = (me.traffic.bad(), me.traffic.extra());
     Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra })
+}
+
+fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    SignedDuration::try_from(duration).ok().and_then(|d| time.checked_sub(d).ok()).unwrap_or(Timestamp::MIN)
 }
 
 fn since(began: Timestamp, now: Timestamp) -> Duration {
@@ -125,18 +136,10 @@ impl<C: Chance> Rehearsal<C> {
 
     /// Lets time pass until something wakes the machine.
     fn wait<M: Machine>(&mut self, machine: &mut M, until: Option<Timestamp>, log: &mut Log) {
-        let served = Some(self.knative.served()).filter(|served| *served > self.now);
-        let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
         let answer = self.question.as_ref().map(|(at, _)| *at);
-        let next = [until, served, change, answer, self.reading].into_iter().flatten().min();
-        // Without any moment nothing would ever happen: an hour later at least the deadline has.
-        let next = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
-        self.traffic.pass(since(self.began, next));
-        self.now = next;
-        if self.now >= self.knative.served() {
-            self.traffic.split(self.knative.share());
-        }
-        self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
+        let own = [until, answer, self.reading].into_iter().flatten().min();
+        self.pass(own);
+        let next = self.now;
         if let Some((_, answer)) = self.question.take_if(|(at, _)| *at <= next) {
             machine.answered(answer, next, log);
         }
@@ -145,13 +148,46 @@ impl<C: Chance> Rehearsal<C> {
         }
     }
 
+    /// Lets time pass until this moment, or until something changes before it.
+    fn pass(&mut self, until: Option<Timestamp>) {
+        let served = Some(self.knative.served()).filter(|served| *served > self.now);
+        let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
+        let next = [until, served, change].into_iter().flatten().min();
+        // Without any moment nothing would ever happen: an hour later at least the deadline has.
+        self.now = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
+        self.traffic.pass(since(self.began, self.now));
+        if self.now >= self.knative.served() {
+            self.traffic.split(self.knative.share());
+        }
+        self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
+    }
+
+    /// The process dies if it is time to: what it knew and what it had asked is lost, and users go on. True once it is back.
+    fn dies(&mut self) -> bool {
+        let crash = self.traffic.behaviour().crash.filter(|_| !self.died);
+        let Some((crash, at)) = crash.zip(self.traffic.since_moved()).filter(|(crash, at)| *at >= crash.from) else {
+            return false;
+        };
+        let back = after(self.now, (crash.from + crash.lasts.unwrap_or_default()).saturating_sub(at));
+        self.died = true;
+        (self.question, self.reading) = (None, None);
+        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: the process of the walk dies")));
+        while self.now < back {
+            self.pass(Some(back));
+        }
+        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: its run's next process begins")));
+        true
+    }
+
     fn read(&self) -> Result<Reading, NoReading> {
         if self.traffic.is_on(self.traffic.behaviour().outage.as_ref()) {
             let (from, text) = ("the rehearsed gateway".to_owned(), "an outage".to_owned());
             return Err(NoReading::Unreachable { from, text });
         }
+        let behaviour = self.traffic.behaviour();
+        let at = before(self.now, behaviour.lag + behaviour.skew);
         let pair: Pair = self.traffic.reading();
-        Ok(Reading { at: self.now, strata: BTreeMap::from([("gateway".to_owned(), pair)]) })
+        Ok(Reading { at, strata: BTreeMap::from([("gateway".to_owned(), pair)]) })
     }
 }
 

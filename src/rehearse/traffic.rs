@@ -87,6 +87,8 @@ pub struct Behaviour {
     pub incident: Option<Incident>,
     /// The candidate has no pod: what is sent to it is never answered.
     pub down: Option<Spell>,
+    /// The walk's process dies, and its run's next one goes on when this is over, or at once.
+    pub crash: Option<Spell>,
     /// The source of evidence does not answer.
     pub outage: Option<Spell>,
     /// How old counters are when they are read.
@@ -184,7 +186,8 @@ impl<C: Chance> Traffic<C> {
     /// The next moment, on the clock of this, at which a spell begins or ends.
     pub fn next_change(&self) -> Option<Duration> {
         let (moved, at) = (self.moved?, self.since_moved()?);
-        let spells = [self.behaviour.down.as_ref(), self.behaviour.incident.as_ref().map(|i| &i.spell)];
+        let incident = self.behaviour.incident.as_ref().map(|i| &i.spell);
+        let spells = [self.behaviour.down.as_ref(), self.behaviour.crash.as_ref(), incident];
         spells.into_iter().flatten().filter_map(|spell| spell.next(at)).min().map(|next| moved + next)
     }
 

@@ -33,7 +33,10 @@ pub enum BadFetch {
     #[error("the address is not of the form http://host or https://host")]
     NotHttp,
     /// A password in the URL would stand in every log.
-    #[error("the address holds a user or a password: put them into a file and name it by --evidence-basic-file")]
+    #[error(
+        "the address holds a user or a password: put them into a file and name it by --evidence-basic-file or \
+             --gate-basic-file"
+    )]
     UserInUrl,
     /// Credentials in the open.
     #[error("credentials are sent over https only: {0} is http")]
@@ -152,7 +155,8 @@ impl Fetched {
         match self.status {
             200..300 => Ok(self.body),
             401 | 403 => Err(NoReading::Forbidden(format!(
-                "{from} answered {}: it wants other credentials (--evidence-token-file or --evidence-basic-file)",
+                "{from} answered {}: it wants other credentials (--evidence-token-file, --evidence-basic-file; for gates --gate-token-file, \
+                 --gate-basic-file)",
                 self.status
             ))),
             status @ (408 | 429 | 500..) => Err(NoReading::Unreachable { from, text: format!("status {status}") }),

@@ -50,23 +50,14 @@ impl Gateway {
     }
 
     pub(super) async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
-        let remembered = self.remembered();
-        let mut result = match &remembered {
-            Some(pods) => self.scrape(pods, arms).await,
-            None => self.scrape(&self.list().await?, arms).await,
-        };
-        // One that was remembered may be gone.
-        if let (Err(NoReading::Unreachable { .. }), Some(old)) = (&result, &remembered) {
-            let pods = self.list().await?;
-            if pods != *old {
-                result = self.scrape(&pods, arms).await;
-            }
+        let Some(remembered) = self.remembered() else { return self.scrape(&self.list().await?, arms).await };
+        let result = self.scrape(&remembered, arms).await;
+        if result.is_ok() {
+            return result;
         }
-        let strata = result?;
-        if strata.is_empty() {
-            return Err(no_series(&self.name(), arms, &self.dialect));
-        }
-        Ok(Reading { at: SystemClock.now(), strata })
+        // One of them may be gone, and its address another pod's by now.
+        let pods = self.list().await?;
+        if pods == remembered { result } else { self.scrape(&pods, arms).await }
     }
 
     fn remembered(&self) -> Option<Vec<Backend>> {
@@ -93,7 +84,7 @@ impl Gateway {
     }
 
     /// All pods at once; one that does not answer leaves no reading, because what it counted would be missing.
-    async fn scrape(&self, pods: &[Backend], arms: &Arms) -> Result<BTreeMap<String, Pair>, NoReading> {
+    async fn scrape(&self, pods: &[Backend], arms: &Arms) -> Result<Reading, NoReading> {
         let pairs = pods.iter().map(|pod| async move {
             let from = format!("gateway pod {}", pod.name);
             let url = self.url(pod, arms)?;
@@ -109,7 +100,11 @@ impl Gateway {
             Ok::<_, NoReading>((pod.name.clone(), pair))
         });
         let pairs = try_join_all(pairs).await?;
-        Ok(pairs.into_iter().filter(|(_, pair)| *pair != Pair::default()).collect())
+        let strata: BTreeMap<_, _> = pairs.into_iter().filter(|(_, pair)| *pair != Pair::default()).collect();
+        if strata.is_empty() {
+            return Err(no_series(&self.name(), arms, &self.dialect));
+        }
+        Ok(Reading { at: SystemClock.now(), strata })
     }
 
     /// Envoy sends what its filter finds: a kilobyte instead of a list of all services.

@@ -95,6 +95,17 @@ async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"));
 
+    // Its address may be another's by now, who knows nothing or says something else.
+    for stranger in ["# nothing\n", "<html>"] {
+        let replies = [ENVOY, stranger, ENVOY].map(|text| Reply::Answer(200, "", text.into()));
+        let envoy = Server::start(replies.to_vec()).await;
+        let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
+        let from = gateway(&api, envoy.port);
+        let evidence = Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+        assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
+        assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"), "{stranger}");
+    }
+
     let hanging = Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Hang(String::new())]).await;
     let api = Server::start(vec![slices(&["a", "b"])]).await;
     let evidence = Evidence {

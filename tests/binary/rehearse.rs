@@ -24,10 +24,28 @@ fn each_misfortune_ends_as_a_walk_would_end() {
         ("--candidate-down 0s --client-timeout 2s", "rolled back: worse than stable"),
         ("--outage 10s", "no evidence"),
         ("--errors 0", "finished"),
+        ("--crash 20s", "finished"),
+        ("--crash 40s+10s", "finished"),
+        ("--metric-lag 15s", "finished"),
+        ("--crash 3s+20s --candidate-errors 20%", "rolled back: worse than stable"),
     ] {
         let (last, all) = walk(&format!("{canary} {flags}"));
         assert!(last.contains(end), "{flags}: no `{end}` in\n{all}");
     }
+}
+
+/// The process that follows a crash knows what was counted before it, and counts what came meanwhile.
+#[test]
+fn a_crash_loses_no_evidence() {
+    let flags = "--steps 50,100 --dwell 2m --bake 30s --objective 10% --crash 80s+20s";
+    let (last, all) = walk(flags);
+    assert!(last.contains("finished"), "{all}");
+    let place =
+        |text: &str| all.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {all}"));
+    assert!(place("the process of the walk dies") < place("its run's next process begins"), "{all}");
+    assert!(place("its run's next process begins") <= place("evidence taken up: "), "{all}");
+    let (_, without) = walk(&flags.replace(" --crash 80s+20s", ""));
+    assert!(!without.contains("taken up"), "{without}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) fn behaviour() -> Behaviour {
         slower: 1.0,
         incident: None,
         down: None,
+        crash: None,
         outage: None,
         lag: Duration::ZERO,
         skew: Duration::ZERO,
