@@ -15,7 +15,6 @@ mod watch;
 
 pub use backends::Backend;
 pub use connect::{Connect, ConnectError};
-pub(crate) use failure::lacks_kind;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

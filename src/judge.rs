@@ -2,9 +2,9 @@
 //!
 //! Windows of a step open with the first reading that was asked for, and tells of a time, after its split was served, since
 //! Knative's own probes of a split are in the counters. Between a write and that moment users may be on the candidate
-//! already: windows go on, and speak against it alone. A reading of no later time than the last one is no news. What the
-//! judge knows is saved with the counters of that instant: after a crash it is taken up, and what came since is one window.
-//! Depends on evidence and readings; time is an argument.
+//! already: windows go on, and can break its objective and nothing else. A reading of no later time than the last one is no
+//! news. What the judge knows is saved with the counters of that instant: after a crash it is taken up, and what came since
+//! is one window. Depends on evidence and readings; time is an argument.
 
 mod gate;
 mod saved;

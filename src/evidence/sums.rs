@@ -57,8 +57,8 @@ fn is_nothing(counts: &(Counts, Counts)) -> bool {
 /// What a window is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// Users were on their way from one split to another, and Knative's own probes are in it: it speaks against the
-    /// candidate alone.
+    /// Users were on their way from one split to another, and Knative's own probes are in it: it can break the candidate's
+    /// objective, and nothing else.
     Moving,
     /// Failures count, how long answers took does not yet.
     Cold,
@@ -109,7 +109,7 @@ impl Sums {
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if window == Window::Moving {
             // Which split it should show is not known.
-            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(growths, whole, table, rules) };
+            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, rules) };
         }
         let warm = window == Window::Warm;
         if self.falls_wrong(growths) {
@@ -140,18 +140,10 @@ impl Sums {
         Ok(())
     }
 
-    /// A window between two splits adds to what speaks against the candidate, and to no reason to send it more users.
-    fn add_moving(
-        &mut self,
-        growths: &[Growth],
-        whole: Table,
-        table: impl Fn(&Growth) -> Table,
-        rules: &Rules,
-    ) -> Result<(), Trouble> {
+    /// A window between two splits is held against the objectives alone. The comparison supposes that both arms met the
+    /// same times in the same proportion: where a split changed and an incident began in one window, they did not.
+    fn add_moving(&mut self, whole: Table, rules: &Rules) -> Result<(), Trouble> {
         self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
-        for growth in growths {
-            self.failures.add(table(growth))?;
-        }
         self.objective.add(whole, rules.objective, rules.broken_at())
     }
 

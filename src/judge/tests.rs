@@ -82,7 +82,7 @@ fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() 
 }
 
 #[test]
-fn between_two_splits_windows_speak_against_the_candidate_alone() {
+fn between_two_splits_windows_can_break_the_objective_and_nothing_else() {
     let mut judge = judge();
     judge.enter(place(1, (50, 50), 0), at(0));
     read(&mut judge, reading(0, (0, 0), (0, 0)));
@@ -95,9 +95,12 @@ fn between_two_splits_windows_speak_against_the_candidate_alone() {
     assert!((proved(&judge) - before).abs() < 1e-9, "it is no reason to go on");
     assert_eq!(judge.finding(), Finding::Little("the split is not served yet".into()));
     assert_eq!(counted(&judge), (60, 9000), "though it is told");
+    // An incident of both begins just when nearly everyone is on the candidate: that is no comparison.
     let mut bad = judge.clone();
-    read(&mut bad, reading(30, (70, 0), (9040, 40)));
-    assert!(matches!(bad.finding(), Finding::Worse(_)));
+    read(&mut bad, reading(30, (70, 0), (9080, 80)));
+    assert_eq!(bad.finding(), Finding::Little("the split is not served yet".into()));
+    read(&mut bad, reading(40, (71, 0), (10_080, 1080)));
+    assert!(matches!(bad.finding(), Finding::Broken(_)));
     // The window that is open when it is served is of both splits.
     judge.enter(place(2, (80, 20), 33), at(33));
     read(&mut judge, reading(40, (500, 0), (9500, 0)));
@@ -112,7 +115,7 @@ fn before_anything_is_served_windows_open_all_the_same() {
     judge.approach(place(1, (50, 50), 0), at(0));
     read(&mut judge, reading(0, (0, 0), (0, 0)));
     read(&mut judge, reading(10, (50, 0), (50, 50)));
-    assert!(matches!(judge.finding(), Finding::Worse(_)));
+    assert!(matches!(judge.finding(), Finding::Broken(_)));
 }
 
 #[test]

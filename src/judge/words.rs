@@ -86,7 +86,7 @@ impl Judge {
             format!("{} does not over the same time", self.arms.stable)
         };
         format!(
-            "objective broken: {} has {}, {}; {control} (evidence {}, {} decides)",
+            "objective broken: {} has {} {}; {control} (evidence {}, {} decides)",
             self.arms.candidate,
             of(counts),
             self.limit(which),
@@ -101,7 +101,7 @@ impl Judge {
         if standing == Standing::Leaning {
             let candidate = &self.arms.candidate;
             format!(
-                "{candidate} has {}, {}; whether {stable} breaks it too is being looked at",
+                "{candidate} has {} {}; whether {stable} breaks it too is being looked at",
                 of(counts),
                 self.limit(which)
             )

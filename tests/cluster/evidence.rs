@@ -17,15 +17,15 @@ fn staged(test: &str, setting: &str) -> Space {
     space
 }
 
-/// The candidate with this setting is rolled back by the comparison, and users meet at most `most` bad answers.
+/// The candidate with this setting is rolled back by what was counted, and users meet at most `most` bad answers.
 #[track_caller]
 fn worse(test: &str, setting: &str, flags: &[&str], most: usize) -> Judged {
     let space = staged(test, setting);
     let judged = Judged::walk(&space, 100, flags);
     judged.figures(test);
-    judged.ran.clone().ended(23).says("worse than stable").says("100 decides");
+    let ended = judged.verdict();
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
-    assert_eq!(space.record("hello")["outcome"], "worse");
+    assert_eq!(space.record("hello")["outcome"], ended);
     space.answers("hello", "v1", 5);
     assert!(judged.bad() <= most, "{} bad answers, at most {most} wanted", judged.bad());
     assert!(judged.late() < Duration::from_secs(2), "users off the candidate {:?} after the reading", judged.late());
@@ -232,7 +232,7 @@ fn long_ten_users_a_second_are_enough() {
         let space = staged(test, setting);
         let judged = Judged::walk(&space, 10, &BUDGET);
         judged.figures(test);
-        judged.ran.clone().ended(23);
+        judged.verdict();
         assert!(judged.bad() <= 60, "{} bad answers", judged.bad());
     }
     let space = staged("ten-healthy", "ERROR_RATE=0");

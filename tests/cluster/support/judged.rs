@@ -42,6 +42,20 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// The outcome of a walk that went back on evidence. Worse than stable, by the comparison; unless Knative took so long
+    /// to serve a split that two readings fell before it did: then only the objective is judged.
+    #[track_caller]
+    pub fn verdict(&self) -> &'static str {
+        let step = |line: &&String| line.contains("is served (") || line.contains("(step ");
+        let on_the_way = self.ran.lines.iter().rfind(step).is_some_and(|line| line.contains("(step "));
+        if on_the_way && self.ran.code == 24 {
+            self.ran.clone().says("objective broken").says("100 decides");
+            return "objective-broken";
+        }
+        self.ran.clone().ended(23).says("worse than stable").says("100 decides");
+        "worse"
+    }
+
     /// Walks `hello` with these flags beside [`QUICK`] while users ask `rate` times a second.
     #[track_caller]
     pub fn walk(space: &Space, rate: u32, flags: &[&str]) -> Self {
