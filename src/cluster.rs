@@ -15,6 +15,7 @@ mod watch;
 
 pub use backends::Backend;
 pub use connect::{Connect, ConnectError};
+pub(crate) use failure::lacks_kind;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

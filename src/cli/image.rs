@@ -20,12 +20,12 @@ pub struct ImageArgs {
     pub cluster: Option<ClusterArgs>,
     /// Where images go: `gcr.io/stuff`, also with {service} and {namespace}; else the Service's annotation
     /// andante.dev/image-repository, else image-repository of ConfigMap andante-defaults in the Service's namespace, else
-    /// in the installation's. With this flag the cluster is not asked.
-    #[arg(long, value_name = "REPO", value_parser = plain, help_heading = "Where it goes")]
+    /// in the installation's. With this flag the cluster is not asked, nor for name and tag.
+    #[arg(long, value_name = "REPO", value_parser = trimmed, help_heading = "Where it goes")]
     pub repository: Option<String>,
-    /// The name below the repository, with {service} and {namespace}; else image-name-template of the ConfigMaps, else
-    /// {service}.
-    #[arg(long, value_name = "TEMPLATE", value_parser = plain, help_heading = "Where it goes")]
+    /// The name below the repository, with {service} and {namespace}; else (without --repository) image-name-template of
+    /// the ConfigMaps, else {service}.
+    #[arg(long, value_name = "TEMPLATE", value_parser = trimmed, help_heading = "Where it goes")]
     pub name_template: Option<String>,
     /// The installation's namespace.
     #[arg(long, value_name = "NAME", default_value = "andante-system", help_heading = "Where it goes")]
@@ -37,11 +37,12 @@ pub struct ImageArgs {
     #[arg(long, value_name = "DIR", help_heading = "Tag")]
     pub source: Option<PathBuf>,
     /// The branch, for tags that name it; else the checkout's.
-    #[arg(long, value_name = "NAME", value_parser = plain, help_heading = "Tag")]
+    #[arg(long, value_name = "NAME", value_parser = trimmed, help_heading = "Tag")]
     pub branch: Option<String>,
     /// `full` (the commit's whole hash), `short` (its first 12 digits), `branch` (branch and short hash), or a template
-    /// with {commit}, {commit:N}, {branch}, {service}, {namespace}; else image-tag of the ConfigMaps, else full.
-    #[arg(long, value_name = "STYLE", value_parser = plain, help_heading = "Tag")]
+    /// with {commit}, {commit:N}, {branch}, {service}, {namespace}; else (without --repository) image-tag of the
+    /// ConfigMaps, else full.
+    #[arg(long, value_name = "STYLE", value_parser = trimmed, help_heading = "Tag")]
     pub tag: Option<String>,
     /// Refuse what is no valid tag. Else each run of characters that a tag may not hold becomes `-`, leading `.` and `-`
     /// go, and a branch is cut to fit 128 characters.
@@ -141,6 +142,11 @@ pub enum Dirty {
     Refuse,
     /// Add `-dirty` to the tag.
     Mark,
+}
+
+/// A text without the space around it, which results of other Tasks may have.
+fn trimmed(text: &str) -> Result<String, String> {
+    Ok(plain(text)?.trim().to_owned())
 }
 
 /// A digest; results of other Tasks may end with a newline.

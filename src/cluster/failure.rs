@@ -42,7 +42,12 @@ impl fmt::Display for Asked {
 }
 
 /// Marks a 404 that is not about the object: the whole kind is unknown to this cluster.
-pub(super) const NO_KIND: &str = "the cluster does not have";
+const NO_KIND: &str = "the cluster does not have";
+
+/// True if a "not found" is about the kind of object, which the cluster does not know, and not about one object.
+pub(crate) fn lacks_kind(not_found: &str) -> bool {
+    not_found.contains(NO_KIND)
+}
 
 /// The part of a `Status` that is looked at.
 #[derive(Debug, Default, Deserialize)]

@@ -1,11 +1,13 @@
 //! Where the repository, the name's template and the tag's style come from.
 //!
-//! Decides the order: the parameter, the Service's annotation, the namespace's ConfigMap, the installation's. Looking
-//! ends at the first place that names a repository; each other setting comes from the nearest of the places looked at,
-//! else it is the built-in one. So a parameter costs no request, and nobody needs a right to what does not matter. A
-//! place that may not be read is not a place where nothing is set. Pure: what the places hold is told.
+//! Decides the order: the parameter, the Service's annotation, the namespace's ConfigMap, the installation's, else what
+//! is built in; each setting for itself, and no place is looked at that has nothing more to say. A repository as a
+//! parameter ends the search: builds that say where they go need neither a cluster nor a right, so the other settings
+//! are flags or built in then. A place that may not be read is not a place where nothing is set: for the repository it
+//! is an error, for the others a note. Pure: what the places hold is told.
 
 use crate::name::{Namespace, ServiceName};
+use crate::reference::Digest;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -70,6 +72,8 @@ pub enum Look {
     Object(BTreeMap<String, String>),
     /// There is no such object.
     Absent,
+    /// The cluster does not know such objects; its words.
+    NoKind(String),
     /// It may not be read; why, and what would allow it.
     Forbidden(String),
 }
@@ -85,6 +89,8 @@ pub enum Origin {
     ConfigMap(Namespace),
     /// Nobody said.
     BuiltIn,
+    /// Nobody was asked.
+    Unasked,
 }
 
 /// A setting and where it comes from.
@@ -94,6 +100,18 @@ pub struct Setting {
     pub value: String,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+impl Setting {
+    /// Its text for people: without the account that a URL may hold, which is a secret.
+    pub fn shown(text: &str) -> String {
+        let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
+        if after.parse::<Digest>().is_ok() {
+            return text.to_owned();
+        }
+        let scheme = before.find("://").and_then(|at| before.get(..at + 3)).unwrap_or_default();
+        format!("{scheme}...@{after}")
+    }
 }
 
 /// The settings of an image.
@@ -152,13 +170,13 @@ impl Flags {
 
     /// The settings, if the flags alone decide: they name a repository.
     pub fn alone(&self) -> Option<Settings> {
-        self.repository.is_some().then(|| self.settings(|_| None, Vec::new()))
+        self.repository.is_some().then(|| self.settings(|_| None, &Origin::Unasked, Vec::new()))
     }
 
-    fn settings(&self, found: impl Fn(Key) -> Option<Setting>, notes: Vec<String>) -> Settings {
+    fn settings(&self, found: impl Fn(Key) -> Option<Setting>, unsaid: &Origin, notes: Vec<String>) -> Settings {
         let setting = |key: Key, built_in: &str| {
             let flag = self.get(key).map(|value| Setting { value: value.to_owned(), origin: Origin::Flag(key.flag()) });
-            let built_in = || Setting { value: built_in.to_owned(), origin: Origin::BuiltIn };
+            let built_in = || Setting { value: built_in.to_owned(), origin: unsaid.clone() };
             flag.or_else(|| found(key)).unwrap_or_else(built_in)
         };
         Settings {
@@ -178,7 +196,9 @@ impl Search {
 
     /// Where to look next; `None`: [`Self::decide`].
     pub fn next(&self) -> Option<Rung> {
-        if self.found(Key::Repository).is_some() || self.flags.repository.is_some() {
+        let is_open = |key: &Key| self.flags.get(*key).is_none() && self.found(*key).is_none();
+        let is_clear = self.found(Key::Repository).is_none() || !self.hidden_before(Key::Repository);
+        if self.flags.repository.is_some() || !is_clear || !Key::ALL.iter().any(is_open) {
             return None;
         }
         let rungs = [Rung::Service, Rung::Namespace, Rung::Installation];
@@ -195,23 +215,32 @@ impl Search {
     /// The settings, or what stands in their way.
     pub fn decide(&self) -> Result<Settings, Undecided> {
         let repository = self.found(Key::Repository);
-        let forbidden = self.seen.iter().any(|(_, look)| matches!(look, Look::Forbidden(_)));
+        let forbidden = self.hidden_before(Key::Repository);
         if self.flags.repository.is_none() && (forbidden || repository.is_none()) {
             return Err(self.undecided(repository.as_ref(), forbidden));
         }
-        Ok(self.flags.settings(|key| self.found(key), self.notes()))
+        Ok(self.flags.settings(|key| self.found(key), &Origin::BuiltIn, self.notes()))
     }
 
     fn found(&self, key: Key) -> Option<Setting> {
-        self.seen.iter().find_map(|(rung, look)| {
-            let Look::Object(texts) = look else { return None };
-            let name = if *rung == Rung::Service { ANNOTATION } else { key.word() };
-            if *rung == Rung::Service && key != Key::Repository {
-                return None;
-            }
-            let value = texts.get(name)?.trim();
-            (!value.is_empty()).then(|| Setting { value: value.to_owned(), origin: self.origin(*rung) })
-        })
+        self.seen.iter().find_map(|(rung, look)| self.setting(key, *rung, look))
+    }
+
+    fn setting(&self, key: Key, rung: Rung, look: &Look) -> Option<Setting> {
+        let Look::Object(texts) = look else { return None };
+        let name = match (rung, key) {
+            (Rung::Service, Key::Repository) => ANNOTATION,
+            (Rung::Service, _) => return None,
+            _ => key.word(),
+        };
+        let value = texts.get(name)?.trim();
+        (!value.is_empty()).then(|| Setting { value: value.to_owned(), origin: self.origin(rung) })
+    }
+
+    /// True if a place that goes before the one that says it, or any where none does, may not be read.
+    fn hidden_before(&self, key: Key) -> bool {
+        let before = self.seen.iter().take_while(|(rung, look)| self.setting(key, *rung, look).is_none());
+        before.into_iter().any(|(_, look)| matches!(look, Look::Forbidden(_)))
     }
 
     fn origin(&self, rung: Rung) -> Origin {
@@ -222,16 +251,19 @@ impl Search {
         }
     }
 
-    /// Keys that look like settings and are none.
+    /// Keys that look like settings and are none, and places that had no say.
     fn notes(&self) -> Vec<String> {
-        let maps = self.seen.iter().filter(|(rung, _)| *rung != Rung::Service);
-        let unknown = maps.flat_map(|(rung, look)| {
-            let Look::Object(texts) = look else { return Vec::new() };
-            let is_known = |name: &str| Key::ALL.iter().any(|key| key.word() == name);
-            let unknown = texts.keys().filter(|name| name.starts_with("image-") && !is_known(name));
-            unknown.map(|name| format!("{} has a key {name:?}, which nothing reads", self.origin(*rung))).collect()
+        let is_known = |name: &str| Key::ALL.iter().any(|key| key.word() == name);
+        let notes = self.seen.iter().flat_map(|(rung, look)| match look {
+            Look::Object(texts) if *rung != Rung::Service => {
+                let unknown = texts.keys().filter(|name| name.starts_with("image-") && !is_known(name));
+                unknown.map(|name| format!("{} has a key {name:?}, which nothing reads", self.origin(*rung))).collect()
+            }
+            Look::Object(_) | Look::Absent => Vec::new(),
+            Look::NoKind(_) => vec![self.place(*rung, look)],
+            Look::Forbidden(_) => vec![format!("{}; name and tag are as if it said nothing", self.place(*rung, look))],
         });
-        unknown.collect()
+        notes.collect()
     }
 
     fn undecided(&self, found: Option<&Setting>, forbidden: bool) -> Undecided {
@@ -240,7 +272,8 @@ impl Search {
         let what = match (found, forbidden) {
             (Some(found), _) => format!(
                 "{} names the image repository {:?}, but a place that goes before it may not be read",
-                found.origin, found.value
+                found.origin,
+                Setting::shown(&found.value)
             ),
             (None, true) => "no image repository was found, and not every place may be read".to_owned(),
             (None, false) => "no image repository is set".to_owned(),
@@ -276,6 +309,7 @@ impl Search {
             }
             Look::Absent if rung == Rung::Service => format!("there is no {object} yet that could be annotated"),
             Look::Absent => format!("there is no {object}; to make it: {create}"),
+            Look::NoKind(why) => format!("there can be no {object}: {why}; is Knative Serving installed there?"),
             Look::Forbidden(why) => format!("{object} may not be read: {why}"),
         }
     }
@@ -288,6 +322,7 @@ impl fmt::Display for Origin {
             Self::Annotation(service) => write!(f, "annotation {ANNOTATION} of Service {service}"),
             Self::ConfigMap(namespace) => write!(f, "ConfigMap {namespace}/{CONFIG_MAP}"),
             Self::BuiltIn => f.write_str("built in"),
+            Self::Unasked => f.write_str("built in; with --repository the cluster is not asked"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Decides what is refused before anything is built. Depends on settings, templates, tags and references.
 
-use super::defaults::{Setting, Settings};
+use super::defaults::{Origin, Setting, Settings};
 use super::tag::{self, BadTag, Made};
 use super::template::{BadTemplate, Template, Values, Variable};
 use crate::reference::{BadReference, Reference, Repository};
@@ -54,6 +54,17 @@ pub enum BadPlan {
         /// What is wrong.
         error: Box<BadReference>,
     },
+    /// Defaults of many Services that give all of them one image: built by one, it would be taken for the other's.
+    #[error(
+        "{repository} and {name} give every Service the same image: put {{service}} into one of them or into the tag; \
+         where one image is meant, say so by --name-template, --repository or the Service's annotation"
+    )]
+    Shared {
+        /// The repository.
+        repository: Box<Blamed>,
+        /// The name.
+        name: Box<Blamed>,
+    },
     /// There is no tag to be made.
     #[error("{0}: {1}")]
     Tag(Box<Blamed>, BadTag),
@@ -77,7 +88,7 @@ impl Setting {
     /// The setting as the one to blame, with the text that it has now.
     #[expect(clippy::unnecessary_box_returns, reason = "an error is small when it is boxed")]
     fn blamed(&self, what: &'static str, value: &str) -> Box<Blamed> {
-        Box::new(Blamed { what, value: value.to_owned(), origin: self.origin.to_string() })
+        Box::new(Blamed { what, value: Self::shown(value), origin: self.origin.to_string() })
     }
 }
 
@@ -112,8 +123,22 @@ pub fn compose(settings: &Settings, build: &Build<'_>) -> Result<Plan, BadPlan> 
     let repository = repository(settings, &build.values)?;
     let tag = tag(&settings.tag, build, &mut notes)?;
     let tells = |v| matches!(v, Variable::Commit(digits) if digits.is_none_or(|n| n >= TELLING));
+    if is_shared(settings) {
+        let repository = settings.repository.blamed("repository", &settings.repository.value);
+        return Err(BadPlan::Shared { repository, name: settings.name.blamed("name template", &settings.name.value) });
+    }
     let tells_commit = tag::style(&settings.tag.value).is_ok_and(|template| template.uses(tells));
     Ok(Plan { repository, tag, tells_commit, notes })
+}
+
+/// True if defaults for many Services do not tell them apart. What a flag or a Service's own annotation says is meant.
+fn is_shared(settings: &Settings) -> bool {
+    let names = [&settings.repository, &settings.name];
+    let templates = names.map(|setting| Template::of_name(&setting.value)).into_iter();
+    names.iter().all(|setting| matches!(setting.origin, Origin::ConfigMap(_)))
+        && !templates
+            .chain([tag::style(&settings.tag.value)])
+            .any(|template| template.is_ok_and(|template| template.uses(|v| v == Variable::Service)))
 }
 
 fn repository(settings: &Settings, values: &Values<'_>) -> Result<Repository, BadPlan> {
@@ -126,9 +151,12 @@ fn repository(settings: &Settings, values: &Values<'_>) -> Result<Repository, Ba
     if base.is_empty() {
         return of_base("it is empty");
     }
+    if base.contains("://") {
+        return of_base("a repository is not a URL: leave out what stands before the host");
+    }
     // A colon in the first part is a port's.
     let path = base.split_once('/').map_or("", |(_, path)| path);
-    if !base.contains("://") && (path.contains(':') || base.contains('@')) {
+    if path.contains(':') || base.contains('@') {
         return of_base("a repository has neither tag nor digest");
     }
     if name.is_empty() {
@@ -222,13 +250,32 @@ mod tests {
                 "https://gcr.io",
                 "",
                 "",
-                "repository \"https://gcr.io\" (--repository) and name \"hello\" (built in) make no repository: an image reference is not a URL: leave out `https://`",
+                "repository \"https://gcr.io\" (--repository): a repository is not a URL: leave out what stands before",
             ),
+            (
+                "https://kim:pw@gcr.io/x",
+                "",
+                "",
+                "repository \"https://...@gcr.io/x\" (--repository): a repository is not a",
+            ),
+            (
+                "git+ssh://kim:p/w@gcr.io",
+                "",
+                "",
+                "repository \"git+ssh://...@gcr.io\" (--repository): a repository is not",
+            ),
+            (
+                "kim:p/w@gcr.io/x",
+                "",
+                "",
+                "repository \"...@gcr.io/x\" (--repository): a repository has neither tag nor",
+            ),
+            ("gcr.io/{x}:pw@y", "", "", "repository \"...@y\" (--repository): there is no variable `{x}`"),
             (
                 "gcr.io/Stuff",
                 "",
                 "",
-                "repository \"gcr.io/Stuff\" (--repository) and name \"hello\" (built in) make no repository: not an image reference: `Stuff/hello` is not a repository path",
+                "repository \"gcr.io/Stuff\" (--repository) and name \"hello\" (built in; with --repository the cluster is not asked) make no repository: not an image reference: `Stuff/hello` is not a repository path",
             ),
             ("gcr.io", "{service}:v1", "", "name template \"hello:v1\" (--name-template): a name has neither tag"),
             ("gcr.io", "{servise}", "", "name template \"{servise}\" (--name-template): there is no variable"),
@@ -283,6 +330,31 @@ mod tests {
             ("{service}", false),
         ] {
             assert_eq!(compose(&settings("gcr.io/stuff", "", tag), &build()).unwrap().tells_commit, tells, "{tag}");
+        }
+    }
+
+    #[test]
+    fn defaults_of_many_services_tell_them_apart() {
+        let map = || Origin::ConfigMap("shop".parse().unwrap());
+        let annotation = Origin::Annotation("shop/hello".into());
+        let flag = Origin::Flag("--name-template");
+        for (repository, name, tag, origins, shared) in [
+            ("gcr.io/mono", "thing", "full", [map(), map()], true),
+            ("gcr.io/{namespace}", "thing", "full", [map(), map()], true),
+            ("gcr.io/{service}", "thing", "full", [map(), map()], false),
+            ("gcr.io/mono", "{service}", "full", [map(), map()], false),
+            ("gcr.io/mono", "thing", "{service}-{commit}", [map(), map()], false),
+            ("gcr.io/mono", "thing", "full", [annotation, map()], false),
+            ("gcr.io/mono", "thing", "full", [map(), flag], false),
+        ] {
+            let mut settings = settings(repository, name, tag);
+            [settings.repository.origin, settings.name.origin] = origins;
+            let composed = compose(&settings, &build()).map_err(|error| error.to_string());
+            assert_eq!(composed.is_err(), shared, "{composed:?}");
+            if let Err(error) = composed {
+                assert!(error.contains("give every Service the same image: put {service} into one of them"), "{error}");
+                assert!(error.contains("\"thing\" (ConfigMap shop/andante-defaults)"), "{error}");
+            }
         }
     }
 

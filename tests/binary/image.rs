@@ -8,11 +8,27 @@ use std::time::Duration;
 #[test]
 fn standard_output_is_the_reference_and_nothing_else() {
     let said = "repository: gcr.io/stuff  --repository\n\
-                name:       {service}     built in\n\
+                name:       {service}     built in; with --repository the cluster is not asked\n\
                 tag:        v1            --tag\n\
                 andante: note: the tag `v1` does not name the commit: another commit's image may have it\n";
     let arguments = ["image", "hello", "--repository", "gcr.io/stuff", "--tag", "v1", "--explain"];
     expect(&arguments, 0, "gcr.io/stuff/hello:v1\n", said);
+}
+
+#[test]
+fn space_around_what_another_task_said_is_nothing() {
+    let arguments = ["image", "hello", "--repository", " gcr.io/stuff\n", "--tag", "v1\n", "--name-template", "x\n"];
+    let ran = andante(&arguments);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "gcr.io/stuff/x:v1\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for repository in ["https://kim:s3cret@gcr.io/stuff", "kim:s3cret@gcr.io/stuff", "git+https://kim:s3cr/et@gcr.io"] {
+        let ran = andante(&["image", "hello", "--repository", repository, "--tag", "v1", "--explain"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+        assert!(ran.stderr.contains("...@gcr.io") && !ran.stderr.contains("s3c"), "{}", ran.stderr);
+    }
 }
 
 #[test]

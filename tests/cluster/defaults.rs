@@ -40,12 +40,13 @@ fn each_place_is_asked_in_its_order_and_no_further() {
         let before = proxy.asked().len();
         let base = ["image", "hello", "--commit", COMMIT, "--explain", "--system-namespace", &system.namespace];
         let ran = proxy.andante(&space, "run", &[&base, more].concat()).wait(LONG).ended(0);
+        assert_eq!(ran.lines.len(), 1, "the reference and nothing else: {}", ran.whole());
         (ran.last().to_owned(), proxy.asked().len() - before, ran)
     };
     defaults(&system, &json!({"image-repository": "gcr.io/cluster", "image-name-template": "{namespace}-{service}"}));
     let (image, asked, ran) = run(&[]);
     assert_eq!((image, asked), (format!("gcr.io/cluster/{}-hello:{COMMIT}", space.namespace), 3));
-    ran.says(&format!("ConfigMap {}/{MAP}", system.namespace));
+    assert!(ran.err.contains(&format!("ConfigMap {}/{MAP}", system.namespace)), "{}", ran.err);
 
     // The namespace's tag beside the installation's repository.
     defaults(&space, &json!({"image-tag": "short", "image-tags": "?"}));
@@ -54,13 +55,21 @@ fn each_place_is_asked_in_its_order_and_no_further() {
     assert!(ran.err.contains("has a key \"image-tags\", which nothing reads"), "{}", ran.err);
 
     defaults(&space, &json!({"image-tag": "short", "image-repository": "gcr.io/shop\n"}));
+    // Each for itself: the installation's name below the namespace's repository, with the namespace's tag.
     let (image, asked, _) = run(&[]);
-    assert_eq!((image.as_str(), asked), ("gcr.io/shop/hello:3f2a9c1d5e6f", 2));
+    assert_eq!((image, asked), (format!("gcr.io/shop/{}-hello:3f2a9c1d5e6f", space.namespace), 3));
+    let (image, asked, _) = run(&["--name-template", "x"]);
+    assert_eq!((image.as_str(), asked), ("gcr.io/shop/x:3f2a9c1d5e6f", 2));
+    defaults(&space, &json!({"image-tag": "short", "image-repository": "gcr.io/shop", "image-name-template": "x"}));
+    let file = name(&space, &system, &[]).ended(2).err;
+    assert!(file.contains("give every Service the same image: put {service} into"), "{file}");
 
     space.serve(&sample("hello", "v1"));
     space.kubectl(&["annotate", "ksvc", "hello", "andante.dev/image-repository=gcr.io/own"]).good();
     let (image, asked, _) = run(&[]);
-    assert_eq!((image, asked), (format!("gcr.io/own/hello:{COMMIT}"), 1));
+    assert_eq!((image.as_str(), asked), ("gcr.io/own/x:3f2a9c1d5e6f", 2));
+    let (image, asked, _) = run(&["--name-template", "y", "--tag", "full"]);
+    assert_eq!((image, asked), (format!("gcr.io/own/y:{COMMIT}"), 1));
 
     let (image, asked, _) = run(&["--repository", "localhost:5000"]);
     assert_eq!((image, asked), (format!("localhost:5000/hello:{COMMIT}"), 0));
@@ -109,7 +118,13 @@ fn what_may_not_be_read_is_told_as_such() {
     };
 
     // Enough: the two rights that the README names, and none in the installation's namespace.
-    ask(json!([maps, services])).ended(0).ends_with(&format!("gcr.io/shop/hello:{COMMIT}"));
+    let ran = ask(json!([maps, services])).ended(0).ends_with(&format!("gcr.io/shop/hello:{COMMIT}"));
+    let note = format!("andante: note: ConfigMap {}/{MAP} may not be read: ", system.namespace);
+    assert!(
+        ran.err.starts_with(&note) && ran.err.ends_with("; name and tag are as if it said nothing\n"),
+        "{}",
+        ran.err
+    );
 
     // The annotation would go before.
     let said = ask(json!([maps])).ended(20).err;

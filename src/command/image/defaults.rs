@@ -1,7 +1,7 @@
 //! The settings, read from the cluster as far as flags leave it to say. At most three objects are read.
 
 use crate::cli::{ClusterArgs, ImageArgs};
-use crate::cluster::Kube;
+use crate::cluster::{Kube, lacks_kind};
 use crate::command::people::{answered, failed};
 use crate::command::{Stop, connect};
 use crate::env::Environment;
@@ -50,6 +50,7 @@ pub(super) async fn find(
 fn look(asked: Result<Value, ApiError>) -> Result<Look, Stop> {
     match asked {
         Ok(texts) => Ok(Look::Object(of(&texts))),
+        Err(ApiError::NotFound(why)) if lacks_kind(&why) => Ok(Look::NoKind(why)),
         Err(ApiError::NotFound(_)) => Ok(Look::Absent),
         Err(ApiError::Forbidden(why)) => Ok(Look::Forbidden(why)),
         Err(error) => Err(failed(&error)),

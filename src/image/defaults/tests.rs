@@ -28,26 +28,37 @@ fn the_nearest_place_wins_and_ends_the_search() {
     let cluster = object(&[("image-repository", "gcr.io/cluster"), ("image-tag", "short")]);
     let namespace = object(&[("image-repository", "gcr.io/shop\n"), ("image-name-template", "{namespace}")]);
     let service = object(&[(ANNOTATION, "gcr.io/hello"), ("image-tag", "no annotation of ours")]);
-    let built_in = ["{service} (built in)".to_owned(), "full (built in)".to_owned()];
 
     let flag = Flags { repository: Some("gcr.io/flag".into()), ..Flags::default() };
     let (asked, found) = search(flag.clone(), [service.clone(), namespace.clone(), cluster.clone()]);
     let found = found.unwrap();
     assert_eq!((asked, &said(&found)[0]), (0, &"gcr.io/flag (--repository)".to_owned()));
-    assert_eq!(flag.alone(), Some(found));
+    let alone = said(&flag.alone().unwrap());
+    assert_eq!(
+        alone[1..],
+        ["{service}", "full"].map(|v| format!("{v} (built in; with --repository the cluster is not asked)"))
+    );
 
-    let (asked, found) = search(Flags::default(), [service, namespace.clone(), cluster.clone()]);
-    let [repository, rest @ ..] = said(&found.unwrap());
-    let expected = format!("gcr.io/hello (annotation {ANNOTATION} of Service shop/hello)");
-    assert_eq!((asked, repository, rest), (1, expected, built_in));
+    // Each for itself: the annotation's repository, the namespace's name, the installation's tag.
+    let system = "ConfigMap andante-system/andante-defaults";
+    let (asked, found) = search(Flags::default(), [service.clone(), namespace.clone(), cluster.clone()]);
+    let expected = [
+        format!("gcr.io/hello (annotation {ANNOTATION} of Service shop/hello)"),
+        format!("{{namespace}} ({MAP})"),
+        format!("short ({system})"),
+    ];
+    assert_eq!((asked, said(&found.unwrap())), (3, expected));
 
-    let (asked, found) = search(Flags::default(), [object(&[]), namespace, cluster.clone()]);
-    let expected = [format!("gcr.io/shop ({MAP})"), format!("{{namespace}} ({MAP})"), "full (built in)".into()];
+    // Nobody is asked who has nothing more to say.
+    let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
+    assert_eq!(search(flags, [service, namespace.clone(), cluster.clone()]).0, 1);
+    let flags = Flags { tag: Some("short".into()), ..Flags::default() };
+    let (asked, found) = search(flags, [object(&[]), namespace, cluster.clone()]);
+    let expected = [format!("gcr.io/shop ({MAP})"), format!("{{namespace}} ({MAP})"), "short (--tag)".into()];
     assert_eq!((asked, said(&found.unwrap())), (2, expected));
 
-    // Each setting of its own: the namespace's tag beside the installation's repository.
+    // The namespace's tag beside the installation's repository.
     let (asked, found) = search(Flags::default(), [Look::Absent, object(&[("image-tag", "branch")]), cluster]);
-    let system = "ConfigMap andante-system/andante-defaults";
     let expected = [format!("gcr.io/cluster ({system})"), "{service} (built in)".into(), format!("branch ({MAP})")];
     assert_eq!((asked, said(&found.unwrap())), (3, expected));
 }
@@ -99,8 +110,41 @@ fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
     let (_, found) = search(Flags::default(), [Look::Absent, Look::Absent, no()]);
     let undecided = found.unwrap_err();
     assert!(undecided.forbidden && undecided.what.starts_with("no image repository was found, and not every"));
-    // What comes after the place that decides does not matter.
-    assert!(search(Flags::default(), [Look::Absent, map, no()]).1.is_ok());
+    // For name and tag it is told and no error: a namespace that names its repository needs no right elsewhere.
+    let (_, found) = search(Flags::default(), [Look::Absent, map.clone(), no()]);
+    let found = found.unwrap();
+    assert_eq!(said(&found)[2], "full (built in)");
+    assert_eq!(
+        found.notes,
+        ["ConfigMap andante-system/andante-defaults may not be read: kim may not get it; name and tag are as if it \
+          said nothing"]
+    );
+    let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
+    assert_eq!(search(flags, [Look::Absent, map, no()]).1.unwrap().notes, [""; 0], "nothing more was wanted of it");
+}
+
+#[test]
+fn a_cluster_without_knative_is_told() {
+    let no_kind = || Look::NoKind("the cluster does not have it".into());
+    let (_, found) = search(Flags::default(), [no_kind(), Look::Absent, Look::Absent]);
+    let said = "there can be no Service shop/hello: the cluster does not have it; is Knative Serving installed there?";
+    assert_eq!(found.unwrap_err().places[1], said);
+    let map = object(&[("image-repository", "gcr.io/shop")]);
+    let (_, found) = search(Flags::default(), [no_kind(), map, Look::Absent]);
+    assert_eq!(found.unwrap().notes, [said]);
+}
+
+#[test]
+fn an_account_is_never_shown() {
+    let digest = format!("gcr.io/x@sha256:{}", "0".repeat(64));
+    for (text, shown) in [
+        ("gcr.io/stuff", "gcr.io/stuff"),
+        ("https://kim:p@ss@gcr.io/x", "https://...@gcr.io/x"),
+        ("kim:pass@gcr.io", "...@gcr.io"),
+        (&digest, &digest),
+    ] {
+        assert_eq!(Setting::shown(text), shown);
+    }
 }
 
 #[test]
