@@ -18,6 +18,8 @@ mod cluster {
     mod defaults;
     mod edits;
     mod evidence;
+    mod evidence_pod;
+    mod evidence_prometheus;
     mod evidence_sources;
     mod faults;
     mod first;

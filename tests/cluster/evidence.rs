@@ -3,13 +3,15 @@
 
 use super::support::*;
 use jiff::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const BUDGET: [&str; 4] = ["--evidence", "gateway", "--style", "budget"];
 const CANARY: [&str; 4] = ["--evidence", "gateway", "--steps", "5,20,50,100"];
 
 /// A Service with stable `v1` and a staged `v2` that has this setting.
-fn staged(test: &str, setting: &str) -> Space {
+pub(super) fn staged(test: &str, setting: &str) -> Space {
     let space = Space::new(test);
     space.serve(&sample("hello", "v1"));
     let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v2", "--set-env", setting];
@@ -19,7 +21,7 @@ fn staged(test: &str, setting: &str) -> Space {
 
 /// The candidate with this setting is rolled back by what was counted, and users meet at most `most` bad answers.
 #[track_caller]
-fn worse(test: &str, setting: &str, flags: &[&str], most: usize) -> Judged {
+pub(super) fn worse(test: &str, setting: &str, flags: &[&str], most: usize) -> Judged {
     let space = staged(test, setting);
     let judged = Judged::walk(&space, 100, flags);
     judged.figures(test);
@@ -91,21 +93,26 @@ fn a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
 }
 
 /// Both revisions fail 40 % of their requests for half a minute; the candidate is no worse and is promoted.
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
-    let space = Space::new("incident");
+#[track_caller]
+pub(super) fn incident(test: &str, evidence: &str) {
+    let space = Space::new(test);
     let at = (Timestamp::now().as_second() + 40).to_string();
     let settings = [("INCIDENT_AT", at.as_str()), ("INCIDENT_FOR", "30s"), ("INCIDENT_RATE", "0.4")];
     let stable = settings.iter().fold(sample("hello", "v1"), |sample, (name, value)| sample.env(name, value));
     space.serve(&stable.env("SEED", "7"));
     // The same variables stay in the template.
     space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2"]).ended(0);
-    let flags = ["--evidence", "gateway", "--steps", "20,50,100", "--dwell", "40s", "--bake", "5s"];
+    let flags = ["--evidence", evidence, "--steps", "20,50,100", "--dwell", "40s", "--bake", "5s"];
     let judged = Judged::walk(&space, 100, &flags);
-    judged.figures("incident");
+    judged.figures(test);
     judged.ran.clone().ended(0).ends_with("finished");
     assert!(judged.bad() > 500, "there was an incident: {} bad answers", judged.bad());
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
+    incident("incident", "gateway");
 }
 
 #[test]
@@ -136,31 +143,12 @@ fn long_requests_through_the_tag_hold_the_walk() {
     drop(load);
 }
 
-/// A real Prometheus that scrapes the same gateway comes to the same verdicts.
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn prometheus_comes_to_the_same_verdicts() {
-    let pod = Cluster::get().gateway.replace(":8080", ":9000");
-    let server = PrometheusServer::start("verdicts", &[pod]);
-    let evidence = format!("prometheus={}", server.url());
-    let flags = ["--evidence", &evidence, "--style", "budget", "--evidence-lag", "2s"];
-    let gate = ["--gate", "gateway: promql sum(up) >= 1", "--gate-every", "2s"];
-    worse("by-prometheus", "ERROR_RATE=0.2", &[&flags[..], &gate].concat(), 60)
-        .ran
-        .says("gate gateway: 1, wanted >= 1");
-    let space = staged("good-by-prometheus", "ERROR_RATE=0");
-    let judged = Judged::walk(&space, 100, &flags);
-    judged.figures("good-by-prometheus");
-    judged.ran.clone().ended(0).ends_with("finished");
-    assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
-}
-
 /// The owner's own gate fails in mid-walk: back, with an exit code of its own.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn long_a_gate_of_the_owners_sends_users_back() {
     let pod = Cluster::get().gateway.replace(":8080", ":9000");
-    let server = PrometheusServer::start("gate", &[pod]);
+    let server = PrometheusServer::start("gate", &[pod], "1s");
     let space = staged("own-gate", "ERROR_RATE=0");
     let query =
         "seen: promql sum(envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"{namespace}/{candidate}\"}) < 150";
@@ -173,30 +161,36 @@ fn long_a_gate_of_the_owners_sends_users_back() {
     assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
 }
 
-/// The source of evidence is silent for a while: the walk waits and goes on; silent for too long, it goes back.
+/// Whoever writes the counters dies in mid-walk: what was well until then is not well for ever.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_an_outage_of_the_metrics_is_ridden_out_or_inconclusive() {
-    let pod = Cluster::get().gateway.replace(":8080", ":9000");
-    let server = PrometheusServer::start("outage", &[pod]);
-    let evidence = format!("prometheus={}", server.url());
-    let space = staged("outage", "ERROR_RATE=0");
-    let flags = ["--evidence", &evidence, "--steps", "20,50,100", "--evidence-timeout", "1s"];
-    let judged = Judged::walk_while(&space, 100, &flags, || {
-        std::thread::sleep(Duration::from_secs(3));
-        server.signal("STOP");
-        std::thread::sleep(Duration::from_secs(12));
-        server.signal("CONT");
+fn counters_that_stand_still_are_no_evidence() {
+    let space = staged("stands-still", "ERROR_RATE=0");
+    let file = space.file("counts.json", "");
+    let writes = Arc::new(AtomicBool::new(true));
+    let writer = std::thread::spawn({
+        let (file, writes) = (file.clone(), Arc::clone(&writes));
+        move || {
+            for n in (0_u32..).step_by(20).take_while(|_| writes.load(Ordering::Relaxed)) {
+                let arm = format!("{{\"completed\": {n}, \"failed\": 0}}");
+                let counts = format!("{{\"strata\": {{\"a\": {{\"stable\": {arm}, \"candidate\": {arm}}}}}}}");
+                // Whole or not at all.
+                std::fs::write(format!("{file}.new"), counts).unwrap();
+                std::fs::rename(format!("{file}.new"), &file).unwrap();
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        }
     });
-    judged.figures("outage");
-    judged.ran.clone().ended(0).ends_with("finished").says("no answer");
-    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v3"]).ended(0);
-    let impatient = [&flags[..], &["--evidence-patience", "6s"]].concat();
-    let judged = Judged::walk_while(&space, 100, &impatient, || server.signal("STOP"));
-    server.signal("CONT");
-    judged.ran.clone().ended(12).says("no evidence could be read");
-    space.answers("hello", "v2", 5);
-    assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
+    let flags =
+        ["--evidence", &format!("file={file}"), "--steps", "50,100", "--dwell", "60s", "--evidence-patience", "6s"];
+    let judged = Judged::walk_while(&space, 20, &flags, || {
+        std::thread::sleep(Duration::from_secs(6));
+        writes.store(false, Ordering::Relaxed);
+    });
+    writer.join().unwrap();
+    judged.figures("stands-still");
+    judged.ran.clone().ended(12).says("whatever fills it stands still");
+    assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
 }
 
 /// A second gateway pod comes, and the Envoy of the first one starts anew, its counters at zero: neither is the candidate's

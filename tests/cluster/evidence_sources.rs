@@ -97,7 +97,7 @@ fn the_gateway_and_prometheus_count_what_users_met() {
     let space = Space::new("counted");
     halves(&space, "ERROR_RATE=0.2");
     let pod = space.cluster.gateway.replace(":8080", ":9000");
-    let server = PrometheusServer::start("counted", &[pod]);
+    let server = PrometheusServer::start("counted", &[pod], "1s");
     let (gateway, prometheus) =
         (Reader::gateway(&space, &space.cluster.kubeconfig), Reader::prometheus(&space, &server));
     // Knative's probes of the split are over, and the histogram, which Envoy refreshes every five seconds, is whole.
@@ -151,10 +151,10 @@ fn what_is_never_answered_was_sent_all_the_same() {
 }
 
 /// The Role that is shipped, for an account of this test.
-struct Granted(Space, String);
+pub(super) struct Granted<'a>(&'a Space, String);
 
-impl Granted {
-    fn to(space: Space, account: &str) -> Self {
+impl<'a> Granted<'a> {
+    pub(super) fn to(space: &'a Space, account: &str) -> Self {
         let text =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/gateway-metrics.yaml")).unwrap();
         let name = format!("{}-metrics", space.namespace);
@@ -170,7 +170,7 @@ impl Granted {
     }
 }
 
-impl Drop for Granted {
+impl Drop for Granted<'_> {
     fn drop(&mut self) {
         let mut command = self.0.cluster.kubectl();
         drop(command.args(["delete", "role,rolebinding", &self.1, "-n", "kourier-system"]).output());
@@ -192,8 +192,8 @@ fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
     ] {
         assert!(denied.contains(part), "{denied}");
     }
-    let granted = Granted::to(space, "stepper");
-    let reader = Reader::gateway(&granted.0, &file);
+    let _granted = Granted::to(&space, "stepper");
+    let reader = Reader::gateway(&space, &file);
     // A binding takes effect within a moment.
     let pair = eventually("the pods are found", SHORT, || reader.try_read().ok());
     let pair = pair.strata.values().next().unwrap();
@@ -213,7 +213,7 @@ fn a_walk_on_evidence_needs_both_roles_and_no_more() {
     let denied = space.andante(&quick(&flags)).ended(20);
     assert!(denied.last().contains("config/gateway-metrics.yaml"), "{}", denied.last());
     assert_eq!(space.split("hello"), before, "nobody was moved");
-    let granted = Granted::to(space, "stepper");
-    Judged::walk(&granted.0, 100, &flags).ran.ended(0).ends_with("finished");
-    assert_eq!(granted.0.split("hello"), "latest 100");
+    let _granted = Granted::to(&space, "stepper");
+    Judged::walk(&space, 100, &flags).ran.ended(0).ends_with("finished");
+    assert_eq!(space.split("hello"), "latest 100");
 }

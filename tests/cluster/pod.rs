@@ -16,12 +16,12 @@ fn readmes_role() -> Value {
 
 /// Where steps run and where they act. The sample's own pods are not restricted ones, so the steps have a namespace of
 /// their own, which admits nothing less.
-struct Place {
-    steps: Space,
-    target: Space,
+pub(super) struct Place {
+    pub(super) steps: Space,
+    pub(super) target: Space,
 }
 
-fn restricted(name: &str) -> Place {
+pub(super) fn restricted(name: &str) -> Place {
     let (steps, target) = (Space::new(&format!("{name}-steps")), Space::new(name));
     let label = format!("namespace/{}", steps.namespace);
     steps.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).good();
@@ -36,7 +36,7 @@ fn restricted(name: &str) -> Place {
 }
 
 /// Runs the image with these arguments as a pod of the run `run`.
-fn pod(place: &Place, name: &str, run: &str, arguments: &[&str]) {
+pub(super) fn pod(place: &Place, name: &str, run: &str, arguments: &[&str]) {
     let arguments = [arguments, &["-n", &place.target.namespace]].concat();
     place.steps.apply(&json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
@@ -66,7 +66,7 @@ fn log(place: &Place, name: &str) -> String {
     place.steps.kubectl(&["logs", name]).out
 }
 
-fn ended(place: &Place, name: &str, code: i64) -> String {
+pub(super) fn ended(place: &Place, name: &str, code: i64) -> String {
     eventually("the pod has ended", LONG, || exit_code(place, name));
     let log = log(place, name);
     assert_eq!(exit_code(place, name), Some(code), "{log}");

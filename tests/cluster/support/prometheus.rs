@@ -16,14 +16,14 @@ pub struct PrometheusServer {
 }
 
 impl PrometheusServer {
-    /// Starts one that scrapes these `host:port` addresses (`/stats/prometheus`) every second.
-    pub fn start(name: &str, targets: &[String]) -> Self {
+    /// Starts one that scrapes these `host:port` addresses (`/stats/prometheus`) this often.
+    pub fn start(name: &str, targets: &[String], every: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}-{port}"));
         std::fs::create_dir_all(&data).unwrap();
         let config = data.join("prometheus.yaml");
         let jobs = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: gateway\n    \
+            "global: {{scrape_interval: {every}, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: gateway\n    \
              metrics_path: /stats/prometheus\n    static_configs: [{{targets: {targets:?}}}]\n"
         );
         std::fs::write(&config, jobs).unwrap();
