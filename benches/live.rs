@@ -1,5 +1,6 @@
-//! The figures that a release is compared by: size, start-up, and on a real cluster requests, memory and the time to
-//! bring users back. `make bench` runs it against the cluster that KUBECONFIG names; without one it ends after start-up.
+//! The figures that a release is compared by: size, start-up, the reference of an image, and on a real cluster requests,
+//! memory and the time to bring users back. `make bench` runs it against the cluster that KUBECONFIG names; without one it
+//! ends after the first three.
 //!
 //! Each figure is a line `figure: NAME = VALUE UNIT (how)` on standard output, what the runs said is on standard error.
 //! Nothing here fails because of a time: only a run that did not do what was asked ends it.
@@ -20,6 +21,7 @@ mod live {
     pub mod back;
     pub mod figures;
     pub mod gate;
+    pub mod image;
     pub mod meter;
     pub mod requests;
     pub mod room;
@@ -29,7 +31,7 @@ mod live {
 }
 
 use live::figures::load;
-use live::{back, requests, room, runs, shipped, start};
+use live::{back, image, requests, room, runs, shipped, start};
 use std::time::{Duration, Instant};
 
 /// The whole of it stays below five minutes: repeats stop here.
@@ -42,6 +44,7 @@ fn main() {
     shipped::size(&build);
     start::idle();
     start::measure(&build);
+    image::measure(&build);
     if std::env::var_os("KUBECONFIG").is_none_or(|value| value.is_empty()) {
         println!("KUBECONFIG names no cluster: `make bench` brings one up and measures the rest");
         return;

@@ -66,7 +66,7 @@ pub fn measure(build: &Build) {
     times("start.first-request", first, how);
 }
 
-fn runs(program: &Path, arguments: &[&str]) -> Vec<Duration> {
+pub fn runs(program: &Path, arguments: &[&str]) -> Vec<Duration> {
     let once = |_| {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
