@@ -3,6 +3,7 @@
 //! Decides what a failure means and what of it may be said. Depends on `reqwest`.
 
 use super::aside::Aside;
+use super::endpoint::printable;
 use crate::prober::innermost;
 use crate::reading::NoReading;
 use reqwest::{Client, Url, redirect};
@@ -121,7 +122,11 @@ impl Fetch {
             }
         };
         let lost = |error: reqwest::Error| {
-            unreachable(if error.is_timeout() { "no whole answer in time".into() } else { innermost(&error) })
+            unreachable(if error.is_timeout() {
+                "no whole answer in time".into()
+            } else {
+                printable(&innermost(&error))
+            })
         };
         let mut response = request.send().await.map_err(lost)?;
         let status = response.status().as_u16();
