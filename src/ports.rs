@@ -103,8 +103,6 @@ pub trait Cluster {
     fn revisions(&self) -> impl Future<Output = Result<List, ApiError>>;
     /// WATCH of the Service's Revisions from a version.
     fn watch_revisions(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
-    /// GET of one Revision, for certainty about its absence.
-    fn revision(&self, name: &RevisionName) -> impl Future<Output = Result<Value, ApiError>>;
     /// GET of the Service's Configuration.
     fn configuration(&self) -> impl Future<Output = Result<Value, ApiError>>;
     /// LIST of the pods of one Revision. The right to it is optional.

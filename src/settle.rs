@@ -50,6 +50,8 @@ pub struct SettleGoal {
     pub tags: Tags,
     /// The identity of the record that is left, where there is none yet.
     pub id: RolloutId,
+    /// When the run that settles began, where that is known.
+    pub run_began: Option<Timestamp>,
 }
 
 /// The end where the rollout had one already: how it ended is the result, since a pipeline's `finally` may be all that is
@@ -100,7 +102,10 @@ impl Settle {
         if let Some(record) = &record
             && let Some(other) = self.is_anothers(record)
         {
-            return Self::untouched(service, other);
+            // A newer run's: that it was superseded is how this one's rollout ended.
+            let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
+            let word = if newer { Code::Superseded.word() } else { "untouched" };
+            return Next::end(outcome_of(Code::Done, other, service).word(word));
         }
         let who = self.hold.asker.owner.to_string();
         let order = match (record, self.goal.to.clone()) {

@@ -11,11 +11,24 @@ pub fn install() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-/// The certificates in a file (PEM), at least one; else why not.
+/// The certificates (PEM) in a file, or in the files `*.crt` of a directory, as container tools have them; at least one,
+/// else why not.
 pub(crate) fn roots(path: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|e| e.to_string())?;
+    let pem = if path.is_dir() { together(path) } else { std::fs::read(path) }.map_err(|e| e.to_string())?;
     let roots = Certificate::from_pem_bundle(&pem).map_err(|_| "they are not PEM")?;
     if roots.is_empty() { Err("there are none".into()) } else { Ok(roots) }
+}
+
+fn together(directory: &Path) -> std::io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "crt") {
+            pem.extend(std::fs::read(path)?);
+            pem.push(b'\n');
+        }
+    }
+    Ok(pem)
 }
 
 /// An HTTP client that believes these certificates beside the system's.

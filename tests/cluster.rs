@@ -15,6 +15,7 @@ mod cluster {
     mod approval;
     mod bluegreen;
     mod build;
+    mod build_registry;
     mod defaults;
     mod edits;
     mod evidence;
@@ -27,6 +28,9 @@ mod cluster {
     mod image;
     mod kills;
     mod others;
+    mod pipeline_ends;
+    mod pipeline_logs;
+    mod pipeline_rights;
     mod pipelines;
     mod pod;
     mod races;
@@ -35,6 +39,7 @@ mod cluster {
     mod settling;
     mod signals;
     mod steering;
+    mod step_actions;
     mod styles;
     mod unready;
     mod users;

@@ -90,10 +90,6 @@ impl Cluster for KnativeService {
         self.kube.watch(self.asked("watch", "revisions", None), &self.revisions_path(), version).await
     }
 
-    async fn revision(&self, name: &RevisionName) -> Result<Value, ApiError> {
-        self.get("revisions", name.as_str()).await
-    }
-
     async fn configuration(&self) -> Result<Value, ApiError> {
         // A Service's Configuration has its name.
         self.get("configurations", self.name.as_str()).await

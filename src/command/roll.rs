@@ -260,6 +260,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     let kube = connect(&args.cluster, environment)?;
     let owner = owner(environment)?;
     // A settling run does not queue: whoever else writes loses the epoch.
+    let run_began = kube.run_created(&owner).await;
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {
         service: args.cluster.service.clone(),
@@ -268,6 +269,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         discard: args.discard_record,
         tags: tags(&args.tags),
         id: new_id(),
+        run_began,
     };
     let mut hold = hold(asker);
     if hold.asker.owner.kind != OwnerKind::Person {

@@ -310,6 +310,10 @@ impl Search {
             Look::Absent if rung == Rung::Service => format!("there is no {object} yet that could be annotated"),
             Look::Absent => format!("there is no {object}; to make it: {create}"),
             Look::NoKind(why) => format!("there can be no {object}: {why}; is Knative Serving installed there?"),
+            // The Role must stand in the installation's namespace, where no pipeline's own is.
+            Look::Forbidden(why) if rung == Rung::Installation => {
+                format!("{object} may not be read: {why}; config/defaults-reader.yaml has it")
+            }
             Look::Forbidden(why) => format!("{object} may not be read: {why}"),
         }
     }

@@ -69,7 +69,7 @@ pub enum RegistryError {
     )]
     HungUp(String),
     /// Its certificate is not believed.
-    #[error("its certificate is not believed: {0}; --ca-file FILE names who vouches for it")]
+    #[error("its certificate is not believed: {0}; --ca-file PATH names who vouches for it")]
     Certificate(String),
     /// No registry answers so.
     #[error("{0}")]

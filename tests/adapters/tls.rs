@@ -57,7 +57,7 @@ async fn the_kubeconfigs_authority_is_believed_and_no_other() {
 
 #[tokio::test]
 async fn a_probe_believes_the_file_that_it_was_given() {
-    let (server, pem) = private(vec![Reply::Answer(200, "", "ok".into())]).await;
+    let (server, pem) = private(vec![Reply::Answer(200, "", "ok".into()); 2]).await;
     let file = directory().join("ca.pem");
     std::fs::write(&file, pem).unwrap();
     let request = Request {
@@ -67,11 +67,19 @@ async fn a_probe_believes_the_file_that_it_was_given() {
     };
     let stranger = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
     assert!(matches!(&stranger, Answer::Unreachable(t) if t.contains("certificate")), "{stranger:?}");
-    let friend = HttpProber::new(&Travel { ca_file: Some(file.clone()), via: None }).unwrap().ask(&request).await;
-    assert!(matches!(&friend, Answer::Http { status: 200, .. }), "{friend:?}");
+    // A directory as container tools have it: what does not end in .crt is something else.
+    let folder = directory();
+    std::fs::copy(&file, folder.join("ours.crt")).unwrap();
+    std::fs::write(folder.join("client.key"), "no certificate").unwrap();
+    for path in [&file, &folder] {
+        let travel = Travel { ca_file: Some(path.clone()), via: None };
+        let friend = HttpProber::new(&travel).unwrap().ask(&request).await;
+        assert!(matches!(&friend, Answer::Http { status: 200, .. }), "{friend:?}");
+    }
 
     std::fs::write(&file, "no certificate").unwrap();
-    for path in [file, "/nowhere/ca.pem".into()] {
+    std::fs::remove_file(folder.join("ours.crt")).unwrap();
+    for path in [file, folder, "/nowhere/ca.pem".into()] {
         let plan = HttpProber::new(&Travel { ca_file: Some(path), via: None });
         assert!(matches!(plan, Err(BadTravel::CaFile { .. })));
     }

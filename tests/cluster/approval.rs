@@ -1,6 +1,8 @@
 //! People approve steps; a wait for them is judged like any other time, and ends.
 
+use super::rights::account;
 use super::support::*;
+use serde_json::json;
 use std::time::Duration;
 
 fn staged(name: &str, environment: &[&str]) -> Space {
@@ -69,4 +71,30 @@ fn a_candidate_that_dies_while_people_think_is_rolled_back() {
     });
     walk.wait(LONG).ended(10);
     space.answers("hello", "v1", 10);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn who_may_approve_is_a_matter_of_rights_on_the_service() {
+    let space = staged("approver", &[]);
+    let mut walk =
+        space.start(&["walk", "hello", "--steps", "20,100", "--approve", "100", "--dwell", "1s", "--bake", "1s"]);
+    walk.line("waits for approval", LONG);
+    let may = |verbs: &[&str]| {
+        let mut all = verbs.to_vec();
+        all.push("get");
+        let rules = json!([{"apiGroups": ["serving.knative.dev"], "resources": ["services"], "verbs": all}]);
+        account(&space, &rules)
+    };
+    let approve = |file: &str| space.andante(&["control", "approve", "hello", "--kubeconfig", file]);
+    // Whoever may only look is refused, and told by which right.
+    let refused = approve(&may(&[])).ended(20);
+    for part in ["stepper may not patch services.serving.knative.dev", "verbs: [\"patch\"]"] {
+        assert!(refused.whole().contains(part), "no `{part}` in {}", refused.whole());
+    }
+    holds_for("the walk waits", Duration::from_secs(3), || space.split("hello").contains("hello-00002 20"));
+    // With that one right it counts, and the walk says who it was.
+    approve(&may(&["patch"])).ended(0);
+    walk.wait(LONG).ended(0).ends_with("finished").says("(100 %) approved by");
+    assert_eq!(space.split("hello"), "latest 100");
 }

@@ -99,6 +99,8 @@ fn a_bad_commit_is_rolled_back_and_its_run_says_why() {
 fn a_build_that_fails_moves_nobody() {
     let (space, source) = place("build-fails");
     space.serve(&sample("hello", "v1"));
+    // Somebody else's rollout, from before: this run has neither begun nor lost one.
+    space.stage("hello", "v3");
     let hash = source.commit(&["VERSION=v2"]);
     let broken = commit(&source, &hash, "/").param("dockerfile", "Nowhere");
     let generation = space.generation("hello");
@@ -106,6 +108,43 @@ fn a_build_that_fails_moves_nobody() {
     run.over().bad().gives("outcome", "untouched");
     assert!(run.task("roll-out").is_none(), "a rollout without an image");
     assert_eq!(space.generation("hello"), generation);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn an_older_run_whose_build_ends_last_changes_nothing() {
+    let (space, source) = place("build-race");
+    space.serve(&sample("hello", "v1"));
+    let old = source.commit_slow(&["VERSION=v2"], 45);
+    let older = commit(&source, &old, "/").start(&space, "older");
+    eventually("the older run builds", LONG, || older.log().contains("STEP 4/4: RUN").then_some(()));
+    let new = source.commit(&["VERSION=v3"]);
+    commit(&source, &new, "/").start(&space, "newer").over().good().gives("outcome", "finished");
+    space.answers("hello", "v3", 5);
+    let generation = space.generation("hello");
+    assert!(older.task("roll-out").is_none(), "the older run's build ended before the newer run");
+    // It was built and pushed, and says itself why it goes no further.
+    let over = older.over().bad().gives("outcome", "superseded").says("superseded by PipelineRun");
+    assert!(over.result("image").is_some());
+    assert_eq!(exit_code(&older.task("roll-out").unwrap()), Some(13));
+    assert_eq!(space.generation("hello"), generation, "the older run wrote");
+    space.answers("hello", "v3", 5);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_run_that_built_is_cancelled_in_its_walk_and_users_go_back() {
+    let (space, source) = place("build-cancel");
+    space.serve(&sample("hello", "v1"));
+    let hash = source.commit(&["VERSION=v2"]);
+    let run = commit(&source, &hash, "/").param("dwell", "10m").start(&space, "cancelled");
+    served_becomes(&space, "hello", "hello-00002 50");
+    run.end("CancelledRunFinally");
+    let over = run.over().bad().gives("revision", "hello-00002");
+    assert!(over.result("image").unwrap().contains("/hello@sha256:"), "what was built is told all the same");
+    assert_eq!(space.record("hello")["phase"], "rolled-back", "finally closes what was interrupted");
+    assert!(space.split("hello").starts_with("hello-00001 100"), "{}", space.split("hello"));
+    space.answers("hello", "v1", 5);
 }
 
 #[test]
@@ -121,12 +160,8 @@ fn the_task_says_where_a_build_goes() {
         let commit = ("commit", "3f2a9c1d5e7b8a0f4c6d2e1b9a8f7c6d5e4b3a21");
         let all = [("service", "hello"), commit, ("andante-image", image())].into_iter().chain(more.iter().copied());
         let params: Vec<Value> = all.map(|(n, v)| json!({"name": n, "value": v})).collect();
-        space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": name},
-            "spec": {"serviceAccountName": "andante", "taskRef": {"name": "image-reference"}, "params": params}}));
-        eventually("the TaskRun is over", PIPELINE, || {
-            let run = space.get("taskrun", name);
-            ["True", "False"].contains(&condition(&run, "Succeeded").0.as_str()).then_some(run)
-        })
+        let spec = json!({"serviceAccountName": "andante", "taskRef": {"name": "image-reference"}, "params": params});
+        task_run(&space, name, &spec)
     };
     let before = run("before", &[("if-exists", "skip")]);
     let of = |run: &Value, name: &str| task_result(run, name).unwrap_or_else(|| panic!("no {name}: {}", run["status"]));

@@ -146,7 +146,50 @@ fn what_may_not_be_read_is_told_as_such() {
     assert!(said.contains("resources: [\"configmaps\"], verbs: [\"get\"]"), "{said}");
     assert!(said.contains(&format!("there is no Service {}/hello yet", space.namespace)), "{said}");
 
+    assert!(said.contains("config/defaults-reader.yaml"), "{said}");
+
     // A parameter needs no right at all.
     let file = account(&space, &json!([]));
     name(&space, &system, &["--kubeconfig", &file, "--repository", "gcr.io/own"]).ended(0);
+}
+
+/// The shipped Role for the installation's namespace, for the account of this test.
+fn grant(space: &Space, system: &Space) {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/defaults-reader.yaml")).unwrap();
+    let subject = "name: andante-build\n    namespace: default";
+    assert!(text.contains(subject));
+    let text = text
+        .replace(subject, &format!("name: stepper\n    namespace: {}", space.namespace))
+        .replace("namespace: andante-system", &format!("namespace: {}", system.namespace));
+    let file = system.file("defaults-reader.yaml", &text);
+    system.kubectl(&["apply", "-f", &file]).good();
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn the_installations_defaults_are_read_by_the_role_that_is_shipped_and_not_without() {
+    let (space, system) = two("defaults-role");
+    defaults(&system, &json!({"image-repository": "gcr.io/cluster"}));
+    let shipped = catalog("pipelines/build-it-and-roll-it-out-slowly/support/rbac.yaml#andante-build");
+    let file = account(&space, &shipped["rules"]);
+    let ask = || name(&space, &system, &["--kubeconfig", &file]);
+    let denied = ask().ended(20).err;
+    for part in ["stepper may not get configmaps", &system.namespace, "config/defaults-reader.yaml"] {
+        assert!(denied.contains(part), "{denied}");
+    }
+    grant(&space, &system);
+    // A binding takes effect within a moment.
+    let image = eventually("the defaults may be read", SHORT, || {
+        let ran = ask();
+        (ran.code == 0).then(|| ran.last().to_owned())
+    });
+    assert_eq!(image, format!("gcr.io/cluster/hello:{COMMIT}"));
+    // That one object, and nothing to change it.
+    system.kubectl(&["create", "configmap", "other"]).good();
+    let may = |verb: &str, what: &str| {
+        let account = format!("system:serviceaccount:{}:stepper", space.namespace);
+        system.kubectl(&["auth", "can-i", verb, what, "--as", &account]).out.trim() == "yes"
+    };
+    assert!(may("get", &format!("configmap/{MAP}")));
+    assert!(!may("get", "configmap/other") && !may("list", "configmaps") && !may("patch", &format!("configmap/{MAP}")));
 }

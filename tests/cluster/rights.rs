@@ -27,8 +27,8 @@ pub(super) fn account(space: &Space, rules: &Value) -> String {
 pub(super) fn least() -> Value {
     json!([
         {"apiGroups": ["serving.knative.dev"], "resources": ["services"],
-            "verbs": ["get", "list", "watch", "patch", "create"]},
-        {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": ["get", "list", "watch"]},
+            "verbs": ["get", "watch", "patch", "create"]},
+        {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": ["list", "watch"]},
         {"apiGroups": ["serving.knative.dev"], "resources": ["configurations"], "verbs": ["get"]}
     ])
 }
@@ -62,7 +62,7 @@ fn a_missing_right_is_named() {
     let space = Space::new("no-right");
     space.serve(&sample("hello", "v1"));
     let mut rules = least();
-    rules[0]["verbs"] = json!(["get", "list", "watch"]);
+    rules[0]["verbs"] = json!(["get", "watch"]);
     let file = account(&space, &rules);
     let refused = run(&space, &file, "run", &V2).ended(20);
     for word in ["stepper", "patch", "services.serving.knative.dev", "hello", &space.namespace] {

@@ -11,6 +11,7 @@ mod image;
 mod judged;
 mod kubectl;
 mod load;
+mod private_registry;
 mod prometheus;
 mod repository;
 mod runs;
@@ -29,12 +30,15 @@ pub use image::image;
 pub use judged::{Judged, quick};
 pub use kubectl::Done;
 pub use load::{Hit, Hits, Load, summary};
+pub use private_registry::{PASSWORD, PrivateRegistry, base64};
 pub use prometheus::PrometheusServer;
 pub use repository::{Repository, registry, tools};
 pub use runs::Run;
 pub use sample::{Sample, sample};
 pub use space::{Space, condition, record, split};
-pub use tekton::{Over, PIPELINE, PipelineRun, Wish, exit_code, install, pipeline, served_becomes, task_result};
+pub use tekton::{
+    Over, PIPELINE, PipelineRun, Wish, catalog, exit_code, install, pipeline, served_becomes, task_result, task_run,
+};
 pub use verdict::{between, no_error_of_ours, nobody_saw, share_is, whole};
 pub use wait::{LONG, SHORT, eventually, holds_for};
 pub use watch::{Seen, Watch};

@@ -1,6 +1,6 @@
 //! What is made from the Tasks: StepActions, the task specs in Pipelines, the tables in READMEs.
 
-use super::catalog::{Item, list, packages, pipelines, read, referred, root, tasks, texts};
+use super::catalog::{Item, extras, list, packages, pipelines, read, referred, root, step_actions, tasks, texts};
 use super::text::{end_of, indent, moved, section};
 use andante::env::Environment;
 use serde_json::Value;
@@ -142,6 +142,48 @@ fn readmes_have_the_tables_of_their_package() {
         let text = with_table(&read(&path), "parameters", &parameters(package.spec()));
         agrees(&path, &with_table(&text, "results", &results(package.spec())));
     }
+}
+
+/// The first sentence of a description, in one line.
+fn first_sentence(item: &Item) -> String {
+    let whole = item.spec()["description"].as_str().unwrap().replace('\n', " ");
+    whole.split_once(". ").map_or(whole.as_str(), |(first, _)| first).trim_end_matches('.').to_owned()
+}
+
+/// The README of a StepAction: a step that uses it, as the first sample of its Task does, and the tables.
+fn step_actions_readme(action: &Item, task: &Item) -> String {
+    let name = action.name();
+    let sample = &extras(task, "samples")[0];
+    let (mut params, mut workspaces) = (String::new(), String::new());
+    for param in list(sample.spec(), "params") {
+        let value = serde_json::to_string(&param["value"]).unwrap();
+        writeln!(params, "      - {{name: {}, value: {value}}}", param["name"].as_str().unwrap()).unwrap();
+    }
+    for workspace in list(task.spec(), "workspaces").iter().map(|w| w["name"].as_str().unwrap()) {
+        writeln!(workspaces, "      - {{name: {workspace}-path, value: $(workspaces.{workspace}.path)}}   # if bound")
+            .unwrap();
+    }
+    format!(
+        "# {name}\n\n{}.\n\nThe step of the Task [{name}](../../tasks/{name}), whose README says more, for Tasks of your own:\n\n\
+         ```yaml\nsteps:\n  - name: {name}\n    ref: {{name: {name}}}\n    params:\n{params}{workspaces}```\n\n\
+         Its account needs the rights of [support/rbac.yaml](../../tasks/{name}/support/rbac.yaml).\n\n\
+         ## Parameters\n\n{}\n## Results\n\n{}",
+        first_sentence(action),
+        parameters(action.spec()),
+        results(action.spec()),
+    )
+}
+
+#[test]
+fn step_actions_have_readmes_and_a_list() {
+    let mut table = String::from("| StepAction | what it does |\n| --- | --- |\n");
+    for (action, task) in step_actions().iter().zip(tasks()) {
+        assert_eq!(action.name(), task.name());
+        agrees(&action.path.with_file_name("README.md"), &step_actions_readme(action, &task));
+        writeln!(table, "| [{0}]({0}) | {1} |", action.name(), first_sentence(action)).unwrap();
+    }
+    let path = root().join("stepactions/README.md");
+    agrees(&path, &with_table(&read(&path), "step actions", &table));
 }
 
 #[test]

@@ -22,13 +22,14 @@ fn samples_give_what_is_required_and_nothing_unknown() {
         assert!(!runs.is_empty(), "{package}: no sample runs it");
         for run in runs {
             let reference = if run.kind() == "TaskRun" { "taskRef" } else { "pipelineRef" };
-            if run.spec()[reference]["name"] != package.name() {
-                continue;
-            }
+            let name = &run.spec()[reference]["name"];
+            let known = [vec![package.clone()], extras(package, "samples")].concat();
+            let of = known.iter().find(|p| p.kind() != run.kind() && name == p.name());
+            let of = of.unwrap_or_else(|| panic!("{run}: where is {name}?"));
             let given = names(run.spec(), "params");
-            let known = names(package.spec(), "params");
+            let known = names(of.spec(), "params");
             assert!(given.is_subset(&known), "{run}: {:?} are unknown", given.difference(&known));
-            let required = required(package.spec());
+            let required = required(of.spec());
             assert!(required.is_subset(&given), "{run}: {:?} are missing", required.difference(&given));
         }
     }
@@ -57,13 +58,13 @@ fn a_run_leaves_every_task_its_time() {
             };
             let (whole, tasks, last) = (time("pipeline"), time("tasks"), time("finally"));
             assert_eq!(whole, tasks + last, "{run}: what tasks and finally take is the whole");
-            if run.spec()["pipelineRef"]["name"] != pipeline.name() {
-                continue;
-            }
-            let sum: u64 =
-                list(pipeline.spec(), "tasks").iter().map(|t| duration(t["timeout"].as_str().unwrap())).sum();
+            let name = &run.spec()["pipelineRef"]["name"];
+            let known = [vec![pipeline.clone()], extras(&pipeline, "samples")].concat();
+            let of = known.iter().find(|p| p.kind() == "Pipeline" && name == p.name());
+            let of = of.unwrap_or_else(|| panic!("{run}: where is {name}?"));
+            let sum: u64 = list(of.spec(), "tasks").iter().map(|t| duration(t["timeout"].as_str().unwrap())).sum();
             assert!(sum < tasks, "{run}: its tasks may take {sum} s, timeouts.tasks is {tasks} s");
-            for task in list(pipeline.spec(), "finally") {
+            for task in list(of.spec(), "finally") {
                 assert!(duration(task["timeout"].as_str().unwrap()) <= last, "{run}: {}", task["name"]);
             }
         }

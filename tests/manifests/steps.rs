@@ -1,7 +1,7 @@
 //! Steps that run Andante: their flags exist and are accepted, parameters are used, results are those that the program
 //! writes, and nothing about their security is left to chance.
 
-use super::catalog::{Item, list, names, pipelines, referred, step_actions, tasks, texts};
+use super::catalog::{Item, extras, list, names, pipelines, referred, step_actions, tasks, texts};
 use andante::cli::Cli;
 use andante::command::{IMAGE_RESULTS, RESULTS};
 use andante::tekton::LIMIT;
@@ -206,6 +206,57 @@ fn nothing_about_security_is_left_to_chance() {
         let secrets = list(&step, "env").iter().filter(|e| !e["valueFrom"]["secretKeyRef"].is_null());
         assert_eq!(secrets.count(), 0, "{of}: secrets are files");
     }
+}
+
+/// Steps with images of others: a fetch, a builder. Those that refer to a StepAction have its security context.
+fn steps_of_others() -> Vec<(String, Value)> {
+    let mut specs: Vec<(String, Value)> = tasks().iter().map(|task| (task.to_string(), task.spec().clone())).collect();
+    for pipeline in pipelines() {
+        specs.extend(tasks_of(&pipeline).iter().map(|task| (pipeline.to_string(), task["taskSpec"].clone())));
+    }
+    for package in [tasks(), pipelines(), step_actions()].concat() {
+        for sample in extras(&package, "samples").into_iter().filter(|s| s.spec()["taskSpec"].is_object()) {
+            specs.push((sample.to_string(), sample.spec()["taskSpec"].clone()));
+        }
+    }
+    let mut found = vec![];
+    for (of, spec) in specs {
+        let others = list(&spec, "steps").iter().filter(|step| !is_ours(step) && step["ref"].is_null());
+        found.extend(others.map(|step| (format!("{of}, step {}", step["name"]), step.clone())));
+    }
+    found
+}
+
+#[test]
+fn steps_of_others_have_what_they_need_and_no_more() {
+    let (mut fetches, mut builders) = (0, 0);
+    for (of, step) in steps_of_others() {
+        let words = texts(&step["args"]);
+        if step["command"] == json!(["buildah"]) {
+            // The three make a user namespace, which the profile RuntimeDefault forbids.
+            let wanted = json!({
+                "runAsUser": 0,
+                "allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"], "add": ["SETFCAP", "SETGID", "SETUID"]}
+            });
+            assert_eq!(step["securityContext"], wanted, "{of}");
+            assert!(words.contains(&"--storage-driver=vfs"), "{of}: overlay needs more");
+            builders += 1;
+        } else {
+            let wanted = json!({
+                "runAsNonRoot": true,
+                "runAsUser": 65532,
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"}
+            });
+            assert_eq!(step["securityContext"], wanted, "{of}");
+            assert!(list(&step, "workspaces").is_empty(), "{of}: the registry's credentials are not its business");
+            fetches += 1;
+        }
+    }
+    assert_eq!((fetches, builders), (1, 4));
 }
 
 #[test]

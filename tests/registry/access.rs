@@ -218,7 +218,7 @@ fn tls_of_a_private_authority() {
     let before = registry.asked().len();
     let ran = resolve(&registry, &["--docker-config", &config]).ended(31);
     assert!(ran.stderr.contains("its certificate is not believed: "), "{}", ran.stderr);
-    assert!(ran.stderr.contains("--ca-file FILE names who vouches for it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--ca-file PATH names who vouches for it"), "{}", ran.stderr);
     let ran = resolve(&registry, &["--docker-config", &config, "--plain-http"]).ended(31);
     assert!(ran.stderr.contains("it answered 400, which is not how a registry answers"), "{}", ran.stderr);
     assert_eq!(registry.asked().len(), before);

@@ -213,14 +213,6 @@ impl Cluster for Handle {
         self.watch("watch revisions", Kind::Revision, version).await
     }
 
-    async fn revision(&self, name: &RevisionName) -> Result<Value, ApiError> {
-        let name = name.as_str().to_owned();
-        let get = move |s: &mut State| {
-            s.revisions.get(&name).map(|r| r.object.clone()).ok_or(ApiError::NotFound(format!("revisions {name:?}")))
-        };
-        self.call("get revisions", get).await.map(|(v, _)| v)
-    }
-
     async fn configuration(&self) -> Result<Value, ApiError> {
         let get = |s: &mut State| {
             let name = s.name.clone();

@@ -265,5 +265,6 @@ fn rules() -> Rules {
 }
 
 fn settle_goal(label: &str, rollout: Option<String>, to: Option<To>) -> SettleGoal {
-    SettleGoal { service: "hello".parse().unwrap(), rollout, to, discard: false, tags: tags(), id: rollout_id(label) }
+    let (service, id) = ("hello".parse().unwrap(), rollout_id(label));
+    SettleGoal { service, rollout, to, discard: false, tags: tags(), id, run_began: None }
 }

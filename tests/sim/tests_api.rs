@@ -84,7 +84,6 @@ fn absent_and_present_are_told() {
     simulate(async {
         let (world, api) = deployed().await;
         assert!(matches!(api.create_service(&world.plain("ok:1")).await, Err(ApiError::Exists(_))));
-        assert!(matches!(api.revision(&"hello-9".parse().unwrap()).await, Err(ApiError::NotFound(_))));
         let configuration = api.configuration().await.unwrap();
         assert_eq!(configuration["status"]["latestReadyRevisionName"], "hello-00001");
         world.delete_service();

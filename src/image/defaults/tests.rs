@@ -110,14 +110,20 @@ fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
     let (_, found) = search(Flags::default(), [Look::Absent, Look::Absent, no()]);
     let undecided = found.unwrap_err();
     assert!(undecided.forbidden && undecided.what.starts_with("no image repository was found, and not every"));
+    assert_eq!(
+        undecided.places[3],
+        "ConfigMap andante-system/andante-defaults may not be read: kim may not get it; config/defaults-reader.yaml has it"
+    );
     // For name and tag it is told and no error: a namespace that names its repository needs no right elsewhere.
     let (_, found) = search(Flags::default(), [Look::Absent, map.clone(), no()]);
     let found = found.unwrap();
     assert_eq!(said(&found)[2], "full (built in)");
     assert_eq!(
         found.notes,
-        ["ConfigMap andante-system/andante-defaults may not be read: kim may not get it; name and tag are as if it \
-          said nothing"]
+        [
+            "ConfigMap andante-system/andante-defaults may not be read: kim may not get it; config/defaults-reader.yaml has \
+          it; name and tag are as if it said nothing"
+        ]
     );
     let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
     assert_eq!(search(flags, [Look::Absent, map, no()]).1.unwrap().notes, [""; 0], "nothing more was wanted of it");

@@ -2,6 +2,7 @@
 
 use super::kubectl::run;
 use super::space::Space;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -54,12 +55,31 @@ impl Repository {
     /// Commits the sample with these settings, pushes, and gives the commit's hash.
     #[track_caller]
     pub fn commit(&self, settings: &[&str]) -> String {
+        self.commit_slow(settings, 0)
+    }
+
+    /// The same, with a build that takes this many seconds longer.
+    #[track_caller]
+    pub fn commit_slow(&self, settings: &[&str], seconds: u32) -> String {
         let base = variable("ANDANTE_SAMPLE_BASE");
-        std::fs::write(self.copy.join("Dockerfile"), format!("FROM {base}\nCOPY sample.env /etc/sample.env\n"))
-            .unwrap();
-        std::fs::write(self.copy.join("sample.env"), settings.join("\n") + "\n").unwrap();
+        let mut dockerfile = format!("FROM {base}\nCOPY sample.env /etc/sample.env\n");
+        if seconds > 0 {
+            // The base has no shell; the bundled cluster needs busybox on this machine anyway.
+            std::fs::copy("/bin/busybox", self.copy.join("busybox")).expect("busybox-static is installed");
+            write!(dockerfile, "COPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"sleep\", \"{seconds}\"]\n")
+                .unwrap();
+        }
+        self.commit_files(&[("Dockerfile", &dockerfile), ("sample.env", &(settings.join("\n") + "\n"))])
+    }
+
+    /// Commits these files, pushes, and gives the commit's hash.
+    #[track_caller]
+    pub fn commit_files(&self, files: &[(&str, &str)]) -> String {
+        for (name, content) in files {
+            std::fs::write(self.copy.join(name), content).unwrap();
+        }
         self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", &settings.join(" ")]);
+        self.git(&["commit", "--quiet", "--message", files.last().unwrap().1]);
         self.git(&["push", "--quiet", &self.url, "HEAD:main"]);
         self.git(&["rev-parse", "HEAD"])
     }

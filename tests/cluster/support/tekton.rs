@@ -53,9 +53,11 @@ impl Wish {
         self
     }
 
-    /// Gives a parameter.
+    /// Gives a parameter, or another value for it.
     pub fn param(mut self, name: &str, value: &str) -> Self {
-        self.object["spec"]["params"].as_array_mut().unwrap().push(json!({"name": name, "value": value}));
+        let params = self.object["spec"]["params"].as_array_mut().unwrap();
+        params.retain(|param| param["name"] != name);
+        params.push(json!({"name": name, "value": value}));
         self
     }
 
@@ -186,6 +188,30 @@ impl Over {
         assert_eq!(self.result(name).as_deref(), Some(value), "result {name}: {}", self.object["status"]["results"]);
         self
     }
+}
+
+/// A TaskRun to its end.
+#[track_caller]
+pub fn task_run(space: &Space, name: &str, spec: &Value) -> Value {
+    space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": name}, "spec": spec}));
+    let run = eventually(&format!("TaskRun {name} is over"), PIPELINE, || {
+        let run = space.get("taskrun", name);
+        ["True", "False"].contains(&condition(&run, "Succeeded").0.as_str()).then_some(run)
+    });
+    let pod = run["status"]["podName"].as_str().unwrap_or_default();
+    let said = space.kubectl(&["logs", pod, "--all-containers"]).out;
+    eprintln!("{name}: {:?}\n{said}", condition(&run, "Succeeded"));
+    run
+}
+
+/// An object of a file of the catalog: the Role of a name in `FILE#NAME`, else the first one.
+#[track_caller]
+pub fn catalog(path: &str) -> Value {
+    let (path, role) = path.split_once('#').map_or((path, None), |(path, role)| (path, Some(role)));
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let mut objects = text.split("\n---\n").map(|part| serde_saphyr::from_str::<Value>(part).unwrap());
+    let is_it = |object: &Value| role.is_none_or(|role| object["kind"] == "Role" && object["metadata"]["name"] == role);
+    objects.find(is_it).unwrap_or_else(|| panic!("{path} has no Role {role:?}"))
 }
 
 /// The exit code and the result of a name of a TaskRun.

@@ -1,0 +1,144 @@
+//! Pipelines in namespaces that admit little, under the Role that is shipped, and under less than it.
+
+use super::pipelines::{V2, V3, quick};
+use super::support::*;
+use serde_json::{Value, json};
+
+/// The account and the Role of a package in `target`, for runs in `steps`.
+fn admit(target: &Space, steps: &Space) {
+    for space in [target, steps] {
+        install(space, "pipelines/roll-out-image");
+    }
+    target.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "andante-steps"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "andante-roll-out-image"},
+        "subjects": [{"kind": "ServiceAccount", "name": "andante", "namespace": steps.namespace}]
+    }));
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_restricted_namespace_admits_a_whole_pipeline() {
+    // The sample's own pods are not restricted ones, so the runs have a namespace of their own.
+    let (steps, target) = (Space::new("pipe-restricted"), Space::new("pipe-restricted-target"));
+    let label = format!("namespace/{}", steps.namespace);
+    steps.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).good();
+    admit(&target, &steps);
+    target.serve(&sample("hello", "v1"));
+    let wish = |image: &str| quick(image).param("namespace", &target.namespace);
+    wish(V2).start(&steps, "good").over().good().gives("outcome", "finished");
+    target.answers("hello", "v2", 5);
+
+    // Without the right to write: said by its name, and users stay where they are.
+    let mut role = target.get("role.rbac.authorization.k8s.io", "andante-roll-out-image");
+    for rule in role["rules"].as_array_mut().unwrap() {
+        rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "patch");
+    }
+    role["metadata"] = json!({"name": "andante-roll-out-image"});
+    target.apply(&role);
+    let run = wish(V3).start(&steps, "denied");
+    let over = run.over().bad();
+    assert!(over.result("roll-out").unwrap().contains("patch"), "{:?}", over.result("roll-out"));
+    assert_eq!(exit_code(&run.task("roll-out").unwrap()), Some(20));
+    target.answers("hello", "v2", 5);
+}
+
+/// The shipped Role without one right, bound for an account of `steps` that is named after what it lacks.
+fn lacking(target: &Space, steps: &Space, name: &str, resource: &str, verb: &str) {
+    let mut role = catalog("pipelines/roll-out-image/support/rbac.yaml#andante-roll-out-image");
+    let mut taken = 0;
+    let mut rules = vec![];
+    for rule in role["rules"].as_array().unwrap() {
+        // A rule of several resources loses the right to one of them.
+        for of in rule["resources"].as_array().unwrap() {
+            let mut verbs = rule["verbs"].as_array().unwrap().clone();
+            let before = verbs.len();
+            verbs.retain(|v| of != resource || v != verb);
+            taken += before - verbs.len();
+            if !verbs.is_empty() {
+                rules.push(json!({"apiGroups": rule["apiGroups"], "resources": [of], "verbs": verbs}));
+            }
+        }
+    }
+    assert_eq!(taken, 1, "the shipped Role has no right to {verb} {resource}");
+    role["rules"] = json!(rules);
+    role["metadata"] = json!({"name": name});
+    target.apply(&role);
+    steps.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}));
+    target.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": steps.namespace}]
+    }));
+}
+
+/// Every right of the shipped Role, resource by resource.
+fn shipped() -> Vec<(String, String)> {
+    let role = catalog("pipelines/roll-out-image/support/rbac.yaml#andante-roll-out-image");
+    let mut found = vec![];
+    let words = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    for rule in role["rules"].as_array().unwrap() {
+        for resource in words(&rule["resources"]) {
+            found.extend(words(&rule["verbs"]).into_iter().map(|verb| (resource.clone(), verb)));
+        }
+    }
+    found
+}
+
+/// The TaskRun of the shipped Task under this account.
+fn attempt(steps: &Space, account: &str, params: &[(&str, &str)]) -> Value {
+    let all = params.iter().copied().chain([("andante-image", image())]);
+    let params: Vec<Value> = all.map(|(name, value)| json!({"name": name, "value": value})).collect();
+    task_run(steps, account, &json!({"serviceAccountName": account, "taskRef": {"name": "roll-out"}, "params": params}))
+}
+
+/// Each right of the shipped Role, taken away from an account in turn: either the run fails at once and names it, or the
+/// Role's comment calls it optional and the rollout goes well without it.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn each_right_that_is_taken_away_is_named() {
+    let (steps, target) = (Space::new("pipe-rights"), Space::new("pipe-rights-target"));
+    let label = format!("namespace/{}", steps.namespace);
+    steps.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).good();
+    install(&steps, "tasks/roll-out");
+    target.serve(&sample("hello", "v1"));
+    let optional = ["pods list", "pipelineruns get", "taskruns get", "jobs get"];
+    let mut went_well = vec![];
+    for (resource, verb) in shipped() {
+        let account = format!("without-{verb}-{resource}");
+        lacking(&target, &steps, &account, &resource, &verb);
+        // Only what is not there yet has to be made.
+        let service = if verb == "create" { "another" } else { "hello" };
+        let image = if target.split("hello").contains("latest") && target.version("hello").as_deref() == Some("v1") {
+            V2
+        } else {
+            V3
+        };
+        let answers = target.version("hello").expect("users are answered");
+        let params = [
+            ("service", service),
+            ("namespace", &target.namespace),
+            ("image", image),
+            ("steps", "50,100"),
+            ("dwell", "1s"),
+            ("bake", "1s"),
+            ("again", "true"),
+        ];
+        let run = attempt(&steps, &account, &params);
+        let right = format!("{resource} {verb}");
+        if condition(&run, "Succeeded").0 == "True" {
+            went_well.push(right);
+            continue;
+        }
+        assert_eq!(exit_code(&run), Some(20), "{right}: {}", run["status"]);
+        assert_eq!(task_result(&run, "outcome").as_deref(), Some("not-permitted"), "{right}");
+        let message = task_result(&run, "message").unwrap();
+        for part in [&account, &format!("may not {verb} {resource}"), &target.namespace] {
+            assert!(message.contains(part.as_str()), "{right}: no `{part}` in {message}");
+        }
+        assert_eq!(target.version("hello"), Some(answers), "{right}: users were moved");
+    }
+    assert_eq!(went_well, optional, "what a rollout goes well without is what the Role calls optional");
+}
