@@ -234,3 +234,49 @@ fn long_ten_users_a_second_are_enough() {
     judged.figures("ten-healthy");
     judged.ran.clone().ended(0).ends_with("finished");
 }
+
+/// The walk dies during the bake and is started again; the candidate fails from a while later on. Whoever takes up the
+/// evidence brings users back.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_walk_killed_in_the_bake_still_brings_users_back() {
+    let space = Space::new("killed-bake");
+    space.serve(&sample("hello", "v1"));
+    let ill = Timestamp::now().as_second() + 75;
+    let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.5".to_owned()];
+    let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2"];
+    let stage: Vec<&str> = image.into_iter().chain(settings.iter().flat_map(|s| ["--set-env", s])).collect();
+    space.start_as("release", &stage).wait(LONG).ended(0);
+    let load = Load::start(&space, &["hello"], 100, Duration::from_secs(240));
+    std::thread::sleep(Duration::from_secs(2));
+    let walk = quick(&[
+        "--evidence",
+        "gateway",
+        "--steps",
+        "50,100",
+        "--bake",
+        "5m",
+        "--objective",
+        "2%",
+        "--tolerated-rate",
+        "2%",
+    ]);
+    let mut first = space.start_as("release", &walk);
+    first.line("bake 5m at step 2 of 2", LONG);
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(first.kill().code, -1, "killed");
+    assert!(Timestamp::now().as_second() < ill, "the candidate is still well");
+    assert_eq!(space.split("hello"), "hello-00001 0 #stable, hello-00002 100 #candidate");
+    let second =
+        space.start_as("release", &walk).wait(LONG).ended(24).says("evidence taken up").says("objective broken");
+    assert!(Timestamp::now().as_second() >= ill, "and it was ill when users went back");
+    assert!(second.last().contains("rolled back"), "{}", second.last());
+    assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
+    assert_eq!(space.record("hello")["outcome"], "objective-broken");
+    space.answers("hello", "v1", 5);
+    let hits = load.stop();
+    let bad = hits.iter().filter(|hit| !hit.is_good()).count();
+    eprintln!("FIGURES killed-bake: {} requests, {bad} bad", hits.len());
+    // Half of a hundred a second fail, for two readings at most and the time that a write takes until it is served.
+    assert!(bad > 0 && bad <= 400, "{bad} bad answers");
+}

@@ -12,7 +12,7 @@ fn stage(image: &str) -> Job {
 }
 
 fn walk(probe: bool) -> Job {
-    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe, once: false, evidence: false }
+    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe, once: false, evidence: false, gates: false }
 }
 
 fn latest() -> Value {
@@ -121,7 +121,13 @@ fn rollback_on_probes_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: true, once: false, evidence: false },
+        job: Job::Walk {
+            plan: plan(&[10, 50, 100], 20, 60, None),
+            probe: true,
+            once: false,
+            evidence: false,
+            gates: false,
+        },
         code: Code::RolledBack,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
@@ -134,14 +140,20 @@ fn rollback_on_dying_pods_whatever_happens() {
         traffic: latest(),
         images: &["ok:1"],
         before: vec![(stage("crash-later:2-25"), None)],
-        job: Job::Walk { plan: plan(&[10, 50, 100], 20, 60, None), probe: false, once: false, evidence: false },
+        job: Job::Walk {
+            plan: plan(&[10, 50, 100], 20, 60, None),
+            probe: false,
+            once: false,
+            evidence: false,
+            gates: false,
+        },
         code: Code::RolledBack,
         leaves: "hello-00001=100 hello-00002#candidate=0",
     });
 }
 
 fn on_evidence() -> Job {
-    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe: true, once: false, evidence: true }
+    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe: true, once: false, evidence: true, gates: false }
 }
 
 #[test]
@@ -164,8 +176,52 @@ fn rollback_on_evidence_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk { plan: plan(&[10, 50, 100], 30, 60, None), probe: false, once: false, evidence: true },
+        job: Job::Walk {
+            plan: plan(&[10, 50, 100], 30, 60, None),
+            probe: false,
+            once: false,
+            evidence: true,
+            gates: false,
+        },
         code: Code::Worse,
+        leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
+    });
+}
+
+#[test]
+fn walk_by_a_gate_whatever_happens() {
+    exhaust(&Case {
+        name: "walk by a gate",
+        traffic: latest(),
+        images: &["ok:1"],
+        before: vec![(stage("ok:2"), None)],
+        job: Job::Walk {
+            plan: plan(&[10, 50, 100], 5, 5, None),
+            probe: false,
+            once: false,
+            evidence: false,
+            gates: true,
+        },
+        code: Code::Done,
+        leaves: "latest=100",
+    });
+}
+
+#[test]
+fn rollback_by_a_gate_whatever_happens() {
+    exhaust(&Case {
+        name: "rollback by a gate",
+        traffic: shared(),
+        images: &["ok:1", "ok:2"],
+        before: vec![(stage("flaky-probe:3-20"), None)],
+        job: Job::Walk {
+            plan: plan(&[10, 50, 100], 30, 60, None),
+            probe: false,
+            once: false,
+            evidence: false,
+            gates: true,
+        },
+        code: Code::GateFailed,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
 }

@@ -61,7 +61,9 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
     }
     let approve = if chance(rng, 15) { Some(percents[rng.usize(..percents.len())]) } else { None };
     let plan = plan(&percents, rng.u64(0..12), rng.u64(0..15), approve);
-    let walk = Job::Walk { plan, probe: chance(rng, 70), once: false, evidence: chance(rng, 40) };
+    // Drawn apart: the rest of a seed's story stays what it was.
+    let gates = chance(&mut rng.clone(), 30);
+    let walk = Job::Walk { plan, probe: chance(rng, 70), once: false, evidence: chance(rng, 40), gates };
     let if_busy = [IfBusy::Supersede, IfBusy::Supersede, IfBusy::Supersede, IfBusy::Wait, IfBusy::Fail][rng.usize(..5)];
     let person = chance(rng, 15);
     let name = format!("{}p{number}", if person { "@" } else { "" });

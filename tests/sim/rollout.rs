@@ -10,6 +10,7 @@ use super::story::{Ended, Story};
 use super::time::stamp;
 use super::world::World;
 use andante::evidence::Rules;
+use andante::gate::Patience;
 use andante::hold::Hold;
 use andante::layout::Tags;
 use andante::name::RevisionName;
@@ -22,7 +23,7 @@ use andante::run::{Limits, run};
 use andante::settle::{Settle, SettleGoal, To};
 use andante::stage::{Stage, StageGoal, Want};
 use andante::template::Change;
-use andante::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::world::Signal;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,8 +38,8 @@ pub(crate) enum Job {
     Stage { image: String, again: bool },
     /// Take up a revision that is there.
     TakeUp(Option<RevisionName>),
-    /// Walk by a plan, asking the candidate's address if so, and on evidence if so.
-    Walk { plan: Plan, probe: bool, once: bool, evidence: bool },
+    /// Walk by a plan, asking the candidate's address, on evidence, and by a gate, if so.
+    Walk { plan: Plan, probe: bool, once: bool, evidence: bool, gates: bool },
     /// Settle; of one's own run alone, or whosever it is.
     Settle { to: Option<To>, any: bool },
 }
@@ -103,10 +104,14 @@ impl Theatre {
                     let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
-                Job::Walk { plan, probe, once, evidence } => {
-                    let source = SimSource::new(&self.world, self.seed, self.calm);
+                Job::Walk { plan, probe, once, evidence, gates } => {
+                    let source = SimSource::new(&self.world, label, self.seed, self.calm);
+                    if *gates {
+                        self.world.with(|s| s.log.has_gate.insert(label.to_owned()));
+                    }
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
-                    let mut machine = self.watched(label, Walk::new(walk_goal(plan, *probe, *once, *evidence), hold));
+                    let mut machine =
+                        self.watched(label, Walk::new(walk_goal(plan, *probe, *once, *evidence, *gates), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
@@ -222,7 +227,8 @@ fn rollout_id(label: &str) -> andante::name::RolloutId {
     label.replace(['/', '.', '@'], "-").trim_matches('-').parse().unwrap()
 }
 
-fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool) -> WalkGoal {
+#[expect(clippy::fn_params_excessive_bools, reason = "what a walk goes by, each on or off")]
+fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool, gates: bool) -> WalkGoal {
     let probe = probe.then(|| Probe {
         path: "/".into(),
         status: None,
@@ -235,7 +241,11 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool) -> WalkGoal {
         timeout: Duration::from_secs(3),
     });
     WalkGoal {
-        gates: None,
+        gates: gates.then(|| GateGoal {
+            gates: vec!["failing: promql x < 0.5".parse().unwrap()],
+            patience: Patience { every: Duration::from_secs(2), failures: 2, errors: 6 },
+            namespace: "ns".parse().unwrap(),
+        }),
         service: "hello".parse().unwrap(),
         plan: plan.clone(),
         deadline: Duration::from_secs(600),

@@ -2,8 +2,9 @@
 
 use super::image::Behaviour;
 use super::state::State;
-use super::story::Served;
+use super::story::{Gated, Served};
 use super::world::World;
+use andante::gate::{Gate, Measured};
 use andante::ports::Source;
 use andante::reading::{Arms, Counters, NoReading, Pair, Reading};
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ enum Goes {
 /// One process's way to the gateway.
 pub(crate) struct SimSource {
     world: World,
+    run: String,
     rng: RefCell<fastrand::Rng>,
     /// The gateway has restarted at these times.
     restarts: Vec<Duration>,
@@ -35,12 +37,18 @@ pub(crate) struct SimSource {
 
 impl SimSource {
     /// A gateway that restarts now and then, and does not always answer; `calm`: it never does either.
-    pub(crate) fn new(world: &World, seed: u64, calm: bool) -> Self {
+    pub(crate) fn new(world: &World, run: &str, seed: u64, calm: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         // The same for every process of a story.
         let restarts = (0..if calm { 0 } else { rng.usize(0..3) }).map(|_| Duration::from_secs(rng.u64(20..200)));
         let restarts = restarts.collect();
-        Self { world: world.clone(), rng: RefCell::new(rng), restarts, failing: if calm { 0 } else { 8 } }
+        Self {
+            world: world.clone(),
+            run: run.to_owned(),
+            rng: RefCell::new(rng),
+            restarts,
+            failing: if calm { 0 } else { 8 },
+        }
     }
 }
 
@@ -81,14 +89,21 @@ fn counters(state: &State, name: &str, since: Duration) -> Option<Counters> {
     known.then_some(Counters { sent: Some(sent), active: Some(0), completed, failed, latency: None })
 }
 
-impl Source for SimSource {
-    async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
+impl SimSource {
+    /// Takes a while; true if nobody answers.
+    async fn fails(&self) -> bool {
         let (wait, fails) = {
             let mut rng = self.rng.borrow_mut();
             (Duration::from_millis(rng.u64(5..300)), rng.u8(..100) < self.failing)
         };
         sleep(wait).await;
-        if fails {
+        fails
+    }
+}
+
+impl Source for SimSource {
+    async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
+        if self.fails().await {
             return Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() });
         }
         let at = andante::ports::Clock::now(&self.world.clock());
@@ -99,5 +114,24 @@ impl Source for SimSource {
             Pair { stable: of(arms.stable.as_str()), candidate: of(arms.candidate.as_str()) }
         });
         Ok(Reading { at, strata: [("gateway".to_owned(), pair)].into() })
+    }
+
+    /// Whether the candidate's requests go wrong at this moment, as a number.
+    async fn measure(&self, _: &Gate, arms: &Arms) -> Measured {
+        let asked = self.world.with(|s| s.now());
+        let fails = self.fails().await;
+        self.world.with(|s| {
+            let at = s.now();
+            let well = match goes(s, arms.candidate.as_str()) {
+                Goes::Well => true,
+                Goes::Badly(from) | Goes::Silent(from) => at < from,
+            };
+            s.log.gates.push(Gated { asked, at, by: self.run.clone(), passes: well && !fails });
+            match (fails, well) {
+                (true, _) => Measured::Unanswered("connection refused".into()),
+                (_, true) => Measured::Number(0.0),
+                (_, false) => Measured::Number(1.0),
+            }
+        })
     }
 }

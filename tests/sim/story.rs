@@ -48,12 +48,24 @@ pub(crate) struct Probed {
     pub(crate) status: Option<u16>,
 }
 
+/// One answer of a gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gated {
+    pub(crate) asked: Duration,
+    pub(crate) at: Duration,
+    pub(crate) by: String,
+    pub(crate) passes: bool,
+}
+
 /// What is noted as it happens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     pub(crate) writes: Vec<Write>,
     pub(crate) served: Vec<Served>,
     pub(crate) probes: Vec<Probed>,
+    /// Processes that have a gate, and what it answered.
+    pub(crate) has_gate: BTreeSet<String>,
+    pub(crate) gates: Vec<Gated>,
     /// Revisions that somebody deleted.
     pub(crate) deleted: Vec<(Duration, String)>,
 }

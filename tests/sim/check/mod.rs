@@ -5,6 +5,7 @@ pub(crate) mod ends;
 pub(crate) mod evidence;
 pub(crate) mod exposure;
 pub(crate) mod fixture;
+pub(crate) mod gates;
 pub(crate) mod order;
 pub(crate) mod owners;
 pub(crate) mod pace;
@@ -21,7 +22,7 @@ use serde_json::Value;
 pub(crate) type Rule = fn(&Story) -> Vec<String>;
 
 /// All rules.
-pub(crate) const RULES: [(&str, Rule); 16] = [
+pub(crate) const RULES: [(&str, Rule); 17] = [
     ("percents sum to 100", share::sums),
     ("the candidate's share is what the record's step allows", share::written),
     ("users never meet more of the candidate than was allowed so far", share::met),
@@ -38,6 +39,7 @@ pub(crate) const RULES: [(&str, Rule); 16] = [
     ("nobody rests on what is not Ready", ends::rest),
     ("the last line is true", said::said),
     ("evidence counts nobody twice", evidence::evidence),
+    ("no step without a pass of the gate that was asked at the step before", gates::gates),
 ];
 
 /// Everything that is wrong with a story.

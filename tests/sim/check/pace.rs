@@ -14,7 +14,8 @@ struct Reached {
     at: Duration,
 }
 
-fn control(our: &Ours) -> Control {
+/// What people had asked for when a write was made.
+pub(super) fn control(our: &Ours) -> Control {
     let text =
         our.write.before.as_deref().and_then(|o| o.pointer("/metadata/annotations")).and_then(|a| a[CONTROL].as_str());
     Control::parse(text, &our.record.id)
