@@ -5,19 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The whole file, if it is one and has at most `largest` bytes.
+/// The whole of a regular file, if it has at most `largest` bytes.
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::other("it is a directory"));
-    }
-    read_rest(file, largest)
+    read_rest(open_regular(path)?, largest)
 }
 
 /// All that can be read from here, if it is at most `largest` bytes.
 pub(crate) fn read_rest(file: File, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // What a file says of its size is not asked: a pipe says nothing, and a file may grow.
+    // What a file says of its size is not asked: it may grow.
     file.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > largest {
         return Err(io::Error::other(format!("it has more than {largest} bytes")));

@@ -54,10 +54,11 @@ pub struct ImageArgs {
     /// The built image's digest: adds the reference by digest, which is what deploys.
     #[arg(long, value_name = "DIGEST", value_parser = digest, help_heading = "After the build")]
     pub digest: Option<Digest>,
-    /// A file in which the builder left the digest (buildah, kaniko, ko, BuildKit).
+    /// A regular file in which the builder left the digest (buildah, kaniko, ko, BuildKit); of several images, that of
+    /// this repository.
     #[arg(long, value_name = "FILE", help_heading = "After the build")]
     pub digest_file: Option<PathBuf>,
-    /// An OCI layout that the builder left.
+    /// An OCI layout that the builder left: the image of this tag, or the only one without a name.
     #[arg(long, value_name = "DIR", help_heading = "After the build")]
     pub oci_layout: Option<PathBuf>,
     /// Ask the registry whether this commit's image is there, and what to do if it is. `ignore` asks nothing; `skip` says

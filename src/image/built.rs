@@ -1,10 +1,11 @@
 //! The digest of an image that was just built, from what builders leave behind. Decides which texts tell it.
 //!
 //! A digest file holds a digest (buildah, podman, kaniko) or references by digest, one a line (ko, kaniko); BuildKit
-//! leaves a JSON object. An OCI layout names its images in `index.json`. Pure: files are read elsewhere.
+//! leaves a JSON object. An OCI layout names its images in `index.json`. A file that is none of these may be a secret that
+//! was given by mistake, so its text is not repeated. Pure: files are read elsewhere.
 
 use crate::name::BadName;
-use crate::reference::{BadReference, Digest, Reference, Repository};
+use crate::reference::{Digest, Reference, Repository};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,16 +15,24 @@ pub enum NoDigest {
     /// It is empty: the builder did not come so far.
     #[error("it is empty: was the image pushed?")]
     Empty,
-    /// A line is neither a digest nor a reference.
+    /// What stands where the digest does is none.
     #[error("{0}")]
     Digest(#[from] BadName),
-    /// A line is no reference.
-    #[error("{0}")]
-    Reference(#[from] BadReference),
+    /// A line is neither a digest nor a reference.
+    #[error("its line {0} is neither a digest (sha256:...) nor a reference with one")]
+    Line(usize),
     /// A reference without a digest.
-    #[error("`{0}` has no digest")]
-    Undigested(String),
-    /// Images of another repository.
+    #[error("the reference in its line {0} has no digest")]
+    Undigested(usize),
+    /// The only image has a name, and it is not ours.
+    #[error("its image is called {found:?}, but this one {wanted:?}: --digest says what is meant")]
+    Called {
+        /// What it is called there.
+        found: String,
+        /// Our tag.
+        wanted: String,
+    },
+    /// Images of other repositories alone.
     #[error("it names the repository {found}, but this image belongs to {wanted}")]
     Elsewhere {
         /// The repository that it names.
@@ -39,7 +48,7 @@ pub enum NoDigest {
     NotA(&'static str),
 }
 
-/// The digest that a digest file tells; references in it must be of `repository`.
+/// The digest that a digest file tells of an image of `repository`; a build of several images (ko) names all of them.
 pub fn of_file(text: &str, repository: &Repository) -> Result<Digest, NoDigest> {
     let text = text.trim();
     if text.starts_with('{') {
@@ -48,23 +57,32 @@ pub fn of_file(text: &str, repository: &Repository) -> Result<Digest, NoDigest> 
         let digest = value.get("containerimage.digest").and_then(Value::as_str).ok_or(not)?;
         return Ok(digest.parse()?);
     }
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut found: Vec<Digest> = lines.map(|line| of_line(line, repository)).collect::<Result<_, _>>()?;
-    found.sort();
-    found.dedup();
-    one(found)
+    let lines = text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
+    let (mut found, mut elsewhere) = (Vec::new(), None);
+    for (line, number) in lines {
+        match of_line(line, number, repository) {
+            Ok(digest) => found.push(digest),
+            Err(error @ NoDigest::Elsewhere { .. }) => elsewhere = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match elsewhere {
+        Some(error) if found.is_empty() => Err(error),
+        _ => one(found),
+    }
 }
 
-fn of_line(line: &str, repository: &Repository) -> Result<Digest, NoDigest> {
+fn of_line(line: &str, number: usize, repository: &Repository) -> Result<Digest, NoDigest> {
     if !line.contains(['@', '/']) {
-        return Ok(line.parse()?);
+        return line.parse().map_err(|_| NoDigest::Line(number));
     }
-    let reference: Reference = line.parse()?;
+    let reference: Reference = line.parse().map_err(|_| NoDigest::Line(number))?;
+    let digest = reference.digest.ok_or(NoDigest::Undigested(number))?;
     if reference.repository != *repository {
         let (found, wanted) = (reference.repository.to_string(), repository.to_string());
         return Err(NoDigest::Elsewhere { found, wanted });
     }
-    reference.digest.ok_or_else(|| NoDigest::Undigested(line.chars().take(200).collect()))
+    Ok(digest)
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,24 +97,40 @@ struct Descriptor {
     annotations: serde_json::Map<String, Value>,
 }
 
-/// The digest that an OCI layout's `index.json` tells: of its only image, or of the one that is called `tag` there.
+impl Descriptor {
+    /// What it is called; a builder may write the whole reference there.
+    fn name(&self) -> Option<&str> {
+        self.annotations.get("org.opencontainers.image.ref.name").and_then(Value::as_str)
+    }
+}
+
+/// The digest that an OCI layout's `index.json` tells: of the image that is called `tag` there, else of the only one
+/// without a name. A layout may still hold the image of an earlier build.
 pub fn of_layout(index: &[u8], tag: Option<&str>) -> Result<Digest, NoDigest> {
     let index: Index = serde_json::from_slice(index)
         .map_err(|_| NoDigest::NotA("the index of an OCI layout (JSON with manifests)"))?;
-    let called = |d: &&Descriptor| {
-        let name = d.annotations.get("org.opencontainers.image.ref.name").and_then(Value::as_str);
-        // A builder may write the whole reference there.
-        name.zip(tag).is_some_and(|(name, tag)| name == tag || name.ends_with(&format!(":{tag}")))
-    };
-    let named: Vec<&Descriptor> = index.manifests.iter().filter(called).collect();
-    let meant = if named.is_empty() { index.manifests.iter().collect() } else { named };
-    let mut found: Vec<Digest> = meant.into_iter().map(|d| d.digest.parse()).collect::<Result<_, _>>()?;
-    found.sort();
-    found.dedup();
-    one(found)
+    let called = |name: &str, tag: &str| name == tag || name.ends_with(&format!(":{tag}"));
+    let is_named = |d: &&Descriptor| d.name().zip(tag).is_some_and(|(name, tag)| called(name, tag));
+    let may_be_meant = |d: &&Descriptor| tag.is_none() || d.name().is_none();
+    let all = || index.manifests.iter();
+    let mut meant: Vec<&Descriptor> = all().filter(is_named).collect();
+    if meant.is_empty() {
+        meant = all().filter(may_be_meant).collect();
+    }
+    if meant.is_empty() {
+        let others: Vec<&str> = all().filter_map(Descriptor::name).collect();
+        return Err(match (others.as_slice(), tag) {
+            ([], _) | (_, None) => NoDigest::Empty,
+            ([other], Some(tag)) => NoDigest::Called { found: other.chars().take(200).collect(), wanted: tag.into() },
+            (others, _) => NoDigest::Several(others.len()),
+        });
+    }
+    one(meant.into_iter().map(|d| d.digest.parse()).collect::<Result<_, _>>()?)
 }
 
 fn one(mut found: Vec<Digest>) -> Result<Digest, NoDigest> {
+    found.sort();
+    found.dedup();
     match found.len() {
         0 | 1 => found.pop().ok_or(NoDigest::Empty),
         several => Err(NoDigest::Several(several)),
@@ -134,10 +168,12 @@ mod tests {
         for (text, said) in [
             (String::new(), "it is empty: was the image pushed?"),
             (" \n".into(), "it is empty"),
-            ("sha256:12".into(), "`sha256:12` is not a digest: 64 lower-case"),
-            ("latest".into(), "`latest` is not a digest"),
+            ("sha256:12".into(), "its line 1 is neither a digest (sha256:...) nor a reference with one"),
+            (format!("{A}\n\nlatest"), "its line 3 is neither a digest"),
+            (format!("a b/c\n{A}"), "its line 1 is neither a digest"),
             (format!("{A}\n{B}"), "it names 2 different images"),
-            ("gcr.io/stuff/hello:v1".into(), "`gcr.io/stuff/hello:v1` has no digest"),
+            ("gcr.io/stuff/hello:v1".into(), "the reference in its line 1 has no digest"),
+            (format!("gcr.io/stuff/hello@{A}\ngcr.io/stuff/hello@{B}"), "it names 2 different images"),
             (
                 format!("gcr.io/stuff/hello-1a2b@{A}"),
                 "it names the repository gcr.io/stuff/hello-1a2b, but this image \
@@ -148,6 +184,24 @@ mod tests {
         ] {
             let error = file(&text).unwrap_err();
             assert!(error.starts_with(said), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_build_of_several_images_names_ours_among_them() {
+        let several = format!("gcr.io/stuff/other@{B}\ngcr.io/stuff/hello:v1@{A}\ngcr.io/stuff/third@{B}\n");
+        assert_eq!(file(&several), Ok(A.to_owned()));
+        let error = file(&format!("gcr.io/stuff/other@{B}\ngcr.io/stuff/third@{B}\n")).unwrap_err();
+        assert!(error.starts_with("it names the repository gcr.io/stuff/third, but this image"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_that_was_given_by_mistake_is_not_repeated() {
+        for secret in
+            ["s3cret", "s3cret/with-slash", "kim:s3cret@host", "-----BEGIN KEY-----\ns3cret/+==", "{\"s3cret\": 1}"]
+        {
+            let error = file(secret).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
         }
     }
 
@@ -168,6 +222,14 @@ mod tests {
         assert_eq!(layout(&two, Some("v1")), Ok(A.to_owned()));
         assert_eq!(layout(&two, Some("v2")), Ok(B.to_owned()));
         assert!(layout(&two, Some("v3")).unwrap_err().starts_with("it names 2 different images"));
+        let earlier = serde_json::json!([named(A, "v1")]);
+        assert_eq!(
+            layout(&earlier, Some("v2")).unwrap_err(),
+            "its image is called \"v1\", but this one \"v2\": --digest says what is meant"
+        );
+        assert_eq!(layout(&earlier, None), Ok(A.to_owned()), "no tag is known: nothing says that it is another");
+        let beside = serde_json::json!([named(A, "v1"), {"digest": B}]);
+        assert_eq!(layout(&beside, Some("v2")), Ok(B.to_owned()));
         assert!(layout(&two, None).is_err());
         assert!(layout(&serde_json::json!([]), None).unwrap_err().starts_with("it is empty"));
         assert!(of_layout(b"[]", None).is_err());

@@ -13,6 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,29 +51,28 @@ pub struct DockerConfig {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct File {
-    auths: BTreeMap<String, Entry>,
-    cred_helpers: BTreeMap<String, String>,
+    // Tools write `null` where they have nothing to say.
+    auths: Option<BTreeMap<String, Option<Entry>>>,
+    cred_helpers: Option<BTreeMap<String, Option<String>>>,
     creds_store: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Entry {
-    auth: String,
-    username: String,
-    password: String,
-    identitytoken: String,
-    registrytoken: String,
+    auth: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    identitytoken: Option<String>,
+    registrytoken: Option<String>,
 }
 
 impl DockerConfig {
     /// Reads the file of a directory; a file may be named itself.
     pub fn read(place: &Path) -> Result<Self, BadDockerConfig> {
-        let path = if place.is_dir() {
-            let files = NAMES.iter().map(|name| place.join(name));
-            files.into_iter().find(|f| f.exists()).ok_or_else(|| BadDockerConfig::None(place.to_owned()))?
-        } else {
-            place.to_owned()
+        let path = match look_at(place)? {
+            Some(found) if found.is_dir() => in_directory(place)?,
+            _ => place.to_owned(),
         };
         let bad = |why: String| BadDockerConfig::Read { path: path.clone(), why };
         let bytes = files::read(&path, LARGEST).map_err(|e: io::Error| bad(e.to_string()))?;
@@ -81,9 +81,11 @@ impl DockerConfig {
 
     /// Reads the file of a directory, if there is one.
     pub fn read_if_there(directory: &Path) -> Result<Self, BadDockerConfig> {
+        if look_at(directory)?.is_none() {
+            return Ok(Self::default());
+        }
         match Self::read(directory) {
             Err(BadDockerConfig::None(_)) => Ok(Self::default()),
-            Err(_) if !directory.exists() => Ok(Self::default()),
             read => read,
         }
     }
@@ -92,14 +94,16 @@ impl DockerConfig {
     fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let file: File = serde_json::from_slice(bytes).map_err(|_| "it is not a Docker config (JSON with auths)")?;
         let mut entries = Vec::new();
-        for (key, entry) in file.auths {
+        for (key, entry) in file.auths.unwrap_or_default() {
+            let entry = entry.unwrap_or_default();
             let credentials = entry.credentials().ok_or("an `auth` in it is not base64 of NAME:PASSWORD")?;
             // `docker login` with a store leaves empty entries.
             if credentials != Credentials::None {
                 entries.push((normal(&key), credentials));
             }
         }
-        let helpers = file.cred_helpers.into_iter().map(|(key, helper)| (normal(&key), helper)).collect();
+        let helpers = file.cred_helpers.unwrap_or_default().into_iter();
+        let helpers = helpers.filter_map(|(key, helper)| Some((normal(&key), helper?))).collect();
         Ok(Self { entries, helpers, store: file.creds_store.filter(|s| !s.is_empty()) })
     }
 
@@ -121,22 +125,23 @@ impl DockerConfig {
 
 impl Entry {
     /// `None`: it cannot be read.
-    fn credentials(&self) -> Option<Credentials> {
-        if !self.registrytoken.is_empty() {
-            return Some(Credentials::Bearer(self.registrytoken.clone()));
+    fn credentials(self) -> Option<Credentials> {
+        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        if let Some(token) = said(self.registrytoken) {
+            return Some(Credentials::Bearer(token));
         }
-        if !self.identitytoken.is_empty() {
-            return Some(Credentials::Identity(self.identitytoken.clone()));
+        if let Some(token) = said(self.identitytoken) {
+            return Some(Credentials::Identity(token));
         }
-        let (user, password) = if self.auth.trim().is_empty() {
-            (self.username.clone(), self.password.clone())
-        } else {
+        let (user, password) = if let Some(auth) = said(self.auth) {
             // Some writers leave the padding out.
             let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-            let bytes = GeneralPurpose::new(&STANDARD, lenient).decode(self.auth.trim()).ok()?;
+            let bytes = GeneralPurpose::new(&STANDARD, lenient).decode(auth.trim()).ok()?;
             let text = String::from_utf8(bytes).ok()?;
             let (user, password) = text.split_once(':')?;
             (user.to_owned(), password.trim_end_matches('\0').to_owned())
+        } else {
+            (self.username.unwrap_or_default(), self.password.unwrap_or_default())
         };
         Some(match user.as_str() {
             "" => Credentials::None,
@@ -152,11 +157,29 @@ impl fmt::Debug for DockerConfig {
     }
 }
 
-/// Keys were URLs once, and Docker Hub has several names.
+/// What is at a path; `None`: nothing. What may not be looked at is not nothing.
+fn look_at(path: &Path) -> Result<Option<Metadata>, BadDockerConfig> {
+    match path.metadata() {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(BadDockerConfig::Read { path: path.to_owned(), why: e.to_string() }),
+    }
+}
+
+fn in_directory(directory: &Path) -> Result<PathBuf, BadDockerConfig> {
+    for path in NAMES.map(|name| directory.join(name)) {
+        if look_at(&path)?.is_some() {
+            return Ok(path);
+        }
+    }
+    Err(BadDockerConfig::None(directory.to_owned()))
+}
+
+/// Keys were URLs once, of the protocol's version below the host, and Docker Hub has several names.
 fn normal(key: &str) -> String {
     let key = key.split_once("://").map_or(key, |(_, rest)| rest).trim_end_matches('/');
-    let key = ["/v1", "/v2"].iter().find_map(|version| key.strip_suffix(version)).unwrap_or(key);
     let (host, path) = key.find('/').map_or((key, ""), |slash| key.split_at(slash));
+    let path = if ["/v1", "/v2"].contains(&path) { "" } else { path };
     let host = if ["index.docker.io", DOCKER_HUB_HOST].contains(&host) { DOCKER_HUB } else { host };
     format!("{}{path}", host.to_ascii_lowercase())
 }
@@ -196,6 +219,26 @@ mod tests {
         ] {
             assert_eq!(of(config, image), expected, "{image}");
         }
+    }
+
+    #[test]
+    fn a_path_that_looks_like_a_version_is_a_path() {
+        let config =
+            r#"{"auths": {"gcr.io/stuff/v2": {"auth": "a2ltOnMzY3JldA=="}, "r.io/v2/": {"auth": "a2ltOmE6Yg"}}}"#;
+        assert_eq!(of(config, "gcr.io/stuff/v2"), password("kim", "s3cret"));
+        assert_eq!(of(config, "gcr.io/stuff/x"), Credentials::None, "another repository");
+        assert_eq!(of(config, "r.io/x"), password("kim", "a:b"));
+    }
+
+    #[test]
+    fn null_is_nothing() {
+        let config = r#"{"auths": {"a.io": null, "b.io": {"auth": null, "identitytoken": null},
+            "c.io": {"auth": null, "username": "u", "password": "p"}}, "credHelpers": {"d.io": null}, "credsStore": null}"#;
+        for image in ["a.io/x", "b.io/x", "d.io/x"] {
+            assert_eq!(of(config, image), Credentials::None, "{image}");
+        }
+        assert_eq!(of(config, "c.io/x"), password("u", "p"));
+        assert_eq!(of(r#"{"auths": null, "credHelpers": null}"#, "a.io/x"), Credentials::None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `image` at the executable's edge: what a registry asks for cannot break it.
 
-use super::{andante, expect};
+use super::{Ran, andante, expect, file, scratch};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
 #[test]
@@ -29,6 +31,47 @@ fn a_password_in_an_address_is_not_repeated() {
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
         assert!(ran.stderr.contains("...@gcr.io") && !ran.stderr.contains("s3c"), "{}", ran.stderr);
     }
+}
+
+/// Runs the executable, which has to end.
+fn soon(arguments: &[&str]) -> Ran {
+    let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+    let (sender, ran) = mpsc::channel();
+    std::thread::spawn(move || sender.send(andante(&arguments.iter().map(String::as_str).collect::<Vec<_>>())));
+    ran.recv_timeout(Duration::from_secs(20)).expect("it hangs")
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for_and_what_is_too_large_not_read() {
+    let pipe = scratch("pipes").join("pipe");
+    if !pipe.exists() {
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    }
+    let (pipe, large) = (pipe.to_str().unwrap(), file("large.pem", &"x".repeat((4 << 20) + 1)));
+    let name = ["image", "hello", "--repository", "gcr.io/x", "--tag", "v1"];
+    let resolve = ["image", "resolve", "127.0.0.1:1/x", "--patience", "1s"];
+    for (base, flag, path, why) in [
+        (&name[..], "--digest-file", pipe, "it is not a regular file"),
+        (&name, "--digest-file", "/dev/zero", "it is not a regular file"),
+        (&resolve, "--ca-file", pipe, "it is not a regular file"),
+        (&resolve, "--ca-file", &large, "it has more than 4194304 bytes"),
+        (&resolve, "--docker-config", pipe, "it is not a regular file"),
+    ] {
+        let ran = soon(&[base, &[flag, path]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{flag} {path}: {}", ran.stderr);
+        assert!(ran.stderr.contains(path) && ran.stderr.contains(why), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_secret_that_was_given_as_a_digest_file_is_not_repeated() {
+    let secret = file("token", "s3cret-t0ken\n");
+    let ran = andante(&["image", "hello", "--repository", "gcr.io/x", "--tag", "v1", "--digest-file", &secret]);
+    let said = format!(
+        "andante: --digest-file {secret}: its line 1 is neither a digest (sha256:...) nor a reference with one\n"
+    );
+    let note = "andante: note: the tag `v1` does not name the commit: another commit's image may have it\n";
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (2, "", format!("{note}{said}")));
 }
 
 #[test]

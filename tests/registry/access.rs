@@ -110,6 +110,30 @@ fn a_config_that_cannot_be_used() {
 }
 
 #[test]
+fn a_config_that_may_not_be_looked_at_is_not_taken_for_none() {
+    let registry = Registry::open();
+    let reference = format!("{}/stuff/hello:v1", registry.address());
+    let home = directory();
+    let docker = home.join(".docker");
+    let ask = |home: &str| andante_with(&["image", "resolve", &reference], &[("HOME", home)]);
+    // None at all is no error: the image is not there.
+    ask(home.to_str().unwrap()).ended(32);
+    std::fs::create_dir(&docker).unwrap();
+    ask(home.to_str().unwrap()).ended(32);
+    let before = registry.asked().len();
+    // A link to itself can be read by nobody, not even root.
+    let config = docker.join("config.json");
+    std::os::unix::fs::symlink(&config, &config).unwrap();
+    let ran = ask(home.to_str().unwrap()).ended(2);
+    let said = format!("andante: the registry's credentials: {}: ", config.display());
+    assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("; --docker-config DIR names another place\n"), "{}", ran.stderr);
+    let ran = resolve(&registry, &["--docker-config", docker.to_str().unwrap()]).ended(2);
+    assert!(ran.stderr.starts_with(&format!("andante: --docker-config: {}: ", config.display())), "{}", ran.stderr);
+    assert_eq!(registry.asked().len(), before, "nothing was sent");
+}
+
+#[test]
 fn a_token() {
     let (store, digest) = store();
     let tokens = Tokens::start(false);

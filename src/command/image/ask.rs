@@ -72,7 +72,9 @@ impl Asking<'_> {
     fn config(&self, environment: &Environment) -> Result<DockerConfig, Stop> {
         match (&self.registry.docker_config, environment.docker_config()) {
             (Some(named), _) => DockerConfig::read(named).map_err(|e| Stop::bad_input(format!("--docker-config: {e}"))),
-            (None, Some(usual)) => DockerConfig::read_if_there(&usual).map_err(Stop::bad_input),
+            (None, Some(usual)) => DockerConfig::read_if_there(&usual).map_err(|e| {
+                Stop::bad_input(format!("the registry's credentials: {e}; --docker-config DIR names another place"))
+            }),
             (None, None) => Ok(DockerConfig::default()),
         }
     }
