@@ -59,7 +59,7 @@ fn a_step_whose_time_is_up_leaves_the_rest_to_finally() {
     let space = place("pipe-step", "pipelines/roll-out-image");
     // A step's own timeout is SIGKILL: nothing is said, nothing is written. It is part of the Pipeline.
     let mut object = space.get("pipeline", "roll-out-image");
-    object["spec"]["tasks"][0]["taskSpec"]["steps"][0]["timeout"] = json!("15s");
+    object["spec"]["tasks"][0]["taskSpec"]["steps"][0]["timeout"] = json!("40s");
     object["metadata"] = json!({"name": "roll-out-image"});
     space.apply(&object);
     let run = slow(V2).start(&space, "killed");
