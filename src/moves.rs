@@ -9,7 +9,7 @@ use crate::name::RevisionName;
 use crate::observed::Service;
 use crate::outcome::Code;
 use crate::percent::Percent;
-use crate::ready::is_current;
+use crate::ready::{Pods, is_current, pods};
 use crate::record::{Phase, Record};
 use crate::split::{Split, Target};
 use crate::world::World;
@@ -79,7 +79,9 @@ pub fn roll_back(
         // There is no rejected template that latest could mean: the owner gets back exactly what they had.
         record.start.split.clone()
     } else {
-        record.start.restored(keep, &record.tags)
+        // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
+        let stands = |name: &&RevisionName| !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
+        record.start.restored(keep.filter(stands), &record.tags)
     };
     let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
         let mut what = format!("back to {}: {}", safe.split, why.reason);
@@ -273,6 +275,22 @@ mod tests {
         let why = Why::new(Code::RolledBack, "crashed");
         let order = roll_back(&world(&["s1"]), &service("s2", "s1"), &record(), &why, now()).unwrap();
         assert_eq!(split_of(&order), "s1 100 %");
+    }
+
+    /// `Ready` is still what it was while the pods are gone already.
+    #[test]
+    fn a_candidate_whose_pods_are_gone_loses_its_tag_and_one_that_sleeps_does_not() {
+        let back_with = |desired: i64, active: &str| {
+            let mut world = world(&["s1"]);
+            let candidate = json!({"metadata": {"name": "s2"}, "status": {"actualReplicas": 0, "desiredReplicas": desired,
+                "conditions": [{"type": "Ready", "status": "True"},
+                    {"type": "Active", "status": "Unknown", "reason": active}]}});
+            world.revisions.insert("s2".parse().unwrap(), Revision::from_json(&candidate).unwrap());
+            let why = Why::new(Code::Worse, "worse");
+            split_of(&roll_back(&world, &service("s2", "s2"), &record(), &why, now()).unwrap())
+        };
+        assert_eq!(back_with(2, "Queued"), "s1 100 %");
+        assert_eq!(back_with(0, "NoTraffic"), "s1 100 %, s2 0 % (tag candidate)");
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn rollback_on_dying_pods_whatever_happens() {
             gates: false,
         },
         code: Code::RolledBack,
-        leaves: "hello-00001=100 hello-00002#candidate=0",
+        leaves: "hello-00001=100",
     });
 }
 
