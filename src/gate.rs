@@ -104,6 +104,11 @@ pub enum BadGate {
     /// Not an address.
     #[error("gate `{0}` has no address that begins with http:// or https://")]
     Address(String),
+    /// A user or a password in the address would stand in every log.
+    #[error(
+        "gate `{0}`: its address holds a user or a password, which are not sent: let the judge know its callers otherwise"
+    )]
+    User(String),
     /// What follows the address is no question to a field.
     #[error(
         "gate `{0}`: after the address comes nothing, or `/FIELD/OF/THE/BODY == VALUE` (or <=, <, >=, >, in MIN..MAX)"
@@ -135,8 +140,12 @@ impl std::str::FromStr for Gate {
             }
             "http" => {
                 let (url, rest) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-                if !url.starts_with("http://") && !url.starts_with("https://") {
-                    return Err(BadGate::Address(name));
+                let after = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+                let host = after.and_then(|after| after.split(['/', '?', '#']).next());
+                match host.filter(|host| !host.is_empty()) {
+                    None => return Err(BadGate::Address(name)),
+                    Some(host) if host.contains('@') => return Err(BadGate::User(name)),
+                    Some(_) => {}
                 }
                 let (field, wanted) = field(rest.trim(), &name)?;
                 Ok(Self { name, ask: Ask::Http { url: url.to_owned(), field }, wanted })
@@ -306,6 +315,8 @@ mod tests {
             ("a: promql x < NaN", BadGate::Bound("a".into())),
             ("a: promql x in 2..1", BadGate::Empty("a".into(), 2.0, 1.0)),
             ("a: http judge", BadGate::Address("a".into())),
+            ("a: http https:///x", BadGate::Address("a".into())),
+            ("a: http https://u:p@judge/x", BadGate::User("a".into())),
             ("a: http http://judge passed == true", BadGate::Field("a".into())),
             ("a: http http://judge /passed", BadGate::Field("a".into())),
         ] {

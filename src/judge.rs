@@ -347,8 +347,8 @@ impl Judge {
         let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time };
         let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
         let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
-        let counted = self.sums.as_ref().map(Sums::counted).unwrap_or_default();
-        Some((ramp::allowed(&self.rules, lambda, counted), ramp::budget(&self.rules, lambda)))
+        let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
+        Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
     }
 
     /// Everything that is known, to be saved with a step that is about to be written.

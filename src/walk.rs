@@ -267,7 +267,7 @@ impl Walk {
     pub(super) fn wait(&self, until: Timestamp, ask: Option<Request>, record: &Record, now: Timestamp) -> Next {
         let deadline = Some(record.deadline).filter(|at| *at > now);
         let own = [deadline, self.health.next(now), self.proof.next_moment(now)];
-        let until = own.into_iter().flatten().fold(until.min(self.last_moment(record)), Timestamp::min);
+        let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
         Next::Wait { until: Some(until), ask, read: None, gate: None }
     }
 }

@@ -38,7 +38,8 @@ pub struct JudgeArgs {
     /// What a broken objective does at 100 %, where there is no stable to compare with.
     #[arg(long, value_enum, default_value_t = OnObjectiveArg::Rollback, help_heading = "Judgement")]
     pub on_objective: OnObjectiveArg,
-    /// What is done if there is no decision by the deadline, or no evidence to be had.
+    /// What is done if there is no decision by the deadline (`promote`: less the bake, and five minutes or a tenth), or no
+    /// evidence to be had.
     #[arg(long, value_enum, default_value_t = OnInconclusiveArg::Rollback, help_heading = "Judgement")]
     pub on_inconclusive: OnInconclusiveArg,
     /// Time between two readings.
@@ -47,7 +48,8 @@ pub struct JudgeArgs {
     /// How far readings are behind, and a split takes to be served: the budget's exposure counts it.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Judgement")]
     pub evidence_lag: Duration,
-    /// How long readings may fail in a row before that counts as no decision.
+    /// How long readings may fail in a row before that counts as no decision, and how old counters may be: longer than two
+    /// scrapes of a Prometheus, or two writes of a file.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Judgement")]
     pub evidence_patience: Duration,
     /// How long latency is not judged after each step is served; failures always are.
@@ -75,7 +77,7 @@ pub enum OnInconclusiveArg {
     Rollback,
     /// Leave traffic where it is.
     Hold,
-    /// On to the end, probes, gates and approvals excepted: for its bake and five minutes more it waits for those.
+    /// On to the last step, probes, gates and approvals excepted, early enough for the bake to end by the deadline.
     Promote,
 }
 

@@ -64,7 +64,7 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
 }
 
 fn one(args: &RehearseArgs, goal: &WalkGoal, seed: u64) -> Result<Played, Stop> {
-    let owner = Owner { kind: OwnerKind::Person, name: "rehearsal".into(), uid: "rehearsal".into() };
+    let owner = Owner { kind: OwnerKind::TaskRun, name: "rehearsal".into(), uid: "rehearsal".into() };
     let asker = Asker { owner, intent: midnight(), if_busy: IfBusy::Fail, force: false };
     let hold = |process: &str| Hold::new(asker.clone(), process.to_owned());
     let walk = |process: &str| Walk::new(goal.clone(), hold(process));

@@ -152,6 +152,11 @@ impl Sums {
         self.windows
     }
 
+    /// What was counted in them.
+    pub fn judged(&self) -> Table {
+        Table { stable: self.stable, candidate: self.candidate }
+    }
+
     /// What was counted in them, and between two splits.
     pub fn counted(&self) -> Table {
         let (candidate, stable) = self.moving;

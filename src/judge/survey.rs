@@ -75,6 +75,10 @@ impl Survey {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
         };
+        // What tells of no later time is no news.
+        if reading.at <= memory.at() {
+            return;
+        }
         let counts = memory.close(&reading).iter().fold(Counts::default(), |sum, g| sum.plus(g.stable.counts));
         self.counts = self.counts.plus(counts);
         let over = Duration::try_from(reading.at.duration_since(*began)).unwrap_or_default();

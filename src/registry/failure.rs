@@ -3,7 +3,7 @@
 
 use super::credentials::Credentials;
 use http::StatusCode;
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,7 +120,9 @@ fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, tok
     let number = status.as_u16();
     match number {
         401 | 403 => {
-            let unknown_account = token_server && number == 401 && credentials.are_sent();
+            // Whoever takes passwords answers 403 to one that is believed and may not do this; a token may lack a right.
+            let takes_passwords = token_server || wants_password(headers);
+            let unknown_account = number == 401 && takes_passwords && credentials.are_sent();
             RegistryError::Denied { status: number, token_server, unknown_account, hint: hint(credentials) }
         }
         429 => RegistryError::Limited { status: number, retry_after: retry_after(headers) },
@@ -128,6 +130,11 @@ fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, tok
         _ if token_server => RegistryError::Odd(format!("its token server answered {number}")),
         _ => RegistryError::Odd(format!("it answered {number}, which is not how a registry answers")),
     }
+}
+
+fn wants_password(headers: &HeaderMap) -> bool {
+    let wanted = headers.get(WWW_AUTHENTICATE).and_then(|v| v.to_str().ok());
+    wanted.and_then(|text| text.get(..6)).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "))
 }
 
 /// What can be done about a refusal.

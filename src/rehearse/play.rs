@@ -6,7 +6,7 @@
 use super::chance::Chance;
 use super::knative::Knative;
 use super::traffic::{Behaviour, Traffic};
-use crate::ending::after;
+use crate::ending::{after, before};
 use crate::event::{Said, Topic};
 use crate::hold::Hold;
 use crate::machine::{Log, Machine, Next, Written};
@@ -107,10 +107,6 @@ pub fn play<M: Machine, C: Chance>(
     me.lines.push((me.now, Said::new(Topic::End, outcome.line())));
     let (bad, extra) = (me.traffic.bad(), me.traffic.extra());
     Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra })
-}
-
-fn before(time: Timestamp, duration: Duration) -> Timestamp {
-    SignedDuration::try_from(duration).ok().and_then(|d| time.checked_sub(d).ok()).unwrap_or(Timestamp::MIN)
 }
 
 fn since(began: Timestamp, now: Timestamp) -> Duration {

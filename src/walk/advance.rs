@@ -43,7 +43,7 @@ impl Walk {
             }
             // A pause stops the ramp, never the look at users' luck.
             let ask = self.question(world, service, record, candidate, now, log);
-            return self.wait(self.last_moment(record), ask, record, now);
+            return self.wait(record.deadline, ask, record, now);
         }
         let mut served = served;
         if self.paused {
@@ -64,8 +64,7 @@ impl Walk {
         let until = after(failed.map_or(served, |failed| failed.max(served)), stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
         let ask = self.question(world, service, record, candidate, now, log);
-        let last_moment = self.last_moment(record);
-        let hurried = self.promoted_anyway && (record.phase != Phase::Baking || now >= record.deadline);
+        let hurried = self.promoted_anyway && record.phase != Phase::Baking;
         if now < until && !hurried {
             if record.step > 0 {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
@@ -81,12 +80,12 @@ impl Walk {
         }
         // A question that is due or out is answered first: the last look before users are moved is a fresh one.
         if ask.is_some() || self.proof.is_asking() {
-            return self.wait(last_moment, ask, record, now);
+            return self.wait(record.deadline, ask, record, now);
         }
         let probes_count = !self.judges(record) || self.last_look;
         if probes_count && !self.proof.passed() {
             log.once(Topic::Wait, self.proof.wanted());
-            return self.wait(last_moment, ask, record, now);
+            return self.wait(record.deadline, ask, record, now);
         }
         if self.health.is_ill() {
             self.end_look(now);
@@ -94,7 +93,7 @@ impl Walk {
                 Topic::Wait,
                 format!("{candidate} has no ready pod at the moment; no step until it has or has failed"),
             );
-            return self.wait(last_moment, ask, record, now);
+            return self.wait(record.deadline, ask, record, now);
         }
         if let Some(missing) = self.gate_missing(record, promoted) {
             // Each answer is a line already.
@@ -102,7 +101,7 @@ impl Walk {
             if self.goal.once && self.has_looked(record) {
                 return self.rest(service, record, &missing, now);
             }
-            return self.wait(last_moment, ask, record, now);
+            return self.wait(record.deadline, ask, record, now);
         }
         let next = match self.gate(record, promoted) {
             Gate::Go(next) => next,
@@ -112,7 +111,7 @@ impl Walk {
                 if self.goal.once && self.has_looked(record) {
                     return self.rest(service, record, &why, now);
                 }
-                return self.wait(last_moment, ask, record, now);
+                return self.wait(record.deadline, ask, record, now);
             }
         };
         if last {
@@ -145,7 +144,7 @@ impl Walk {
                 if self.goal.once {
                     return self.rest(service, record, &blocker, now);
                 }
-                self.wait(last_moment, ask, record, now)
+                self.wait(record.deadline, ask, record, now)
             }
             Ok(_) if self.needs_look(record) => self.look(world, service, record, candidate, now, log),
             Ok(split) => {
@@ -162,7 +161,6 @@ impl Walk {
                 } else {
                     Phase::Walking
                 };
-                to.deadline = self.new_deadline(record, now);
                 let (evidence, said) = self.evidence_for(&to, &split);
                 to.evidence = evidence;
                 let what = format!(
@@ -271,7 +269,7 @@ impl Walk {
     ) -> Next {
         self.begin_look(now);
         let ask = self.question(world, service, record, candidate, now, log);
-        self.wait(self.last_moment(record), ask, record, now)
+        self.wait(record.deadline, ask, record, now)
     }
 
     /// What the evidence lacks is said when it is another thing than before: numbers alone are said with each save.

@@ -100,12 +100,14 @@ impl Walk {
         if let Some(why) = self.evidence_against(record) {
             return Some(why);
         }
-        match (self.undecided(record, now), self.on_inconclusive()) {
-            (Some(reason), OnInconclusive::Rollback) => Some(Why::blameless(Code::Inconclusive, reason)),
+        let reason = match self.on_inconclusive() {
             // It is held at once.
-            (Some(_), OnInconclusive::Hold) => None,
-            _ if now >= self.last_moment(record) => why(Code::Inconclusive, self.late(record)),
+            OnInconclusive::Hold if record.step > 0 => None,
+            OnInconclusive::Rollback => self.undecided(record, now),
             _ => None,
-        }
+        };
+        let holds = record.step > 0 && self.on_inconclusive() == OnInconclusive::Hold;
+        let late = || (now >= record.deadline && !holds).then(|| self.late(record));
+        reason.or_else(late).map(|reason| Why::blameless(Code::Inconclusive, reason))
     }
 }

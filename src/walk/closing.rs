@@ -58,7 +58,8 @@ impl Walk {
         };
         if unserved {
             outcome.what.push_str("; written, but not confirmed as served yet");
-            if is_stuck(service, record) {
+            // Who is held was not to be brought back.
+            if record.phase != Phase::Held && is_stuck(service, record) {
                 outcome.code = Code::CouldNotRestore;
                 outcome.word = outcome.code.word();
             }

@@ -4,7 +4,7 @@
 //! and probes alone.
 
 use super::{Walk, write};
-use crate::ending::{after, words};
+use crate::ending::{before, words};
 use crate::event::{Said, Topic};
 use crate::evidence::forecast::Course;
 use crate::evidence::{OnInconclusive, OnObjective, Rules};
@@ -32,8 +32,8 @@ pub struct JudgeGoal {
     pub namespace: Namespace,
 }
 
-/// A walk that goes on without a decision gets this much more than its bake.
-const PROMOTED: Duration = Duration::from_secs(300);
+/// A walk that goes on without a decision leaves at most this much of its time beside the bake, to end by its deadline.
+const MARGIN: Duration = Duration::from_secs(300);
 
 impl Walk {
     /// Whom the evidence is about.
@@ -80,7 +80,8 @@ impl Walk {
         };
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
             Ok(told) => log.once(Topic::Check, told),
-            Err(told) if plan.to() < Percent::FULL => log.once(Topic::Note, told),
+            // What many short calls find out adds up: none of them has to see the end.
+            Err(told) if plan.to() < Percent::FULL || self.goal.once => log.once(Topic::Note, told),
             Err(told) if rules.on_inconclusive == OnInconclusive::Promote => {
                 log.once(Topic::Note, format!("{told}; it goes on without one then, as --on-inconclusive says"));
             }
@@ -144,10 +145,11 @@ impl Walk {
 
     /// Adds the reading that is due, if there is one, to a wait.
     pub(super) fn reading_on(&mut self, next: Next, record: &Record, now: Timestamp) -> Next {
+        let decides_at = Some(self.decides_at(record)).filter(|at| *at > now);
         match (next, self.judge.as_mut().filter(|_| record.step > 0)) {
             (Next::Wait { until, ask, gate, .. }, Some(judge)) => {
                 let read = judge.wants(now).then(|| Box::new(judge.arms().clone()));
-                let moments = [until, judge.next_moment(), judge.patience_ends(now)];
+                let moments = [until, decides_at, judge.next_moment(), judge.patience_ends(now)];
                 Next::Wait { until: moments.into_iter().flatten().min(), ask, read, gate }
             }
             (next, _) => next,
@@ -174,8 +176,9 @@ impl Walk {
     /// Why there is no decision, if none is to be waited for any longer.
     pub(super) fn undecided(&self, record: &Record, now: Timestamp) -> Option<String> {
         let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
+        let by = if now < record.deadline { "in time" } else { "by the deadline" };
         let late = || match judge.gate(&self.goal.plan, record.step) {
-            Gate::Wait(waits) if now >= record.deadline => Some(format!("no decision by the deadline: {waits}")),
+            Gate::Wait(waits) if now >= self.decides_at(record) => Some(format!("no decision {by}: {waits}")),
             _ => None,
         };
         judge.outage(now).or_else(late)
@@ -186,16 +189,14 @@ impl Walk {
         self.judge.as_ref().map_or(OnInconclusive::Rollback, |judge| judge.rules().on_inconclusive)
     }
 
-    /// When a walk is over, whatever it waits for: at its deadline. One that goes on without a decision then gets the time
-    /// that the rest of its plan takes, once.
-    pub(super) fn last_moment(&self, record: &Record) -> Timestamp {
-        let plan = &self.goal.plan;
-        if record.step == 0 || self.on_inconclusive() != OnInconclusive::Promote {
+    /// When no decision is waited for any longer: at the deadline. One that goes on without a decision is over by then, so
+    /// it leaves time for the bake, and a tenth of all or five minutes for splits, probes and gates.
+    pub(super) fn decides_at(&self, record: &Record) -> Timestamp {
+        if self.on_inconclusive() != OnInconclusive::Promote {
             return record.deadline;
         }
-        let approvals = plan.steps.iter().skip(record.step).any(|step| step.approval);
-        let people = if approvals { plan.approval_timeout } else { Duration::ZERO };
-        after(record.deadline, plan.bake + PROMOTED + people)
+        let bake = if record.phase == Phase::Baking { Duration::ZERO } else { self.goal.plan.bake };
+        before(record.deadline, bake + MARGIN.min(self.goal.deadline / 10))
     }
 
     /// The end, or the way on, where users stay although the evidence has not decided or the objective is broken.
@@ -211,27 +212,20 @@ impl Walk {
         {
             return Some(self.held(service, record, Code::ObjectiveBroken, what, now));
         }
-        let why = self.undecided(record, now)?;
-        match self.on_inconclusive() {
-            OnInconclusive::Rollback => None,
-            OnInconclusive::Hold => Some(self.held(service, record, Code::Inconclusive, why, now)),
-            OnInconclusive::Promote => {
+        match (self.undecided(record, now), self.on_inconclusive()) {
+            (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
+            // Nothing speaks against the candidate: what the deadline cuts short is held as well.
+            (None, OnInconclusive::Hold) if record.step > 0 && now >= record.deadline => {
+                Some(self.held(service, record, Code::Inconclusive, self.late(record), now))
+            }
+            (Some(why), OnInconclusive::Promote) => {
                 let last = record.step >= self.goal.plan.steps.len();
-                let does =
-                    if last && now >= record.deadline { "it ends all the same" } else { "it goes on without one" };
+                let does = if last { "it ends all the same" } else { "it goes on without one" };
                 log.once_of(Topic::Note, does, format!("{why}; {does}, as --on-inconclusive says"));
                 self.promoted_anyway = true;
                 None
             }
-        }
-    }
-
-    /// When a step that is taken without a decision must be over.
-    pub(super) fn new_deadline(&self, record: &Record, now: Timestamp) -> Timestamp {
-        if self.promoted_anyway {
-            after(now, self.goal.plan.bake + PROMOTED).max(record.deadline)
-        } else {
-            record.deadline
+            _ => None,
         }
     }
 

@@ -226,6 +226,9 @@ fn a_first_build_is_not_stopped_by_a_registry_that_hides_what_is_not_there() {
 
     let registry = Registry::start(&store, &Access::Password, false);
     goes_on(&registry, "stuff", &[], "not permitted (401): no credentials are kept for it");
+    let wrong = docker_config(&registry.address(), &json!({"username": "kim", "password": "no"}));
+    let (ran, exists, _) = name(&registry, "stuff", &["--if-exists=skip", "--docker-config", &wrong]);
+    assert!(ran.ended(31).stderr.contains("not permitted (401)") && exists == "unknown");
 }
 
 #[test]
