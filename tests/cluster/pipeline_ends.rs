@@ -95,7 +95,9 @@ fn a_pod_that_is_deleted_takes_users_back_and_finally_says_so() {
     let pod = run.pod("roll-out").unwrap()["metadata"]["name"].as_str().unwrap().to_owned();
     space.kubectl(&["delete", "pod", &pod, "--wait=false"]).good();
     let over = run.over().bad().gives("outcome", "settled");
-    assert!(over.result("message").unwrap().contains("stopped by SIGTERM"), "{:?}", over.result("message"));
+    // Tekton may have made the task a pod anew before it failed it; what that one began is settled as well.
+    let message = over.result("message").unwrap();
+    assert!(message.contains("stopped by SIGTERM") || message.contains("settled by PipelineRun"), "{message}");
     is_back(&space, "v1");
 }
 

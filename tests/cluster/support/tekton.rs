@@ -129,14 +129,15 @@ impl PipelineRun<'_> {
         pods.pop()
     }
 
-    /// What its pods have said so far.
+    /// What its steps have said so far. Tekton's own line comes from another container, at any place.
     pub fn log(&self) -> String {
         let mut text = String::new();
         for pod in self.pods() {
             let name = pod["metadata"]["name"].as_str().unwrap();
             let task = pod["metadata"]["labels"]["tekton.dev/pipelineTask"].as_str().unwrap_or("?");
             let said = self.space.kubectl(&["logs", name, "--all-containers"]).out;
-            text.extend(said.lines().map(|line| format!("{task}: {line}\n")));
+            let steps = said.lines().filter(|line| !line.ends_with("Entrypoint initialization"));
+            text.extend(steps.map(|line| format!("{task}: {line}\n")));
         }
         text
     }
