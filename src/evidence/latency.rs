@@ -45,6 +45,9 @@ impl Histogram {
 /// Evidence that the candidate is slower, a sum for each pair of edges that is compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
+    /// Answers of the candidate that were compared.
+    #[serde(default)]
+    answers: u64,
     /// Stable's edge, the candidate's, and the sums.
     pairs: Vec<(u64, u64, Comparison)>,
 }
@@ -53,7 +56,8 @@ impl Latency {
     /// For histograms with these finite edges, rising.
     fn new(edges: &[u64], margin: usize) -> Self {
         let pairs = edges.iter().zip(edges.iter().skip(margin)).take(MOST_EDGES);
-        Self { pairs: pairs.map(|(stable, candidate)| (*stable, *candidate, Comparison::default())).collect() }
+        let pairs = pairs.map(|(stable, candidate)| (*stable, *candidate, Comparison::default())).collect();
+        Self { answers: 0, pairs }
     }
 
     /// Adds a window of one stratum. The edges are those of the first one; edges that a later histogram does not have say
@@ -63,12 +67,18 @@ impl Latency {
             let edges: Vec<u64> = stable.above.iter().map(|(edge, _)| *edge).collect();
             *self = Self::new(&edges, margin);
         }
+        self.answers = self.answers.saturating_add(candidate.total);
         for (at_stable, at_candidate, sums) in &mut self.pairs {
             if let (Some(slow_b), Some(slow_c)) = (stable.above(*at_stable), candidate.above(*at_candidate)) {
                 sums.add(Table::of(candidate.total, stable.total, slow_c, slow_b))?;
             }
         }
         Ok(())
+    }
+
+    /// Answers of the candidate that were compared.
+    pub fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// `ln E`; zero if there is nothing to compare at.

@@ -30,6 +30,9 @@ pub struct Sums {
     /// Slower than stable; none if latency is not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
+    /// The source tells how long answers take.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    timed: bool,
     /// Against a materially worse candidate.
     acceptance: Nats,
     /// The objective for failures.
@@ -112,6 +115,7 @@ impl Sums {
             return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, rules) };
         }
         let warm = window == Window::Warm;
+        self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
         if self.falls_wrong(growths) {
             // More than the split is being counted: windows are left out by their totals, whatever failed in them.
             return Ok(());
@@ -161,6 +165,11 @@ impl Sums {
     pub fn counted(&self) -> Table {
         let (candidate, stable) = self.moving;
         Table { stable: self.stable.plus(stable), candidate: self.candidate.plus(candidate) }
+    }
+
+    /// Answers of the candidate whose time was compared; none if time is not compared, or the source does not tell it.
+    pub fn timed(&self) -> Option<u64> {
+        self.latency.as_ref().filter(|_| self.timed).map(Latency::answers)
     }
 
     /// Requests of the candidate that were judged at this step.

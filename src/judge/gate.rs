@@ -32,13 +32,22 @@ impl Judge {
             return Gate::Go(plan.steps.len());
         }
         let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Gate::Go(step + 1) };
-        match (next, unsure) {
-            // A plan of one switch has nothing to compare before it.
+        // A plan of one switch has nothing to compare before it.
+        let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
+        match (next, missing) {
             (Gate::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
                 Gate::Wait(format!("the last step needs more evidence: {why}"))
             }
             (next, _) => next,
         }
+    }
+
+    /// At 100 % there is no stable to compare with: a source that tells how long answers take has told it by then, also
+    /// where steps are shorter than the warm-up.
+    fn untimed(&self) -> Option<String> {
+        let least = self.rules().min_requests.max(1);
+        let timed = self.sums.as_ref()?.timed().filter(|timed| *timed < least && !self.rules().accept_without)?;
+        Some(format!("how long answers take was compared for {timed} requests, at least {least} wanted"))
     }
 
     /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one

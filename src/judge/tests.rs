@@ -340,3 +340,33 @@ fn an_unknown_rate_of_requests_bounds_nothing() {
     read(&mut judge, reading(20, (50, 0), (50, 0)));
     assert!(judge.reach().is_some());
 }
+
+/// Steps that are shorter than the warm-up would let a slow candidate through to where there is no stable to compare with.
+#[test]
+fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
+    let rules = Rules { margin: Some(0), warm_up: Duration::from_secs(30), ..rules() };
+    let told = |second, n, timed: bool| {
+        let latency = timed.then(|| vec![(1000, n), (INFINITE, n)]);
+        let counters = Some(Counters { latency, ..counters(n, 0) });
+        let pair = Pair { stable: counters.clone(), candidate: counters };
+        Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+    };
+    let plan = plan(Style::Canary, None);
+    let last = plan.steps.len() - 1;
+    for timed in [true, false] {
+        let mut judge = Judge::new(rules.clone(), arms());
+        judge.enter(place(last, (50, 50), 0), at(0));
+        read(&mut judge, told(0, 0, timed));
+        read(&mut judge, told(10, 90_000, timed));
+        assert!(matches!(judge.finding(), Finding::Accepted(_)));
+        let Gate::Wait(why) = judge.gate(&plan, last) else {
+            assert!(!timed, "90000 answers that nobody timed");
+            continue;
+        };
+        assert!(timed && why.contains("was compared for 0 requests, at least 10 wanted"), "{why}");
+        assert_eq!(judge.gate(&plan, 1), Gate::Go(2), "other steps go on");
+        read(&mut judge, told(30, 90_001, timed));
+        read(&mut judge, told(40, 90_011, timed));
+        assert_eq!(judge.gate(&plan, last), Gate::Go(last + 1));
+    }
+}
