@@ -155,18 +155,24 @@ fn step_actions_readme(action: &Item, task: &Item) -> String {
     let name = action.name();
     let sample = &extras(task, "samples")[0];
     let (mut params, mut workspaces) = (String::new(), String::new());
-    for param in list(sample.spec(), "params") {
+    let known: Vec<&str> = list(action.spec(), "params").iter().map(|p| p["name"].as_str().unwrap()).collect();
+    let path = |workspace: &str| format!("{workspace}-path");
+    let bound: Vec<&str> = list(task.spec(), "workspaces").iter().map(|w| w["name"].as_str().unwrap()).collect();
+    let bound: Vec<&str> = bound.into_iter().filter(|w| known.contains(&path(w).as_str())).collect();
+    // The checkout says which commit it is, and a digest is what comes after a build.
+    let said_by_checkout = |name: &str| bound.contains(&"source") && ["commit", "digest"].contains(&name);
+    for param in list(sample.spec(), "params").iter().filter(|p| !said_by_checkout(p["name"].as_str().unwrap())) {
         let value = serde_json::to_string(&param["value"]).unwrap();
         writeln!(params, "      - {{name: {}, value: {value}}}", param["name"].as_str().unwrap()).unwrap();
     }
-    for workspace in list(task.spec(), "workspaces").iter().map(|w| w["name"].as_str().unwrap()) {
+    for workspace in bound {
         writeln!(workspaces, "      - {{name: {workspace}-path, value: $(workspaces.{workspace}.path)}}   # if bound")
             .unwrap();
     }
     format!(
         "# {name}\n\n{}.\n\nThe step of the Task [{name}](../../tasks/{name}), whose README says more, for Tasks of your own:\n\n\
          ```yaml\nsteps:\n  - name: {name}\n    ref: {{name: {name}}}\n    params:\n{params}{workspaces}```\n\n\
-         Its account needs the rights of [support/rbac.yaml](../../tasks/{name}/support/rbac.yaml).\n\n\
+         Install it by `kubectl apply -f stepactions/{name}/{name}.yaml`. Its account needs the rights of [support/rbac.yaml](../../tasks/{name}/support/rbac.yaml).\n\n\
          ## Parameters\n\n{}\n## Results\n\n{}",
         first_sentence(action),
         parameters(action.spec()),

@@ -241,6 +241,10 @@ fn steps_of_others_have_what_they_need_and_no_more() {
             });
             assert_eq!(step["securityContext"], wanted, "{of}");
             assert!(words.contains(&"--storage-driver=vfs"), "{of}: overlay needs more");
+            // Without the right to write anywhere, Tekton cannot lay the account's credentials into root's own home.
+            let env = list(&step, "env");
+            assert!(env.contains(&json!({"name": "HOME", "value": "/var/tmp"})), "{of}");
+            assert!(list(&step, "volumeMounts").iter().any(|m| m["mountPath"] == "/var/tmp"), "{of}");
             builders += 1;
         } else {
             let wanted = json!({
