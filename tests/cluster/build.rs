@@ -134,6 +134,7 @@ fn an_older_run_whose_build_ends_last_changes_nothing() {
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_run_that_built_is_cancelled_in_its_walk_and_users_go_back() {
+    let _usual = usual_settings();
     let (space, source) = place("build-cancel");
     space.serve(&sample("hello", "v1"));
     let hash = source.commit(&["VERSION=v2"]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const PIPELINE_FILE: &str = "pipelines/build-it-and-roll-it-out-slowly/build-it-and-roll-it-out-slowly.yaml";
 
 /// The build of a commit alone, to its end, with these workspaces.
-fn build(space: &Space, name: &str, given: &[(&str, &str)], workspaces: Value) -> Value {
+fn build(space: &Space, name: &str, given: &[(&str, String)], workspaces: Value) -> Value {
     let pipeline = catalog(PIPELINE_FILE);
     let task = &pipeline["spec"]["tasks"][0];
     assert_eq!(task["name"], "build");
@@ -32,6 +32,21 @@ fn ended(run: &Value, step: &str) -> (i64, String) {
     (code, step["terminationReason"].as_str().unwrap_or_default().to_owned())
 }
 
+/// A commit of an image that holds a note, and the parameters of its build into this repository.
+fn a_note(space: &Space, repository: &str) -> (Repository, Vec<(&'static str, String)>) {
+    let source = Repository::new(space);
+    let hash = source.commit_files(&[("Dockerfile", "FROM scratch\nCOPY note /note\n"), ("note", "one")]);
+    let mut given = vec![
+        ("service", "hello".to_owned()),
+        ("git-url", source.url.clone()),
+        ("git-revision", hash),
+        ("repository", repository.to_owned()),
+        ("andante-image", image().to_owned()),
+    ];
+    given.extend(tools());
+    (source, given)
+}
+
 fn log(space: &Space, run: &Value, step: &str) -> String {
     let pod = run["status"]["podName"].as_str().unwrap();
     space.kubectl(&["logs", pod, "-c", &format!("step-{step}")]).good().out
@@ -43,19 +58,8 @@ fn a_build_goes_to_a_registry_with_a_password_and_an_authority_of_its_own() {
     let space = Space::new("build-private");
     install(&space, "pipelines/build-it-and-roll-it-out-slowly");
     let registry = PrivateRegistry::start(&space);
-    let source = Repository::new(&space);
-    let hash = source.commit_files(&[("Dockerfile", "FROM scratch\nCOPY note /note\n"), ("note", "one")]);
     let repository = format!("{}/shop", registry.address);
-    let [git, builder] = tools();
-    let given = [
-        ("service", "hello"),
-        ("git-url", source.url.as_str()),
-        ("git-revision", hash.as_str()),
-        ("repository", repository.as_str()),
-        ("andante-image", image()),
-        (git.0, git.1.as_str()),
-        (builder.0, builder.1.as_str()),
-    ];
+    let (_source, given) = a_note(&space, &repository);
     let login = json!({"name": "dockerconfig", "secret": {"secretName": "dockerconfig"}});
     let authority = json!({"name": "registry-ca", "configMap": {"name": "registry-ca"}});
 
@@ -104,22 +108,10 @@ fn a_build_goes_to_a_registry_with_a_password_and_an_authority_of_its_own() {
 fn a_build_goes_to_a_registry_by_name_without_tls_when_it_is_told_so() {
     let space = Space::new("build-plain");
     install(&space, "pipelines/build-it-and-roll-it-out-slowly");
-    let source = Repository::new(&space);
-    let hash = source.commit_files(&[("Dockerfile", "FROM scratch\nCOPY note /note\n"), ("note", "one")]);
     // The cluster's own registry, by its name.
     let repository = format!("registry.andante-testbed.svc.cluster.local:5000/{}", space.namespace);
-    let [git, builder] = tools();
-    let given = [
-        ("service", "hello"),
-        ("git-url", source.url.as_str()),
-        ("git-revision", hash.as_str()),
-        ("repository", repository.as_str()),
-        ("tls-verify", "false"),
-        ("plain-http", "true"),
-        ("andante-image", image()),
-        (git.0, git.1.as_str()),
-        (builder.0, builder.1.as_str()),
-    ];
+    let (_source, mut given) = a_note(&space, &repository);
+    given.extend([("tls-verify", "false".to_owned()), ("plain-http", "true".to_owned())]);
     let built = build(&space, "built", &given, json!([]));
     assert_eq!(condition(&built, "Succeeded").0, "True", "{}", built["status"]);
     let reference = task_result(&built, "digest-reference").unwrap();

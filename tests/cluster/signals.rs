@@ -125,3 +125,18 @@ fn sigterm_during_staging_leaves_the_candidate_at_0_and_the_same_run_goes_on() {
     assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00002 0 #candidate");
     assert_eq!(space.list("revisions", "serving.knative.dev/service=hello").len(), 2, "one candidate");
 }
+
+/// Tekton can make a pod anew while `finally` settles: what its run has settled it does not begin again.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_late_pod_of_a_run_that_is_settled_moves_nobody() {
+    let (space, proxy) = space("late-pod");
+    ends(at_half(&space, &proxy, &DWELL), "TERM");
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0).says("after: stopped by SIGTERM");
+    let generation = space.generation("hello");
+    let again = [&["roll-out"], &STAGE[1..], &["--steps", "50,100", "--dwell", "1s"]].concat();
+    space.start_as("run", &again).wait(LONG).ended(10).says("settled by PipelineRun");
+    space.start_as("run", &DWELL).wait(LONG).ended(10).says("settled by PipelineRun");
+    assert_eq!(space.generation("hello"), generation, "nothing was written");
+    space.answers("hello", "v1", 5);
+}

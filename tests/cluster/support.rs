@@ -16,6 +16,7 @@ mod prometheus;
 mod repository;
 mod runs;
 mod sample;
+mod settings;
 mod space;
 mod tekton;
 mod verdict;
@@ -35,6 +36,7 @@ pub use prometheus::PrometheusServer;
 pub use repository::{Repository, registry, tools};
 pub use runs::Run;
 pub use sample::{Sample, sample};
+pub use settings::{Setting, usual_settings};
 pub use space::{Space, condition, record, split};
 pub use tekton::{
     Over, PIPELINE, PipelineRun, Wish, catalog, exit_code, install, pipeline, served_becomes, task_result, task_run,
