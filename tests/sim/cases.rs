@@ -2,7 +2,7 @@
 
 use super::exhaustive::{Case, exhaust};
 use super::fault::Crash;
-use super::rollout::{Job, plan};
+use super::rollout::{Job, Looks, plan};
 use andante::outcome::Code;
 use andante::settle::To;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn stage(image: &str) -> Job {
 }
 
 fn walk(probe: bool) -> Job {
-    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe, once: false, evidence: false, gates: false }
+    Job::Walk(plan(&[10, 50, 100], 5, 5, None), Looks { probe, ..Looks::default() })
 }
 
 fn latest() -> Value {
@@ -121,13 +121,7 @@ fn rollback_on_probes_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk {
-            plan: plan(&[10, 50, 100], 20, 60, None),
-            probe: true,
-            once: false,
-            evidence: false,
-            gates: false,
-        },
+        job: Job::Walk(plan(&[10, 50, 100], 20, 60, None), Looks { probe: true, ..Looks::default() }),
         code: Code::RolledBack,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
@@ -140,20 +134,14 @@ fn rollback_on_dying_pods_whatever_happens() {
         traffic: latest(),
         images: &["ok:1"],
         before: vec![(stage("crash-later:2-25"), None)],
-        job: Job::Walk {
-            plan: plan(&[10, 50, 100], 20, 60, None),
-            probe: false,
-            once: false,
-            evidence: false,
-            gates: false,
-        },
+        job: Job::Walk(plan(&[10, 50, 100], 20, 60, None), Looks::default()),
         code: Code::RolledBack,
         leaves: "hello-00001=100",
     });
 }
 
 fn on_evidence() -> Job {
-    Job::Walk { plan: plan(&[10, 50, 100], 5, 5, None), probe: true, once: false, evidence: true, gates: false }
+    Job::Walk(plan(&[10, 50, 100], 5, 5, None), Looks { probe: true, evidence: true, ..Looks::default() })
 }
 
 #[test]
@@ -176,13 +164,7 @@ fn rollback_on_evidence_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk {
-            plan: plan(&[10, 50, 100], 30, 60, None),
-            probe: false,
-            once: false,
-            evidence: true,
-            gates: false,
-        },
+        job: Job::Walk(plan(&[10, 50, 100], 30, 60, None), Looks { evidence: true, ..Looks::default() }),
         code: Code::Worse,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });
@@ -195,13 +177,7 @@ fn walk_by_a_gate_whatever_happens() {
         traffic: latest(),
         images: &["ok:1"],
         before: vec![(stage("ok:2"), None)],
-        job: Job::Walk {
-            plan: plan(&[10, 50, 100], 5, 5, None),
-            probe: false,
-            once: false,
-            evidence: false,
-            gates: true,
-        },
+        job: Job::Walk(plan(&[10, 50, 100], 5, 5, None), Looks { gates: true, ..Looks::default() }),
         code: Code::Done,
         leaves: "latest=100",
     });
@@ -214,13 +190,7 @@ fn rollback_by_a_gate_whatever_happens() {
         traffic: shared(),
         images: &["ok:1", "ok:2"],
         before: vec![(stage("flaky-probe:3-20"), None)],
-        job: Job::Walk {
-            plan: plan(&[10, 50, 100], 30, 60, None),
-            probe: false,
-            once: false,
-            evidence: false,
-            gates: true,
-        },
+        job: Job::Walk(plan(&[10, 50, 100], 30, 60, None), Looks { gates: true, ..Looks::default() }),
         code: Code::GateFailed,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
     });

@@ -1,7 +1,7 @@
 //! One run of a pipeline, drawn from a seed: stage, walk, settle, with all that may befall its processes.
 
 use super::fault::{Chooser, Crash, Script};
-use super::rollout::{Job, Theatre, asker, plan};
+use super::rollout::{Job, Looks, Theatre, asker, plan};
 use andante::outcome::Code;
 use andante::owner::{Asker, IfBusy, Liveness};
 use fastrand::Rng;
@@ -63,7 +63,7 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
     let plan = plan(&percents, rng.u64(0..12), rng.u64(0..15), approve);
     // Drawn apart: the rest of a seed's story stays what it was.
     let gates = chance(&mut rng.clone(), 30);
-    let walk = Job::Walk { plan, probe: chance(rng, 70), once: false, evidence: chance(rng, 40), gates };
+    let walk = Job::Walk(plan, Looks { probe: chance(rng, 70), evidence: chance(rng, 40), gates });
     let if_busy = [IfBusy::Supersede, IfBusy::Supersede, IfBusy::Supersede, IfBusy::Wait, IfBusy::Fail][rng.usize(..5)];
     let person = chance(rng, 15);
     let name = format!("{}p{number}", if person { "@" } else { "" });

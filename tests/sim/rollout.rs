@@ -38,10 +38,21 @@ pub(crate) enum Job {
     Stage { image: String, again: bool },
     /// Take up a revision that is there.
     TakeUp(Option<RevisionName>),
-    /// Walk by a plan, asking the candidate's address, on evidence, and by a gate, if so.
-    Walk { plan: Plan, probe: bool, once: bool, evidence: bool, gates: bool },
+    /// Walk by a plan.
+    Walk(Plan, Looks),
     /// Settle; of one's own run alone, or whosever it is.
     Settle { to: Option<To>, any: bool },
+}
+
+/// What a walk looks at beside readiness and replicas.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Looks {
+    /// The candidate's own address.
+    pub(crate) probe: bool,
+    /// The evidence.
+    pub(crate) evidence: bool,
+    /// A gate of the owner's.
+    pub(crate) gates: bool,
 }
 
 /// A plan of so many percents, with the same dwell everywhere.
@@ -104,14 +115,13 @@ impl Theatre {
                     let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
-                Job::Walk { plan, probe, once, evidence, gates } => {
+                Job::Walk(plan, looks) => {
                     let source = SimSource::new(&self.world, label, self.seed, self.calm);
-                    if *gates {
+                    if looks.gates {
                         self.world.with(|s| s.log.has_gate.insert(label.to_owned()));
                     }
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
-                    let mut machine =
-                        self.watched(label, Walk::new(walk_goal(plan, *probe, *once, *evidence, *gates), hold));
+                    let mut machine = self.watched(label, Walk::new(walk_goal(plan, *looks), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
@@ -227,9 +237,8 @@ fn rollout_id(label: &str) -> andante::name::RolloutId {
     label.replace(['/', '.', '@'], "-").trim_matches('-').parse().unwrap()
 }
 
-#[expect(clippy::fn_params_excessive_bools, reason = "what a walk goes by, each on or off")]
-fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool, gates: bool) -> WalkGoal {
-    let probe = probe.then(|| Probe {
+fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
+    let probe = looks.probe.then(|| Probe {
         path: "/".into(),
         status: None,
         body: None,
@@ -241,7 +250,7 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool, gates: bool) 
         timeout: Duration::from_secs(3),
     });
     WalkGoal {
-        gates: gates.then(|| GateGoal {
+        gates: looks.gates.then(|| GateGoal {
             gates: vec!["failing: promql x < 0.5".parse().unwrap()],
             patience: Patience { every: Duration::from_secs(2), failures: 2, errors: 6 },
             namespace: "ns".parse().unwrap(),
@@ -254,8 +263,8 @@ fn walk_goal(plan: &Plan, probe: bool, once: bool, evidence: bool, gates: bool) 
         probe,
         address: Address::Public,
         on_term: OnTerm::Rollback,
-        once,
-        judge: evidence.then(|| JudgeGoal { rules: rules(), namespace: "ns".parse().unwrap() }),
+        once: false,
+        judge: looks.evidence.then(|| JudgeGoal { rules: rules(), namespace: "ns".parse().unwrap() }),
     }
 }
 
