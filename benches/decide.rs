@@ -5,13 +5,15 @@
 // A benchmark is about real time.
 #![allow(clippy::disallowed_methods)]
 
+use andante::claim::{Asker, IfBusy};
+use andante::event::Log;
 use andante::hold::Hold;
 use andante::layout::{Start, Tags};
-use andante::machine::{Log, Machine, Next};
+use andante::machine::{Machine, Next};
 use andante::moves::step_split;
 use andante::name::RevisionName;
 use andante::observed::{RECORD, Revision, Service};
-use andante::owner::{Asker, IfBusy, Owner, OwnerKind};
+use andante::owner::{Owner, OwnerKind};
 use andante::percent::Percent;
 use andante::plan::{Plan, Style, Wish};
 use andante::probe::{Address, Answer, Probe};

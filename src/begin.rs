@@ -2,15 +2,16 @@
 //!
 //! Decides before the first write everything that can be refused (docs/protocol.md, rules 2, 4 and 6). Depends on pure modules only.
 
+use crate::claim::Claim;
 use crate::ending::{STAGED, staged};
+use crate::event::Log;
 use crate::event::Topic;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::layout::Start;
-use crate::machine::Log;
 use crate::name::RevisionName;
 use crate::observed::{Revision, Service};
 use crate::outcome::{Code, Outcome};
-use crate::owner::{Claim, OwnerKind};
+use crate::owner::OwnerKind;
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
 use crate::split::Split;
@@ -167,7 +168,7 @@ fn resume(
     if record.phase == Phase::Staging {
         log.once(Topic::Claim, format!("going on with rollout {}", record.id));
         let mut record = record.clone();
-        record.deadline = record.deadline.max(crate::ending::after(now, goal.deadline + goal.hold_for));
+        record.deadline = record.deadline.max(crate::time::after(now, goal.deadline + goal.hold_for));
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
     if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {

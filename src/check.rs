@@ -3,11 +3,12 @@
 //! A machine (see [`crate::machine`]) over the same questions that a walk asks before its first step. Decides which target
 //! is asked, and when the answer is a pass, a fail or none. Depends on pure modules only.
 
-use crate::ending::{after, gave_up, words};
+use crate::ending::gave_up;
+use crate::event::Log;
 use crate::event::Topic;
 use crate::health::{Health, Watcher};
 use crate::hold::outcome_of;
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
+use crate::machine::{GiveUp, Look, Machine, Next, Written};
 use crate::name::{RevisionName, ServiceName, Tag};
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
@@ -15,6 +16,7 @@ use crate::owner::{Owner, OwnerKind};
 use crate::probe::{Address, Answer, Probe};
 use crate::proof::Proof;
 use crate::ready::{Serving, serving};
+use crate::time::{after, words};
 use crate::world::{Target, World};
 use jiff::Timestamp;
 use std::time::Duration;

@@ -175,7 +175,7 @@ pub enum Busy {
     Supersede,
 }
 
-impl From<Busy> for crate::owner::IfBusy {
+impl From<Busy> for crate::claim::IfBusy {
     fn from(busy: Busy) -> Self {
         match busy {
             Busy::Wait => Self::Wait,

@@ -7,6 +7,7 @@
 mod backends;
 mod call;
 mod connect;
+mod connect_error;
 mod failure;
 mod kubeconfig;
 mod runs;
@@ -14,7 +15,8 @@ mod service;
 mod watch;
 
 pub use backends::Backend;
-pub use connect::{Connect, ConnectError};
+pub use connect::Connect;
+pub use connect_error::ConnectError;
 pub(crate) use failure::lacks_kind;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;

@@ -8,13 +8,14 @@ mod rehearse;
 mod roll;
 mod source;
 
+use crate::claim::{Asker, IfBusy};
 use crate::cli::{Cli, ClusterArgs, Command, Output, OwnerArgs};
 use crate::clock::SystemClock;
 use crate::cluster::{Connect, Kube};
 use crate::env::Environment;
 use crate::event::{Said, Topic};
 use crate::outcome::{Code, Outcome};
-use crate::owner::{Asker, IfBusy, Owner, OwnerKind};
+use crate::owner::{Owner, OwnerKind};
 use crate::ports::{Clock, Sink};
 use crate::report::Lines;
 use crate::tekton::{Results, directory};

@@ -1,34 +1,17 @@
-//! Ends that every machine shares: a claim that is refused, a write that is denied, a rollout that is over already; and
-//! the small arithmetic of time that they need. Depends on the record, observed objects and outcomes.
+//! Ends that every machine shares: a claim that is refused, a write that is denied, a rollout that is over already.
+//! Depends on the record, observed objects and outcomes.
 
+use crate::claim::Claim;
 use crate::hold::outcome_of;
 use crate::machine::GiveUp;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
 use crate::record::{Phase, Record};
 use crate::world::World;
-use jiff::Timestamp;
 use std::time::Duration;
 
 /// How long the end waits for a last split to be served before it says so.
 pub(crate) const LAST_WAIT: Duration = Duration::from_secs(30);
-
-/// `time + duration`, never beyond what a timestamp holds.
-pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
-}
-
-/// `time - duration`, never before what a timestamp holds.
-pub(crate) fn before(time: Timestamp, duration: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_sub(d).ok()).unwrap_or(Timestamp::MIN)
-}
-
-/// A duration as people write it.
-pub(crate) fn words(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
-        .to_string()
-}
 
 /// The end for a claim that says no.
 pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) -> Option<Outcome> {
@@ -59,8 +42,8 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
 }
 
 /// The end of a write that the API server judged and refused.
-pub(crate) fn denied(error: &crate::ports::ApiError) -> Outcome {
-    use crate::ports::ApiError;
+pub(crate) fn denied(error: &crate::api_error::ApiError) -> Outcome {
+    use crate::api_error::ApiError;
     match error {
         ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string())
             .next("add the rule and run the same again; until then traffic stays as it is"),

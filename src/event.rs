@@ -1,6 +1,7 @@
 //! What happened, as data. How it is printed is the sink's affair ([`crate::ports::Sink`]).
 
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What an event is about; the first word of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,5 +54,53 @@ impl Said {
     /// An event.
     pub fn new(topic: Topic, text: impl Into<String>) -> Self {
         Self { topic, text: text.into() }
+    }
+}
+
+/// Takes lines; a line that was said before under the same key is not said again until the key's text changes.
+#[derive(Debug, Default)]
+pub struct Log {
+    lines: Vec<Said>,
+    said: BTreeSet<String>,
+}
+
+impl Log {
+    /// Says it.
+    pub fn say(&mut self, topic: Topic, text: impl Into<String>) {
+        self.lines.push(Said::new(topic, text));
+    }
+
+    /// Says it unless it was said before.
+    pub fn once(&mut self, topic: Topic, text: impl Into<String>) {
+        let text = text.into();
+        if self.said.insert(format!("{}:{text}", topic.word())) {
+            self.lines.push(Said { topic, text });
+        }
+    }
+
+    /// Says it unless something of the same kind was said before.
+    pub fn once_of(&mut self, topic: Topic, kind: &str, text: impl Into<String>) {
+        if self.said.insert(format!("{}:{kind}", topic.word())) {
+            self.say(topic, text);
+        }
+    }
+
+    /// Takes the lines out.
+    pub fn take(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_said_once() {
+        let mut log = Log::default();
+        log.once(Topic::Wait, "a");
+        log.once(Topic::Wait, "a");
+        log.once(Topic::Wait, "b");
+        assert_eq!(log.take().len(), 2);
     }
 }

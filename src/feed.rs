@@ -4,7 +4,8 @@
 
 pub(crate) mod service;
 
-use crate::ports::{ApiError, Change, List, Watch};
+use crate::api_error::ApiError;
+use crate::ports::{Change, List, Watch};
 use backon::BackoffBuilder;
 use futures_util::stream::{self, Stream};
 use serde_json::Value;

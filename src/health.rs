@@ -2,9 +2,9 @@
 //!
 //! Decides Healthy or Failing. Depends on observed revisions; remembers since when something was wrong.
 
-use crate::ending::after;
 use crate::observed::Revision;
 use crate::ready::{Pods, pods};
+use crate::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
 

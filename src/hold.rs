@@ -2,11 +2,12 @@
 //!
 //! Decides rules 1 to 3 (docs/protocol.md) at the level of one process. Depends on the record, ownership and the world.
 
+use crate::claim::{Asker, Claim, claim};
 use crate::layout::{Start, Tags};
 use crate::name::RolloutId;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
-use crate::owner::{Asker, Claim, Liveness, OwnerKind, claim};
+use crate::owner::{Liveness, OwnerKind};
 use crate::record::{FORMAT, Phase, Record};
 use crate::world::World;
 use jiff::Timestamp;

@@ -7,15 +7,14 @@
 //! is one window. Depends on evidence and readings; time is an argument.
 
 mod gate;
-mod saved;
 mod survey;
 mod words;
 
+use crate::evidence::Saved;
 pub use gate::Gate;
-pub use saved::{LeftOut, Saved};
 pub use survey::{Survey, Surveyed};
 
-use crate::ending::after;
+use crate::event::Log;
 use crate::event::Topic;
 use crate::evidence::forecast::Baseline;
 use crate::evidence::objective::Standing;
@@ -23,8 +22,8 @@ use crate::evidence::ramp;
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
 use crate::evidence::{Rules, Sums};
-use crate::machine::Log;
 use crate::reading::{Arms, NoReading, Reading};
+use crate::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
 

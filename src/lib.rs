@@ -7,9 +7,11 @@
 //! Pure modules decide: they take values and the time, and return values. Effects live in adapters behind the small
 //! traits of [`ports`], and one runner ([`run`]) drives the machines. `ARCHITECTURE.md` is the map.
 
+pub mod api_error;
 mod begin;
 pub mod check;
 pub mod checkout;
+pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -62,6 +64,7 @@ pub mod status;
 pub mod steer;
 pub mod tekton;
 pub mod template;
+mod time;
 pub mod tls;
 pub mod verdict;
 pub mod walk;

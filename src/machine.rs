@@ -3,13 +3,14 @@
 //! `stage`, `walk` and `settle` are machines. A machine decides by level, not by edge: asked again with the same world it
 //! gives the same answer, so a lost answer, a restart or a missed event never loses it. Depends on pure modules only.
 
-use crate::event::{Said, Topic};
+use crate::api_error::ApiError;
+use crate::event::Log;
+use crate::event::Said;
 use crate::gate::{Gate, Measured};
 use crate::name::RevisionName;
 use crate::observed::{RECORD, Service};
 use crate::outcome::Outcome;
 use crate::owner::Owner;
-use crate::ports::ApiError;
 use crate::probe::{Answer, Request};
 use crate::reading::{Arms, NoReading, Reading};
 use crate::record::{BadRecord, Record};
@@ -17,7 +18,6 @@ use crate::split::Split;
 use crate::world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// Something to find out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,40 +120,6 @@ pub enum GiveUp {
     Signal,
 }
 
-/// Takes lines; a line that was said before under the same key is not said again until the key's text changes.
-#[derive(Debug, Default)]
-pub struct Log {
-    lines: Vec<Said>,
-    said: BTreeSet<String>,
-}
-
-impl Log {
-    /// Says it.
-    pub fn say(&mut self, topic: Topic, text: impl Into<String>) {
-        self.lines.push(Said::new(topic, text));
-    }
-
-    /// Says it unless it was said before.
-    pub fn once(&mut self, topic: Topic, text: impl Into<String>) {
-        let text = text.into();
-        if self.said.insert(format!("{}:{text}", topic.word())) {
-            self.lines.push(Said { topic, text });
-        }
-    }
-
-    /// Says it unless something of the same kind was said before.
-    pub fn once_of(&mut self, topic: Topic, kind: &str, text: impl Into<String>) {
-        if self.said.insert(format!("{}:{kind}", topic.word())) {
-            self.say(topic, text);
-        }
-    }
-
-    /// Takes the lines out.
-    pub fn take(&mut self) -> Vec<Said> {
-        std::mem::take(&mut self.lines)
-    }
-}
-
 /// The tests that fence every write: identity, generation, and our record as it was read.
 fn fence(service: &Service) -> Vec<Value> {
     let mut patch = vec![
@@ -229,6 +195,7 @@ pub fn order(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Topic;
     use crate::record::tests::record;
 
     fn service(annotations: Value) -> Service {
@@ -273,7 +240,7 @@ mod tests {
     #[test]
     fn evidence_that_has_no_room_is_said() {
         let mut large = record();
-        large.evidence = Some(Box::new(crate::judge::Saved::of_counts(crate::evidence::Table::default())));
+        large.evidence = Some(Box::new(crate::evidence::Saved::of_counts(crate::evidence::Table::default())));
         large.reason = Some("x".repeat(crate::record::MAX_BYTES - record().to_text().unwrap().len() - 60));
         let order = order(&service(json!({"a": "b"})), large, None, None, Said::new(Topic::Check, "saved")).unwrap();
         assert!(order.record.unwrap().evidence.is_none());
@@ -288,14 +255,5 @@ mod tests {
         let order = order(&service, record(), None, None, Said::new(Topic::Claim, "x")).unwrap();
         assert_eq!(order.record.unwrap().epoch, 42);
         assert_eq!(order.patch[2]["value"], json!(there.to_text().unwrap()));
-    }
-
-    #[test]
-    fn a_line_is_said_once() {
-        let mut log = Log::default();
-        log.once(Topic::Wait, "a");
-        log.once(Topic::Wait, "a");
-        log.once(Topic::Wait, "b");
-        assert_eq!(log.take().len(), 2);
     }
 }

@@ -4,6 +4,7 @@
 //! Depends on pure modules and `serde_json` only. Objects cross as the API's own JSON, because a template must be
 //! written back whole.
 
+use crate::api_error::ApiError;
 use crate::event::Said;
 use crate::gate::{Gate, Measured};
 use crate::name::{RevisionName, ServiceName};
@@ -12,51 +13,6 @@ use crate::probe::{Answer, Request};
 use crate::reading::{Arms, NoReading, Reading};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::time::Duration;
-
-/// Why the API server did not do what was asked. The text is safe to print: reason and field, never a whole object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApiError {
-    /// The object is not there (404).
-    #[error("not found: {0}")]
-    NotFound(String),
-    /// It exists already (409 of a create).
-    #[error("already exists: {0}")]
-    Exists(String),
-    /// A `test` of our patch did not hold, or the object moved (422 of a patch, 409): re-read and decide again.
-    #[error("the object changed in the meantime: {0}")]
-    Refused(String),
-    /// The request itself is wrong: a webhook or the schema denied it (400, 422 of a create).
-    #[error("denied: {0}")]
-    Invalid(String),
-    /// A permission is missing (401, 403); names verb and resource.
-    #[error("not permitted: {0}")]
-    Forbidden(String),
-    /// The server asks for patience (429, 503 with Retry-After) or failed (500, 503, 504) *before* doing anything is
-    /// not certain: the write may or may not have taken effect.
-    #[error("the API server answered {status}: {text}")]
-    Server {
-        /// HTTP status.
-        status: u16,
-        /// The reason, short.
-        text: String,
-        /// How long it asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// No answer: refused, reset, timed out, unreadable. The write may or may not have taken effect.
-    #[error("no answer from the API server: {0}")]
-    Unreachable(String),
-    /// A watch's place in history is gone (410): list again.
-    #[error("the watch is too old")]
-    Gone,
-}
-
-impl ApiError {
-    /// True if trying again later may help and the request itself was not judged.
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
-    }
-}
 
 /// What a watch reports.
 #[derive(Debug, Clone, PartialEq)]

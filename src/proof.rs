@@ -3,12 +3,12 @@
 //! Decides which question is next and when, and whether the row of answers passes. Depends on probes and observed
 //! revisions; time is an argument.
 
-use crate::ending::after;
+use crate::event::Log;
 use crate::event::Topic;
-use crate::machine::Log;
 use crate::observed::Revision;
 use crate::probe::{Answer, Probe, Request, Row, counted};
 use crate::ready::{Pods, pods};
+use crate::time::after;
 use crate::verdict::Verdict;
 use jiff::Timestamp;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! Decides how it is written and read, and its bound of 16 KiB. Depends on names, splits, the plan and serde.
 
-use crate::judge::{LeftOut, Saved};
+use crate::evidence::{LeftOut, Saved};
 use crate::layout::{Start, Tags};
 use crate::name::{RevisionName, RolloutId};
 use crate::owner::Owner;

@@ -5,6 +5,7 @@
 //! names, over TLS, and never along a redirect to another place. Nothing is tried twice here: patience is the caller's.
 //! Depends on reqwest.
 
+mod authorization;
 mod challenge;
 mod credentials;
 mod docker_config;
@@ -17,13 +18,13 @@ pub use failure::{BadRegistry, RegistryError};
 
 use crate::env::Environment;
 use crate::reference::{Digest, Domain, Reference};
+use authorization::Authorization;
 use credentials::Credentials;
 use http::{Method, StatusCode};
 use reqwest::Url;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
-use token::Authorization;
 use transport::{Answer, Transport};
 
 /// Docker Hub's registry has another name than its images.

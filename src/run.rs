@@ -5,13 +5,15 @@
 
 mod calls;
 
+use crate::api_error::ApiError;
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::feed::service::{Revisions, Services, revision_news, see_service, service_news};
 use crate::feed::{News, delays, follow};
 use crate::gate::Measured;
-use crate::machine::{GiveUp, Log, Machine, Next};
+use crate::machine::{GiveUp, Machine, Next};
 use crate::outcome::Outcome;
-use crate::ports::{ApiError, Clock, Cluster, Ports, Prober, Sink, Source};
+use crate::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::probe::Answer;
 use crate::reading::{NoReading, Reading};
 use crate::world::{Signal, World};
@@ -204,12 +206,12 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     /// Why the runner stops the machine, if it has to.
     fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
         let passed =
-            |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::ending::after(s, limit));
+            |since: Option<Timestamp>, limit: Duration| since.is_some_and(|s| now >= crate::time::after(s, limit));
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
         if passed(self.failing_since, self.limits.patience) {
-            let patience = crate::ending::words(self.limits.patience);
+            let patience = crate::time::words(self.limits.patience);
             return Some(GiveUp::Unreachable(format!(
                 "the API server did not answer properly for {patience}; last: {}",
                 self.last_error
@@ -288,7 +290,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             self.failing_since.map(|s| (s, self.limits.patience)),
             self.signalled.map(|s| (s, self.limits.after_signal)),
         ];
-        let own = own.into_iter().flatten().map(|(since, limit)| crate::ending::after(since, limit));
+        let own = own.into_iter().flatten().map(|(since, limit)| crate::time::after(since, limit));
         let until = until.into_iter().chain(own).min();
         let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
         let timer = async {

@@ -3,11 +3,12 @@
 //! Decides which end a target gets (docs/protocol.md, what people may rely on). It asks nobody's leave: whoever else still writes loses
 //! the epoch and stops. Depends on pure modules only.
 
-use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up};
+use crate::ending::{LAST_WAIT, denied, ended_before, gave_up};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::layout::{BadStart, Start, Tags, only_ready};
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Order, Written, discard_order, order};
+use crate::machine::{GiveUp, Look, Machine, Next, Order, Written, discard_order, order};
 use crate::moves::{Why, finish, is_stuck, mend, roll_back};
 use crate::name::{RevisionName, RolloutId, ServiceName};
 use crate::observed::Service;
@@ -18,6 +19,7 @@ use crate::probe::Answer;
 use crate::ready::{Serving, is_current, serving};
 use crate::record::{Phase, Record};
 use crate::split::{Split, Target as TrafficTarget};
+use crate::time::after;
 use crate::world::{Target, World};
 use jiff::Timestamp;
 

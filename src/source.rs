@@ -9,6 +9,7 @@ mod fetch;
 mod file;
 mod gates;
 mod gateway;
+mod printable;
 mod prometheus;
 
 pub use endpoint::Endpoint;

@@ -4,62 +4,31 @@
 //! fails, in [`crate::moves`]. Depends on pure modules only.
 
 use crate::begin::{Begin, begin};
+use crate::claim::Claim;
 use crate::control::Control;
-use crate::ending::{LAST_WAIT, after, denied, ended_before, gave_up, refused, staged};
+use crate::ending::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::layout::Tags;
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Written, order};
+use crate::machine::{GiveUp, Look, Machine, Next, Written, order};
 use crate::moves::{Why, mend, roll_back};
-use crate::name::{RevisionName, RolloutId, ServiceName};
+use crate::name::RevisionName;
 use crate::observed::{CONTROL, Service};
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
 use crate::probe::Answer;
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
-use crate::template::Change;
+use crate::time::after;
 use crate::world::{Target, World};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
 mod first;
+mod goal;
 mod prove;
 
-/// What is to be staged.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Want {
-    /// A new revision from a changed template.
-    Template(Box<Change>),
-    /// A revision that is there already: by name, or the newest ready one that serves nobody.
-    Revision(Option<RevisionName>),
-}
-
-/// The goal of staging.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StageGoal {
-    /// The Service.
-    pub service: ServiceName,
-    /// What is to be staged.
-    pub want: Want,
-    /// The whole object to create if there is no Service yet; none: one is made of the image alone.
-    pub manifest: Option<Value>,
-    /// Which revision is stable, where the split leaves a choice.
-    pub stable: Option<RevisionName>,
-    /// Our two tags.
-    pub tags: Tags,
-    /// A rolled-back or equal candidate is tried again.
-    pub again: bool,
-    /// How long the candidate may take.
-    pub deadline: Duration,
-    /// How long a failure must last to be believed.
-    pub grace: Duration,
-    /// How long the record names this owner as alive after staging, for the walk that follows.
-    pub hold_for: Duration,
-    /// The identity of a new rollout.
-    pub id: RolloutId,
-}
+pub use goal::{StageGoal, Want};
 
 /// When the pods of a candidate that does not come up are first asked why; the pause doubles from there.
 const ASK_PODS_FIRST: Duration = Duration::from_secs(3);
@@ -372,7 +341,7 @@ impl Machine for Stage {
             self.first_template = world.service().map(|s| s.template.clone());
         }
         if let Written::Denied(error) = written {
-            if let (crate::ports::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
+            if let (crate::api_error::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
                 let what =
                     format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
                 self.denied =

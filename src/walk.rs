@@ -4,13 +4,14 @@
 //! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
 //! 12 of docs/protocol.md. Depends on pure modules only.
 
-use crate::ending::{after, denied, gave_up, words};
+use crate::ending::{denied, gave_up};
+use crate::event::Log;
 use crate::event::Topic;
 use crate::gate::{Measured, Row};
 use crate::health::Watcher;
 use crate::hold::{Hold, Moved, Standing, moved, outcome_of, who_moved};
 use crate::judge::{Judge, Survey};
-use crate::machine::{GiveUp, Log, Look, Machine, Next, Written};
+use crate::machine::{GiveUp, Look, Machine, Next, Written};
 use crate::moves::Why;
 use crate::name::{RevisionName, ServiceName};
 use crate::observed::{Service, Truth};
@@ -21,6 +22,7 @@ use crate::proof::Proof;
 use crate::reading::{NoReading, Reading};
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
+use crate::time::{after, words};
 use crate::world::{Signal, Target, World};
 use jiff::Timestamp;
 use std::time::Duration;

@@ -7,14 +7,16 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
+use andante::claim::{Asker, IfBusy};
 use andante::cli::{Cli, Command, EvidenceFrom};
 use andante::control::{Approval, Control, Request};
+use andante::event::Log;
 use andante::gate::Measured;
 use andante::hold::Hold;
 use andante::layout::{Start, Tags};
-use andante::machine::{Log, Machine, Next, Written};
+use andante::machine::{Machine, Next, Written};
 use andante::observed::{CONTROL, RECORD, Revision, Service};
-use andante::owner::{Asker, IfBusy, Owner, OwnerKind};
+use andante::owner::{Owner, OwnerKind};
 use andante::percent::Percent;
 use andante::probe::{Address, Answer};
 use andante::record::{FORMAT, Phase, Record};

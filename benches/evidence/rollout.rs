@@ -1,11 +1,11 @@
 //! One rollout, from the first reading to the last step, judged by the walk's own judge.
 
 use super::parallel::{binomial, poisson};
+use andante::event::Log;
 use andante::evidence::forecast::Baseline;
 use andante::evidence::window::Memory;
 use andante::evidence::{Counts, Rules};
 use andante::judge::{Finding, Gate, Judge, Place, Surveyed};
-use andante::machine::Log;
 use andante::plan::Plan;
 use andante::reading::{Arms, Counters, Pair, Reading};
 use jiff::Timestamp;

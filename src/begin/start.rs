@@ -3,12 +3,12 @@
 //! Decides whose tags are whose, what an older record still says truly, and which targets would block every split
 //! (docs/protocol.md, rules 4, 6 and 9). Depends on pure modules only.
 
+use crate::claim::Claim;
 use crate::hold::outcome_of;
 use crate::layout::{BadStart, Start, Tags};
 use crate::name::{RevisionName, Tag};
 use crate::observed::{Revision, Service};
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
 use crate::record::{Phase, Record};
 use crate::split::{Follow, Split, Target};
 use crate::world::World;

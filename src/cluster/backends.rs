@@ -5,8 +5,8 @@
 use super::Kube;
 use super::call::{Call, encoded};
 use super::failure::Asked;
+use crate::api_error::ApiError;
 use crate::name::{Namespace, ServiceName};
-use crate::ports::ApiError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 
 use super::Kube;
 use super::failure::{self, Asked};
-use crate::ports::ApiError;
+use crate::api_error::ApiError;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};

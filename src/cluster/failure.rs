@@ -4,7 +4,7 @@
 //! be printed: an API error's text may hold the whole object, environment values included, so it is never repeated.
 //! What is kept: reasons, names of fields, what a webhook said on its first line, and our own words. Pure.
 
-use crate::ports::ApiError;
+use crate::api_error::ApiError;
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;

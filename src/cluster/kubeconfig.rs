@@ -5,7 +5,7 @@
 //! which holds tokens; and a YAML reader made for each of its types is a twentieth of the binary. Depends on kube's types
 //! of the file.
 
-use super::connect::ConnectError;
+use super::connect_error::ConnectError;
 use kube::Config;
 use kube::config::{ExecAuthCluster, Kubeconfig, KubeconfigError, LoadDataError};
 use rustls::pki_types::CertificateDer;

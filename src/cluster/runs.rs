@@ -6,9 +6,9 @@
 use super::Kube;
 use super::call::Call;
 use super::failure::{Asked, lacks_kind};
+use crate::api_error::ApiError;
 use crate::name::{Namespace, RevisionName};
 use crate::owner::{Liveness, Owner, OwnerKind};
-use crate::ports::ApiError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -6,9 +6,10 @@ use super::Kube;
 use super::call::Call;
 use super::failure::Asked;
 use super::watch::ObjectWatch;
+use crate::api_error::ApiError;
 use crate::name::{RevisionName, ServiceName};
 use crate::owner::{Liveness, Owner};
-use crate::ports::{ApiError, Cluster, List};
+use crate::ports::{Cluster, List};
 use serde_json::Value;
 
 const GROUP: &str = "serving.knative.dev";

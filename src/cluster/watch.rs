@@ -8,7 +8,8 @@
 use super::Kube;
 use super::call::{Call, encoded, lost};
 use super::failure::{self, Asked};
-use crate::ports::{ApiError, Change, Watch};
+use crate::api_error::ApiError;
+use crate::ports::{Change, Watch};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::Value;

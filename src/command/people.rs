@@ -8,6 +8,7 @@ mod plan;
 mod watch;
 
 use super::{Stop, connect};
+use crate::api_error::ApiError;
 use crate::cli::{ClusterArgs, ControlArgs, Output, PlanArgs, StatusArgs, WatchArgs};
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
@@ -17,7 +18,7 @@ use crate::feed::service::see_service;
 use crate::observed::Revision;
 use crate::outcome::{Code, Outcome};
 use crate::owner::OwnerKind;
-use crate::ports::{ApiError, Clock, Cluster};
+use crate::ports::{Clock, Cluster};
 use crate::report::{self, Lines};
 use crate::status::{self, Called, Status};
 use crate::world::World;

@@ -2,10 +2,11 @@
 
 use super::Stop;
 use super::roll::fitting;
+use crate::claim::{Asker, IfBusy};
 use crate::cli::{Output, RehearseArgs};
 use crate::hold::Hold;
 use crate::outcome::Code;
-use crate::owner::{Asker, IfBusy, Owner, OwnerKind};
+use crate::owner::{Owner, OwnerKind};
 use crate::ports::Sink;
 use crate::probe::Address;
 use crate::rehearse::{Chance, Played, Row, Table, midnight, play};

@@ -3,6 +3,7 @@
 use super::source::source;
 use super::{Stop, asker, connect, owner};
 use crate::check::{Check, CheckGoal};
+use crate::claim::{Asker, IfBusy};
 use crate::cli::{
     AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
     SettleArgs, StageArgs, StyleArg, TagArgs, TakeUp, WalkArgs,
@@ -19,7 +20,7 @@ use crate::machine::Machine;
 use crate::manifest;
 use crate::name::RolloutId;
 use crate::outcome::{Code, Outcome};
-use crate::owner::{Asker, IfBusy, OwnerKind};
+use crate::owner::OwnerKind;
 use crate::plan::Plan;
 use crate::ports::{Clock, Ports, Sink};
 use crate::probe::Address;
@@ -196,7 +197,7 @@ fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
 /// The plan, if the deadline leaves it time.
 pub(super) fn fitting(plan: Plan, deadline: Duration) -> Result<Plan, Stop> {
     if plan.shortest() >= deadline {
-        let (least, deadline) = (crate::ending::words(plan.shortest()), crate::ending::words(deadline));
+        let (least, deadline) = (crate::time::words(plan.shortest()), crate::time::words(deadline));
         return Err(Stop::bad_input(format!(
             "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
         )));

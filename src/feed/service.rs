@@ -3,8 +3,9 @@
 //! Decides nothing. Depends on the ports and the world.
 
 use super::{News, Source};
+use crate::api_error::ApiError;
 use crate::observed::{Revision, Service};
-use crate::ports::{ApiError, Cluster, List};
+use crate::ports::{Cluster, List};
 use crate::world::World;
 use serde_json::Value;
 

@@ -4,8 +4,8 @@
 //! that a step needs the last answer of every gate, given since the step began, to be a pass. Depends on gates and time.
 
 use super::{Gate, Judged, Measured};
+use crate::event::Log;
 use crate::event::Topic;
-use crate::machine::Log;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl Row {
     }
 
     fn moment(&self, place: &Place) -> Option<Timestamp> {
-        place.asked.map(|asked| crate::ending::after(asked, self.patience.every))
+        place.asked.map(|asked| crate::time::after(asked, self.patience.every))
     }
 
     /// An answer to what is out. Each change of mind is a line, and each answer that is no pass.

@@ -1,14 +1,14 @@
 //! Before the first step: stable's rate, and whether a decision can be had in time.
 
 use super::words;
-use crate::ending::after;
+use crate::event::Log;
 use crate::event::Topic;
 use crate::evidence::Counts;
 use crate::evidence::Rules;
 use crate::evidence::forecast::{Baseline, Course, until_accepted};
 use crate::evidence::window::Memory;
-use crate::machine::Log;
 use crate::reading::{Arms, NoReading, Reading};
+use crate::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
 

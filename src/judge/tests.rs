@@ -1,5 +1,6 @@
 use super::*;
 use crate::evidence::Counts;
+use crate::evidence::LeftOut;
 use crate::evidence::rules::tests::rules;
 use crate::percent::Percent;
 use crate::plan::{Plan, Style, Wish};

@@ -43,7 +43,7 @@ pub(super) fn seconds(span: SignedDuration) -> String {
 
 /// A span of time as people write it.
 pub(super) fn span(span: Duration) -> String {
-    crate::ending::words(span)
+    crate::time::words(span)
 }
 
 fn of(counts: Counts) -> String {

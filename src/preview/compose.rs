@@ -4,18 +4,18 @@
 
 use super::{Entry, Move, NEW, NOW, Preview, entries, shown};
 use crate::begin::{start_of, tags_are_free, targets_are_ready};
-use crate::ending::words;
+use crate::claim::Claim;
 use crate::hold::{Moved, moved, outcome_of, who_moved};
 use crate::layout::{Start, Tags};
 use crate::name::RevisionName;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
-use crate::owner::Claim;
 use crate::percent::Percent;
 use crate::plan::{Plan, Step, Style};
 use crate::record::{Phase, Record};
 use crate::split::Split;
 use crate::status::{phase_word, rollout_duration};
+use crate::time::words;
 use crate::world::World;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! A preview as lines for a person. Depends on the preview alone.
 
 use super::{Entry, Move, Preview};
-use crate::ending::words;
+use crate::time::words;
 use std::time::Duration;
 
 /// How wide the first column is.

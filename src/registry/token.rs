@@ -3,6 +3,7 @@
 //! Decides where credentials may be sent: to a token server over TLS; over plain HTTP only if the registry itself is
 //! spoken to so, and the server is near or plain HTTP was allowed.
 
+use super::authorization::Authorization;
 use super::challenge::Challenge;
 use super::credentials::Credentials;
 use super::failure::{self, RegistryError};
@@ -11,31 +12,9 @@ use crate::reference::{Domain, Reference};
 use http::StatusCode;
 use reqwest::Url;
 use serde::Deserialize;
-use std::fmt;
 
 /// The largest answer of a token server that is read, in bytes.
 const LARGEST: usize = 256 * 1024;
-
-/// What is sent in the header `Authorization`; it does not show itself.
-pub(super) struct Authorization(Option<String>);
-
-impl Authorization {
-    /// Nothing.
-    pub(super) fn none() -> Self {
-        Self(None)
-    }
-
-    /// The header's value.
-    pub(super) fn value(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-}
-
-impl fmt::Debug for Authorization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Authorization" } else { "no Authorization" })
-    }
-}
 
 #[derive(Deserialize)]
 struct Token {

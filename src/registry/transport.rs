@@ -1,8 +1,8 @@
 //! Requests to registries and token servers. Decides how far one goes: a limit of time, of redirects and of bytes; and
 //! that a redirect to another origin takes no credentials along.
 
+use super::authorization::Authorization;
 use super::failure::{BadRegistry, RegistryError};
-use super::token::Authorization;
 use crate::env::Environment;
 use crate::reference::Domain;
 use crate::{proxy, tls};

@@ -61,7 +61,7 @@ impl Knative {
             record.candidate = Some(candidate);
             record.split = split;
             record.generation = me.generation;
-            record.deadline = crate::ending::after(now, Duration::from_secs(3600));
+            record.deadline = crate::time::after(now, Duration::from_secs(3600));
             me.record = record.to_text().unwrap_or_default();
         }
         Ok(me)
@@ -92,7 +92,7 @@ impl Knative {
             self.generation = record.generation;
             self.split = record.split.clone();
             self.written = now;
-            self.served = crate::ending::after(now, self.serves_after);
+            self.served = crate::time::after(now, self.serves_after);
         }
     }
 

@@ -6,14 +6,15 @@
 use super::chance::Chance;
 use super::knative::Knative;
 use super::traffic::{Behaviour, Traffic};
-use crate::ending::{after, before};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::Hold;
-use crate::machine::{Log, Machine, Next, Written};
+use crate::machine::{Machine, Next, Written};
 use crate::name::BadName;
 use crate::outcome::{Code, Outcome};
 use crate::probe::{Answer, Request};
 use crate::reading::{NoReading, Pair, Reading};
+use crate::time::{after, before};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl<C: Chance> Rehearsal<C> {
     fn answer(&self, request: &Request) -> (Timestamp, Answer) {
         let behaviour = self.traffic.behaviour();
         if self.traffic.is_on(behaviour.down.as_ref()) {
-            let silent = Answer::Silent(format!("no whole answer within {}", crate::ending::words(request.timeout)));
+            let silent = Answer::Silent(format!("no whole answer within {}", crate::time::words(request.timeout)));
             return (after(self.now, request.timeout), silent);
         }
         let latency = behaviour.latency.mul_f64(behaviour.slower);

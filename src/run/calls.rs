@@ -2,9 +2,10 @@
 //! certain is found out before anything else is decided.
 
 use super::{CALL_AFTER_SIGNAL, Runner};
+use crate::api_error::ApiError;
 use crate::event::{Said, Topic};
 use crate::machine::{GiveUp, Look, Order, Written};
-use crate::ports::{ApiError, Clock, Cluster, Sink};
+use crate::ports::{Clock, Cluster, Sink};
 use crate::world::{PodsSaid, Target};
 use futures_util::future::pending;
 use std::pin::pin;
@@ -16,7 +17,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let mut call = pin!(call);
         loop {
             let left = self.signalled.map(|since| {
-                let all = crate::ending::after(since, self.limits.after_signal).duration_since(self.clock.now());
+                let all = crate::time::after(since, self.limits.after_signal).duration_since(self.clock.now());
                 Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
             });
             let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };

@@ -3,6 +3,7 @@
 //! It must be one process: behind an address that leads to several, counters would seem to fall and rise.
 
 use super::fetch::{BadFetch, Fetch};
+use super::printable::printable;
 use crate::clock::SystemClock;
 use crate::counting::{self, BadSeries, Dialect};
 use crate::exposition::{self, Sample};
@@ -64,9 +65,4 @@ pub(super) fn no_series(from: &str, arms: &Arms, dialect: &Dialect) -> NoReading
         "{from} has no series of {} or {} in namespace {}: {}",
         arms.stable, arms.candidate, arms.namespace, dialect.advice
     ))
-}
-
-/// Somebody else's text, as it may stand in a line of ours.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }

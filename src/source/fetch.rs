@@ -3,7 +3,7 @@
 //! Decides what a failure means and what of it may be said. Depends on `reqwest`.
 
 use super::aside::Aside;
-use super::endpoint::printable;
+use super::printable::printable;
 use crate::prober::innermost;
 use crate::reading::NoReading;
 use reqwest::{Client, Url, redirect};

@@ -14,7 +14,7 @@
 //! came. The same time again is no news.
 
 use super::aside::Aside;
-use super::endpoint::printable;
+use super::printable::printable;
 use crate::clock::SystemClock;
 use crate::ports::Clock;
 use crate::reading::{Counters, INFINITE, NoReading, Pair, Reading};

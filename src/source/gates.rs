@@ -3,8 +3,8 @@
 //! Decides which failure is "nothing there" and which is "no answer". Nothing of a body is printed but the field that was
 //! asked for, shortened.
 
-use super::endpoint::printable;
 use super::fetch::{BadFetch, Fetch};
+use super::printable::printable;
 use super::prometheus::{self, Value};
 use crate::gate::{Ask, Gate, Measured};
 use crate::reading::Arms;

@@ -5,11 +5,12 @@
 
 use super::endpoint::{broken, no_series, one_stratum, scrape};
 use super::fetch::Fetch;
+use crate::api_error::ApiError;
 use crate::clock::SystemClock;
 use crate::cluster::{Backend, Kube};
 use crate::counting::{Dialect, Preset};
 use crate::name::{Namespace, ServiceName};
-use crate::ports::{ApiError, Clock};
+use crate::ports::Clock;
 use crate::reading::{Arms, NoReading, Pair, Reading};
 use futures_util::future::try_join_all;
 use reqwest::Url;

@@ -3,8 +3,9 @@
 //! Decides what an answer of the API means, and of which time it tells: that of the oldest sample, not of the question.
 //! Never `rate()` or `increase()`: they guess between scrapes, and a test of counts needs counts.
 
-use super::endpoint::{broken, no_series, printable};
+use super::endpoint::{broken, no_series};
 use super::fetch::{BadFetch, Fetch, Fetched};
+use super::printable::printable;
 use crate::clock::SystemClock;
 use crate::counting::{self, Dialect, SAMPLED};
 use crate::exposition::Sample;

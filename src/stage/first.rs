@@ -2,9 +2,10 @@
 //! and that is said plainly.
 
 use super::{Stage, Want};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::outcome_of;
-use crate::machine::{Log, Next, order, template_order};
+use crate::machine::{Next, order, template_order};
 use crate::name::RevisionName;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};

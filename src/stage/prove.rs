@@ -1,15 +1,16 @@
 //! Which revision the candidate is (by lineage, rule 5), and whether its pods are there (rule 11).
 
 use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
-use crate::ending::{after, words};
+use crate::event::Log;
 use crate::event::Topic;
-use crate::machine::{Log, Look, Next};
+use crate::machine::{Look, Next};
 use crate::moves::Why;
 use crate::name::RevisionName;
 use crate::observed::Service;
 use crate::outcome::Code;
 use crate::ready::{Pods, is_current, pods};
 use crate::record::Record;
+use crate::time::{after, words};
 use crate::world::World;
 use jiff::Timestamp;
 

@@ -186,8 +186,8 @@ pub(crate) fn word(phase: Phase) -> &'static str {
 mod tests {
     use super::super::samples::{explained, walking, with};
     use super::*;
+    use crate::evidence::Saved;
     use crate::evidence::Table;
-    use crate::judge::Saved;
     use serde_json::json;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Times as people read them: always UTC, and how far they are from now.
 
-use crate::ending::words;
+use crate::time::words;
 use jiff::Timestamp;
 use std::time::Duration;
 

@@ -6,13 +6,13 @@
 use super::Called;
 use super::holder::Life;
 use crate::control::Control;
-use crate::ending::after;
 use crate::name::RevisionName;
 use crate::observed::{Service, Truth};
 use crate::percent::Percent;
 use crate::plan::{Plan, Step};
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
+use crate::time::after;
 use crate::world::World;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -2,17 +2,18 @@
 
 use super::{Walk, write};
 use crate::control::Control;
-use crate::ending::{after, words};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::outcome_of;
 use crate::judge::Gate;
-use crate::machine::{Log, Next, order};
+use crate::machine::{Next, order};
 use crate::moves::{Why, finish, step_split};
 use crate::name::RevisionName;
 use crate::observed::{CONTROL, Service};
 use crate::outcome::{Code, Outcome};
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
+use crate::time::{after, words};
 use crate::world::World;
 use jiff::Timestamp;
 use std::time::Duration;

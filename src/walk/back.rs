@@ -2,17 +2,19 @@
 
 use super::{OnTerm, Walk};
 use crate::control::Control;
-use crate::ending::{LAST_WAIT, after};
+use crate::ending::LAST_WAIT;
+use crate::event::Log;
 use crate::event::Topic;
 use crate::evidence::OnInconclusive;
 use crate::health::Health;
 use crate::hold::outcome_of;
-use crate::machine::{Log, Next};
+use crate::machine::Next;
 use crate::moves::{Why, roll_back};
 use crate::name::RevisionName;
 use crate::observed::{CONTROL, Service};
 use crate::outcome::Code;
 use crate::record::Record;
+use crate::time::after;
 use crate::world::{Signal, World};
 use jiff::Timestamp;
 

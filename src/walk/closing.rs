@@ -1,7 +1,7 @@
 //! After the last write: the end once it is served, and what it says.
 
 use super::Walk;
-use crate::ending::{LAST_WAIT, after, ended_before};
+use crate::ending::{LAST_WAIT, ended_before};
 use crate::hold::{Moved, moved, outcome_of};
 use crate::machine::Next;
 use crate::moves::{is_stuck, mend};
@@ -9,6 +9,7 @@ use crate::observed::Service;
 use crate::outcome::Code;
 use crate::ready::{Serving, serving};
 use crate::record::{Phase, Record};
+use crate::time::after;
 use crate::world::World;
 use jiff::Timestamp;
 use std::time::Duration;

@@ -4,13 +4,14 @@
 //! and probes alone.
 
 use super::{Walk, write};
-use crate::ending::{before, words};
+use crate::event::Log;
 use crate::event::{Said, Topic};
+use crate::evidence::Saved;
 use crate::evidence::forecast::Course;
 use crate::evidence::{OnInconclusive, OnObjective, Rules};
 use crate::hold::outcome_of;
-use crate::judge::{Finding, Gate, Judge, Place, Saved};
-use crate::machine::{Log, Next, order};
+use crate::judge::{Finding, Gate, Judge, Place};
+use crate::machine::{Next, order};
 use crate::moves::Why;
 use crate::name::{Namespace, RevisionName};
 use crate::observed::Service;
@@ -20,6 +21,7 @@ use crate::plan::Style;
 use crate::reading::{Arms, NoReading};
 use crate::record::{Phase, Record};
 use crate::split::Split;
+use crate::time::{before, words};
 use jiff::Timestamp;
 use std::time::Duration;
 

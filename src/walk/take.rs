@@ -1,16 +1,19 @@
 //! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
 
 use super::{OnTerm, Walk, write};
-use crate::ending::{after, ended_before, refused};
+use crate::claim::Claim;
+use crate::ending::{ended_before, refused};
+use crate::event::Log;
 use crate::event::{Said, Topic};
 use crate::hold::{Moved, moved, outcome_of, who_moved};
-use crate::machine::{Log, Look, Next, order};
+use crate::machine::{Look, Next, order};
 use crate::moves::step_split;
 use crate::observed::Service;
 use crate::outcome::{Code, Outcome};
-use crate::owner::{Claim, OwnerKind};
+use crate::owner::OwnerKind;
 use crate::percent::Percent;
 use crate::record::{Phase, Record};
+use crate::time::after;
 use crate::world::{Signal, World};
 use jiff::Timestamp;
 use std::time::Duration;

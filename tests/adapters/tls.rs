@@ -1,9 +1,10 @@
 //! TLS with a private certificate authority, for the API server and for probes.
 
 use super::script::{Reply, Server, directory, kubeconfig};
+use andante::api_error::ApiError;
 use andante::cluster::{Connect, Kube};
 use andante::env::Environment;
-use andante::ports::{ApiError, Cluster, Prober};
+use andante::ports::{Cluster, Prober};
 use andante::probe::{Answer, Request};
 use andante::prober::{BadTravel, HttpProber, Travel};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

@@ -2,8 +2,9 @@
 
 use super::fault::{Chooser, Crash, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
+use andante::claim::{Asker, IfBusy};
 use andante::outcome::Code;
-use andante::owner::{Asker, IfBusy, Liveness};
+use andante::owner::Liveness;
 use fastrand::Rng;
 use std::ops::Range;
 use std::time::Duration;

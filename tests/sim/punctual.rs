@@ -1,8 +1,9 @@
 //! A machine that is watched: whoever waits, waits for a moment to come. One that waits for the past would be asked again and
 //! again without an end.
 
+use andante::event::Log;
 use andante::gate::Measured;
-use andante::machine::{GiveUp, Log, Machine, Next, Written};
+use andante::machine::{GiveUp, Machine, Next, Written};
 use andante::outcome::Outcome;
 use andante::probe::Answer;
 use andante::reading::{NoReading, Reading};

@@ -3,8 +3,9 @@
 use super::fault::Script;
 use super::handle::Handle;
 use super::world::{World, simulate};
+use andante::api_error::ApiError;
 use andante::observed::RECORD;
-use andante::ports::{ApiError, Change, Cluster, Watch};
+use andante::ports::{Change, Cluster, Watch};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -1,5 +1,6 @@
 //! The settings, read from the cluster as far as flags leave it to say. At most three objects are read.
 
+use crate::api_error::ApiError;
 use crate::cli::{ClusterArgs, ImageArgs};
 use crate::cluster::{Kube, lacks_kind};
 use crate::command::people::{answered, failed};
@@ -7,7 +8,7 @@ use crate::command::{Stop, connect};
 use crate::env::Environment;
 use crate::image::defaults::{CONFIG_MAP, Flags, Look, Rung, Search, Settings, Undecided};
 use crate::outcome::Code;
-use crate::ports::{ApiError, Cluster};
+use crate::ports::Cluster;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

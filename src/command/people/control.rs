@@ -3,6 +3,7 @@
 //! Decides how often a refused write is tried again. What is written is [`crate::steer`]'s.
 
 use super::{absent, called, failed, look_at_service, patiently};
+use crate::api_error::ApiError;
 use crate::cli::{Action as ActionArg, ControlArgs};
 use crate::clock::SystemClock;
 use crate::command::{Stop, connect};
@@ -10,7 +11,7 @@ use crate::env::Environment;
 use crate::feed::delays;
 use crate::outcome::{Code, Outcome};
 use crate::owner::Liveness;
-use crate::ports::{ApiError, Clock, Cluster};
+use crate::ports::{Clock, Cluster};
 use crate::report;
 use crate::steer::{Action, Steered, Wish, steer};
 use std::time::Duration;

@@ -3,20 +3,22 @@
 //! Decides what counts as a change and when to stop. Depends on feeds, the runtime's timer and the status.
 
 use super::{absent, ask_for_life, called, failed, json_of};
+use crate::api_error::ApiError;
 use crate::cli::{Output, WatchArgs};
 use crate::clock::SystemClock;
 use crate::cluster::{KnativeService, Kube};
 use crate::command::{Stop, connect};
-use crate::ending::{LAST_WAIT, after};
+use crate::ending::LAST_WAIT;
 use crate::env::Environment;
 use crate::feed::service::{Revisions, Services, revision_news, service_news};
 use crate::feed::{News, follow};
 use crate::outcome::{Code, Outcome};
-use crate::ports::{ApiError, Clock};
+use crate::ports::Clock;
 use crate::report;
 use crate::signal;
 use crate::status::glance::glance;
 use crate::status::{Called, Status, explain};
+use crate::time::after;
 use crate::world::{Target, World};
 use futures_util::StreamExt;
 use jiff::Timestamp;

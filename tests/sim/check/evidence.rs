@@ -35,8 +35,8 @@ pub(crate) fn evidence(story: &Story) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::sim::check::fixture::walk;
+    use andante::evidence::Saved;
     use andante::evidence::Table;
-    use andante::judge::Saved;
 
     fn with(counts: [u64; 2]) -> Story {
         let saved = |n| Some(Box::new(Saved::of_counts(Table::of(n, 0, 0, 0))));

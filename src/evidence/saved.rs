@@ -42,15 +42,15 @@ pub struct Saved {
     /// The settings under which the sums were made ([`Rules::fingerprint`]).
     rules: String,
     /// The step that it stands at.
-    pub(super) step: usize,
+    pub(crate) step: usize,
     /// The sums.
-    pub(super) sums: Sums,
+    pub(crate) sums: Sums,
     /// The counters of the same instant; none: windows open anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) counters: Option<Memory>,
+    pub(crate) counters: Option<Memory>,
     /// They are of before the step was served: the window that they open is of two splits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) mixed: bool,
+    pub(crate) mixed: bool,
     /// What it says, in words.
     pub said: String,
     /// What there was no room for.
@@ -60,7 +60,7 @@ pub struct Saved {
 
 impl Saved {
     /// With as much of the counters as there is room for.
-    pub(super) fn new(rules: &Rules, step: usize, sums: Sums, counters: Option<Memory>, said: String) -> Self {
+    pub(crate) fn new(rules: &Rules, step: usize, sums: Sums, counters: Option<Memory>, said: String) -> Self {
         let left_out = LeftOut::Nothing;
         let mut saved = Self { rules: rules.fingerprint(), step, sums, counters, mixed: false, said, left_out };
         if saved.counters.is_some() && saved.bytes() > ROOM {
@@ -88,13 +88,13 @@ impl Saved {
     }
 
     /// True if the sums mean the same under these rules.
-    pub(super) fn fits(&self, rules: &Rules) -> bool {
+    pub(crate) fn fits(&self, rules: &Rules) -> bool {
         self.rules == rules.fingerprint()
     }
 
     /// Told whether its counters are of before the step was served.
     #[must_use]
-    pub(super) fn mixed(self, mixed: bool) -> Self {
+    pub(crate) fn mixed(self, mixed: bool) -> Self {
         Self { mixed, ..self }
     }
 

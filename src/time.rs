@@ -1,0 +1,20 @@
+//! The arithmetic of time that everything shares: never beyond what a timestamp holds, and durations as people write them.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// `time + duration`, never beyond what a timestamp holds.
+pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// `time - duration`, never before what a timestamp holds.
+pub(crate) fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_sub(d).ok()).unwrap_or(Timestamp::MIN)
+}
+
+/// A duration as people write it.
+pub(crate) fn words(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        .to_string()
+}
