@@ -5,22 +5,22 @@
 // A benchmark is about real time.
 #![allow(clippy::disallowed_methods)]
 
-use andante::claim::{Asker, IfBusy};
-use andante::event::Log;
-use andante::hold::Hold;
-use andante::layout::{Start, Tags};
-use andante::machine::{Machine, Next};
-use andante::moves::step_split;
-use andante::name::RevisionName;
-use andante::observed::{RECORD, Revision, Service};
-use andante::owner::{Owner, OwnerKind};
-use andante::percent::Percent;
-use andante::plan::{Plan, Style, Wish};
-use andante::probe::{Address, Answer, Probe};
-use andante::record::{FORMAT, Phase, Record};
-use andante::split::Split;
-use andante::walk::{OnTerm, Walk, WalkGoal};
-use andante::world::World;
+use andante::evidence::probe::{Address, Answer, Probe};
+use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::next::{Machine, Next};
+use andante::machine::standing::Hold;
+use andante::machine::walk::step_split;
+use andante::machine::walk::{OnTerm, Walk, WalkGoal};
+use andante::machine::world::World;
+use andante::model::event::Log;
+use andante::model::name::RevisionName;
+use andante::model::observed::{RECORD, Revision, Service};
+use andante::model::percent::Percent;
+use andante::model::split::Split;
+use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::plan::{Plan, Style, Wish};
+use andante::rollout::record::{FORMAT, Phase, Record};
+use andante::rollout::splits::{Start, Tags};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::hint::black_box;

@@ -4,71 +4,32 @@
 //! goal -> plan -> step -> gate -> verdict -> traffic write      and the record beside it
 //! ```
 //!
-//! Pure modules decide: they take values and the time, and return values. Effects live in adapters behind the small
-//! traits of [`ports`], and one runner ([`run`]) drives the machines. `ARCHITECTURE.md` is the map.
+//! The crate is a house of rooms, and each room may use only those below it (`tests/architecture.rs` holds the table):
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`command`] | a subcommand's goal from what was typed, its adapters, its exit code |
+//! | [`cli`] | what was typed: clap's structs, nothing resolved |
+//! | [`adapter`] | effects: the API server, HTTP, files, the clock, signals |
+//! | [`view`] | what people see: `status`, `plan`, `control`, `rehearse` (pure) |
+//! | [`run`] | the runner that drives one machine, and the ports it drives it against |
+//! | [`machine`] | the decisions: stage, walk, settle, check (pure) |
+//! | [`rollout`] | what a rollout is: its plan, record, owner, splits (pure) |
+//! | [`evidence`], [`image`] | what counters and gates say; where an image goes (pure) |
+//! | [`model`] | the values that everything shares: names, percents, splits, what was observed (pure) |
+//!
+//! `ARCHITECTURE.md` is the map; `docs/walkthrough.md` follows one rollout through it.
 
-pub mod api_error;
-mod begin;
-pub mod check;
-pub mod checkout;
-pub mod claim;
+pub mod adapter;
 pub mod cli;
-pub mod clock;
-pub mod cluster;
 pub mod command;
-pub mod control;
-pub mod counting;
-mod ending;
-pub mod env;
-pub mod event;
 pub mod evidence;
-pub mod exposition;
-mod feed;
-pub mod files;
-pub mod gate;
-pub mod health;
-pub mod hold;
 pub mod image;
-pub mod judge;
-pub mod layout;
 pub mod machine;
-pub mod manifest;
-pub mod moves;
-pub mod name;
-pub mod observed;
-pub mod outcome;
-pub mod owner;
-pub mod percent;
-pub mod plan;
-pub mod podwords;
-pub mod ports;
-pub mod preview;
-pub mod probe;
-pub mod prober;
-pub mod proof;
-mod proxy;
-pub mod reading;
-pub mod ready;
-pub mod record;
-pub mod reference;
-pub mod registry;
-pub mod rehearse;
-pub mod report;
+pub mod model;
+pub mod rollout;
 pub mod run;
-pub mod settle;
-pub mod signal;
-pub mod source;
-pub mod split;
-pub mod stage;
-pub mod status;
-pub mod steer;
-pub mod tekton;
-pub mod template;
-mod time;
-pub mod tls;
-pub mod verdict;
-pub mod walk;
-pub mod world;
+pub mod view;
 
 /// The field manager under which every write is made.
 pub const FIELD_MANAGER: &str = "andante";

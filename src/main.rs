@@ -1,6 +1,9 @@
 //! Parse, install the TLS provider, run on a current-thread runtime, map to an exit code.
 
-use andante::{cli, command, outcome::Code, tls};
+use andante::adapter::tls;
+use andante::cli;
+use andante::command;
+use andante::model::outcome::Code;
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ mod unreadable;
 #[path = "checkout/where_files_are.rs"]
 mod where_files_are;
 
-use andante::checkout::{BadCheckout, Checkout};
+use andante::adapter::checkout::{BadCheckout, Checkout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};

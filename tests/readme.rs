@@ -4,7 +4,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-use andante::outcome::Code;
+use andante::model::outcome::Code;
 use std::fmt::Write as _;
 
 const BEGIN: &str = "<!-- exit codes: generated, checked by a test -->\n";

@@ -7,22 +7,22 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
-use andante::claim::{Asker, IfBusy};
 use andante::cli::{Cli, Command, EvidenceFrom};
-use andante::control::{Approval, Control, Request};
-use andante::event::Log;
-use andante::gate::Measured;
-use andante::hold::Hold;
-use andante::layout::{Start, Tags};
-use andante::machine::{Machine, Next, Written};
-use andante::observed::{CONTROL, RECORD, Revision, Service};
-use andante::owner::{Owner, OwnerKind};
-use andante::percent::Percent;
-use andante::probe::{Address, Answer};
-use andante::record::{FORMAT, Phase, Record};
-use andante::split::Split;
-use andante::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
-use andante::world::{Signal, World};
+use andante::evidence::gate::Measured;
+use andante::evidence::probe::{Address, Answer};
+use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::next::{Machine, Next, Written};
+use andante::machine::standing::Hold;
+use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::machine::world::{Signal, World};
+use andante::model::event::Log;
+use andante::model::observed::{CONTROL, RECORD, Revision, Service};
+use andante::model::percent::Percent;
+use andante::model::split::Split;
+use andante::rollout::control::{Approval, Control, Request};
+use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::record::{FORMAT, Phase, Record};
+use andante::rollout::splits::{Start, Tags};
 use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,13 +1,13 @@
 //! One rollout, from the first reading to the last step, judged by the walk's own judge.
 
 use super::parallel::{binomial, poisson};
-use andante::event::Log;
 use andante::evidence::forecast::Baseline;
+use andante::evidence::reading::{Arms, Counters, Pair, Reading};
 use andante::evidence::window::Memory;
 use andante::evidence::{Counts, Rules};
-use andante::judge::{Finding, Gate, Judge, Place, Surveyed};
-use andante::plan::Plan;
-use andante::reading::{Arms, Counters, Pair, Reading};
+use andante::machine::judge::{Finding, Gate, Judge, Place, Surveyed};
+use andante::model::event::Log;
+use andante::rollout::plan::Plan;
 use jiff::Timestamp;
 use rand::Rng;
 use rand::rngs::SmallRng;

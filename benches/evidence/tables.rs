@@ -5,8 +5,8 @@ use super::parallel::{each, mean_and_p95, part};
 use super::rollout::{End, Run, Setting, play};
 use super::runs;
 use andante::evidence::Rules;
-use andante::percent::Percent;
-use andante::plan::{Plan, Style, Wish};
+use andante::model::percent::Percent;
+use andante::rollout::plan::{Plan, Style, Wish};
 use std::time::Duration;
 
 fn plan(style: Style, dwell: u64) -> Plan {

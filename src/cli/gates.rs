@@ -1,7 +1,7 @@
 //! Flags of the owner's own gates.
 
 use super::{duration, plain};
-use crate::gate::{Gate, Patience};
+use crate::evidence::gate::{Gate, Patience};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,5 +47,5 @@ impl GateArgs {
 
 fn gate(text: &str) -> Result<Gate, String> {
     super::reject_unresolved(text)?;
-    text.parse().map_err(|e: crate::gate::BadGate| e.to_string())
+    text.parse().map_err(|e: crate::evidence::gate::BadGate| e.to_string())
 }

@@ -2,8 +2,8 @@
 
 use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
 use crate::image::commit::Commit;
-use crate::name::{BadName, Namespace};
-use crate::reference::{Digest, Reference};
+use crate::image::reference::{Digest, Reference};
+use crate::model::name::{BadName, Namespace};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;

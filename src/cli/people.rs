@@ -2,7 +2,7 @@
 
 use super::ClusterArgs;
 use super::roll::{PlanFlags, TagArgs};
-use crate::name::{RevisionName, RolloutId};
+use crate::model::name::{RevisionName, RolloutId};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

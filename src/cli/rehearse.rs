@@ -1,7 +1,7 @@
 //! Flags of `rehearse`: a plan, its judge, and how a made-up service behaves.
 
 use super::{JudgeArgs, Output, PlanFlags, duration};
-use crate::rehearse::{Behaviour, Incident, Spell};
+use crate::view::rehearse::{Behaviour, Incident, Spell};
 use clap::Args;
 use std::time::Duration;
 

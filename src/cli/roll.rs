@@ -1,10 +1,10 @@
 //! Flags of `stage`, `walk` and `settle`.
 
 use super::{ClusterArgs, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
-use crate::name::{BadName, RevisionName, Tag};
-use crate::percent::Percent;
-use crate::plan::{BadPlan, Plan, Style, Wish};
-use crate::probe::Probe;
+use crate::evidence::probe::Probe;
+use crate::model::name::{BadName, RevisionName, Tag};
+use crate::model::percent::Percent;
+use crate::rollout::plan::{BadPlan, Plan, Style, Wish};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -1,8 +1,8 @@
 //! Flags that say where evidence is read.
 
 use super::{duration, plain};
-use crate::counting::{BadDialect, Dialect, Preset};
-use crate::name::{Namespace, ServiceName};
+use crate::evidence::series::{BadDialect, Dialect, Preset};
+use crate::model::name::{Namespace, ServiceName};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,16 +2,16 @@
 
 use super::Stop;
 use super::roll::fitting;
-use crate::claim::{Asker, IfBusy};
 use crate::cli::{Output, RehearseArgs};
-use crate::hold::Hold;
-use crate::outcome::Code;
-use crate::owner::{Owner, OwnerKind};
-use crate::ports::Sink;
-use crate::probe::Address;
-use crate::rehearse::{Chance, Played, Row, Table, midnight, play};
-use crate::report::{self, Lines};
-use crate::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::command::report::{self, Lines};
+use crate::evidence::probe::Address;
+use crate::machine::claim::{Asker, IfBusy};
+use crate::machine::standing::Hold;
+use crate::machine::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::model::outcome::Code;
+use crate::rollout::owner::{Owner, OwnerKind};
+use crate::run::ports::Sink;
+use crate::view::rehearse::{Chance, Played, Row, Table, midnight, play};
 use serde_json::{Value, json};
 use std::num::NonZero;
 use std::time::Duration;
@@ -103,7 +103,8 @@ fn light(played: Played) -> Played {
 fn json(table: &Table) -> Value {
     let row = |row: &Row| {
         let (part, low, high) = row.part;
-        let mean = |m: crate::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});
+        let mean =
+            |m: crate::view::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});
         json!({
             "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
             "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),

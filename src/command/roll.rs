@@ -2,38 +2,38 @@
 
 use super::source::source;
 use super::{Stop, asker, connect, owner};
-use crate::check::{Check, CheckGoal};
-use crate::claim::{Asker, IfBusy};
+use crate::adapter::clock::SystemClock;
+use crate::adapter::cluster::{KnativeService, Kube};
+use crate::adapter::env::Environment;
+use crate::adapter::manifest;
+use crate::adapter::prober::{HttpProber, Travel};
+use crate::adapter::signal;
+use crate::adapter::source::Evidence;
 use crate::cli::{
     AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
     SettleArgs, StageArgs, StyleArg, TagArgs, TakeUp, WalkArgs,
 };
-use crate::clock::SystemClock;
-use crate::cluster::{KnativeService, Kube};
-use crate::ending::STAGED;
-use crate::env::Environment;
-use crate::event::{Said, Topic};
+use crate::command::report::Lines;
 use crate::evidence::Rules;
-use crate::hold::Hold;
-use crate::layout::Tags;
-use crate::machine::Machine;
-use crate::manifest;
-use crate::name::RolloutId;
-use crate::outcome::{Code, Outcome};
-use crate::owner::OwnerKind;
-use crate::plan::Plan;
-use crate::ports::{Clock, Ports, Sink};
-use crate::probe::Address;
-use crate::prober::{HttpProber, Travel};
-use crate::report::Lines;
+use crate::evidence::probe::Address;
+use crate::machine::check::{Check, CheckGoal};
+use crate::machine::claim::{Asker, IfBusy};
+use crate::machine::next::Machine;
+use crate::machine::outcomes::STAGED;
+use crate::machine::settle::{Settle, SettleGoal, To};
+use crate::machine::stage::{Stage, StageGoal, Want};
+use crate::machine::standing::Hold;
+use crate::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::machine::world::Signal;
+use crate::model::event::{Said, Topic};
+use crate::model::name::RolloutId;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::template::Change;
+use crate::rollout::owner::OwnerKind;
+use crate::rollout::plan::Plan;
+use crate::rollout::splits::Tags;
+use crate::run::ports::{Clock, Ports, Sink};
 use crate::run::{Limits, run};
-use crate::settle::{Settle, SettleGoal, To};
-use crate::signal;
-use crate::source::Evidence;
-use crate::stage::{Stage, StageGoal, Want};
-use crate::template::Change;
-use crate::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
-use crate::world::Signal;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -197,7 +197,7 @@ fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
 /// The plan, if the deadline leaves it time.
 pub(super) fn fitting(plan: Plan, deadline: Duration) -> Result<Plan, Stop> {
     if plan.shortest() >= deadline {
-        let (least, deadline) = (crate::time::words(plan.shortest()), crate::time::words(deadline));
+        let (least, deadline) = (crate::model::time::words(plan.shortest()), crate::model::time::words(deadline));
         return Err(Stop::bad_input(format!(
             "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
         )));

@@ -1,10 +1,10 @@
 //! The source of evidence that the flags name.
 
 use super::Stop;
+use crate::adapter::cluster::Kube;
+use crate::adapter::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
 use crate::cli::{EvidenceFrom, GateArgs, SourceArgs, WalkArgs};
-use crate::cluster::Kube;
-use crate::gate::Ask;
-use crate::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
+use crate::evidence::gate::Ask;
 use reqwest::Url;
 use std::path::{Path, PathBuf};
 

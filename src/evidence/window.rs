@@ -6,7 +6,7 @@
 
 use super::counts::{Counts, MOST};
 use super::latency::Histogram;
-use crate::reading::{Counters, INFINITE, Pair, Reading};
+use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -4,8 +4,8 @@
 //! leaves a JSON object. An OCI layout names its images in `index.json`. A file that is none of these may be a secret that
 //! was given by mistake, so its text is not repeated. Pure: files are read elsewhere.
 
-use crate::name::BadName;
-use crate::reference::{Digest, Reference, Repository};
+use crate::image::reference::{Digest, Reference, Repository};
+use crate::model::name::BadName;
 use serde::Deserialize;
 use serde_json::Value;
 

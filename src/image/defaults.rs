@@ -6,8 +6,8 @@
 //! are flags or built in then. A place that may not be read is not a place where nothing is set: for the repository it
 //! is an error, for the others a note. Pure: what the places hold is told.
 
-use crate::name::{Namespace, ServiceName};
-use crate::reference::Digest;
+use crate::image::reference::Digest;
+use crate::model::name::{Namespace, ServiceName};
 use std::collections::BTreeMap;
 use std::fmt;
 

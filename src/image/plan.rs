@@ -5,7 +5,7 @@
 use super::defaults::{Origin, Setting, Settings};
 use super::tag::{self, BadTag, Made};
 use super::template::{BadTemplate, Template, Values, Variable};
-use crate::reference::{BadReference, Reference, Repository};
+use crate::image::reference::{BadReference, Reference, Repository};
 use std::fmt;
 
 /// So many digits of a commit's hash tell commits apart; of fewer, two of one repository may share an image.

@@ -6,8 +6,8 @@
 
 use super::commit::SHORT;
 use super::template::{BadTemplate, Piece, Template, Values, Variable, value};
-use crate::reference::ImageTag;
-use crate::reference::tag::{LONGEST, is_tag_byte};
+use crate::image::reference::ImageTag;
+use crate::image::reference::tag::{LONGEST, is_tag_byte};
 
 /// What marks the image of a tree that is not what was committed.
 const DIRTY: &str = "-dirty";

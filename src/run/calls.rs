@@ -2,11 +2,11 @@
 //! certain is found out before anything else is decided.
 
 use super::{CALL_AFTER_SIGNAL, Runner};
-use crate::api_error::ApiError;
-use crate::event::{Said, Topic};
-use crate::machine::{GiveUp, Look, Order, Written};
-use crate::ports::{Clock, Cluster, Sink};
-use crate::world::{PodsSaid, Target};
+use crate::machine::next::{GiveUp, Look, Order, Written};
+use crate::machine::world::{PodsSaid, Target};
+use crate::model::api_error::ApiError;
+use crate::model::event::{Said, Topic};
+use crate::run::ports::{Clock, Cluster, Sink};
 use futures_util::future::pending;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,7 +17,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let mut call = pin!(call);
         loop {
             let left = self.signalled.map(|since| {
-                let all = crate::time::after(since, self.limits.after_signal).duration_since(self.clock.now());
+                let all = crate::model::time::after(since, self.limits.after_signal).duration_since(self.clock.now());
                 Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
             });
             let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
@@ -136,8 +136,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Look::Liveness(owner) => {
                 let cluster = self.cluster;
                 let asked = async { Ok(cluster.liveness(&owner).await) };
-                let alive = self.call(asked).await.unwrap_or(crate::owner::Liveness::Unknown);
-                if alive == crate::owner::Liveness::Unknown {
+                let alive = self.call(asked).await.unwrap_or(crate::rollout::owner::Liveness::Unknown);
+                if alive == crate::rollout::owner::Liveness::Unknown {
                     self.log.once(
                         Topic::Note,
                         format!("whether {owner} still runs cannot be read here; its own deadline in the record tells instead"),
@@ -156,7 +156,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         "pods cannot be listed here (optional right); only the revision's conditions speak",
                     );
                 }
-                let trouble = answer.ok().and_then(|pods| crate::podwords::trouble(&pods));
+                let trouble = answer.ok().and_then(|pods| crate::model::podwords::trouble(&pods));
                 self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });
                 Ok(())
             }

@@ -1,10 +1,10 @@
 //! Where the cluster is: which source wins, and what a kubeconfig may get wrong.
 
 use super::script::{Reply, Server, directory, kubeconfig};
-use andante::api_error::ApiError;
-use andante::cluster::{Connect, ConnectError, Kube};
-use andante::env::Environment;
-use andante::ports::Cluster;
+use andante::adapter::cluster::{Connect, ConnectError, Kube};
+use andante::adapter::env::Environment;
+use andante::model::api_error::ApiError;
+use andante::run::ports::Cluster;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;

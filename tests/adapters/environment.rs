@@ -1,8 +1,8 @@
 //! Who we are, where, and as part of which run.
 
 use super::script::directory;
-use andante::env::Environment;
-use andante::owner::{Owner, OwnerKind};
+use andante::adapter::env::Environment;
+use andante::rollout::owner::{Owner, OwnerKind};
 use std::path::Path;
 
 fn root(namespace: Option<&str>, labels: Option<&str>) -> std::path::PathBuf {

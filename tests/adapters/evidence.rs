@@ -3,15 +3,15 @@
 use super::script::{Reply, Server};
 use super::script::{connect, directory};
 use super::tls::private;
-use andante::clock::SystemClock;
-use andante::cluster::Connect;
-use andante::counting::{Dialect, Preset};
-use andante::gate::{Gate, Judged, Measured};
-use andante::ports::{Clock, Source};
-use andante::reading::{Arms, Counters, NoReading, Reading};
-use andante::source::{
+use andante::adapter::clock::SystemClock;
+use andante::adapter::cluster::Connect;
+use andante::adapter::source::{
     BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where,
 };
+use andante::evidence::gate::{Gate, Judged, Measured};
+use andante::evidence::reading::{Arms, Counters, NoReading, Reading};
+use andante::evidence::series::{Dialect, Preset};
+use andante::run::ports::{Clock, Source};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Every class of failure, and that no text repeats an object.
 
 use super::script::{Reply, Server, connect};
-use andante::api_error::ApiError;
-use andante::cluster::Connect;
-use andante::ports::Cluster;
+use andante::adapter::cluster::Connect;
+use andante::model::api_error::ApiError;
+use andante::run::ports::Cluster;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,9 +1,9 @@
 //! Probes: what counts as an answer, as silence, and as not reached.
 
 use super::script::{CHUNKED, Reply, Server, chunk};
-use andante::ports::Prober;
-use andante::probe::{Answer, Request};
-use andante::prober::{BadTravel, HttpProber, Travel};
+use andante::adapter::prober::{BadTravel, HttpProber, Travel};
+use andante::evidence::probe::{Answer, Request};
+use andante::run::ports::Prober;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -2,9 +2,9 @@
 //! should not. What real registries do is proved in `tests/registry`.
 
 use super::script::{Reply, Server, directory};
-use andante::env::Environment;
-use andante::reference::{Digest, Reference};
-use andante::registry::{Asking, DockerConfig, Registry, RegistryError};
+use andante::adapter::env::Environment;
+use andante::adapter::registry::{Asking, DockerConfig, Registry, RegistryError};
+use andante::image::reference::{Digest, Reference};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;

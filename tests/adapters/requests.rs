@@ -1,7 +1,7 @@
 //! Exactly what is sent.
 
 use super::script::{Reply, Server};
-use andante::ports::{Change, Cluster, Watch};
+use andante::run::ports::{Change, Cluster, Watch};
 use serde_json::json;
 
 const BASE: &str = "/apis/serving.knative.dev/v1/namespaces/shop";

@@ -1,7 +1,7 @@
 //! Result files of a Tekton step.
 
 use super::script::directory;
-use andante::tekton::{BadResult, LIMIT, Results};
+use andante::adapter::tekton::{BadResult, LIMIT, Results};
 
 const DECLARED: [(&str, &str); 3] = [("outcome", "unknown"), ("candidate", ""), ("traffic", "")];
 

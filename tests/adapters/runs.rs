@@ -1,7 +1,7 @@
 //! What is known about runs and people.
 
 use super::script::{Reply, Server};
-use andante::owner::{Liveness, Owner, OwnerKind};
+use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use serde_json::{Value, json};
 
 fn owner(kind: OwnerKind, name: &str) -> Owner {

@@ -1,7 +1,7 @@
 //! A server that follows a script: one reply to each request, in order, whatever is asked. It keeps what it was asked.
 
-use andante::cluster::{Connect, KnativeService, Kube};
-use andante::env::Environment;
+use andante::adapter::cluster::{Connect, KnativeService, Kube};
+use andante::adapter::env::Environment;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

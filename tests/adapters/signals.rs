@@ -1,7 +1,7 @@
 //! Signals, to this very process.
 
-use andante::signal::listen;
-use andante::world::Signal;
+use andante::adapter::signal::listen;
+use andante::machine::world::Signal;
 use std::process::Command;
 use std::time::Duration;
 use tokio::time::timeout;

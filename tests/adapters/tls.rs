@@ -1,12 +1,12 @@
 //! TLS with a private certificate authority, for the API server and for probes.
 
 use super::script::{Reply, Server, directory, kubeconfig};
-use andante::api_error::ApiError;
-use andante::cluster::{Connect, Kube};
-use andante::env::Environment;
-use andante::ports::{Cluster, Prober};
-use andante::probe::{Answer, Request};
-use andante::prober::{BadTravel, HttpProber, Travel};
+use andante::adapter::cluster::{Connect, Kube};
+use andante::adapter::env::Environment;
+use andante::adapter::prober::{BadTravel, HttpProber, Travel};
+use andante::evidence::probe::{Answer, Request};
+use andante::model::api_error::ApiError;
+use andante::run::ports::{Cluster, Prober};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 /// A server for `localhost` with a certificate of its own authority, and that authority's PEM.
 pub(super) async fn private(replies: Vec<Reply>) -> (Server, String) {
-    andante::tls::install();
+    andante::adapter::tls::install();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

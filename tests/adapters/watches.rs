@@ -1,9 +1,9 @@
 //! A watch's life: events however they are cut, bookmarks, ends of every kind.
 
 use super::script::{CHUNKED, Reply, Server, chunk, connect};
-use andante::api_error::ApiError;
-use andante::cluster::Connect;
-use andante::ports::{Change, Cluster, Watch};
+use andante::adapter::cluster::Connect;
+use andante::model::api_error::ApiError;
+use andante::run::ports::{Change, Cluster, Watch};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};

@@ -1,9 +1,9 @@
 //! docs/cli.md is what the executable says about itself.
 
 use super::andante;
+use andante::adapter::env::Environment;
 use andante::cli::Cli;
-use andante::env::Environment;
-use andante::outcome::Code;
+use andante::model::outcome::Code;
 use clap::CommandFactory;
 use std::fmt::Write;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! What cannot be read is told, whatever its bytes are.
 
 use super::{Repo, directory, said};
-use andante::checkout::Checkout;
+use andante::adapter::checkout::Checkout;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use proptest::prelude::*;
 use std::path::Path;

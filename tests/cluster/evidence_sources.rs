@@ -2,12 +2,12 @@
 
 use super::rights::{account, least};
 use super::support::*;
-use andante::cluster::{Connect, Kube};
-use andante::counting::{Dialect, Preset};
-use andante::env::Environment;
-use andante::ports::Source;
-use andante::reading::{Arms, Counters, NoReading, Pair, Reading};
-use andante::source::{Credentials, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use andante::adapter::cluster::{Connect, Kube};
+use andante::adapter::env::Environment;
+use andante::adapter::source::{Credentials, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
+use andante::evidence::series::{Dialect, Preset};
+use andante::run::ports::Source;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

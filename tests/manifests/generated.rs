@@ -2,7 +2,7 @@
 
 use super::catalog::{Item, extras, list, packages, pipelines, read, referred, root, step_actions, tasks, texts};
 use super::text::{end_of, indent, moved, section};
-use andante::env::Environment;
+use andante::adapter::env::Environment;
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;

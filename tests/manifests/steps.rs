@@ -2,9 +2,9 @@
 //! writes, and nothing about their security is left to chance.
 
 use super::catalog::{Item, extras, list, names, pipelines, referred, step_actions, tasks, texts};
+use andante::adapter::tekton::LIMIT;
 use andante::cli::Cli;
 use andante::command::{IMAGE_RESULTS, RESULTS};
-use andante::tekton::LIMIT;
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

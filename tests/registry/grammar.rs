@@ -1,6 +1,6 @@
 //! The grammar of references is the container tools' own: twenty thousand texts, read by both.
 
-use andante::reference::Reference;
+use andante::image::reference::Reference;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

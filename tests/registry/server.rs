@@ -119,7 +119,7 @@ fn free_port() -> u16 {
 
 /// A certificate for the loopback address of an authority of its own: lines of the configuration, and the authority.
 fn certificate(directory: &Path) -> (String, Option<PathBuf>) {
-    andante::tls::install();
+    andante::adapter::tls::install();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

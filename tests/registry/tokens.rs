@@ -38,7 +38,7 @@ struct Signer {
 impl Tokens {
     /// One that gives tokens to `kim`, and to strangers if `anybody`.
     pub fn start(anybody: bool) -> Self {
-        andante::tls::install();
+        andante::adapter::tls::install();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();

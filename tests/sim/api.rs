@@ -6,7 +6,7 @@ use super::state::{Due, Kind, State};
 use super::story::{Truth, Write};
 use super::time;
 use super::webhook;
-use andante::api_error::ApiError;
+use andante::model::api_error::ApiError;
 use serde_json::{Value, json};
 use std::rc::Rc;
 

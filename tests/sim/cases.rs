@@ -3,8 +3,8 @@
 use super::exhaustive::{Case, exhaust};
 use super::fault::Crash;
 use super::rollout::{Job, Looks, plan};
-use andante::outcome::Code;
-use andante::settle::To;
+use andante::machine::settle::To;
+use andante::model::outcome::Code;
 use serde_json::{Value, json};
 
 fn stage(image: &str) -> Job {

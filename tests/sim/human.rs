@@ -3,9 +3,9 @@
 use super::api::Who;
 use super::state::State;
 use super::world::World;
-use andante::api_error::ApiError;
-use andante::control::Control;
-use andante::observed::CONTROL;
+use andante::model::api_error::ApiError;
+use andante::model::observed::CONTROL;
+use andante::rollout::control::Control;
 use serde_json::{Value, json};
 
 impl State {

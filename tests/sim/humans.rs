@@ -3,9 +3,9 @@
 use super::check::record;
 use super::rollout::Theatre;
 use super::time::SimClock;
-use andante::control::{Approval, Request};
-use andante::observed::RECORD;
-use andante::ports::Clock;
+use andante::model::observed::RECORD;
+use andante::rollout::control::{Approval, Request};
+use andante::run::ports::Clock;
 use fastrand::Rng;
 use serde_json::json;
 use std::time::Duration;

@@ -2,9 +2,9 @@
 
 use super::fault::{Chooser, Crash, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
-use andante::claim::{Asker, IfBusy};
-use andante::outcome::Code;
-use andante::owner::Liveness;
+use andante::machine::claim::{Asker, IfBusy};
+use andante::model::outcome::Code;
+use andante::rollout::owner::Liveness;
 use fastrand::Rng;
 use std::ops::Range;
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! A machine that is watched: whoever waits, waits for a moment to come. One that waits for the past would be asked again and
 //! again without an end.
 
-use andante::event::Log;
-use andante::gate::Measured;
-use andante::machine::{GiveUp, Machine, Next, Written};
-use andante::outcome::Outcome;
-use andante::probe::Answer;
-use andante::reading::{NoReading, Reading};
-use andante::world::World;
+use andante::evidence::gate::Measured;
+use andante::evidence::probe::Answer;
+use andante::evidence::reading::{NoReading, Reading};
+use andante::machine::next::{GiveUp, Machine, Next, Written};
+use andante::machine::world::World;
+use andante::model::event::Log;
+use andante::model::outcome::Outcome;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -54,7 +54,7 @@ impl<M: Machine> Machine for Punctual<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use andante::outcome::Code;
+    use andante::model::outcome::Code;
 
     struct Waits(i64);
 

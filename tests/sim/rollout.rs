@@ -9,23 +9,23 @@ use super::source::SimSource;
 use super::story::{Ended, Story};
 use super::time::stamp;
 use super::world::World;
-use andante::claim::{Asker, IfBusy};
 use andante::evidence::Rules;
-use andante::gate::Patience;
-use andante::hold::Hold;
-use andante::layout::Tags;
-use andante::name::RevisionName;
-use andante::outcome::Outcome;
-use andante::owner::{Owner, OwnerKind};
-use andante::plan::{Plan, Step, Style};
-use andante::ports::{NoSource, Ports};
-use andante::probe::{Address, Probe};
+use andante::evidence::gate::Patience;
+use andante::evidence::probe::{Address, Probe};
+use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::settle::{Settle, SettleGoal, To};
+use andante::machine::stage::{Stage, StageGoal, Want};
+use andante::machine::standing::Hold;
+use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::machine::world::Signal;
+use andante::model::name::RevisionName;
+use andante::model::outcome::Outcome;
+use andante::model::template::Change;
+use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::plan::{Plan, Step, Style};
+use andante::rollout::splits::Tags;
+use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
-use andante::settle::{Settle, SettleGoal, To};
-use andante::stage::{Stage, StageGoal, Want};
-use andante::template::Change;
-use andante::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
-use andante::world::Signal;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -234,7 +234,7 @@ fn tags() -> Tags {
     Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() }
 }
 
-fn rollout_id(label: &str) -> andante::name::RolloutId {
+fn rollout_id(label: &str) -> andante::model::name::RolloutId {
     label.replace(['/', '.', '@'], "-").trim_matches('-').parse().unwrap()
 }
 

@@ -7,7 +7,7 @@ use super::humans::{Meddling, meddle};
 use super::pipeline::{chance, pipeline, seconds};
 use super::rollout::Theatre;
 use super::world::simulate;
-use andante::world::Signal;
+use andante::machine::world::Signal;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::sync::Mutex;

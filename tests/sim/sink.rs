@@ -1,7 +1,7 @@
 //! Keeps what a run says.
 
-use andante::event::Said;
-use andante::ports::Sink;
+use andante::model::event::Said;
+use andante::run::ports::Sink;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -4,9 +4,9 @@ use super::image::Behaviour;
 use super::state::State;
 use super::story::{Gated, Served};
 use super::world::World;
-use andante::gate::{Gate, Measured};
-use andante::ports::Source;
-use andante::reading::{Arms, Counters, NoReading, Pair, Reading};
+use andante::evidence::gate::{Gate, Measured};
+use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
+use andante::run::ports::Source;
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -106,7 +106,7 @@ impl Source for SimSource {
         if self.fails().await {
             return Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() });
         }
-        let at = andante::ports::Clock::now(&self.world.clock());
+        let at = andante::run::ports::Clock::now(&self.world.clock());
         let pair = self.world.with(|s| {
             let now = s.now();
             let since = self.restarts.iter().filter(|r| **r <= now).max().copied().unwrap_or_default();

@@ -4,7 +4,7 @@ use super::configuration::Configuration;
 use super::revision::Revision;
 use super::route::{Ingress, Route};
 use super::story::{Log, Served};
-use andante::owner::Liveness;
+use andante::rollout::owner::Liveness;
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};

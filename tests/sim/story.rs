@@ -2,7 +2,7 @@
 
 use super::api::Who;
 use super::check::Ours;
-use andante::outcome::Outcome;
+use andante::model::outcome::Outcome;
 use serde_json::Value;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;

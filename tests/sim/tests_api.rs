@@ -3,9 +3,9 @@
 use super::fault::Script;
 use super::handle::Handle;
 use super::world::{World, simulate};
-use andante::api_error::ApiError;
-use andante::observed::RECORD;
-use andante::ports::{Change, Cluster, Watch};
+use andante::model::api_error::ApiError;
+use andante::model::observed::RECORD;
+use andante::run::ports::{Change, Cluster, Watch};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -74,7 +74,7 @@ fn a_person_is_seen_in_managed_fields() {
     simulate(async {
         let (world, api) = deployed().await;
         world.move_traffic(&json!([{"revisionName": "hello-00001", "percent": 100}])).unwrap();
-        let service = andante::observed::Service::from_json(&api.service().await.unwrap()).unwrap();
+        let service = andante::model::observed::Service::from_json(&api.service().await.unwrap()).unwrap();
         assert_eq!(service.last_writer(|w| w.traffic).unwrap().manager, "kubectl");
         assert_eq!(service.last_modifier(), Some("kim"));
     });

@@ -2,7 +2,7 @@
 
 use super::state::Kind;
 use super::world::{World, simulate};
-use andante::observed::{Revision, Service, Truth};
+use andante::model::observed::{Revision, Service, Truth};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;

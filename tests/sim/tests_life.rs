@@ -3,9 +3,9 @@
 use super::prober::SimProber;
 use super::tests_knative::{deployed, named, revision, seen};
 use super::world::{World, simulate};
-use andante::observed::Truth;
-use andante::ports::Prober;
-use andante::probe::{Answer, Request};
+use andante::evidence::probe::{Answer, Request};
+use andante::model::observed::Truth;
+use andante::run::ports::Prober;
 use std::time::Duration;
 use tokio::time::sleep;
 

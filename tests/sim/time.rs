@@ -1,6 +1,6 @@
 //! Virtual time: the paused runtime clock, shown as timestamps of a fixed day.
 
-use andante::ports::Clock;
+use andante::run::ports::Clock;
 use jiff::Timestamp;
 use std::cell::Cell;
 use std::rc::Rc;

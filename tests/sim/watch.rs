@@ -2,8 +2,8 @@
 
 use super::state::{Kind, State};
 use super::world::World;
-use andante::api_error::ApiError;
-use andante::ports::{Change, Watch};
+use andante::model::api_error::ApiError;
+use andante::run::ports::{Change, Watch};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::api::Who;
 use super::state::State;
 use super::story::{Ended, Story};
 use super::time::SimClock;
-use andante::owner::{Liveness, Owner};
+use andante::rollout::owner::{Liveness, Owner};
 use serde_json::{Value, json};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;

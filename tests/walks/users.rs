@@ -1,6 +1,6 @@
 //! Users and the gateway that counts them, without chance: parts of requests add up until they are whole.
 
-use andante::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
+use andante::evidence::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
 //! What `image` says: in results, for people, as JSON. Decides that a reference stands alone on standard output.
 
 use super::source::Source;
+use crate::adapter::tekton::{BadResult, Results};
 use crate::cli::Output;
+use crate::command::report;
 use crate::image::defaults::{Setting, Settings};
 use crate::image::plan::Plan;
-use crate::outcome::{Code, Outcome};
-use crate::reference::{Digest, Repository};
-use crate::report;
-use crate::tekton::{BadResult, Results};
+use crate::image::reference::{Digest, Repository};
+use crate::model::outcome::{Code, Outcome};
 use serde_json::json;
 
 /// The results that `image` declares, with their neutral values.

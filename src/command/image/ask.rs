@@ -1,15 +1,15 @@
 //! One question to a registry, with patience. Decides how long a registry may be in trouble, and where credentials are
 //! looked for.
 
+use crate::adapter::clock::SystemClock;
+use crate::adapter::env::Environment;
+use crate::adapter::registry::{self, DockerConfig, Registry, RegistryError};
 use crate::cli::RegistryArgs;
-use crate::clock::SystemClock;
 use crate::command::Stop;
-use crate::env::Environment;
-use crate::feed::delays;
-use crate::outcome::Code;
-use crate::ports::Clock;
-use crate::reference::{Digest, Reference};
-use crate::registry::{self, DockerConfig, Registry, RegistryError};
+use crate::image::reference::{Digest, Reference};
+use crate::model::outcome::Code;
+use crate::run::ports::Clock;
+use crate::run::watch::delays;
 use std::time::Duration;
 
 /// How to ask.

@@ -1,12 +1,12 @@
 //! The digest of an image that was built: told, or read from what the builder left. Decides that a layout is believed
 //! only if the manifest in it has that digest.
 
+use crate::adapter::files;
 use crate::cli::ImageArgs;
 use crate::command::Stop;
-use crate::files;
 use crate::image::built::{of_file, of_layout};
 use crate::image::plan::Plan;
-use crate::reference::{Algorithm, Digest};
+use crate::image::reference::{Algorithm, Digest};
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read, in bytes.
@@ -75,7 +75,7 @@ fn layout(directory: &Path, tag: Option<&str>) -> Result<Digest, String> {
         }
     };
     let hash = ring::digest::digest(algorithm, &manifest);
-    if crate::files::hex(hash.as_ref()) != digest.hex() {
+    if crate::adapter::files::hex(hash.as_ref()) != digest.hex() {
         return Err(format!("the manifest {digest} in it is damaged"));
     }
     Ok(digest)

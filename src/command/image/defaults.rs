@@ -1,14 +1,14 @@
 //! The settings, read from the cluster as far as flags leave it to say. At most three objects are read.
 
-use crate::api_error::ApiError;
+use crate::adapter::cluster::{Kube, lacks_kind};
+use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ImageArgs};
-use crate::cluster::{Kube, lacks_kind};
 use crate::command::people::{answered, failed};
 use crate::command::{Stop, connect};
-use crate::env::Environment;
 use crate::image::defaults::{CONFIG_MAP, Flags, Look, Rung, Search, Settings, Undecided};
-use crate::outcome::Code;
-use crate::ports::Cluster;
+use crate::model::api_error::ApiError;
+use crate::model::outcome::Code;
+use crate::run::ports::Cluster;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The commit and the branch: told, or read from a checkout. Decides that a checkout which is at another commit than was
 //! told, or whose files are not the commit's, is an error.
 
-use crate::checkout::Checkout;
+use crate::adapter::checkout::Checkout;
 use crate::cli::{Dirty, ImageArgs};
 use crate::command::Stop;
 use crate::image::commit::{Commit, branch_name};

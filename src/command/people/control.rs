@@ -1,19 +1,19 @@
 //! `andante control`: one fenced write of the annotation of requests.
 //!
-//! Decides how often a refused write is tried again. What is written is [`crate::steer`]'s.
+//! Decides how often a refused write is tried again. What is written is [`crate::view::request`]'s.
 
 use super::{absent, called, failed, look_at_service, patiently};
-use crate::api_error::ApiError;
+use crate::adapter::clock::SystemClock;
+use crate::adapter::env::Environment;
 use crate::cli::{Action as ActionArg, ControlArgs};
-use crate::clock::SystemClock;
+use crate::command::report;
 use crate::command::{Stop, connect};
-use crate::env::Environment;
-use crate::feed::delays;
-use crate::outcome::{Code, Outcome};
-use crate::owner::Liveness;
-use crate::ports::{Clock, Cluster};
-use crate::report;
-use crate::steer::{Action, Steered, Wish, steer};
+use crate::model::api_error::ApiError;
+use crate::model::outcome::{Code, Outcome};
+use crate::rollout::owner::Liveness;
+use crate::run::ports::{Clock, Cluster};
+use crate::run::watch::delays;
+use crate::view::request::{Action, Steered, Wish, steer};
 use std::time::Duration;
 
 /// So often is a write tried that others were faster than, or whose answer was lost.

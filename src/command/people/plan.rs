@@ -1,18 +1,18 @@
 //! `andante plan`: the splits of a rollout, from a file or from one look at the cluster. Writes nothing.
 //!
-//! Decides what a file without a status lacks. What is shown is [`crate::preview`]'s.
+//! Decides what a file without a status lacks. What is shown is [`crate::view::plan`]'s.
 
 use super::{absent, look};
+use crate::adapter::env::Environment;
+use crate::adapter::manifest;
 use crate::cli::{Output, PlanArgs};
+use crate::command::report;
 use crate::command::{Stop, connect};
-use crate::env::Environment;
-use crate::feed::service::see_service;
-use crate::layout::Tags;
-use crate::manifest;
-use crate::outcome::Code;
-use crate::preview::{Asked, Preview, compose, lines::lines};
-use crate::report;
-use crate::world::World;
+use crate::machine::world::World;
+use crate::model::outcome::Code;
+use crate::rollout::splits::Tags;
+use crate::run::watch::service::see_service;
+use crate::view::plan::{Asked, Preview, compose, lines::lines};
 use serde_json::{Value, json};
 
 /// Shows the plan; the code says whether it could begin now.

@@ -3,23 +3,23 @@
 //! Decides what counts as a change and when to stop. Depends on feeds, the runtime's timer and the status.
 
 use super::{absent, ask_for_life, called, failed, json_of};
-use crate::api_error::ApiError;
+use crate::adapter::clock::SystemClock;
+use crate::adapter::cluster::{KnativeService, Kube};
+use crate::adapter::env::Environment;
+use crate::adapter::signal;
 use crate::cli::{Output, WatchArgs};
-use crate::clock::SystemClock;
-use crate::cluster::{KnativeService, Kube};
+use crate::command::report;
 use crate::command::{Stop, connect};
-use crate::ending::LAST_WAIT;
-use crate::env::Environment;
-use crate::feed::service::{Revisions, Services, revision_news, service_news};
-use crate::feed::{News, follow};
-use crate::outcome::{Code, Outcome};
-use crate::ports::Clock;
-use crate::report;
-use crate::signal;
-use crate::status::glance::glance;
-use crate::status::{Called, Status, explain};
-use crate::time::after;
-use crate::world::{Target, World};
+use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::world::{Target, World};
+use crate::model::api_error::ApiError;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::time::after;
+use crate::run::ports::Clock;
+use crate::run::watch::service::{Revisions, Services, revision_news, service_news};
+use crate::run::watch::{News, follow};
+use crate::view::status::glance::glance;
+use crate::view::status::{Called, Status, explain};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use std::time::Duration;

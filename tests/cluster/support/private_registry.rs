@@ -71,7 +71,7 @@ fn pod(space: &Space) -> Value {
 
 /// An authority, a certificate of it for this host, and the certificate's key.
 fn certificate(host: &str) -> (String, String, String) {
-    andante::tls::install();
+    andante::adapter::tls::install();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

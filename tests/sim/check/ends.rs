@@ -3,7 +3,7 @@
 use super::start::{meant, merged};
 use super::{Entry, could_not, entries, ours, record, started, went_back};
 use crate::sim::story::Story;
-use andante::record::Phase;
+use andante::rollout::record::Phase;
 
 /// A finished rollout has the owner's shape, with the candidate where stable was, and none of our tags.
 pub(crate) fn finished(story: &Story) -> Vec<String> {
@@ -57,7 +57,7 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
             wrong.push(format!("write {} lets {follows:?} follow latest", our.number));
         }
         let ours_tag = our.record.tags.candidate.as_str();
-        let candidate = our.record.candidate.as_ref().map(andante::name::RevisionName::as_str);
+        let candidate = our.record.candidate.as_ref().map(andante::model::name::RevisionName::as_str);
         let kept = |e: &Entry| e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate;
         let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
         let is = merged(is.into_iter().filter(|e| !kept(e) && !gone(e)));

@@ -3,7 +3,7 @@
 use super::ours;
 use crate::sim::source::requests;
 use crate::sim::story::Story;
-use andante::record::Phase;
+use andante::rollout::record::Phase;
 
 /// What the record says was counted of the candidate is at most what users sent to it, and no step is taken on less than a
 /// judge would want.

@@ -2,7 +2,7 @@
 
 use super::{Entry, entries, record};
 use crate::sim::story::{Story, Write};
-use andante::record::Phase;
+use andante::rollout::record::Phase;
 use std::collections::BTreeSet;
 
 /// What may be met at a moment.

@@ -3,9 +3,9 @@
 use super::record;
 use crate::sim::api::Who;
 use crate::sim::story::{Ended, Served, Story, Truth, Write};
-use andante::observed::RECORD;
-use andante::outcome::Outcome;
-use andante::record::{Phase, Record};
+use andante::model::observed::RECORD;
+use andante::model::outcome::Outcome;
+use andante::rollout::record::{Phase, Record};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 use super::ours;
 use super::pace::control;
 use crate::sim::story::Story;
-use andante::record::Phase;
+use andante::rollout::record::Phase;
 use std::time::Duration;
 
 /// Steps beyond the first and good ends of processes that have a gate.

@@ -14,8 +14,8 @@ pub(crate) mod share;
 pub(crate) mod start;
 
 use super::story::{Story, Write};
-use andante::observed::RECORD;
-use andante::record::{Phase, Record};
+use andante::model::observed::RECORD;
+use andante::rollout::record::{Phase, Record};
 use serde_json::Value;
 
 /// A rule: what is wrong with a story, one sentence each.

@@ -110,8 +110,9 @@ mod tests {
     fn a_lying_record_is_seen() {
         let story = walk().split("w", &[("s1", 50), ("s2", 50)], |r| r.generation += 1).story();
         assert_eq!(record_is_true(&story).len(), 1);
-        let story =
-            walk().split("w", &[("s1", 40), ("s2", 60)], |r| r.split = andante::split::Split::all_latest()).story();
+        let story = walk()
+            .split("w", &[("s1", 40), ("s2", 60)], |r| r.split = andante::model::split::Split::all_latest())
+            .story();
         assert_eq!(record_is_true(&story).len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Entry, Ours, closed, entries, ours, started};
 use crate::sim::story::Story;
-use andante::record::Phase;
+use andante::rollout::record::Phase;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub(crate) fn owners(story: &Story) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::sim::check::fixture::{Fixture, walk};
-    use andante::record::Record;
+    use andante::rollout::record::Record;
     use serde_json::json;
 
     fn third(record: &mut Record) {

@@ -2,9 +2,9 @@
 
 use super::{Ours, ours};
 use crate::sim::story::Story;
-use andante::control::Control;
-use andante::observed::CONTROL;
-use andante::record::Phase;
+use andante::model::observed::CONTROL;
+use andante::rollout::control::Control;
+use andante::rollout::record::Phase;
 use std::time::Duration;
 
 /// The last write that reached a step, and when users got it.
@@ -123,7 +123,7 @@ mod tests {
                 let mut new = serde_json::Value::clone(object);
                 if let Some(mut record) = crate::sim::check::record(&new) {
                     record.plan.as_mut().unwrap().steps[2].approval = true;
-                    new["metadata"]["annotations"][andante::observed::RECORD] = json!(record.to_text().unwrap());
+                    new["metadata"]["annotations"][andante::model::observed::RECORD] = json!(record.to_text().unwrap());
                     *object = std::rc::Rc::new(new);
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::{entries, entries_of, record};
 use crate::sim::story::Story;
-use andante::outcome::Code;
-use andante::record::Phase;
+use andante::model::outcome::Code;
+use andante::rollout::record::Phase;
 
 /// Phase and traffic at the moment of the end are those that the outcome tells of.
 pub(crate) fn said(story: &Story) -> Vec<String> {
@@ -50,7 +50,7 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::sim::check::fixture::{finished, walk};
-    use andante::outcome::Outcome;
+    use andante::model::outcome::Outcome;
     use serde_json::json;
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         let done = Outcome::new(Code::Done, "done").word("finished");
         assert_eq!(said(&walk().ends("w", done).story()).len(), 1);
         let mut busy = Outcome::new(Code::Busy, "busy");
-        busy.traffic = Some(andante::split::Split::all_latest());
+        busy.traffic = Some(andante::model::split::Split::all_latest());
         assert_eq!(said(&walk().ends("w", busy).story()).len(), 1);
         assert_eq!(said(&walk().ends("w", Outcome::new(Code::Internal, "oh")).story()).len(), 1);
     }

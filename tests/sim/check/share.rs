@@ -2,7 +2,7 @@
 
 use super::{Entry, closed, could_not, entries, ours, part, share, started, whole};
 use crate::sim::story::Story;
-use andante::record::{Phase, Record};
+use andante::rollout::record::{Phase, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every accepted split and everything that users got sums to 100.
@@ -53,7 +53,9 @@ pub(crate) fn allowed(record: &Record) -> i64 {
 pub(crate) fn written(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
-        let Some(candidate) = our.record.candidate.as_ref().map(andante::name::RevisionName::as_str) else { continue };
+        let Some(candidate) = our.record.candidate.as_ref().map(andante::model::name::RevisionName::as_str) else {
+            continue;
+        };
         if closed(&our.record) {
             continue;
         }
@@ -88,7 +90,7 @@ pub(crate) fn met(story: &Story) -> Vec<String> {
             let record = super::record(&write.after).filter(|_| write.who.run.is_some());
             let list = entries(&write.after);
             if let Some(record) = record {
-                if let Some(name) = record.candidate.as_ref().map(andante::name::RevisionName::as_str) {
+                if let Some(name) = record.candidate.as_ref().map(andante::model::name::RevisionName::as_str) {
                     candidates.insert(name.to_owned());
                     raise(&mut most, name, allowed(&record) + given(&record, name));
                 }

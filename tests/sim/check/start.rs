@@ -2,7 +2,7 @@
 
 use super::{Entry, entries, ours, started};
 use crate::sim::story::Story;
-use andante::record::Record;
+use andante::rollout::record::Record;
 
 /// The start's entries as names, merged and sorted: what users had.
 pub(crate) fn meant(record: &Record) -> Vec<Entry> {

@@ -1,0 +1,268 @@
+//! Commits in git's store. Decides where one is looked for: a file of its own, then packs, then borrowed stores.
+//!
+//! Only the tree of a commit is needed, so nothing but commits is ever read.
+
+use super::{BadCheckout, Format, delta, file};
+use crate::adapter::files;
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// How much of a packed or loose commit is read, compressed, in bytes.
+const COMPRESSED: usize = 4 << 20;
+/// How much of a packed one is read at first.
+const FIRST: usize = 8 << 10;
+/// How much of it may come out, in bytes. The tree is in its first line.
+const LARGEST: usize = 16 << 20;
+/// How long a chain of deltas may be; git makes them 50 long.
+const DEEPEST: usize = 512;
+/// How many stores may be borrowed from.
+const STORES: usize = 32;
+
+/// The tree of a commit, by its name's bytes.
+pub(super) fn tree_of(common: &Path, format: Format, commit: &str) -> Result<Vec<u8>, BadCheckout> {
+    let name = from_hex(commit).ok_or_else(|| BadCheckout::file(common, "not a hash"))?;
+    let missing = || BadCheckout::file(&common.join("objects"), format!("the commit {commit} is not there"));
+    let content = find(common, format, &name)?.ok_or_else(missing)?;
+    if format.name("commit", &content) != name {
+        return Err(BadCheckout::file(&common.join("objects"), format!("the commit {commit} is damaged")));
+    }
+    let line = content.strip_prefix(b"tree ").and_then(|rest| rest.get(..format.length() * 2));
+    let tree = line.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(from_hex);
+    tree.ok_or_else(|| BadCheckout::file(&common.join("objects"), format!("the commit {commit} names no tree")))
+}
+
+fn find(common: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
+    let mut stores = vec![common.join("objects")];
+    let mut at = 0;
+    while let Some(store) = stores.get(at).cloned() {
+        if let Some(content) = loose(&store, name)? {
+            return Ok(Some(content));
+        }
+        if let Some(content) = packed(&store, format, name)? {
+            return Ok(Some(content));
+        }
+        if let Some(text) = file::text(&store.join("info/alternates"))? {
+            let named = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).map(|l| store.join(l));
+            stores.extend(named.take(STORES));
+        }
+        at += 1;
+        if at >= STORES {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// An object's own file: `commit SIZE`, a zero byte and the content, compressed.
+fn loose(store: &Path, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
+    let hex = files::hex(name);
+    let (directory, file) = hex.split_at(2);
+    let path = store.join(directory).join(file);
+    let limit = u64::try_from(COMPRESSED).unwrap_or(u64::MAX);
+    let Some(bytes) = file::bytes(&path, limit)? else { return Ok(None) };
+    let whole = inflate(&bytes, LARGEST).ok_or_else(|| BadCheckout::file(&path, "it cannot be decompressed"))?;
+    let header = whole.iter().position(|b| *b == 0).filter(|_| whole.starts_with(b"commit "));
+    let content = header.and_then(|end| whole.get(end + 1..)).map(<[u8]>::to_vec);
+    content.map(Some).ok_or_else(|| BadCheckout::file(&path, "it is not a commit"))
+}
+
+/// What follows an object in a pack is the next one, and is not looked at.
+fn inflate(bytes: &[u8], largest: usize) -> Option<Vec<u8>> {
+    decompress_to_vec_zlib_with_limit(bytes, largest).ok()
+}
+
+fn packed(store: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
+    let directory = store.join("pack");
+    let Some(entries) = file::known(&directory, std::fs::read_dir(&directory))? else { return Ok(None) };
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut indexes = paths.map_err(|e| BadCheckout::file(&directory, e))?;
+    indexes.retain(|path| path.extension().is_some_and(|e| e == "idx"));
+    indexes.sort();
+    for path in indexes {
+        let index = PackIndex::open(&path, format)?;
+        if let Some(offset) = index.find(name).map_err(|e| BadCheckout::file(&path, e))? {
+            let pack = path.with_extension("pack");
+            let file =
+                file::open(&pack)?.ok_or_else(|| BadCheckout::file(&pack, "it is not there, but its index is"))?;
+            let reader = Pack { file, index, format };
+            let content = reader.object(offset).map_err(|e| BadCheckout::file(&pack, e))?;
+            return content.map(Some).ok_or_else(|| BadCheckout::file(&pack, "a commit in it cannot be read"));
+        }
+    }
+    Ok(None)
+}
+
+/// An index of a pack: names in order, and where each object begins.
+struct PackIndex {
+    file: File,
+    count: u64,
+    length: u64,
+}
+
+impl PackIndex {
+    const FANOUT: u64 = 8;
+    const NAMES: u64 = Self::FANOUT + 256 * 4;
+
+    fn open(path: &Path, format: Format) -> Result<Self, BadCheckout> {
+        let bad = |e: std::io::Error| BadCheckout::file(path, e);
+        let file = files::open_regular(path).map_err(bad)?;
+        let mut head = [0; 8];
+        file.read_exact_at(&mut head, 0).map_err(bad)?;
+        if head != *b"\xfftOc\0\0\0\x02" {
+            return Err(BadCheckout::Unsupported(format!("{} is an index of an unknown version", path.display())));
+        }
+        let mut index = Self { file, count: 0, length: u64::try_from(format.length()).unwrap_or(32) };
+        index.count = index.u32(Self::FANOUT + 255 * 4).map_err(bad)?;
+        Ok(index)
+    }
+
+    fn u32(&self, at: u64) -> std::io::Result<u64> {
+        let mut bytes = [0; 4];
+        self.file.read_exact_at(&mut bytes, at)?;
+        Ok(u64::from(u32::from_be_bytes(bytes)))
+    }
+
+    /// The object's offset in the pack.
+    fn find(&self, name: &[u8]) -> std::io::Result<Option<u64>> {
+        let Some(first) = name.first().map(|b| u64::from(*b)) else { return Ok(None) };
+        let mut low = if first == 0 { 0 } else { self.u32(Self::FANOUT + (first - 1) * 4)? };
+        let mut high = self.u32(Self::FANOUT + first * 4)?;
+        let mut found = vec![0; name.len()];
+        while low < high {
+            let middle = low.midpoint(high);
+            self.file.read_exact_at(&mut found, Self::NAMES + middle * self.length)?;
+            match found.as_slice().cmp(name) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return self.offset(middle).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// After the names stand their checksums, then the offsets; those beyond 31 bits are in a table of their own.
+    fn offset(&self, number: u64) -> std::io::Result<u64> {
+        let offsets = Self::NAMES + self.count * (self.length + 4);
+        let offset = self.u32(offsets + number * 4)?;
+        if offset & 0x8000_0000 == 0 {
+            return Ok(offset);
+        }
+        let at = offsets + self.count * 4 + (offset & 0x7fff_ffff) * 8;
+        Ok(self.u32(at)? << 32 | self.u32(at + 4)?)
+    }
+}
+
+/// A pack.
+struct Pack {
+    file: File,
+    index: PackIndex,
+    format: Format,
+}
+
+impl Pack {
+    /// The content of the commit at this offset; `None` if it cannot be read as one.
+    fn object(&self, mut offset: u64) -> std::io::Result<Option<Vec<u8>>> {
+        // From the commit down to what is stored whole; all of them together may have as much as one object.
+        let mut deltas: Vec<Vec<u8>> = Vec::new();
+        let mut room = LARGEST;
+        while deltas.len() <= DEEPEST {
+            let Some(piece) = self.piece(offset, room)? else { return Ok(None) };
+            let base = match piece.base {
+                Base::None => {
+                    return Ok(deltas.iter().rev().try_fold(piece.content, |base, delta| delta::apply(&base, delta)));
+                }
+                Base::Before(distance) => offset.checked_sub(distance).filter(|base| *base != offset),
+                Base::Named(name) => self.index.find(&name)?,
+            };
+            let Some(base) = base else { return Ok(None) };
+            offset = base;
+            room = room.saturating_sub(piece.content.len());
+            deltas.push(piece.content);
+        }
+        Ok(None)
+    }
+
+    /// What stands at an offset. Most commits are small, so that little is read at first.
+    fn piece(&self, offset: u64, room: usize) -> std::io::Result<Option<Piece>> {
+        let left = self.file.metadata()?.len().saturating_sub(offset);
+        let left = usize::try_from(left).unwrap_or(COMPRESSED);
+        for length in [FIRST, COMPRESSED] {
+            let mut bytes = vec![0; length.min(left)];
+            self.file.read_exact_at(&mut bytes, offset)?;
+            let piece = Piece::parse(&bytes, self.format, room);
+            if piece.is_some() || length >= left {
+                return Ok(piece);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a delta is a delta to.
+enum Base {
+    /// It is none, but the commit itself.
+    None,
+    /// What stands so far before it.
+    Before(u64),
+    Named(Vec<u8>),
+}
+
+/// A commit or a delta, unpacked.
+struct Piece {
+    base: Base,
+    content: Vec<u8>,
+}
+
+impl Piece {
+    fn parse(mut rest: &[u8], format: Format, room: usize) -> Option<Self> {
+        let base = match kind(&mut rest)? {
+            1 => Base::None,
+            6 => Base::Before(varint(&mut rest)?),
+            7 => {
+                let (name, after) = rest.split_at_checked(format.length())?;
+                rest = after;
+                Base::Named(name.to_vec())
+            }
+            _ => return None,
+        };
+        Some(Self { base, content: inflate(rest, room)? })
+    }
+}
+
+/// The kind of a packed object; its size, which follows in the same bytes, is found again when it is unpacked.
+fn kind(rest: &mut &[u8]) -> Option<u8> {
+    let (&first, after) = rest.split_first()?;
+    *rest = after;
+    let mut byte = first;
+    while byte & 0x80 != 0 {
+        let (&next, after) = rest.split_first()?;
+        *rest = after;
+        byte = next;
+    }
+    Some((first >> 4) & 7)
+}
+
+/// Seven bits a byte, the highest first, each but the first raised by one.
+pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for place in 0..9 {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        value = if place == 0 { 0 } else { (value + 1) << 7 } | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    if !odd.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+}

@@ -1,0 +1,84 @@
+//! The pods behind a Service of any namespace, by its EndpointSlices: how the ingress gateway's pods are found.
+//!
+//! Decides which of them serve users. Depends on requests only.
+
+use super::Kube;
+use super::call::{Call, encoded};
+use super::failure::Asked;
+use crate::model::api_error::ApiError;
+use crate::model::name::{Namespace, ServiceName};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One pod behind a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Its name; where no object stands behind the address, the address.
+    pub name: String,
+    /// Its address, without a port.
+    pub address: String,
+}
+
+impl Kube {
+    /// The pods behind a Service, those that are ending but still serve included. Empty where there is no such Service.
+    pub async fn backends(&self, namespace: &Namespace, service: &ServiceName) -> Result<Vec<Backend>, ApiError> {
+        let asked = Asked {
+            verb: "list",
+            group: "discovery.k8s.io",
+            resource: "endpointslices",
+            namespace: Some(namespace.to_string()),
+            name: None,
+        };
+        // From the API server's memory: a moment old is good enough, and it is asked often.
+        let path = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?resourceVersion=0&labelSelector={}",
+            encoded(&format!("kubernetes.io/service-name={service}"))
+        );
+        let list = self.call(&Call { asked, path, body: None }).await?;
+        Ok(serving(&list))
+    }
+}
+
+/// Each pod once: with two address families a pod stands in two slices.
+fn serving(list: &Value) -> Vec<Backend> {
+    let mut found = BTreeMap::new();
+    let slices = list.pointer("/items").and_then(Value::as_array);
+    let ends = slices.into_iter().flatten().filter_map(|slice| slice.pointer("/endpoints").and_then(Value::as_array));
+    for end in ends.flatten() {
+        let condition = |name: &str| end.pointer(&format!("/conditions/{name}")).and_then(Value::as_bool);
+        // Absent is yes, says the API; `serving` is what counts for one that is ending.
+        let serves = condition("serving").or_else(|| condition("ready")).unwrap_or(true);
+        let address = end.pointer("/addresses/0").and_then(Value::as_str);
+        if let (Some(address), true) = (address, serves) {
+            let name = end.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or(address);
+            found.entry(name.to_owned()).or_insert_with(|| address.to_owned());
+        }
+    }
+    found.into_iter().map(|(name, address)| Backend { name, address }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_pod_that_serves_stands_there_once() {
+        let pod = |name: &str, address: &str, conditions: Value| json!({"addresses": [address], "conditions": conditions, "targetRef": {"kind": "Pod", "name": name}});
+        let list = json!({"items": [
+            {"endpoints": [
+                pod("a", "10.0.0.1", json!({"ready": true, "serving": true, "terminating": false})),
+                pod("b", "10.0.0.2", json!({"ready": false, "serving": true, "terminating": true})),
+                pod("c", "10.0.0.3", json!({"ready": false, "serving": false})),
+                pod("d", "10.0.0.4", json!({})),
+                {"addresses": ["10.0.0.5"]}
+            ]},
+            {"endpoints": [pod("a", "fd00::1", json!({"ready": true}))]},
+            {"endpoints": null}
+        ]});
+        let found = serving(&list);
+        let names: Vec<_> = found.iter().map(|b| (b.name.as_str(), b.address.as_str())).collect();
+        assert_eq!(names, [("10.0.0.5", "10.0.0.5"), ("a", "10.0.0.1"), ("b", "10.0.0.2"), ("d", "10.0.0.4")]);
+        assert_eq!(serving(&json!({})), []);
+    }
+}

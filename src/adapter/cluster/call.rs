@@ -1,0 +1,123 @@
+//! One request, one attempt, one time limit.
+//!
+//! Decides when an answer counts as none. Depends on kube's client for connection and credentials.
+
+use super::Kube;
+use super::failure::{self, Asked};
+use crate::model::api_error::ApiError;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Limited};
+use kube::client::{AuthError, Body};
+use serde_json::Value;
+use std::error::Error;
+use std::time::Duration;
+
+/// The largest answer that is read: a list of some hundred Revisions has a megabyte.
+const LARGEST: usize = 64 << 20;
+
+/// A request to be sent.
+pub(super) struct Call<'a> {
+    pub(super) asked: Asked,
+    /// Path and query.
+    pub(super) path: String,
+    /// What is sent, and its type.
+    pub(super) body: Option<(&'static str, &'a Value)>,
+}
+
+impl Kube {
+    /// Sends it and reads the whole answer as JSON, within the time limit.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, ApiError> {
+        self.within(&call.asked, async {
+            let (code, headers, body) = self.send(call).await.map(Response::into_parts).map(parts)?;
+            let limited = Limited::new(body, LARGEST).collect().await;
+            let bytes = limited.map_err(|e| lost(&call.asked, e.as_ref()))?.to_bytes();
+            if !(200..300).contains(&code) {
+                return Err(failure::of_answer(&call.asked, code, retry_after(&headers), &bytes));
+            }
+            // A page of some gateway is no answer of the API server.
+            serde_json::from_slice(&bytes)
+                .map_err(|_| ApiError::Unreachable(format!("{}: the answer is not JSON", call.asked)))
+        })
+        .await
+    }
+
+    /// Sends it and returns the body of a success as it arrives; only its beginning is under the time limit.
+    pub(super) async fn open(&self, call: &Call<'_>) -> Result<Body, ApiError> {
+        self.within(&call.asked, async {
+            let (code, headers, body) = self.send(call).await.map(Response::into_parts).map(parts)?;
+            if (200..300).contains(&code) {
+                return Ok(body);
+            }
+            let limited = Limited::new(body, LARGEST).collect().await;
+            let bytes = limited.map_err(|e| lost(&call.asked, e.as_ref()))?.to_bytes();
+            Err(failure::of_answer(&call.asked, code, retry_after(&headers), &bytes))
+        })
+        .await
+    }
+
+    async fn within<T>(&self, asked: &Asked, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let limit = self.call_limit();
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            Err(ApiError::Unreachable(format!("{asked}: {} did not answer within {limit:?}", self.server)))
+        })
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Response<Body>, ApiError> {
+        let method = match call.asked.verb {
+            "create" => Method::POST,
+            "patch" => Method::PATCH,
+            _ => Method::GET,
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&call.path)
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, "identity")
+            .header(USER_AGENT, concat!("andante/", env!("CARGO_PKG_VERSION")));
+        let mut bytes = Vec::new();
+        if let Some((kind, value)) = call.body {
+            request = request.header(CONTENT_TYPE, kind);
+            bytes = value.to_string().into_bytes();
+        }
+        let unsendable = |_| ApiError::Invalid(format!("{}: the request cannot be written", call.asked));
+        let request = request.body(Body::from(bytes)).map_err(unsendable)?;
+        self.client.send(request).await.map_err(|e| lost(&call.asked, &e))
+    }
+}
+
+fn parts((head, body): (http::response::Parts, Body)) -> (u16, HeaderMap, Body) {
+    (head.status.as_u16(), head.headers, body)
+}
+
+/// Seconds only: nobody sends the API server's other form, a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// No answer: the innermost reason, which never holds what was sent.
+pub(super) fn lost(asked: &Asked, error: &(dyn Error + 'static)) -> ApiError {
+    let mut innermost = error;
+    loop {
+        if innermost.is::<AuthError>() {
+            // A credential plugin's output may hold a token.
+            return ApiError::Unreachable(format!("{asked}: our credentials could not be renewed"));
+        }
+        match innermost.source() {
+            Some(source) => innermost = source,
+            None => break,
+        }
+    }
+    ApiError::Unreachable(format!("{asked}: {}", failure::one_line(&innermost.to_string(), 200)))
+}
+
+/// A value in a query, percent-encoded.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,210 @@
+//! What a refusal of the API server means.
+//!
+//! Decides, from the status and the `Status` object of an answer, which [`ApiError`] it is and which of its words may
+//! be printed: an API error's text may hold the whole object, environment values included, so it is never repeated.
+//! What is kept: reasons, names of fields, what a webhook said on its first line, and our own words. Pure.
+
+use crate::model::api_error::ApiError;
+use serde::Deserialize;
+use std::fmt;
+use std::time::Duration;
+
+/// What was asked, for words about its failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// As RBAC calls it.
+    pub(super) verb: &'static str,
+    /// The API group.
+    pub(super) group: &'static str,
+    /// The resource, plural.
+    pub(super) resource: &'static str,
+    /// None for what has no namespace.
+    pub(super) namespace: Option<String>,
+    /// None for a list.
+    pub(super) name: Option<String>,
+}
+
+impl Asked {
+    fn qualified(&self) -> String {
+        if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
+    }
+
+    fn place(&self) -> String {
+        self.namespace.as_ref().map(|n| format!(" in namespace {n}")).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_ref().map(|n| format!(" {n}")).unwrap_or_default();
+        write!(f, "{} {}{name}{}", self.verb, self.qualified(), self.place())
+    }
+}
+
+/// Marks a 404 that is not about the object: the whole kind is unknown to this cluster.
+const NO_KIND: &str = "the cluster does not have";
+
+/// True if a "not found" is about the kind of object, which the cluster does not know, and not about one object.
+pub(crate) fn lacks_kind(not_found: &str) -> bool {
+    not_found.contains(NO_KIND)
+}
+
+/// The part of a `Status` that is looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    kind: String,
+    code: u16,
+    reason: String,
+    message: String,
+    details: Option<Details>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Details {
+    name: String,
+    retry_after_seconds: u64,
+    causes: Option<Vec<Cause>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Cause {
+    reason: String,
+    field: String,
+}
+
+/// The error of an `ERROR` event of a watch, which is a `Status` without an answer around it.
+pub(super) fn of_event(asked: &Asked, object: &serde_json::Value) -> ApiError {
+    let status = Status::deserialize(object).unwrap_or_default();
+    judge(asked, if status.code == 0 { 500 } else { status.code }, None, &status)
+}
+
+/// The error of an answer that is not a success.
+pub(super) fn of_answer(asked: &Asked, code: u16, retry_after: Option<Duration>, body: &[u8]) -> ApiError {
+    // Anything else (a proxy's page) has nothing to tell that could be trusted.
+    let status = serde_json::from_slice(body).ok().filter(|s: &Status| s.kind == "Status").unwrap_or_default();
+    judge(asked, code, retry_after, &status)
+}
+
+fn judge(asked: &Asked, code: u16, retry_after: Option<Duration>, status: &Status) -> ApiError {
+    let details = status.details.as_ref();
+    if (400..500).contains(&code)
+        && let Some(denial) = denial(&status.message)
+    {
+        return ApiError::Invalid(denial);
+    }
+    match code {
+        401 => ApiError::Forbidden(format!(
+            "{asked}: the API server does not accept our credentials (missing, expired, or of another cluster)"
+        )),
+        403 => forbidden(asked, status),
+        404 if details.is_some_and(|d| !d.name.is_empty()) => ApiError::NotFound(asked.to_string()),
+        404 => ApiError::NotFound(format!("{asked}: {NO_KIND} {}", asked.qualified())),
+        409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
+        409 => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
+        410 => ApiError::Gone,
+        422 if asked.verb == "patch" && !names_fields(status) => {
+            ApiError::Refused(format!("{asked}: a test of the patch did not hold"))
+        }
+        408 | 429 | 500.. => {
+            let told = details.map(|d| d.retry_after_seconds).filter(|s| *s > 0).map(Duration::from_secs);
+            ApiError::Server { status: code, text: trouble(asked, status), retry_after: retry_after.or(told) }
+        }
+        400..500 => ApiError::Invalid(format!("{asked}: {}", complaint(status, code))),
+        _ => ApiError::Unreachable(format!("{asked}: answered {code}, which is not how an API server answers")),
+    }
+}
+
+/// What an admission webhook, a policy or a quota said, its first line.
+fn denial(message: &str) -> Option<String> {
+    if let Some(rest) = message.strip_prefix("admission webhook ") {
+        let (name, said) = rest.split_once(" denied the request")?;
+        let said = one_line(said.trim_start_matches(':'), 300);
+        return Some(format!("{said} (webhook {})", one_line(name.trim_matches('"'), 100)));
+    }
+    let (_, rest) = message.split_once(" is forbidden: ")?;
+    let of_policy = rest.starts_with("ValidatingAdmissionPolicy ") && rest.contains(" denied request: ");
+    (of_policy || rest.starts_with("exceeded quota: ")).then(|| one_line(rest, 300))
+}
+
+/// The rule that has to be added, since that is what the reader has to do.
+fn forbidden(asked: &Asked, status: &Status) -> ApiError {
+    let user = status.message.split_once("User \"").and_then(|(_, rest)| rest.split_once('"'));
+    let user = user.map_or_else(|| "this user".to_owned(), |(user, _)| one_line(user, 200));
+    let kind = if asked.namespace.is_some() { "Role" } else { "ClusterRole" };
+    ApiError::Forbidden(format!(
+        "{user} may not {asked}; a {kind} needs: apiGroups: [{:?}], resources: [{:?}], verbs: [{:?}]",
+        asked.group, asked.resource, asked.verb
+    ))
+}
+
+/// A failed `test` of a patch has neither causes nor a word of strict decoding.
+fn names_fields(status: &Status) -> bool {
+    let causes = status.details.as_ref().and_then(|d| d.causes.as_ref());
+    causes.is_some_and(|c| !c.is_empty()) || status.message.contains("strict decoding error")
+}
+
+/// Which fields are wrong, as far as that can be said without their values.
+fn complaint(status: &Status, code: u16) -> String {
+    let unknown = strict(&status.message);
+    if !unknown.is_empty() {
+        return unknown.join(", ");
+    }
+    let causes = status.details.as_ref().and_then(|d| d.causes.as_deref()).unwrap_or_default();
+    let fields: Vec<String> = causes
+        .iter()
+        .take(5)
+        .map(|c| match (one_line(&c.field, 120), one_line(&c.reason, 40)) {
+            (field, reason) if field.is_empty() => reason,
+            (field, reason) => format!("{field} ({reason})"),
+        })
+        .collect();
+    let code_text = format!("status {code}");
+    let why = reason(status, &code_text);
+    if fields.is_empty() { why } else { format!("{why}: {}", fields.join(", ")) }
+}
+
+/// `unknown field "spec.x"` and `duplicate field "spec.x"` after the last "strict decoding error". Before it stands the
+/// object itself.
+fn strict(message: &str) -> Vec<String> {
+    let Some((_, list)) = message.rsplit_once("strict decoding error: ") else { return Vec::new() };
+    let fields = list.split(", ").filter_map(|item| {
+        let (what, path) = item.trim().split_once(" field \"")?;
+        let path = path.strip_suffix('"')?;
+        let is_path = path.chars().all(|c| c.is_ascii_alphanumeric() || "._-[]/".contains(c)) && path.len() <= 200;
+        (is_path && ["unknown", "duplicate"].contains(&what)).then(|| format!("{what} field {path}"))
+    });
+    fields.take(5).collect()
+}
+
+/// A server's trouble: its reason, and a webhook that could not be asked by name.
+fn trouble(asked: &Asked, status: &Status) -> String {
+    let webhook = status.message.split_once("failed calling webhook \"").and_then(|(_, rest)| rest.split_once('"'));
+    match webhook {
+        Some((name, _)) => format!("{asked}: the webhook {} could not be asked", one_line(name, 100)),
+        None => format!("{asked}: {}", reason(status, "no reason given")),
+    }
+}
+
+fn reason(status: &Status, otherwise: &str) -> String {
+    let reason = one_line(&status.reason, 60);
+    if reason.is_empty() { otherwise.to_owned() } else { reason }
+}
+
+/// The first line, without control characters (they could write anywhere on a terminal), at most `max` characters.
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    let first = text.trim().lines().next().unwrap_or_default();
+    // Also those that turn the direction of a line or hide in it.
+    let shown = |c: &char| {
+        !c.is_control()
+            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    let kept: Vec<char> = first.chars().filter(shown).collect();
+    if kept.len() <= max {
+        kept.into_iter().collect()
+    } else {
+        kept.into_iter().take(max).chain("...".chars()).collect()
+    }
+}

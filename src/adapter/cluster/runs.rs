@@ -1,0 +1,97 @@
+//! What the cluster knows about runs and people: whether a run still runs, when it began, who we are, and what an
+//! installation's ConfigMap says.
+//!
+//! Decides what counts as the end of a run. All of it is optional knowledge: a missing right is "unknown".
+
+use super::Kube;
+use super::call::Call;
+use super::failure::{Asked, lacks_kind};
+use crate::model::api_error::ApiError;
+use crate::model::name::{Namespace, RevisionName};
+use crate::rollout::owner::{Liveness, Owner, OwnerKind};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+impl Kube {
+    /// Whether a run still runs. A run that is another one now (same name, other uid) is done.
+    pub async fn liveness(&self, owner: &Owner) -> Liveness {
+        match self.run(owner).await {
+            Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) || is_over(&run) => Liveness::Done,
+            Some(Ok(_)) => Liveness::Running,
+            Some(Err(ApiError::NotFound(why))) if !lacks_kind(&why) => Liveness::Done,
+            // Also where the cluster has no such kind: the run is one of another cluster.
+            Some(Err(_)) | None => Liveness::Unknown,
+        }
+    }
+
+    /// When a run was created; `None` where that cannot be read, or where it is another run by now.
+    pub async fn run_created(&self, owner: &Owner) -> Option<Timestamp> {
+        let run = self.run(owner).await?.ok()?;
+        if text(&run, "/metadata/uid") != Some(&owner.uid) {
+            return None;
+        }
+        text(&run, "/metadata/creationTimestamp")?.parse().ok()
+    }
+
+    /// Who the cluster says we are; else the name of the kubeconfig's user; else `None`.
+    pub async fn who_am_i(&self) -> Option<String> {
+        let group = "authentication.k8s.io";
+        let asked = Asked { verb: "create", group, resource: "selfsubjectreviews", namespace: None, name: None };
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = format!("/apis/{group}/v1/selfsubjectreviews");
+        let answer = self.call(&Call { asked, path, body: Some(("application/json", &review)) }).await;
+        let said = answer.ok().and_then(|r| text(&r, "/status/userInfo/username").map(str::to_owned));
+        said.or_else(|| self.user.clone())
+    }
+
+    /// A ConfigMap's data, of any namespace.
+    pub async fn config_map(&self, namespace: &Namespace, name: &str) -> Result<Value, ApiError> {
+        let asked = Asked {
+            verb: "get",
+            group: "",
+            resource: "configmaps",
+            namespace: Some(namespace.to_string()),
+            name: Some(name.to_owned()),
+        };
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{}", super::call::encoded(name));
+        let mut object = self.call(&Call { asked, path, body: None }).await?;
+        Ok(object.get_mut("data").map_or_else(|| json!({}), Value::take))
+    }
+
+    /// GET of a run; `None` for what is no object. The name stands in a record that anybody may have written, so it is
+    /// checked before it becomes a path.
+    async fn run(&self, owner: &Owner) -> Option<Result<Value, ApiError>> {
+        let (group, resource) = match owner.kind {
+            OwnerKind::PipelineRun => ("tekton.dev", "pipelineruns"),
+            OwnerKind::TaskRun => ("tekton.dev", "taskruns"),
+            OwnerKind::Job => ("batch", "jobs"),
+            OwnerKind::Person => return None,
+        };
+        let (namespace, name) = owner.name.split_once('/')?;
+        let namespace: Namespace = namespace.parse().ok()?;
+        let name: RevisionName = name.parse().ok()?;
+        let asked = Asked {
+            verb: "get",
+            group,
+            resource,
+            namespace: Some(namespace.to_string()),
+            name: Some(name.to_string()),
+        };
+        let path = format!("/apis/{group}/v1/namespaces/{namespace}/{resource}/{name}");
+        Some(self.call(&Call { asked, path, body: None }).await)
+    }
+}
+
+/// A Tekton run is over when `Succeeded` has an answer, a Job when it is complete or failed.
+fn is_over(run: &Value) -> bool {
+    let conditions = run.pointer("/status/conditions").and_then(Value::as_array);
+    let ended = conditions.into_iter().flatten().any(|c| {
+        let condition = (text(c, "/type"), text(c, "/status"));
+        matches!(condition, (Some("Succeeded"), Some("True" | "False")) | (Some("Complete" | "Failed"), Some("True")))
+    });
+    ended || text(run, "/status/completionTime").is_some()
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}

@@ -1,0 +1,119 @@
+//! One Knative Service, its Configuration and its Revisions: [`Cluster`] as requests.
+//!
+//! Decides paths and parameters only.
+
+use super::Kube;
+use super::call::Call;
+use super::failure::Asked;
+use super::watch::ObjectWatch;
+use crate::model::api_error::ApiError;
+use crate::model::name::{RevisionName, ServiceName};
+use crate::rollout::owner::{Liveness, Owner};
+use crate::run::ports::{Cluster, List};
+use serde_json::Value;
+
+const GROUP: &str = "serving.knative.dev";
+
+/// One Service of one namespace.
+#[derive(Debug, Clone)]
+pub struct KnativeService {
+    kube: Kube,
+    name: ServiceName,
+}
+
+impl KnativeService {
+    pub(super) fn new(kube: Kube, name: ServiceName) -> Self {
+        Self { kube, name }
+    }
+
+    fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> Asked {
+        let namespace = Some(self.kube.namespace.to_string());
+        Asked { verb, group: GROUP, resource, namespace, name: name.map(str::to_owned) }
+    }
+
+    fn path(&self, resource: &str) -> String {
+        format!("/apis/{GROUP}/v1/namespaces/{}/{resource}", self.kube.namespace)
+    }
+
+    async fn get(&self, resource: &'static str, name: &str) -> Result<Value, ApiError> {
+        let asked = self.asked("get", resource, Some(name));
+        self.kube.call(&Call { asked, path: format!("{}/{name}", self.path(resource)), body: None }).await
+    }
+
+    /// The Service's own Revisions, by the label that Knative puts on them.
+    fn revisions_path(&self) -> String {
+        format!("{}?labelSelector=serving.knative.dev%2Fservice%3D{}", self.path("revisions"), self.name)
+    }
+}
+
+/// Who writes, and that a misspelt field is an error instead of nothing.
+fn write_parameters() -> String {
+    format!("fieldManager={}&fieldValidation=Strict", crate::FIELD_MANAGER)
+}
+
+impl Cluster for KnativeService {
+    type Watch = ObjectWatch;
+
+    async fn service(&self) -> Result<Value, ApiError> {
+        self.get("services", self.name.as_str()).await
+    }
+
+    async fn create_service(&self, object: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked("create", "services", Some(self.name.as_str()));
+        let path = format!("{}?{}", self.path("services"), write_parameters());
+        self.kube.call(&Call { asked, path, body: Some(("application/json", object)) }).await
+    }
+
+    async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked("patch", "services", Some(self.name.as_str()));
+        let target = format!("{}/{}?{}", self.path("services"), self.name, write_parameters());
+        self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
+    }
+
+    async fn watch_service(&self, version: &str) -> Result<ObjectWatch, ApiError> {
+        // A watch of a name is allowed by a rule with that resourceName; one of all Services would not be.
+        let path = format!("{}?fieldSelector=metadata.name%3D{}", self.path("services"), self.name);
+        let asked = self.asked("watch", "services", Some(self.name.as_str()));
+        self.kube.watch(asked, &path, version).await
+    }
+
+    async fn revisions(&self) -> Result<List, ApiError> {
+        let asked = self.asked("list", "revisions", None);
+        let mut list = self.kube.call(&Call { asked, path: self.revisions_path(), body: None }).await?;
+        let version = list.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(str::to_owned);
+        match (list.get_mut("items").map(Value::take), version) {
+            (Some(Value::Array(items)), Some(version)) => Ok(List { items, version }),
+            _ => Err(ApiError::Unreachable("list revisions: the answer is not a list".into())),
+        }
+    }
+
+    async fn watch_revisions(&self, version: &str) -> Result<ObjectWatch, ApiError> {
+        self.kube.watch(self.asked("watch", "revisions", None), &self.revisions_path(), version).await
+    }
+
+    async fn configuration(&self) -> Result<Value, ApiError> {
+        // A Service's Configuration has its name.
+        self.get("configurations", self.name.as_str()).await
+    }
+
+    async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
+        let namespace = self.kube.namespace.to_string();
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}"
+        );
+        let asked = Asked { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
+        let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(ApiError::Unreachable("list pods: the answer is not a list".into())),
+        }
+    }
+
+    async fn liveness(&self, owner: &Owner) -> Liveness {
+        self.kube.liveness(owner).await
+    }
+
+    fn name(&self) -> &ServiceName {
+        &self.name
+    }
+}

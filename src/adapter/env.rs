@@ -1,0 +1,172 @@
+//! What the process is told from outside other than by arguments: environment variables, the service account's files
+//! and the Downward API's.
+//!
+//! The only reader of any of them (a lint holds that). Decides which of several sources counts; everything is read
+//! through a value, so that a test can be in any environment. Depends on names and owners.
+
+use crate::model::name::{Namespace, RevisionName};
+use crate::rollout::owner::{Owner, OwnerKind};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const SERVICE_ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
+/// Where the Downward API's volume is mounted, if there is one.
+const PODINFO: &str = "etc/podinfo/labels";
+
+/// A run that is named halfway or wrongly: somebody wired a parameter that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{source_name} is {value:?}, which is not {wanted}")]
+pub struct BadRun {
+    source_name: &'static str,
+    value: String,
+    wanted: &'static str,
+}
+
+/// A kind of run, and where its name and uid come from: variables first, then the pod's labels.
+struct RunSource {
+    kind: OwnerKind,
+    name: (&'static str, &'static str),
+    uid: (&'static str, &'static str),
+}
+
+/// In order of preference: the outermost run is the owner, because it is what ends last.
+const RUNS: [RunSource; 3] = [
+    RunSource {
+        kind: OwnerKind::PipelineRun,
+        name: ("ANDANTE_PIPELINE_RUN", "tekton.dev/pipelineRun"),
+        uid: ("ANDANTE_PIPELINE_RUN_UID", "tekton.dev/pipelineRunUID"),
+    },
+    RunSource {
+        kind: OwnerKind::TaskRun,
+        name: ("ANDANTE_TASK_RUN", "tekton.dev/taskRun"),
+        uid: ("ANDANTE_TASK_RUN_UID", "tekton.dev/taskRunUID"),
+    },
+    RunSource {
+        kind: OwnerKind::Job,
+        name: ("ANDANTE_JOB", "batch.kubernetes.io/job-name"),
+        uid: ("ANDANTE_JOB_UID", "batch.kubernetes.io/controller-uid"),
+    },
+];
+
+/// The environment: variables, and the directory under which files are looked for.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    root: PathBuf,
+}
+
+impl Environment {
+    /// The process's own. A value that is not Unicode counts as absent.
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os();
+        Self {
+            variables: variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
+            root: PathBuf::from("/"),
+        }
+    }
+
+    /// An invented one: variables, and a directory that stands for `/`.
+    pub fn invented<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>, root: &Path) -> Self {
+        Self {
+            variables: variables.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            root: root.to_owned(),
+        }
+    }
+
+    /// A variable; an empty one counts as absent.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.root.join(path)).ok()?;
+        Some(text.trim().to_owned()).filter(|t| !t.is_empty())
+    }
+
+    /// True in a pod that has a service account: the API server's address and a token are there.
+    pub fn in_pod(&self) -> bool {
+        self.variable("KUBERNETES_SERVICE_HOST").is_some() && self.root.join(SERVICE_ACCOUNT).join("token").exists()
+    }
+
+    /// The pod's own namespace.
+    pub fn pod_namespace(&self) -> Option<Namespace> {
+        self.variable("ANDANTE_RUN_NAMESPACE")
+            .map(str::to_owned)
+            .or_else(|| self.file(&format!("{SERVICE_ACCOUNT}/namespace")))
+            .and_then(|n| n.parse().ok())
+    }
+
+    /// Who sits at this terminal: `USER@host`.
+    pub fn person(&self) -> String {
+        let user = ["USER", "LOGNAME"].iter().find_map(|v| self.variable(v)).unwrap_or("somebody");
+        let host = self
+            .file("proc/sys/kernel/hostname")
+            .or_else(|| self.file("etc/hostname"))
+            .or_else(|| self.variable("HOSTNAME").map(str::to_owned));
+        format!("{user}@{}", host.as_deref().unwrap_or("somewhere"))
+    }
+
+    /// The files that `KUBECONFIG` names, in order.
+    pub fn kubeconfig(&self) -> Vec<PathBuf> {
+        let paths = self.variable("KUBECONFIG").map(std::env::split_paths);
+        paths.into_iter().flatten().filter(|p| !p.as_os_str().is_empty()).collect()
+    }
+
+    /// `~/.kube/config`, if it exists.
+    pub fn home_kubeconfig(&self) -> Option<PathBuf> {
+        let path = Path::new(self.variable("HOME")?).join(".kube/config");
+        path.exists().then_some(path)
+    }
+
+    /// The directory of Docker's configuration, which need not exist.
+    pub fn docker_config(&self) -> Option<PathBuf> {
+        let named = self.variable("DOCKER_CONFIG").map(PathBuf::from);
+        named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".docker")))
+    }
+
+    /// The proxy that the environment names for an address with this scheme.
+    pub fn proxy(&self, scheme: &str) -> Option<&str> {
+        let names = if scheme == "https" { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
+        names.iter().find_map(|v| self.variable(v))
+    }
+
+    /// The addresses that are reached without a proxy.
+    pub fn no_proxy(&self) -> &str {
+        ["NO_PROXY", "no_proxy"].iter().find_map(|v| self.variable(v)).unwrap_or_default()
+    }
+
+    /// The run that this process is part of, or `None` at a terminal.
+    pub fn run(&self) -> Result<Option<Owner>, BadRun> {
+        let labels = self.file(PODINFO).map(|t| labels(&t)).unwrap_or_default();
+        let find = |(variable, label): (&'static str, &'static str)| {
+            let told = self.variable(variable).map(|v| (variable, v.to_owned()));
+            told.or_else(|| labels.get(label).map(|v| (label, v.clone()))).filter(|(_, v)| !v.is_empty())
+        };
+        for source in RUNS {
+            let (Some((name_source, name)), Some((uid_source, uid))) = (find(source.name), find(source.uid)) else {
+                continue;
+            };
+            if name.parse::<RevisionName>().is_err() {
+                return Err(BadRun { source_name: name_source, value: name, wanted: "the name of a run" });
+            }
+            // An unresolved `$(...)` would make every run the same owner.
+            if !uid.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(BadRun { source_name: uid_source, value: uid, wanted: "a uid" });
+            }
+            let namespace = self.pod_namespace().ok_or(BadRun {
+                source_name: "ANDANTE_RUN_NAMESPACE",
+                value: self.variable("ANDANTE_RUN_NAMESPACE").unwrap_or_default().to_owned(),
+                wanted: "the run's namespace",
+            })?;
+            return Ok(Some(Owner { kind: source.kind, name: format!("{namespace}/{name}"), uid }));
+        }
+        Ok(None)
+    }
+}
+
+/// The Downward API's file of labels: lines of `key="value"`.
+fn labels(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(k, v)| (k.trim().to_owned(), v.trim().trim_matches('"').to_owned())).collect()
+}

@@ -1,0 +1,18 @@
+//! Adapters: the only places with effects. Each implements a port of [`crate::run::ports`] or reads one kind of thing.
+//!
+//! Decides nothing about a rollout: bytes become values here, with bounds and with errors that may be printed. It may use
+//! `run` (the ports) and what is below it. Begin reading with [`cluster`], the one that knows the API client.
+
+pub mod checkout;
+pub mod clock;
+pub mod cluster;
+pub mod env;
+pub mod files;
+pub mod manifest;
+pub mod prober;
+pub(crate) mod proxy;
+pub mod registry;
+pub mod signal;
+pub mod source;
+pub mod tekton;
+pub mod tls;

@@ -1,0 +1,161 @@
+//! Asks the candidate's own address over HTTP: the adapter behind [`crate::run::ports::Prober`].
+//!
+//! Decides which failure is the candidate's (reached, but silent) and which says nothing about it (not reached), and
+//! which certificates are believed. Judging answers is [`crate::evidence::probe`]'s. Depends on `reqwest`.
+
+use crate::evidence::probe::{Answer, Request};
+use crate::run::ports::Prober;
+use reqwest::{Certificate, Client, Response, Url, redirect};
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How much of a body is read; what follows is not waited for.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// How probes travel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Travel {
+    /// Connect to this plain HTTP address (`http://host:port`) instead of what the URL's name resolves to; the `Host`
+    /// header stays the URL's. For clusters whose names do not resolve from here.
+    pub via: Option<Url>,
+    /// A file of certificates to believe beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A travel plan that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadTravel {
+    /// `via` is not a plain HTTP address.
+    #[error("{0} is not an address of the form http://host:port")]
+    Via(String),
+    /// The certificates cannot be used.
+    #[error("the certificates in {}: {why}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Sends probes. Clones share one client, built at the first probe.
+#[derive(Debug, Clone)]
+pub struct HttpProber {
+    via: Option<Url>,
+    roots: Vec<Certificate>,
+    client: Arc<Mutex<Option<(Duration, Client)>>>,
+}
+
+impl HttpProber {
+    /// Checks the plan; sends nothing.
+    pub fn new(travel: &Travel) -> Result<Self, BadTravel> {
+        if let Some(via) = &travel.via
+            && (via.scheme() != "http" || via.host().is_none() || !["", "/"].contains(&via.path()))
+        {
+            return Err(BadTravel::Via(via.to_string()));
+        }
+        let roots = travel.ca_file.as_ref().map_or(Ok(Vec::new()), |path| {
+            crate::adapter::tls::roots(path).map_err(|why| BadTravel::CaFile { path: path.clone(), why })
+        })?;
+        Ok(Self { via: travel.via.clone(), roots, client: Arc::default() })
+    }
+
+    /// The client for this time limit. In practice a rollout has one limit, so this builds once.
+    fn client(&self, limit: Duration) -> Result<Client, String> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = kept.as_ref().filter(|(l, _)| *l == limit) {
+            return Ok(client.clone());
+        }
+        let client = crate::adapter::tls::client(&self.roots, || {
+            Client::builder()
+                .redirect(redirect::Policy::none())
+                // A proxy's answer would be judged as the candidate's.
+                .no_proxy()
+                // A name that hangs must be told from a candidate that hangs: connecting gives up first.
+                .connect_timeout(limit.mul_f32(0.75))
+                .timeout(limit)
+                // Each probe takes the whole way, as a new user's request does.
+                .pool_max_idle_per_host(0)
+                .user_agent(concat!("andante/", env!("CARGO_PKG_VERSION")))
+        })
+        .map_err(|e| format!("no HTTP client: {}", innermost(&e)))?;
+        *kept = Some((limit, client.clone()));
+        Ok(client)
+    }
+
+    async fn send(&self, request: &Request) -> Result<(Response, Instant), Answer> {
+        let unusable = |why: &str| Answer::Unreachable(format!("{:?} is not a usable address: {why}", request.url));
+        let whole = format!("{}{}", request.url.trim_end_matches('/'), request.path);
+        let url: Url = whole.parse().map_err(|_| unusable("not a URL"))?;
+        let host = url.host_str().ok_or_else(|| unusable("no host"))?.to_owned();
+        let client = self.client(request.timeout).map_err(Answer::Unreachable)?;
+        let sent = match &self.via {
+            None => client.get(url),
+            Some(via) => {
+                let named = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+                let mut there = via.clone();
+                there.set_path(url.path());
+                there.set_query(url.query());
+                client.get(there).header(http::header::HOST, named)
+            }
+        };
+        let began = Instant::now();
+        match sent.send().await {
+            Ok(response) => Ok((response, began)),
+            Err(error) if error.is_connect() || error.is_builder() => {
+                Err(Answer::Unreachable(format!("cannot connect to {}: {}", self.peer(&host), innermost(&error))))
+            }
+            Err(error) => Err(silent(&error, request.timeout)),
+        }
+    }
+
+    fn peer(&self, host: &str) -> String {
+        self.via.as_ref().map_or_else(|| host.to_owned(), |via| format!("{host} via {}", via.authority()))
+    }
+}
+
+impl Prober for HttpProber {
+    async fn ask(&self, request: &Request) -> Answer {
+        let (mut response, began) = match self.send(request).await {
+            Ok(sent) => sent,
+            Err(answer) => return answer,
+        };
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while body.len() < LARGEST_BODY {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => return silent(&error, request.timeout),
+            }
+        }
+        body.truncate(LARGEST_BODY);
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer::Http { status, headers, body, latency: began.elapsed() }
+    }
+}
+
+fn silent(error: &reqwest::Error, limit: Duration) -> Answer {
+    Answer::Silent(if error.is_timeout() {
+        format!("no whole answer within {limit:?}")
+    } else {
+        format!("the answer broke off: {}", innermost(error))
+    })
+}
+
+/// The reason at the bottom; those above repeat the address.
+pub(crate) fn innermost(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,207 @@
+//! Requests to registries and token servers. Decides how far one goes: a limit of time, of redirects and of bytes; and
+//! that a redirect to another origin takes no credentials along.
+
+use super::authorization::Authorization;
+use super::failure::{BadRegistry, RegistryError};
+use crate::adapter::env::Environment;
+use crate::adapter::proxy;
+use crate::adapter::tls;
+use crate::image::reference::Domain;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use http::{Method, StatusCode};
+use reqwest::{Client, Proxy, Response, Url, redirect};
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+
+/// A client.
+#[derive(Debug, Clone)]
+pub(super) struct Transport {
+    client: Client,
+    limit: Duration,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Who gave it, after redirects.
+    pub(super) url: Url,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// What a request to a token server carries.
+pub(super) enum Sent {
+    /// Nothing: it is a GET.
+    Nothing,
+    /// A form: it is a POST.
+    Form(String),
+}
+
+impl Transport {
+    /// Plain HTTP that nobody asked for is for what is near: no proxy gets to read it.
+    pub(super) fn new(
+        ca_file: Option<&Path>,
+        limit: Duration,
+        plain_http: bool,
+        environment: &Environment,
+    ) -> Result<Self, BadRegistry> {
+        let bad = |path: &Path, why| BadRegistry::Certificates { path: path.to_owned(), why };
+        let roots = ca_file.map(|path| tls::roots(path).map_err(|why| bad(path, why))).transpose()?.unwrap_or_default();
+        let http = named(environment, "http").filter(|_| plain_http);
+        let https = named(environment, "https");
+        let no_proxy = environment.no_proxy().to_owned();
+        let builder = || {
+            let (http, https, no_proxy) = (http.clone(), https.clone(), no_proxy.clone());
+            let chosen = move |url: &Url| {
+                let port = url.port_or_known_default().unwrap_or(443);
+                let direct = proxy::is_direct(&no_proxy, url.host_str().unwrap_or_default(), port);
+                let proxy = if url.scheme() == "https" { &https } else { &http };
+                proxy.clone().filter(|_| !direct)
+            };
+            Client::builder()
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .proxy(Proxy::custom(chosen))
+                .connect_timeout(limit)
+                .timeout(limit)
+                .user_agent(concat!("andante/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = tls::client(&roots, builder).map_err(|e| BadRegistry::Client(e.to_string()))?;
+        Ok(Self { client, limit })
+    }
+
+    /// Asks for a manifest, along redirects: over TLS, or in plain words to whom they may be spoken with.
+    pub(super) async fn manifest(
+        &self,
+        method: Method,
+        url: Url,
+        authorization: &Authorization,
+        accept: &'static str,
+        largest: usize,
+        plain_http: bool,
+    ) -> Result<Answer, RegistryError> {
+        let origin = url.origin();
+        let mut url = url;
+        for _ in 0..=REDIRECTS {
+            let mut request = self.client.request(method.clone(), url.clone()).header(ACCEPT, accept);
+            if url.origin() == origin {
+                request = authorized(request, authorization);
+            }
+            let response = request.send().await.map_err(|e| self.lost(&e))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return self.whole(response, largest).await;
+            }
+            let next = response.headers().get(LOCATION).and_then(|l| l.to_str().ok()).and_then(|l| url.join(l).ok());
+            let next = next.ok_or_else(|| RegistryError::Odd("it redirects to nowhere".into()))?;
+            if next.scheme() != "https" && (next.scheme() != "http" || url.scheme() == "https") {
+                return Err(RegistryError::Odd("it redirects from TLS to something else".into()));
+            }
+            if next.scheme() == "http" && !plain_http && !is_near(&next) {
+                return Err(RegistryError::Odd("it redirects to plain HTTP in a public place".into()));
+            }
+            url = next;
+        }
+        Err(RegistryError::Odd(format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    /// Asks a token server.
+    pub(super) async fn token(
+        &self,
+        url: Url,
+        sent: Sent,
+        authorization: &Authorization,
+        largest: usize,
+    ) -> Result<Answer, RegistryError> {
+        let request = match sent {
+            Sent::Nothing => authorized(self.client.get(url), authorization),
+            Sent::Form(form) => {
+                self.client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+            }
+        };
+        let response = request.send().await.map_err(|e| self.lost(&e))?;
+        self.whole(response, largest).await
+    }
+
+    async fn whole(&self, mut response: Response, largest: usize) -> Result<Answer, RegistryError> {
+        let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.lost(&e))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > largest {
+                return Err(RegistryError::Odd(format!("its answer is larger than {largest} bytes")));
+            }
+        }
+        Ok(Answer { url, status, headers, body })
+    }
+
+    /// No answer. The reason at the bottom is told; those above repeat the address.
+    fn lost(&self, error: &reqwest::Error) -> RegistryError {
+        let mut bottom: &(dyn Error + 'static) = error;
+        loop {
+            if let Some(error) = tls_error(bottom) {
+                return match error {
+                    rustls::Error::InvalidMessage(_) => RegistryError::NotTls(error.to_string()),
+                    rustls::Error::InvalidCertificate(_) => RegistryError::Certificate(error.to_string()),
+                    _ => RegistryError::Unreachable(error.to_string()),
+                };
+            }
+            if error.is_connect() && hung_up(bottom) {
+                return RegistryError::HungUp(bottom.to_string());
+            }
+            match bottom.source() {
+                Some(source) => bottom = source,
+                None => break,
+            }
+        }
+        if error.is_timeout() {
+            return RegistryError::Unreachable(format!(
+                "nothing whole within {}",
+                humantime::format_duration(self.limit)
+            ));
+        }
+        RegistryError::Unreachable(bottom.to_string())
+    }
+}
+
+fn is_near(url: &Url) -> bool {
+    url.host_str().and_then(|host| host.parse().ok()).is_some_and(|domain: Domain| domain.is_near())
+}
+
+/// A connection that was made, and ended before TLS was spoken: one that cannot be made is refused, or never answered.
+fn hung_up(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let Some(error) = error.downcast_ref::<std::io::Error>() else { return false };
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) || error.get_ref().is_some_and(|e| hung_up(e))
+}
+
+/// The TLS error that an error is, or wraps: one of input and output does not tell what it wraps as its source.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
+    }
+    let wrapped: &(dyn Error + 'static) = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    tls_error(wrapped)
+}
+
+fn authorized(request: reqwest::RequestBuilder, authorization: &Authorization) -> reqwest::RequestBuilder {
+    let value = authorization.value().and_then(|value| http::HeaderValue::from_str(value).ok());
+    match value {
+        Some(mut value) => {
+            value.set_sensitive(true);
+            request.header(AUTHORIZATION, value)
+        }
+        None => request,
+    }
+}
+
+/// The environment's proxy for a scheme; without one of its own it is plain HTTP, as everywhere.
+fn named(environment: &Environment, scheme: &str) -> Option<Url> {
+    let named = environment.proxy(scheme)?;
+    let whole = if named.contains("://") { named.to_owned() } else { format!("http://{named}") };
+    whole.parse().ok()
+}

@@ -1,0 +1,104 @@
+//! Sources of evidence: the adapters behind [`crate::run::ports::Source`].
+//!
+//! Decides where counters are read and how long that may take; what the series mean is [`crate::evidence::series`]'s. A reading
+//! is whole or none. Depends on `reqwest`, the API server's adapter, files and standard input.
+
+mod aside;
+mod endpoint;
+mod fetch;
+mod file;
+mod gates;
+mod gateway;
+mod printable;
+mod prometheus;
+
+pub use endpoint::Endpoint;
+pub use fetch::{BadFetch, Credentials, Fetch};
+pub use file::Counts;
+pub use gates::Gates;
+pub use gateway::{Gateway, Where};
+pub use prometheus::Prometheus;
+
+use crate::adapter::clock::SystemClock;
+use crate::evidence::gate::{Gate, Measured};
+use crate::evidence::reading::{Arms, NoReading, Reading};
+use crate::run::ports::{Clock, NoSource, Source};
+use std::time::Duration;
+
+/// One source of the known kinds, with its time limit.
+#[derive(Debug)]
+pub struct Evidence {
+    /// Where.
+    pub from: From,
+    /// Who asks the owner's own gates, if there are any.
+    pub gates: Option<Box<Gates>>,
+    /// How long one reading may take.
+    pub limit: Duration,
+    /// How old counters may be: a source that stands still is none.
+    pub patience: Duration,
+}
+
+/// Where counters are read.
+#[derive(Debug)]
+pub enum From {
+    /// Nowhere.
+    Nothing,
+    /// The ingress gateway's pods.
+    Gateway(Box<Gateway>),
+    /// A Prometheus.
+    Prometheus(Box<Prometheus>),
+    /// One process that exposes its metrics.
+    Endpoint(Box<Endpoint>),
+    /// A file, or standard input.
+    Counts(Counts),
+}
+
+impl Source for Evidence {
+    async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
+        let reading = async {
+            match &self.from {
+                From::Nothing => NoSource.read(arms).await,
+                From::Gateway(gateway) => gateway.read(arms).await,
+                From::Prometheus(prometheus) => prometheus.read(arms).await,
+                From::Endpoint(endpoint) => endpoint.read(arms).await,
+                From::Counts(counts) => counts.read().await,
+            }
+        };
+        let reading = tokio::time::timeout(self.limit, reading).await.unwrap_or_else(|_| {
+            let text = format!("no whole answer within {}", humantime::format_duration(self.limit));
+            Err(NoReading::Unreachable { from: self.name(), text })
+        })?;
+        let age = Duration::try_from(SystemClock.now().duration_since(reading.at)).unwrap_or_default();
+        if age <= self.patience {
+            return Ok(reading);
+        }
+        let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
+        let text = format!("its counters are {age} old: whatever fills it stands still");
+        Err(NoReading::Broken { from: self.name(), text })
+    }
+
+    async fn measure(&self, gate: &Gate, arms: &Arms) -> Measured {
+        let Some(gates) = &self.gates else { return NoSource.measure(gate, arms).await };
+        tokio::time::timeout(self.limit, gates.measure(gate, arms)).await.unwrap_or_else(|_| {
+            Measured::Unanswered(format!("no whole answer within {}", humantime::format_duration(self.limit)))
+        })
+    }
+}
+
+impl Evidence {
+    /// No source, for what asks for none.
+    pub fn nothing() -> Self {
+        Self { from: From::Nothing, gates: None, limit: Duration::ZERO, patience: Duration::ZERO }
+    }
+
+    /// What is read, in a few words.
+    pub fn name(&self) -> String {
+        match &self.from {
+            From::Nothing => "nothing".into(),
+            From::Gateway(gateway) => gateway.name(),
+            From::Prometheus(prometheus) => prometheus.name(),
+            From::Endpoint(endpoint) => endpoint.name(),
+            From::Counts(counts) => counts.name(),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Counters from a file or from standard input: for tests, and for systems that nobody else speaks.
+//!
+//! The format is one JSON object, in a file that is read anew each time, or one a line on standard input, of which the
+//! newest counts:
+//!
+//! ```json
+//! {"strata": {"edge-1": {
+//!   "stable":    {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[100, 950], ["+Inf", 998]]},
+//!   "candidate": {"completed": 50, "failed": 0}}}}
+//! ```
+//!
+//! Only `completed` and `failed` must be there. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`.
+//! Beside `strata`, `"at"` (RFC 3339) says when the counters were these; else that is when the file was written, or the line
+//! came. The same time again is no news.
+
+use super::aside::Aside;
+use super::printable::printable;
+use crate::adapter::clock::SystemClock;
+use crate::evidence::reading::{Counters, INFINITE, NoReading, Pair, Reading};
+use crate::run::ports::Clock;
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// The largest file or line.
+const LARGEST: u64 = 16 << 20;
+
+/// Where the counters stand.
+#[derive(Debug)]
+pub enum Counts {
+    /// In a file.
+    File(PathBuf, Aside),
+    /// On a stream; its newest line and when it came, or why there is none.
+    Lines(Arc<Mutex<Result<(String, Timestamp), String>>>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    at: Option<Timestamp>,
+    strata: BTreeMap<String, ToldPair>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldPair {
+    stable: Option<ToldCounters>,
+    candidate: Option<ToldCounters>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldCounters {
+    sent: Option<u64>,
+    active: Option<u64>,
+    completed: u64,
+    failed: u64,
+    latency_ms: Option<Vec<(Edge, u64)>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Edge {
+    Number(f64),
+    Word(String),
+}
+
+impl Counts {
+    /// A file.
+    pub fn of_file(path: PathBuf) -> Self {
+        Self::File(path, Aside::default())
+    }
+
+    /// A stream, read on a thread of its own as it comes.
+    pub fn of_stream(stream: impl Read + Send + 'static) -> Self {
+        let newest = Arc::new(Mutex::new(Err("nothing came yet".to_owned())));
+        let place = Arc::clone(&newest);
+        let put = move |value| *place.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        std::thread::spawn(move || {
+            let mut lines = std::io::BufReader::new(stream);
+            loop {
+                let mut line = String::new();
+                match (&mut lines).take(LARGEST).read_line(&mut line) {
+                    Ok(0) => return put(Err("the stream has ended".into())),
+                    Ok(_) if !line.ends_with('\n') && line.len() as u64 == LARGEST => {
+                        return put(Err("a line is longer than 16 MiB".into()));
+                    }
+                    Ok(_) if line.trim().is_empty() => {}
+                    Ok(_) => put(Ok((line, SystemClock.now()))),
+                    Err(error) => return put(Err(error.to_string())),
+                }
+            }
+        });
+        Self::Lines(newest)
+    }
+
+    pub(super) async fn read(&self) -> Result<Reading, NoReading> {
+        let unreachable = |text: String| NoReading::Unreachable { from: self.name(), text };
+        let told = match self {
+            Self::Lines(newest) => newest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Self::File(path, aside) => aside.read(path, LARGEST).await.map_err(|e| e.to_string()).and_then(written),
+        };
+        let (text, came) = told.map_err(unreachable)?;
+        let (at, strata) = understood(&text).map_err(|text| NoReading::Broken { from: self.name(), text })?;
+        if strata.values().all(|pair| *pair == Pair::default()) {
+            return Err(NoReading::NoSeries(format!("{} names no counters of either revision", self.name())));
+        }
+        // The clock of whoever wrote it may be ahead of ours.
+        Ok(Reading { at: at.unwrap_or(came).min(SystemClock.now()), strata })
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path, _) => path.display().to_string(),
+            Self::Lines(_) => "standard input".into(),
+        }
+    }
+}
+
+/// A file's text, and when it was written.
+fn written((text, modified): (String, SystemTime)) -> Result<(String, Timestamp), String> {
+    let at = Timestamp::try_from(modified).map_err(|_| "the time of its last change is none".to_owned())?;
+    Ok((text, at))
+}
+
+/// When the counters were these, if it says so, and what they are.
+fn understood(text: &str) -> Result<(Option<Timestamp>, BTreeMap<String, Pair>), String> {
+    let told: Told =
+        serde_json::from_str(text).map_err(|e| format!("{} (line {}, column {})", cause(&e), e.line(), e.column()))?;
+    let counters = |told: Option<ToldCounters>| told.map(counters).transpose();
+    let pair = |told: ToldPair| Ok(Pair { stable: counters(told.stable)?, candidate: counters(told.candidate)? });
+    let strata: Result<_, String> =
+        told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect();
+    Ok((told.at, strata?))
+}
+
+/// serde's words without the place, which is said after them; they hold names out of the text.
+fn cause(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    printable(text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what))
+}
+
+fn counters(told: ToldCounters) -> Result<Counters, String> {
+    if told.failed > told.completed {
+        return Err(format!("{} failed of {} completed", told.failed, told.completed));
+    }
+    let mut latency = Vec::new();
+    for (edge, count) in told.latency_ms.iter().flatten() {
+        latency.push((microseconds(edge)?, *count));
+    }
+    let rises = |a: &(u64, u64), b: &(u64, u64)| a.0 < b.0 && a.1 <= b.1;
+    if !latency.iter().zip(latency.iter().skip(1)).all(|(a, b)| rises(a, b)) {
+        return Err("latency_ms: edges and cumulative counts must rise".into());
+    }
+    if !latency.is_empty() && latency.last().is_none_or(|(edge, _)| *edge != INFINITE) {
+        return Err("latency_ms: the last edge must be \"+Inf\"".into());
+    }
+    Ok(Counters {
+        sent: told.sent,
+        active: told.active,
+        completed: told.completed,
+        failed: told.failed,
+        latency: told.latency_ms.is_some().then_some(latency).filter(|l| !l.is_empty()),
+    })
+}
+
+fn microseconds(edge: &Edge) -> Result<u64, String> {
+    match edge {
+        Edge::Word(word) if word == "+Inf" => Ok(INFINITE),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole, and in range")]
+        Edge::Number(ms) if (0.0..1e15).contains(ms) => Ok((ms * 1e3).round() as u64),
+        Edge::Number(ms) => Err(format!("latency_ms: {ms} is no edge")),
+        Edge::Word(word) => Err(format!("latency_ms: {:?} is no edge", printable(word))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_format_is_read() {
+        let text = r#"{"strata": {"edge-1": {
+            "stable": {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[0.5, 950], ["+Inf", 998]]},
+            "candidate": {"completed": 50, "failed": 0}}}}"#;
+        let (at, strata) = understood(text).unwrap();
+        assert_eq!(at, None);
+        let timed = understood(r#"{"at": "2026-01-02T03:04:05Z", "strata": {}}"#).unwrap();
+        assert_eq!(timed.0, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        let stable = Counters {
+            sent: Some(1000),
+            active: Some(2),
+            completed: 998,
+            failed: 3,
+            latency: Some(vec![(500, 950), (INFINITE, 998)]),
+        };
+        let candidate = Counters { completed: 50, ..Counters::default() };
+        assert_eq!(strata["edge-1"], Pair { stable: Some(stable), candidate: Some(candidate) });
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_place() {
+        let of = |counters: &str| format!("{{\"strata\": {{\"a\": {{\"stable\": {counters}}}}}}}");
+        for (text, why) in [
+            ("", "EOF"),
+            ("[]", "invalid length"),
+            ("{\"strata\": {}, \"more\": 1}", "unknown field `more`"),
+            ("{\"strata\": {}, \"a\\u001b[31m\": 1}", "unknown field `a[31m`"),
+            ("{\"strata\": {}, \"at\": \"noon\"}", "(line 1"),
+            (&of("{\"completed\": 1}"), "missing field `failed`"),
+            (&of("{\"completed\": 1.5, \"failed\": 0}"), "invalid type: floating point"),
+            (&of("{\"completed\": -1, \"failed\": 0}"), "invalid value"),
+            (&of("{\"completed\": 1, \"failed\": 2}"), "2 failed of 1 completed"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 1]]}"), "the last edge"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 3], [\"+Inf\", 1]]}"), "must rise"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[-1, 3], [\"+Inf\", 5]]}"), "-1 is no edge"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[\"x\", 3], [\"+Inf\", 5]]}"), "\"x\" is no edge"),
+        ] {
+            let found = understood(text).unwrap_err();
+            assert!(found.contains(why), "{text}: {found}");
+        }
+    }
+}

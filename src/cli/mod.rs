@@ -1,0 +1,267 @@
+//! The command line: what was typed, nothing resolved. Depends on clap and the types that a text is parsed into.
+
+mod gates;
+mod given;
+mod image;
+mod judge;
+mod people;
+mod rehearse;
+mod roll;
+mod source;
+
+pub use gates::GateArgs;
+pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
+pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
+pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
+pub use rehearse::{RehearseArgs, ServiceArgs};
+pub use roll::{
+    AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
+    StyleArg, TagArgs, TakeUp, WalkArgs,
+};
+pub use source::{EvidenceFrom, PresetArg, SourceArgs};
+
+use crate::model::name::{Namespace, ServiceName};
+use crate::model::outcome::Code;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The longest duration that a flag takes: humantime's `M` is a month, and a typo should not wait for one.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// Safe rollouts of Knative Services: stage a revision at 0 %, walk users to it on evidence, settle from any state.
+#[derive(Debug, Parser)]
+#[command(name = "andante", version, after_help = exit_codes(), max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads the arguments, the program's own name first. Where one holds an unresolved `$(...)`, that is what is wrong,
+    /// whatever else its flag would have said about it. What says nothing (`--dwell=`) counts as not given.
+    pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        for (i, argument) in arguments.iter().enumerate().skip(1) {
+            let text = argument.to_string_lossy();
+            if let Err(why) = reject_unresolved(&text) {
+                let before = arguments.get(i - 1).map(|a| a.to_string_lossy());
+                let before = before.filter(|a| a.starts_with('-') && *a != "--" && !text.starts_with('-'));
+                let before = before.map(|flag| format!("{flag} ")).unwrap_or_default();
+                return Err(Self::command().error(ErrorKind::InvalidValue, format!("`{before}{text}` {why}")));
+            }
+        }
+        Self::try_parse_from(given::given(&Self::command(), arguments))
+    }
+}
+
+/// The subcommands; each is a step of a rollout, or a question about one.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say where a build's image goes: repository, name and tag from defaults; its digest once it is built.
+    ///
+    /// Prints the reference, alone on standard output. Nothing is sent anywhere unless a default has to be read from the cluster, or the registry is
+    /// asked with --if-exists.
+    Image(Box<ImageArgs>),
+    /// Make (or take up) a candidate: ready, tagged, at 0 %, nobody sent to it.
+    Stage(Box<StageArgs>),
+    /// Ask the candidate's own address, move nobody: does it answer as it must?
+    ///
+    /// Writes nothing. Exits with 25 if the candidate fails, with 12 if nothing could be said by the deadline.
+    Check(Box<CheckArgs>),
+    /// Move users to the staged candidate step by step; back at once when a gate fails.
+    Walk(Box<WalkArgs>),
+    /// Stage, check and walk in one: what `stage` and then `walk` would do.
+    ///
+    /// The probe must pass at the candidate's own address before anybody is moved. The same run, started again, goes on
+    /// where it was.
+    RollOut(Box<RollOutArgs>),
+    /// Bring a Service to rest from any state: roll back, finish, or leave.
+    Settle(Box<SettleArgs>),
+    /// Say what is going on, once.
+    ///
+    /// With `--output json`: one object, described in docs/status.md.
+    Status(Box<StatusArgs>),
+    /// Show a rollout as it goes on.
+    ///
+    /// One line for each change; `>` before a percentage: asked for, not served yet. With `--output json`: the object of
+    /// `status` for each change.
+    Watch(Box<WatchArgs>),
+    /// Steer a running rollout: pause, resume, approve, abort, promote.
+    ///
+    /// The request is written beside the rollout's record, with the name of whoever asked; the process that walks obeys it.
+    Control(Box<ControlArgs>),
+    /// Show every split that would be written; writes nothing.
+    ///
+    /// Exits with 3 if the rollout would be refused as things are.
+    Plan(Box<PlanArgs>),
+    /// Play a walk against a made-up service, without a cluster: see what a plan costs before anybody is moved.
+    ///
+    /// Prints the walk as it would be logged, or with --runs a table of how walks end, what they cost and how long they
+    /// take, each figure with its error. The walk and its judge are the real ones; users, gateway and time are made up.
+    Rehearse(Box<RehearseArgs>),
+}
+
+/// Where the cluster is and how to print.
+#[derive(Debug, Clone, Args)]
+pub struct ClusterArgs {
+    /// The Service.
+    #[arg(value_name = "SERVICE")]
+    pub service: ServiceName,
+    /// Namespace; else the context's, or the pod's own.
+    #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
+    pub namespace: Option<Namespace>,
+    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+    /// How lines are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Cluster")]
+    pub output: Output,
+    /// How long one API request may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
+    pub request_timeout: Duration,
+    /// How long the API server may fail in a row before this gives up.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
+    pub patience: Duration,
+}
+
+/// Where a Tekton step's results go.
+#[derive(Debug, Clone, Args)]
+pub struct ResultsArgs {
+    /// Directory of the step's results, or the path of one of them (as Tekton fills in `$(step.results.message.path)`); else
+    /// /tekton/results, if it is there.
+    #[arg(long, value_name = "PATH", help_heading = "Results")]
+    pub results: Option<PathBuf>,
+}
+
+/// Whose rollout this is, and what to do if somebody else is at it.
+#[derive(Debug, Clone, Args)]
+pub struct OwnerArgs {
+    /// When somebody else holds the Service: in a pod `supersede` (if our run began later), else `fail`.
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Ownership")]
+    pub if_busy: Option<Busy>,
+    /// When this run began (RFC 3339); else its creationTimestamp, else now.
+    #[arg(long, value_name = "TIME", value_parser = timestamp, help_heading = "Ownership")]
+    pub intent_at: Option<Timestamp>,
+    /// Go ahead although a newer run was here.
+    #[arg(long, help_heading = "Ownership")]
+    pub force: bool,
+}
+
+/// How lines are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// One line an event, for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do about a target that somebody else holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Busy {
+    /// Wait until it is free.
+    Wait,
+    /// Give up at once.
+    Fail,
+    /// Take it over if our intent is newer.
+    Supersede,
+}
+
+impl From<Busy> for crate::machine::claim::IfBusy {
+    fn from(busy: Busy) -> Self {
+        match busy {
+            Busy::Wait => Self::Wait,
+            Busy::Fail => Self::Fail,
+            Busy::Supersede => Self::Supersede,
+        }
+    }
+}
+
+/// A duration as humantime writes it (`90s`, `2m 30s`), at most 31 days.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    reject_unresolved(text)?;
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) => Err("more than 31 days (`M` is a month, `m` a minute)".into()),
+        Err(error) => Err(format!("{error}; write it like `90s` or `2m 30s`")),
+    }
+}
+
+/// An RFC 3339 time.
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    reject_unresolved(text)?;
+    text.parse().map_err(|_| "not an RFC 3339 time such as 2026-01-31T12:00:00Z".into())
+}
+
+/// A text that Tekton was to fill in and did not is a mistake, never a value.
+pub(crate) fn reject_unresolved(text: &str) -> Result<(), String> {
+    if text.contains("$(") {
+        return Err(
+            "holds an unresolved Tekton variable `$(...)`: the parameter or result that it names does not exist".into(),
+        );
+    }
+    Ok(())
+}
+
+/// Any text without an unresolved variable.
+pub(crate) fn plain(text: &str) -> Result<String, String> {
+    reject_unresolved(text)?;
+    Ok(text.to_owned())
+}
+
+/// `KEY=VALUE`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    reject_unresolved(text)?;
+    let (key, value) = text.split_once('=').ok_or("not of the form KEY=VALUE")?;
+    let ok = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if key.is_empty() || !key.chars().all(ok) || key.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!("`{key}` is not the name of an environment variable"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// The table of exit codes for `--help`.
+fn exit_codes() -> String {
+    let rows = Code::ALL.iter().map(|c| format!("  {:>3}  {}", c.number(), c.meaning()));
+    format!("Exit codes:\n{}", rows.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn unresolved_variables_are_never_values() {
+        assert!(duration("$(params.dwell)").unwrap_err().contains("unresolved"));
+        assert!(pair("A=$(params.a)").unwrap_err().contains("unresolved"));
+        assert!(plain("$(tasks.x.results.y)").is_err());
+    }
+
+    #[test]
+    fn durations_have_a_bound() {
+        assert_eq!(duration("2m 30s"), Ok(Duration::from_secs(150)));
+        assert!(duration("2M").unwrap_err().contains("month"));
+        assert!(duration("5").is_err());
+    }
+
+    #[test]
+    fn pairs_need_a_name() {
+        assert_eq!(pair("A=b=c"), Ok(("A".into(), "b=c".into())));
+        for bad in ["A", "=b", "1A=b", "A B=c"] {
+            assert!(pair(bad).is_err(), "{bad}");
+        }
+    }
+}

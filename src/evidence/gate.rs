@@ -1,0 +1,368 @@
+//! The owner's own gates: a question to a Prometheus or to any HTTP address, and the answer that is wanted.
+//!
+//! Decides how a gate is written, and what an answer means. Nothing measured is not a failure, and no pass either. Asking
+//! is an adapter's work. Depends on names.
+
+mod row;
+
+pub use row::{Patience, Row};
+
+use crate::evidence::reading::Arms;
+use std::fmt;
+
+/// One gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// As it is called in lines and reasons.
+    pub name: String,
+    /// What is asked. `{namespace}`, `{stable}` and `{candidate}` stand for names.
+    pub ask: Ask,
+    /// The answer that passes.
+    pub wanted: Wanted,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// An instant query that comes to one number.
+    PromQl(String),
+    /// A GET; its status, or a field of its JSON body by its pointer (RFC 6901).
+    Http {
+        /// The address.
+        url: String,
+        /// The field.
+        field: Option<String>,
+    },
+}
+
+/// The answer that passes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// Any 2xx.
+    Success,
+    /// A number on this side of a bound.
+    Bound(Side, f64),
+    /// A number between two, both included.
+    Within(f64, f64),
+    /// This very text (or number, or truth).
+    Is(String),
+}
+
+/// A side of a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    /// A number; it may be none (NaN).
+    Number(f64),
+    /// Another value of a field.
+    Text(String),
+    /// An HTTP status, where that is all that is asked.
+    Status(u16),
+    /// Asked and answered, but there is nothing: no series, no such field.
+    Nothing(String),
+    /// No usable answer.
+    Unanswered(String),
+}
+
+/// What an answer means; the text has the value and what was wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// As wanted.
+    Pass(String),
+    /// Not as wanted.
+    Fail(String),
+    /// Nothing to judge by yet: neither.
+    NoData(String),
+    /// It could not be asked: neither, and not for ever.
+    Error(String),
+}
+
+/// A gate that cannot be read.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BadGate {
+    /// No name before a colon.
+    #[error("`{0}` has no name: write `NAME: promql ...` or `NAME: http ...`")]
+    Name(String),
+    /// Neither of the two kinds.
+    #[error("gate `{0}` is neither `promql EXPRESSION <= NUMBER` nor `http URL`")]
+    Kind(String),
+    /// A query without a bound.
+    #[error("gate `{0}` has no bound at its end: `<= NUMBER`, `<`, `>=`, `>` or `in MIN..MAX`")]
+    Bound(String),
+    /// Not an address.
+    #[error("gate `{0}` has no address that begins with http:// or https://")]
+    Address(String),
+    /// A user or a password in the address would stand in every log.
+    #[error(
+        "gate `{0}`: its address holds a user or a password, which are not sent: let the judge know its callers otherwise"
+    )]
+    User(String),
+    /// What follows the address is no question to a field.
+    #[error(
+        "gate `{0}`: after the address comes nothing, or `/FIELD/OF/THE/BODY == VALUE` (or <=, <, >=, >, in MIN..MAX)"
+    )]
+    Field(String),
+    /// A range that holds nothing.
+    #[error("gate `{0}`: nothing is in {1}..{2}")]
+    Empty(String, f64, f64),
+}
+
+impl std::str::FromStr for Gate {
+    type Err = BadGate;
+
+    fn from_str(text: &str) -> Result<Self, BadGate> {
+        let ok = |c: char| c.is_alphanumeric() || " _.-/".contains(c);
+        let (name, question) = text
+            .split_once(':')
+            .filter(|(name, _)| !name.trim().is_empty() && name.len() <= 60 && name.chars().all(ok))
+            .ok_or_else(|| BadGate::Name(text.chars().filter(|c| !c.is_control()).take(60).collect()))?;
+        let name = name.trim().to_owned();
+        let (kind, rest) = question.trim().split_once(char::is_whitespace).unwrap_or((question.trim(), ""));
+        match kind {
+            "promql" => {
+                let (query, wanted) = bound(rest.trim(), &name)?.ok_or_else(|| BadGate::Bound(name.clone()))?;
+                if query.is_empty() {
+                    return Err(BadGate::Bound(name));
+                }
+                Ok(Self { name, ask: Ask::PromQl(query.to_owned()), wanted })
+            }
+            "http" => {
+                let (url, rest) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+                let after = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+                let host = after.and_then(|after| after.split(['/', '?', '#']).next());
+                match host.filter(|host| !host.is_empty()) {
+                    None => return Err(BadGate::Address(name)),
+                    Some(host) if host.contains('@') => return Err(BadGate::User(name)),
+                    Some(_) => {}
+                }
+                let (field, wanted) = field(rest.trim(), &name)?;
+                Ok(Self { name, ask: Ask::Http { url: url.to_owned(), field }, wanted })
+            }
+            _ => Err(BadGate::Kind(name)),
+        }
+    }
+}
+
+/// A text with a bound at its end; none where there is none. The last operator that a number follows is the bound: those
+/// before it are the text's own.
+fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, BadGate> {
+    if let Some((query, range)) = text.rsplit_once(" in ")
+        && let Some((from, to)) = range.split_once("..")
+        && let (Ok(min), Ok(max)) = (from.trim().parse::<f64>(), to.trim().parse::<f64>())
+    {
+        if min > max || min.is_nan() || max.is_nan() {
+            return Err(BadGate::Empty(name.to_owned(), min, max));
+        }
+        return Ok(Some((query.trim(), Wanted::Within(min, max))));
+    }
+    // Of two operators at one place the longer one is meant.
+    for (word, side) in [("<=", Side::AtMost), (">=", Side::AtLeast), ("<", Side::Below), (">", Side::Above)] {
+        if let Some((query, number)) = text.rsplit_once(word)
+            && let Ok(number) = number.trim().parse::<f64>()
+            && !number.is_nan()
+        {
+            return Ok(Some((query.trim(), Wanted::Bound(side, number))));
+        }
+    }
+    Ok(None)
+}
+
+/// A field of a body and what it must be; nothing at all: the status.
+fn field(text: &str, name: &str) -> Result<(Option<String>, Wanted), BadGate> {
+    if text.is_empty() {
+        return Ok((None, Wanted::Success));
+    }
+    let bad = || BadGate::Field(name.to_owned());
+    let (pointer, wanted) = match text.split_once("==") {
+        Some((pointer, value)) => (pointer.trim(), Wanted::Is(value.trim().trim_matches('"').to_owned())),
+        None => bound(text, name)?.ok_or_else(bad)?,
+    };
+    if !pointer.starts_with('/') || pointer.contains(char::is_whitespace) {
+        return Err(bad());
+    }
+    Ok((Some(pointer.to_owned()), wanted))
+}
+
+impl Gate {
+    /// The question about these two revisions.
+    pub fn ask_of(&self, arms: &Arms) -> Ask {
+        let filled = |text: &str| {
+            text.replace("{namespace}", arms.namespace.as_str())
+                .replace("{stable}", arms.stable.as_str())
+                .replace("{candidate}", arms.candidate.as_str())
+        };
+        match &self.ask {
+            Ask::PromQl(query) => Ask::PromQl(filled(query)),
+            Ask::Http { url, field } => Ask::Http { url: filled(url), field: field.clone() },
+        }
+    }
+
+    /// What an answer means.
+    pub fn judge(&self, measured: &Measured) -> Judged {
+        let wanted = &self.wanted;
+        let verdict = |good: bool, value: &dyn fmt::Display| {
+            let text = format!("{}: {value}, wanted {wanted}", self.name);
+            if good { Judged::Pass(text) } else { Judged::Fail(text) }
+        };
+        match measured {
+            Measured::Unanswered(why) => Judged::Error(format!("{}: {why}", self.name)),
+            Measured::Nothing(why) => Judged::NoData(format!("{}: no data ({why}), wanted {wanted}", self.name)),
+            Measured::Number(number) if number.is_nan() => {
+                Judged::NoData(format!("{}: not a number (NaN), wanted {wanted}", self.name))
+            }
+            Measured::Number(number) => match wanted {
+                Wanted::Bound(side, bound) => verdict(side.holds(*number, *bound), number),
+                Wanted::Within(min, max) => verdict((*min..=*max).contains(number), number),
+                Wanted::Is(text) => verdict(text.parse() == Ok(*number), number),
+                Wanted::Success => verdict(false, number),
+            },
+            Measured::Text(value) => match wanted {
+                Wanted::Is(text) => verdict(text == value, &format!("{value:?}")),
+                _ => Judged::Error(format!("{}: {value:?} is no number, wanted {wanted}", self.name)),
+            },
+            // Who is too busy to judge has not judged.
+            Measured::Status(status @ (408 | 429 | 502 | 503 | 504)) => {
+                Judged::Error(format!("{}: status {status}, wanted {wanted}", self.name))
+            }
+            Measured::Status(status) => verdict((200..300).contains(status), &format!("status {status}")),
+        }
+    }
+}
+
+impl Side {
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::Below => value < bound,
+            Self::AtMost => value <= bound,
+            Self::Above => value > bound,
+            Self::AtLeast => value >= bound,
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success => f.write_str("2xx"),
+            Self::Bound(Side::Below, bound) => write!(f, "< {bound}"),
+            Self::Bound(Side::AtMost, bound) => write!(f, "<= {bound}"),
+            Self::Bound(Side::Above, bound) => write!(f, "> {bound}"),
+            Self::Bound(Side::AtLeast, bound) => write!(f, ">= {bound}"),
+            Self::Within(min, max) => write!(f, "{min}..{max}"),
+            Self::Is(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(text: &str) -> Gate {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn gates_are_written_as_they_are_read_aloud() {
+        let errors = gate("errors: promql sum(rate(x{code=~\"5..\"}[1m])) / (a > 0) <= 0.5");
+        assert_eq!(errors.name, "errors");
+        assert_eq!(errors.ask, Ask::PromQl("sum(rate(x{code=~\"5..\"}[1m])) / (a > 0)".into()));
+        assert_eq!(errors.wanted, Wanted::Bound(Side::AtMost, 0.5));
+        for (text, query, wanted) in [
+            ("q: promql job:depth:max < 1e3", "job:depth:max", Wanted::Bound(Side::Below, 1e3)),
+            ("q: promql a >=-1", "a", Wanted::Bound(Side::AtLeast, -1.0)),
+            ("q: promql a > bool 3 > 0", "a > bool 3", Wanted::Bound(Side::Above, 0.0)),
+            ("q: promql a in 0.5..1", "a", Wanted::Within(0.5, 1.0)),
+        ] {
+            assert_eq!((gate(text).ask, gate(text).wanted), (Ask::PromQl(query.into()), wanted), "{text}");
+        }
+        for (text, field, wanted) in [
+            ("load test: http https://judge/x?a=b", None, Wanted::Success),
+            ("j: http http://judge /passed == true", Some("/passed"), Wanted::Is("true".into())),
+            ("j: http http://judge /a/0 == \"all good\"", Some("/a/0"), Wanted::Is("all good".into())),
+            ("j: http http://judge /p99 <= 250", Some("/p99"), Wanted::Bound(Side::AtMost, 250.0)),
+        ] {
+            let gate = gate(text);
+            assert!(matches!(&gate.ask, Ask::Http { field: f, .. } if f.as_deref() == field), "{text}");
+            assert_eq!(gate.wanted, wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_no_gate_says_what_is_missing() {
+        for (text, wanted) in [
+            ("promql x < 1", BadGate::Name("promql x < 1".into())),
+            (": promql x < 1", BadGate::Name(": promql x < 1".into())),
+            (&format!("a\u{1b}[31m{}", "b".repeat(100)), BadGate::Name(format!("a[31m{}", "b".repeat(55)))),
+            ("a{b: promql x < 1", BadGate::Name("a{b: promql x < 1".into())),
+            ("a: sql x < 1", BadGate::Kind("a".into())),
+            ("a:", BadGate::Kind("a".into())),
+            ("a: promql x", BadGate::Bound("a".into())),
+            ("a: promql x < y", BadGate::Bound("a".into())),
+            ("a: promql < 1", BadGate::Bound("a".into())),
+            ("a: promql x < NaN", BadGate::Bound("a".into())),
+            ("a: promql x in 2..1", BadGate::Empty("a".into(), 2.0, 1.0)),
+            ("a: http judge", BadGate::Address("a".into())),
+            ("a: http https:///x", BadGate::Address("a".into())),
+            ("a: http https://u:p@judge/x", BadGate::User("a".into())),
+            ("a: http http://judge passed == true", BadGate::Field("a".into())),
+            ("a: http http://judge /passed", BadGate::Field("a".into())),
+        ] {
+            assert_eq!(text.parse::<Gate>(), Err(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_always_comes_with_its_value_and_what_was_wanted() {
+        let (most, within) = (gate("g: promql x <= 0.5"), gate("g: promql x in 1..2"));
+        let (status, field) = (gate("g: http http://j"), gate("g: http http://j /p == true"));
+        let text = |text: &str| Measured::Text(text.into());
+        for (gate, measured, wanted) in [
+            (&most, Measured::Number(0.5), Judged::Pass("g: 0.5, wanted <= 0.5".into())),
+            (&most, Measured::Number(0.51), Judged::Fail("g: 0.51, wanted <= 0.5".into())),
+            (&most, Measured::Number(f64::INFINITY), Judged::Fail("g: inf, wanted <= 0.5".into())),
+            (&most, Measured::Number(f64::NAN), Judged::NoData("g: not a number (NaN), wanted <= 0.5".into())),
+            (
+                &most,
+                Measured::Nothing("no series".into()),
+                Judged::NoData("g: no data (no series), wanted <= 0.5".into()),
+            ),
+            (&most, Measured::Unanswered("timed out".into()), Judged::Error("g: timed out".into())),
+            (&most, text("x"), Judged::Error("g: \"x\" is no number, wanted <= 0.5".into())),
+            (&within, Measured::Number(2.0), Judged::Pass("g: 2, wanted 1..2".into())),
+            (&within, Measured::Number(0.9), Judged::Fail("g: 0.9, wanted 1..2".into())),
+            (&status, Measured::Status(204), Judged::Pass("g: status 204, wanted 2xx".into())),
+            (&status, Measured::Status(500), Judged::Fail("g: status 500, wanted 2xx".into())),
+            (&status, Measured::Status(503), Judged::Error("g: status 503, wanted 2xx".into())),
+            (&field, text("true"), Judged::Pass("g: \"true\", wanted \"true\"".into())),
+            (&field, text("false"), Judged::Fail("g: \"false\", wanted \"true\"".into())),
+            (&field, Measured::Number(1.0), Judged::Fail("g: 1, wanted \"true\"".into())),
+        ] {
+            assert_eq!(gate.judge(&measured), wanted);
+        }
+    }
+
+    #[test]
+    fn names_are_filled_in_and_braces_of_promql_stay() {
+        let arms = Arms {
+            namespace: "shop".parse().unwrap(),
+            stable: "hello-1".parse().unwrap(),
+            candidate: "hello-2".parse().unwrap(),
+        };
+        let gate = gate("g: promql sum(x{namespace=\"{namespace}\",rev=\"{candidate}\",old=\"{stable}\"}) < 1");
+        let asked = "sum(x{namespace=\"shop\",rev=\"hello-2\",old=\"hello-1\"})";
+        assert_eq!(gate.ask_of(&arms), Ask::PromQl(asked.into()));
+    }
+}

@@ -1,0 +1,245 @@
+//! Probes of the candidate's own address: what is asked, what an acceptable answer is, how many make a verdict.
+//!
+//! Decides whether an answer passes and what a row of answers means. Depends on names and the verdict; sending is an
+//! adapter's work.
+
+use crate::evidence::verdict::Verdict;
+use crate::model::name::{Namespace, ServiceName, Tag};
+use std::time::Duration;
+
+/// Which of a tag's two addresses is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The one that Knative reports in `status.traffic`.
+    Public,
+    /// The cluster's own, for where the public name does not resolve: Knative makes one placeholder Service a tag.
+    Cluster(Namespace),
+}
+
+impl Address {
+    /// The address of a tag, if there is one yet.
+    pub fn of(&self, reported: Option<&str>, service: &ServiceName, tag: &Tag) -> Option<String> {
+        match self {
+            Self::Public => reported.map(str::to_owned),
+            Self::Cluster(namespace) => Some(format!("http://{tag}-{service}.{namespace}.svc.cluster.local")),
+        }
+    }
+}
+
+/// How a probe of the candidate is made and judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Path and query, beginning with `/`.
+    pub path: String,
+    /// The status that passes; none: any 2xx or 3xx.
+    pub status: Option<u16>,
+    /// Text that the body must contain.
+    pub body: Option<String>,
+    /// A header that must be there, and the text that its value must contain.
+    pub header: Option<(String, String)>,
+    /// The longest time to the whole answer.
+    pub max_latency: Option<Duration>,
+    /// How many must pass in a row.
+    pub passes: u32,
+    /// How many failures in a row are a Fail.
+    pub failures: u32,
+    /// Time between two probes.
+    pub interval: Duration,
+    /// Time limit of one.
+    pub timeout: Duration,
+}
+
+/// One request to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The tag's address, as Knative reports it.
+    pub url: String,
+    /// Path and query to add.
+    pub path: String,
+    /// Time limit.
+    pub timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// An HTTP answer.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its headers, names in lower case.
+        headers: Vec<(String, String)>,
+        /// The beginning of its body, at most 64 KiB.
+        body: String,
+        /// Time to the end of it.
+        latency: Duration,
+    },
+    /// The address was reached, but no answer came in time, or it broke off: the candidate's fault.
+    Silent(String),
+    /// The address cannot be reached from here (name or connection): says nothing about the candidate.
+    Unreachable(String),
+}
+
+impl Probe {
+    /// What a row that passes says.
+    pub fn passed(&self) -> String {
+        format!("{} of {} passed in a row", counted(self.passes), self.path)
+    }
+
+    /// Judges one answer: passes, or the reason in a few words.
+    pub fn judge(&self, answer: &Answer) -> Result<(), String> {
+        let (status, headers, body, latency) = match answer {
+            Answer::Http { status, headers, body, latency } => (*status, headers, body, *latency),
+            Answer::Silent(why) | Answer::Unreachable(why) => return Err(why.clone()),
+        };
+        let status_fits = self.status.map_or((200..400).contains(&status), |wanted| wanted == status);
+        if !status_fits {
+            let wanted = self.status.map_or_else(|| "2xx or 3xx".into(), |s| s.to_string());
+            return Err(format!("status {status}, wanted {wanted}"));
+        }
+        if let Some(text) = self.body.as_ref().filter(|t| !body.contains(t.as_str())) {
+            return Err(format!("the body does not contain {text:?}"));
+        }
+        if let Some((name, text)) = &self.header {
+            let found = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            match found {
+                None => return Err(format!("no header {name}")),
+                Some((_, value)) if !value.contains(text.as_str()) => {
+                    return Err(format!("header {name} is {value:?}, wanted {text:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        match self.max_latency {
+            Some(limit) if latency > limit => {
+                Err(format!("took {} ms, at most {} ms wanted", latency.as_millis(), limit.as_millis()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `1 probe`, `3 probes`.
+pub(crate) fn counted(probes: u32) -> String {
+    if probes == 1 { "1 probe".to_owned() } else { format!("{probes} probes") }
+}
+
+/// A row of judged answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    passed: u32,
+    failed: u32,
+    last_failure: Option<String>,
+}
+
+impl Row {
+    /// Adds a judgement; a good one ends a row of failures and the other way round.
+    pub fn add(&mut self, judged: Result<(), String>) {
+        match judged {
+            Ok(()) => {
+                self.passed = self.passed.saturating_add(1);
+                self.failed = 0;
+            }
+            Err(why) => {
+                self.passed = 0;
+                self.failed = self.failed.saturating_add(1);
+                self.last_failure = Some(why);
+            }
+        }
+    }
+
+    /// What the row says so far.
+    pub fn verdict(&self, probe: &Probe) -> Verdict {
+        if self.failed >= probe.failures {
+            let why = self.last_failure.clone().unwrap_or_default();
+            Verdict::Fail(format!("{} of {} failed in a row: {why}", counted(self.failed), probe.path))
+        } else if self.passed >= probe.passes {
+            Verdict::Pass(format!("{} of {} passed in a row", counted(self.passed), probe.path))
+        } else {
+            Verdict::Wait(format!("{} of {} probes of {} passed", self.passed, probe.passes, probe.path))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe() -> Probe {
+        Probe {
+            path: "/healthz".into(),
+            status: None,
+            body: None,
+            header: None,
+            max_latency: None,
+            passes: 3,
+            failures: 2,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn http(status: u16) -> Answer {
+        Answer::Http {
+            status,
+            headers: vec![("x-version".into(), "v2".into())],
+            body: "v2 ok".into(),
+            latency: Duration::from_millis(30),
+        }
+    }
+
+    #[test]
+    fn answers_are_judged_by_every_wish() {
+        let cases: [(Probe, Answer, Option<&str>); 9] = [
+            (probe(), http(200), None),
+            (probe(), http(302), None),
+            (probe(), http(500), Some("status 500, wanted 2xx or 3xx")),
+            (Probe { status: Some(418), ..probe() }, http(418), None),
+            (Probe { status: Some(418), ..probe() }, http(200), Some("status 200, wanted 418")),
+            (Probe { body: Some("v3".into()), ..probe() }, http(200), Some("the body does not contain \"v3\"")),
+            (
+                Probe { header: Some(("X-Version".into(), "v3".into())), ..probe() },
+                http(200),
+                Some("header X-Version is \"v2\", wanted \"v3\""),
+            ),
+            (
+                Probe { header: Some(("X-Other".into(), String::new())), ..probe() },
+                http(200),
+                Some("no header X-Other"),
+            ),
+            (
+                Probe { max_latency: Some(Duration::from_millis(20)), ..probe() },
+                http(200),
+                Some("took 30 ms, at most 20 ms wanted"),
+            ),
+        ];
+        for (probe, answer, expected) in cases {
+            assert_eq!(probe.judge(&answer).err().as_deref(), expected);
+        }
+        assert_eq!(probe().judge(&Answer::Silent("no answer in 1 s".into())), Err("no answer in 1 s".into()));
+    }
+
+    #[test]
+    fn a_tag_has_two_addresses() {
+        let (service, tag) = ("hello".parse().unwrap(), "candidate".parse().unwrap());
+        let inside = Address::Cluster("shop".parse().unwrap()).of(None, &service, &tag);
+        assert_eq!(inside.as_deref(), Some("http://candidate-hello.shop.svc.cluster.local"));
+        let outside = Address::Public.of(Some("http://x.example.com"), &service, &tag);
+        assert_eq!(outside.as_deref(), Some("http://x.example.com"));
+        assert_eq!(Address::Public.of(None, &service, &tag), None);
+    }
+
+    #[test]
+    fn only_a_row_counts() {
+        let mut row = Row::default();
+        for good in [true, true, false, true, true] {
+            row.add(if good { Ok(()) } else { Err("bad".into()) });
+            assert!(matches!(row.verdict(&probe()), Verdict::Wait(_)));
+        }
+        row.add(Ok(()));
+        assert_eq!(row.verdict(&probe()), Verdict::Pass("3 probes of /healthz passed in a row".into()));
+        row.add(Err("bad".into()));
+        row.add(Err("worse".into()));
+        assert_eq!(row.verdict(&probe()), Verdict::Fail("2 probes of /healthz failed in a row: worse".into()));
+    }
+}

@@ -1,0 +1,90 @@
+//! What a source of evidence tells: raw cumulative counters of both arms, from one place at one instant.
+//!
+//! Decides only what the words mean; differences between two readings are the evidence's own. Depends on names and time.
+
+use crate::model::name::{Namespace, RevisionName};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Whom to count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arms {
+    /// Where both live.
+    pub namespace: Namespace,
+    /// The revision that users are on.
+    pub stable: RevisionName,
+    /// The revision that is walked to.
+    pub candidate: RevisionName,
+}
+
+/// Cumulative counters of one arm, as one process has counted them since its own start. They never fall but for a restart.
+/// Written with short names: they stand in the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Requests that were sent, whether answered or not; none where the source counts answers alone.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<u64>,
+    /// Requests that are waiting for their answer at this instant (a gauge); none where the source does not tell.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<u64>,
+    /// Requests that were answered, with whatever status.
+    #[serde(rename = "d")]
+    pub completed: u64,
+    /// Answers with a 5xx status.
+    #[serde(rename = "f")]
+    pub failed: u64,
+    /// How long answers took: upper edges in microseconds ([`INFINITE`] for the last) and the *cumulative* count of answers
+    /// at or below, rising in both; none where the source has no histogram.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Vec<(u64, u64)>>,
+}
+
+/// The upper edge of the last bucket of a histogram.
+pub const INFINITE: u64 = u64::MAX;
+
+/// Both arms in one stratum. None: the source knows no series of that arm there (none yet, or vanished).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// The revision that users are on.
+    pub stable: Option<Counters>,
+    /// The revision that is walked to.
+    pub candidate: Option<Counters>,
+}
+
+/// One reading: every stratum (a gateway pod, a scraped instance) at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The instant that it tells of: when the answers had all arrived, or, from a source that keeps what it heard, the time
+    /// of its oldest sample. The same instant again: nothing was heard since.
+    pub at: Timestamp,
+    /// By the stratum's own name, stable over its life (a pod's name, an instance's address).
+    pub strata: BTreeMap<String, Pair>,
+}
+
+/// Why there is no reading. The text is safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoReading {
+    /// The source answers but has no series of either arm; says which setting is missing.
+    #[error("{0}")]
+    NoSeries(String),
+    /// No answer, a failing server, a time-out: it may pass.
+    #[error("no answer from {from}: {text}")]
+    Unreachable {
+        /// Which source.
+        from: String,
+        /// What happened.
+        text: String,
+    },
+    /// A permission is missing; names verb, resource and namespace.
+    #[error("not permitted: {0}")]
+    Forbidden(String),
+    /// It answered something that cannot be what it should be: NaN, a fraction, no exposition at all.
+    #[error("unusable answer of {from}: {text}")]
+    Broken {
+        /// Which source.
+        from: String,
+        /// What is wrong with it.
+        text: String,
+    },
+}

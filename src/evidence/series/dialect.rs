@@ -1,0 +1,308 @@
+//! What a metrics system calls its counts: presets for what is known, names and label templates for the rest.
+//!
+//! Decides which series are asked for and what each counts. Depends on label templates and samples.
+
+use super::pattern::{BadPattern, Labels};
+use super::{BadSeries, Part};
+use crate::evidence::exposition::Sample;
+use crate::evidence::reading::INFINITE;
+use crate::model::name::{Namespace, RevisionName};
+use std::collections::BTreeMap;
+
+/// The label of series that tell when samples were taken.
+pub const SAMPLED: &str = "andante_sampled";
+
+/// Metrics systems that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// Envoy as Kourier's gateway: clusters named `namespace/revision`.
+    Kourier,
+    /// Knative's queue-proxy beside every container, since Knative 1.19 and before.
+    QueueProxy,
+}
+
+/// The unit of a histogram's edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+/// A histogram of the time that answers take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Histogram {
+    /// The series of its cumulative buckets.
+    pub bucket: String,
+    /// Of its edges.
+    pub unit: Unit,
+}
+
+/// One way in which requests are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// Requests that were sent.
+    pub sent: Option<String>,
+    /// Requests that wait for their answer.
+    pub active: Option<String>,
+    /// Answers.
+    pub completed: String,
+    /// Answers by status.
+    pub failed: String,
+    /// The label of `failed` with the status or its class; a value that begins with 5 is a failure.
+    pub code: String,
+    /// Time.
+    pub latency: Option<Histogram>,
+    /// How a series names its revision, where the dialect's own templates do not hold.
+    pub labels: Option<Labels>,
+}
+
+/// How a metrics system counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// Ways to count, best first; each arm is counted by the first that it has series of.
+    pub ways: Vec<Metrics>,
+    /// How a series names its revision.
+    pub labels: Labels,
+    /// Each process is counted by itself, by the first of these labels that a series has.
+    pub strata: Vec<String>,
+    /// In a stratum there is one series of each kind for each arm; another one means that something is counted twice.
+    pub one_series_each: bool,
+    /// Which setting is missing where no series are found.
+    pub advice: &'static str,
+}
+
+/// Names that make no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadDialect {
+    /// A label template.
+    #[error("--evidence-labels: {0}")]
+    Labels(#[from] BadPattern),
+    /// Metrics by name.
+    #[error("--evidence-metrics: {0}")]
+    Metrics(String),
+}
+
+const KOURIER_ADVICE: &str = "is the Service served by Kourier, and does the scrape keep envoy_cluster_upstream_rq_* of \
+     its gateway's port 9000, /stats/prometheus?";
+const QUEUE_PROXY_ADVICE: &str = "Knative exports request metrics only where ConfigMap config-observability sets \
+     request-metrics-protocol: prometheus (before 1.19: metrics.request-metrics-backend-destination: prometheus), a \
+     PodMonitor scrapes port http-usermetric (9091), and since 1.19 it has to copy the pod's label \
+     serving.knative.dev/revision to kn_revision_name and its namespace to k8s_namespace_name";
+const OWN_ADVICE: &str = "check --evidence-metrics and --evidence-labels against what it exposes";
+
+impl Dialect {
+    /// A preset.
+    pub fn preset(preset: Preset) -> Self {
+        let labels = |texts: &[&str]| {
+            let pairs = texts.iter().filter_map(|text| text.split_once('='));
+            Labels::known(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+        };
+        match preset {
+            Preset::Kourier => Self {
+                ways: vec![Metrics {
+                    sent: Some("envoy_cluster_upstream_rq_total".into()),
+                    active: Some("envoy_cluster_upstream_rq_active".into()),
+                    completed: "envoy_cluster_upstream_rq_completed".into(),
+                    failed: "envoy_cluster_upstream_rq_xx".into(),
+                    code: "envoy_response_code_class".into(),
+                    latency: Some(Histogram {
+                        bucket: "envoy_cluster_upstream_rq_time_bucket".into(),
+                        unit: Unit::Milliseconds,
+                    }),
+                    labels: None,
+                }],
+                labels: labels(&["envoy_cluster_name={namespace}/{revision}"]),
+                strata: ["pod", "instance"].map(str::to_owned).to_vec(),
+                one_series_each: true,
+                advice: KOURIER_ADVICE,
+            },
+            Preset::QueueProxy => {
+                let since_1_19 = Metrics {
+                    sent: None,
+                    active: None,
+                    completed: "kn_serving_invocation_duration_seconds_count".into(),
+                    failed: "kn_serving_invocation_duration_seconds_count".into(),
+                    code: "http_response_status_code".into(),
+                    latency: Some(Histogram {
+                        bucket: "kn_serving_invocation_duration_seconds_bucket".into(),
+                        unit: Unit::Seconds,
+                    }),
+                    labels: None,
+                };
+                let before = Metrics {
+                    completed: "revision_request_count".into(),
+                    failed: "revision_request_count".into(),
+                    code: "response_code_class".into(),
+                    latency: Some(Histogram {
+                        bucket: "revision_request_latencies_bucket".into(),
+                        unit: Unit::Milliseconds,
+                    }),
+                    labels: Some(labels(&["namespace_name={namespace}", "revision_name={revision}"])),
+                    ..since_1_19.clone()
+                };
+                Self {
+                    ways: vec![since_1_19, before],
+                    labels: labels(&["k8s_namespace_name={namespace}", "kn_revision_name={revision}"]),
+                    strata: ["pod_name", "pod", "k8s_pod_name", "instance"].map(str::to_owned).to_vec(),
+                    one_series_each: false,
+                    advice: QUEUE_PROXY_ADVICE,
+                }
+            }
+        }
+    }
+
+    /// The dialect with the owner's own label templates, if there are any. A label of the preset's is replaced by the
+    /// owner's of the same name; a `{revision}` elsewhere replaces the preset's labels whole.
+    pub fn with_labels<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<Self, BadDialect> {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        if texts.is_empty() {
+            return Ok(self);
+        }
+        self.labels = match Labels::new(texts.iter().copied()) {
+            Ok(own) => own,
+            // Labels that narrow: the preset's stay.
+            Err(BadPattern::NoRevision) => {
+                let own = Labels::pairs_of(texts.iter().copied())?;
+                for way in &mut self.ways {
+                    way.labels = way.labels.as_ref().map(|labels| labels.with(&own));
+                }
+                self.labels.with(&own)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.one_series_each &= !self.labels.is_open();
+        Ok(self)
+    }
+
+    /// The dialect with metrics by name: `completed=NAME,code=LABEL` and, if there are such, `failed=`, `sent=`,
+    /// `active=`, `latency=` (the buckets' name) and `unit=s|ms`.
+    pub fn with_metrics(mut self, text: &str) -> Result<Self, BadDialect> {
+        let bad = |why: String| BadDialect::Metrics(why);
+        let mut given = BTreeMap::new();
+        for pair in text.split(',') {
+            let (key, value) = pair.trim().split_once('=').ok_or_else(|| bad(format!("`{pair}` is not KEY=NAME")))?;
+            let ok = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+            if value.is_empty() || !value.chars().all(ok) {
+                return Err(bad(format!("`{value}` is not a metric's name")));
+            }
+            if given.insert(key, value.to_owned()).is_some() {
+                return Err(bad(format!("`{key}` stands there twice")));
+            }
+        }
+        let mut take = |key: &str| given.remove(key);
+        let completed = take("completed").ok_or_else(|| bad("`completed=NAME` is missing".into()))?;
+        let code = take("code").ok_or_else(|| bad("`code=LABEL` (the status) is missing".into()))?;
+        let latency = take("latency");
+        let unit = match (take("unit").as_deref(), &latency) {
+            (Some("s"), _) | (None, None) => Unit::Seconds,
+            (Some("ms"), _) => Unit::Milliseconds,
+            (Some(other), _) => return Err(bad(format!("`unit={other}`: it is `s` or `ms`"))),
+            (None, Some(name)) if name.contains("_seconds") => Unit::Seconds,
+            (None, Some(name)) if name.contains("_ms") || name.contains("_milliseconds") => Unit::Milliseconds,
+            (None, Some(name)) => {
+                return Err(bad(format!("`{name}` does not say its unit: add `unit=s` or `unit=ms`")));
+            }
+        };
+        let way = Metrics {
+            sent: take("sent"),
+            active: take("active"),
+            failed: take("failed").unwrap_or_else(|| completed.clone()),
+            completed,
+            code,
+            latency: latency.map(|bucket| Histogram { bucket, unit }),
+            labels: None,
+        };
+        if let Some(key) = given.keys().next() {
+            return Err(bad(format!("`{key}` is none of completed, code, failed, sent, active, latency, unit")));
+        }
+        self.ways = vec![way];
+        // Other labels (methods, sources) may tell series of one revision apart.
+        self.one_series_each = false;
+        self.advice = OWN_ADVICE;
+        Ok(self)
+    }
+
+    /// Every name that is asked for.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.ways.iter().flat_map(Metrics::names).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// One instant query (PromQL) for all series of both arms, and for when each process was scraped: series with the
+    /// label [`SAMPLED`].
+    pub fn promql(&self, namespace: &Namespace, revisions: [&RevisionName; 2]) -> String {
+        let (mut counts, mut times) = (Vec::new(), Vec::new());
+        for way in &self.ways {
+            let mut names = way.names();
+            names.sort_unstable();
+            names.dedup();
+            let labels = self.labels_of(way).promql(namespace, revisions);
+            counts.push(format!("{{__name__=~\"{}\"{labels}}}", names.join("|")));
+            // One metric each: `timestamp` drops its name.
+            for name in way.sent.iter().chain([&way.completed]) {
+                let time = format!("timestamp({{__name__=\"{name}\"{labels}}})");
+                times.push(format!("label_replace({time},\"{SAMPLED}\",\"true\",\"\",\"\")"));
+            }
+        }
+        [counts, times].concat().join(" or ")
+    }
+
+    pub(super) fn labels_of<'a>(&'a self, way: &'a Metrics) -> &'a Labels {
+        way.labels.as_ref().unwrap_or(&self.labels)
+    }
+
+    /// Which stratum a series is of.
+    pub(super) fn stratum(&self, labels: &BTreeMap<String, String>) -> String {
+        self.strata.iter().find_map(|name| labels.get(name)).cloned().unwrap_or_default()
+    }
+}
+
+impl Metrics {
+    fn names(&self) -> Vec<&str> {
+        let optional = [&self.sent, &self.active].into_iter().flatten().map(String::as_str);
+        let bucket = self.latency.as_ref().map(|h| h.bucket.as_str());
+        optional.chain([self.completed.as_str(), self.failed.as_str()]).chain(bucket).collect()
+    }
+
+    /// What a sample of an arm counts.
+    pub(super) fn parts(&self, sample: &Sample) -> Result<Vec<Part>, BadSeries> {
+        let name = &sample.name;
+        let mut parts = Vec::new();
+        for (wanted, part) in [
+            (self.sent.as_ref(), Part::Sent),
+            (self.active.as_ref(), Part::Active),
+            (Some(&self.completed), Part::Completed),
+        ] {
+            if wanted == Some(name) {
+                parts.push(part);
+            }
+        }
+        if *name == self.failed && sample.labels.get(&self.code).is_some_and(|code| code.starts_with('5')) {
+            parts.push(Part::Failed);
+        }
+        if let Some(histogram) = self.latency.as_ref().filter(|h| h.bucket == *name) {
+            parts.push(Part::Within(histogram.edge(sample)?));
+        }
+        Ok(parts)
+    }
+}
+
+impl Histogram {
+    /// The upper edge in microseconds.
+    fn edge(&self, sample: &Sample) -> Result<u64, BadSeries> {
+        let text = sample.labels.get("le").map_or("", String::as_str);
+        let bad = || BadSeries::Edge { name: self.bucket.clone(), edge: text.to_owned() };
+        let edge: f64 = text.parse().map_err(|_| bad())?;
+        let scaled = edge * if self.unit == Unit::Seconds { 1e6 } else { 1e3 };
+        match scaled.round() {
+            _ if edge == f64::INFINITY => Ok(INFINITE),
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole, and in range")]
+            whole if (0.0..1e18).contains(&whole) => Ok(whole as u64),
+            _ => Err(bad()),
+        }
+    }
+}

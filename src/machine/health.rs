@@ -1,0 +1,117 @@
+//! The candidate's health while users are on it (docs/protocol.md, rule 11): a fault must last for a grace before it is believed.
+//!
+//! Decides Healthy or Failing. Depends on observed revisions; remembers since when something was wrong.
+
+use crate::model::observed::Revision;
+use crate::model::ready::{Pods, pods};
+use crate::model::time::after;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How the candidate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Up, asleep, or not ill for long enough to be believed.
+    Fine,
+    /// Ill for longer than the grace; the reason.
+    Failing(String),
+}
+
+/// How long a cold start may take before it counts as a fault, where the grace is shorter.
+const WAKE_GRACE: Duration = Duration::from_secs(60);
+
+/// Watches one revision.
+#[derive(Debug, Clone)]
+pub struct Watcher {
+    grace: Duration,
+    since: Option<Timestamp>,
+    moment: Option<Timestamp>,
+}
+
+impl Watcher {
+    /// A watcher that believes a fault after `grace`.
+    pub fn new(grace: Duration) -> Self {
+        Self { grace, since: None, moment: None }
+    }
+
+    /// Judges what is seen now. `waking`: we are waking it from zero ourselves, which may take longer.
+    pub fn judge(&mut self, revision: Option<&Revision>, waking: bool, now: Timestamp) -> Health {
+        let trouble = match revision {
+            None => Some("it was deleted".to_owned()),
+            Some(revision) => match pods(revision) {
+                Pods::Up | Pods::Asleep => None,
+                // Part of its pods are there: the autoscaler is at work.
+                Pods::Coming(_) if revision.actual > 0 => None,
+                Pods::Coming(why) | Pods::Down(why) => Some(why),
+            },
+        };
+        let Some(why) = trouble else {
+            self.since = None;
+            self.moment = None;
+            return Health::Fine;
+        };
+        let grace = if waking { self.grace.max(WAKE_GRACE) } else { self.grace };
+        let until = after(*self.since.get_or_insert(now), grace);
+        self.moment = Some(until);
+        // A deleted revision does not come back.
+        if revision.is_none() || now >= until { Health::Failing(why) } else { Health::Fine }
+    }
+
+    /// A cold start that we caused is over: what is wrong counts from now.
+    pub fn restart(&mut self, now: Timestamp) {
+        if self.since.is_some() {
+            self.since = Some(now);
+        }
+    }
+
+    /// True while something is wrong that is not believed yet: no moment to send anybody more there.
+    pub fn is_ill(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// When to judge again without news.
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        self.moment.filter(|moment| *moment > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn revision(actual: i64, desired: i64, active: &str) -> Revision {
+        Revision::from_json(&json!({
+            "metadata": {"name": "r"},
+            "status": {"actualReplicas": actual, "desiredReplicas": desired, "conditions": [
+                {"type": "Ready", "status": "True"}, {"type": "Active", "status": active, "reason": "Queued"}]}
+        }))
+        .unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_fault_must_last_and_a_recovery_forgives_it() {
+        let (up, down) = (revision(1, 1, "True"), revision(0, 1, "Unknown"));
+        let mut watcher = Watcher::new(Duration::from_secs(10));
+        assert_eq!(watcher.judge(Some(&down), false, at(0)), Health::Fine);
+        assert_eq!(watcher.next(at(0)), Some(at(10)));
+        assert_eq!(watcher.judge(Some(&down), false, at(9)), Health::Fine);
+        assert_eq!(watcher.judge(Some(&up), false, at(9)), Health::Fine);
+        assert_eq!(watcher.judge(Some(&down), false, at(12)), Health::Fine);
+        assert!(matches!(watcher.judge(Some(&down), false, at(22)), Health::Failing(_)));
+    }
+
+    #[test]
+    fn waking_may_take_longer_and_deletion_is_believed_at_once() {
+        let mut watcher = Watcher::new(Duration::from_secs(10));
+        let down = revision(0, 1, "Unknown");
+        assert_eq!(watcher.judge(Some(&down), true, at(0)), Health::Fine);
+        assert_eq!(watcher.judge(Some(&down), true, at(59)), Health::Fine);
+        assert!(matches!(watcher.judge(Some(&down), true, at(60)), Health::Failing(_)));
+        assert!(matches!(watcher.judge(None, false, at(61)), Health::Failing(_)));
+    }
+}

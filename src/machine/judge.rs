@@ -1,0 +1,397 @@
+//! The judge of a walk: decides when counters are read, what each reading is a window of, and what the evidence says.
+//!
+//! Windows of a step open with the first reading that was asked for, and tells of a time, after its split was served, since
+//! Knative's own probes of a split are in the counters. Between a write and that moment users may be on the candidate
+//! already: windows go on, and can break its objective and nothing else. A reading of no later time than the last one is no
+//! news. What the judge knows is saved with the counters of that instant: after a crash it is taken up, and what came since
+//! is one window. Depends on evidence and readings; time is an argument.
+
+mod gate;
+mod survey;
+mod words;
+
+use crate::evidence::Saved;
+pub use gate::Gate;
+pub use survey::{Survey, Surveyed};
+
+use crate::evidence::forecast::Baseline;
+use crate::evidence::objective::Standing;
+use crate::evidence::ramp;
+use crate::evidence::reading::{Arms, NoReading, Reading};
+use crate::evidence::sums::Window;
+use crate::evidence::window::Memory;
+use crate::evidence::{Rules, Sums};
+use crate::model::event::Log;
+use crate::model::event::Topic;
+use crate::model::time::after;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// A place in a rollout: which windows are counted, and what they are expected to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The step, counted from 1.
+    pub step: usize,
+    /// Percents of candidate and stable.
+    pub percents: (u8, u8),
+    /// Since when it is served.
+    pub served: Timestamp,
+    /// Everyone is on the candidate.
+    pub baking: bool,
+}
+
+/// What the evidence says at this moment, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The candidate is worse than stable.
+    Worse(String),
+    /// The candidate breaks the objective; stable does not, or is not there to ask.
+    Broken(String),
+    /// The numbers cannot be computed.
+    Trouble(String),
+    /// No step now: the objective is broken by both, or the split is not what was asked for.
+    Paused(String),
+    /// Too little was counted at this step; what is wanted.
+    Little(String),
+    /// Nothing is wrong, and a materially worse candidate is not excluded yet.
+    Unsure(String),
+    /// A materially worse candidate is excluded.
+    Accepted(String),
+}
+
+/// Time between two saves within a step.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Judges one rollout.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    rules: Rules,
+    arms: Arms,
+    /// None until windows open for the first time.
+    sums: Option<Sums>,
+    /// The counters that were read last.
+    memory: Option<Memory>,
+    /// They open the next window.
+    open: bool,
+    /// Windows may open with a reading that was asked for at this time or later; none: not now.
+    from: Option<Timestamp>,
+    place: Option<Place>,
+    /// The split that was written is not served yet, or not any more.
+    moving: bool,
+    /// The window that is open began under another split.
+    mixed: bool,
+    /// What was taken up stands at this step.
+    resumed: Option<usize>,
+    /// When the reading that is out was asked for.
+    asked: Option<Timestamp>,
+    next_at: Option<Timestamp>,
+    /// Since when readings fail, and why the last did.
+    failing: Option<(Timestamp, String)>,
+    trouble: bool,
+    /// Stable's requests a second before the first step.
+    lambda: Option<f64>,
+    /// Requests of both arms in windows of this step, and how long those were.
+    seen: (u64, Duration),
+    saved_at: Option<Timestamp>,
+    unsaved: bool,
+    /// A reading was tried at this place.
+    looked: bool,
+}
+
+impl Judge {
+    /// Nothing read yet.
+    pub fn new(rules: Rules, arms: Arms) -> Self {
+        Self {
+            rules,
+            arms,
+            sums: None,
+            memory: None,
+            open: false,
+            from: None,
+            place: None,
+            moving: false,
+            mixed: false,
+            resumed: None,
+            asked: None,
+            next_at: None,
+            failing: None,
+            trouble: false,
+            lambda: None,
+            seen: (0, Duration::ZERO),
+            saved_at: None,
+            unsaved: false,
+            looked: false,
+        }
+    }
+
+    /// Takes up what a record holds, unless it was made under other settings; says which.
+    pub fn take_up(&mut self, saved: &Saved, log: &mut Log) {
+        if !saved.fits(&self.rules) {
+            log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
+            return;
+        }
+        self.sums = Some(saved.sums.clone());
+        self.memory.clone_from(&saved.counters);
+        self.resumed = saved.counters.as_ref().map(|_| saved.step);
+        self.mixed = saved.mixed;
+        log.say(Topic::Note, format!("evidence taken up: {}", self.words()));
+    }
+
+    /// What was learned of stable before the first step.
+    pub fn know(&mut self, surveyed: &Surveyed) {
+        self.lambda = Some(surveyed.baseline.lambda());
+        self.memory = Some(surveyed.memory.clone());
+    }
+
+    /// The rules that it judges by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whom it counts.
+    pub fn arms(&self) -> &Arms {
+        &self.arms
+    }
+
+    /// This is where the rollout is now, served. A new place opens new windows; the one that is open was of both splits.
+    pub fn enter(&mut self, place: Place, now: Timestamp) {
+        let new = self.place.is_none_or(|p| p.step != place.step);
+        if new {
+            self.settle_in(&place, now);
+            self.from = Some(place.served);
+        } else if self.moving {
+            (self.open, self.looked, self.from, self.next_at) = (false, false, Some(now), None);
+        }
+        // A pause counts its dwell anew; it does not cool anything down.
+        let known = self.place.filter(|_| !new && !self.moving);
+        self.place = Some(Place { served: known.map_or(place.served, |p| p.served), ..place });
+        self.moving = false;
+    }
+
+    /// This is where the rollout will be as soon as it is served. Windows go on meanwhile, for what speaks against the
+    /// candidate: whom users met on the way nobody knows.
+    pub fn approach(&mut self, place: Place, now: Timestamp) {
+        if self.place.is_none() {
+            self.settle_in(&place, now);
+            self.place = Some(place);
+        }
+        self.moving = true;
+        self.reopen(now);
+    }
+
+    /// A new place, with windows of its own, unless it is where what was taken up stands.
+    fn settle_in(&mut self, place: &Place, now: Timestamp) {
+        let goes_on = self.place.is_none() && self.resumed == Some(place.step);
+        (self.open, self.looked, self.next_at) = (goes_on, false, None);
+        (self.seen, self.saved_at) = ((0, Duration::ZERO), Some(now));
+        if let Some(sums) = self.sums.as_mut().filter(|_| !goes_on) {
+            begin(sums, place);
+        }
+    }
+
+    /// No window now: somebody of ours asks the candidate itself.
+    pub fn shut(&mut self) {
+        self.open = false;
+        self.from = None;
+    }
+
+    /// Windows open again.
+    pub fn reopen(&mut self, now: Timestamp) {
+        if self.from.is_none() {
+            self.from = Some(now);
+            self.next_at = None;
+        }
+    }
+
+    /// True if it is time to read.
+    pub fn wants(&mut self, now: Timestamp) -> bool {
+        let due = self.from.is_some() && self.next_at.is_none_or(|at| now >= at);
+        if due {
+            self.asked.get_or_insert(now);
+        }
+        due
+    }
+
+    /// When it is time to read, if no reading is out.
+    pub fn next_moment(&self) -> Option<Timestamp> {
+        self.next_at.filter(|_| self.asked.is_none() && self.from.is_some())
+    }
+
+    /// A reading came, or none.
+    pub fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
+        let asked = self.asked.take().unwrap_or(now);
+        self.looked = true;
+        self.next_at = Some(after(asked, self.rules.every).max(now));
+        let reading = match result {
+            Ok(reading) => reading,
+            Err(error) => return self.missed(&error, now, log),
+        };
+        if let Some((since, _)) = self.failing.take() {
+            let gap = words::seconds(now.duration_since(since));
+            log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
+        }
+        let Some(place) = self.place else { return };
+        if self.open {
+            self.close(&reading, &place);
+        } else if self.from.is_some_and(|from| asked >= from && reading.at >= from) {
+            let memory = Memory::open(&reading, self.memory.as_ref());
+            if self.sums.is_none() {
+                let mut sums = Sums::new(&self.rules);
+                begin(&mut sums, &place);
+                self.sums = Some(sums);
+            }
+            self.memory = Some(memory);
+            (self.open, self.mixed, self.unsaved) = (true, false, true);
+        }
+    }
+
+    fn missed(&mut self, error: &NoReading, now: Timestamp, log: &mut Log) {
+        if self.failing.is_none() {
+            log.say(Topic::Wait, format!("no evidence can be read: {error}; no step until it can"));
+        }
+        let since = self.failing.take().map_or(now, |(since, _)| since);
+        self.failing = Some((since, error.to_string()));
+    }
+
+    fn close(&mut self, reading: &Reading, place: &Place) {
+        let (Some(memory), Some(sums)) = (&mut self.memory, &mut self.sums) else { return };
+        let began = memory.at();
+        if reading.at <= began {
+            return;
+        }
+        let growths = memory.close(reading);
+        let window = match began >= after(place.served, self.rules.warm_up) {
+            _ if std::mem::take(&mut self.mixed) || self.moving => Window::Moving,
+            true => Window::Warm,
+            false => Window::Cold,
+        };
+        if window != Window::Moving {
+            let requests = growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests));
+            self.seen.0 = requests.fold(self.seen.0, u64::saturating_add);
+            self.seen.1 += Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
+        }
+        self.trouble |= sums.add(&growths, window, &self.rules).is_err();
+        self.unsaved = true;
+    }
+
+    /// Since when readings fail, if that is longer than the patience; why.
+    pub fn outage(&self, now: Timestamp) -> Option<String> {
+        let (since, why) = self.failing.as_ref()?;
+        let late = now >= after(*since, self.rules.patience);
+        late.then(|| format!("no evidence could be read for {}: {why}", words::span(self.rules.patience)))
+    }
+
+    /// When the patience with failing readings ends.
+    pub fn patience_ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let (since, _) = self.failing.as_ref()?;
+        Some(after(*since, self.rules.patience)).filter(|at| *at > now)
+    }
+
+    /// What the evidence says.
+    pub fn finding(&self) -> Finding {
+        let words = || self.words();
+        if self.trouble
+            || self.sums.as_ref().is_some_and(|s| s.ln_worse().is_nan() || s.ln_accepted(&self.rules).is_nan())
+        {
+            return Finding::Trouble(format!("the evidence cannot be computed from what was counted ({})", words()));
+        }
+        let (Some(sums), Some(place)) = (&self.sums, &self.place) else {
+            return Finding::Little("no window has closed yet".to_owned());
+        };
+        if sums.ln_worse() >= self.rules.worse_at() {
+            return Finding::Worse(words());
+        }
+        let (standing, which, ..) = sums.objective(&self.rules);
+        match standing {
+            Standing::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
+            Standing::Leaning | Standing::Shared => return Finding::Paused(self.shared(sums, standing, which)),
+            Standing::Kept => {}
+        }
+        if let Some(counts) = sums.fell_wrong() {
+            return Finding::Paused(self.missplit(counts, sums.percents()));
+        }
+        if self.moving {
+            return Finding::Little("the split is not served yet".to_owned());
+        }
+        let candidate = sums.at_step();
+        // What was taken up is old: a move waits for the window of what came since.
+        let windows = self.seen.1 > Duration::ZERO;
+        if self.failing.is_some() {
+            return Finding::Little("the evidence cannot be read at the moment".to_owned());
+        }
+        if !windows && self.resumed == Some(place.step) {
+            return Finding::Little("what came since the evidence was saved has not been read yet".to_owned());
+        }
+        if !windows || candidate < self.rules.min_requests {
+            let of = &self.arms.candidate;
+            return Finding::Little(match candidate {
+                0 => format!("no request to {of} has been counted at this step"),
+                n => format!(
+                    "{n} requests to {of} were counted at this step, at least {} wanted",
+                    self.rules.min_requests
+                ),
+            });
+        }
+        if sums.ln_accepted(&self.rules) >= self.rules.accepted_at() {
+            Finding::Accepted(self.accepted(sums))
+        } else {
+            Finding::Unsure(self.accepted(sums))
+        }
+    }
+
+    /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in
+    /// failed requests; none where the rate of requests is not known, or was zero: nothing is bounded by it then.
+    pub fn reach(&self) -> Option<(f64, f64)> {
+        let (requests, time) = self.seen;
+        let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time };
+        let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
+        let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
+        let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
+        Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
+    }
+
+    /// Everything that is known, to be saved with a step that is about to be written.
+    pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
+        let mut sums = self.sums.clone().unwrap_or_else(|| Sums::new(&self.rules));
+        begin(&mut sums, &Place { step, percents, served: Timestamp::MIN, baking });
+        Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()).mixed(true))
+    }
+
+    /// Everything that is known at this place, if there is anything.
+    pub fn saved(&self) -> Option<Saved> {
+        let counters = self.memory.clone().filter(|_| self.open);
+        Some(Saved::new(&self.rules, self.place?.step, self.sums.clone()?, counters, self.words()).mixed(self.mixed))
+    }
+
+    /// True if there is something to save, and it is time to.
+    pub fn is_save_due(&self, now: Timestamp) -> bool {
+        self.is_unsaved() && self.saved_at.is_none_or(|at| now >= after(at, SAVE_EVERY))
+    }
+
+    /// True if there is something to save.
+    pub fn is_unsaved(&self) -> bool {
+        self.unsaved && self.open && !self.moving
+    }
+
+    /// It is being saved.
+    pub fn mark_saved(&mut self, now: Timestamp) {
+        self.saved_at = Some(now);
+        self.unsaved = false;
+    }
+
+    /// True once a reading was tried at this place.
+    pub fn has_looked(&self) -> bool {
+        self.looked && !self.moving
+    }
+}
+
+/// Sums of a place that begins.
+fn begin(sums: &mut Sums, place: &Place) {
+    sums.step(place.percents);
+    if place.baking {
+        sums.bake();
+    }
+}
+
+#[cfg(test)]
+mod tests;

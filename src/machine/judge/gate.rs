@@ -1,0 +1,74 @@
+//! Whether the next step may be taken, and which one it is.
+
+use super::{Finding, Judge};
+use crate::model::percent::Percent;
+use crate::rollout::plan::{Plan, Step, Style};
+
+/// What the evidence says about the next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    /// It may be this one, counted from 1; the plan's last one again where that is reached.
+    Go(usize),
+    /// Not yet; why.
+    Wait(String),
+}
+
+impl Judge {
+    /// After `step` steps of the plan: where to, as far as the evidence goes. Dwell, approvals and probes are the walk's.
+    pub fn gate(&self, plan: &Plan, step: usize) -> Gate {
+        let mut unsure = None;
+        if step > 0 {
+            match self.finding() {
+                Finding::Accepted(_) => {}
+                Finding::Unsure(why) => unsure = Some(why).filter(|_| !self.rules().accept_without),
+                Finding::Worse(why)
+                | Finding::Broken(why)
+                | Finding::Trouble(why)
+                | Finding::Paused(why)
+                | Finding::Little(why) => return Gate::Wait(why),
+            }
+        }
+        if step >= plan.steps.len() {
+            return Gate::Go(plan.steps.len());
+        }
+        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Gate::Go(step + 1) };
+        // A plan of one switch has nothing to compare before it.
+        let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
+        match (next, missing) {
+            (Gate::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
+                Gate::Wait(format!("the last step needs more evidence: {why}"))
+            }
+            (next, _) => next,
+        }
+    }
+
+    /// At 100 % there is no stable to compare with: a source that tells how long answers take has told it by then, also
+    /// where steps are shorter than the warm-up.
+    fn untimed(&self) -> Option<String> {
+        let least = self.rules().min_requests.max(1);
+        let timed = self.sums.as_ref()?.timed().filter(|timed| *timed < least && !self.rules().accept_without)?;
+        Some(format!("how long answers take was compared for {timed} requests, at least {least} wanted"))
+    }
+
+    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
+    /// below 100 % in the same move.
+    fn farthest(&self, plan: &Plan, step: usize) -> Gate {
+        let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
+        if step >= below {
+            return Gate::Go(step + 1);
+        }
+        let Some((reach, budget)) = self.reach() else { return Gate::Go(step + 1) };
+        let reachable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
+        let far = plan.steps.iter().take(below).filter(reachable).count();
+        let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
+        // The first step is taken in any case: nothing is known without it.
+        match far.min(asked) {
+            next if next > step => Gate::Go(next),
+            _ if step == 0 => Gate::Go(1),
+            _ => Gate::Wait(format!(
+                "{} % could cost more than the budget of {budget:.0} failed requests by what is known so far",
+                plan.step(step + 1).map_or(100, |s| s.percent.get()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+use super::*;
+use crate::evidence::Counts;
+use crate::evidence::LeftOut;
+use crate::evidence::reading::{Counters, INFINITE, Pair};
+use crate::evidence::rules::tests::rules;
+use crate::model::percent::Percent;
+use crate::rollout::plan::{Plan, Style, Wish};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn arms() -> Arms {
+    Arms { namespace: "n".parse().unwrap(), stable: "s-1".parse().unwrap(), candidate: "s-2".parse().unwrap() }
+}
+
+fn judge() -> Judge {
+    Judge::new(rules(), arms())
+}
+
+fn counters(completed: u64, failed: u64) -> Counters {
+    Counters { sent: Some(completed), active: Some(0), completed, failed, latency: None }
+}
+
+/// Stable and candidate as one gateway counts them.
+fn reading(second: i64, stable: (u64, u64), candidate: (u64, u64)) -> Reading {
+    let pair = Pair { stable: Some(counters(stable.0, stable.1)), candidate: Some(counters(candidate.0, candidate.1)) };
+    Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+}
+
+fn place(step: usize, percents: (u8, u8), served: i64) -> Place {
+    Place { step, percents, served: at(served), baking: false }
+}
+
+/// Asks for a reading and gives it.
+fn read(judge: &mut Judge, reading: Reading) {
+    let now = reading.at;
+    assert!(judge.wants(now), "a reading is due at {now}");
+    judge.read(Ok(reading), now, &mut Log::default());
+}
+
+fn counted(judge: &Judge) -> (u64, u64) {
+    let counted = judge.sums.as_ref().map(Sums::counted).unwrap_or_default();
+    (counted.stable.requests, counted.candidate.requests)
+}
+
+#[test]
+fn windows_open_with_the_first_reading_that_was_asked_for_after_serving() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 10), at(8));
+    assert!(judge.wants(at(8)), "asked before it was served");
+    judge.read(Ok(reading(11, (90, 0), (70, 0))), at(11), &mut Log::default());
+    assert!(!judge.open);
+    read(&mut judge, reading(18, (100, 0), (100, 0)));
+    assert_eq!(counted(&judge), (0, 0), "Knative's own probes are in it");
+    assert!(!judge.wants(at(20)) && judge.next_moment() == Some(at(28)));
+    read(&mut judge, reading(28, (150, 0), (150, 0)));
+    assert_eq!(counted(&judge), (50, 50));
+    // The next step opens anew; what came between is nobody's.
+    judge.enter(place(2, (80, 20), 35), at(35));
+    read(&mut judge, reading(36, (180, 0), (180, 0)));
+    read(&mut judge, reading(46, (190, 0), (220, 0)));
+    assert_eq!(counted(&judge), (60, 90));
+}
+
+/// A source that keeps what it heard tells of the time before the split was served for a while, and again of the same time.
+#[test]
+fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 10), at(10));
+    let told = |judge: &mut Judge, now: i64, of: i64, n: u64| {
+        assert!(judge.wants(at(now)));
+        judge.read(Ok(reading(of, (n, 0), (n, 0))), at(now), &mut Log::default());
+        (judge.open, counted(judge))
+    };
+    assert_eq!(told(&mut judge, 10, 0, 100), (false, (0, 0)));
+    assert_eq!(told(&mut judge, 20, 0, 100), (false, (0, 0)));
+    assert_eq!(told(&mut judge, 30, 25, 120), (true, (0, 0)), "what was counted until then is nobody's");
+    assert_eq!(told(&mut judge, 40, 25, 120), (true, (0, 0)));
+    assert!(matches!(judge.finding(), Finding::Little(_)), "no window has closed");
+    assert_eq!(told(&mut judge, 60, 55, 150), (true, (30, 30)));
+    assert_eq!(judge.seen, (60, Duration::from_secs(30)));
+}
+
+#[test]
+fn between_two_splits_windows_can_break_the_objective_and_nothing_else() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (50, 0), (50, 0)));
+    let proved = |judge: &Judge| judge.sums.as_ref().unwrap().ln_accepted(&rules());
+    let before = proved(&judge);
+    // The next step is written, and some users have it already: no split is tested, and clean requests prove nothing.
+    judge.approach(place(2, (80, 20), 15), at(15));
+    read(&mut judge, reading(20, (60, 0), (9000, 0)));
+    assert!((proved(&judge) - before).abs() < 1e-9, "it is no reason to go on");
+    assert_eq!(judge.finding(), Finding::Little("the split is not served yet".into()));
+    assert_eq!(counted(&judge), (60, 9000), "though it is told");
+    // An incident of both begins just when nearly everyone is on the candidate: that is no comparison.
+    let mut bad = judge.clone();
+    read(&mut bad, reading(30, (70, 0), (9080, 80)));
+    assert_eq!(bad.finding(), Finding::Little("the split is not served yet".into()));
+    read(&mut bad, reading(40, (71, 0), (10_080, 1080)));
+    assert!(matches!(bad.finding(), Finding::Broken(_)));
+    // The window that is open when it is served is of both splits.
+    judge.enter(place(2, (80, 20), 33), at(33));
+    read(&mut judge, reading(40, (500, 0), (9500, 0)));
+    assert_eq!((counted(&judge), judge.sums.as_ref().unwrap().at_step()), ((60, 9000), 0));
+    read(&mut judge, reading(50, (520, 0), (9580, 0)));
+    assert_eq!(judge.sums.as_ref().unwrap().at_step(), 80);
+}
+
+#[test]
+fn before_anything_is_served_windows_open_all_the_same() {
+    let mut judge = judge();
+    judge.approach(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (50, 0), (50, 50)));
+    assert!(matches!(judge.finding(), Finding::Broken(_)));
+}
+
+#[test]
+fn a_split_that_is_served_no_more_for_a_while_costs_a_window_and_no_evidence() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (5000, 0), (5000, 0)));
+    assert!(matches!(judge.finding(), Finding::Accepted(_)));
+    judge.approach(place(1, (50, 50), 12), at(12));
+    assert!(matches!(judge.finding(), Finding::Little(_)));
+    judge.enter(place(1, (50, 50), 0), at(14));
+    assert!(matches!(judge.finding(), Finding::Accepted(_)));
+    read(&mut judge, reading(20, (6000, 0), (6000, 0)));
+    read(&mut judge, reading(30, (6010, 0), (6010, 0)));
+    assert_eq!(counted(&judge), (5010, 5010));
+}
+
+#[test]
+fn a_candidate_whose_requests_hang_is_no_wrong_split() {
+    let hangs = |second, sent| {
+        let candidate = Counters { sent: Some(sent), active: Some(sent), ..Counters::default() };
+        let pair = Pair { stable: Some(counters(sent, 0)), candidate: Some(candidate) };
+        Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+    };
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    for (second, sent) in [(0, 0), (10, 500), (20, 1000)] {
+        read(&mut judge, hangs(second, sent));
+    }
+    assert_eq!(judge.finding(), Finding::Little("no request to s-2 has been counted at this step".into()));
+    assert_eq!(counted(&judge), (1000, 0));
+}
+
+#[test]
+fn nothing_is_counted_while_our_own_probes_run() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    judge.shut();
+    assert!(!judge.wants(at(60)) && judge.next_moment().is_none());
+    judge.reopen(at(60));
+    read(&mut judge, reading(60, (100, 0), (130, 0)));
+    read(&mut judge, reading(70, (110, 0), (140, 0)));
+    assert_eq!(counted(&judge), (10, 10));
+}
+
+#[test]
+fn after_a_crash_what_was_saved_is_taken_up_and_what_came_since_is_one_window() {
+    let mut first = judge();
+    first.enter(place(1, (50, 50), 0), at(0));
+    read(&mut first, reading(0, (0, 0), (0, 0)));
+    read(&mut first, reading(10, (50, 1), (50, 0)));
+    let saved = first.saved().unwrap();
+    read(&mut first, reading(20, (100, 1), (100, 0)));
+    read(&mut first, reading(30, (150, 1), (150, 0)));
+    let text = serde_json::to_string(&saved).unwrap();
+    let mut second = judge();
+    second.take_up(&serde_json::from_str(&text).unwrap(), &mut Log::default());
+    second.enter(place(1, (50, 50), 0), at(31));
+    // No move on what is old.
+    assert!(matches!(second.finding(), Finding::Little(why) if why.contains("since the evidence was saved")));
+    read(&mut second, reading(31, (150, 1), (150, 0)));
+    assert!(!matches!(second.finding(), Finding::Little(_)));
+    assert_eq!((counted(&first), counted(&second)), ((150, 150), (150, 150)));
+    assert_eq!(second.sums.as_ref().unwrap().windows(), 2);
+    // Nothing was saved within a step: one window from its start.
+    let start = first.saved_for(2, (80, 20), false).unwrap();
+    let mut third = judge();
+    third.take_up(&start, &mut Log::default());
+    third.enter(place(2, (80, 20), 40), at(90));
+    read(&mut third, reading(90, (160, 1), (190, 0)));
+    assert_eq!(counted(&third), (160, 190));
+    // It holds the end of the step before: it proves nothing, and the next one does.
+    assert!(matches!(third.finding(), Finding::Little(_)));
+    assert_eq!(third.sums.as_ref().unwrap().at_step(), 0);
+    read(&mut third, reading(100, (180, 1), (270, 0)));
+    assert_eq!(third.sums.as_ref().unwrap().at_step(), 80);
+}
+
+#[test]
+fn sums_without_their_counters_open_new_windows() {
+    let mut first = judge();
+    first.enter(place(1, (50, 50), 0), at(0));
+    read(&mut first, reading(0, (0, 0), (0, 0)));
+    read(&mut first, reading(10, (50, 0), (50, 0)));
+    let mut second = judge();
+    second.take_up(&first.saved().unwrap().without_counters(), &mut Log::default());
+    second.enter(place(1, (50, 50), 100), at(100));
+    read(&mut second, reading(100, (500, 0), (500, 0)));
+    assert_eq!(counted(&second), (50, 50));
+}
+
+#[test]
+fn evidence_under_other_settings_is_not_taken_up() {
+    let mut first = judge();
+    first.enter(place(1, (50, 50), 0), at(0));
+    read(&mut first, reading(0, (0, 0), (0, 0)));
+    let mut other = Judge::new(Rules { tolerated_odds: 2.0, ..rules() }, arms());
+    let mut log = Log::default();
+    other.take_up(&first.saved().unwrap(), &mut log);
+    assert!(other.sums.is_none() && other.memory.is_none());
+    assert!(log.take()[0].text.contains("begins anew"));
+}
+
+#[test]
+fn numbers_that_are_none_send_back_and_promote_nobody() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (90_000, 0), (90_000, 0)));
+    assert!(matches!(judge.finding(), Finding::Accepted(_)));
+    judge.trouble = true;
+    assert!(matches!(judge.finding(), Finding::Trouble(_)));
+    assert!(matches!(judge.gate(&plan(Style::Canary, None), 1), Gate::Wait(_)));
+}
+
+#[test]
+fn an_outage_ends_a_patience_and_is_no_evidence_meanwhile() {
+    let mut judge = judge();
+    let mut log = Log::default();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (90_000, 0), (90_000, 0)));
+    let gone = || Err(NoReading::Unreachable { from: "the gateway".into(), text: "refused".into() });
+    assert!(judge.wants(at(20)));
+    judge.read(gone(), at(20), &mut log);
+    assert!(matches!(judge.finding(), Finding::Little(_)), "what was accepted is not any more");
+    assert_eq!(judge.patience_ends(at(21)), Some(at(140)));
+    assert_eq!(judge.outage(at(139)), None);
+    assert!(judge.outage(at(140)).unwrap().contains("refused"));
+    read(&mut judge, reading(141, (95_000, 0), (95_000, 0)));
+    assert_eq!((judge.outage(at(300)), counted(&judge)), (None, (95_000, 95_000)));
+}
+
+#[test]
+fn a_step_needs_requests_of_its_own() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    assert_eq!(judge.finding(), Finding::Little("no window has closed yet".into()));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (9, 0), (9, 0)));
+    assert_eq!(
+        judge.finding(),
+        Finding::Little("9 requests to s-2 were counted at this step, at least 10 wanted".into())
+    );
+    read(&mut judge, reading(20, (19, 0), (19, 0)));
+    assert!(matches!(judge.finding(), Finding::Unsure(_)));
+    judge.enter(place(2, (80, 20), 30), at(30));
+    assert!(matches!(judge.finding(), Finding::Little(_)));
+}
+
+#[test]
+fn what_is_saved_has_room_in_the_record_however_many_gateways_there_are() {
+    let histogram = |n: u64| Some((1..=19).map(|e| (if e == 19 { INFINITE } else { e * 1_000_000 }, n)).collect());
+    let counters = |n: u64| Counters { latency: histogram(n), ..counters(n, n / 10) };
+    for gateways in [1, 5, 20, 200] {
+        let gateway = |i: u64| (format!("3scale-kourier-gateway-7d9f-{i:05}"), i + 123_456_789);
+        let all = |more: u64| {
+            let pair = |n: u64| Pair { stable: Some(counters(n + more)), candidate: Some(counters(n + more)) };
+            (0..gateways).map(gateway).map(|(name, n)| (name, pair(n))).collect()
+        };
+        let mut judge = judge();
+        judge.enter(place(1, (50, 50), 0), at(0));
+        read(&mut judge, Reading { at: at(0), strata: all(0) });
+        read(&mut judge, Reading { at: at(60), strata: all(1_000_000) });
+        let saved = judge.saved().unwrap();
+        let bytes = serde_json::to_string(&saved).unwrap().len();
+        assert!(bytes < 10 * 1024, "{gateways} gateways: {bytes} bytes");
+        assert_eq!(saved.counters.is_some(), gateways <= 20, "{gateways}");
+        let left_out = match gateways {
+            1 | 5 => LeftOut::Nothing,
+            20 => LeftOut::Latency,
+            _ => LeftOut::Counters,
+        };
+        assert_eq!(saved.left_out, left_out, "{gateways}");
+    }
+}
+
+fn plan(style: Style, approve: Option<i64>) -> Plan {
+    Plan::new(&Wish {
+        style,
+        steps: vec![],
+        dwell: Duration::from_secs(30),
+        bake: Duration::ZERO,
+        to: Percent::FULL,
+        approve: approve.map(|p| p.try_into().unwrap()).into_iter().collect(),
+        approval_timeout: Duration::from_secs(60),
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
+    let mut judge = judge();
+    let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10) };
+    let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
+    judge.know(&Surveyed { baseline, memory });
+    let budget = plan(Style::Budget, None);
+    assert_eq!(judge.gate(&budget, 0), Gate::Go(1), "1 % at 100 a second");
+    judge.enter(place(1, (1, 99), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (990, 0), (10, 0)));
+    let Gate::Go(next) = judge.gate(&budget, 1) else { panic!("clean requests open the way") };
+    assert!((2..=6).contains(&next), "{next}");
+    read(&mut judge, reading(300, (29_700, 0), (300, 0)));
+    let below = budget.steps.len() - 1;
+    assert_eq!(judge.gate(&budget, 1), Gate::Go(below), "never past the last one below 100 %");
+    assert_eq!(judge.gate(&plan(Style::Budget, Some(20)), 1), Gate::Go(8), "nor past one that a person must approve");
+    let Gate::Wait(why) = judge.gate(&budget, below) else { panic!("300 requests prove nothing yet") };
+    assert!(why.starts_with("the last step needs more evidence"), "{why}");
+}
+
+#[test]
+fn an_unknown_rate_of_requests_bounds_nothing() {
+    let mut judge = judge();
+    assert_eq!(judge.reach(), None);
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    read(&mut judge, reading(10, (0, 0), (0, 0)));
+    assert_eq!(judge.reach(), None, "nor does a window without requests");
+    read(&mut judge, reading(20, (50, 0), (50, 0)));
+    assert!(judge.reach().is_some());
+}
+
+/// Steps that are shorter than the warm-up would let a slow candidate through to where there is no stable to compare with.
+#[test]
+fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
+    let rules = Rules { margin: Some(0), warm_up: Duration::from_secs(30), ..rules() };
+    let told = |second, n, timed: bool| {
+        let latency = timed.then(|| vec![(1000, n), (INFINITE, n)]);
+        let counters = Some(Counters { latency, ..counters(n, 0) });
+        let pair = Pair { stable: counters.clone(), candidate: counters };
+        Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+    };
+    let plan = plan(Style::Canary, None);
+    let last = plan.steps.len() - 1;
+    for timed in [true, false] {
+        let mut judge = Judge::new(rules.clone(), arms());
+        judge.enter(place(last, (50, 50), 0), at(0));
+        read(&mut judge, told(0, 0, timed));
+        read(&mut judge, told(10, 90_000, timed));
+        assert!(matches!(judge.finding(), Finding::Accepted(_)));
+        let Gate::Wait(why) = judge.gate(&plan, last) else {
+            assert!(!timed, "90000 answers that nobody timed");
+            continue;
+        };
+        assert!(timed && why.contains("was compared for 0 requests, at least 10 wanted"), "{why}");
+        assert_eq!(judge.gate(&plan, 1), Gate::Go(2), "other steps go on");
+        read(&mut judge, told(30, 90_001, timed));
+        read(&mut judge, told(40, 90_011, timed));
+        assert_eq!(judge.gate(&plan, last), Gate::Go(last + 1));
+    }
+}

@@ -1,0 +1,186 @@
+//! What the judge says, for people: counts of both arms, the evidence, what decides, and why.
+
+use super::Judge;
+use crate::evidence::Sums;
+use crate::evidence::counts::Counts;
+use crate::evidence::objective::Standing;
+use crate::evidence::sums::Which;
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// A number with two or three digits that matter.
+pub(super) fn number(value: f64) -> String {
+    if value.is_nan() {
+        return "not a number".to_owned();
+    }
+    if value >= 1e6 {
+        return "over 1000000".to_owned();
+    }
+    let text = match value {
+        v if v >= 99.95 => format!("{v:.0}"),
+        v if v >= 9.995 => format!("{v:.1}"),
+        v if v >= 0.01 => format!("{v:.2}"),
+        v if v > 0.0 => return format!("{v:.1e}"),
+        _ => "0".to_owned(),
+    };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Evidence given as its logarithm.
+fn evidence(ln: f64) -> String {
+    number(ln.min(20.0).exp())
+}
+
+/// `0.31 %`.
+pub(super) fn percent(rate: f64) -> String {
+    format!("{} %", number(rate * 100.0))
+}
+
+/// A span of time in whole seconds.
+pub(super) fn seconds(span: SignedDuration) -> String {
+    self::span(Duration::from_secs(span.as_secs().unsigned_abs()))
+}
+
+/// A span of time as people write it.
+pub(super) fn span(span: Duration) -> String {
+    crate::model::time::words(span)
+}
+
+fn of(counts: Counts) -> String {
+    format!("{} of {} ({})", counts.failures, counts.requests, percent(counts.rate()))
+}
+
+impl Judge {
+    /// Counts of both arms, and the evidence that the candidate is worse.
+    pub fn words(&self) -> String {
+        let Some(sums) = &self.sums else { return "nothing counted yet".to_owned() };
+        let counted = sums.counted();
+        let (failures, latency) = sums.parts();
+        let slower = latency.map_or_else(String::new, |(ln, edge)| {
+            // Where nothing speaks against the candidate, no edge says anything.
+            let at = if ln > 0.0 { format!(" at {} ms", number(micros(edge) / 1000.0)) } else { String::new() };
+            format!(", slower {}{at}", evidence(ln))
+        });
+        format!(
+            "{} failed {}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
+            self.arms.candidate,
+            of(counted.candidate),
+            self.arms.stable,
+            of(counted.stable),
+            evidence(sums.ln_worse()),
+            evidence(failures),
+            evidence(self.rules.worse_at()),
+        )
+    }
+
+    /// What the evidence says, with the part that decides next.
+    pub fn summary(&self) -> String {
+        self.sums.as_ref().map_or_else(|| self.words(), |sums| self.accepted(sums))
+    }
+
+    pub(super) fn broken(&self, sums: &Sums, which: Which, baking: bool) -> String {
+        let (_, _, counts, ln) = sums.objective(&self.rules);
+        let control = if baking {
+            "there is no stable left to compare with".to_owned()
+        } else {
+            format!("{} does not over the same time", self.arms.stable)
+        };
+        format!(
+            "objective broken: {} has {} {}; {control} (evidence {}, {} decides)",
+            self.arms.candidate,
+            of(counts),
+            self.limit(which),
+            evidence(ln),
+            evidence(self.rules.broken_at())
+        )
+    }
+
+    pub(super) fn shared(&self, sums: &Sums, standing: Standing, which: Which) -> String {
+        let stable = &self.arms.stable;
+        let counts = sums.objective(&self.rules).2;
+        if standing == Standing::Leaning {
+            let candidate = &self.arms.candidate;
+            format!(
+                "{candidate} has {} {}; whether {stable} breaks it too is being looked at",
+                of(counts),
+                self.limit(which)
+            )
+        } else {
+            format!(
+                "{stable} breaks the objective too ({}): it is not the candidate alone; no step until it is over",
+                self.limit(which)
+            )
+        }
+    }
+
+    fn limit(&self, which: Which) -> String {
+        match (which, self.rules.tail) {
+            (Which::Latency, Some(tail)) => {
+                format!(
+                    "slower than {} ms, at most {} wanted",
+                    number(micros(tail.within) / 1000.0),
+                    percent(tail.part)
+                )
+            }
+            _ => format!("failed, at most {} wanted", percent(self.rules.objective)),
+        }
+    }
+
+    pub(super) fn missplit(&self, (candidate, stable): (u64, u64), percents: (u8, u8)) -> String {
+        let (of_candidate, of_stable) = percents;
+        let all = f64::from(of_candidate) + f64::from(of_stable);
+        let total = candidate.saturating_add(stable);
+        format!(
+            "{} got {candidate} of {total} requests ({}), {} were asked for: traffic does not fall as the split says (or \
+             others use its own address); nothing is judged until it does",
+            self.arms.candidate,
+            percent(Counts::new(total, candidate).rate()),
+            percent(f64::from(of_candidate) / all)
+        )
+    }
+
+    /// The comparison, and the evidence that the candidate is not materially worse.
+    pub(super) fn accepted(&self, sums: &Sums) -> String {
+        format!("{}; {}", self.words(), self.exclusion(sums))
+    }
+
+    fn exclusion(&self, sums: &Sums) -> String {
+        format!(
+            "evidence against {} times the odds of failure (and {} or more) {}, {} needed",
+            number(self.rules.tolerated_odds),
+            percent(self.rules.tolerated_rate),
+            evidence(sums.ln_accepted(&self.rules)),
+            evidence(self.rules.accepted_at())
+        )
+    }
+}
+
+/// Microseconds as a number; an edge is far below 2^53.
+fn micros(edge: u64) -> f64 {
+    crate::evidence::counts::real(edge.min(1 << 52))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_matter() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.000_12, "1.2e-4"),
+            (0.05, "0.05"),
+            (3.0, "3"),
+            (9.5, "9.5"),
+            (12.345, "12.3"),
+            (100.0, "100"),
+            (1234.5, "1234"),
+            (5e9, "over 1000000"),
+            (f64::NAN, "not a number"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(percent(0.003_1), "0.31 %");
+        assert_eq!(evidence(1e9), "over 1000000");
+    }
+}

@@ -1,0 +1,111 @@
+//! Ends that every machine shares: a claim that is refused, a write that is denied, a rollout that is over already.
+//! Depends on the record, observed objects and outcomes.
+
+use crate::machine::claim::Claim;
+use crate::machine::next::GiveUp;
+use crate::machine::standing::outcome_of;
+use crate::machine::world::World;
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::rollout::record::{Phase, Record};
+use std::time::Duration;
+
+/// How long the end waits for a last split to be served before it says so.
+pub(crate) const LAST_WAIT: Duration = Duration::from_secs(30);
+
+/// The end for a claim that says no.
+pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) -> Option<Outcome> {
+    let record = record?;
+    let (owner, id, name) = (&record.owner, &record.id, &service.name);
+    match claim {
+        Claim::Superseded => Some(
+            outcome_of(
+                Code::Superseded,
+                format!(
+                    "superseded by {owner}: this run did not begin after it ({}); nothing was written",
+                    record.intent
+                ),
+                service,
+            )
+            .next("--force goes ahead all the same"),
+        ),
+        Claim::Busy => Some(
+            outcome_of(
+                Code::Busy,
+                format!("{owner} holds {name} with rollout {id} until {}; nothing was written", record.deadline),
+                service,
+            )
+            .next(format!("wait for it, `andante settle {}` to end it, or --if-busy supersede", service.called())),
+        ),
+        _ => None,
+    }
+}
+
+/// The end of a write that the API server judged and refused.
+pub(crate) fn denied(error: &crate::model::api_error::ApiError) -> Outcome {
+    use crate::model::api_error::ApiError;
+    match error {
+        ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string())
+            .next("add the rule and run the same again; until then traffic stays as it is"),
+        ApiError::NotFound(_) => Outcome::new(Code::TakenOver, "the Service was deleted"),
+        ApiError::Invalid(_) | ApiError::Exists(_) => Outcome::new(Code::BadInput, error.to_string()),
+        _ => Outcome::new(Code::Unreachable, error.to_string()),
+    }
+}
+
+/// The end of a machine that the runner stops.
+pub(crate) fn gave_up(world: &World, why: GiveUp) -> Outcome {
+    let mut outcome = match why {
+        GiveUp::Unreachable(text) => Outcome::new(Code::Unreachable, text)
+            .next("`andante status` when the cluster answers again; the same run goes on from the record"),
+        GiveUp::Api(error) => denied(&error),
+        GiveUp::Signal => Outcome::new(Code::Interrupted, "stopped by a signal before the last write was confirmed")
+            .next("`andante status`, `andante settle`"),
+    };
+    outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+    outcome
+}
+
+/// The end of a rollout that is over already, as its record tells it.
+pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
+    let word = record.outcome.as_deref().unwrap_or("rolled-back");
+    let code = Code::ALL.into_iter().find(|c| c.word() == word).unwrap_or(Code::RolledBack);
+    let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
+    let reason = record.reason.clone().unwrap_or_else(|| usual.into());
+    let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
+    let mut outcome = outcome_of(code, what, service);
+    outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
+    outcome.rollout = Some(record.id.to_string());
+    let mut next = Vec::new();
+    // What somebody else wrote stays as it is; it may well follow latest.
+    if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
+        let stage = if code.blames() { "stage a mended image of" } else { "stage again, for" };
+        next.push(format!(
+            "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage} {}",
+            service.name
+        ));
+    }
+    for target in &record.left_out {
+        next.push(format!("left out, restore it once it is Ready: {target}"));
+    }
+    outcome.next = next.join("; ");
+    outcome
+}
+
+/// The word of good staging: a walk may follow.
+pub(crate) const STAGED: &str = "staged";
+
+/// The end of good staging.
+pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: bool) -> Outcome {
+    let candidate = record.candidate.as_ref();
+    let name = candidate.map(ToString::to_string).unwrap_or_default();
+    let url = service.tag_url(&record.tags.candidate).unwrap_or("an address that is not there yet").to_owned();
+    let late = if served { "" } else { " (its address is not served yet)" };
+    let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}"), service)
+        .word(STAGED)
+        .next(format!("andante walk {}", service.called()));
+    outcome.candidate = Some(name);
+    outcome.digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
+    outcome.rollout = Some(record.id.to_string());
+    outcome
+}

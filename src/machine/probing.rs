@@ -1,0 +1,235 @@
+//! What is asked of the candidate's own address during a step: first a waking call if it sleeps, then probes in a row.
+//!
+//! Decides which question is next and when, and whether the row of answers passes. Depends on probes and observed
+//! revisions; time is an argument.
+
+use crate::evidence::probe::{Answer, Probe, Request, Row, counted};
+use crate::evidence::verdict::Verdict;
+use crate::model::event::Log;
+use crate::model::event::Topic;
+use crate::model::observed::Revision;
+use crate::model::ready::{Pods, pods};
+use crate::model::time::after;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How long one waking call may take: a cold start is behind it.
+const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time between two waking calls.
+const WAKE_PAUSE: Duration = Duration::from_secs(2);
+/// How often an address that cannot be reached from here is tried before we go on without waking.
+const WAKE_TRIES: u32 = 3;
+
+/// What is being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    Nothing,
+    Wake,
+    Probe,
+}
+
+/// Questions and answers of one step.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    probe: Option<Probe>,
+    row: Row,
+    asking: Asking,
+    wake: bool,
+    wake_failures: u32,
+    next_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+}
+
+impl Proof {
+    /// No questions asked yet.
+    pub fn new(probe: Option<Probe>) -> Self {
+        Self {
+            probe,
+            row: Row::default(),
+            asking: Asking::Nothing,
+            wake: true,
+            wake_failures: 0,
+            next_at: None,
+            failed_at: None,
+        }
+    }
+
+    /// A step begins: the row is empty again; `wake` asks for a waking call if the candidate sleeps.
+    pub fn begin(&mut self, wake: bool, now: Timestamp) {
+        self.row = Row::default();
+        self.wake = wake;
+        self.wake_failures = 0;
+        self.next_at = Some(now);
+        self.failed_at = None;
+    }
+
+    /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is never
+    /// taken for a healthy one.
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.failed_at
+    }
+
+    /// True while a question is out.
+    pub fn is_asking(&self) -> bool {
+        self.asking != Asking::Nothing
+    }
+
+    /// True while a waking call is out or due.
+    pub fn is_waking(&self) -> bool {
+        self.wake && (self.asking == Asking::Wake || self.wake_failures > 0)
+    }
+
+    /// The next question, if it is time for one and none is out.
+    pub fn next_question(
+        &mut self,
+        url: Option<&str>,
+        candidate: Option<&Revision>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Request> {
+        if self.asking != Asking::Nothing || self.next_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        let url = url?.to_owned();
+        if self.wake && candidate.is_some_and(|r| pods(r) == Pods::Asleep) {
+            log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
+            self.asking = Asking::Wake;
+            return Some(Request { url, path: "/".into(), timeout: WAKE_TIMEOUT });
+        }
+        self.wake = false;
+        let probe = self.probe.as_ref()?;
+        self.asking = Asking::Probe;
+        Some(Request { url, path: probe.path.clone(), timeout: probe.timeout })
+    }
+
+    /// The question just given out was not sent: it is put again later. Without this, nothing would ever be asked again.
+    pub fn withdraw(&mut self) {
+        self.asking = Asking::Nothing;
+    }
+
+    /// An answer came.
+    pub fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
+        match (self.asking, &self.probe) {
+            (Asking::Wake, _) => self.woken(answer, now, log),
+            (Asking::Probe, Some(probe)) => {
+                let judged = probe.judge(answer);
+                if let Err(why) = &judged {
+                    self.failed_at = Some(now);
+                    log.say(Topic::Check, format!("probe of {} failed: {why}", probe.path));
+                }
+                self.row.add(judged);
+                self.next_at = Some(after(now, probe.interval));
+            }
+            (Asking::Probe, None) | (Asking::Nothing, _) => {}
+        }
+        self.asking = Asking::Nothing;
+    }
+
+    fn woken(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
+        match answer {
+            Answer::Http { status, .. } => {
+                log.say(Topic::Check, format!("the candidate is awake (status {status})"));
+                self.wake = false;
+                self.next_at = Some(now);
+            }
+            Answer::Silent(why) | Answer::Unreachable(why) => {
+                self.wake_failures += 1;
+                self.next_at = Some(after(now, WAKE_PAUSE));
+                if self.wake_failures >= WAKE_TRIES {
+                    log.say(
+                        Topic::Note,
+                        format!("the candidate could not be woken from here ({why}); its first users start it cold"),
+                    );
+                    self.wake = false;
+                }
+            }
+        }
+    }
+
+    /// True if nothing more has to be asked before the next step.
+    pub fn passed(&self) -> bool {
+        !self.wake && self.probe.as_ref().is_none_or(|p| matches!(self.row.verdict(p), Verdict::Pass(_)))
+    }
+
+    /// Why the candidate failed its probes, if it did.
+    pub fn failed(&self) -> Option<String> {
+        match self.row.verdict(self.probe.as_ref()?) {
+            Verdict::Fail(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// What has to come before the next step, in words that stay the same while we wait.
+    pub fn wanted(&self) -> String {
+        match &self.probe {
+            Some(probe) if !self.wake => format!("{} of {} must pass in a row", counted(probe.passes), probe.path),
+            _ => "the candidate is being woken".to_owned(),
+        }
+    }
+
+    /// When the next question is due, if none is out.
+    pub fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.asking != Asking::Nothing || (!self.wake && self.probe.is_none()) {
+            return None;
+        }
+        self.next_at.filter(|at| *at > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn revision(actual: i64) -> Revision {
+        Revision::from_json(&json!({
+            "metadata": {"name": "r"},
+            "status": {"actualReplicas": actual, "desiredReplicas": actual,
+                "conditions": [{"type": "Ready", "status": "True"}]}
+        }))
+        .unwrap()
+    }
+
+    fn ok() -> Answer {
+        Answer::Http { status: 200, headers: vec![], body: String::new(), latency: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_first_and_only_then_probed() {
+        let mut log = Log::default();
+        let mut proof = Proof::new(None);
+        proof.begin(true, at(0));
+        assert!(!proof.passed());
+        let question = proof.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).unwrap();
+        assert_eq!(question.timeout, WAKE_TIMEOUT);
+        assert!(proof.is_waking());
+        assert!(proof.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).is_none(), "one at a time");
+        proof.answered(&ok(), at(1), &mut log);
+        assert!(proof.passed());
+    }
+
+    #[test]
+    fn one_that_is_up_needs_no_waking() {
+        let mut proof = Proof::new(None);
+        proof.begin(true, at(0));
+        assert!(proof.next_question(Some("http://c"), Some(&revision(1)), at(0), &mut Log::default()).is_none());
+        assert!(proof.passed());
+    }
+
+    #[test]
+    fn an_address_out_of_reach_does_not_hold_the_walk_for_ever() {
+        let mut log = Log::default();
+        let mut proof = Proof::new(None);
+        proof.begin(true, at(0));
+        for i in 0..3_i64 {
+            let now = at(i * 5);
+            assert!(proof.next_question(Some("http://c"), Some(&revision(0)), now, &mut log).is_some());
+            proof.answered(&Answer::Unreachable("no such name".into()), now, &mut log);
+        }
+        assert!(proof.passed());
+    }
+}

@@ -1,0 +1,260 @@
+//! The two moves that end a rollout, shared by every machine: back to stable, and on to the candidate for good.
+//!
+//! Decides rules 8 and 9 (docs/protocol.md) for what is there now. Depends on the record, layouts and observed objects.
+
+use crate::machine::next::Order;
+use crate::machine::world::World;
+use crate::machine::write::order;
+use crate::model::event::{Said, Topic};
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::Code;
+use crate::model::ready::{Pods, is_current, pods};
+use crate::model::split::{Split, Target};
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::only_ready;
+use jiff::Timestamp;
+
+/// Why a rollout goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The exit code that it ends with.
+    pub code: Code,
+    /// The reason, in a sentence without a full stop.
+    pub reason: String,
+    /// The candidate itself is to blame: the same one is refused next time.
+    pub blames: bool,
+}
+
+impl Why {
+    /// A reason to go back; whether it blames the candidate follows from the code.
+    pub fn new(code: Code, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), blames: code.blames() }
+    }
+
+    /// A reason that says nothing about the candidate.
+    pub fn blameless(code: Code, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), blames: false }
+    }
+
+    /// True if the same run may start the same plan again.
+    fn interrupts(&self) -> bool {
+        self.code == Code::Interrupted
+    }
+}
+
+/// Users cannot be brought back to where they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotRestore {
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// Back to the split from before, in one write that takes effect: only targets that are Ready now. Where stable is gone
+/// and the candidate still serves, users go to the candidate, because the only alternative is nothing at all; the record
+/// then says `could-not-restore`.
+pub fn roll_back(
+    world: &World,
+    service: &Service,
+    record: &Record,
+    why: &Why,
+    now: Timestamp,
+) -> Result<Order, CannotRestore> {
+    let serves = |name: &RevisionName| world.serves(name);
+    let keep = record.candidate.as_ref().filter(|name| serves(name));
+    let mut next = record.clone();
+    next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
+    next.outcome = Some(why.code.word().to_owned());
+    let reason = shortened(&why.reason);
+    next.reason = Some(reason.clone());
+    next.step = 0;
+    next.step_at = now;
+    next.approval_since = None;
+    if why.blames {
+        next.reject(&reason, now);
+    }
+    let stable = &record.start.stable;
+    let is_latest = service.latest_ready.as_ref() == Some(stable) && service.latest_created.as_ref() == Some(stable);
+    let wanted = if why.code == Code::Done && is_latest && is_current(service) {
+        // There is no rejected template that latest could mean: the owner gets back exactly what they had.
+        record.start.split.clone()
+    } else {
+        // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
+        let stands = |name: &&RevisionName| !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
+        record.start.restored(keep.filter(stands), &record.tags)
+    };
+    let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
+        let mut what = format!("back to {}: {}", safe.split, why.reason);
+        for target in &safe.left_out {
+            what = format!(
+                "{what}; left out because it is not Ready and would block this: {target} (restore it with a traffic edit once it is)"
+            );
+        }
+        next.left_out = safe.left_out;
+        (safe.split, what)
+    } else {
+        // Only where stable is gone for good, and only if users are on the candidate already: one that never had anybody, or
+        // a stable that is merely not Ready at this moment, is no reason to send everyone to what just failed.
+        let gone = world.revision(stable).is_none_or(|r| r.deleting);
+        let has_users = |name: &&RevisionName| service.split.as_ref().is_ok_and(|s| !s.share(name).is_zero());
+        let Some(candidate) = keep.filter(|_| gone).filter(has_users) else {
+            return Err(CannotRestore {
+                why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
+            });
+        };
+        next.outcome = Some(Code::CouldNotRestore.word().to_owned());
+        let split = emergency(record, candidate, world)
+            .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
+        let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
+        (split, what)
+    };
+    let what = Said::new(Topic::Traffic, what);
+    order(service, next.clone(), Some(split.clone()), None, what.clone())
+        .or_else(|_| {
+            // Users come before memory: a record that has grown too large gives up what only helps to explain.
+            next.rejected.clear();
+            next.plan = None;
+            next.evidence = None;
+            order(service, next, Some(split), None, what)
+        })
+        .map_err(|e| CannotRestore { why: e.to_string() })
+}
+
+/// The longest reason that is kept in a record, in characters: a container's last words can be kilobytes.
+const MAX_REASON: usize = 300;
+
+fn shortened(reason: &str) -> String {
+    reason.chars().take(MAX_REASON).collect()
+}
+
+/// A last write that Knative does not take because a 0 % target of it turned unready meanwhile: the same without that
+/// target. None if nothing of the kind is in the way.
+pub fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
+    let standing = service.split.as_ref().ok()?;
+    let blocks = |t: &&Target| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
+    let blocking = standing.targets().iter().find(blocks)?;
+    let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
+    let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
+    let mut next = record.clone();
+    let ours =
+        |t: &Target| t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag));
+    next.left_out.extend(safe.left_out.into_iter().filter(|t| !ours(t)));
+    order(service, next, Some(safe.split), None, Said::new(Topic::Traffic, what)).ok()
+}
+
+/// True if users are still on the candidate of a rollout that went back.
+pub fn is_stuck(service: &Service, record: &Record) -> bool {
+    let candidate = record.candidate.as_ref().map(RevisionName::as_str);
+    record.phase != Phase::Finished
+        && service
+            .served
+            .iter()
+            .any(|t| t.percent > 0 && candidate.is_some() && t.revision_name.as_deref() == candidate)
+}
+
+/// The names in a split that are not Ready.
+fn blockers(split: &Split, world: &World) -> String {
+    let names: Vec<_> =
+        split.revisions().into_iter().filter(|name| !world.serves(name)).map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+/// Everyone whom stable served goes to the candidate; the others stay if they serve.
+fn emergency(record: &Record, candidate: &RevisionName, world: &World) -> Option<Split> {
+    let split = record.start.finished(candidate, false).pinned(&record.start.latest);
+    let targets: Vec<Target> =
+        split.targets().iter().filter(|t| t.revision().is_none_or(|name| world.serves(name))).cloned().collect();
+    Split::new(targets).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observed::Revision;
+    use crate::rollout::record::tests::record;
+    use serde_json::json;
+
+    fn world(ready: &[&str]) -> World {
+        let mut world = World::default();
+        world.see_revisions(ready.iter().map(|name| {
+            Revision::from_json(&json!({"metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
+            .unwrap()
+        }));
+        world
+    }
+
+    fn service(created: &str, ready: &str) -> Service {
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 2, "annotations": {"a": "b"}},
+            "spec": {"traffic": [{"revisionName": "s1", "percent": 50}, {"revisionName": "s2", "percent": 50}]},
+            "status": {"observedGeneration": 2, "latestCreatedRevisionName": created, "latestReadyRevisionName": ready}
+        }))
+        .unwrap()
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(9).unwrap()
+    }
+
+    fn split_of(order: &Order) -> String {
+        order.record.as_ref().unwrap().split.to_string()
+    }
+
+    #[test]
+    fn back_by_name_never_to_latest() {
+        let why = Why::new(Code::RolledBack, "probe failed");
+        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s1 100 %, s2 0 % (tag candidate)");
+        let next = order.record.unwrap();
+        assert_eq!(next.phase, Phase::RolledBack);
+        assert_eq!(next.rejected[0].revision.as_str(), "s2");
+    }
+
+    #[test]
+    fn an_unready_candidate_loses_its_tag() {
+        let why = Why::new(Code::RolledBack, "crashed");
+        let order = roll_back(&world(&["s1"]), &service("s2", "s1"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s1 100 %");
+    }
+
+    /// `Ready` is still what it was while the pods are gone already.
+    #[test]
+    fn a_candidate_whose_pods_are_gone_loses_its_tag_and_one_that_sleeps_does_not() {
+        let back_with = |desired: i64, active: &str| {
+            let mut world = world(&["s1"]);
+            let candidate = json!({"metadata": {"name": "s2"}, "status": {"actualReplicas": 0, "desiredReplicas": desired,
+                "conditions": [{"type": "Ready", "status": "True"},
+                    {"type": "Active", "status": "Unknown", "reason": active}]}});
+            world.revisions.insert("s2".parse().unwrap(), Revision::from_json(&candidate).unwrap());
+            let why = Why::new(Code::Worse, "worse");
+            split_of(&roll_back(&world, &service("s2", "s2"), &record(), &why, now()).unwrap())
+        };
+        assert_eq!(back_with(2, "Queued"), "s1 100 %");
+        assert_eq!(back_with(0, "NoTraffic"), "s1 100 %, s2 0 % (tag candidate)");
+    }
+
+    #[test]
+    fn an_interruption_rejects_nobody() {
+        let why = Why::new(Code::Interrupted, "SIGTERM");
+        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        let next = order.record.unwrap();
+        assert_eq!((next.phase, next.rejected.len()), (Phase::Interrupted, 0));
+    }
+
+    #[test]
+    fn without_stable_users_go_to_whoever_serves_or_nothing_is_written() {
+        let why = Why::new(Code::RolledBack, "x");
+        let order = roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        assert_eq!(split_of(&order), "s2 100 %");
+        // A stable that exists is waited for, not given up.
+        let mut unready = world(&["s2"]);
+        unready
+            .revisions
+            .insert("s1".parse().unwrap(), Revision::from_json(&json!({"metadata": {"name": "s1"}})).unwrap());
+        assert!(roll_back(&unready, &service("s2", "s2"), &record(), &why, now()).is_err());
+        assert_eq!(order.record.unwrap().outcome.as_deref(), Some("could-not-restore"));
+        let nothing = roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, now()).unwrap_err();
+        assert!(nothing.why.contains("s1 is not Ready"), "{}", nothing.why);
+    }
+}

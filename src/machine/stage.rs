@@ -1,0 +1,363 @@
+//! Staging: a candidate is made (or taken up), proved ready at 0 %, and tagged by name; nobody is sent to it.
+//!
+//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in [`crate::machine::stage::admit`]; what is written when it
+//! fails, in [`crate::machine::rollback`]. Depends on pure modules only.
+
+use crate::evidence::probe::Answer;
+use crate::machine::claim::Claim;
+use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
+use crate::machine::rollback::{Why, mend, roll_back};
+use crate::machine::stage::admit::{Begin, begin};
+use crate::machine::standing::{Hold, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::world::{Target, World};
+use crate::machine::write::order;
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::name::RevisionName;
+use crate::model::observed::{CONTROL, Service};
+use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Serving, serving};
+use crate::model::time::after;
+use crate::rollout::control::Control;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::time::Duration;
+
+pub(crate) mod admit;
+mod first;
+mod goal;
+mod prove;
+
+pub use goal::{StageGoal, Want};
+
+/// When the pods of a candidate that does not come up are first asked why; the pause doubles from there.
+const ASK_PODS_FIRST: Duration = Duration::from_secs(3);
+/// The longest pause between two such questions.
+const ASK_PODS_AT_MOST: Duration = Duration::from_secs(12);
+
+/// The staging machine.
+#[derive(Debug)]
+pub struct Stage {
+    goal: StageGoal,
+    hold: Hold,
+    began: Option<Timestamp>,
+    /// The candidate, once its lineage is proved.
+    candidate: Option<RevisionName>,
+    down_since: Option<Timestamp>,
+    ask_pods_at: Option<Timestamp>,
+    ask_pods_pause: Duration,
+    /// The template of a first deployment as the server answered it.
+    first_template: Option<Value>,
+    /// The end once the intent of a run that has nothing to do is noted.
+    noted: Option<Outcome>,
+    failed: Option<Why>,
+    ended_at: Option<Timestamp>,
+    denied: Option<Outcome>,
+    /// The Service (or its first template) was written by us and is waited for.
+    first: bool,
+    /// The Service was there when this process looked.
+    seen: bool,
+}
+
+impl Stage {
+    /// A machine that has not looked yet.
+    pub fn new(goal: StageGoal, hold: Hold) -> Self {
+        Self {
+            goal,
+            hold,
+            began: None,
+            candidate: None,
+            down_since: None,
+            ask_pods_at: None,
+            ask_pods_pause: ASK_PODS_FIRST,
+            first_template: None,
+            noted: None,
+            failed: None,
+            ended_at: None,
+            denied: None,
+            first: false,
+            seen: false,
+        }
+    }
+
+    pub(super) fn deadline(&self, now: Timestamp) -> Timestamp {
+        after(self.began.unwrap_or(now), self.goal.deadline)
+    }
+
+    pub(super) fn wait(&self, now: Timestamp) -> Next {
+        let moments = [
+            Some(self.deadline(now)),
+            self.down_since.map(|since| after(since, self.goal.grace)),
+            self.ended_at.map(|ended| after(ended, LAST_WAIT)),
+            self.ask_pods_at,
+        ];
+        // What is past was acted on already, or cannot be (no right to ask for pods): waiting for it would be spinning.
+        Next::wait(moments.into_iter().flatten().filter(|at| *at > now).min())
+    }
+
+    pub(super) fn blank(&self, start: crate::rollout::splits::Start, service: &Service, now: Timestamp) -> Record {
+        let image = match &self.goal.want {
+            Want::Template(change) => change.image.clone(),
+            Want::Revision(_) => None,
+        };
+        let begun = self.hold.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
+        Record { deadline: after(now, self.goal.deadline + self.goal.hold_for), image, ..begun }
+    }
+
+    /// True once `down` has lasted for the grace.
+    pub(super) fn lasting(&mut self, down: bool, now: Timestamp) -> bool {
+        if !down {
+            self.down_since = None;
+            return false;
+        }
+        now >= after(*self.down_since.get_or_insert(now), self.goal.grace)
+    }
+
+    /// The same run came again after it had rolled this candidate back, killed before it could say so: it ends in the
+    /// same way, not as somebody who tries a rejected candidate.
+    fn is_own_end(&self, record: &Record) -> bool {
+        let same = match &self.goal.want {
+            Want::Template(change) => change.image.is_some() && change.image == record.image,
+            Want::Revision(_) => false,
+        };
+        let owner = &self.hold.asker.owner;
+        same && !self.goal.again
+            && record.phase == Phase::RolledBack
+            && record.owner == *owner
+            && owner.kind != crate::rollout::owner::OwnerKind::Person
+    }
+
+    fn outside(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<&Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        if world.signal.is_some() {
+            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+        }
+        let Some(claim) = self.hold.claim(record, world, service, now) else {
+            return record.map_or(Next::Look(Look::Service), |r| Next::Look(Look::Liveness(r.owner.clone())));
+        };
+        if let Some(end) = refused(claim, record, service) {
+            return Next::end(end);
+        }
+        if claim == Claim::Wait {
+            if now >= self.deadline(now) {
+                return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
+            }
+            if let Some(record) = record {
+                log.once(Topic::Wait, format!("{} holds {} ({}); waiting", record.owner, service.name, record.id));
+            }
+            return Next::wait(Some(after(now, Duration::from_secs(5)).min(self.deadline(now))));
+        }
+        if service.latest_ready.is_none() {
+            return self.first_deployment(world, service, now, log);
+        }
+        if self.first
+            && let Some(ready) = service.latest_ready.clone()
+        {
+            return self.first_done(service, &ready, now);
+        }
+        if let Some(record) = record.filter(|r| self.is_own_end(r)) {
+            return Next::end(ended_before(record, service));
+        }
+        let blank = |start| self.blank(start, service, now);
+        match begin(&self.goal, claim, record, world, service, now, blank, log) {
+            Begin::End(outcome) => Next::end(*outcome),
+            Begin::Wait => {
+                if now >= self.deadline(now) {
+                    let what = "the revision was not Ready at the deadline; nothing was written";
+                    return Next::end(outcome_of(Code::NeverReady, what, service));
+                }
+                self.wait(now)
+            }
+            Begin::Note { mut record, outcome } => {
+                record.writer.clone_from(&self.hold.writer);
+                self.noted = Some(*outcome);
+                let what = Said::new(Topic::Claim, "this run's intent is noted; nothing else is written");
+                match order(service, *record, None, None, what) {
+                    Ok(order) => Next::Write(Box::new(order)),
+                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+                }
+            }
+            Begin::Write { mut record, split, template, what } => {
+                // A note that did not get through is not what this ends with any more.
+                self.noted = None;
+                self.hold.sign(&mut record);
+                match order(service, *record, split, template, Said::new(Topic::Stage, what)) {
+                    Ok(order) => Next::Write(Box::new(order)),
+                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+                }
+            }
+        }
+    }
+
+    fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
+        if let Some(outcome) = self.noted.take() {
+            return Next::end(outcome);
+        }
+        match record.phase {
+            Phase::Staging => {}
+            Phase::Staged => return self.settled(world, service, record, now),
+            Phase::Finished if self.first => {
+                let ready = record.start.stable.clone();
+                return Next::end(Self::deployed(service, &ready));
+            }
+            _ => return self.gone_back(world, service, record, now),
+        }
+        match moved(record, service) {
+            Moved::No => {}
+            Moved::Traffic => {
+                let what = format!(
+                    "{} changed the traffic of {}; this run writes nothing more",
+                    who_moved(service, true),
+                    service.name
+                );
+                return Next::end(outcome_of(Code::TakenOver, what, service));
+            }
+            Moved::Template => {
+                let what = format!(
+                    "{} changed the template of {} during staging; nobody was moved, this run writes nothing more",
+                    who_moved(service, false),
+                    service.name
+                );
+                return Next::end(outcome_of(Code::Superseded, what, service));
+            }
+        }
+        if world.signal.is_some() {
+            let what = "stopped by a signal; nobody was moved, the candidate stays at 0 %";
+            return Next::end(
+                outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"),
+            );
+        }
+        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+        if let Some(abort) = &control.abort {
+            self.failed.get_or_insert(Why::new(Code::Aborted, format!("aborted by {}", abort.by)));
+        }
+        if let Some(why) = self.failed.clone() {
+            return self.fail(world, service, record, &why, now);
+        }
+        match self.prove(world, service, record, now, log) {
+            Err(next) => next,
+            Ok(candidate) => {
+                let mut next = record.clone();
+                next.phase = Phase::Staged;
+                next.candidate = Some(candidate.clone());
+                next.step_at = now;
+                next.deadline = after(now, self.goal.hold_for);
+                let split = next.start.at(&candidate, crate::model::percent::Percent::ZERO, &next.tags);
+                let what = Said::new(
+                    Topic::Stage,
+                    format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate),
+                );
+                match order(service, next, Some(split), None, what) {
+                    Ok(order) => Next::Write(Box::new(order)),
+                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+                }
+            }
+        }
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        why: &Why,
+        now: Timestamp,
+    ) -> Next {
+        let mut record = record.clone();
+        record.candidate = record.candidate.or_else(|| self.candidate.clone());
+        match roll_back(world, service, &record, why, now) {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(cannot) => {
+                let what = format!("{}; and the split from before could not be written: {}", why.reason, cannot.why);
+                Next::end(outcome_of(Code::CouldNotRestore, what, service))
+            }
+        }
+    }
+
+    /// The candidate is tagged by name; the end once that is served.
+    fn settled(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        let state = serving(service);
+        if state != Serving::Yes && now < after(ended, LAST_WAIT) && world.signal.is_none() {
+            return self.wait(now);
+        }
+        Next::end(staged(world, service, record, state == Serving::Yes))
+    }
+
+    /// Our own rollback is written; the end once it is served.
+    fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
+            if let Some(order) = mend(world, service, record) {
+                return Next::Write(Box::new(order));
+            }
+            if now < after(ended, LAST_WAIT) {
+                return self.wait(now);
+            }
+        }
+        Next::end(ended_before(record, service))
+    }
+}
+
+impl Machine for Stage {
+    fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
+        if let Some(denied) = self.denied.take() {
+            return Next::end(denied);
+        }
+        self.began.get_or_insert(now);
+        let service = match &world.target {
+            Target::Unknown => return Next::Look(Look::Service),
+            Target::Absent => return self.absent(world, now, log),
+            Target::Seen(service) => service.as_ref(),
+        };
+        self.seen = true;
+        if service.deleting {
+            return Next::end(Outcome::new(Code::BadState, format!("Service {} is being deleted", service.name)));
+        }
+        if !world.listed {
+            return self.wait(now);
+        }
+        let record = match world.record().transpose() {
+            Ok(record) => record,
+            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        };
+        match self.hold.standing(record) {
+            Standing::Ours(record) => self.ours(world, service, &record, now, log),
+            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
+        }
+    }
+
+    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
+
+    fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        if *written == Written::Yes && self.first {
+            self.first_template = world.service().map(|s| s.template.clone());
+        }
+        if let Written::Denied(error) = written {
+            if let (crate::model::api_error::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
+                let what =
+                    format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
+                self.denied =
+                    Some(Outcome::new(Code::BadInput, what).next("create it, or name another one with --namespace"));
+                return;
+            }
+            let traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+            let mut outcome = denied(error);
+            outcome.traffic = traffic;
+            self.denied = Some(outcome);
+        }
+    }
+
+    fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
+        gave_up(world, why)
+    }
+}

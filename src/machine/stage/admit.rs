@@ -1,0 +1,344 @@
+//! How a rollout begins: what is stable, what is the candidate, and whether there is anything to do at all.
+//!
+//! Decides before the first write everything that can be refused (docs/protocol.md, rules 2, 4 and 6). Depends on pure modules only.
+
+use crate::machine::claim::Claim;
+use crate::machine::outcomes::{STAGED, staged};
+use crate::machine::stage::{StageGoal, Want};
+use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::world::World;
+use crate::model::event::Log;
+use crate::model::event::Topic;
+use crate::model::name::RevisionName;
+use crate::model::observed::{Revision, Service};
+use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
+use crate::model::split::Split;
+use crate::model::template::{Change, fingerprint, says_the_same};
+use crate::rollout::owner::OwnerKind;
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::Start;
+use jiff::Timestamp;
+use serde_json::Value;
+
+mod start;
+
+pub(crate) use start::{start_of, tags_are_free, targets_are_ready};
+
+/// The answer.
+pub(crate) enum Begin {
+    /// It ends here; nothing was or will be written.
+    End(Box<Outcome>),
+    /// The revision asked for is on its way.
+    Wait,
+    /// There is nothing to do, but the run's intent is to be noted in the record; traffic and template stay.
+    Note {
+        /// The record to leave.
+        record: Box<Record>,
+        /// The end after that.
+        outcome: Box<Outcome>,
+    },
+    /// The write that begins the rollout.
+    Write {
+        /// The record to leave.
+        record: Box<Record>,
+        /// The split to write.
+        split: Option<Split>,
+        /// The template to write.
+        template: Option<Value>,
+        /// For the log.
+        what: String,
+    },
+}
+
+fn end(outcome: Outcome) -> Begin {
+    Begin::End(Box::new(outcome))
+}
+
+/// Decides how to begin. `claim` is free, resume or take over.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one decision over everything known; a struct of borrows would hide no less"
+)]
+pub(crate) fn begin(
+    goal: &StageGoal,
+    claim: Claim,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+    now: Timestamp,
+    blank: impl Fn(Start) -> Record,
+    log: &mut Log,
+) -> Begin {
+    let split = match &service.split {
+        Ok(split) => split,
+        Err(error) => {
+            let what = format!("spec.traffic of {}: {error}", service.name);
+            return end(outcome_of(Code::BadState, what, service));
+        }
+    };
+    if claim == Claim::Resume
+        && let Some(record) = record
+        && let Some(answer) = resume(goal, record, world, service, now, log)
+    {
+        return answer;
+    }
+    let start = match start_of(goal.stable.as_ref(), claim, record, world, service, split) {
+        Ok(start) => start,
+        Err(outcome) => return end(*outcome),
+    };
+    if let Err(outcome) =
+        tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service))
+    {
+        return end(*outcome);
+    }
+    let mut fresh = blank(start);
+    if let Some(old) = record {
+        fresh.rejected.clone_from(&old.rejected);
+        fresh.intent = fresh.intent.max(old.intent);
+        if claim == Claim::TakeOver {
+            log.once(Topic::Claim, format!("taking over from {} (rollout {})", old.owner, old.id));
+        }
+    }
+    match &goal.want {
+        Want::Template(change) => from_template(goal, change, claim, fresh, world, service, log),
+        Want::Revision(name) => from_revision(goal, name.as_ref(), fresh, world, service),
+    }
+}
+
+/// The same run came again. None: begin anew.
+fn resume(
+    goal: &StageGoal,
+    record: &Record,
+    world: &World,
+    service: &Service,
+    now: Timestamp,
+    log: &mut Log,
+) -> Option<Begin> {
+    if moved(record, service) == Moved::Traffic {
+        let what = format!(
+            "{} changed the traffic of {} meanwhile; nothing was written",
+            who_moved(service, true),
+            service.name
+        );
+        let next = format!(
+            "`andante settle {}` closes the record and leaves traffic as it is, then begin anew",
+            service.called()
+        );
+        return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
+    }
+    let same = match &goal.want {
+        Want::Template(change) => {
+            let wanted = change.apply(&service.template);
+            // As it was typed then, or (for a change of what stands there) as it stands now.
+            change.image == record.image
+                && wanted.is_ok_and(|t| {
+                    record.template == Some(fingerprint(&t))
+                        || says_the_same(&service.template, &t)
+                        || change.again.is_some()
+                })
+        }
+        Want::Revision(None) => true,
+        Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
+    };
+    let person = record.owner.kind == crate::rollout::owner::OwnerKind::Person;
+    // Before the question what was asked for: the template is the editor's by now, so it says nothing about that.
+    if moved(record, service) == Moved::Template && record.phase == Phase::Staging && (same || !person) {
+        let what = format!(
+            "{} changed the template of {} during staging; nobody was moved",
+            who_moved(service, false),
+            service.name
+        );
+        return Some(end(outcome_of(Code::Superseded, what, service)));
+    }
+    if !same {
+        // A person may change their mind while nobody is on the candidate; a run that does is misconfigured.
+        if person && matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Interrupted) {
+            return None;
+        }
+        let candidate = record.candidate.as_ref().map_or_else(|| "its candidate".to_owned(), ToString::to_string);
+        let what = format!(
+            "this run already rolls out {candidate} (rollout {}) and cannot change to something else",
+            record.id
+        );
+        return Some(end(
+            outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.called()))
+        ));
+    }
+    if record.phase == Phase::Staging {
+        log.once(Topic::Claim, format!("going on with rollout {}", record.id));
+        let mut record = record.clone();
+        record.deadline = record.deadline.max(crate::model::time::after(now, goal.deadline + goal.hold_for));
+        return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
+    }
+    if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
+        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+        let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
+        let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
+        outcome.next = format!("`andante walk {}` goes on", service.called());
+        outcome.candidate = Some(candidate);
+        outcome.rollout = Some(record.id.to_string());
+        return Some(end(outcome));
+    }
+    Some(end(staged(world, service, record, true)))
+}
+
+fn from_template(
+    goal: &StageGoal,
+    change: &Change,
+    claim: Claim,
+    mut fresh: Record,
+    world: &World,
+    service: &Service,
+    log: &mut Log,
+) -> Begin {
+    let stable = fresh.start.stable.clone();
+    let template = match change.apply(&service.template) {
+        Ok(template) => template,
+        Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
+    };
+    let print = fingerprint(&template);
+    // A file may also take fields away, which the live template cannot show: what was typed last tells.
+    let typed = world.record().and_then(Result::ok).and_then(|r| r.template);
+    let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
+    let same = says_the_same(&service.template, &template) && !retyped;
+    if !goal.again {
+        let before = fresh.rejected.iter().find(|r| {
+            r.template.as_ref() == Some(&print)
+                || (change.is_image_alone() && r.image.is_some() && r.image == change.image)
+                || (same && service.latest_created.as_ref() == Some(&r.revision))
+        });
+        if let Some(before) = before {
+            let what =
+                format!("{} was rolled back at {}: {}; nothing was written", before.revision, before.at, before.reason);
+            return end(
+                outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again")
+            );
+        }
+        let running = world.revision(&stable);
+        let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
+            || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
+        if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
+            // What is wanted now is what stable runs: the candidate that was staged before only has to go.
+            let split = fresh.start.restored(None, &fresh.tags);
+            fresh.phase = Phase::RolledBack;
+            fresh.outcome = Some(Code::Done.word().to_owned());
+            fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
+            let what = format!("back to {stable}, which serves this already");
+            return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+        }
+        let known = world.record().and_then(Result::ok).map(|r| r.intent);
+        if serves_it && fresh.owner.kind != OwnerKind::Person && known.is_none_or(|intent| intent < fresh.intent) {
+            // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
+            let mut noted = world.record().and_then(Result::ok).unwrap_or_else(|| Record {
+                phase: Phase::Finished,
+                outcome: Some(Code::Done.word().to_owned()),
+                candidate: Some(stable.clone()),
+                ..fresh.clone()
+            });
+            noted.intent = noted.intent.max(fresh.intent);
+            let outcome = Box::new(unchanged(service, &stable, running));
+            return Begin::Note { record: Box::new(noted), outcome };
+        }
+        if serves_it {
+            return end(unchanged(service, &stable, running));
+        }
+    }
+    warn_of_gitops(service, log);
+    fresh.template = Some(print);
+    let split = fresh.start.staging(&fresh.tags);
+    let what = if same {
+        "users pinned to stable; the template is there already".to_owned()
+    } else {
+        format!("users pinned to {stable}, template patched in the same write")
+    };
+    Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
+}
+
+fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
+    let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
+    let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
+    let mut outcome =
+        outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
+            .word("unchanged")
+            .next("--again makes a new revision of it");
+    outcome.candidate = Some(revision.to_string());
+    outcome.digest = digest;
+    outcome
+}
+
+/// Somebody else applies the containers: their next apply conflicts with us, or undoes us.
+fn warn_of_gitops(service: &Service, log: &mut Log) {
+    if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != crate::FIELD_MANAGER) {
+        log.once(
+            Topic::Note,
+            format!(
+                "`{}` applies the containers of {} (server-side apply): its next apply will conflict with this image or take it back; let it change the image and use `andante stage {} --revision NAME`",
+                writer.manager, service.name, service.called()
+            ),
+        );
+    }
+}
+
+fn from_revision(
+    goal: &StageGoal,
+    name: Option<&RevisionName>,
+    mut fresh: Record,
+    world: &World,
+    service: &Service,
+) -> Begin {
+    let pinned = fresh.start.split.pinned(&fresh.start.latest);
+    let chosen = match name {
+        Some(name) => world.revision(name),
+        None => newest_idle(&fresh, &pinned, world),
+    };
+    let Some(revision) = chosen else {
+        let what = match name {
+            Some(name) => format!("there is no revision {name} of {}", service.name),
+            None => {
+                format!("no ready revision of {} that is newer than {} serves 0 %", service.name, fresh.start.stable)
+            }
+        };
+        let code = if name.is_some() { Code::BadInput } else { Code::BadState };
+        return end(outcome_of(code, what, service).next("make one with --image, or name one with --revision"));
+    };
+    let candidate = revision.name.clone();
+    if candidate == fresh.start.stable {
+        return end(unchanged(service, &candidate, Some(revision)));
+    }
+    if !pinned.share(&candidate).is_zero() {
+        let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
+        return end(outcome_of(Code::BadState, what, service));
+    }
+    if !goal.again
+        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate)
+    {
+        let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
+        return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
+    }
+    fresh.image.clone_from(&revision.image);
+    if revision.serves() {
+        fresh.candidate = Some(candidate.clone());
+        let split = fresh.start.at(&candidate, Percent::ZERO, &fresh.tags);
+        let what = format!("users pinned to {}, {candidate} taken up at 0 %", fresh.start.stable);
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
+    if service.latest_created.as_ref() == Some(&candidate) {
+        // Not ready yet: named, it would block the split; followed as latest, it does not.
+        let split = fresh.start.staging(&fresh.tags);
+        let what = format!("users pinned to {}, waiting for {candidate}", fresh.start.stable);
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
+    Begin::Wait
+}
+
+/// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.
+fn newest_idle<'a>(fresh: &Record, pinned: &Split, world: &'a World) -> Option<&'a Revision> {
+    let age = |r: &Revision| (r.configuration_generation, r.created);
+    let stable = world.revision(&fresh.start.stable).map(age);
+    world
+        .revisions
+        .values()
+        .filter(|r| r.serves() && pinned.share(&r.name).is_zero() && Some(age(r)) > stable)
+        .max_by_key(|r| age(r))
+}

@@ -1,0 +1,230 @@
+//! What the owner has when a rollout begins, and what about it forbids to begin.
+//!
+//! Decides whose tags are whose, what an older record still says truly, and which targets would block every split
+//! (docs/protocol.md, rules 4, 6 and 9). Depends on pure modules only.
+
+use crate::machine::claim::Claim;
+use crate::machine::standing::outcome_of;
+use crate::machine::world::World;
+use crate::model::name::{RevisionName, Tag};
+use crate::model::observed::{Revision, Service};
+use crate::model::outcome::{Code, Outcome};
+use crate::model::split::{Follow, Split, Target};
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::{BadStart, Start, Tags};
+
+/// What the owner had: of the older record while it is still true, else of what stands there now.
+pub(crate) fn start_of(
+    chosen: Option<&RevisionName>,
+    claim: Claim,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+    split: &Split,
+) -> Result<Start, Box<Outcome>> {
+    let bad = |code, what: String| Box::new(outcome_of(code, what, service));
+    if let Some(record) = record
+        && record.split == *split
+        && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
+        && record.outcome.as_deref() != Some(Code::CouldNotRestore.word())
+        // Closed because somebody had moved traffic: what they wrote is what the owner has now.
+        && record.outcome.as_deref() != Some(Code::TakenOver.word())
+        && world.serves(&record.start.stable)
+        && chosen.is_none_or(|name| *name == record.start.stable)
+    {
+        return Ok(without_left_out(&record.start, record, world));
+    }
+    let latest = service
+        .latest_ready
+        .clone()
+        .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
+    let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
+    let start = Start::new(own, latest, chosen).map(|start| following_again(start, record, split));
+    start.map_err(|error| match error {
+        BadStart::Ambiguous(_) => {
+            let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
+            outcome.next = "say which one users are to be walked away from: --stable REVISION".into();
+            Box::new(outcome)
+        }
+        BadStart::NotServing(..) => bad(Code::BadInput, error.to_string()),
+    })
+}
+
+/// What the owner had, less the targets that a rollback had to leave out and that still are not there: no split could
+/// hold them.
+fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
+    let absent = |t: &Target| {
+        record.left_out.iter().any(|l| l.tag == t.tag && l.revision() == Some(t.revision().unwrap_or(&start.latest)))
+            && t.percent.is_zero()
+            && !world.serves(t.revision().unwrap_or(&start.latest))
+    };
+    let kept: Vec<Target> = start.split.targets().iter().filter(|t| !absent(t)).cloned().collect();
+    let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
+    match Split::new(kept) {
+        Ok(split) => Start { split, main: start.main - before, ..start.clone() },
+        Err(_) => start.clone(),
+    }
+}
+
+/// An owner who followed latest and is pinned only because we pinned them follows latest again after the next good end,
+/// even if they touched other entries since.
+fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Start {
+    let pinned_by_us = record.is_some_and(|r| {
+        !r.phase.is_open()
+            && r.start.followed_latest()
+            && !start.followed_latest()
+            && r.split.share(&start.stable) == split.share(&start.stable)
+            && r.outcome.as_deref() != Some(Code::TakenOver.word())
+    });
+    if !pinned_by_us {
+        return start;
+    }
+    let follow = |(i, t): (usize, &Target)| {
+        if i == start.main { Target { follow: Follow::Latest, ..t.clone() } } else { t.clone() }
+    };
+    let targets = start.split.targets().iter().enumerate().map(follow).collect();
+    match Split::new(targets) {
+        // What latest means here is what users are on.
+        Ok(split) if split.targets().len() == start.split.targets().len() => {
+            Start { split, latest: start.stable.clone(), ..start }
+        }
+        _ => start,
+    }
+}
+
+/// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
+fn without_our_tags(split: &Split, record: &Record) -> Split {
+    // Ours is a tag that our last write put there, on the same revision; one that was set since is the owner's.
+    let ours = |t: &Target, tag: &Tag| {
+        let written = record.split.tagged(tag).is_some_and(|w| w.follow == t.follow);
+        written && (*tag == record.tags.candidate || *tag == record.tags.stable)
+    };
+    let was_owners = |tag: &Tag| record.start.split.tagged(tag).is_some();
+    let targets: Vec<Target> = split
+        .targets()
+        .iter()
+        .filter_map(|t| match &t.tag {
+            Some(tag) if ours(t, tag) && !was_owners(tag) => {
+                if t.percent.is_zero() {
+                    None
+                } else {
+                    Some(Target { tag: None, ..t.clone() })
+                }
+            }
+            _ => Some(t.clone()),
+        })
+        .collect();
+    Split::new(targets).unwrap_or_else(|_| split.clone())
+}
+
+/// Refused before the first write: a tag of ours that is the owner's already, or that makes no host name.
+pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Result<(), Box<Outcome>> {
+    let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
+    for tag in [&tags.candidate, &tags.stable] {
+        if let Some(target) = start.split.tagged(tag) {
+            return bad(
+                format!("the tag `{tag}` is the owner's already ({target}); nothing was written"),
+                "choose other names: --candidate-tag, --stable-tag".into(),
+            );
+        }
+    }
+    // Host names are TAG-SERVICE; a label of over 63 characters makes the whole Route fail.
+    for tag in [&tags.candidate, &tags.stable] {
+        if tag.as_str().len() + 1 + service.name.as_str().len() > 63 {
+            return bad(
+                format!("the host name `{tag}-{}` would be longer than 63 characters", service.name),
+                "choose shorter names: --candidate-tag, --stable-tag".into(),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Refused before the first write: a target that is not Ready, because Knative would block everything after it.
+pub(crate) fn targets_are_ready(start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
+    let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
+    for name in start.split.pinned(&start.latest).revisions() {
+        if !world.serves(name) {
+            let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
+            return bad(
+                format!(
+                    "the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written",
+                    service.name
+                ),
+                format!(
+                    "mend {name} or remove its target, for example `kn service update {} --untag TAG`",
+                    service.name
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::record::tests::record;
+    use serde_json::json;
+
+    fn split(traffic: serde_json::Value) -> Split {
+        Split::from_json(Some(&traffic)).unwrap()
+    }
+
+    fn start(traffic: serde_json::Value, latest: &str) -> Start {
+        Start::new(split(traffic), latest.parse().unwrap(), None).unwrap()
+    }
+
+    /// A closed record whose owner followed latest and that left `s2 100` behind.
+    fn pinned() -> Record {
+        let mut record = record();
+        record.phase = Phase::Finished;
+        record.outcome = Some(Code::Done.word().to_owned());
+        record.split = split(json!([{"revisionName": "s2", "percent": 100}]));
+        record
+    }
+
+    #[test]
+    fn whom_we_pinned_follows_latest_again_even_if_they_touched_a_tag() {
+        let now = json!([{"revisionName": "s2", "percent": 100}, {"revisionName": "s1", "percent": 0, "tag": "old"}]);
+        let again = following_again(start(now.clone(), "s2"), Some(&pinned()), &split(now.clone()));
+        assert!(again.followed_latest());
+        assert_eq!((again.latest.as_str(), again.stable.as_str()), ("s2", "s2"));
+        assert_eq!(again.restored(None, &pinned().tags).to_string(), "s2 100 %, s1 0 % (tag old)");
+    }
+
+    #[test]
+    fn whoever_pinned_themselves_stays_pinned() {
+        let now = json!([{"revisionName": "s1", "percent": 100}]);
+        let other = following_again(start(now.clone(), "s2"), Some(&pinned()), &split(now.clone()));
+        assert!(!other.followed_latest(), "another revision than we wrote");
+        let mut theirs = pinned();
+        theirs.outcome = Some(Code::TakenOver.word().to_owned());
+        let mine = json!([{"revisionName": "s2", "percent": 100}]);
+        assert!(!following_again(start(mine.clone(), "s2"), Some(&theirs), &split(mine.clone())).followed_latest());
+        assert!(!following_again(start(mine.clone(), "s2"), None, &split(mine)).followed_latest());
+    }
+
+    #[test]
+    fn what_a_rollback_left_out_does_not_keep_the_next_release_from_beginning() {
+        let had =
+            json!([{"revisionName": "gone", "percent": 0, "tag": "qa"}, {"latestRevision": true, "percent": 100}]);
+        let had = start(had, "s1");
+        let mut record = pinned();
+        assert_eq!(without_left_out(&had, &record, &World::default()), had, "nothing was left out");
+        record.left_out = vec![had.split.targets()[0].clone()];
+        let less = without_left_out(&had, &record, &World::default());
+        assert_eq!((less.split.to_string().as_str(), less.main), ("latest 100 %", 0));
+        assert!(less.followed_latest());
+    }
+
+    #[test]
+    fn a_tag_of_our_name_that_was_set_since_is_the_owners() {
+        let mut record = pinned();
+        let tagged =
+            json!([{"revisionName": "s2", "percent": 100}, {"revisionName": "s1", "percent": 0, "tag": "candidate"}]);
+        assert_eq!(without_our_tags(&split(tagged.clone()), &record), split(tagged.clone()));
+        record.split = split(tagged.clone());
+        assert_eq!(without_our_tags(&split(tagged), &record).to_string(), "s2 100 %");
+    }
+}

@@ -1,0 +1,175 @@
+//! The first deployment: there is nobody to protect yet, so the first revision serves everyone as soon as it is ready,
+//! and that is said plainly.
+
+use super::{Stage, Want};
+use crate::machine::next::Next;
+use crate::machine::standing::outcome_of;
+use crate::machine::world::World;
+use crate::machine::write::{order, template_order};
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Pods, Serving, is_current, pods, serving};
+use crate::model::template::{fingerprint, says_the_same};
+use crate::rollout::record::Phase;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+impl Stage {
+    pub(super) fn absent(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
+        let name = &self.goal.service;
+        // A creation that failed leaves nothing that could have been deleted: it is tried again.
+        if self.seen {
+            return Next::end(Outcome::new(Code::TakenOver, format!("Service {name} was deleted")));
+        }
+        if world.signal.is_some() {
+            return Next::end(Outcome::new(Code::Interrupted, "stopped by a signal; nothing was written"));
+        }
+        let Want::Template(change) = &self.goal.want else {
+            return Next::end(
+                Outcome::new(Code::BadState, format!("there is no Service {name}"))
+                    .next(format!("create it with `andante stage {name} --image REF`")),
+            );
+        };
+        let mut object = self.goal.manifest.clone().unwrap_or_else(
+            || json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {}, "spec": {}}),
+        );
+        let bare = json!({"spec": {"containers": [{}]}});
+        let present = object.pointer("/spec/template").cloned().unwrap_or(bare);
+        let template = match change.apply(&present) {
+            Ok(template) => template,
+            Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
+        };
+        if template.pointer("/spec/containers/0/image").and_then(Value::as_str).is_none() {
+            return Next::end(Outcome::new(
+                Code::BadInput,
+                format!("there is no Service {name}, and no --image to create it with"),
+            ));
+        }
+        if let Value::Object(whole) = &mut object {
+            if let Value::Object(metadata) = whole.entry("metadata").or_insert_with(|| json!({})) {
+                metadata.insert("name".into(), json!(name));
+            }
+            if let Value::Object(spec) = whole.entry("spec").or_insert_with(|| json!({})) {
+                spec.insert("template".into(), template);
+                spec.remove("traffic");
+            }
+        }
+        self.began.get_or_insert(now);
+        log.once(
+            Topic::Stage,
+            format!(
+                "there is no Service {name} yet: first deployment, created and serving everyone as soon as it is ready"
+            ),
+        );
+        self.first = true;
+        Next::Create(Box::new(object))
+    }
+
+    /// A Service without a ready revision: there is nobody to protect, so the first one goes live at once.
+    pub(super) fn first_deployment(&mut self, world: &World, service: &Service, now: Timestamp, log: &mut Log) -> Next {
+        if world.signal.is_some() {
+            return Next::end(outcome_of(
+                Code::Interrupted,
+                "stopped by a signal before the first revision was ready",
+                service,
+            ));
+        }
+        if now >= self.deadline(now) && !self.first {
+            return Next::end(outcome_of(Code::NeverReady, "nothing could be written before the deadline", service));
+        }
+        // The template that the server made of ours (it fills in and respells): another one is somebody else's.
+        if let Some(ours) = &self.first_template {
+            if *ours != service.template {
+                let what = format!(
+                    "{} changed the template of {} during its first deployment; this run writes nothing more",
+                    crate::machine::standing::who_moved(service, false),
+                    service.name
+                );
+                return Next::end(outcome_of(Code::Superseded, what, service));
+            }
+        } else if let Want::Template(change) = &self.goal.want {
+            let wanted = match change.apply(&service.template) {
+                Ok(wanted) => wanted,
+                Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
+            };
+            if !says_the_same(&service.template, &wanted) {
+                log.once(
+                    Topic::Stage,
+                    format!(
+                        "{} has no ready revision: first deployment, serving everyone as soon as it is ready",
+                        service.name
+                    ),
+                );
+                self.first = true;
+                let what = Said::new(Topic::Stage, "template patched");
+                return Next::Write(Box::new(template_order(service, &wanted, what)));
+            }
+        }
+        self.first = true;
+        let latest = service.latest_created.as_ref().and_then(|name| world.revision(name));
+        let state = match latest {
+            Some(revision) => match self.with_pods(pods(revision), &revision.name.clone(), world, now) {
+                Ok(state) => state,
+                Err(next) => return next,
+            },
+            None => Pods::Coming("no revision yet".into()),
+        };
+        let down = matches!(state, Pods::Down(_)) && is_current(service);
+        let complaint = match state {
+            Pods::Down(why) | Pods::Coming(why) => why,
+            Pods::Up | Pods::Asleep => "its route is being made".into(),
+        };
+        if self.lasting(down, now) || now >= self.deadline(now) {
+            let what = format!("the first revision of {} never became ready: {complaint}", service.name);
+            return Next::end(
+                outcome_of(Code::NeverReady, what, service).next("mend the image or its settings and run again"),
+            );
+        }
+        log.once(Topic::Wait, format!("first revision: {complaint}"));
+        self.wait(now)
+    }
+
+    /// The first revision is ready: leave a record behind, so that an older run that arrives later knows.
+    pub(super) fn first_done(&mut self, service: &Service, ready: &RevisionName, now: Timestamp) -> Next {
+        // An earlier revision that became ready late is not what was asked for.
+        let newest = is_current(service) && service.latest_created.as_ref() == Some(ready);
+        if !newest || serving(service) != Serving::Yes {
+            return if now >= self.deadline(now) {
+                Next::end(outcome_of(Code::Inconclusive, format!("{ready} is ready, but its route is not"), service))
+            } else {
+                self.wait(now)
+            };
+        }
+        let start = crate::rollout::splits::Start::new(
+            service.split.clone().unwrap_or_else(|_| crate::model::split::Split::all_latest()),
+            ready.clone(),
+            None,
+        );
+        let Ok(start) = start else {
+            return Next::end(Self::deployed(service, ready));
+        };
+        let mut record = self.blank(start, service, now);
+        record.phase = Phase::Finished;
+        record.candidate = Some(ready.clone());
+        if let Want::Template(change) = &self.goal.want {
+            record.template = change.apply(&service.template).ok().map(|t| fingerprint(&t));
+        }
+        record.outcome = Some(Code::Done.word().to_owned());
+        match order(service, record, None, None, Said::new(Topic::Stage, format!("{ready} serves everyone"))) {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        }
+    }
+
+    pub(super) fn deployed(service: &Service, ready: &RevisionName) -> Outcome {
+        let url = service.url.as_deref().unwrap_or("no address yet");
+        let mut outcome =
+            outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)
+                .word("created");
+        outcome.candidate = Some(ready.to_string());
+        outcome
+    }
+}

@@ -1,0 +1,41 @@
+//! The goal of staging: what is to be staged, and within which limits.
+
+use crate::model::name::{RevisionName, RolloutId, ServiceName};
+use crate::model::template::Change;
+use crate::rollout::splits::Tags;
+use serde_json::Value;
+use std::time::Duration;
+
+/// What is to be staged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Want {
+    /// A new revision from a changed template.
+    Template(Box<Change>),
+    /// A revision that is there already: by name, or the newest ready one that serves nobody.
+    Revision(Option<RevisionName>),
+}
+
+/// The goal of staging.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageGoal {
+    /// The Service.
+    pub service: ServiceName,
+    /// What is to be staged.
+    pub want: Want,
+    /// The whole object to create if there is no Service yet; none: one is made of the image alone.
+    pub manifest: Option<Value>,
+    /// Which revision is stable, where the split leaves a choice.
+    pub stable: Option<RevisionName>,
+    /// Our two tags.
+    pub tags: Tags,
+    /// A rolled-back or equal candidate is tried again.
+    pub again: bool,
+    /// How long the candidate may take.
+    pub deadline: Duration,
+    /// How long a failure must last to be believed.
+    pub grace: Duration,
+    /// How long the record names this owner as alive after staging, for the walk that follows.
+    pub hold_for: Duration,
+    /// The identity of a new rollout.
+    pub id: RolloutId,
+}

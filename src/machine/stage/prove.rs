@@ -1,0 +1,117 @@
+//! Which revision the candidate is (by lineage, rule 5), and whether its pods are there (rule 11).
+
+use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
+use crate::machine::next::{Look, Next};
+use crate::machine::rollback::Why;
+use crate::machine::world::World;
+use crate::model::event::Log;
+use crate::model::event::Topic;
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::Code;
+use crate::model::ready::{Pods, is_current, pods};
+use crate::model::time::{after, words};
+use crate::rollout::record::Record;
+use jiff::Timestamp;
+
+impl Stage {
+    /// Finds the candidate by lineage and waits until its pods are there.
+    pub(super) fn prove(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Result<RevisionName, Next> {
+        let candidate = match record.candidate.clone().or_else(|| self.candidate.clone()) {
+            Some(name) => name,
+            None => self.lineage(world, service, record, now)?,
+        };
+        self.candidate = Some(candidate.clone());
+        let state = world.revision(&candidate).map_or_else(|| Pods::Down("it does not exist".into()), pods);
+        let state = self.with_pods(state, &candidate, world, now)?;
+        let down = matches!(state, Pods::Down(_));
+        let lasting = self.lasting(down, now);
+        let (Pods::Down(complaint) | Pods::Coming(complaint)) = state else { return Ok(candidate) };
+        if lasting || now >= self.deadline(now) {
+            let reason = if lasting {
+                format!("{candidate} does not become ready: {complaint}")
+            } else {
+                format!("{candidate} was not ready within {}: {complaint}", words(self.goal.deadline))
+            };
+            self.failed = Some(Why::new(Code::NeverReady, reason));
+            let why = self.failed.clone().unwrap_or_else(|| Why::new(Code::NeverReady, ""));
+            return Err(self.fail(world, service, record, &why, now));
+        }
+        log.once(Topic::Wait, format!("{candidate}: {complaint}"));
+        Err(self.wait(now))
+    }
+
+    /// Conditions are slow to tell why pods do not come: the pods themselves are asked, every few seconds while waiting.
+    pub(super) fn with_pods(
+        &mut self,
+        state: Pods,
+        candidate: &RevisionName,
+        world: &World,
+        now: Timestamp,
+    ) -> Result<Pods, Next> {
+        let Pods::Coming(_) = state else {
+            self.ask_pods_at = None;
+            self.ask_pods_pause = ASK_PODS_FIRST;
+            return Ok(state);
+        };
+        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_FIRST));
+        let said = world.pods.as_ref().filter(|p| p.revision == *candidate);
+        if now >= due && said.is_none_or(|p| !p.forbidden) {
+            // A slow start is not asked about every three seconds for ten minutes.
+            self.ask_pods_pause = (self.ask_pods_pause * 2).min(ASK_PODS_AT_MOST);
+            self.ask_pods_at = Some(after(now, self.ask_pods_pause));
+            return Err(Next::Look(Look::Pods(candidate.clone())));
+        }
+        Ok(match said.and_then(|p| p.trouble.clone()) {
+            Some(trouble) => Pods::Down(trouble),
+            None => state,
+        })
+    }
+
+    /// The revision that our template made: the Configuration has observed our generation, and the revision carries the
+    /// Configuration's generation (rule 5).
+    pub(super) fn lineage(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<RevisionName, Next> {
+        let timeout = |me: &mut Self| {
+            if now < me.deadline(now) {
+                return me.wait(now);
+            }
+            let complaint =
+                service.conditions.get("ConfigurationsReady").map(|c| format!("{}: {}", c.reason, c.message));
+            let reason =
+                format!("no revision appeared within {}: {}", words(me.goal.deadline), complaint.unwrap_or_default());
+            let why = Why::new(Code::NeverReady, reason);
+            me.failed = Some(why.clone());
+            me.fail(world, service, record, &why, now)
+        };
+        if !is_current(service) {
+            return Err(timeout(self));
+        }
+        let Some(created) = service.latest_created.clone() else { return Err(timeout(self)) };
+        let Some(revision) = world.revision(&created) else { return Err(timeout(self)) };
+        let Some(generation) = world.configuration_generation else { return Err(Next::Look(Look::Configuration)) };
+        if revision.configuration_generation.is_some_and(|g| g < generation) {
+            return Err(timeout(self));
+        }
+        if created == record.start.stable {
+            // Spelt in another way, but the same: nothing to roll out.
+            let reason = format!("{created} serves this already: the template makes no new revision");
+            let why = Why::blameless(Code::Done, reason);
+            self.failed = Some(why.clone());
+            return Err(self.fail(world, service, record, &why, now));
+        }
+        Ok(created)
+    }
+}

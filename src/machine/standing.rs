@@ -1,0 +1,181 @@
+//! Holding a target: how a machine gets the right to write, and how it notices that it has lost it.
+//!
+//! Decides rules 1 to 3 (docs/protocol.md) at the level of one process. Depends on the record, ownership and the world.
+
+use crate::machine::claim::{Asker, Claim, claim};
+use crate::machine::world::World;
+use crate::model::name::RolloutId;
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::rollout::owner::{Liveness, OwnerKind};
+use crate::rollout::record::{FORMAT, Phase, Record};
+use crate::rollout::splits::{Start, Tags};
+use jiff::Timestamp;
+
+/// A process that wants to write, or does.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Who it acts for.
+    pub asker: Asker,
+    /// This very process.
+    pub writer: String,
+    /// The epoch of its own last write; none before the first.
+    epoch: Option<u64>,
+}
+
+/// How a process stands to the target at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds the target; this is its record.
+    Ours(Box<Record>),
+    /// It never wrote. The record that is there, if any.
+    Outside(Option<Box<Record>>),
+    /// It held the target and another process wrote since (or removed the record).
+    Lost(Option<Box<Record>>),
+}
+
+/// Who moved the target by hand, if somebody did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// Nobody.
+    No,
+    /// `spec.traffic` is not what was written last.
+    Traffic,
+    /// The template changed; traffic is as written.
+    Template,
+}
+
+impl Hold {
+    /// A process that has not written yet.
+    pub fn new(asker: Asker, writer: String) -> Self {
+        Self { asker, writer, epoch: None }
+    }
+
+    /// True once this process has written.
+    pub fn has_written(&self) -> bool {
+        self.epoch.is_some()
+    }
+
+    /// Compares the record on the Service with what this process wrote last.
+    pub fn standing(&mut self, record: Option<Record>) -> Standing {
+        match record {
+            Some(record) if record.writer == self.writer => {
+                self.epoch = Some(record.epoch);
+                Standing::Ours(Box::new(record))
+            }
+            record if self.epoch.is_some() => Standing::Lost(record.map(Box::new)),
+            record => Standing::Outside(record.map(Box::new)),
+        }
+    }
+
+    /// May this process act on a target that it does not hold? `None`: the owner's liveness is needed first.
+    pub fn claim(&self, record: Option<&Record>, world: &World, service: &Service, now: Timestamp) -> Option<Claim> {
+        let Some(record) = record else { return Some(Claim::Free) };
+        let ours = record.owner.uid == self.asker.owner.uid;
+        let alive = if ours || !record.phase.is_open() {
+            Liveness::Unknown
+        } else if moved(record, service) == Moved::Traffic {
+            // Whoever held it has lost it to a person's edit and writes nothing more.
+            Liveness::Done
+        } else if record.owner.kind == OwnerKind::Person {
+            Liveness::Unknown
+        } else {
+            world.liveness_of(&record.owner)?
+        };
+        Some(claim(Some(record), &self.asker, alive, now))
+    }
+
+    /// The record of a rollout that begins now, in the phase of staging and of nobody's candidate yet.
+    pub fn begin(&self, id: RolloutId, start: Start, tags: Tags, service: &Service, now: Timestamp) -> Record {
+        Record {
+            format: FORMAT,
+            id,
+            epoch: 0,
+            writer: self.writer.clone(),
+            owner: self.asker.owner.clone(),
+            intent: self.asker.intent,
+            deadline: now,
+            phase: Phase::Staging,
+            generation: service.generation,
+            split: start.split.clone(),
+            start,
+            tags,
+            candidate: None,
+            image: None,
+            template: None,
+            plan: None,
+            attempt: 0,
+            step: 0,
+            step_at: now,
+            approval_since: None,
+            evidence: None,
+            left_out: vec![],
+            rejected: vec![],
+            outcome: None,
+            reason: None,
+        }
+    }
+
+    /// Makes a record this process's own: writer, owner, and the newest intent that was here.
+    pub fn sign(&self, record: &mut Record) {
+        record.writer.clone_from(&self.writer);
+        record.owner = self.asker.owner.clone();
+        record.intent = record.intent.max(self.asker.intent);
+    }
+
+    /// The end of a process that lost the target.
+    pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
+        let Some(record) = record else {
+            return outcome_of(
+                Code::TakenOver,
+                "the rollout's record was removed; this run writes nothing more",
+                service,
+            );
+        };
+        let newer = record.owner.uid != self.asker.owner.uid
+            && record.owner.kind != OwnerKind::Person
+            && record.intent > self.asker.intent;
+        let (code, verb) = if newer { (Code::Superseded, "superseded by") } else { (Code::TakenOver, "taken over by") };
+        let mut what = format!("{verb} {} ({})", record.owner, phase_words(record));
+        what.push_str("; this run writes nothing more");
+        outcome_of(code, what, service)
+    }
+}
+
+fn phase_words(record: &Record) -> String {
+    let reason = record.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+    let phase = serde_json::to_value(record.phase).ok();
+    let word = phase.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    format!("{word}{reason}")
+}
+
+/// An outcome with what traffic is now.
+pub fn outcome_of(code: Code, what: impl Into<String>, service: &Service) -> Outcome {
+    let mut outcome = Outcome::new(code, what);
+    outcome.traffic = service.split.as_ref().ok().cloned();
+    outcome
+}
+
+/// Whether somebody edited the spec since the record's last write.
+pub fn moved(record: &Record, service: &Service) -> Moved {
+    if service.generation == record.generation {
+        Moved::No
+    } else if service.split.as_ref() == Ok(&record.split) {
+        Moved::Template
+    } else {
+        Moved::Traffic
+    }
+}
+
+/// Names who edited the spec, as far as the API server knows.
+pub fn who_moved(service: &Service, traffic: bool) -> String {
+    let writer = service
+        .last_writer(|w| w.manager != crate::FIELD_MANAGER && if traffic { w.traffic } else { w.template })
+        .map(|w| w.manager.as_str());
+    match (service.last_modifier(), writer) {
+        (Some(user), Some(manager)) => format!("{user} (with {manager})"),
+        (Some(user), None) => user.to_owned(),
+        (None, Some(manager)) => manager.to_owned(),
+        (None, None) => "somebody".to_owned(),
+    }
+}

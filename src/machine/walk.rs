@@ -1,0 +1,378 @@
+//! The walk: users move from stable to the candidate step by step, each step on verdicts, and back at once on a Fail.
+//!
+//! A machine (see [`crate::machine::next`]): `(world, now) -> what next`. Everything that must survive a crash is in the record;
+//! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
+//! 12 of docs/protocol.md. Depends on pure modules only.
+
+use crate::evidence::gate::{Measured, Row};
+use crate::evidence::probe::{Address, Answer, Probe, Request};
+use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::health::Watcher;
+use crate::machine::judge::{Judge, Survey};
+use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::outcomes::{denied, gave_up};
+use crate::machine::probing::Proof;
+use crate::machine::rollback::Why;
+use crate::machine::standing::{Hold, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::world::{Signal, Target, World};
+use crate::model::event::Log;
+use crate::model::event::Topic;
+use crate::model::name::{RevisionName, ServiceName};
+use crate::model::observed::{Service, Truth};
+use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Serving, serving};
+use crate::model::time::{after, words};
+use crate::rollout::plan::Plan;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::time::Duration;
+
+mod advance;
+mod back;
+mod closing;
+mod evidence;
+mod gates;
+mod step;
+mod take;
+
+pub use evidence::JudgeGoal;
+pub use gates::GateGoal;
+pub use step::step_split;
+
+/// What to do when a signal ends the walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTerm {
+    /// Roll back: nobody else may come after a pipeline's end.
+    Rollback,
+    /// Leave traffic where it is.
+    Hold,
+}
+
+/// The goal of a walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WalkGoal {
+    /// The Service.
+    pub service: ServiceName,
+    /// The plan.
+    pub plan: Plan,
+    /// When it must be over.
+    pub deadline: Duration,
+    /// How long a fault of the candidate must last to be believed.
+    pub grace: Duration,
+    /// How long a written split may take until it is served.
+    pub serve_within: Duration,
+    /// Probes of the candidate's address.
+    pub probe: Option<Probe>,
+    /// Which address of the candidate is asked.
+    pub address: Address,
+    /// What SIGTERM does.
+    pub on_term: OnTerm,
+    /// Do what is due, then end.
+    pub once: bool,
+    /// How evidence is judged; none: there is no source of it.
+    pub judge: Option<JudgeGoal>,
+    /// The owner's own gates, if there are any.
+    pub gates: Option<GateGoal>,
+}
+
+/// The walking machine.
+#[derive(Debug)]
+pub struct Walk {
+    goal: WalkGoal,
+    hold: Hold,
+    began: Option<Timestamp>,
+    failed: Option<Why>,
+    ended_at: Option<Timestamp>,
+    denied: Option<Outcome>,
+    /// Since when the present step is served; none before that.
+    served: Option<Timestamp>,
+    /// The step (and record epoch) that `served` and the proof speak of.
+    at_step: Option<(usize, Phase)>,
+    waiting_since: Option<Timestamp>,
+    paused: bool,
+    /// Since when the way back is blocked.
+    stuck_since: Option<Timestamp>,
+    health: Watcher,
+    proof: Proof,
+    gates: Row,
+    survey: Survey,
+    judge: Option<Judge>,
+    /// The owner's policy goes on without a decision.
+    promoted_anyway: bool,
+    /// Windows are shut while the candidate's own address is asked before a move.
+    last_look: bool,
+    /// When users of the last step were told, for the log.
+    finish_note: Option<String>,
+}
+
+impl Walk {
+    /// A machine that has not looked yet.
+    pub fn new(goal: WalkGoal, hold: Hold) -> Self {
+        Self {
+            health: Watcher::new(goal.grace),
+            proof: Proof::new(goal.probe.clone()),
+            gates: goal.gates.as_ref().map_or_else(Row::default, GateGoal::row),
+            goal,
+            hold,
+            began: None,
+            failed: None,
+            ended_at: None,
+            denied: None,
+            served: None,
+            at_step: None,
+            waiting_since: None,
+            paused: false,
+            stuck_since: None,
+            survey: Survey::default(),
+            judge: None,
+            promoted_anyway: false,
+            last_look: false,
+            finish_note: None,
+        }
+    }
+
+    fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
+        if matches!(record.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held) {
+            return self.closing(world, service, record, now);
+        }
+        match moved(record, service) {
+            Moved::Traffic => {
+                let what = format!(
+                    "{} changed the traffic of {} in mid-walk; this run writes nothing more",
+                    who_moved(service, true),
+                    service.name
+                );
+                return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
+                    "`andante settle {}` closes the rollout and leaves traffic as it is",
+                    service.called()
+                )));
+            }
+            Moved::Template => log.once(
+                Topic::Note,
+                format!(
+                    "{} changed the template: it reaches nobody, it waits until it is staged",
+                    who_moved(service, false)
+                ),
+            ),
+            Moved::No => {}
+        }
+        let Some(candidate) = record.candidate.clone() else {
+            return Next::end(outcome_of(Code::BadState, "the record names no candidate", service));
+        };
+        self.appoint(record, &candidate, log);
+        if let Some(next) = self.judged(world, service, record, &candidate, now, log) {
+            return next;
+        }
+        self.enter(record, now);
+        if let Some(end) = Self::stop(world, service, record) {
+            return end;
+        }
+        if let Some(next) = self.without_decision(service, record, now, log) {
+            return next;
+        }
+        let next = match serving(service) {
+            Serving::Yes => {
+                self.waiting_since = None;
+                let served = self.served_since(service, record, now, log);
+                self.take_place(record, &candidate, served, now);
+                let next = self.advance(world, service, record, &candidate, served, now, log);
+                if matches!(next, Next::Wait { .. })
+                    && let Some(save) = self.save(service, record, false, now)
+                {
+                    return save;
+                }
+                next
+            }
+            Serving::NotYet(why) | Serving::Blocked(why) => {
+                self.unserved(world, service, record, &candidate, &why, now, log)
+            }
+        };
+        let next = self.reading_on(next, record, now);
+        self.gating_on(next, record, &candidate, now)
+    }
+
+    /// A new step (or a restart) begins with empty rows.
+    fn enter(&mut self, record: &Record, now: Timestamp) {
+        let here = (record.step, record.phase);
+        if self.at_step != Some(here) {
+            let fresh = self.at_step.is_some();
+            self.at_step = Some(here);
+            self.served = None;
+            self.waiting_since = None;
+            self.last_look = false;
+            self.gates.begin();
+            self.proof.begin(record.step == 0 || !fresh, now);
+        }
+    }
+
+    /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.
+    fn served_since(&mut self, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Timestamp {
+        if let Some(served) = self.served {
+            return served;
+        }
+        let routes = service.conditions.get("RoutesReady").and_then(|c| c.since);
+        // Conditions carry whole seconds; without one, or with a clock that runs ahead, the wait is longer, not shorter.
+        let seen = routes.map_or(now, |since| after(since, Duration::from_secs(1)));
+        let served = record.step_at.max(seen).min(now);
+        self.served = Some(served);
+        // What a gate said on the way here was not said of this step.
+        self.gates.begin();
+        if record.step > 0 {
+            let took = now.duration_since(record.step_at);
+            // Of a step that another process wrote it is not known how long it took.
+            let ours = self.began.is_some_and(|began| record.step_at >= began);
+            let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
+            log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
+        }
+        served
+    }
+
+    /// A split is on its way. Users may be on the candidate already, so whatever can find it out is asked.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
+    fn unserved(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        text: &str,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let since = *self.waiting_since.get_or_insert(now);
+        let limit = after(since, self.goal.serve_within);
+        if now >= limit {
+            let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
+            // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
+            return self.go_back(world, service, record, Why::blameless(Code::RolledBack, reason), now, log);
+        }
+        if service.truth("RoutesReady") == Truth::False {
+            log.once(Topic::Wait, format!("not served yet: {text}"));
+        }
+        self.last_look = false;
+        self.approach_place(record, candidate, now);
+        let asked = if record.step > 0 { self.question(world, service, record, candidate, now, log) } else { None };
+        self.wait(limit, asked, record, now)
+    }
+
+    /// The end on a signal where traffic stays as it is.
+    pub(super) fn stop(world: &World, service: &Service, record: &Record) -> Option<Next> {
+        let signal = world.signal?;
+        let how = if signal == Signal::Interrupt { "Ctrl-C" } else { "SIGTERM" };
+        let mut outcome =
+            outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called()));
+        outcome.rollout = Some(record.id.to_string());
+        Some(Next::end(outcome))
+    }
+
+    /// Waits for news and for the answer to what is asked, at most until `until`, the deadline, the health watcher's own
+    /// moment, or the next question.
+    pub(super) fn wait(&self, until: Timestamp, ask: Option<Request>, record: &Record, now: Timestamp) -> Next {
+        let deadline = Some(record.deadline).filter(|at| *at > now);
+        let own = [deadline, self.health.next(now), self.proof.next_moment(now)];
+        let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
+        Next::Wait { until: Some(until), ask, read: None, gate: None }
+    }
+}
+
+/// A write, or the end if its record cannot be written.
+fn write(order: Result<crate::machine::next::Order, crate::rollout::record::BadRecord>, service: &Service) -> Next {
+    match order {
+        Ok(order) => Next::Write(Box::new(order)),
+        Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+    }
+}
+
+impl Machine for Walk {
+    fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
+        if let Some(denied) = self.denied.take() {
+            return Next::end(denied);
+        }
+        self.began.get_or_insert(now);
+        let service = match &world.target {
+            Target::Unknown => return Next::Look(Look::Service),
+            Target::Absent if self.hold.has_written() => {
+                let what = format!("Service {} was deleted; this run writes nothing more", self.goal.service);
+                return Next::end(Outcome::new(Code::TakenOver, what));
+            }
+            Target::Absent => {
+                return Next::end(
+                    Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service))
+                        .next(format!("create it with `andante stage {} --image REF`", self.goal.service)),
+                );
+            }
+            Target::Seen(service) => service.as_ref(),
+        };
+        if service.deleting {
+            return Next::end(Outcome::new(Code::TakenOver, format!("Service {} is being deleted", service.name)));
+        }
+        if !world.listed {
+            return Next::wait(None);
+        }
+        let record = match world.record().transpose() {
+            Ok(record) => record,
+            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        };
+        match self.hold.standing(record) {
+            Standing::Ours(record) => self.ours(world, service, &record, now, log),
+            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
+        }
+    }
+
+    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
+        let waking = self.proof.is_waking();
+        self.proof.answered(&answer, now, log);
+        if waking && !self.proof.is_waking() {
+            // The cold start was ours: its pods are judged from now on.
+            self.health.restart(now);
+        }
+    }
+
+    fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
+        if let Some(judge) = &mut self.judge {
+            judge.read(result, now, log);
+        } else if let Some(goal) = &self.goal.judge {
+            self.survey.read(result, &goal.rules, now, log);
+        }
+    }
+
+    fn measured(&mut self, measured: Measured, log: &mut Log) {
+        self.gates.answered(&measured, log);
+    }
+
+    fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        if let Written::Denied(error) = written {
+            let mut outcome = denied(error);
+            if let Some(why) = &self.failed {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+                outcome.what = format!("{}; the way back was refused: {}", why.reason, outcome.what);
+            } else if self.hold.has_written() && outcome.code == Code::BadInput {
+                // Not the input: something in the cluster denies in mid-walk what it allowed before.
+                outcome.code = Code::NotPermitted;
+            }
+            outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+            self.denied = Some(outcome);
+        }
+    }
+
+    fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
+        let mut outcome = gave_up(world, why);
+        if let Some(why) = &self.failed
+            && !world
+                .record()
+                .and_then(Result::ok)
+                .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
+        {
+            if why.code != Code::Interrupted {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
+            outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
+            outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);
+        }
+        outcome
+    }
+}

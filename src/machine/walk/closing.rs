@@ -1,0 +1,73 @@
+//! After the last write: the end once it is served, and what it says.
+
+use super::Walk;
+use crate::machine::next::Next;
+use crate::machine::outcomes::{LAST_WAIT, ended_before};
+use crate::machine::rollback::{is_stuck, mend};
+use crate::machine::standing::{Moved, moved, outcome_of};
+use crate::machine::world::World;
+use crate::model::observed::Service;
+use crate::model::outcome::Code;
+use crate::model::ready::{Serving, serving};
+use crate::model::time::after;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::time::Duration;
+
+impl Walk {
+    /// The last write is done: the end once it is served.
+    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
+        let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
+        if unserved
+            && record.phase != Phase::Held
+            && let Some(order) = mend(world, service, record)
+        {
+            return Next::Write(Box::new(order));
+        }
+        if unserved && now < after(ended, LAST_WAIT) && !terminated {
+            let quick = after(ended, Duration::from_secs(2));
+            let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
+            return Next::wait(Some(until));
+        }
+        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut outcome = match record.phase {
+            Phase::Finished => {
+                let next =
+                    self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();
+                outcome_of(Code::Done, format!("finished: {candidate} has what {} had", record.start.stable), service)
+                    .word("finished")
+                    .next(next)
+            }
+            Phase::Held if record.outcome.is_some() => {
+                Self::held_end(record, service).unwrap_or_else(|| ended_before(record, service))
+            }
+            Phase::Held => outcome_of(Code::Done, format!("held at {} to {candidate}", self.goal.plan.to()), service)
+                .word("held")
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called())),
+            Phase::Interrupted => {
+                let mut outcome = ended_before(record, service);
+                let again = format!(
+                    "the same run starts again from its first step; `andante settle {}` closes it",
+                    service.called()
+                );
+                outcome.next = if outcome.next.is_empty() { again } else { format!("{again}; {}", outcome.next) };
+                outcome
+            }
+            _ => ended_before(record, service),
+        };
+        if unserved {
+            outcome.what.push_str("; written, but not confirmed as served yet");
+            // Who is held was not to be brought back.
+            if record.phase != Phase::Held && is_stuck(service, record) {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
+        }
+        outcome.candidate = Some(candidate);
+        outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
+        outcome.rollout = Some(record.id.to_string());
+        Next::end(outcome)
+    }
+}

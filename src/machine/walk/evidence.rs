@@ -1,0 +1,330 @@
+//! The walk's evidence: when it is read, what it holds up, what it sends back, what is saved.
+//!
+//! Decides how findings of the [`crate::machine::judge::Judge`] act on the walk. Without a judge a walk goes by readiness, replicas
+//! and probes alone.
+
+use super::{Walk, write};
+use crate::evidence::Saved;
+use crate::evidence::forecast::Course;
+use crate::evidence::reading::{Arms, NoReading};
+use crate::evidence::{OnInconclusive, OnObjective, Rules};
+use crate::machine::judge::{Finding, Gate, Judge, Place};
+use crate::machine::next::Next;
+use crate::machine::rollback::Why;
+use crate::machine::standing::outcome_of;
+use crate::machine::write::order;
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::name::{Namespace, RevisionName};
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
+use crate::model::split::Split;
+use crate::model::time::{before, words};
+use crate::rollout::plan::Style;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How evidence is judged, and where the revisions live that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgeGoal {
+    /// The rules.
+    pub rules: Rules,
+    /// The namespace of the Service.
+    pub namespace: Namespace,
+}
+
+/// A walk that goes on without a decision leaves at most this much of its time beside the bake, to end by its deadline.
+const MARGIN: Duration = Duration::from_secs(300);
+
+impl Walk {
+    /// Whom the evidence is about.
+    fn arms(&self, record: &Record, candidate: &RevisionName) -> Option<Arms> {
+        let namespace = self.goal.judge.as_ref()?.namespace.clone();
+        Some(Arms { namespace, stable: record.start.stable.clone(), candidate: candidate.clone() })
+    }
+
+    /// Before anyone is moved: stable's rate, and whether a decision can be had in time. None: go on.
+    pub(super) fn survey(&mut self, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
+        let rules = self.goal.judge.as_ref()?.rules.clone();
+        let plan = &self.goal.plan;
+        let first = record.step == 0 || matches!(record.phase, Phase::Staged | Phase::Interrupted);
+        if !first || !plan.compares() {
+            return None;
+        }
+        let arms = self.arms(record, record.candidate.as_ref()?)?;
+        let stays = |code, what: String, next: &str| {
+            let what = format!("{what}; nobody was moved");
+            Some(Next::end(
+                outcome_of(code, what, service).next(format!("{next}; then `andante walk {}`", service.called())),
+            ))
+        };
+        let Some(found) = self.survey.found() else {
+            if let Some(why) = self.survey.outage(rules.patience, now) {
+                if matches!(why, NoReading::Forbidden(_)) {
+                    return stays(Code::NotPermitted, format!("the evidence cannot be read: {why}"), "add the rule");
+                }
+                let what = format!("no evidence could be read for {}: {why}", words(rules.patience));
+                return stays(Code::Inconclusive, what, "mend the source, or name another with --evidence");
+            }
+            log.once(Topic::Wait, format!("reading the rate of {} before anyone is moved", arms.stable));
+            let read = self.survey.wants(now).then(|| Box::new(arms));
+            return Some(Next::Wait { until: self.survey.next_moment(), ask: None, read, gate: None });
+        };
+        let course = Course {
+            steps: plan
+                .steps
+                .iter()
+                .filter(|s| s.percent < Percent::FULL)
+                .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
+                .collect(),
+            by_budget: plan.style == Style::Budget,
+        };
+        match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
+            Ok(told) => log.once(Topic::Check, told),
+            // What many short calls find out adds up: none of them has to see the end.
+            Err(told) if plan.to() < Percent::FULL || self.goal.once => log.once(Topic::Note, told),
+            Err(told) if rules.on_inconclusive == OnInconclusive::Promote => {
+                log.once(Topic::Note, format!("{told}; it goes on without one then, as --on-inconclusive says"));
+            }
+            Err(told) => {
+                let ways = "a higher --tolerated-rate, a longer --deadline, or --accept-without-evidence with a --bake";
+                return stays(Code::Inconclusive, told, ways);
+            }
+        }
+        None
+    }
+
+    /// The judge, once it is known whom it judges. It takes up what the record holds.
+    pub(super) fn appoint(&mut self, record: &Record, candidate: &RevisionName, log: &mut Log) {
+        let Some(goal) = &self.goal.judge else {
+            let gates = if self.goal.gates.is_some() { ", your gates" } else { "" };
+            let by = format!("no evidence is read: this walk judges by readiness, replicas{gates} and probes alone");
+            log.once(Topic::Note, by);
+            return;
+        };
+        if self.judge.is_some() {
+            return;
+        }
+        let Some(arms) = self.arms(record, candidate) else { return };
+        let mut judge = Judge::new(goal.rules.clone(), arms);
+        if let Some(found) = self.survey.found() {
+            judge.know(found);
+        }
+        if let Some(saved) = &record.evidence {
+            judge.take_up(saved, log);
+        }
+        if !self.goal.plan.compares() {
+            log.once(
+                Topic::Note,
+                format!(
+                    "{} moves everyone at once: nothing is compared; the objective is watched during the bake",
+                    self.goal.plan.style.name()
+                ),
+            );
+        }
+        self.judge = Some(judge);
+    }
+
+    /// A served step: this is where windows are.
+    pub(super) fn take_place(&mut self, record: &Record, candidate: &RevisionName, served: Timestamp, now: Timestamp) {
+        // Its windows begin when the last question of ours from before is answered.
+        if self.proof.is_asking() && !self.last_look {
+            return self.approach_place(record, candidate, now);
+        }
+        let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
+        let percents = percents(&record.split, record, candidate);
+        judge.enter(Place { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
+    }
+
+    /// A step that is written and not served yet.
+    pub(super) fn approach_place(&mut self, record: &Record, candidate: &RevisionName, now: Timestamp) {
+        let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
+        let percents = percents(&record.split, record, candidate);
+        let baking = record.phase == Phase::Baking;
+        judge.approach(Place { step: record.step, percents, served: now, baking }, now);
+    }
+
+    /// Adds the reading that is due, if there is one, to a wait.
+    pub(super) fn reading_on(&mut self, next: Next, record: &Record, now: Timestamp) -> Next {
+        let decides_at = Some(self.decides_at(record)).filter(|at| *at > now);
+        match (next, self.judge.as_mut().filter(|_| record.step > 0)) {
+            (Next::Wait { until, ask, gate, .. }, Some(judge)) => {
+                let read = judge.wants(now).then(|| Box::new(judge.arms().clone()));
+                let moments = [until, decides_at, judge.next_moment(), judge.patience_ends(now)];
+                Next::Wait { until: moments.into_iter().flatten().min(), ask, read, gate }
+            }
+            (next, _) => next,
+        }
+    }
+
+    /// The evidence, if it is what users go back for.
+    pub(super) fn evidence_against(&self, record: &Record) -> Option<Why> {
+        let judge = self.judge.as_ref()?;
+        match judge.finding() {
+            Finding::Worse(what) => Some(Why::new(Code::Worse, format!("worse than stable: {what}"))),
+            Finding::Broken(_) if self.holds_at_the_end(record) => None,
+            Finding::Broken(what) => Some(Why::new(Code::ObjectiveBroken, what)),
+            Finding::Trouble(what) => Some(Why::blameless(Code::Inconclusive, what)),
+            _ => None,
+        }
+    }
+
+    fn holds_at_the_end(&self, record: &Record) -> bool {
+        let holds = self.judge.as_ref().is_some_and(|j| j.rules().on_objective == OnObjective::Hold);
+        holds && record.phase == Phase::Baking
+    }
+
+    /// Why there is no decision, if none is to be waited for any longer.
+    pub(super) fn undecided(&self, record: &Record, now: Timestamp) -> Option<String> {
+        let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
+        let by = if now < record.deadline { "in time" } else { "by the deadline" };
+        let late = || match judge.gate(&self.goal.plan, record.step) {
+            Gate::Wait(waits) if now >= self.decides_at(record) => Some(format!("no decision {by}: {waits}")),
+            _ => None,
+        };
+        judge.outage(now).or_else(late)
+    }
+
+    /// What no decision does: back, unless the owner said otherwise.
+    pub(super) fn on_inconclusive(&self) -> OnInconclusive {
+        self.judge.as_ref().map_or(OnInconclusive::Rollback, |judge| judge.rules().on_inconclusive)
+    }
+
+    /// When no decision is waited for any longer: at the deadline. One that goes on without a decision is over by then, so
+    /// it leaves time for the bake, and a tenth of all or five minutes for splits, probes and gates.
+    pub(super) fn decides_at(&self, record: &Record) -> Timestamp {
+        if self.on_inconclusive() != OnInconclusive::Promote {
+            return record.deadline;
+        }
+        let bake = if record.phase == Phase::Baking { Duration::ZERO } else { self.goal.plan.bake };
+        before(record.deadline, bake + MARGIN.min(self.goal.deadline / 10))
+    }
+
+    /// The end, or the way on, where users stay although the evidence has not decided or the objective is broken.
+    pub(super) fn without_decision(
+        &mut self,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        if self.holds_at_the_end(record)
+            && let Some(Finding::Broken(what)) = self.judge.as_ref().map(Judge::finding)
+        {
+            return Some(self.held(service, record, Code::ObjectiveBroken, what, now));
+        }
+        match (self.undecided(record, now), self.on_inconclusive()) {
+            (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
+            // Nothing speaks against the candidate: what the deadline cuts short is held as well.
+            (None, OnInconclusive::Hold) if record.step > 0 && now >= record.deadline => {
+                Some(self.held(service, record, Code::Inconclusive, self.late(record), now))
+            }
+            (Some(why), OnInconclusive::Promote) => {
+                let last = record.step >= self.goal.plan.steps.len();
+                let does = if last { "it ends all the same" } else { "it goes on without one" };
+                log.once_of(Topic::Note, does, format!("{why}; {does}, as --on-inconclusive says"));
+                self.promoted_anyway = true;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Traffic stays, the rollout stays open, and its end says why.
+    fn held(&mut self, service: &Service, record: &Record, code: Code, why: String, now: Timestamp) -> Next {
+        let mut held = self.with_evidence(record);
+        held.phase = Phase::Held;
+        held.step_at = now;
+        held.outcome = Some(code.word().to_owned());
+        let what = Said::new(Topic::Wait, format!("held where it is: {why}"));
+        held.reason = Some(why);
+        write(order(service, held, None, None, what), service)
+    }
+
+    /// The end of a walk that was held without a good reason to stop.
+    pub(super) fn held_end(record: &Record, service: &Service) -> Option<Outcome> {
+        let word = record.outcome.as_deref()?;
+        let code = Code::ALL.into_iter().find(|c| c.word() == word)?;
+        let reason = record.reason.clone().unwrap_or_default();
+        let what = format!("{reason}; traffic stays where it is");
+        Some(
+            outcome_of(code, what, service)
+                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called())),
+        )
+    }
+
+    /// Whether the next step may be taken, and which one it is.
+    pub(super) fn gate(&self, record: &Record, promoted: bool) -> Gate {
+        let plan = &self.goal.plan;
+        if promoted || self.promoted_anyway {
+            return Gate::Go(plan.steps.len());
+        }
+        self.judge.as_ref().map_or(Gate::Go(record.step + 1), |judge| judge.gate(plan, record.step))
+    }
+
+    /// True if the candidate's own address has to be asked once more, with the windows shut, before the next move.
+    pub(super) fn needs_look(&self, record: &Record) -> bool {
+        self.judges(record) && self.goal.probe.is_some() && !self.last_look
+    }
+
+    /// True if windows are counted at this step, so that nothing of ours may be in them.
+    pub(super) fn judges(&self, record: &Record) -> bool {
+        self.judge.is_some() && record.step > 0
+    }
+
+    /// True while a window is open in which nothing of ours may be.
+    pub(super) fn counts_users(&self, record: &Record) -> bool {
+        self.judges(record) && !self.last_look && self.waiting_since.is_none()
+    }
+
+    pub(super) fn begin_look(&mut self, now: Timestamp) {
+        self.last_look = true;
+        if let Some(judge) = &mut self.judge {
+            judge.shut();
+        }
+        self.proof.begin(false, now);
+    }
+
+    pub(super) fn end_look(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.last_look)
+            && let Some(judge) = &mut self.judge
+        {
+            judge.reopen(now);
+        }
+    }
+
+    /// The record with what the evidence says now, for a write that moves traffic or ends the rollout.
+    pub(super) fn with_evidence(&self, record: &Record) -> Record {
+        let saved = self.judge.as_ref().filter(|_| record.step > 0).and_then(Judge::saved);
+        let saved = saved.map(|s| Box::new(s.without_counters()));
+        Record { evidence: saved.or_else(|| record.evidence.clone()), ..record.clone() }
+    }
+
+    /// The evidence as the next step begins with it, and what it says, for that step's line.
+    pub(super) fn evidence_for(&self, to: &Record, split: &Split) -> (Option<Box<Saved>>, String) {
+        let (Some(judge), Some(candidate)) = (&self.judge, &to.candidate) else { return (None, String::new()) };
+        let saved = judge.saved_for(to.step, percents(split, to, candidate), to.phase == Phase::Baking);
+        let said = if to.step > 1 { format!("; {}", judge.summary()) } else { String::new() };
+        (saved.map(Box::new), said)
+    }
+
+    /// Saves what is new, if it is time to.
+    pub(super) fn save(&mut self, service: &Service, record: &Record, at_once: bool, now: Timestamp) -> Option<Next> {
+        let judge = self.judge.as_mut().filter(|_| record.step > 0)?;
+        if !(judge.is_save_due(now) || at_once && judge.is_unsaved()) {
+            return None;
+        }
+        let saved = judge.saved()?;
+        judge.mark_saved(now);
+        let what = Said::new(Topic::Check, judge.summary());
+        let to = Record { evidence: Some(Box::new(saved)), ..record.clone() };
+        Some(write(order(service, to, None, None, what), service))
+    }
+}
+
+/// Percents of candidate and stable in a split.
+fn percents(split: &Split, record: &Record, candidate: &RevisionName) -> (u8, u8) {
+    (split.share(candidate).get(), split.share(&record.start.stable).get())
+}

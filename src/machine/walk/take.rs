@@ -1,0 +1,206 @@
+//! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
+
+use super::{OnTerm, Walk, write};
+use crate::machine::claim::Claim;
+use crate::machine::next::{Look, Next};
+use crate::machine::outcomes::{ended_before, refused};
+use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::walk::step::step_split;
+use crate::machine::world::{Signal, World};
+use crate::machine::write::order;
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
+use crate::model::time::after;
+use crate::rollout::owner::OwnerKind;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::time::Duration;
+
+impl Walk {
+    pub(super) fn outside(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let stage = format!("`andante stage {}` makes or takes up a candidate", service.called());
+        let Some(record) = record else {
+            return Next::end(
+                outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
+            );
+        };
+        // A pod that is stopped before it could go on has users of its own run to bring back first.
+        let ours_to_bring_back = world.signal == Some(Signal::Terminate)
+            && self.goal.on_term == OnTerm::Rollback
+            && !self.goal.once
+            && record.owner.uid == self.hold.asker.owner.uid
+            && matches!(record.phase, Phase::Walking | Phase::Baking)
+            && record.step > 0;
+        if world.signal.is_some() && !ours_to_bring_back {
+            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+        }
+        let Some(claim) = self.hold.claim(Some(&record), world, service, now) else {
+            return Next::Look(Look::Liveness(record.owner.clone()));
+        };
+        if let Some(end) = refused(claim, Some(&record), service) {
+            return Next::end(end);
+        }
+        let began = *self.began.get_or_insert(now);
+        if claim == Claim::Wait {
+            let deadline = after(began, self.goal.deadline);
+            if now >= deadline {
+                return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
+            }
+            log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
+            return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
+        }
+        if !record.phase.is_open() {
+            return Next::end(self.over(&record, service, stage));
+        }
+        if record.phase == Phase::Staging {
+            return Next::end(
+                outcome_of(
+                    Code::BadState,
+                    format!("the candidate of {} is not proved ready yet", service.name),
+                    service,
+                )
+                .next(stage),
+            );
+        }
+        if moved(&record, service) == Moved::Traffic {
+            let what =
+                format!("{} changed the traffic of {}; nothing was written", who_moved(service, true), service.name);
+            return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
+                "`andante settle {}` closes the rollout and leaves traffic as it is",
+                service.called()
+            )));
+        }
+        let same_owner = record.owner.uid == self.hold.asker.owner.uid;
+        let rests = matches!(record.phase, Phase::Staged | Phase::Held);
+        if let Some(plan) = &record.plan
+            && same_owner
+            && !rests
+            && *plan != self.goal.plan
+        {
+            let what = "this run already walks by another plan; nothing was written";
+            return Next::end(
+                outcome_of(Code::BadState, what, service)
+                    .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
+            );
+        }
+        let at = record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent);
+        if at > self.goal.plan.to() && !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
+            let what =
+                format!("{} is at {at} already, above --to {}; nothing was written", service.name, self.goal.plan.to());
+            let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
+            return Next::end(outcome_of(Code::BadInput, what, service).next(next));
+        }
+        if let Some(next) = self.survey(service, &record, now, log) {
+            return next;
+        }
+        self.take(&record, world, service, claim, now)
+    }
+
+    /// The write that makes the rollout ours; no traffic moves.
+    pub(super) fn take(
+        &mut self,
+        old: &Record,
+        world: &World,
+        service: &Service,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Next {
+        let mut record = old.clone();
+        let goes_on = matches!(old.phase, Phase::Walking | Phase::Baking);
+        let same_run = claim == Claim::Resume && goes_on;
+        let at = old.plan.as_ref().and_then(|p| p.step(old.step)).map_or(Percent::ZERO, |s| s.percent);
+        let steps = &self.goal.plan.steps;
+        record.step = match old.phase {
+            Phase::Staged | Phase::Interrupted => 0,
+            _ => steps.iter().take_while(|s| s.percent <= at).count(),
+        };
+        if !goes_on || old.plan.as_ref() != Some(&self.goal.plan) {
+            record.attempt += 1;
+        }
+        // Whoever begins anew gets the whole time: another run, a person who comes back, the next of many short calls.
+        if !same_run || self.goal.once || self.hold.asker.owner.kind == OwnerKind::Person {
+            record.deadline = after(now, self.goal.deadline);
+        }
+        if !same_run {
+            if !goes_on {
+                record.step_at = now;
+                record.phase = Phase::Walking;
+            }
+            if record.phase == Phase::Baking && record.step < steps.len() {
+                record.phase = Phase::Walking;
+            }
+            let whole = steps.get(record.step.wrapping_sub(1)).is_some_and(|s| s.percent == Percent::FULL);
+            if whole {
+                record.phase = Phase::Baking;
+            }
+        }
+        // Evidence is one rollout's and one run's. Of what was stopped in between only the sums are taken up.
+        record.evidence = match claim {
+            Claim::Resume if goes_on => record.evidence,
+            Claim::Resume => record.evidence.map(|saved| Box::new(saved.without_counters())),
+            _ => None,
+        };
+        record.plan = Some(self.goal.plan.clone());
+        record.outcome = None;
+        record.reason = None;
+        self.hold.sign(&mut record);
+        let id = record.id.clone();
+        let what = match (claim, same_run) {
+            (Claim::TakeOver, _) => format!("rollout {id} taken over from {}, {} so far", old.owner, at),
+            (_, true) => format!("going on with rollout {id}, step {} of {}", record.step, steps.len()),
+            _ => format!("rollout {id}, {} to {}", counted(steps.len()), self.goal.plan.to()),
+        };
+        // An interruption may have dropped a tag whose revision was not ready; the walk needs its address.
+        let mut split = None;
+        if old.phase == Phase::Interrupted
+            && old.split.tagged(&old.tags.candidate).is_none()
+            && let Some(candidate) = &record.candidate
+        {
+            match step_split(world, &record, candidate, Percent::ZERO) {
+                Ok(at_zero) => split = Some(at_zero),
+                Err(blocker) => {
+                    let next = format!("`andante settle {}`, then stage again", service.called());
+                    return Next::end(outcome_of(Code::BadState, blocker, service).next(next));
+                }
+            }
+        }
+        write(order(service, record, split, None, Said::new(Topic::Claim, what)), service)
+    }
+
+    /// The rollout ended before this process came.
+    pub(super) fn over(&self, record: &Record, service: &Service, stage: String) -> Outcome {
+        let ours = record.owner.uid == self.hold.asker.owner.uid;
+        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+        if record.phase == Phase::Finished {
+            let mut outcome =
+                outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
+            outcome.candidate = Some(candidate);
+            outcome.rollout = Some(record.id.to_string());
+            return outcome;
+        }
+        if ours && record.owner.kind != crate::rollout::owner::OwnerKind::Person {
+            return ended_before(record, service);
+        }
+        outcome_of(
+            Code::BadState,
+            format!("nothing is staged on {}; the last rollout was rolled back", service.name),
+            service,
+        )
+        .next(stage)
+    }
+}
+
+/// `1 step`, `5 steps`.
+fn counted(steps: usize) -> String {
+    if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") }
+}

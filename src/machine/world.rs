@@ -1,0 +1,151 @@
+//! Everything known of the world at one moment, folded from watches, answers and signals.
+//!
+//! Decides only what is newer: an older report never overwrites a newer one. Depends on observed objects and the record.
+
+use crate::model::name::RevisionName;
+use crate::model::observed::{RECORD, Revision, Service};
+use crate::rollout::owner::{Liveness, Owner};
+use crate::rollout::record::{BadRecord, Record};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A signal of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: the pod is going away.
+    Terminate,
+    /// SIGINT: a person pressed Ctrl-C.
+    Interrupt,
+}
+
+/// The Service as far as known.
+#[derive(Debug, Clone, Default)]
+pub enum Target {
+    /// Not looked yet.
+    #[default]
+    Unknown,
+    /// There is none.
+    Absent,
+    /// It was seen.
+    Seen(Box<Service>),
+}
+
+/// What pods said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodsSaid {
+    /// The revision that was asked about.
+    pub revision: RevisionName,
+    /// When.
+    pub at: Timestamp,
+    /// What is wrong, if something is known to be.
+    pub trouble: Option<String>,
+    /// There is no right to ask: asking again is of no use.
+    pub forbidden: bool,
+}
+
+/// What is known.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// The Service.
+    pub target: Target,
+    /// Its Revisions by name; complete once `listed`.
+    pub revisions: BTreeMap<RevisionName, Revision>,
+    /// The Revisions were listed.
+    pub listed: bool,
+    /// What the API said about an owner, by uid.
+    pub liveness: Option<(String, Liveness)>,
+    /// The Configuration's own generation, once asked for.
+    pub configuration_generation: Option<i64>,
+    /// What the pods of a revision said when they were last asked, and when that was.
+    pub pods: Option<PodsSaid>,
+    /// The last signal that arrived.
+    pub signal: Option<Signal>,
+    /// The Service's version when it was last seen.
+    version: Option<u64>,
+}
+
+impl World {
+    /// The Service, if it is there.
+    pub fn service(&self) -> Option<&Service> {
+        match &self.target {
+            Target::Seen(service) => Some(service),
+            Target::Unknown | Target::Absent => None,
+        }
+    }
+
+    /// Takes a report of the Service, unless a newer one of the same object is known already: a watch may lag behind the
+    /// answer to our own write.
+    pub fn see_service(&mut self, service: Service) {
+        let version: Option<u64> = service.resource_version.parse().ok();
+        let same = self.service().is_some_and(|known| known.uid == service.uid);
+        if same && version.zip(self.version).is_some_and(|(new, known)| new < known) {
+            return;
+        }
+        self.version = version;
+        self.target = Target::Seen(Box::new(service));
+    }
+
+    /// The Service is gone. A report about another object of the same name than the one known is ignored.
+    pub fn lose_service(&mut self, uid: Option<&str>) {
+        if uid.is_none() || self.service().is_none_or(|known| Some(known.uid.as_str()) == uid) {
+            self.target = Target::Absent;
+            self.version = None;
+        }
+    }
+
+    /// Takes a whole list of Revisions.
+    pub fn see_revisions(&mut self, list: impl IntoIterator<Item = Revision>) {
+        self.revisions = list.into_iter().map(|r| (r.name.clone(), r)).collect();
+        self.listed = true;
+    }
+
+    /// A Revision, if it is there.
+    pub fn revision(&self, name: &RevisionName) -> Option<&Revision> {
+        self.revisions.get(name)
+    }
+
+    /// The Revision is there and Ready: a split that names it can take effect.
+    pub fn serves(&self, name: &RevisionName) -> bool {
+        self.revision(name).is_some_and(Revision::serves)
+    }
+
+    /// The record on the Service, if there is one.
+    pub fn record(&self) -> Option<Result<Record, BadRecord>> {
+        self.service().and_then(|s| s.annotations.get(RECORD)).map(|text| Record::parse(text))
+    }
+
+    /// What is known about an owner; none if it was not asked yet.
+    pub fn liveness_of(&self, owner: &Owner) -> Option<Liveness> {
+        self.liveness.as_ref().filter(|(uid, _)| *uid == owner.uid).map(|(_, alive)| *alive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn service(uid: &str, version: &str, generation: i64) -> Service {
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": uid, "generation": generation, "resourceVersion": version}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_older_report_never_overwrites_a_newer_one() {
+        let mut world = World::default();
+        world.see_service(service("u", "10", 3));
+        world.see_service(service("u", "9", 2));
+        assert_eq!(world.service().unwrap().generation, 3);
+        world.see_service(service("u", "11", 4));
+        assert_eq!(world.service().unwrap().generation, 4);
+        // A new object under the same name starts its own count.
+        world.see_service(service("other", "2", 1));
+        assert_eq!(world.service().unwrap().generation, 1);
+        world.lose_service(Some("u"));
+        assert!(world.service().is_some());
+        world.lose_service(Some("other"));
+        assert!(world.service().is_none());
+    }
+}

@@ -1,0 +1,148 @@
+//! The one fenced write (docs/protocol.md, rule 1): every change of a record, a split or a template is built here.
+//!
+//! Decides what is tested before and what the record says after. Depends on the record and observed objects.
+
+use crate::machine::next::Order;
+use crate::model::event::Said;
+use crate::model::observed::{RECORD, Service};
+use crate::model::split::Split;
+use crate::rollout::record::{BadRecord, Record};
+use serde_json::{Value, json};
+
+/// The tests that fence every write: identity, generation, and our record as it was read.
+fn fence(service: &Service) -> Vec<Value> {
+    let mut patch = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": service.uid}),
+        json!({"op": "test", "path": "/metadata/generation", "value": service.generation}),
+    ];
+    if service.annotations.is_empty() {
+        patch.push(json!({"op": "test", "path": "/metadata/annotations", "value": null}));
+    } else {
+        // A record that must not exist yet is tested as null, which passes only where it is absent.
+        patch.push(json!({"op": "test", "path": POINTER, "value": service.annotations.get(RECORD)}));
+    }
+    patch
+}
+
+/// Where the record stands, as a JSON pointer.
+const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
+
+/// A fenced write of a template alone, for a Service that serves nobody yet.
+pub fn template_order(service: &Service, template: &Value, what: Said) -> Order {
+    let mut patch = fence(service);
+    patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
+    Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// A fenced write that removes a record that cannot be read.
+pub fn discard_order(service: &Service, what: Said) -> Order {
+    let mut patch = fence(service);
+    patch.push(json!({"op": "remove", "path": POINTER}));
+    Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// Builds the one fenced write (rule 1): tests of uid, generation and record, then record, split and template in one.
+/// `record.generation` is set to what the write will make it; `record.epoch` is raised.
+pub fn order(
+    service: &Service,
+    mut record: Record,
+    split: Option<Split>,
+    template: Option<Value>,
+    mut what: Said,
+) -> Result<Order, BadRecord> {
+    let present = service.annotations.get(RECORD);
+    let last_epoch =
+        present.and_then(|text| Record::parse(text).ok()).map_or(record.epoch, |r| r.epoch.max(record.epoch));
+    record.epoch = last_epoch + 1;
+    // A split that stands already is not sent: the generation must move exactly when the spec does.
+    let split = split.filter(|wanted| service.split.as_ref() != Ok(wanted));
+    let moves = split.is_some() || template.is_some();
+    record.generation = service.generation + i64::from(moves);
+    if let Some(split) = &split {
+        record.split = split.clone();
+    } else if let Ok(present) = &service.split {
+        record.split = present.clone();
+    }
+    let (record, left_out) = record.fitting();
+    if let Some(left_out) = left_out.words() {
+        what.text = format!("{}; {left_out}", what.text);
+    }
+    let mut patch = fence(service);
+    if service.annotations.is_empty() {
+        patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    }
+    patch.push(json!({"op": "add", "path": POINTER, "value": record.to_text()?}));
+    if let Some(template) = template {
+        patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
+    }
+    if let Some(split) = split {
+        patch.push(json!({"op": "add", "path": "/spec/traffic", "value": split}));
+    }
+    Ok(Order { patch: Value::Array(patch), record: Some(record), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Topic;
+    use crate::rollout::record::tests::record;
+
+    fn service(annotations: Value) -> Service {
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 7, "annotations": annotations},
+            "spec": {"template": {}, "traffic": [{"latestRevision": true, "percent": 100}]}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_fence_tests_identity_generation_and_record() {
+        let split = record().start.staging(&record().tags);
+        let what = Said::new(Topic::Traffic, "x");
+        let order = order(&service(json!({"a": "b"})), record(), Some(split.clone()), None, what).unwrap();
+        let next = order.record.clone().unwrap();
+        assert_eq!(next.generation, 8);
+        assert_eq!(next.split, split);
+        let ops: Vec<_> =
+            order.patch.as_array().unwrap().iter().map(|o| (o["op"].clone(), o["path"].clone())).collect();
+        assert_eq!(
+            serde_json::to_value(&ops).unwrap(),
+            json!([
+                ["test", "/metadata/uid"],
+                ["test", "/metadata/generation"],
+                ["test", "/metadata/annotations/andante.dev~1rollout"],
+                ["add", "/metadata/annotations/andante.dev~1rollout"],
+                ["add", "/spec/traffic"]
+            ])
+        );
+        assert_eq!(order.patch[2]["value"], Value::Null);
+    }
+
+    #[test]
+    fn a_split_that_stands_is_not_sent_and_moves_no_generation() {
+        let what = Said::new(Topic::Traffic, "x");
+        let order = order(&service(json!({"a": "b"})), record(), Some(Split::all_latest()), None, what).unwrap();
+        assert_eq!(order.record.unwrap().generation, 7);
+        assert_eq!(order.patch.as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn evidence_that_has_no_room_is_said() {
+        let mut large = record();
+        large.evidence = Some(Box::new(crate::evidence::Saved::of_counts(crate::evidence::Table::default())));
+        large.reason = Some("x".repeat(crate::rollout::record::MAX_BYTES - record().to_text().unwrap().len() - 60));
+        let order = order(&service(json!({"a": "b"})), large, None, None, Said::new(Topic::Check, "saved")).unwrap();
+        assert!(order.record.unwrap().evidence.is_none());
+        assert_eq!(order.what.text, "saved; no room in the record for the evidence: after a crash it begins anew");
+    }
+
+    #[test]
+    fn the_epoch_rises_above_what_is_there() {
+        let mut there = record();
+        there.epoch = 41;
+        let service = service(json!({RECORD: there.to_text().unwrap()}));
+        let order = order(&service, record(), None, None, Said::new(Topic::Claim, "x")).unwrap();
+        assert_eq!(order.record.unwrap().epoch, 42);
+        assert_eq!(order.patch[2]["value"], json!(there.to_text().unwrap()));
+    }
+}

@@ -1,0 +1,106 @@
+//! What happened, as data. How it is printed is the sink's affair ([`crate::run::ports::Sink`]).
+
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What an event is about; the first word of its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// Who holds the rollout.
+    Claim,
+    /// Making the candidate.
+    Stage,
+    /// Whether a split is served, pods are there, addresses answer.
+    Check,
+    /// A move of traffic.
+    Traffic,
+    /// Waiting for time, a person or an answer.
+    Wait,
+    /// Something that the owner should know and that stops nothing.
+    Note,
+    /// The API server or the network.
+    Api,
+    /// The end.
+    End,
+}
+
+impl Topic {
+    /// As it is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::Stage => "stage",
+            Self::Check => "check",
+            Self::Traffic => "traffic",
+            Self::Wait => "wait",
+            Self::Note => "note",
+            Self::Api => "api",
+            Self::End => "end",
+        }
+    }
+}
+
+/// One event: one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// What it is about.
+    pub topic: Topic,
+    /// A sentence without a full stop.
+    pub text: String,
+}
+
+impl Said {
+    /// An event.
+    pub fn new(topic: Topic, text: impl Into<String>) -> Self {
+        Self { topic, text: text.into() }
+    }
+}
+
+/// Takes lines; a line that was said before under the same key is not said again until the key's text changes.
+#[derive(Debug, Default)]
+pub struct Log {
+    lines: Vec<Said>,
+    said: BTreeSet<String>,
+}
+
+impl Log {
+    /// Says it.
+    pub fn say(&mut self, topic: Topic, text: impl Into<String>) {
+        self.lines.push(Said::new(topic, text));
+    }
+
+    /// Says it unless it was said before.
+    pub fn once(&mut self, topic: Topic, text: impl Into<String>) {
+        let text = text.into();
+        if self.said.insert(format!("{}:{text}", topic.word())) {
+            self.lines.push(Said { topic, text });
+        }
+    }
+
+    /// Says it unless something of the same kind was said before.
+    pub fn once_of(&mut self, topic: Topic, kind: &str, text: impl Into<String>) {
+        if self.said.insert(format!("{}:{kind}", topic.word())) {
+            self.say(topic, text);
+        }
+    }
+
+    /// Takes the lines out.
+    pub fn take(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_said_once() {
+        let mut log = Log::default();
+        log.once(Topic::Wait, "a");
+        log.once(Topic::Wait, "a");
+        log.once(Topic::Wait, "b");
+        assert_eq!(log.take().len(), 2);
+    }
+}

@@ -1,0 +1,16 @@
+//! The values that every room shares: names, percents, a whole split, and objects as they were observed.
+//!
+//! Decides what a valid value is, and nothing else; a value that exists is valid (it is parsed once, at the edge). It may
+//! use no other room. Begin reading with [`split`], then [`observed`] and [`ready`].
+
+pub mod api_error;
+pub mod event;
+pub mod name;
+pub mod observed;
+pub mod outcome;
+pub mod percent;
+pub mod podwords;
+pub mod ready;
+pub mod split;
+pub mod template;
+pub mod time;

@@ -1,0 +1,373 @@
+//! What was seen of a Service and its Revisions, parsed from the API's own JSON into just what decisions need.
+//!
+//! Decides nothing. Depends on names, splits and serde; the JSON itself is kept, because a template is written back whole.
+
+use crate::model::name::{Namespace, RevisionName, ServiceName};
+use crate::model::split::{BadSplit, Split};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The annotation that holds the rollout's record.
+pub const RECORD: &str = "andante.dev/rollout";
+/// The annotation through which people steer a running rollout.
+pub const CONTROL: &str = "andante.dev/control";
+
+/// One of three answers of a Kubernetes condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// `True`.
+    True,
+    /// `False`.
+    False,
+    /// `Unknown`, absent, or anything else.
+    Unknown,
+}
+
+/// A condition of a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Its answer.
+    pub truth: Truth,
+    /// Its one-word reason; may be empty.
+    pub reason: String,
+    /// Its sentence; may be empty.
+    pub message: String,
+    /// When the answer last changed.
+    pub since: Option<Timestamp>,
+}
+
+/// One entry of `status.traffic`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Served {
+    /// The revision that it was resolved to.
+    pub revision_name: Option<String>,
+    /// Its share.
+    #[serde(default)]
+    pub percent: i64,
+    /// Its tag.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// The tag's address.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// Who wrote a field, as the API server remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// The field manager's name.
+    pub manager: String,
+    /// When it last wrote.
+    pub time: Option<Timestamp>,
+    /// It owns `spec.traffic`.
+    pub traffic: bool,
+    /// It owns part of `spec.template`.
+    pub template: bool,
+    /// It owns the list of containers.
+    pub containers: bool,
+    /// It wrote by server-side apply.
+    pub applied: bool,
+}
+
+/// A Service as it was seen once.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its namespace.
+    pub namespace: Option<Namespace>,
+    /// The object's identity; another one means that it was deleted and made again.
+    pub uid: String,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// The generation that its status speaks of.
+    pub observed_generation: i64,
+    /// The object's version, for a watch to go on from.
+    pub resource_version: String,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// All annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// `spec.traffic`, or why it cannot be read.
+    pub split: Result<Split, BadSplit>,
+    /// `spec.template`, whole.
+    pub template: Value,
+    /// `status.traffic`.
+    pub served: Vec<Served>,
+    /// `status.latestCreatedRevisionName`.
+    pub latest_created: Option<RevisionName>,
+    /// `status.latestReadyRevisionName`.
+    pub latest_ready: Option<RevisionName>,
+    /// `status.conditions`, by type.
+    pub conditions: BTreeMap<String, Condition>,
+    /// `status.url`.
+    pub url: Option<String>,
+    /// `metadata.managedFields`, as far as traffic and template are concerned.
+    pub writers: Vec<Writer>,
+}
+
+/// A Revision as it was seen once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Its name.
+    pub name: RevisionName,
+    /// The Configuration generation that made it.
+    pub configuration_generation: Option<i64>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// Its conditions, by type.
+    pub conditions: BTreeMap<String, Condition>,
+    /// Ready pods.
+    pub actual: i64,
+    /// Pods that the autoscaler wants; -1 when it does not know.
+    pub desired: i64,
+    /// The image of its (first) container, as the template said.
+    pub image: Option<String>,
+    /// The digest reference that runs.
+    pub digest: Option<String>,
+    /// `autoscaling.knative.dev/min-scale`, else 0.
+    pub min_scale: i64,
+}
+
+/// An object that does not have the shape that Knative promises.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {kind} has no readable `{field}`")]
+pub struct Unreadable {
+    kind: &'static str,
+    field: &'static str,
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty())
+}
+
+fn time(value: &Value, pointer: &str) -> Option<Timestamp> {
+    text(value, pointer).and_then(|t| t.parse().ok())
+}
+
+fn conditions(object: &Value) -> BTreeMap<String, Condition> {
+    let list = object.pointer("/status/conditions").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|c| {
+            let truth = match text(c, "/status") {
+                Some("True") => Truth::True,
+                Some("False") => Truth::False,
+                _ => Truth::Unknown,
+            };
+            let condition = Condition {
+                truth,
+                reason: text(c, "/reason").unwrap_or_default().to_owned(),
+                message: text(c, "/message").unwrap_or_default().to_owned(),
+                since: time(c, "/lastTransitionTime"),
+            };
+            Some((text(c, "/type")?.to_owned(), condition))
+        })
+        .collect()
+}
+
+fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
+    let map = value.and_then(Value::as_object);
+    map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+}
+
+fn writers(object: &Value) -> Vec<Writer> {
+    let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter(|m| text(m, "/subresource").is_none())
+        .filter_map(|m| {
+            Some(Writer {
+                manager: text(m, "/manager")?.to_owned(),
+                time: time(m, "/time"),
+                traffic: m.pointer("/fieldsV1/f:spec/f:traffic").is_some(),
+                template: m.pointer("/fieldsV1/f:spec/f:template").is_some(),
+                containers: m.pointer("/fieldsV1/f:spec/f:template/f:spec/f:containers").is_some(),
+                applied: text(m, "/operation") == Some("Apply"),
+            })
+        })
+        .collect()
+}
+
+/// The answer of a condition that may be absent.
+fn truth_of(conditions: &BTreeMap<String, Condition>, kind: &str) -> Truth {
+    conditions.get(kind).map_or(Truth::Unknown, |c| c.truth)
+}
+
+impl Service {
+    /// Reads a Service from the API's JSON.
+    pub fn from_json(object: &Value) -> Result<Self, Unreadable> {
+        let missing = |field| Unreadable { kind: "Service", field };
+        let revision = |pointer| text(object, pointer).and_then(|t| t.parse().ok());
+        let served = object.pointer("/status/traffic").and_then(Value::as_array);
+        Ok(Self {
+            name: text(object, "/metadata/name")
+                .and_then(|n| n.parse().ok())
+                .ok_or_else(|| missing("metadata.name"))?,
+            namespace: text(object, "/metadata/namespace").and_then(|n| n.parse().ok()),
+            uid: text(object, "/metadata/uid").ok_or_else(|| missing("metadata.uid"))?.to_owned(),
+            generation: object
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .ok_or_else(|| missing("metadata.generation"))?,
+            observed_generation: object
+                .pointer("/status/observedGeneration")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
+            resource_version: text(object, "/metadata/resourceVersion").unwrap_or_default().to_owned(),
+            deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
+            annotations: string_map(object.pointer("/metadata/annotations")),
+            split: Split::from_json(object.pointer("/spec/traffic")),
+            template: object.pointer("/spec/template").cloned().unwrap_or_default(),
+            served: served.into_iter().flatten().filter_map(|t| Served::deserialize(t).ok()).collect(),
+            latest_created: revision("/status/latestCreatedRevisionName"),
+            latest_ready: revision("/status/latestReadyRevisionName"),
+            conditions: conditions(object),
+            url: text(object, "/status/url").map(str::to_owned),
+            writers: writers(object),
+        })
+    }
+
+    /// What a command needs to mean this Service: `hello -n shop`.
+    pub fn called(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.to_string(), |ns| format!("{} -n {ns}", self.name))
+    }
+
+    /// A condition's answer.
+    pub fn truth(&self, kind: &str) -> Truth {
+        truth_of(&self.conditions, kind)
+    }
+
+    /// The address of a tag, as Knative reports it.
+    pub fn tag_url(&self, tag: &crate::model::name::Tag) -> Option<&str> {
+        self.served.iter().find(|t| t.tag.as_deref() == Some(tag.as_str())).and_then(|t| t.url.as_deref())
+    }
+
+    /// The image of the container `name`, or of the one that has a port, or of the only one.
+    pub fn template_image(&self) -> Option<&str> {
+        self.template.pointer("/spec/containers/0/image").and_then(Value::as_str)
+    }
+
+    /// Who last wrote `spec.traffic` (or, with `template`, the template): newest first by time, as far as known.
+    pub fn last_writer(&self, of: impl Fn(&Writer) -> bool) -> Option<&Writer> {
+        self.writers.iter().filter(|w| of(w)).max_by_key(|w| w.time)
+    }
+
+    /// The user that last changed the spec, as Knative's webhook notes it.
+    pub fn last_modifier(&self) -> Option<&str> {
+        self.annotations.get("serving.knative.dev/lastModifier").map(String::as_str)
+    }
+}
+
+impl Revision {
+    /// Reads a Revision from the API's JSON.
+    pub fn from_json(object: &Value) -> Result<Self, Unreadable> {
+        let missing = |field| Unreadable { kind: "Revision", field };
+        let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
+        let labels = string_map(object.pointer("/metadata/labels"));
+        let annotations = string_map(object.pointer("/metadata/annotations"));
+        Ok(Self {
+            name: text(object, "/metadata/name")
+                .and_then(|n| n.parse().ok())
+                .ok_or_else(|| missing("metadata.name"))?,
+            configuration_generation: labels
+                .get("serving.knative.dev/configurationGeneration")
+                .and_then(|g| g.parse().ok()),
+            created: time(object, "/metadata/creationTimestamp"),
+            deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
+            conditions: conditions(object),
+            actual: number("/status/actualReplicas").unwrap_or_default(),
+            desired: number("/status/desiredReplicas").unwrap_or_default(),
+            image: text(object, "/spec/containers/0/image").map(str::to_owned),
+            digest: text(object, "/status/containerStatuses/0/imageDigest").map(str::to_owned),
+            min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
+                .iter()
+                .find_map(|key| annotations.get(*key))
+                .and_then(|n| n.parse().ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// A condition's answer.
+    pub fn truth(&self, kind: &str) -> Truth {
+        truth_of(&self.conditions, kind)
+    }
+
+    /// Ready and not on its way out: a split that names it can take effect.
+    pub fn serves(&self) -> bool {
+        self.truth("Ready") == Truth::True && !self.deleting
+    }
+
+    /// The Revision's own words about what is wrong, for a person.
+    pub fn complaint(&self) -> String {
+        let worst = ["ContainerHealthy", "ResourcesAvailable", "Ready", "Active"]
+            .iter()
+            .filter_map(|kind| self.conditions.get(*kind))
+            .filter(|c| c.truth != Truth::True && !(c.reason.is_empty() && c.message.is_empty()))
+            .min_by_key(|c| c.truth != Truth::False);
+        match worst {
+            Some(c) if c.message.is_empty() => c.reason.clone(),
+            Some(c) if c.reason.is_empty() => c.message.clone(),
+            Some(c) => format!("{}: {}", c.reason, c.message),
+            None => format!("{} of {} pods are ready", self.actual, self.desired.max(1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_what_decisions_need() {
+        let service = Service::from_json(&json!({
+            "metadata": {"name": "hello", "uid": "u", "generation": 3, "resourceVersion": "9",
+                "annotations": {"serving.knative.dev/lastModifier": "kim"},
+                "managedFields": [
+                    {"manager": "kn", "operation": "Update", "time": "2026-01-01T00:00:00Z",
+                     "fieldsV1": {"f:spec": {"f:traffic": {}}}},
+                    {"manager": "controller", "operation": "Update", "subresource": "status",
+                     "fieldsV1": {"f:status": {}}}]},
+            "spec": {"template": {"spec": {"containers": [{"image": "i:1"}]}}},
+            "status": {"observedGeneration": 2, "latestReadyRevisionName": "hello-00001",
+                "traffic": [{"revisionName": "hello-00001", "percent": 100, "tag": "t", "url": "http://t-hello"}],
+                "conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": "m",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+        }))
+        .unwrap();
+        assert_eq!(service.generation, 3);
+        assert_eq!(service.truth("Ready"), Truth::False);
+        assert_eq!(service.truth("RoutesReady"), Truth::Unknown);
+        assert_eq!(service.tag_url(&"t".parse().unwrap()), Some("http://t-hello"));
+        assert_eq!(service.template_image(), Some("i:1"));
+        assert_eq!(service.last_modifier(), Some("kim"));
+        assert_eq!(service.last_writer(|w| w.traffic).map(|w| w.manager.as_str()), Some("kn"));
+        assert_eq!(service.split.unwrap(), Split::all_latest());
+    }
+
+    #[test]
+    fn an_object_without_identity_is_refused() {
+        let error = Service::from_json(&json!({"metadata": {"name": "hello"}})).unwrap_err();
+        assert_eq!(error.to_string(), "the Service has no readable `metadata.uid`");
+        assert!(Revision::from_json(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_complaint_prefers_what_is_false() {
+        let revision = Revision::from_json(&json!({
+            "metadata": {"name": "r"},
+            "status": {"conditions": [
+                {"type": "ResourcesAvailable", "status": "Unknown", "reason": "Deploying"},
+                {"type": "ContainerHealthy", "status": "False", "reason": "ExitCode3", "message": "Container failed with: no ledger"}]}
+        }))
+        .unwrap();
+        assert_eq!(revision.complaint(), "ExitCode3: Container failed with: no ledger");
+        assert!(!revision.serves());
+    }
+}

@@ -1,0 +1,241 @@
+//! How a command ended: the one enum behind exit codes, results and the last line.
+//!
+//! Depends on splits only. The table in the README is printed from [`Code::ALL`] and checked by a test.
+
+use crate::model::split::Split;
+
+/// Exit codes: part of the interface, since they are what Tekton shows. 1, 9, 137, 143 and 255 are avoided, because
+/// runtimes and shells use them for other things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// It is done: finished, held, staged, or there was nothing to do.
+    Done = 0,
+    /// Bad input; nothing was written.
+    BadInput = 2,
+    /// The Service is in a state from which this cannot begin; nothing was written.
+    BadState = 3,
+    /// Rolled back because a gate said so.
+    RolledBack = 10,
+    /// The candidate never became ready; traffic was not touched.
+    NeverReady = 11,
+    /// Rolled back because no decision was reached by the deadline.
+    Inconclusive = 12,
+    /// A newer run was here, or took over.
+    Superseded = 13,
+    /// Somebody else edited the Service; nothing was written over it.
+    TakenOver = 14,
+    /// A person aborted it; rolled back.
+    Aborted = 15,
+    /// Nobody approved in time; rolled back.
+    NotApproved = 16,
+    /// The same candidate was rolled back before.
+    RejectedBefore = 17,
+    /// Somebody else holds the Service.
+    Busy = 18,
+    /// A signal ended it; the last line says what traffic is.
+    Interrupted = 19,
+    /// A permission is missing.
+    NotPermitted = 20,
+    /// The cluster did not answer for too long.
+    Unreachable = 21,
+    /// Users could not be brought back: a person is needed.
+    CouldNotRestore = 22,
+    /// Rolled back because the comparison found the candidate worse than stable.
+    Worse = 23,
+    /// The candidate breaks the objective, stable does not.
+    ObjectiveBroken = 24,
+    /// A gate of the owner's own failed.
+    GateFailed = 25,
+    /// The registry has the image already, and that was to be an error.
+    Exists = 30,
+    /// The registry did not answer, or refused.
+    Registry = 31,
+    /// The registry has no such image.
+    NoImage = 32,
+    /// A defect of Andante.
+    Internal = 70,
+}
+
+impl Code {
+    /// Every code, in order.
+    pub const ALL: [Self; 23] = [
+        Self::Done,
+        Self::BadInput,
+        Self::BadState,
+        Self::RolledBack,
+        Self::NeverReady,
+        Self::Inconclusive,
+        Self::Superseded,
+        Self::TakenOver,
+        Self::Aborted,
+        Self::NotApproved,
+        Self::RejectedBefore,
+        Self::Busy,
+        Self::Interrupted,
+        Self::NotPermitted,
+        Self::Unreachable,
+        Self::CouldNotRestore,
+        Self::Worse,
+        Self::ObjectiveBroken,
+        Self::GateFailed,
+        Self::Exists,
+        Self::Registry,
+        Self::NoImage,
+        Self::Internal,
+    ];
+
+    /// The word that results and JSON carry.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::BadInput => "bad-input",
+            Self::BadState => "bad-state",
+            Self::RolledBack => "rolled-back",
+            Self::NeverReady => "never-ready",
+            Self::Inconclusive => "inconclusive",
+            Self::Superseded => "superseded",
+            Self::TakenOver => "taken-over",
+            Self::Aborted => "aborted",
+            Self::NotApproved => "not-approved",
+            Self::RejectedBefore => "rejected-before",
+            Self::Busy => "busy",
+            Self::Interrupted => "interrupted",
+            Self::NotPermitted => "not-permitted",
+            Self::Unreachable => "unreachable",
+            Self::CouldNotRestore => "could-not-restore",
+            Self::Worse => "worse",
+            Self::ObjectiveBroken => "objective-broken",
+            Self::GateFailed => "gate-failed",
+            Self::Exists => "exists",
+            Self::Registry => "registry",
+            Self::NoImage => "no-image",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What it means and where traffic is, for the table.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done: finished, held, staged, or nothing to do",
+            Self::BadInput => "bad input; nothing was written",
+            Self::BadState => "the Service is in a state from which this cannot begin; nothing was written",
+            Self::RolledBack => "probes, pods or the served split failed; users are back on stable",
+            Self::NeverReady => "the candidate never became ready; traffic was not touched",
+            Self::Inconclusive => {
+                "no decision by the deadline, or none to be had; users are on stable unless `--on-inconclusive hold`"
+            }
+            Self::Superseded => "a newer run was here, or took over; this one writes nothing more",
+            Self::TakenOver => "somebody else edited the Service; nothing was written over it",
+            Self::Aborted => "a person aborted it; users are back on stable",
+            Self::NotApproved => "nobody approved in time; users are back on stable",
+            Self::RejectedBefore => "the same candidate was rolled back before; `--again` tries it again",
+            Self::Busy => "somebody else holds the Service; nothing was written",
+            Self::Interrupted => "a signal ended it; the last line says what traffic is now",
+            Self::NotPermitted => "a permission is missing; the message names it",
+            Self::Unreachable => "the cluster did not answer for too long; traffic is as it was last written",
+            Self::CouldNotRestore => "users could not be brought back to stable: a person is needed",
+            Self::Worse => "the comparison found the candidate worse than stable; users are back on stable",
+            Self::ObjectiveBroken => {
+                "the candidate breaks the objective and stable does not; users are back on stable unless `--on-objective hold`"
+            }
+            Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
+            Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
+            Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",
+            Self::NoImage => "the registry has no such image",
+            Self::Internal => "a defect of Andante",
+        }
+    }
+
+    /// True for an end that is laid at the candidate's door: the same one is refused next time.
+    pub fn blames(self) -> bool {
+        use Code::{Aborted, GateFailed, Inconclusive, NeverReady, ObjectiveBroken, RolledBack, Worse};
+        matches!(self, RolledBack | NeverReady | Inconclusive | Aborted | Worse | ObjectiveBroken | GateFailed)
+    }
+
+    /// True for an end after which users are back where they were.
+    pub fn went_back(self) -> bool {
+        self.blames() && self != Self::NeverReady || matches!(self, Self::NotApproved | Self::Interrupted)
+    }
+
+    /// The number.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Exit code and kind.
+    pub code: Code,
+    /// The word for results: `finished`, `held`, `staged`, `unchanged`, `not-due`, or the code's own word.
+    pub word: &'static str,
+    /// What happened, in a sentence without a full stop.
+    pub what: String,
+    /// What traffic is now, as far as known.
+    pub traffic: Option<Split>,
+    /// What to do next; empty if nothing.
+    pub next: String,
+    /// The candidate's revision, if there is one.
+    pub candidate: Option<String>,
+    /// The digest that the candidate (or the running revision) runs, if known.
+    pub digest: Option<String>,
+    /// The rollout.
+    pub rollout: Option<String>,
+}
+
+impl Outcome {
+    /// An outcome with its code's own word.
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            word: code.word(),
+            what: what.into(),
+            traffic: None,
+            next: String::new(),
+            candidate: None,
+            digest: None,
+            rollout: None,
+        }
+    }
+
+    /// The same with another word.
+    #[must_use]
+    pub fn word(mut self, word: &'static str) -> Self {
+        self.word = word;
+        self
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = next.into();
+        self
+    }
+
+    /// The last line: what happened, what traffic is now, what to do next.
+    pub fn line(&self) -> String {
+        let mut line = self.what.clone();
+        if let Some(traffic) = &self.traffic {
+            line = format!("{line}; traffic now: {traffic}");
+        }
+        if !self.next.is_empty() {
+            line = format!("{line}; next: {}", self.next);
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_avoid_what_shells_and_runtimes_use() {
+        let mut numbers: Vec<u8> = Code::ALL.iter().map(|c| c.number()).collect();
+        assert!(numbers.iter().all(|n| ![1, 9, 126, 127, 128, 137, 143, 255].contains(n)));
+        numbers.dedup();
+        assert_eq!(numbers.len(), Code::ALL.len());
+    }
+}

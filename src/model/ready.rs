@@ -1,0 +1,175 @@
+//! When to believe Knative: is a split served, is a candidate up, is it dying.
+//!
+//! Decides rules 5, 7 and 11 (docs/protocol.md) from what was observed; time and memory are arguments. Depends on observed objects
+//! and splits.
+
+use crate::model::observed::{Revision, Service, Truth};
+use crate::model::split::Split;
+
+/// Whether the split in `spec.traffic` is what users get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serving {
+    /// It is served.
+    Yes,
+    /// Not yet; why, in a few words.
+    NotYet(String),
+    /// Knative refuses it as it stands.
+    Blocked(String),
+}
+
+/// True if the Service's status speaks of its present spec, and its Configuration's too.
+pub fn is_current(service: &Service) -> bool {
+    let out_of_date = |kind: &str| service.conditions.get(kind).is_some_and(|c| c.reason == "OutOfDate");
+    service.observed_generation >= service.generation && !out_of_date("ConfigurationsReady")
+}
+
+/// Rule 7: generation observed, `ConfigurationsReady` not `OutOfDate`, `RoutesReady` True, `status.traffic` equal to the
+/// request entry by entry.
+pub fn serving(service: &Service) -> Serving {
+    let Ok(split) = &service.split else { return Serving::Blocked("spec.traffic cannot be read".into()) };
+    if service.observed_generation < service.generation {
+        return Serving::NotYet("not observed yet".into());
+    }
+    if !is_current(service) {
+        return Serving::NotYet("the Configuration is out of date".into());
+    }
+    let routes = service.conditions.get("RoutesReady");
+    match routes {
+        Some(c) if c.truth == Truth::True => {}
+        Some(c) if c.truth == Truth::False => {
+            return Serving::Blocked(format!("{}: {}", c.reason, c.message));
+        }
+        Some(c) if c.message.is_empty() => return Serving::NotYet(c.reason.clone()),
+        Some(c) => return Serving::NotYet(format!("{}: {}", c.reason, c.message)),
+        None => return Serving::NotYet("no RoutesReady condition yet".into()),
+    }
+    if equals_status(split, service) {
+        Serving::Yes
+    } else {
+        Serving::NotYet("status.traffic is not the split asked for yet".into())
+    }
+}
+
+/// Compares spec and status by revision, percent and tag, entries that follow latest resolved to the newest ready one.
+fn equals_status(split: &Split, service: &Service) -> bool {
+    let latest = service.latest_ready.as_ref();
+    split.targets().len() == service.served.len()
+        && split.targets().iter().zip(&service.served).all(|(wanted, served)| {
+            let revision = wanted.revision().or(latest).map(crate::model::name::RevisionName::as_str);
+            served.revision_name.as_deref() == revision
+                && served.percent == i64::from(wanted.percent)
+                && served.tag.as_deref() == wanted.tag.as_ref().map(crate::model::name::Tag::as_str)
+        })
+}
+
+/// What a candidate's pods say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pods {
+    /// Ready, and as many pods as it must have.
+    Up,
+    /// Ready, scaled to zero for want of requests.
+    Asleep,
+    /// Not Ready yet, or its pods are still coming.
+    Coming(String),
+    /// It wants pods and has none, or is not Ready (any more): fatal if it lasts.
+    Down(String),
+}
+
+/// Rule 11: replicas rather than conditions. `Ready` stays True while every pod of a once-ready revision crashes.
+pub fn pods(revision: &Revision) -> Pods {
+    if revision.deleting {
+        return Pods::Down("it is being deleted".into());
+    }
+    match revision.truth("Ready") {
+        Truth::False => return Pods::Down(revision.complaint()),
+        Truth::Unknown => return Pods::Coming(revision.complaint()),
+        Truth::True => {}
+    }
+    let active = revision.conditions.get("Active");
+    let no_traffic = active.is_some_and(|c| c.reason == "NoTraffic");
+    if revision.actual >= revision.min_scale.max(1) {
+        return Pods::Up;
+    }
+    if revision.actual > 0 {
+        return Pods::Coming(format!("{} of {} pods are ready", revision.actual, revision.min_scale));
+    }
+    if no_traffic || (revision.desired <= 0 && revision.min_scale == 0) {
+        return Pods::Asleep;
+    }
+    if active.is_some_and(|c| c.truth == Truth::True) {
+        // Active is True only with a pod behind it: the replica count lags.
+        return Pods::Coming("its replica count is not there yet".into());
+    }
+    let reason = active.map(|c| c.reason.as_str()).filter(|r| !r.is_empty()).unwrap_or("unknown");
+    Pods::Down(format!("0 of {} pods are ready (Active: {reason})", revision.desired.max(revision.min_scale)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn service(generation: i64, observed: i64, conditions: Value, served: Value) -> Service {
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": generation},
+            "spec": {"traffic": [{"revisionName": "a", "percent": 95}, {"latestRevision": true, "percent": 5, "tag": "c"}]},
+            "status": {"observedGeneration": observed, "latestReadyRevisionName": "b",
+                "conditions": conditions, "traffic": served}
+        }))
+        .unwrap()
+    }
+
+    fn routes(status: &str, reason: &str) -> Value {
+        json!([{"type": "RoutesReady", "status": status, "reason": reason}])
+    }
+
+    fn right() -> Value {
+        json!([{"revisionName": "a", "percent": 95}, {"revisionName": "b", "percent": 5, "tag": "c", "latestRevision": true}])
+    }
+
+    #[test]
+    fn believed_only_when_everything_agrees() {
+        assert_eq!(serving(&service(2, 2, routes("True", ""), right())), Serving::Yes);
+        let not_yet = [
+            service(3, 2, routes("True", ""), right()),
+            service(2, 2, routes("Unknown", "IngressNotConfigured"), right()),
+            service(2, 2, json!([]), right()),
+            // The race that lies: RoutesReady still True, the split still the old one (knative.md 4.4).
+            service(2, 2, routes("True", ""), json!([{"revisionName": "a", "percent": 100}])),
+            service(
+                2,
+                2,
+                json!([{"type": "RoutesReady", "status": "True"},
+                    {"type": "ConfigurationsReady", "status": "Unknown", "reason": "OutOfDate"}]),
+                right(),
+            ),
+        ];
+        for service in not_yet {
+            assert!(matches!(serving(&service), Serving::NotYet(_)), "{service:?}");
+        }
+        let blocked = service(2, 2, routes("False", "RevisionMissing"), right());
+        assert!(matches!(serving(&blocked), Serving::Blocked(_)));
+    }
+
+    fn revision(ready: &str, active: (&str, &str), actual: i64, desired: i64, min: &str) -> Revision {
+        Revision::from_json(&json!({
+            "metadata": {"name": "r", "annotations": {"autoscaling.knative.dev/min-scale": min}},
+            "status": {"actualReplicas": actual, "desiredReplicas": desired, "conditions": [
+                {"type": "Ready", "status": ready},
+                {"type": "Active", "status": active.0, "reason": active.1, "severity": "Info"}]}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn replicas_are_believed_not_conditions() {
+        assert_eq!(pods(&revision("True", ("True", ""), 1, 1, "0")), Pods::Up);
+        assert_eq!(pods(&revision("True", ("True", ""), 3, 3, "3")), Pods::Up);
+        assert_eq!(pods(&revision("True", ("False", "NoTraffic"), 0, 0, "0")), Pods::Asleep);
+        assert!(matches!(pods(&revision("True", ("True", ""), 1, 3, "3")), Pods::Coming(_)));
+        assert!(matches!(pods(&revision("Unknown", ("Unknown", "Queued"), 0, 1, "0")), Pods::Coming(_)));
+        assert!(matches!(pods(&revision("False", ("Unknown", ""), 0, 1, "0")), Pods::Down(_)));
+        let crashing = pods(&revision("True", ("Unknown", "Queued"), 0, 1, "0"));
+        assert_eq!(crashing, Pods::Down("0 of 1 pods are ready (Active: Queued)".into()));
+    }
+}

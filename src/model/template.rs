@@ -1,0 +1,236 @@
+//! Changes of a Service's template: image, environment, a whole file; and whether two templates mean the same.
+//!
+//! Decides what the new template is. Works on the API's own JSON, because whatever is not understood here has to be
+//! written back unchanged. Depends on `serde_json` and names.
+
+use crate::model::name::RevisionName;
+use serde_json::{Map, Value, json};
+
+/// The annotation that makes a template differ from an equal one (`--again`).
+pub const AGAIN: &str = "andante.dev/again";
+
+/// What is to change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The image of the container.
+    pub image: Option<String>,
+    /// Which container; none: the only one, or the one with a port.
+    pub container: Option<String>,
+    /// Variables to set.
+    pub env: Vec<(String, String)>,
+    /// A template that replaces the present one.
+    pub file: Option<Value>,
+    /// A name for the new revision.
+    pub revision_name: Option<RevisionName>,
+    /// Make a new revision even if nothing else changes; the value tells one time from another.
+    pub again: Option<String>,
+}
+
+/// A change that cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadChange {
+    /// The template has no container to change.
+    #[error("the template has no containers")]
+    NoContainer,
+    /// No container has this name.
+    #[error("there is no container `{0}`; there are: {1}")]
+    NoSuchContainer(String, String),
+    /// More than one container could be meant.
+    #[error("which container? --container is one of: {0}")]
+    WhichContainer(String),
+}
+
+impl Change {
+    /// True if the change is an image and nothing else, so that equal references mean an equal candidate.
+    pub fn is_image_alone(&self) -> bool {
+        self.image.is_some() && self.env.is_empty() && self.file.is_none() && self.again.is_none()
+    }
+
+    /// The new template, without a name unless one was given: Knative refuses a changed template that keeps its name.
+    pub fn apply(&self, present: &Value) -> Result<Value, BadChange> {
+        let mut template = self.file.clone().unwrap_or_else(|| present.clone());
+        if self.image.is_some() || !self.env.is_empty() {
+            let container = self.container(&mut template)?;
+            if let Some(image) = &self.image {
+                container.insert("image".into(), json!(image));
+            }
+            for (name, value) in &self.env {
+                set_env(container, name, value);
+            }
+        }
+        if let Value::Object(whole) = &mut template {
+            let metadata = whole.entry("metadata").or_insert_with(|| json!({}));
+            if let Value::Object(metadata) = metadata {
+                metadata.remove("name");
+                if let Some(name) = &self.revision_name {
+                    metadata.insert("name".into(), json!(name));
+                }
+                if let Some(again) = &self.again {
+                    let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+                    if let Value::Object(annotations) = annotations {
+                        annotations.insert(AGAIN.into(), json!(again));
+                    }
+                }
+                if metadata.is_empty() {
+                    whole.remove("metadata");
+                }
+            }
+        }
+        Ok(template)
+    }
+
+    fn container<'a>(&self, template: &'a mut Value) -> Result<&'a mut Map<String, Value>, BadChange> {
+        let list = template
+            .pointer_mut("/spec/containers")
+            .and_then(Value::as_array_mut)
+            .filter(|list| !list.is_empty())
+            .ok_or(BadChange::NoContainer)?;
+        let name = |c: &Value| c.get("name").and_then(Value::as_str).unwrap_or("user-container").to_owned();
+        let names = list.iter().map(name).collect::<Vec<_>>().join(", ");
+        let index = match &self.container {
+            Some(wanted) => list
+                .iter()
+                .position(|c| name(c) == *wanted)
+                .ok_or_else(|| BadChange::NoSuchContainer(wanted.clone(), names))?,
+            None if list.len() == 1 => 0,
+            None => {
+                let with_port = |c: &Value| c.get("ports").and_then(Value::as_array).is_some_and(|p| !p.is_empty());
+                list.iter().position(with_port).ok_or(BadChange::WhichContainer(names))?
+            }
+        };
+        list.get_mut(index).and_then(Value::as_object_mut).ok_or(BadChange::NoContainer)
+    }
+}
+
+fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
+    let entry = json!({"name": name, "value": value});
+    let list = container.entry("env").or_insert_with(|| json!([]));
+    let Value::Array(list) = list else {
+        *list = json!([entry]);
+        return;
+    };
+    match list.iter_mut().find(|e| e.get("name").and_then(Value::as_str) == Some(name)) {
+        Some(present) => *present = entry,
+        None => list.push(entry),
+    }
+}
+
+/// True if `live` already says everything that `wanted` says: the API server fills in defaults, so a live template has
+/// more fields than the file that made it. The name of the template does not count.
+pub fn says_the_same(live: &Value, wanted: &Value) -> bool {
+    covers(&unnamed(live), &unnamed(wanted))
+}
+
+fn covers(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| live.get(key).map_or_else(|| is_empty(value), |l| covers(l, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w))
+        }
+        _ => live == wanted,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}
+
+/// The template without its name and without fields that carry nothing.
+fn unnamed(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(Value::Object(metadata)) = template.get_mut("metadata") {
+        metadata.remove("name");
+        metadata.remove("creationTimestamp");
+        if metadata.is_empty()
+            && let Value::Object(whole) = &mut template
+        {
+            whole.remove("metadata");
+        }
+    }
+    template
+}
+
+/// A fingerprint of a template, its name aside: 64 bit FNV-1a over its JSON, whose keys are sorted. It tells templates
+/// apart for people's convenience, it protects nothing.
+pub fn fingerprint(template: &Value) -> String {
+    let text = unnamed(template).to_string();
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template() -> Value {
+        json!({
+            "metadata": {"name": "hello-v1", "annotations": {"a": "b"}},
+            "spec": {"containers": [{"name": "app", "image": "i:1", "ports": [{"containerPort": 8080}],
+                "env": [{"name": "A", "valueFrom": {"x": 1}}], "unknown": 7}, {"name": "side", "image": "s:1"}]}
+        })
+    }
+
+    fn image(image: &str) -> Change {
+        Change { image: Some(image.into()), ..Change::default() }
+    }
+
+    #[test]
+    fn image_and_env_change_and_nothing_else_does() {
+        let change = Change { env: vec![("A".into(), "1".into()), ("B".into(), "2".into())], ..image("i:2") };
+        let new = change.apply(&template()).unwrap();
+        assert_eq!(
+            new,
+            json!({
+                "metadata": {"annotations": {"a": "b"}},
+                "spec": {"containers": [{"name": "app", "image": "i:2", "ports": [{"containerPort": 8080}],
+                    "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}], "unknown": 7},
+                    {"name": "side", "image": "s:1"}]}
+            })
+        );
+    }
+
+    #[test]
+    fn the_container_is_chosen_or_asked_for() {
+        let side = Change { container: Some("side".into()), ..image("s:2") }.apply(&template()).unwrap();
+        assert_eq!(side.pointer("/spec/containers/1/image"), Some(&json!("s:2")));
+        let missing = Change { container: Some("x".into()), ..image("s:2") }.apply(&template()).unwrap_err();
+        assert_eq!(missing.to_string(), "there is no container `x`; there are: app, side");
+        let two = json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
+        assert_eq!(image("i").apply(&two), Err(BadChange::WhichContainer("a, b".into())));
+        assert_eq!(image("i").apply(&json!({})), Err(BadChange::NoContainer));
+    }
+
+    #[test]
+    fn a_name_is_dropped_or_replaced() {
+        let named = Change { revision_name: Some("hello-v2".parse().unwrap()), ..image("i:2") };
+        assert_eq!(named.apply(&template()).unwrap().pointer("/metadata/name"), Some(&json!("hello-v2")));
+        let bare = json!({"metadata": {"name": "x"}, "spec": {"containers": [{"image": "i"}]}});
+        assert_eq!(image("i").apply(&bare).unwrap(), json!({"spec": {"containers": [{"image": "i"}]}}));
+    }
+
+    #[test]
+    fn defaults_do_not_make_a_difference_but_values_do() {
+        let wanted =
+            json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"image": "i:1", "env": []}]}});
+        let live = json!({"metadata": {"name": "n"}, "spec": {"containers": [{"image": "i:1", "resources": {}}], "timeoutSeconds": 300}});
+        assert!(says_the_same(&live, &wanted));
+        assert!(!says_the_same(&wanted, &live));
+        assert!(!says_the_same(&live, &json!({"spec": {"containers": [{"image": "i:2"}]}})));
+    }
+
+    #[test]
+    fn fingerprints_ignore_the_name_alone() {
+        let again = Change { again: Some("1".into()), ..Change::default() };
+        assert_eq!(fingerprint(&template()), fingerprint(&Change::default().apply(&template()).unwrap()));
+        assert_ne!(fingerprint(&template()), fingerprint(&again.apply(&template()).unwrap()));
+    }
+}

@@ -1,0 +1,93 @@
+//! What people ask of a running rollout: pause, approve, abort, promote.
+//!
+//! A request is its own annotation beside the record, so that it never disturbs the walk's fence, and it names its
+//! rollout, so that an old one never counts. Depends on names and serde.
+
+use crate::model::name::RolloutId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A request and who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asked, as the API server's SelfSubjectReview named them: recorded, not proof.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The attempt of the rollout that was seen when it was asked ([`crate::rollout::record::Record::attempt`]).
+    #[serde(default)]
+    pub attempt: u32,
+}
+
+/// An approval of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The step, counted from 1.
+    pub step: usize,
+    /// Who approved it and when.
+    #[serde(flatten)]
+    pub request: Request,
+}
+
+/// Everything that was asked of one rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// The rollout that is meant.
+    pub rollout: RolloutId,
+    /// Approved steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<Approval>,
+    /// Stop dwelling and ramping until it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Request>,
+    /// Roll back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Request>,
+    /// Skip dwell, approvals and missing evidence; never a Fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<Request>,
+}
+
+impl Control {
+    /// Nothing asked yet.
+    pub fn of(rollout: RolloutId) -> Self {
+        Self { rollout, approved: vec![], pause: None, abort: None, promote: None }
+    }
+
+    /// The requests that concern `rollout`; unreadable text and other rollouts' requests are none.
+    pub fn parse(text: Option<&str>, rollout: &RolloutId) -> Self {
+        text.and_then(|t| serde_json::from_str::<Self>(t).ok())
+            .filter(|c| c.rollout == *rollout)
+            .unwrap_or_else(|| Self::of(rollout.clone()))
+    }
+
+    /// The approval of a step, counted from 1, in this attempt: one that was given to an earlier plan never counts.
+    pub fn approval(&self, step: usize, attempt: u32) -> Option<&Approval> {
+        self.approved.iter().find(|a| a.step == step && a.request.attempt == attempt)
+    }
+
+    /// The wish to promote this attempt. Pause and abort, by contrast, hold for the whole rollout: they are cautious.
+    pub fn promoted(&self, attempt: u32) -> Option<&Request> {
+        self.promote.as_ref().filter(|request| request.attempt == attempt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_rollouts_approval_never_counts() {
+        let mut control = Control::of("r1".parse().unwrap());
+        control.approved.push(Approval {
+            step: 2,
+            request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap(), attempt: 1 },
+        });
+        let text = serde_json::to_string(&control).unwrap();
+        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(2, 1).is_some());
+        assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(3, 1).is_none());
+        assert!(Control::parse(Some(&text), &"r2".parse().unwrap()).approval(2, 1).is_none());
+        assert!(Control::parse(Some("rubbish"), &"r1".parse().unwrap()).approved.is_empty());
+        assert!(Control::parse(None, &"r1".parse().unwrap()).pause.is_none());
+    }
+}

@@ -1,0 +1,254 @@
+//! The plan: every step of a walk, made before the first write, so that nothing is left to decide but verdicts.
+//!
+//! Decides the steps from a style and its settings. Depends on percents only.
+
+use crate::model::percent::Percent;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A classic style of rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Style {
+    /// A few growing steps.
+    Canary,
+    /// Equal steps.
+    Linear,
+    /// Each step goes as far as the evidence so far allows.
+    Budget,
+    /// Prove the candidate by its tag, switch everyone in one write, keep stable for the bake.
+    BlueGreen,
+    /// Everyone at once.
+    AllAtOnce,
+}
+
+/// One move: what to write, and what must hold before the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Percents of what stable had at the start.
+    pub percent: Percent,
+    /// How long to stay, counted from when the split is served. Whole milliseconds.
+    #[serde(rename = "dwell_ms", with = "millis")]
+    pub dwell: Duration,
+    /// A person must approve before this step is written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
+}
+
+/// What a walk was asked to do, before anything is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The style.
+    pub style: Style,
+    /// Steps in percent; empty for the style's own.
+    pub steps: Vec<Percent>,
+    /// Time at each step but the last.
+    pub dwell: Duration,
+    /// Time at the end, with the way back kept open.
+    pub bake: Duration,
+    /// Where to stop.
+    pub to: Percent,
+    /// Steps that need an approval, by their percent.
+    pub approve: Vec<Percent>,
+    /// How long an approval is waited for.
+    pub approval_timeout: Duration,
+}
+
+/// The complete list of steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The style.
+    pub style: Style,
+    /// The steps, rising, the last one at [`Plan::to`].
+    pub steps: Vec<Step>,
+    /// Time to watch at 100 % before the end.
+    #[serde(rename = "bake_ms", with = "millis")]
+    pub bake: Duration,
+    /// How long an approval is waited for.
+    #[serde(rename = "approval_timeout_ms", with = "millis")]
+    pub approval_timeout: Duration,
+}
+
+/// A wish that no plan fulfils.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPlan {
+    /// Steps must rise.
+    #[error("the steps must rise: {1} comes after {0}")]
+    Order(Percent, Percent),
+    /// Nothing below 1 % or above 100 % can be a step.
+    #[error("a step of 0 % moves nobody: the first step is at least 1 %")]
+    Zero,
+    /// `--to` must be a place to go to.
+    #[error("--to must be between 1 and 100")]
+    To,
+    /// An approval for a step that does not exist.
+    #[error("there is no step of {0} to approve; the steps are {1}")]
+    NoSuchStep(Percent, String),
+    /// A style with one switch has no steps to name.
+    #[error("--style {0} switches everyone at once and takes no --steps and no --to below 100")]
+    OneSwitch(&'static str),
+}
+
+impl Style {
+    /// The steps that the style has by itself.
+    fn own_steps(self) -> Vec<i64> {
+        match self {
+            Self::Canary => vec![1, 5, 25, 50, 100],
+            Self::Linear => (1..=5).map(|n| n * 20).collect(),
+            Self::Budget => vec![1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 100],
+            Self::BlueGreen | Self::AllAtOnce => vec![100],
+        }
+    }
+
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::Linear => "linear",
+            Self::Budget => "budget",
+            Self::BlueGreen => "blue-green",
+            Self::AllAtOnce => "all-at-once",
+        }
+    }
+}
+
+impl Plan {
+    /// Makes the plan, or says which part of the wish cannot be.
+    pub fn new(wish: &Wish) -> Result<Self, BadPlan> {
+        if wish.to.is_zero() {
+            return Err(BadPlan::To);
+        }
+        let one_switch = matches!(wish.style, Style::BlueGreen | Style::AllAtOnce);
+        if one_switch && (!wish.steps.is_empty() || wish.to < Percent::FULL) {
+            return Err(BadPlan::OneSwitch(wish.style.name()));
+        }
+        let mut percents = wish.steps.clone();
+        if percents.is_empty() {
+            percents = wish.style.own_steps().into_iter().filter_map(|n| n.try_into().ok()).collect();
+        }
+        if percents.iter().any(|p| p.is_zero()) {
+            return Err(BadPlan::Zero);
+        }
+        if let Some((a, b)) = percents.iter().zip(percents.iter().skip(1)).find(|(a, b)| a >= b) {
+            return Err(BadPlan::Order(*a, *b));
+        }
+        percents.retain(|p| *p < wish.to);
+        percents.push(wish.to);
+        if let Some(missing) = wish.approve.iter().find(|p| !percents.contains(p)) {
+            let known = percents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(BadPlan::NoSuchStep(*missing, known));
+        }
+        let last = percents.len() - 1;
+        let steps = percents
+            .into_iter()
+            .enumerate()
+            .map(|(i, percent)| Step {
+                percent,
+                dwell: if i == last && percent == Percent::FULL { Duration::ZERO } else { wish.dwell },
+                approval: wish.approve.contains(&percent),
+            })
+            .collect();
+        Ok(Self { style: wish.style, steps, bake: wish.bake, approval_timeout: wish.approval_timeout })
+    }
+
+    /// True if both revisions have users for a while, so that they can be compared.
+    pub fn compares(&self) -> bool {
+        self.steps.first().is_some_and(|s| s.percent < Percent::FULL)
+    }
+
+    /// Where the walk ends, in percents of what stable had.
+    pub fn to(&self) -> Percent {
+        self.steps.last().map_or(Percent::FULL, |s| s.percent)
+    }
+
+    /// The step with this number, counted from 1.
+    pub fn step(&self, number: usize) -> Option<&Step> {
+        number.checked_sub(1).and_then(|i| self.steps.get(i))
+    }
+
+    /// Dwell and bake together: the shortest time that the walk can take, approvals aside. Steps by the budget may all be
+    /// passed over but one.
+    pub fn shortest(&self) -> Duration {
+        let dwells = self.steps.iter().map(|s| s.dwell);
+        let least = if self.style == Style::Budget { dwells.max().unwrap_or_default() } else { dwells.sum() };
+        least + self.bake
+    }
+}
+
+/// Durations as whole milliseconds.
+mod millis {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        u64::deserialize(d).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn p(value: i64) -> Percent {
+        value.try_into().unwrap()
+    }
+
+    fn wish(style: Style, steps: &[i64], to: i64) -> Wish {
+        Wish {
+            style,
+            steps: steps.iter().map(|n| p(*n)).collect(),
+            dwell: Duration::from_secs(120),
+            bake: Duration::from_secs(300),
+            to: p(to),
+            approve: vec![],
+            approval_timeout: Duration::from_secs(1800),
+        }
+    }
+
+    fn percents(plan: &Plan) -> Vec<u8> {
+        plan.steps.iter().map(|s| s.percent.get()).collect()
+    }
+
+    #[test]
+    fn styles_have_their_own_steps() {
+        for (style, steps) in [
+            (Style::Canary, vec![1, 5, 25, 50, 100]),
+            (Style::Linear, vec![20, 40, 60, 80, 100]),
+            (Style::Budget, vec![1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 100]),
+            (Style::BlueGreen, vec![100]),
+            (Style::AllAtOnce, vec![100]),
+        ] {
+            assert_eq!(percents(&Plan::new(&wish(style, &[], 100)).unwrap()), steps);
+        }
+    }
+
+    #[test]
+    fn to_cuts_the_plan() {
+        assert_eq!(percents(&Plan::new(&wish(Style::Canary, &[], 30)).unwrap()), [1, 5, 25, 30]);
+        assert_eq!(percents(&Plan::new(&wish(Style::Canary, &[10, 20], 100)).unwrap()), [10, 20, 100]);
+        assert_eq!(Plan::new(&wish(Style::Canary, &[], 30)).unwrap().to(), p(30));
+    }
+
+    #[test]
+    fn the_last_step_bakes_instead_of_dwelling() {
+        let plan = Plan::new(&wish(Style::Canary, &[50], 100)).unwrap();
+        assert_eq!(plan.steps[1].dwell, Duration::ZERO);
+        assert_eq!(plan.shortest(), Duration::from_secs(420));
+    }
+
+    #[test]
+    fn bad_wishes_are_refused() {
+        assert_eq!(Plan::new(&wish(Style::Canary, &[5, 5], 100)), Err(BadPlan::Order(p(5), p(5))));
+        assert_eq!(Plan::new(&wish(Style::Canary, &[50, 5], 100)), Err(BadPlan::Order(p(50), p(5))));
+        assert_eq!(Plan::new(&wish(Style::Canary, &[0, 5], 100)), Err(BadPlan::Zero));
+        assert_eq!(Plan::new(&wish(Style::Canary, &[], 0)), Err(BadPlan::To));
+        assert_eq!(Plan::new(&wish(Style::BlueGreen, &[5], 100)), Err(BadPlan::OneSwitch("blue-green")));
+        let mut approve = wish(Style::Canary, &[], 100);
+        approve.approve = vec![p(26)];
+        assert!(Plan::new(&approve).unwrap_err().to_string().contains("no step of 26 %"));
+    }
+}

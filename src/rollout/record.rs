@@ -1,0 +1,283 @@
+//! The rollout's record: everything a later process needs to go on, undo or explain, in one annotation of the Service.
+//!
+//! Decides how it is written and read, and its bound of 16 KiB. Depends on names, splits, the plan and serde.
+
+use crate::evidence::{LeftOut, Saved};
+use crate::model::name::{RevisionName, RolloutId};
+use crate::model::split::{Split, Target};
+use crate::rollout::owner::Owner;
+use crate::rollout::plan::Plan;
+use crate::rollout::splits::{Start, Tags};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The largest record that is written, in bytes: annotations are copied to Route, Configuration and Ingress.
+pub const MAX_BYTES: usize = 16 * 1024;
+/// The record format that this program reads and writes.
+pub const FORMAT: u32 = 1;
+/// How many rejected candidates are remembered.
+const MAX_REJECTED: usize = 5;
+
+/// Where a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The template is patched; the candidate is not proved yet.
+    Staging,
+    /// The candidate is proved and tagged by name, at 0 %.
+    Staged,
+    /// Traffic is on its way.
+    Walking,
+    /// The candidate has everything and is watched.
+    Baking,
+    /// Stopped below the end on request; a later walk goes on.
+    Held,
+    /// A signal rolled it back; the same run may start again.
+    Interrupted,
+    /// The candidate serves; the rollout is over.
+    Finished,
+    /// Users are where they were before; the rollout is over.
+    RolledBack,
+}
+
+impl Phase {
+    /// True while the rollout is not over: somebody has to go on or settle it.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Finished | Self::RolledBack)
+    }
+}
+
+/// A candidate that was rolled back, so that the same one is not walked again by accident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The revision that it was.
+    pub revision: RevisionName,
+    /// The image as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Fingerprint of the template without its name ([`crate::model::template::fingerprint`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The state of a rollout, as it stands on the Service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format, [`FORMAT`].
+    pub format: u32,
+    /// The rollout's identity.
+    pub id: RolloutId,
+    /// Raised by every write; a writer that finds another one than its own last stops.
+    pub epoch: u64,
+    /// The process that wrote last.
+    pub writer: String,
+    /// Who runs the rollout.
+    pub owner: Owner,
+    /// When the newest run that was here began.
+    pub intent: Timestamp,
+    /// When the owner is to be held for dead.
+    pub deadline: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// `metadata.generation` after the last write; another one means that somebody else edited the spec.
+    pub generation: i64,
+    /// `spec.traffic` as it was last written.
+    pub split: Split,
+    /// What the owner had.
+    pub start: Start,
+    /// Our two tags.
+    pub tags: Tags,
+    /// The revision that is walked to, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<RevisionName>,
+    /// The image as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Fingerprint of the template that was staged, without its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The plan, once a walk began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// How often a plan was begun: a walk of another run or plan is another attempt, one that goes on after a crash is not.
+    #[serde(default)]
+    pub attempt: u32,
+    /// How many steps of the plan are written.
+    #[serde(default)]
+    pub step: usize,
+    /// When the last step (or phase) was written.
+    pub step_at: Timestamp,
+    /// When a wait for an approval began, if one was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_since: Option<Timestamp>,
+    /// The evidence so far, with the counters of its own instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Saved>>,
+    /// Targets of others that a rollback had to leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Target>,
+    /// Candidates that were rolled back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
+    /// How it ended ([`crate::model::outcome::Code::word`]), so that a restarted process ends in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Why it ended, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A record that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRecord {
+    /// A newer Andante wrote it.
+    #[error(
+        "the record has format {0}, this program knows {FORMAT}: use the newer andante, or `andante settle --discard-record`"
+    )]
+    Format(u64),
+    /// It was damaged or edited by hand.
+    #[error("the annotation andante.dev/rollout cannot be read ({0}): repair it, or `andante settle --discard-record`")]
+    Unreadable(String),
+    /// It would not fit.
+    #[error("the record would be {0} bytes, more than {MAX_BYTES}: remove traffic targets that are no longer needed")]
+    TooLarge(usize),
+}
+
+impl Record {
+    /// Reads the annotation's text.
+    pub fn parse(text: &str) -> Result<Self, BadRecord> {
+        let unreadable = |e: serde_json::Error| BadRecord::Unreadable(e.to_string());
+        let value: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format == u64::from(FORMAT) => serde_json::from_value(value).map_err(unreadable),
+            Some(format) => Err(BadRecord::Format(format)),
+            None => Err(BadRecord::Unreadable("no format".into())),
+        }
+    }
+
+    /// The annotation's text, at most [`MAX_BYTES`].
+    pub fn to_text(&self) -> Result<String, BadRecord> {
+        let text = serde_json::to_string(self).map_err(|e| BadRecord::Unreadable(e.to_string()))?;
+        if text.len() > MAX_BYTES { Err(BadRecord::TooLarge(text.len())) } else { Ok(text) }
+    }
+
+    /// The same with as much of the evidence as there is room for, and what was left out: a rollout goes on without it
+    /// rather than end.
+    #[must_use]
+    pub fn fitting(mut self) -> (Self, LeftOut) {
+        let too_large = |record: &Self| matches!(record.to_text(), Err(BadRecord::TooLarge(_)));
+        let mut left_out = self.evidence.as_ref().map(|saved| saved.left_out).unwrap_or_default();
+        if self.evidence.is_some() && too_large(&self) {
+            self.evidence = self.evidence.map(|saved| Box::new(saved.without_counters()));
+            left_out = LeftOut::Counters;
+        }
+        if self.evidence.is_some() && too_large(&self) {
+            (self.evidence, left_out) = (None, LeftOut::All);
+        }
+        (self, left_out)
+    }
+
+    /// Remembers the candidate as rejected.
+    pub fn reject(&mut self, reason: &str, at: Timestamp) {
+        let Some(revision) = self.candidate.clone() else { return };
+        self.rejected.retain(|r| r.revision != revision);
+        self.rejected.push(Rejected {
+            revision,
+            image: self.image.clone(),
+            template: self.template.clone(),
+            reason: reason.to_owned(),
+            at,
+        });
+        let surplus = self.rejected.len().saturating_sub(MAX_REJECTED);
+        self.rejected.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::evidence::Table;
+    use crate::rollout::owner::OwnerKind;
+
+    /// A record in the middle of nothing in particular.
+    pub(crate) fn record() -> Record {
+        let zero = Timestamp::from_second(0).unwrap();
+        Record {
+            format: FORMAT,
+            id: "r1".parse().unwrap(),
+            epoch: 1,
+            writer: "w".into(),
+            owner: Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() },
+            intent: zero,
+            deadline: zero,
+            phase: Phase::Staging,
+            generation: 2,
+            split: Split::all_latest(),
+            start: Start::new(Split::all_latest(), "s1".parse().unwrap(), None).unwrap(),
+            tags: Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() },
+            candidate: Some("s2".parse().unwrap()),
+            image: Some("i:2".into()),
+            template: None,
+            plan: None,
+            attempt: 0,
+            step: 0,
+            step_at: zero,
+            approval_since: None,
+            evidence: None,
+            left_out: vec![],
+            rejected: vec![],
+            outcome: None,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn text_round_trips() {
+        let record = record();
+        assert_eq!(Record::parse(&record.to_text().unwrap()).unwrap(), record);
+    }
+
+    #[test]
+    fn foreign_formats_and_rubbish_are_refused_with_a_way_out() {
+        assert_eq!(Record::parse("{\"format\":2}"), Err(BadRecord::Format(2)));
+        for bad in ["", "{}", "[]", "{\"format\":1}", "null"] {
+            let error = Record::parse(bad).unwrap_err().to_string();
+            assert!(error.contains("--discard-record"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_would_hurt_the_api_server_is_refused() {
+        let mut record = record();
+        record.reason = Some("x".repeat(MAX_BYTES));
+        assert!(matches!(record.to_text(), Err(BadRecord::TooLarge(_))));
+    }
+
+    #[test]
+    fn evidence_gives_way_where_there_is_no_room() {
+        let mut record = record();
+        record.evidence = Some(Box::new(Saved::of_counts(Table::default())));
+        assert_eq!(record.clone().fitting(), (record.clone(), LeftOut::Nothing));
+        let room = MAX_BYTES - record.to_text().unwrap().len();
+        record.reason = Some("x".repeat(room));
+        assert!(record.to_text().is_err());
+        let (fitting, left_out) = record.fitting();
+        assert!(fitting.evidence.is_none() && fitting.to_text().is_ok());
+        assert_eq!(left_out, LeftOut::All);
+    }
+
+    #[test]
+    fn rejections_are_bounded_and_unique() {
+        let mut record = record();
+        for i in 0..9 {
+            record.candidate = Some(format!("s{}", i / 2).parse().unwrap());
+            record.reject("bad", Timestamp::from_second(i).unwrap());
+        }
+        let names: Vec<_> = record.rejected.iter().map(|r| r.revision.as_str()).collect();
+        assert_eq!(names, ["s0", "s1", "s2", "s3", "s4"]);
+    }
+}

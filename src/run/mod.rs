@@ -1,0 +1,328 @@
+//! The runner: drives one machine against the ports. It watches, waits, writes when told to, and feeds back what came of
+//! it; it decides nothing about traffic.
+//!
+//! Depends on the ports, the machine and the runtime's timer.
+
+mod calls;
+pub mod ports;
+pub(crate) mod watch;
+
+use crate::evidence::gate::Measured;
+use crate::evidence::probe::Answer;
+use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::next::{GiveUp, Machine, Next};
+use crate::machine::world::{Signal, World};
+use crate::model::api_error::ApiError;
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::outcome::Outcome;
+use crate::run::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
+use crate::run::watch::service::{Revisions, Services, revision_news, see_service, service_news};
+use crate::run::watch::{News, delays, follow};
+use futures_util::StreamExt;
+use futures_util::future::{LocalBoxFuture, pending};
+use futures_util::stream::LocalBoxStream;
+use jiff::Timestamp;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// How patient the runner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the API server may fail in a row.
+    pub patience: Duration,
+    /// How long everything may take after the first signal: out before Tekton's grace ends.
+    pub after_signal: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(120), after_signal: Duration::from_millis(4500) }
+    }
+}
+
+/// A call that is in the air when a signal comes may take this much longer, within what is left of the time.
+const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through.
+const MAX_REFUSALS: u32 = 30;
+
+/// What woke the runner.
+enum Woke {
+    Service(News),
+    Revisions(News),
+    Answer(Answer),
+    Reading(Result<Reading, NoReading>),
+    Measured(Measured),
+    Signal(Signal),
+    Time,
+}
+
+/// What was asked and is not answered yet, at most one of each.
+#[derive(Default)]
+struct Out<'a> {
+    question: Option<LocalBoxFuture<'a, Answer>>,
+    reading: Option<LocalBoxFuture<'a, Result<Reading, NoReading>>>,
+    gate: Option<LocalBoxFuture<'a, Measured>>,
+}
+
+/// What comes of a call that is out; nothing ever comes of none.
+async fn come<T>(out: &mut Option<LocalBoxFuture<'_, T>>) -> T {
+    match out.as_mut() {
+        Some(out) => out.await,
+        None => pending().await,
+    }
+}
+
+struct Runner<'a, C, K, S> {
+    cluster: &'a C,
+    clock: &'a K,
+    sink: &'a mut S,
+    signals: &'a mut UnboundedReceiver<Signal>,
+    limits: Limits,
+    world: World,
+    log: Log,
+    failing_since: Option<Timestamp>,
+    last_error: String,
+    signalled: Option<Timestamp>,
+    signals_seen: u32,
+    refusals: u32,
+    pauses: backon::ExponentialBackoff,
+}
+
+/// Drives `machine` to its end.
+pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink>(
+    machine: &mut M,
+    ports: Ports<'_, C, P, E, K>,
+    sink: &mut S,
+    signals: &mut UnboundedReceiver<Signal>,
+    limits: Limits,
+) -> Outcome {
+    let Ports { cluster, prober, source, clock } = ports;
+    let (services, revisions) = (Services(cluster), Revisions(cluster));
+    let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
+    let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
+    let mut out = Out::default();
+    let mut me = Runner {
+        cluster,
+        clock,
+        sink,
+        signals,
+        limits,
+        world: World::default(),
+        log: Log::default(),
+        failing_since: None,
+        last_error: String::new(),
+        signalled: None,
+        signals_seen: 0,
+        refusals: 0,
+        pauses: delays(),
+    };
+    let outcome = loop {
+        let now = clock.now();
+        if let Some(why) = me.time_is_up(now) {
+            break machine.give_up(&me.world, why);
+        }
+        let next = machine.decide(&me.world, now, &mut me.log);
+        me.flush(now);
+        match next {
+            Next::End(outcome) => break *outcome,
+            Next::Write(order) => {
+                let written = me.write(&order).await;
+                me.note(&written, &order.what);
+                machine.written(&written, &me.world, clock.now(), &mut me.log);
+                if let Err(why) = me.read_again(&written).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Create(object) => {
+                let written = me.create(&object).await;
+                machine.written(&written, &me.world, clock.now(), &mut me.log);
+                if let Err(why) = me.read_again(&written).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Look(look) => {
+                if let Err(why) = me.look(look).await {
+                    break machine.give_up(&me.world, why);
+                }
+            }
+            Next::Wait { until, ask, read, gate } => {
+                if let (Some(request), None) = (ask, &out.question) {
+                    out.question = Some(Box::pin(async move { prober.ask(&request).await }));
+                }
+                if let (Some(arms), None) = (read, &out.reading) {
+                    out.reading = Some(Box::pin(async move { source.read(&arms).await }));
+                }
+                if let (Some(asked), None) = (gate, &out.gate) {
+                    out.gate = Some(Box::pin(async move { source.measure(&asked.0, &asked.1).await }));
+                }
+                if service_feed.is_none() {
+                    let version = me.world.service().map(|s| s.resource_version.clone());
+                    service_feed = Some(follow(&services, version).boxed_local());
+                }
+                let woke = me.wait(until, service_feed.as_mut(), &mut revision_feed, &mut out).await;
+                match woke {
+                    Woke::Service(news) => {
+                        if let Err(why) = me.service_news(news) {
+                            break machine.give_up(&me.world, why);
+                        }
+                    }
+                    Woke::Revisions(news) => {
+                        if let Err(why) = me.revision_news(news) {
+                            break machine.give_up(&me.world, why);
+                        }
+                    }
+                    Woke::Answer(answer) => {
+                        out.question = None;
+                        machine.answered(answer, clock.now(), &mut me.log);
+                    }
+                    Woke::Reading(reading) => {
+                        out.reading = None;
+                        machine.read(reading, clock.now(), &mut me.log);
+                    }
+                    Woke::Measured(measured) => {
+                        out.gate = None;
+                        machine.measured(measured, &mut me.log);
+                    }
+                    Woke::Signal(signal) => me.signal(signal),
+                    // What a holder's run does is read anew each time that we look again.
+                    Woke::Time => me.world.liveness = None,
+                }
+            }
+        }
+        me.flush(clock.now());
+    };
+    let now = clock.now();
+    me.flush(now);
+    me.sink.say(now, &Said::new(Topic::End, outcome.line()));
+    outcome
+}
+
+impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
+    fn flush(&mut self, now: Timestamp) {
+        for said in self.log.take() {
+            self.sink.say(now, &said);
+        }
+    }
+
+    /// Why the runner stops the machine, if it has to.
+    fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
+        let passed = |since: Option<Timestamp>, limit: Duration| {
+            since.is_some_and(|s| now >= crate::model::time::after(s, limit))
+        };
+        if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
+            return Some(GiveUp::Signal);
+        }
+        if passed(self.failing_since, self.limits.patience) {
+            let patience = crate::model::time::words(self.limits.patience);
+            return Some(GiveUp::Unreachable(format!(
+                "the API server did not answer properly for {patience}; last: {}",
+                self.last_error
+            )));
+        }
+        if self.refusals > MAX_REFUSALS {
+            return Some(GiveUp::Unreachable(format!(
+                "{MAX_REFUSALS} writes in a row were refused because the Service keeps changing"
+            )));
+        }
+        None
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.signals_seen += 1;
+        self.world.signal = Some(signal);
+        let now = self.clock.now();
+        self.signalled.get_or_insert(now);
+        let name = if signal == Signal::Terminate { "SIGTERM" } else { "Ctrl-C" };
+        self.log.say(Topic::Note, format!("{name} received"));
+    }
+
+    fn fine(&mut self) {
+        if self.failing_since.take().is_some() {
+            self.log.say(Topic::Api, "the API server answers again");
+            self.pauses = delays();
+        }
+    }
+
+    fn trouble(&mut self, error: &ApiError) -> Result<(), GiveUp> {
+        if !error.is_passing() {
+            return Err(GiveUp::Api(error.clone()));
+        }
+        let now = self.clock.now();
+        self.failing_since.get_or_insert(now);
+        self.last_error = error.to_string();
+        self.log.once(Topic::Api, self.last_error.clone());
+        Ok(())
+    }
+
+    fn see(&mut self, object: &serde_json::Value) -> Result<(), GiveUp> {
+        see_service(&mut self.world, object).map_err(GiveUp::Api)
+    }
+
+    /// Trouble that may pass is borne for a while.
+    fn folded(&mut self, result: Result<(), ApiError>) -> Result<(), GiveUp> {
+        match result {
+            Ok(()) => {
+                self.fine();
+                Ok(())
+            }
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    fn service_news(&mut self, news: News) -> Result<(), GiveUp> {
+        let result = service_news(&mut self.world, news);
+        self.folded(result)
+    }
+
+    fn revision_news(&mut self, news: News) -> Result<(), GiveUp> {
+        let result = revision_news(&mut self.world, news);
+        self.folded(result)
+    }
+
+    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
+    /// place, what was asked stays out.
+    async fn wait(
+        &mut self,
+        until: Option<Timestamp>,
+        services: Option<&mut LocalBoxStream<'_, News>>,
+        revisions: &mut LocalBoxStream<'_, News>,
+        out: &mut Out<'_>,
+    ) -> Woke {
+        let own = [
+            self.failing_since.map(|s| (s, self.limits.patience)),
+            self.signalled.map(|s| (s, self.limits.after_signal)),
+        ];
+        let own = own.into_iter().flatten().map(|(since, limit)| crate::model::time::after(since, limit));
+        let until = until.into_iter().chain(own).min();
+        let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
+        let timer = async {
+            match pause {
+                // A timer fires a little early or late; a day is long enough for any single wait.
+                Some(pause) => {
+                    tokio::time::sleep(pause.clamp(Duration::from_millis(1), Duration::from_secs(86_400))).await;
+                }
+                None => pending().await,
+            }
+        };
+        let answer = come(&mut out.question);
+        let reading = come(&mut out.reading);
+        let measured = come(&mut out.gate);
+        let service = async {
+            match services {
+                Some(feed) => feed.next().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(signal) = self.signals.recv() => Woke::Signal(signal),
+            Some(news) = service => Woke::Service(news),
+            Some(news) = revisions.next() => Woke::Revisions(news),
+            answer = answer => Woke::Answer(answer),
+            reading = reading => Woke::Reading(reading),
+            measured = measured => Woke::Measured(measured),
+            () = timer => Woke::Time,
+        }
+    }
+}

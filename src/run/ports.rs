@@ -1,0 +1,124 @@
+//! What a rollout needs of the world, as small traits: the API server, the candidate's address, the clock, and a place
+//! for what is said. Adapters implement them; tests put a model behind them.
+//!
+//! Depends on pure modules and `serde_json` only. Objects cross as the API's own JSON, because a template must be
+//! written back whole.
+
+use crate::evidence::gate::{Gate, Measured};
+use crate::evidence::probe::{Answer, Request};
+use crate::evidence::reading::{Arms, NoReading, Reading};
+use crate::model::api_error::ApiError;
+use crate::model::event::Said;
+use crate::model::name::{RevisionName, ServiceName};
+use crate::rollout::owner::{Liveness, Owner};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// What a watch reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The object as it is now (added or modified).
+    Now(Value),
+    /// The object is gone; its last state.
+    Deleted(Value),
+    /// Nothing changed; the version to go on from.
+    Bookmark(String),
+}
+
+/// A stream of changes. It ends with `None` when the server closes it; then a new one is asked for.
+pub trait Watch {
+    /// The next change, or the error that ended the watch.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Change, ApiError>>>;
+}
+
+/// A list and the version at which a watch can go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List {
+    /// The objects.
+    pub items: Vec<Value>,
+    /// `metadata.resourceVersion` of the list.
+    pub version: String,
+}
+
+/// The API server, as far as one Service in one namespace is concerned. Every call has its own time limit and is one
+/// attempt: patience is the runner's.
+pub trait Cluster {
+    /// The type of its watches.
+    type Watch: Watch;
+
+    /// GET of the Service.
+    fn service(&self) -> impl Future<Output = Result<Value, ApiError>>;
+    /// POST of a Service.
+    fn create_service(&self, object: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// PATCH of the Service with a JSON patch (RFC 6902), strict field validation, our field manager. The one way in
+    /// which anything is changed.
+    fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// WATCH of this Service alone from a version.
+    fn watch_service(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
+    /// LIST of the Service's Revisions.
+    fn revisions(&self) -> impl Future<Output = Result<List, ApiError>>;
+    /// WATCH of the Service's Revisions from a version.
+    fn watch_revisions(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
+    /// GET of the Service's Configuration.
+    fn configuration(&self) -> impl Future<Output = Result<Value, ApiError>>;
+    /// LIST of the pods of one Revision. The right to it is optional.
+    fn pods(&self, name: &RevisionName) -> impl Future<Output = Result<Vec<Value>, ApiError>> {
+        let name = name.to_string();
+        async move { Err(ApiError::Forbidden(format!("list pods of {name}"))) }
+    }
+    /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
+    fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;
+    /// The Service that this is about.
+    fn name(&self) -> &ServiceName;
+}
+
+/// Asks the candidate's own address.
+pub trait Prober {
+    /// Sends one request and says what came back, within the request's time limit.
+    fn ask(&self, request: &Request) -> impl Future<Output = Answer>;
+}
+
+/// A source of evidence.
+pub trait Source {
+    /// Reads the counters of both arms, all of them or none, within a time limit of its own. One attempt.
+    fn read(&self, arms: &Arms) -> impl Future<Output = Result<Reading, NoReading>>;
+    /// Asks one of the owner's gates about these revisions, within the same time limit. One attempt.
+    fn measure(&self, _: &Gate, _: &Arms) -> impl Future<Output = Measured> {
+        async { Measured::Unanswered("nobody was named who could be asked".to_owned()) }
+    }
+}
+
+/// No evidence: for machines that never ask for any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSource;
+
+impl Source for NoSource {
+    async fn read(&self, _: &Arms) -> Result<Reading, NoReading> {
+        Err(NoReading::NoSeries("no source of evidence was named".to_owned()))
+    }
+}
+
+/// Everything that a machine is driven against, but what it is told and where its lines go.
+#[derive(Debug)]
+pub struct Ports<'a, C, P, E, K> {
+    /// The API server.
+    pub cluster: &'a C,
+    /// The candidate's own address.
+    pub prober: &'a P,
+    /// The evidence.
+    pub source: &'a E,
+    /// The time.
+    pub clock: &'a K,
+}
+
+/// Tells the time. Waiting is the runner's, on the runtime's own timer.
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Takes what is said, one line an event.
+pub trait Sink {
+    /// Prints or keeps it.
+    fn say(&mut self, at: Timestamp, said: &Said);
+}

@@ -1,0 +1,134 @@
+//! Follows objects by watch: one read to start, then only what changes; reads again when the watch lost its place.
+//!
+//! Decides when to read, to watch and to pause after a failure. Depends on the ports and the runtime's timer.
+
+pub(crate) mod service;
+
+use crate::model::api_error::ApiError;
+use crate::run::ports::{Change, List, Watch};
+use backon::BackoffBuilder;
+use futures_util::stream::{self, Stream};
+use serde_json::Value;
+use std::time::Duration;
+
+/// News of what is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum News {
+    /// Everything there is.
+    All(Vec<Value>),
+    /// One object as it is now.
+    Now(Value),
+    /// One object is gone.
+    Deleted(Value),
+    /// A watch is open again.
+    Fine,
+    /// Something failed; it is tried again.
+    Trouble(ApiError),
+}
+
+/// How objects are read and watched.
+pub(crate) trait Source {
+    type Watch: Watch;
+    fn read(&self) -> impl Future<Output = Result<List, ApiError>>;
+    fn watch(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
+}
+
+enum Place<W> {
+    Read,
+    Open(String),
+    Following(W, String),
+}
+
+struct State<'a, S: Source> {
+    source: &'a S,
+    place: Place<S::Watch>,
+    delays: backon::ExponentialBackoff,
+    pause: Option<Duration>,
+    /// How many watches in a row ended without having said anything.
+    empty: u32,
+}
+
+/// The pauses after failures: from 0.2 s, doubling with jitter, to 10 s at most.
+pub(crate) fn delays() -> backon::ExponentialBackoff {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(10))
+        .with_factor(2.0)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+fn version_of(object: &Value) -> Option<String> {
+    object.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Follows `source`, from a version that is known already or from a first read. The stream never ends.
+pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream<Item = News> + '_ {
+    let place = from.map_or(Place::Read, Place::Open);
+    stream::unfold(State { source, place, delays: delays(), pause: None, empty: 0 }, |mut state| async move {
+        loop {
+            if let Some(pause) = state.pause.take() {
+                tokio::time::sleep(pause).await;
+            }
+            let place = std::mem::replace(&mut state.place, Place::Read);
+            let (next, news) = advance(state.source, place).await;
+            state.place = next;
+            match &news {
+                Some(News::Trouble(error)) => {
+                    let asked = match error {
+                        ApiError::Server { retry_after, .. } => *retry_after,
+                        _ => None,
+                    };
+                    let own = state.delays.next().unwrap_or(Duration::from_secs(10));
+                    // A server that asks for an hour is not obeyed to the letter: the patience above us is shorter.
+                    state.pause = Some(asked.unwrap_or(own).clamp(Duration::from_millis(50), Duration::from_secs(30)));
+                }
+                Some(News::Now(_) | News::Deleted(_)) => (state.delays, state.empty) = (delays(), 0),
+                Some(News::All(_) | News::Fine) if state.empty < 2 => state.delays = delays(),
+                Some(News::All(_) | News::Fine) => {}
+                // A bookmark: the watch lives.
+                None if matches!(state.place, Place::Following(..)) => state.empty = 0,
+                None => {
+                    // Now and then a watch ends; one that ends at once, again and again, must not be opened at full speed.
+                    state.empty += 1;
+                    if state.empty >= 2 {
+                        state.pause = state.delays.next();
+                    }
+                }
+            }
+            if let Some(news) = news {
+                return Some((news, state));
+            }
+        }
+    })
+}
+
+async fn advance<S: Source>(source: &S, place: Place<S::Watch>) -> (Place<S::Watch>, Option<News>) {
+    match place {
+        Place::Read => match source.read().await {
+            Ok(list) => (Place::Open(list.version), Some(News::All(list.items))),
+            Err(error) => (Place::Read, Some(News::Trouble(error))),
+        },
+        Place::Open(version) => match source.watch(&version).await {
+            Ok(watch) => (Place::Following(watch, version), Some(News::Fine)),
+            Err(ApiError::Gone) => (Place::Read, None),
+            Err(error) => (Place::Open(version), Some(News::Trouble(error))),
+        },
+        Place::Following(mut watch, version) => match watch.next().await {
+            Some(Ok(Change::Now(object))) => {
+                let version = version_of(&object).unwrap_or(version);
+                (Place::Following(watch, version), Some(News::Now(object)))
+            }
+            Some(Ok(Change::Deleted(object))) => {
+                let version = version_of(&object).unwrap_or(version);
+                (Place::Following(watch, version), Some(News::Deleted(object)))
+            }
+            Some(Ok(Change::Bookmark(version))) => (Place::Following(watch, version), None),
+            Some(Err(ApiError::Gone)) => (Place::Read, None),
+            Some(Err(error)) => (Place::Open(version), Some(News::Trouble(error))),
+            // The server ends watches by itself from time to time.
+            None => (Place::Open(version), None),
+        },
+    }
+}

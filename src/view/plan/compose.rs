@@ -1,0 +1,259 @@
+//! Composing the preview from what was seen.
+//!
+//! Decides which moves are still to come where a rollout is open already. Depends on layouts, plans and the record.
+
+use super::{Entry, Move, NEW, NOW, Preview, entries, shown};
+use crate::machine::claim::Claim;
+use crate::machine::stage::admit::{start_of, tags_are_free, targets_are_ready};
+use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::world::World;
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
+use crate::model::split::Split;
+use crate::model::time::words;
+use crate::rollout::plan::{Plan, Step, Style};
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::{Start, Tags};
+use crate::view::status::{phase_word, rollout_duration};
+use std::time::Duration;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The plan.
+    pub plan: Plan,
+    /// Our two tags.
+    pub tags: Tags,
+    /// Which revision is stable, where the split leaves a choice.
+    pub stable: Option<RevisionName>,
+    /// The Service comes from a file: which revisions are there and Ready is not known.
+    pub from_file: bool,
+}
+
+/// What the walk would go on with: an open rollout whose traffic nobody else touched.
+struct Open<'a> {
+    record: &'a Record,
+    candidate: Option<RevisionName>,
+    /// The percentage that is reached.
+    at: Percent,
+}
+
+/// The preview, or why there is none.
+pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Preview, Box<Outcome>> {
+    let bad = |what: String| Box::new(outcome_of(Code::BadState, what, service));
+    let record = world.record().transpose().map_err(|e| bad(e.to_string()))?;
+    let split = service.split.as_ref().map_err(|e| bad(format!("spec.traffic of {}: {e}", service.name)))?;
+    let mut service = service.clone();
+    if asked.from_file && service.latest_ready.is_none() {
+        service.latest_ready = placeholder(NOW);
+    }
+    if service.latest_ready.is_none() {
+        let what =
+            format!("{} has no ready revision: its first one is deployed at once, no split is written", service.name);
+        return Err(Box::new(outcome_of(Code::Done, what, &service).word("first-deployment")));
+    }
+    let open = record.as_ref().filter(|r| r.phase.is_open() && moved(r, &service) != Moved::Traffic).map(open);
+    let start = match &open {
+        Some(open) => open.record.start.clone(),
+        None => start_of(asked.stable.as_ref(), Claim::Free, record.as_ref(), world, &service, split)?,
+    };
+    let tags = open.as_ref().map_or(&asked.tags, |o| &o.record.tags);
+    let mut refusals = Vec::new();
+    if open.is_none() {
+        // With a tag in the way no split can be composed at all.
+        tags_are_free(tags, &start, &service)?;
+    }
+    if !asked.from_file {
+        refusals.extend(targets_are_ready(&start, world, &service).err().map(|o| o.line()));
+    }
+    let new = placeholder(NEW).ok_or_else(|| bad("a placeholder is no name".to_owned()))?;
+    let candidate = open.as_ref().and_then(|o| o.candidate.clone()).unwrap_or(new);
+    let writer = Writer { service: &service, start: &start, tags, candidate: &candidate, plan: &asked.plan };
+    let moves = writer.moves(open.as_ref());
+    let shortest = shortest(&moves, &asked.plan);
+    Ok(Preview {
+        service: service.name.to_string(),
+        style: asked.plan.style,
+        stable: shown(&service.name, &start.stable),
+        candidate: shown(&service.name, &candidate),
+        follows_latest: start.followed_latest(),
+        goes_on_with: open
+            .as_ref()
+            .map(|o| format!("{} by {}, {}", o.record.id, o.record.owner, phase_word(o.record.phase))),
+        moves,
+        rollback: entries(&service.name, &start.restored(Some(&candidate), tags)),
+        shortest_ms: shortest,
+        refusals,
+        warnings: warnings(asked, record.as_ref(), &service, &candidate),
+    })
+}
+
+fn placeholder(text: &str) -> Option<RevisionName> {
+    text.parse().ok()
+}
+
+fn open(record: &Record) -> Open<'_> {
+    let at = match record.phase {
+        Phase::Walking | Phase::Baking | Phase::Held => {
+            record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent)
+        }
+        _ => Percent::ZERO,
+    };
+    Open { record, candidate: record.candidate.clone(), at }
+}
+
+/// Writes moves down.
+struct Writer<'a> {
+    service: &'a Service,
+    start: &'a Start,
+    tags: &'a Tags,
+    candidate: &'a RevisionName,
+    plan: &'a Plan,
+}
+
+impl Writer<'_> {
+    fn entries(&self, split: &Split) -> Vec<Entry> {
+        entries(&self.service.name, split)
+    }
+
+    fn moves(&self, open: Option<&Open<'_>>) -> Vec<Move> {
+        let mut moves = vec![self.stage(open.is_some()), self.candidate(open)];
+        let at = open.map_or(Percent::ZERO, |o| o.at);
+        let last = self.plan.steps.len();
+        for (i, step) in self.plan.steps.iter().enumerate() {
+            moves.push(self.step(i + 1, step, i + 1 == last, step.percent <= at));
+        }
+        moves.push(if self.plan.to() < Percent::FULL { self.hold() } else { self.finish() });
+        moves
+    }
+
+    fn stage(&self, done: bool) -> Move {
+        Move {
+            kind: "stage",
+            traffic: self.entries(&self.start.staging(self.tags)),
+            done,
+            note: "with the new template, in one write; not for a revision that is there already".to_owned(),
+            ..plain()
+        }
+    }
+
+    fn candidate(&self, open: Option<&Open<'_>>) -> Move {
+        Move {
+            kind: "candidate",
+            traffic: self.entries(&self.start.at(self.candidate, Percent::ZERO, self.tags)),
+            done: open.is_some_and(|o| o.record.phase != Phase::Staging),
+            note: "once it is Ready, by name".to_owned(),
+            ..plain()
+        }
+    }
+
+    fn step(&self, number: usize, step: &Step, last: bool, done: bool) -> Move {
+        let bakes = last && step.percent == Percent::FULL;
+        let (stay, verb) = if bakes { (self.plan.bake, "bakes") } else { (step.dwell, "stays") };
+        let approval = if step.approval {
+            format!("after an approval (waited for {} at most), then ", words(self.plan.approval_timeout))
+        } else {
+            String::new()
+        };
+        Move {
+            kind: "step",
+            step: Some(number),
+            percent: Some(step.percent.get()),
+            share: Some(self.start.share_at(step.percent).get()),
+            traffic: self.entries(&self.start.at(self.candidate, step.percent, self.tags)),
+            stay_ms: Some(millis(stay)),
+            approval: step.approval,
+            done,
+            note: format!("{approval}{verb} {}", words(stay)),
+        }
+    }
+
+    fn finish(&self) -> Move {
+        let note = if self.start.followed_latest() {
+            "follows latest again, as the owner had it; stays pinned by name if a newer template waits by then"
+        } else {
+            "pinned by name, as the owner had it"
+        };
+        let split = self.start.finished(self.candidate, self.start.followed_latest());
+        Move { kind: "finish", traffic: self.entries(&split), note: note.to_owned(), ..plain() }
+    }
+
+    fn hold(&self) -> Move {
+        let note = format!("stops at {} with the rollout open; the next walk goes on", self.plan.to());
+        Move { kind: "hold", note, ..plain() }
+    }
+}
+
+/// The time that the moves to come take at least. By the budget all steps but one may be passed over.
+fn shortest(moves: &[Move], plan: &Plan) -> u64 {
+    let stays = |last: bool| {
+        moves.iter().filter(move |m| !m.done && (m.step == Some(plan.steps.len())) == last).filter_map(|m| m.stay_ms)
+    };
+    let before: u64 =
+        if plan.style == Style::Budget { stays(false).max().unwrap_or_default() } else { stays(false).sum() };
+    before + stays(true).sum::<u64>()
+}
+
+fn plain() -> Move {
+    Move {
+        kind: "",
+        step: None,
+        percent: None,
+        share: None,
+        traffic: Vec::new(),
+        stay_ms: None,
+        approval: false,
+        done: false,
+        note: String::new(),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn warnings(asked: &Asked, record: Option<&Record>, service: &Service, candidate: &RevisionName) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if asked.from_file {
+        warnings.push("from a file: whether its revisions are there and Ready was not looked at".to_owned());
+    }
+    if service.latest_ready.as_ref().is_some_and(|name| name.as_str() == NOW) {
+        warnings
+            .push(format!("the file does not tell which revision is ready now: <{}-now> stands for it", service.name));
+    }
+    if candidate.as_str() == NEW {
+        warnings.push(format!("<{}-new> stands for the revision that staging makes or takes up", service.name));
+    }
+    if let Some(record) = record.filter(|r| r.phase.is_open()) {
+        match moved(record, service) {
+            Moved::No => {}
+            Moved::Template => warnings.push(format!(
+                "{} changed the template: it reaches nobody, and the end stays pinned by name",
+                who_moved(service, false)
+            )),
+            Moved::Traffic => warnings.push(format!(
+                "rollout {} by {} is open, but {} changed the traffic: `andante settle {}` closes it first",
+                record.id,
+                record.owner,
+                who_moved(service, true),
+                service.name
+            )),
+        }
+    }
+    if matches!(asked.plan.style, Style::BlueGreen | Style::AllAtOnce) {
+        warnings.push(
+            "one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable"
+                .to_owned(),
+        );
+    }
+    if asked.plan.style == Style::Budget {
+        warnings.push(
+            "by the exposure budget: steps are passed over as far as the evidence allows; the walk needs --evidence"
+                .to_owned(),
+        );
+    }
+    warnings.extend(rollout_duration(service));
+    warnings
+}

@@ -1,0 +1,149 @@
+use super::*;
+use crate::model::observed::Service;
+use crate::model::percent::Percent;
+use crate::rollout::plan::{Plan, Wish};
+use crate::rollout::record::Phase;
+use crate::rollout::splits::Tags;
+use crate::view::plan::lines::lines;
+use crate::view::status::samples::{service, walking, with, world};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn p(value: i64) -> Percent {
+    value.try_into().unwrap()
+}
+
+fn asked(style: Style, to: i64) -> Asked {
+    let wish = Wish {
+        style,
+        steps: if style == Style::Canary { vec![p(1), p(50)] } else { vec![] },
+        dwell: Duration::from_secs(120),
+        bake: Duration::from_secs(300),
+        to: p(to),
+        approve: if to == 100 { vec![p(100)] } else { vec![] },
+        approval_timeout: Duration::from_secs(1800),
+    };
+    Asked {
+        plan: Plan::new(&wish).unwrap(),
+        tags: Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() },
+        stable: None,
+        from_file: false,
+    }
+}
+
+fn preview(object: &Value, asked: &Asked) -> Preview {
+    compose(asked, &world(object, None), &Service::from_json(object).unwrap()).unwrap()
+}
+
+fn refusal(object: &Value, asked: &Asked) -> String {
+    compose(asked, &world(object, None), &Service::from_json(object).unwrap()).unwrap_err().line()
+}
+
+#[test]
+fn every_split_of_a_rollout_that_has_not_begun() {
+    let expected = "\
+hello: a canary rollout; nothing is written by this
+stable     hello-00002; the owner's entry follows latest
+candidate  <hello-new>
+
+stage      hello-00002 100 % (tag stable), latest 0 % (tag candidate)
+           with the new template, in one write; not for a revision that is there already
+candidate  hello-00002 100 % (tag stable), <hello-new> 0 % (tag candidate)
+           once it is Ready, by name
+step 1     hello-00002 99 % (tag stable), <hello-new> 1 % (tag candidate)
+           stays 2m
+step 2     hello-00002 50 % (tag stable), <hello-new> 50 % (tag candidate)
+           stays 2m
+step 3     hello-00002 0 % (tag stable), <hello-new> 100 % (tag candidate)
+           after an approval (waited for 30m at most), then bakes 5m
+finish     latest 100 %
+           follows latest again, as the owner had it; stays pinned by name if a newer template waits by then
+rollback   hello-00002 100 %, <hello-new> 0 % (tag candidate)
+           instead of what is still to come, whenever a gate fails
+
+time       at least 9m, staging, gates and approvals aside
+note       <hello-new> stands for the revision that staging makes or takes up";
+    assert_eq!(lines(&preview(&service(json!({})), &asked(Style::Canary, 100))).join("\n"), expected);
+}
+
+#[test]
+fn an_open_rollout_shows_what_is_still_to_come() {
+    let preview = preview(&with(&walking(), 5), &asked(Style::Canary, 100));
+    assert_eq!(preview.candidate, "hello-00002");
+    assert_eq!(preview.goes_on_with.as_deref(), Some("r1 by kim, walking"));
+    let done: Vec<_> = preview.moves.iter().map(|m| m.done).collect();
+    assert_eq!(done, [true, true, true, false, false, false]);
+    assert_eq!(preview.shortest_ms, 420_000);
+}
+
+#[test]
+fn a_staging_one_is_not_pinned_yet() {
+    let mut record = walking();
+    record.phase = Phase::Staging;
+    record.candidate = None;
+    record.split = record.start.staging(&record.tags);
+    let preview = preview(&with(&record, 5), &asked(Style::Canary, 100));
+    let done: Vec<_> = preview.moves.iter().map(|m| m.done).collect();
+    assert_eq!(done, [true, false, false, false, false, false]);
+}
+
+#[test]
+fn a_hold_writes_nothing() {
+    let preview = preview(&service(json!({})), &asked(Style::Canary, 60));
+    let last = preview.moves.last().unwrap();
+    assert_eq!((last.kind, last.traffic.len()), ("hold", 0));
+    assert!(last.note.contains("stops at 60 %"), "{}", last.note);
+}
+
+#[test]
+fn a_file_without_status_gets_a_marked_placeholder() {
+    let mut object = service(json!({}));
+    object.as_object_mut().unwrap().remove("status");
+    let mut asked = asked(Style::BlueGreen, 100);
+    asked.from_file = true;
+    let preview = preview(&object, &asked);
+    assert_eq!(preview.stable, "<hello-now>");
+    assert!(preview.warnings.iter().any(|w| w.contains("<hello-now> stands for it")));
+    assert!(preview.warnings.iter().any(|w| w.contains("promises no comparison")));
+    // In a cluster the same is a first deployment, which no split is written for.
+    asked.from_file = false;
+    assert!(refusal(&object, &asked).contains("has no ready revision"));
+}
+
+#[test]
+fn the_budget_may_pass_over_all_steps_but_one() {
+    let wanted = asked(Style::Budget, 100);
+    let preview = preview(&service(json!({})), &wanted);
+    let dwell = wanted.plan.steps[0].dwell + wanted.plan.bake;
+    assert_eq!(u128::from(preview.shortest_ms), dwell.as_millis());
+    assert!(preview.warnings.iter().any(|w| w.contains("steps are passed over")));
+}
+
+#[test]
+fn what_staging_would_refuse_is_refused_or_said() {
+    let mut object = service(json!({}));
+    object["spec"]["traffic"] =
+        json!([{"revisionName": "hello-00001", "percent": 100}, {"revisionName": "gone", "percent": 0, "tag": "qa"}]);
+    let preview = preview(&object, &asked(Style::Canary, 100));
+    assert!(preview.refusals[0].contains("gone, which is not Ready (it does not exist)"), "{:?}", preview.refusals);
+    object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100, "tag": "candidate"}]);
+    assert!(refusal(&object, &asked(Style::Canary, 100)).contains("the tag `candidate` is the owner's already"));
+    object["spec"]["traffic"] =
+        json!([{"revisionName": "hello-00001", "percent": 60}, {"revisionName": "hello-00002", "percent": 40}]);
+    assert!(refusal(&object, &asked(Style::Canary, 100)).contains("--stable REVISION"));
+}
+
+#[test]
+fn a_foreign_edit_is_warned_of_and_the_rollout_is_not_gone_on_with() {
+    let mut object = with(&walking(), 9);
+    object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+    let preview = preview(&object, &asked(Style::Canary, 100));
+    assert_eq!(preview.goes_on_with, None);
+    assert!(preview.warnings.iter().any(|w| w.contains("changed the traffic")), "{:?}", preview.warnings);
+}
+
+#[test]
+fn knatives_own_ramp_is_warned_of() {
+    let preview = preview(&service(json!({"serving.knative.dev/rollout-duration": "60s"})), &asked(Style::Canary, 100));
+    assert!(preview.warnings.iter().any(|w| w.contains("rollout-duration is 60s")));
+}

@@ -1,0 +1,195 @@
+//! One rehearsal: a machine, driven through virtual time to its end.
+//!
+//! Decides what wakes the machine: its own moments, answers, readings, a split that is served, pods that go or come. It is
+//! the runner's part ([`crate::run`]) without a network, and says what came of it.
+
+use super::chance::Chance;
+use super::knative::Knative;
+use super::traffic::{Behaviour, Traffic};
+use crate::evidence::probe::{Answer, Request};
+use crate::evidence::reading::{NoReading, Pair, Reading};
+use crate::machine::next::{Machine, Next, Written};
+use crate::machine::standing::Hold;
+use crate::model::event::Log;
+use crate::model::event::{Said, Topic};
+use crate::model::name::BadName;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::time::{after, before};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a reading takes.
+const READS_IN: Duration = Duration::from_millis(20);
+/// So often in a row without time passing is a machine that never waits.
+const MOST_STILL: u32 = 10_000;
+
+/// What came of a rehearsal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Played {
+    /// The lines, as the walk would have logged them.
+    pub lines: Vec<(Timestamp, Said)>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
+    /// Requests that the candidate failed or never answered.
+    pub bad: u64,
+    /// How many fewer stable would have failed of them, incidents aside; below 0 by luck, or where the candidate is better.
+    pub extra: f64,
+}
+
+struct Rehearsal<C> {
+    knative: Knative,
+    traffic: Traffic<C>,
+    began: Timestamp,
+    now: Timestamp,
+    /// What was asked, and when the answer comes.
+    question: Option<(Timestamp, Answer)>,
+    reading: Option<Timestamp>,
+    died: bool,
+    lines: Vec<(Timestamp, Said)>,
+}
+
+/// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that name: a
+/// second one if the first dies.
+pub fn play<M: Machine, C: Chance>(
+    process: impl Fn(&str) -> M,
+    hold: &Hold,
+    service: &str,
+    behaviour: Behaviour,
+    chance: C,
+    began: Timestamp,
+) -> Result<Played, BadName> {
+    let mut me = Rehearsal {
+        knative: Knative::staged(hold, service, behaviour.serves_after, began)?,
+        traffic: Traffic::new(behaviour, chance),
+        began,
+        now: began,
+        question: None,
+        reading: None,
+        died: false,
+        lines: Vec::new(),
+    };
+    let mut log = Log::default();
+    let mut still = 0;
+    let mut machine = process("walk");
+    let outcome = loop {
+        if me.dies() {
+            machine = process("walk-again");
+        }
+        let next = machine.decide(me.knative.world(me.now), me.now, &mut log);
+        me.say(&mut log);
+        match next {
+            Next::End(outcome) => break *outcome,
+            Next::Write(order) => {
+                me.knative.write(&order, me.now);
+                me.lines.push((me.now, order.what.clone()));
+                machine.written(&Written::Yes, me.knative.world(me.now), me.now, &mut log);
+            }
+            Next::Wait { until, ask, read, .. } => {
+                if let (Some(request), None) = (ask, &me.question) {
+                    me.question = Some(me.answer(&request));
+                }
+                if read.is_some() && me.reading.is_none() {
+                    me.reading = Some(after(me.now, READS_IN));
+                }
+                let before = me.now;
+                me.wait(&mut machine, until, &mut log);
+                still = if me.now > before { 0 } else { still + 1 };
+            }
+            Next::Look(_) | Next::Create(_) => still = MOST_STILL,
+        }
+        me.say(&mut log);
+        if still >= MOST_STILL {
+            break Outcome::new(Code::Internal, "the walk asks for something that a rehearsal does not have");
+        }
+    };
+    me.lines.push((me.now, Said::new(Topic::End, outcome.line())));
+    let (bad, extra) = (me.traffic.bad(), me.traffic.extra());
+    Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra })
+}
+
+fn since(began: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(began)).unwrap_or_default()
+}
+
+impl<C: Chance> Rehearsal<C> {
+    fn say(&mut self, log: &mut Log) {
+        self.lines.extend(log.take().into_iter().map(|said| (self.now, said)));
+    }
+
+    /// What the candidate's own address will answer, and when.
+    fn answer(&self, request: &Request) -> (Timestamp, Answer) {
+        let behaviour = self.traffic.behaviour();
+        if self.traffic.is_on(behaviour.down.as_ref()) {
+            let silent =
+                Answer::Silent(format!("no whole answer within {}", crate::model::time::words(request.timeout)));
+            return (after(self.now, request.timeout), silent);
+        }
+        let latency = behaviour.latency.mul_f64(behaviour.slower);
+        // Health is not what users meet: a candidate that fails requests may well call itself healthy.
+        (after(self.now, latency), Answer::Http { status: 200, headers: vec![], body: String::new(), latency })
+    }
+
+    /// Lets time pass until something wakes the machine.
+    fn wait<M: Machine>(&mut self, machine: &mut M, until: Option<Timestamp>, log: &mut Log) {
+        let answer = self.question.as_ref().map(|(at, _)| *at);
+        let own = [until, answer, self.reading].into_iter().flatten().min();
+        self.pass(own);
+        let next = self.now;
+        if let Some((_, answer)) = self.question.take_if(|(at, _)| *at <= next) {
+            machine.answered(answer, next, log);
+        }
+        if self.reading.take_if(|at| *at <= next).is_some() {
+            machine.read(self.read(), next, log);
+        }
+    }
+
+    /// Lets time pass until this moment, or until something changes before it.
+    fn pass(&mut self, until: Option<Timestamp>) {
+        let served = Some(self.knative.served()).filter(|served| *served > self.now);
+        let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
+        let next = [until, served, change].into_iter().flatten().min();
+        // Without any moment nothing would ever happen: an hour later at least the deadline has.
+        self.now = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
+        self.traffic.pass(since(self.began, self.now));
+        if self.now >= self.knative.served() {
+            self.traffic.split(self.knative.share());
+        }
+        self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
+    }
+
+    /// The process dies if it is time to: what it knew and what it had asked is lost, and users go on. True once it is back.
+    fn dies(&mut self) -> bool {
+        let crash = self.traffic.behaviour().crash.filter(|_| !self.died);
+        let Some((crash, at)) = crash.zip(self.traffic.since_moved()).filter(|(crash, at)| *at >= crash.from) else {
+            return false;
+        };
+        let back = after(self.now, (crash.from + crash.lasts.unwrap_or_default()).saturating_sub(at));
+        self.died = true;
+        (self.question, self.reading) = (None, None);
+        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: the process of the walk dies")));
+        while self.now < back {
+            self.pass(Some(back));
+        }
+        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: its run's next process begins")));
+        true
+    }
+
+    fn read(&self) -> Result<Reading, NoReading> {
+        if self.traffic.is_on(self.traffic.behaviour().outage.as_ref()) {
+            let (from, text) = ("the rehearsed gateway".to_owned(), "an outage".to_owned());
+            return Err(NoReading::Unreachable { from, text });
+        }
+        let behaviour = self.traffic.behaviour();
+        let at = before(self.now, behaviour.lag + behaviour.skew);
+        let pair: Pair = self.traffic.reading();
+        Ok(Reading { at, strata: BTreeMap::from([("gateway".to_owned(), pair)]) })
+    }
+}
+
+/// When a rehearsal begins: at midnight, so that its lines show how long it has been going on.
+pub fn midnight() -> Timestamp {
+    Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(24 * 365 * 50)).unwrap_or(Timestamp::UNIX_EPOCH)
+}

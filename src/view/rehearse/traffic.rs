@@ -1,0 +1,301 @@
+//! The users of a made-up service, and the gateway that counts them.
+//!
+//! Decides how many requests come, to whom they go and what becomes of them. Each request is sent to the candidate with
+//! the split's probability, by itself, and fails by itself; time goes in ticks of at most a second.
+
+use super::chance::{Chance, binomial, poisson};
+use crate::evidence::reading::{Counters, INFINITE, Pair};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Upper edges of the gateway's histogram in milliseconds, as Envoy has them.
+const EDGES_MS: [f64; 19] = [
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1_000.0,
+    2_500.0,
+    5_000.0,
+    10_000.0,
+    30_000.0,
+    60_000.0,
+    300_000.0,
+    600_000.0,
+    1_800_000.0,
+    3_600_000.0,
+];
+/// The longest tick.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A time during which something is so, counted from when the first users are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spell {
+    /// When it begins.
+    pub from: Duration,
+    /// How long it lasts; none: for ever.
+    pub lasts: Option<Duration>,
+}
+
+impl Spell {
+    /// True if it is on.
+    pub fn is_on(&self, at: Duration) -> bool {
+        at >= self.from && self.lasts.is_none_or(|lasts| at < self.from + lasts)
+    }
+
+    /// The moment after `at` at which it begins or ends.
+    pub fn next(&self, at: Duration) -> Option<Duration> {
+        let end = self.lasts.map(|lasts| self.from + lasts);
+        [Some(self.from), end].into_iter().flatten().find(|moment| *moment > at)
+    }
+}
+
+/// Something that hits both revisions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Incident {
+    /// When.
+    pub spell: Spell,
+    /// The part of requests that fails because of it, whoever answers.
+    pub errors: f64,
+}
+
+/// How the service and what is around it behave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Behaviour {
+    /// Requests a second.
+    pub rate: f64,
+    /// The part of stable's requests that fails.
+    pub errors: f64,
+    /// The part of the candidate's requests that fails.
+    pub candidate_errors: f64,
+    /// The part of the candidate's requests that is never answered.
+    pub hanging: f64,
+    /// After how long the client of a request that is never answered gives up.
+    pub gives_up: Duration,
+    /// The median of the time that an answer takes, lognormal.
+    pub latency: Duration,
+    /// The deviation of that time's logarithm.
+    pub spread: f64,
+    /// The candidate's times are so many times stable's.
+    pub slower: f64,
+    /// Both fail.
+    pub incident: Option<Incident>,
+    /// The candidate has no pod: what is sent to it is never answered.
+    pub down: Option<Spell>,
+    /// The walk's process dies, and its run's next one goes on when this is over, or at once.
+    pub crash: Option<Spell>,
+    /// The source of evidence does not answer.
+    pub outage: Option<Spell>,
+    /// How old counters are when they are read.
+    pub lag: Duration,
+    /// How much older the candidate's are.
+    pub skew: Duration,
+    /// How long it takes until a split that was written is served.
+    pub serves_after: Duration,
+}
+
+/// What one arm's counters say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Tally {
+    sent: u64,
+    active: u64,
+    completed: u64,
+    failed: u64,
+    buckets: [u64; EDGES_MS.len() + 1],
+}
+
+/// The users and the gateway.
+#[derive(Debug)]
+pub struct Traffic<C> {
+    behaviour: Behaviour,
+    chance: C,
+    now: Duration,
+    /// When the first users were moved.
+    moved: Option<Duration>,
+    share: f64,
+    /// Stable's and the candidate's.
+    tallies: [Tally; 2],
+    /// The part of answers that falls into each bucket, for both.
+    laws: [Vec<f64>; 2],
+    /// Requests that wait for an answer in vain, with the time at which their clients give up.
+    waiting: VecDeque<(Duration, u64)>,
+    past: VecDeque<(Duration, [Tally; 2])>,
+    bad: u64,
+}
+
+impl<C: Chance> Traffic<C> {
+    /// Users that all go to stable.
+    pub fn new(behaviour: Behaviour, chance: C) -> Self {
+        let law = |slower: f64| bucket_law(behaviour.latency.as_secs_f64() * 1e3 * slower, behaviour.spread);
+        let laws = [law(1.0), law(behaviour.slower)];
+        let past = VecDeque::from([(Duration::ZERO, <[Tally; 2]>::default())]);
+        Self {
+            behaviour,
+            chance,
+            now: Duration::ZERO,
+            moved: None,
+            share: 0.0,
+            tallies: Default::default(),
+            laws,
+            waiting: VecDeque::new(),
+            past,
+            bad: 0,
+        }
+    }
+
+    /// The behaviour.
+    pub fn behaviour(&self) -> &Behaviour {
+        &self.behaviour
+    }
+
+    /// A split is served from now on: the part of users, between 0 and 1, that goes to the candidate.
+    pub fn split(&mut self, share: f64) {
+        self.share = share;
+        if share > 0.0 {
+            self.moved.get_or_insert(self.now);
+        }
+    }
+
+    /// How long the first users have been moved; none before that.
+    pub fn since_moved(&self) -> Option<Duration> {
+        self.moved.map(|moved| self.now.saturating_sub(moved))
+    }
+
+    /// Requests of the candidate that failed or were never answered.
+    pub fn bad(&self) -> u64 {
+        self.bad
+    }
+
+    /// How many more these are than stable is expected to have failed of the candidate's requests.
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+    pub fn extra(&self) -> f64 {
+        let [_, candidate] = &self.tallies;
+        self.bad as f64 - candidate.sent as f64 * self.behaviour.errors
+    }
+
+    /// True while a spell is on.
+    pub fn is_on(&self, spell: Option<&Spell>) -> bool {
+        spell.zip(self.since_moved()).is_some_and(|(spell, at)| spell.is_on(at))
+    }
+
+    /// The next moment, on the clock of this, at which a spell begins or ends.
+    pub fn next_change(&self) -> Option<Duration> {
+        let (moved, at) = (self.moved?, self.since_moved()?);
+        let incident = self.behaviour.incident.as_ref().map(|i| &i.spell);
+        let spells = [self.behaviour.down.as_ref(), self.behaviour.crash.as_ref(), incident];
+        spells.into_iter().flatten().filter_map(|spell| spell.next(at)).min().map(|next| moved + next)
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, until: Duration) {
+        while self.now < until {
+            let change = self.next_change().unwrap_or(until);
+            let next = until.min(self.now + TICK).min(change.max(self.now + Duration::from_micros(1)));
+            self.tick(next);
+        }
+    }
+
+    fn tick(&mut self, until: Duration) {
+        let passed = until.saturating_sub(self.now).as_secs_f64();
+        let all = poisson(&mut self.chance, self.behaviour.rate * passed);
+        let candidates = binomial(&mut self.chance, all, self.share);
+        let everywhere = self.behaviour.incident.filter(|i| self.is_on(Some(&i.spell))).map_or(0.0, |i| i.errors);
+        let down = self.is_on(self.behaviour.down.as_ref());
+        for (arm, n) in [(0, all - candidates), (1, candidates)] {
+            let (errors, hanging) = if arm == 0 {
+                (self.behaviour.errors, 0.0)
+            } else {
+                (self.behaviour.candidate_errors, if down { 1.0 } else { self.behaviour.hanging })
+            };
+            let lost = binomial(&mut self.chance, n, hanging);
+            let failed = binomial(&mut self.chance, n - lost, 1.0 - (1.0 - errors) * (1.0 - everywhere));
+            let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(arm)) else { continue };
+            tally.sent += n;
+            tally.completed += n - lost;
+            tally.failed += failed;
+            tally.active += lost;
+            let (mut left, mut rest) = (n - lost, 1.0);
+            for (bucket, part) in tally.buckets.iter_mut().zip(law) {
+                let here = if rest > 0.0 { binomial(&mut self.chance, left, (part / rest).min(1.0)) } else { 0 };
+                *bucket += here;
+                left -= here;
+                rest -= part;
+            }
+            if arm == 1 {
+                self.bad += lost + failed;
+                self.waiting.push_back((until + self.behaviour.gives_up, lost));
+            }
+        }
+        while let Some((_, lost)) = self.waiting.front().filter(|(gone, _)| *gone <= until) {
+            self.tallies[1].active -= lost;
+            self.waiting.pop_front();
+        }
+        self.now = until;
+        self.past.push_back((until, self.tallies.clone()));
+        let oldest = until.saturating_sub(self.behaviour.lag + self.behaviour.skew);
+        while self.past.get(1).is_some_and(|(at, _)| *at <= oldest) {
+            self.past.pop_front();
+        }
+    }
+
+    /// What a source tells at this moment.
+    pub fn reading(&self) -> Pair {
+        let known = |age: Duration| {
+            let at = self.now.saturating_sub(age);
+            let found = self.past.iter().rev().find(|(then, _)| *then <= at).or_else(|| self.past.front());
+            found.map(|(_, tallies)| tallies)
+        };
+        let lag = self.behaviour.lag;
+        let stable = known(lag).map(|t| counters(&t[0]));
+        // A gateway shows a revision from the first request on.
+        let candidate = known(lag + self.behaviour.skew).filter(|t| t[1].sent > 0).map(|t| counters(&t[1]));
+        Pair { stable, candidate }
+    }
+}
+
+fn counters(tally: &Tally) -> Counters {
+    let mut sum = 0;
+    let edges = EDGES_MS.iter().map(|ms| microseconds(*ms)).chain([INFINITE]);
+    let latency = edges.zip(&tally.buckets).map(|(edge, n)| {
+        sum += n;
+        (edge, sum)
+    });
+    Counters {
+        sent: Some(tally.sent),
+        active: Some(tally.active),
+        completed: tally.completed,
+        failed: tally.failed,
+        latency: Some(latency.collect()),
+    }
+}
+
+fn microseconds(ms: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the edges above")]
+    return (ms * 1e3) as u64;
+}
+
+/// The part of lognormal times with this median (ms) and spread that falls into each bucket.
+fn bucket_law(median: f64, spread: f64) -> Vec<f64> {
+    let below = |edge: f64| normal((edge / median).ln() / spread);
+    let mut last = 0.0;
+    let cumulative = EDGES_MS.iter().map(|edge| below(*edge)).chain([1.0]);
+    cumulative.map(|sum| sum - std::mem::replace(&mut last, sum)).map(|part| part.max(0.0)).collect()
+}
+
+/// The standard normal distribution function: Abramowitz and Stegun 7.1.26 for erf, error below 1.5e-7.
+fn normal(x: f64) -> f64 {
+    let z = x.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let poly =
+        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let upper = 0.5 * poly * (-z * z).exp();
+    if x >= 0.0 { 1.0 - upper } else { upper }
+}
+
+#[cfg(test)]
+mod tests;

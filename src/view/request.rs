@@ -1,0 +1,245 @@
+//! Steering a rollout from outside: what a person's request changes, and whether it can.
+//!
+//! Decides which request makes sense now, and the one fenced write that makes it: the annotation of requests alone, never
+//! the record, never the spec. Depends on the record, requests and observed objects.
+
+use crate::model::name::RolloutId;
+use crate::model::observed::{CONTROL, Service};
+use crate::rollout::control::{Approval, Control, Request};
+use crate::rollout::owner::Liveness;
+use crate::rollout::plan::Plan;
+use crate::rollout::record::{Phase, Record};
+use crate::view::status::{Called, clock, dead_words, life, phase_word};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Where the requests stand, as a JSON pointer.
+const POINTER: &str = "/metadata/annotations/andante.dev~1control";
+
+/// What may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Stop dwelling and ramping.
+    Pause,
+    /// Take a pause back.
+    Resume,
+    /// Approve a step, or the one that waits.
+    Approve(Option<usize>),
+    /// Roll back.
+    Abort,
+    /// Skip dwell and approvals.
+    Promote,
+}
+
+/// What is asked of which rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// What.
+    pub action: Action,
+    /// The rollout that is meant; none: the one that is open.
+    pub rollout: Option<RolloutId>,
+}
+
+/// The answer to a wish that can be granted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steered {
+    /// The write; none if it was asked already.
+    pub patch: Option<Value>,
+    /// What is asked now, in a sentence.
+    pub what: String,
+    /// What happens next, in a sentence.
+    pub next: String,
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// Why a wish cannot be granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; nothing was written")]
+pub struct Refusal {
+    what: String,
+    /// What to do instead; may be empty.
+    pub next: String,
+}
+
+impl Refusal {
+    fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { what: what.into(), next: next.into() }
+    }
+}
+
+/// Decides what a wish changes. `alive` is about the record's owner.
+pub fn steer(
+    service: &Service,
+    record: &Record,
+    alive: Liveness,
+    wish: &Wish,
+    by: &str,
+    now: Timestamp,
+    called: &Called,
+) -> Result<Steered, Refusal> {
+    let here = &called.words;
+    if let Some(wanted) = wish.rollout.as_ref().filter(|id| **id != record.id) {
+        let what = format!("the rollout on {} is {}, not {wanted}", service.name, record.id);
+        return Err(Refusal::new(what, format!("`andante status {here}`")));
+    }
+    if !record.phase.is_open() {
+        let what = format!("rollout {} is over ({})", record.id, phase_word(record.phase));
+        let finished = record.phase == Phase::Finished;
+        let next =
+            if finished { format!("`andante settle {here} --to stable` still rolls it back") } else { String::new() };
+        return Err(Refusal::new(what, next));
+    }
+    let present = service.annotations.get(CONTROL).map(String::as_str);
+    let old = Control::parse(present, &record.id);
+    let mut new = old.clone();
+    let request = Request { by: by.to_owned(), at: now, attempt: record.attempt };
+    let what = match wish.action {
+        Action::Pause => ask(&mut new.pause, request, "pause"),
+        Action::Promote => {
+            if !has_begun(record) {
+                return Err(not_begun(record, here, "there is nothing to promote"));
+            }
+            new.promote = new.promote.filter(|before| before.attempt == record.attempt);
+            ask(&mut new.promote, request, "promote")
+        }
+        Action::Abort => ask(&mut new.abort, request, "abort"),
+        Action::Resume => match new.pause.take() {
+            Some(pause) => format!("resumed; it was paused by {} at {}", pause.by, clock(pause.at)),
+            None => "it was not paused".to_owned(),
+        },
+        Action::Approve(step) => approve(&mut new, record, step, request, here)?,
+    };
+    let patch = if new == old { None } else { Some(patch(service, present, &new)?) };
+    let next = next(record, &new, wish.action, alive, now, here);
+    Ok(Steered { patch, what, next, rollout: record.id.clone() })
+}
+
+fn ask(slot: &mut Option<Request>, request: Request, verb: &str) -> String {
+    if let Some(before) = slot {
+        return format!("{verb} was asked already by {} at {}", before.by, clock(before.at));
+    }
+    let what = format!("{verb} asked by {}", request.by);
+    *slot = Some(request);
+    what
+}
+
+/// True while a walk with a plan of its own is on: a staged or held rollout's next walk brings another plan.
+fn has_begun(record: &Record) -> bool {
+    !matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Held)
+}
+
+fn not_begun(record: &Record, here: &str, so: &str) -> Refusal {
+    let what = format!("rollout {} is {}: its walk has not begun, {so}", record.id, phase_word(record.phase));
+    Refusal::new(what, format!("`andante walk {here}` begins it"))
+}
+
+fn approve(
+    new: &mut Control,
+    record: &Record,
+    step: Option<usize>,
+    request: Request,
+    here: &str,
+) -> Result<String, Refusal> {
+    // A held rollout's next walk brings its own plan, whose steps may mean something else.
+    let plan = record.plan.as_ref().filter(|_| has_begun(record));
+    let Some(plan) = plan else { return Err(not_begun(record, here, "there is no step to approve")) };
+    let number = step.unwrap_or(record.step + 1);
+    let Some(found) = plan.step(number) else {
+        return Err(Refusal::new(
+            format!("the plan has {} steps, there is no step {number}", plan.steps.len()),
+            gated(plan, record.step),
+        ));
+    };
+    if number <= record.step {
+        let what =
+            format!("step {number} ({}) is taken already, the rollout is at step {}", found.percent, record.step);
+        return Err(Refusal::new(what, gated(plan, record.step)));
+    }
+    if !found.approval {
+        return Err(Refusal::new(
+            format!("step {number} ({}) needs no approval", found.percent),
+            gated(plan, record.step),
+        ));
+    }
+    if let Some(before) = new.approval(number, record.attempt) {
+        return Ok(format!(
+            "step {number} ({}) was approved already by {} at {}",
+            found.percent,
+            before.request.by,
+            clock(before.request.at)
+        ));
+    }
+    let what = format!("step {number} ({}) approved by {}", found.percent, request.by);
+    new.approved.push(Approval { step: number, request });
+    Ok(what)
+}
+
+/// The steps to come that need an approval, in words.
+fn gated(plan: &Plan, taken: usize) -> String {
+    let steps = plan.steps.iter().enumerate().filter(|(i, s)| *i >= taken && s.approval);
+    let steps: Vec<String> = steps.map(|(i, s)| format!("{} ({})", i + 1, s.percent)).collect();
+    if steps.is_empty() {
+        "no step to come needs an approval".to_owned()
+    } else {
+        format!("steps to come that need an approval: {}", steps.join(", "))
+    }
+}
+
+/// The write: the requests replaced, if the object is the same and nobody else asked meanwhile.
+fn patch(service: &Service, present: Option<&str>, new: &Control) -> Result<Value, Refusal> {
+    let text = serde_json::to_string(new).map_err(|e| Refusal::new(e.to_string(), ""))?;
+    let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": service.uid})];
+    if service.annotations.is_empty() {
+        patch.push(json!({"op": "test", "path": "/metadata/annotations", "value": null}));
+        patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    } else {
+        // Requests that must not be there yet are tested as null, which passes only where they are absent.
+        patch.push(json!({"op": "test", "path": POINTER, "value": present}));
+    }
+    patch.push(json!({"op": "add", "path": POINTER, "value": text}));
+    Ok(Value::Array(patch))
+}
+
+/// What happens next.
+fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now: Timestamp, here: &str) -> String {
+    let life = life(record, alive, now);
+    if life.is_dead() {
+        return format!(
+            "nobody acts on it now ({}): `andante walk {here}` takes the rollout over and obeys, `andante settle {here}` rolls back",
+            dead_words(life)
+        );
+    }
+    match record.phase {
+        Phase::Staging => {
+            return format!("the walk that follows the staging obeys it; `andante settle {here}` ends the rollout now");
+        }
+        Phase::Staged | Phase::Held | Phase::Interrupted => {
+            return format!(
+                "nobody walks at the moment: the next `andante walk {here}` obeys it, `andante settle {here}` rolls back"
+            );
+        }
+        _ => {}
+    }
+    if let (Some(abort), true) = (&control.abort, action != Action::Abort) {
+        return format!("it goes back all the same: abort was asked by {}", abort.by);
+    }
+    let paused = control.pause.is_some();
+    match action {
+        Action::Abort => "users go back to stable in one write, as soon as its owner sees this".to_owned(),
+        Action::Pause => format!(
+            "dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`",
+            clock(record.deadline)
+        ),
+        Action::Resume => "the present step's dwell begins anew".to_owned(),
+        _ if paused => format!("nothing before it is resumed: `andante control resume {here}`"),
+        Action::Approve(_) => "the step is taken once its turn comes and its gates have passed".to_owned(),
+        Action::Promote => {
+            "the last step is taken at once, without dwell and approvals; a failing gate still sends users back"
+                .to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

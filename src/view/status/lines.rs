@@ -1,0 +1,240 @@
+//! A status as a few aligned lines for a person.
+//!
+//! Decides words and order. Depends on the status alone.
+
+use super::rollout::{Rollout, word};
+use super::times::{clock, moment};
+use super::{Life, Role, Side, Status, dead_words};
+use crate::rollout::owner::OwnerKind;
+use crate::rollout::record::Phase;
+use jiff::Timestamp;
+
+/// How wide the first column is.
+const LABEL: usize = 11;
+/// How many rejected candidates are printed; JSON has all.
+const MAX_REJECTED: usize = 2;
+
+/// The status in lines, `now` for words such as "in 2m".
+pub fn lines(status: &Status, now: Timestamp) -> Vec<String> {
+    let mut lines = vec![headline(status)];
+    if let Some(rollout) = &status.rollout {
+        lines.extend(about(rollout, now));
+    }
+    lines.extend(status.revisions.iter().map(side));
+    lines.extend(traffic(status, now));
+    if let Some(rollout) = &status.rollout {
+        lines.extend(progress(rollout, now));
+        lines.extend(events(rollout));
+    }
+    for c in status.conditions.iter().filter(|c| c.status == "False") {
+        lines.push(row("condition", &format!("{} is False: {} {}", c.kind, c.reason, c.message)));
+    }
+    lines.extend(status.notes.iter().map(|note| row("note", note)));
+    for (i, next) in status.next.iter().enumerate() {
+        lines.push(row(if i == 0 { "next" } else { "" }, next));
+    }
+    lines
+}
+
+fn row(label: &str, text: &str) -> String {
+    format!("{label:<LABEL$}{text}").trim_end().to_owned()
+}
+
+fn headline(status: &Status) -> String {
+    let name = format!("{} in {}", status.service, status.namespace);
+    match (&status.rollout, &status.unreadable) {
+        (Some(rollout), _) => format!("{name}: rollout {} {}", rollout.id, stand(rollout)),
+        (None, Some(_)) => format!("{name}: the record of its rollout cannot be read"),
+        (None, None) => format!("{name}: no rollout"),
+    }
+}
+
+fn stand(rollout: &Rollout) -> String {
+    let phase = word(rollout.phase);
+    match &rollout.progress {
+        Some(p) if rollout.open && rollout.phase != Phase::Interrupted => {
+            format!("is {phase}, step {} of {} ({})", p.step, p.of, p.percent)
+        }
+        _ if rollout.open => format!("is {phase}"),
+        _ => match &rollout.reason {
+            Some(reason) => format!("{}: {reason}", ended(rollout)),
+            None => ended(rollout),
+        },
+    }
+}
+
+/// How it ended; the outcome's word where it says more than the phase.
+fn ended(rollout: &Rollout) -> String {
+    match rollout.outcome.as_deref() {
+        Some(outcome) if rollout.phase == Phase::RolledBack && outcome != "rolled-back" && outcome != "done" => {
+            format!("{} ({outcome})", word(rollout.phase))
+        }
+        _ => word(rollout.phase).to_owned(),
+    }
+}
+
+fn about(rollout: &Rollout, now: Timestamp) -> Vec<String> {
+    let owner = &rollout.owner;
+    let name = match owner.kind {
+        OwnerKind::Person => owner.name.clone(),
+        kind => format!("{kind:?} {}", owner.name),
+    };
+    let life = match owner.life {
+        Life::Over => format!("since {}", moment(rollout.since, now)),
+        Life::Resting => format!("has left; it is kept until {}", moment(owner.deadline, now)),
+        Life::Running => format!("runs; deadline {}", moment(owner.deadline, now)),
+        Life::Presumed => format!("deadline {}", moment(owner.deadline, now)),
+        Life::Done | Life::Overdue => {
+            format!("DEAD: {} (deadline {})", dead_words(owner.life), moment(owner.deadline, now))
+        }
+    };
+    vec![row("owner", &format!("{name}, {life}"))]
+}
+
+fn side(side: &Side) -> String {
+    let label = match side.role {
+        Role::Stable => "stable",
+        Role::Candidate => "candidate",
+        Role::Other => "also",
+    };
+    let mut text = format!("{} {} %, {}", side.name, side.percent, pods(side));
+    if let (Role::Candidate, Some(image)) = (side.role, &side.image) {
+        text.push_str(", ");
+        text.push_str(image);
+    }
+    row(label, &text)
+}
+
+/// A revision's pods in a few words.
+pub(super) fn pods(side: &Side) -> String {
+    match (side.pods, &side.why) {
+        ("up", _) => format!("up ({} {})", side.actual, if side.actual == 1 { "pod" } else { "pods" }),
+        (word, Some(why)) => format!("{word} ({why})"),
+        (word, None) => word.to_owned(),
+    }
+}
+
+fn traffic(status: &Status, now: Timestamp) -> Vec<String> {
+    let Some(asked) = &status.asked else { return Vec::new() };
+    let agreement = &status.serving;
+    if agreement.served {
+        let since = agreement.since.map(|t| format!(", since {}", moment(t, now))).unwrap_or_default();
+        return vec![row("traffic", &format!("{asked}")), row("served", &format!("the same{since}"))];
+    }
+    let shares = status.served.iter().map(|s| {
+        let tag = s.tag.as_ref().map(|t| format!(" (tag {t})")).unwrap_or_default();
+        format!("{} {} %{tag}", s.revision, s.percent)
+    });
+    let shares: Vec<String> = shares.collect();
+    let served = if shares.is_empty() { "nothing".to_owned() } else { shares.join(", ") };
+    let verb = if agreement.blocked { "REFUSED by Knative" } else { "not yet" };
+    let why = agreement.why.as_deref().unwrap_or_default();
+    vec![row("asked", &asked.to_string()), row("served", &served), row("", &format!("{verb}: {why}"))]
+}
+
+fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
+    let Some(waits) = &rollout.waits else { return Vec::new() };
+    let mut lines = vec![row("since", &moment(rollout.since, now))];
+    let until = match waits.until {
+        Some(until) if until <= now => format!("; due since {}", clock(until)),
+        Some(until) if waits.kind == "approval" => format!("; rolled back at {}", moment(until, now)),
+        Some(until) => format!("; due {}", moment(until, now)),
+        None => String::new(),
+    };
+    lines.push(row("waits for", &format!("{}{until}", waits.text)));
+    if let Some(evidence) = &rollout.evidence {
+        lines.push(row("evidence", &evidence.said));
+    }
+    lines
+}
+
+fn events(rollout: &Rollout) -> Vec<String> {
+    let mut lines = Vec::new();
+    let requests = &rollout.requests;
+    for (verb, request) in [("pause", &requests.pause), ("abort", &requests.abort), ("promote", &requests.promote)] {
+        if let (Some(request), true) = (request, rollout.open) {
+            lines.push(row("request", &format!("{verb} by {} at {}", request.by, clock(request.at))));
+        }
+    }
+    if rollout.open {
+        let step = rollout.progress.as_ref().map_or(0, |p| p.step);
+        for approval in requests.approved.iter().filter(|a| a.step > step) {
+            let (by, at) = (&approval.request.by, clock(approval.request.at));
+            lines.push(row("approved", &format!("step {} by {by} at {at}", approval.step)));
+        }
+    }
+    if let Some(edit) = &rollout.edit {
+        let effect =
+            if edit.of == "traffic" { "the walk writes nothing more" } else { "it reaches nobody until it is staged" };
+        lines.push(row("edited", &format!("{} changed the {}: {effect}", edit.by, edit.of)));
+    }
+    for target in &rollout.left_out {
+        lines.push(row("left out", &format!("{target}, because it was not Ready")));
+    }
+    for rejected in rollout.rejected.iter().rev().take(MAX_REJECTED) {
+        lines.push(row("rejected", &format!("{} at {}: {}", rejected.revision, clock(rejected.at), rejected.reason)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{asked_by_kim, at, explained, service, walking, with};
+    use super::*;
+    use crate::rollout::control::Control;
+    use serde_json::json;
+
+    fn text(status: &Status) -> String {
+        lines(status, at(60)).join("\n")
+    }
+
+    #[test]
+    fn a_walk_in_the_middle() {
+        let expected = "\
+hello in demo: rollout r1 is walking, step 1 of 3 (1 %)
+owner      kim, deadline 1970-01-01 00:55:00 UTC (in 54m)
+stable     hello-00001 99 %, up (1 pod)
+candidate  hello-00002 1 %, up (1 pod), dev.local/hello-00002
+traffic    hello-00001 99 % (tag stable), hello-00002 1 % (tag candidate)
+served     the same, since 1970-01-01 00:00:12 UTC (48s ago)
+since      1970-01-01 00:00:10 UTC (50s ago)
+waits for  step 2 (50 %), after the dwell and its gates; due 1970-01-01 00:02:13 UTC (in 1m 13s)
+next       nothing; `andante control pause|abort|promote hello -n demo` steers it";
+        assert_eq!(text(&explained(&with(&walking(), 5), None)), expected);
+    }
+
+    #[test]
+    fn a_service_without_a_rollout() {
+        let expected = "\
+hello in demo: no rollout
+asked      latest 100 %
+served     nothing
+           not yet: status.traffic is not the split asked for yet
+next       `andante stage hello -n demo --image REF` begins a rollout";
+        assert_eq!(text(&explained(&service(json!({})), None)), expected);
+    }
+
+    #[test]
+    fn an_end_tells_why() {
+        let mut record = walking();
+        record.phase = Phase::RolledBack;
+        record.outcome = Some("aborted".into());
+        record.reason = Some("aborted by kim".into());
+        record.reject("aborted by kim", at(55));
+        let text = text(&explained(&with(&record, 5), None));
+        assert!(text.starts_with("hello in demo: rollout r1 rolled back (aborted): aborted by kim\n"), "{text}");
+        assert!(text.contains("rejected   hello-00002 at 1970-01-01 00:00:55 UTC: aborted by kim"), "{text}");
+        assert!(!text.contains("waits for"), "{text}");
+    }
+
+    #[test]
+    fn requests_and_a_dead_owner_are_shown() {
+        let mut record = walking();
+        record.deadline = at(30);
+        let mut control = Control::of(record.id.clone());
+        control.pause = Some(asked_by_kim());
+        let text = text(&explained(&with(&record, 5), Some(&control)));
+        assert!(text.contains("request    pause by kim at 1970-01-01 00:00:50 UTC"), "{text}");
+        assert!(text.contains("owner      kim, DEAD: its deadline has passed"), "{text}");
+    }
+}

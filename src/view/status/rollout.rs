@@ -1,0 +1,223 @@
+//! The rollout's part of a status: owner, progress, requests of people, foreign edits, and what is waited for.
+//!
+//! Decides what of the record is worth saying. Depends on the record, ownership and the world.
+
+use super::Called;
+use super::holder::{Holder, life};
+use super::waits::{Waits, waits};
+use crate::evidence::Counts;
+use crate::machine::standing::{Moved, moved, who_moved};
+use crate::machine::world::World;
+use crate::model::name::RolloutId;
+use crate::model::observed::{CONTROL, Service};
+use crate::model::percent::Percent;
+use crate::model::split::Target;
+use crate::rollout::control::{Approval, Control, Request};
+use crate::rollout::owner::Liveness;
+use crate::rollout::plan::Plan;
+use crate::rollout::record::{Phase, Record, Rejected};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The last rollout of a Service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rollout {
+    /// Its identity.
+    pub id: RolloutId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// It is not over: somebody has to go on or settle it.
+    pub open: bool,
+    /// Raised by every write.
+    pub epoch: u64,
+    /// When it came to this step or phase.
+    pub since: Timestamp,
+    /// Who holds it.
+    pub owner: Holder,
+    /// The revision that users are walked away from.
+    pub stable: String,
+    /// The revision that users are walked to.
+    pub candidate: Option<String>,
+    /// The image as it was asked for.
+    pub image: Option<String>,
+    /// How far it is; none before a walk began.
+    pub progress: Option<Progress>,
+    /// The plan; none before a walk began.
+    pub plan: Option<Plan>,
+    /// What is waited for; none once it is over.
+    pub waits: Option<Waits>,
+    /// What the evidence said when it was last saved (at most a minute ago, while a walk goes on).
+    pub evidence: Option<Evidence>,
+    /// What people asked of it.
+    pub requests: Requests,
+    /// Somebody edited the spec since the rollout's last write.
+    pub edit: Option<Edit>,
+    /// Targets of others that a rollback had to leave out.
+    pub left_out: Vec<Target>,
+    /// Candidates that were rolled back.
+    pub rejected: Vec<Rejected>,
+    /// How it ended, in a word.
+    pub outcome: Option<String>,
+    /// Why it ended.
+    pub reason: Option<String>,
+}
+
+/// What was counted, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// In words: counts of both, the evidence, what decides.
+    pub said: String,
+    /// Requests and failures of stable.
+    pub stable: Counts,
+    /// Requests and failures of the candidate.
+    pub candidate: Counts,
+}
+
+/// How far a walk is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Steps written.
+    pub step: usize,
+    /// Steps in all.
+    pub of: usize,
+    /// Percent of what stable had that the present step gives to the candidate.
+    pub percent: Percent,
+    /// The candidate's share of all users at this step.
+    pub share: Percent,
+}
+
+/// What people asked of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Approved steps.
+    pub approved: Vec<Approval>,
+    /// Dwell and ramp are stopped.
+    pub pause: Option<Request>,
+    /// It is to go back.
+    pub abort: Option<Request>,
+    /// It is to go on without dwell and approvals.
+    pub promote: Option<Request>,
+}
+
+/// A foreign edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// `traffic` or `template`.
+    pub of: &'static str,
+    /// Who, as far as the API server knows.
+    pub by: String,
+}
+
+/// Explains a record.
+pub(super) fn explain(record: &Record, world: &World, service: &Service, called: &Called, now: Timestamp) -> Rollout {
+    let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+    let alive = world.liveness_of(&record.owner).unwrap_or(Liveness::Unknown);
+    let life = life(record, alive, now);
+    Rollout {
+        id: record.id.clone(),
+        phase: record.phase,
+        open: record.phase.is_open(),
+        epoch: record.epoch,
+        since: record.step_at,
+        owner: Holder {
+            kind: record.owner.kind,
+            name: record.owner.name.clone(),
+            uid: record.owner.uid.clone(),
+            intent: record.intent,
+            deadline: record.deadline,
+            life,
+        },
+        stable: record.start.stable.to_string(),
+        candidate: record.candidate.as_ref().map(ToString::to_string),
+        image: record.image.clone(),
+        progress: record.plan.as_ref().map(|plan| progress(record, plan)),
+        plan: record.plan.clone(),
+        waits: waits(record, &control, life, world, service, called),
+        evidence: record.evidence.as_ref().map(|saved| Evidence {
+            said: saved.said.clone(),
+            stable: saved.counted().stable,
+            candidate: saved.counted().candidate,
+        }),
+        requests: Requests {
+            approved: control.approved,
+            pause: control.pause,
+            abort: control.abort,
+            promote: control.promote,
+        },
+        edit: edit(record, service),
+        left_out: record.left_out.clone(),
+        rejected: record.rejected.clone(),
+        outcome: record.outcome.clone(),
+        reason: record.reason.clone(),
+    }
+}
+
+fn progress(record: &Record, plan: &Plan) -> Progress {
+    let percent = plan.step(record.step).map_or(Percent::ZERO, |s| s.percent);
+    Progress { step: record.step, of: plan.steps.len(), percent, share: record.start.share_at(percent) }
+}
+
+/// A foreign edit since the last write. After the end the spec is the owner's to edit, and that is nothing to report.
+fn edit(record: &Record, service: &Service) -> Option<Edit> {
+    let of = match moved(record, service) {
+        _ if !record.phase.is_open() => return None,
+        Moved::No => return None,
+        Moved::Traffic => "traffic",
+        Moved::Template => "template",
+    };
+    Some(Edit { of, by: who_moved(service, of == "traffic") })
+}
+
+/// A phase as people read it.
+pub(crate) fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Staging => "staging",
+        Phase::Staged => "staged",
+        Phase::Walking => "walking",
+        Phase::Baking => "baking",
+        Phase::Held => "held",
+        Phase::Interrupted => "interrupted",
+        Phase::Finished => "finished",
+        Phase::RolledBack => "rolled back",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{explained, walking, with};
+    use super::*;
+    use crate::evidence::Saved;
+    use crate::evidence::Table;
+    use serde_json::json;
+
+    #[test]
+    fn a_foreign_edit_names_its_author() {
+        let mut object = with(&walking(), 1);
+        object["metadata"]["generation"] = json!(99);
+        object["metadata"]["annotations"]["serving.knative.dev/lastModifier"] = json!("kim");
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "template", by: "kim".into() }));
+        object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "traffic", by: "kim".into() }));
+        let mut over = walking();
+        over.phase = Phase::Finished;
+        let mut object = with(&over, 1);
+        object["metadata"]["generation"] = json!(99);
+        assert_eq!(explained(&object, None).rollout.unwrap().edit, None);
+    }
+
+    #[test]
+    fn evidence_is_what_was_saved_last() {
+        let mut record = walking();
+        record.evidence = Some(Box::new(Saved::of_counts(Table::of(90, 910, 1, 2))));
+        let evidence = explained(&with(&record, 1), None).rollout.unwrap().evidence.unwrap();
+        assert_eq!((evidence.stable, evidence.candidate), (Counts::new(910, 2), Counts::new(90, 1)));
+        assert!(explained(&with(&walking(), 1), None).rollout.unwrap().evidence.is_none());
+    }
+
+    #[test]
+    fn progress_counts_percents_of_what_stable_had() {
+        let rollout = explained(&with(&walking(), 1), None).rollout.unwrap();
+        let progress = rollout.progress.unwrap();
+        assert_eq!((progress.step, progress.of, progress.percent.get(), progress.share.get()), (1, 3, 1, 1));
+    }
+}
