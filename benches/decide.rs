@@ -8,7 +8,7 @@
 use andante::evidence::probe::{Address, Answer, Probe};
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::next::{Machine, Next};
-use andante::machine::standing::Hold;
+use andante::machine::standing::Claimant;
 use andante::machine::walk::step_split;
 use andante::machine::walk::{OnTerm, Walk, WalkGoal};
 use andante::machine::world::World;
@@ -18,7 +18,7 @@ use andante::model::observed::{RECORD, Revision, Service};
 use andante::model::percent::Percent;
 use andante::model::split::Split;
 use andante::rollout::owner::{Owner, OwnerKind};
-use andante::rollout::plan::{Plan, Style, Wish};
+use andante::rollout::plan::{Plan, PlanOptions, Style};
 use andante::rollout::record::{FORMAT, Phase, Record};
 use andante::rollout::splits::{Start, Tags};
 use jiff::{SignedDuration, Timestamp};
@@ -79,7 +79,7 @@ fn decide(walk: &mut Walk, world: &World, now: Timestamp, log: &mut Log) {
 /// A walk at its third step, served, and the world that it sees.
 fn dwelling(written: Timestamp) -> (Walk, World) {
     let owner = Owner { kind: OwnerKind::PipelineRun, name: "default/release-7".into(), uid: "4f1c".into() };
-    let plan = Plan::new(&Wish {
+    let plan = Plan::new(&PlanOptions {
         style: Style::Canary,
         steps: vec![],
         dwell: Duration::from_secs(120),
@@ -147,7 +147,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         judge: None,
     };
     let asker = Asker { owner, intent: written, if_busy: IfBusy::Supersede, force: false };
-    (Walk::new(goal, Hold::new(asker, WRITER.into())), world)
+    (Walk::new(goal, Claimant::new(asker, WRITER.into())), world)
 }
 
 /// A revision with a pod.

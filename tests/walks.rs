@@ -12,14 +12,14 @@ use andante::evidence::gate::Measured;
 use andante::evidence::probe::{Address, Answer};
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::next::{Machine, Next, Written};
-use andante::machine::standing::Hold;
+use andante::machine::standing::Claimant;
 use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
 use andante::model::event::Log;
 use andante::model::observed::{CONTROL, RECORD, Revision, Service};
 use andante::model::percent::Percent;
 use andante::model::split::Split;
-use andante::rollout::control::{Approval, Control, Request};
+use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::record::{FORMAT, Phase, Record};
 use andante::rollout::splits::{Start, Tags};
@@ -187,10 +187,10 @@ impl Stage {
         writeln!(self.out, "  {at:>9}  {topic}: {text}").unwrap();
     }
 
-    fn control(&mut self, change: impl Fn(&mut Control, Request)) {
+    fn control(&mut self, change: impl Fn(&mut Control, ControlRequest)) {
         let id = "r7".parse().unwrap();
         let mut control = Control::parse(self.object["metadata"]["annotations"][CONTROL].as_str(), &id);
-        change(&mut control, Request { by: "kim".into(), at: self.now, attempt: self.attempt() });
+        change(&mut control, ControlRequest { by: "kim".into(), at: self.now, attempt: self.attempt() });
         self.object["metadata"]["annotations"][CONTROL] = json!(serde_json::to_string(&control).unwrap());
         self.touch(false);
     }
@@ -337,7 +337,7 @@ fn walk(command: &str, writer: &str) -> Walk {
     };
     let asker =
         Asker { owner: owner(), intent: "2026-01-01T10:00:00Z".parse().unwrap(), if_busy: IfBusy::Fail, force: false };
-    Walk::new(goal, Hold::new(asker, writer.to_owned()))
+    Walk::new(goal, Claimant::new(asker, writer.to_owned()))
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.

@@ -5,7 +5,7 @@ use andante::evidence::forecast::Baseline;
 use andante::evidence::reading::{Arms, Counters, Pair, Reading};
 use andante::evidence::window::Memory;
 use andante::evidence::{Counts, Rules};
-use andante::machine::judge::{Finding, Gate, Judge, Place, Surveyed};
+use andante::machine::judge::{Advice, Finding, Judge, StepPlace, Surveyed};
 use andante::model::event::Log;
 use andante::rollout::plan::Plan;
 use jiff::Timestamp;
@@ -121,7 +121,7 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let end = loop {
         let dwell = plan.step(step).map_or(Duration::ZERO, |s| s.dwell).as_secs_f64();
         if (step == 0 || world.at - served >= dwell - 1e-9)
-            && let Gate::Go(next) = judge.gate(plan, step)
+            && let Advice::Go(next) = judge.gate(plan, step)
         {
             let percent = plan.step(next).unwrap().percent.get();
             if percent == 100 {
@@ -141,7 +141,7 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
             judge.take_up(saved.as_ref().unwrap(), &mut log);
             world.pass(20.0);
         }
-        let place = Place { step, percents: (percent, 100 - percent), served: stamp(served), baking: false };
+        let place = StepPlace { step, percents: (percent, 100 - percent), served: stamp(served), baking: false };
         judge.enter(place, world.now());
         assert!(judge.wants(world.now()), "a reading is due");
         judge.read(Ok(world.read()), world.now(), &mut log);

@@ -6,11 +6,11 @@ use super::rollout::{End, Run, Setting, play};
 use super::runs;
 use andante::evidence::Rules;
 use andante::model::percent::Percent;
-use andante::rollout::plan::{Plan, Style, Wish};
+use andante::rollout::plan::{Plan, PlanOptions, Style};
 use std::time::Duration;
 
 fn plan(style: Style, dwell: u64) -> Plan {
-    Plan::new(&Wish {
+    Plan::new(&PlanOptions {
         style,
         steps: vec![],
         dwell: Duration::from_secs(dwell),

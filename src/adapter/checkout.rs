@@ -93,8 +93,8 @@ impl Format {
 /// A checkout: where it is and what its head says.
 #[derive(Debug)]
 pub struct Checkout {
-    place: place::Place,
-    settings: config::Settings,
+    place: place::GitPlace,
+    settings: config::GitConfig,
     commit: Commit,
     branch: Option<String>,
 }
@@ -102,11 +102,11 @@ pub struct Checkout {
 impl Checkout {
     /// Finds the checkout that `directory` is in and reads its head.
     pub fn find(directory: &Path) -> Result<Self, BadCheckout> {
-        Self::at(place::Place::find(directory)?)
+        Self::at(place::GitPlace::find(directory)?)
     }
 
-    fn at(place: place::Place) -> Result<Self, BadCheckout> {
-        let settings = config::Settings::read(&place)?;
+    fn at(place: place::GitPlace) -> Result<Self, BadCheckout> {
+        let settings = config::GitConfig::read(&place)?;
         let head = refs::head(&place)?;
         if head.commit.as_str().len() != settings.format.length() * 2 {
             return Err(BadCheckout::file(&place.git.join("HEAD"), "its hash is of another kind than the repository"));

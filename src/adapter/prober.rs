@@ -3,7 +3,7 @@
 //! Decides which failure is the candidate's (reached, but silent) and which says nothing about it (not reached), and
 //! which certificates are believed. Judging answers is [`crate::evidence::probe`]'s. Depends on `reqwest`.
 
-use crate::evidence::probe::{Answer, Request};
+use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::run::ports::Prober;
 use reqwest::{Certificate, Client, Response, Url, redirect};
 use std::error::Error;
@@ -86,7 +86,7 @@ impl HttpProber {
         Ok(client)
     }
 
-    async fn send(&self, request: &Request) -> Result<(Response, Instant), Answer> {
+    async fn send(&self, request: &ProbeRequest) -> Result<(Response, Instant), Answer> {
         let unusable = |why: &str| Answer::Unreachable(format!("{:?} is not a usable address: {why}", request.url));
         let whole = format!("{}{}", request.url.trim_end_matches('/'), request.path);
         let url: Url = whole.parse().map_err(|_| unusable("not a URL"))?;
@@ -118,7 +118,7 @@ impl HttpProber {
 }
 
 impl Prober for HttpProber {
-    async fn ask(&self, request: &Request) -> Answer {
+    async fn ask(&self, request: &ProbeRequest) -> Answer {
         let (mut response, began) = match self.send(request).await {
             Ok(sent) => sent,
             Err(answer) => return answer,

@@ -25,7 +25,7 @@ use reqwest::Url;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
-use transport::{Answer, Transport};
+use transport::{RegistryAnswer, Transport};
 
 /// Docker Hub's registry has another name than its images.
 const DOCKER_HUB: &str = "docker.io";
@@ -38,7 +38,7 @@ const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.do
 
 /// How registries are asked.
 #[derive(Debug, Clone)]
-pub struct Asking {
+pub struct RegistryAccess {
     /// Credentials.
     pub config: DockerConfig,
     /// A file of certificates to believe beside the system's.
@@ -71,7 +71,7 @@ struct Question<'a> {
 
 impl Registry {
     /// Prepares a client; sends nothing.
-    pub fn new(asking: Asking, environment: &Environment) -> Result<Self, BadRegistry> {
+    pub fn new(asking: RegistryAccess, environment: &Environment) -> Result<Self, BadRegistry> {
         let transport = Transport::new(asking.ca_file.as_deref(), asking.limit, asking.plain_http, environment)?;
         let only_tls = asking.ca_file.is_some();
         Ok(Self { transport, config: asking.config, plain_http: asking.plain_http, only_tls })
@@ -151,7 +151,7 @@ impl Question<'_> {
         self.checked(digest).map(Some)
     }
 
-    fn told(&self, answer: &Answer) -> Result<Digest, RegistryError> {
+    fn told(&self, answer: &RegistryAnswer) -> Result<Digest, RegistryError> {
         let told = answer.headers.get("docker-content-digest").and_then(|v| v.to_str().ok()).unwrap_or_default();
         let digest = told.trim().parse();
         self.checked(digest.map_err(|_| RegistryError::Odd("the digest in its answer is none".into()))?)
@@ -169,7 +169,7 @@ impl Question<'_> {
         }
     }
 
-    async fn send(&self, method: Method, authorization: &Authorization) -> Result<Answer, RegistryError> {
+    async fn send(&self, method: Method, authorization: &Authorization) -> Result<RegistryAnswer, RegistryError> {
         self.transport.manifest(method, self.url.clone(), authorization, KINDS, LARGEST_MANIFEST, self.plain_http).await
     }
 
@@ -177,14 +177,14 @@ impl Question<'_> {
         token::authorize(self.transport, &self.url, wanted, self.reference, &self.credentials, self.plain_http).await
     }
 
-    fn refused(&self, answer: &Answer) -> RegistryError {
+    fn refused(&self, answer: &RegistryAnswer) -> RegistryError {
         failure::of_answer(answer.status, &answer.headers, &self.credentials)
     }
 }
 
 /// True for a manifest of a kind that was asked for. A page that greets whoever comes (of a login, a proxy, a portal) is
 /// none, whatever its status.
-fn is_manifest(answer: &Answer) -> bool {
+fn is_manifest(answer: &RegistryAnswer) -> bool {
     let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let version =
@@ -194,7 +194,7 @@ fn is_manifest(answer: &Answer) -> bool {
 
 /// True for an answer that only a registry gives: with the header of its protocol, which nearly all of them send, or
 /// with the protocol's errors. A path that a proxy or a web server does not know is no image that is not built.
-fn is_a_registrys(answer: &Answer) -> bool {
+fn is_a_registrys(answer: &RegistryAnswer) -> bool {
     let version = answer.headers.get("docker-distribution-api-version");
     let body = || serde_json::from_slice::<Value>(&answer.body).ok();
     version.is_some() || body().is_some_and(|body| body.pointer("/errors/0/code").is_some_and(Value::is_string))

@@ -13,8 +13,8 @@ mod printable;
 mod prometheus;
 
 pub use endpoint::Endpoint;
-pub use fetch::{BadFetch, Credentials, Fetch};
-pub use file::Counts;
+pub use fetch::{BadFetch, Fetch, HttpCredentials};
+pub use file::CountsFile;
 pub use gates::Gates;
 pub use gateway::{Gateway, Where};
 pub use prometheus::Prometheus;
@@ -27,9 +27,9 @@ use std::time::Duration;
 
 /// One source of the known kinds, with its time limit.
 #[derive(Debug)]
-pub struct Evidence {
+pub struct EvidenceSource {
     /// Where.
-    pub from: From,
+    pub from: CountersFrom,
     /// Who asks the owner's own gates, if there are any.
     pub gates: Option<Box<Gates>>,
     /// How long one reading may take.
@@ -40,7 +40,7 @@ pub struct Evidence {
 
 /// Where counters are read.
 #[derive(Debug)]
-pub enum From {
+pub enum CountersFrom {
     /// Nowhere.
     Nothing,
     /// The ingress gateway's pods.
@@ -50,18 +50,18 @@ pub enum From {
     /// One process that exposes its metrics.
     Endpoint(Box<Endpoint>),
     /// A file, or standard input.
-    Counts(Counts),
+    Counts(CountsFile),
 }
 
-impl Source for Evidence {
+impl Source for EvidenceSource {
     async fn read(&self, arms: &Arms) -> Result<Reading, NoReading> {
         let reading = async {
             match &self.from {
-                From::Nothing => NoSource.read(arms).await,
-                From::Gateway(gateway) => gateway.read(arms).await,
-                From::Prometheus(prometheus) => prometheus.read(arms).await,
-                From::Endpoint(endpoint) => endpoint.read(arms).await,
-                From::Counts(counts) => counts.read().await,
+                CountersFrom::Nothing => NoSource.read(arms).await,
+                CountersFrom::Gateway(gateway) => gateway.read(arms).await,
+                CountersFrom::Prometheus(prometheus) => prometheus.read(arms).await,
+                CountersFrom::Endpoint(endpoint) => endpoint.read(arms).await,
+                CountersFrom::Counts(counts) => counts.read().await,
             }
         };
         let reading = tokio::time::timeout(self.limit, reading).await.unwrap_or_else(|_| {
@@ -85,20 +85,20 @@ impl Source for Evidence {
     }
 }
 
-impl Evidence {
+impl EvidenceSource {
     /// No source, for what asks for none.
     pub fn nothing() -> Self {
-        Self { from: From::Nothing, gates: None, limit: Duration::ZERO, patience: Duration::ZERO }
+        Self { from: CountersFrom::Nothing, gates: None, limit: Duration::ZERO, patience: Duration::ZERO }
     }
 
     /// What is read, in a few words.
     pub fn name(&self) -> String {
         match &self.from {
-            From::Nothing => "nothing".into(),
-            From::Gateway(gateway) => gateway.name(),
-            From::Prometheus(prometheus) => prometheus.name(),
-            From::Endpoint(endpoint) => endpoint.name(),
-            From::Counts(counts) => counts.name(),
+            CountersFrom::Nothing => "nothing".into(),
+            CountersFrom::Gateway(gateway) => gateway.name(),
+            CountersFrom::Prometheus(prometheus) => prometheus.name(),
+            CountersFrom::Endpoint(endpoint) => endpoint.name(),
+            CountersFrom::Counts(counts) => counts.name(),
         }
     }
 }

@@ -12,7 +12,7 @@ mod source;
 pub use gates::GateArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
-pub use people::{Action, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
+pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,

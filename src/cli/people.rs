@@ -28,7 +28,7 @@ pub struct WatchArgs {
 
 /// What to ask of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Action {
+pub enum ActionArg {
     /// Stop dwelling and ramping; never stops a rollback or the deadline.
     Pause,
     /// Take a pause back.
@@ -46,7 +46,7 @@ pub enum Action {
 pub struct ControlArgs {
     /// What to ask.
     #[arg(value_enum, value_name = "ACTION")]
-    pub action: Action,
+    pub action: ActionArg,
     /// Cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,

@@ -4,7 +4,7 @@ use super::{ClusterArgs, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs
 use crate::evidence::probe::Probe;
 use crate::model::name::{BadName, RevisionName, Tag};
 use crate::model::percent::Percent;
-use crate::rollout::plan::{BadPlan, Plan, Style, Wish};
+use crate::rollout::plan::{BadPlan, Plan, PlanOptions, Style};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -167,7 +167,7 @@ impl PlanFlags {
         };
         let dwell = Duration::from_secs(if style == Style::Budget { 30 } else { 120 });
         let bake = if style == Style::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) };
-        Plan::new(&Wish {
+        Plan::new(&PlanOptions {
             style,
             steps: self.steps.clone(),
             dwell: self.dwell.unwrap_or(dwell),

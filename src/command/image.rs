@@ -17,18 +17,18 @@ use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::tekton::{BadResult, Results, directory};
 use crate::cli::{ClusterArgs, IfExists, ImageArgs, ImageQuestion, Output, ResolveArgs};
-use crate::image::defaults::Settings;
-use crate::image::plan::{Build, Plan, TELLING, compose, needs_namespace};
+use crate::image::defaults::ImageSettings;
+use crate::image::plan::{Build, ImagePlan, TELLING, compose, needs_namespace};
 use crate::image::reference::Reference;
 use crate::image::template::Values;
 use crate::model::outcome::{Code, Outcome};
-use answer::Answer;
+use answer::ImageAnswer;
 use ask::NoAnswer;
 use std::path::Path;
 
 /// `andante image`.
 pub(super) async fn image(args: &ImageArgs, environment: &Environment) -> Code {
-    let mut answer = Answer::default();
+    let mut answer = ImageAnswer::default();
     let (output, ended) = match (&args.question, &args.cluster) {
         (Some(ImageQuestion::Resolve(args)), _) => (
             args.output,
@@ -55,8 +55,8 @@ pub(super) async fn image(args: &ImageArgs, environment: &Environment) -> Code {
 /// builds and deploys would go on with nothing.
 async fn with_results(
     place: Option<&Path>,
-    answer: &mut Answer,
-    work: impl AsyncFnOnce(&mut Answer) -> Result<Outcome, Stop>,
+    answer: &mut ImageAnswer,
+    work: impl AsyncFnOnce(&mut ImageAnswer) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
     let directory = directory(place, &RESULTS);
     if place.is_some() && !directory.is_dir() {
@@ -84,7 +84,7 @@ async fn name(
     args: &ImageArgs,
     cluster: &ClusterArgs,
     environment: &Environment,
-    answer: &mut Answer,
+    answer: &mut ImageAnswer,
 ) -> Result<Outcome, Stop> {
     let built = built::Built::given(args)?;
     if built.is_some() && args.if_exists != IfExists::Ignore {
@@ -92,7 +92,7 @@ async fn name(
             "--if-exists asks whether the image is built, --digest, --digest-file and --oci-layout say that it is: give one",
         ));
     }
-    let source = source::Source::read(args)?;
+    let source = source::CommitSource::read(args)?;
     let (settings, kube) = defaults::find(args, cluster, environment).await?;
     let namespace = namespace(cluster, environment, &settings, kube.as_ref())?;
     let build = Build {
@@ -136,7 +136,7 @@ async fn name(
 fn namespace(
     cluster: &ClusterArgs,
     environment: &Environment,
-    settings: &Settings,
+    settings: &ImageSettings,
     kube: Option<&Kube>,
 ) -> Result<Option<String>, Stop> {
     if !needs_namespace(settings) {
@@ -151,15 +151,16 @@ async fn exists(
     args: &ImageArgs,
     cluster: &ClusterArgs,
     environment: &Environment,
-    plan: &Plan,
+    plan: &ImagePlan,
     wanted: IfExists,
-    answer: &mut Answer,
+    answer: &mut ImageAnswer,
 ) -> Result<Outcome, Stop> {
     let Some(tag) = &plan.tag else {
         return Err(Stop::new(Code::Internal, "an image without a tag was to be asked for"));
     };
     let reference = plan.repository.clone().tagged(tag.tag.clone());
-    let asking = ask::Asking { registry: &args.registry, limit: cluster.request_timeout, patience: cluster.patience };
+    let asking =
+        ask::RegistryQuestion { registry: &args.registry, limit: cluster.request_timeout, patience: cluster.patience };
     let found = match asking.digest(&reference, environment).await {
         // The first build makes the repository; whoever may not push is told so by the push.
         Err(NoAnswer::Denied(why)) if wanted == IfExists::Skip => {
@@ -182,7 +183,7 @@ async fn exists(
     Ok(Outcome::new(Code::Done, there).next(format!("skip the build and deploy {}", answer.digest_reference)))
 }
 
-async fn resolve(args: &ResolveArgs, environment: &Environment, answer: &mut Answer) -> Result<Outcome, Stop> {
+async fn resolve(args: &ResolveArgs, environment: &Environment, answer: &mut ImageAnswer) -> Result<Outcome, Stop> {
     let mut reference: Reference = args.reference.clone();
     if reference.tag.is_none() && reference.digest.is_none() {
         reference.tag = "latest".parse().ok();
@@ -190,7 +191,8 @@ async fn resolve(args: &ResolveArgs, environment: &Environment, answer: &mut Ans
     answer.image = reference.to_string();
     answer.repository = reference.repository.to_string();
     answer.tag = reference.tag.as_ref().map(ToString::to_string).unwrap_or_default();
-    let asking = ask::Asking { registry: &args.registry, limit: args.request_timeout, patience: args.patience };
+    let asking =
+        ask::RegistryQuestion { registry: &args.registry, limit: args.request_timeout, patience: args.patience };
     let found = asking.digest(&reference, environment).await?;
     answer.exists = Some(found.is_some());
     let digest = found.ok_or_else(|| Stop::new(Code::NoImage, format!("the registry has no {reference}")))?;

@@ -16,7 +16,7 @@ use crate::adapter::tekton::{Results, directory};
 use crate::cli::{Cli, ClusterArgs, Command, Output, OwnerArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
@@ -91,7 +91,7 @@ pub async fn run(cli: Cli) -> Code {
         },
     };
     let outcome = ended.unwrap_or_else(|Stop(outcome)| {
-        lines.say(SystemClock.now(), &Said::new(Topic::End, outcome.line()));
+        lines.say(SystemClock.now(), &Event::new(Topic::End, outcome.line()));
         *outcome
     });
     if let Some(results) = &mut results {
@@ -132,7 +132,7 @@ fn begin_results(place: Option<&Path>, lines: &mut Lines) -> Option<Results> {
     match Results::begin(&directory(place, &RESULTS), &RESULTS) {
         Ok(results) => results,
         Err(error) => {
-            lines.say(SystemClock.now(), &Said::new(Topic::Note, error.to_string()));
+            lines.say(SystemClock.now(), &Event::new(Topic::Note, error.to_string()));
             None
         }
     }
@@ -148,7 +148,7 @@ fn write_results(results: &mut Results, outcome: &Outcome, lines: &mut Lines) {
     let written = values.into_iter().try_for_each(|(name, value)| results.set(name, value));
     if let Err(error) = written.and_then(|()| results.set_text("message", &outcome.what)) {
         // The rollout is what counts; a result that does not fit must not change how it ends.
-        lines.say(SystemClock.now(), &Said::new(Topic::Note, error.to_string()));
+        lines.say(SystemClock.now(), &Event::new(Topic::Note, error.to_string()));
     }
 }
 

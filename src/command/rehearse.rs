@@ -6,12 +6,12 @@ use crate::cli::{Output, RehearseArgs};
 use crate::command::report::{self, Lines};
 use crate::evidence::probe::Address;
 use crate::machine::claim::{Asker, IfBusy};
-use crate::machine::standing::Hold;
+use crate::machine::standing::Claimant;
 use crate::machine::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
 use crate::model::outcome::Code;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::Sink;
-use crate::view::rehearse::{Chance, Played, Row, Table, midnight, play};
+use crate::view::rehearse::{Chance, OutcomeRow, Played, RehearsalTable, midnight, play};
 use serde_json::{Value, json};
 use std::num::NonZero;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, S
         lines.outcome(&played.outcome);
         return Ok(Code::Done);
     };
-    let table = Table::of(&many(args, &goal, u64::from(runs))?);
+    let table = RehearsalTable::of(&many(args, &goal, u64::from(runs))?);
     match args.output {
         Output::Text => report::line(table.to_string().trim_end()),
         Output::Json => report::line(&json(&table).to_string()),
@@ -67,7 +67,7 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
 fn one(args: &RehearseArgs, goal: &WalkGoal, seed: u64) -> Result<Played, Stop> {
     let owner = Owner { kind: OwnerKind::TaskRun, name: "rehearsal".into(), uid: "rehearsal".into() };
     let asker = Asker { owner, intent: midnight(), if_busy: IfBusy::Fail, force: false };
-    let hold = |process: &str| Hold::new(asker.clone(), process.to_owned());
+    let hold = |process: &str| Claimant::new(asker.clone(), process.to_owned());
     let walk = |process: &str| Walk::new(goal.clone(), hold(process));
     let dice = Dice(fastrand::Rng::with_seed(seed));
     play(walk, &hold("stage"), NAME, args.service.behaviour(), dice, midnight()).map_err(Stop::bad_input)
@@ -100,8 +100,8 @@ fn light(played: Played) -> Played {
     Played { lines: Vec::new(), ..played }
 }
 
-fn json(table: &Table) -> Value {
-    let row = |row: &Row| {
+fn json(table: &RehearsalTable) -> Value {
+    let row = |row: &OutcomeRow| {
         let (part, low, high) = row.part;
         let mean =
             |m: crate::view::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});

@@ -3,7 +3,7 @@
 //! Depends on events and `std`.
 
 use crate::cli::Output;
-use crate::model::event::Said;
+use crate::model::event::Event;
 use crate::model::outcome::Outcome;
 use crate::run::ports::Sink;
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ impl Lines {
 }
 
 impl Sink for Lines {
-    fn say(&mut self, at: Timestamp, said: &Said) {
+    fn say(&mut self, at: Timestamp, said: &Event) {
         match self.output {
             Output::Text => {
                 let time = at.strftime("%H:%M:%S");

@@ -8,7 +8,7 @@ use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::adapter::prober::{HttpProber, Travel};
 use crate::adapter::signal;
-use crate::adapter::source::Evidence;
+use crate::adapter::source::EvidenceSource;
 use crate::cli::{
     AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
     SettleArgs, StageArgs, StyleArg, TagArgs, TakeUp, WalkArgs,
@@ -22,13 +22,13 @@ use crate::machine::next::Machine;
 use crate::machine::outcomes::STAGED;
 use crate::machine::settle::{Settle, SettleGoal, To};
 use crate::machine::stage::{Stage, StageGoal, Want};
-use crate::machine::standing::Hold;
+use crate::machine::standing::Claimant;
 use crate::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use crate::machine::world::Signal;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::template::Change;
+use crate::model::template::TemplateChange;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::splits::Tags;
@@ -47,7 +47,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = stage_goal(&args.cluster, &args.candidate, times, environment)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    drive_alone(&mut Stage::new(goal, hold(asker)), &args.cluster, &kube, lines).await
+    drive_alone(&mut Stage::new(goal, claimant(asker)), &args.cluster, &kube, lines).await
 }
 
 /// `andante walk`.
@@ -59,7 +59,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let source = source(args, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
-    Ok(work.drive(&mut Walk::new(goal, hold(asker)), lines).await)
+    Ok(work.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
 }
 
 /// `andante roll-out`: staging and the walk in one process, so that a signal finds whoever works at that moment, and one
@@ -84,10 +84,15 @@ pub(super) async fn roll_out(
     let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
-    let staging =
-        Work { kube: &kube, args: &walk.cluster, prober: &prober, source: &Evidence::nothing(), signals: &mut signals };
+    let staging = Work {
+        kube: &kube,
+        args: &walk.cluster,
+        prober: &prober,
+        source: &EvidenceSource::nothing(),
+        signals: &mut signals,
+    };
     let mut between = Between { lines, end: None };
-    let staged = staging.drive(&mut Stage::new(stage, hold(asker.clone())), &mut between).await;
+    let staged = staging.drive(&mut Stage::new(stage, claimant(asker.clone())), &mut between).await;
     let end = between.end.take();
     if staged.word != STAGED {
         if let Some((at, said)) = end {
@@ -95,9 +100,9 @@ pub(super) async fn roll_out(
         }
         return Ok(staged);
     }
-    lines.say(SystemClock.now(), &Said::new(Topic::Stage, staged.what));
+    lines.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
     let walking = Work { kube: &kube, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
-    Ok(walking.drive(&mut Walk::new(goal, hold(asker)), lines).await)
+    Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
 }
 
 /// `andante check`.
@@ -118,7 +123,7 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
         kube: &kube,
         args: &args.cluster,
         prober: &prober,
-        source: &Evidence::nothing(),
+        source: &EvidenceSource::nothing(),
         signals: &mut listen()?,
     };
     Ok(work.drive(&mut Check::new(goal, owner), lines).await)
@@ -153,7 +158,7 @@ fn stage_goal(
     let file = args.from_file.as_deref().map(|path| manifest::read_for_staging(path, service.as_str()));
     let file = file.transpose().map_err(Stop::bad_input)?;
     let id = new_id();
-    let change = Change {
+    let change = TemplateChange {
         image: args.image.clone(),
         container: args.container.clone(),
         env: args.set_env.clone(),
@@ -272,7 +277,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         id: new_id(),
         run_began,
     };
-    let mut hold = hold(asker);
+    let mut hold = claimant(asker);
     if hold.asker.owner.kind != OwnerKind::Person {
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
@@ -287,7 +292,7 @@ async fn drive_alone(
     kube: &Kube,
     lines: &mut Lines,
 ) -> Result<Outcome, Stop> {
-    let (prober, source) = (nothing_to_probe()?, Evidence::nothing());
+    let (prober, source) = (nothing_to_probe()?, EvidenceSource::nothing());
     let work = Work { kube, args, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(machine, lines).await)
 }
@@ -297,7 +302,7 @@ struct Work<'a> {
     kube: &'a Kube,
     args: &'a ClusterArgs,
     prober: &'a HttpProber,
-    source: &'a Evidence,
+    source: &'a EvidenceSource,
     /// The process's only ones: a signal that comes between two machines is the next one's.
     signals: &'a mut UnboundedReceiver<Signal>,
 }
@@ -318,11 +323,11 @@ fn listen() -> Result<UnboundedReceiver<Signal>, Stop> {
 /// Passes lines on and keeps the end back: that of staging is none if a walk follows.
 struct Between<'a> {
     lines: &'a mut Lines,
-    end: Option<(Timestamp, Said)>,
+    end: Option<(Timestamp, Event)>,
 }
 
 impl Sink for Between<'_> {
-    fn say(&mut self, at: Timestamp, said: &Said) {
+    fn say(&mut self, at: Timestamp, said: &Event) {
         if said.topic == Topic::End {
             self.end = Some((at, said.clone()));
         } else {
@@ -335,8 +340,8 @@ fn tags(args: &TagArgs) -> Tags {
     Tags { candidate: args.candidate_tag.clone(), stable: args.stable_tag.clone() }
 }
 
-fn hold(asker: Asker) -> Hold {
-    Hold::new(asker, random(12))
+fn claimant(asker: Asker) -> Claimant {
+    Claimant::new(asker, random(12))
 }
 
 fn new_id() -> RolloutId {

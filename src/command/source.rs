@@ -2,20 +2,22 @@
 
 use super::Stop;
 use crate::adapter::cluster::Kube;
-use crate::adapter::source::{Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where};
+use crate::adapter::source::{
+    CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, HttpCredentials, Prometheus, Where,
+};
 use crate::cli::{EvidenceFrom, GateArgs, SourceArgs, WalkArgs};
 use crate::evidence::gate::Ask;
 use reqwest::Url;
 use std::path::{Path, PathBuf};
 
 /// Builds it; asks nothing yet. The gateway is found by the connection that the walk has.
-pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<Evidence, Stop> {
+pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Stop> {
     let args = &walk.source;
     let named = |error| Stop::bad_input(format!("--evidence: {error}"));
     let fetch = |credentials| Fetch::new(args.evidence_ca_file.as_deref(), credentials, args.evidence_timeout);
     let dialect = args.dialect().map_err(Stop::bad_input)?;
     let from = match &args.evidence {
-        EvidenceFrom::None => From::Nothing,
+        EvidenceFrom::None => CountersFrom::Nothing,
         EvidenceFrom::Gateway => {
             let place = Where {
                 namespace: args.gateway_namespace.clone(),
@@ -23,21 +25,25 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<Evidence, Stop> {
                 port: args.gateway_port,
             };
             // Envoy's counters are open to whoever reaches the port; nobody's credentials are sent there.
-            From::Gateway(Box::new(Gateway::new(kube.clone(), place, fetch(Credentials::None).map_err(named)?)))
+            CountersFrom::Gateway(Box::new(Gateway::new(
+                kube.clone(),
+                place,
+                fetch(HttpCredentials::None).map_err(named)?,
+            )))
         }
         EvidenceFrom::Prometheus(url) => {
             let fetch = fetch(args.credentials()).map_err(named)?;
-            From::Prometheus(Box::new(Prometheus::new(fetch, url, dialect).map_err(named)?))
+            CountersFrom::Prometheus(Box::new(Prometheus::new(fetch, url, dialect).map_err(named)?))
         }
         EvidenceFrom::Endpoint(url) => {
             let fetch = fetch(args.credentials()).map_err(named)?;
-            From::Endpoint(Box::new(Endpoint::new(fetch, url, dialect).map_err(named)?))
+            CountersFrom::Endpoint(Box::new(Endpoint::new(fetch, url, dialect).map_err(named)?))
         }
-        EvidenceFrom::File(path) => From::Counts(Counts::of_file(path.clone())),
-        EvidenceFrom::Stdin => From::Counts(Counts::of_stream(std::io::stdin())),
+        EvidenceFrom::File(path) => CountersFrom::Counts(CountsFile::of_file(path.clone())),
+        EvidenceFrom::Stdin => CountersFrom::Counts(CountsFile::of_stream(std::io::stdin())),
     };
     let gates = who_asks(args, &walk.gates)?;
-    Ok(Evidence { from, gates, limit: args.evidence_timeout, patience: walk.judge.evidence_patience })
+    Ok(EvidenceSource { from, gates, limit: args.evidence_timeout, patience: walk.judge.evidence_patience })
 }
 
 /// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.
@@ -53,16 +59,20 @@ fn who_asks(args: &SourceArgs, gates: &GateArgs) -> Result<Option<Box<Gates>>, S
     let fetch = |ca: Option<&Path>, sent| Fetch::new(ca, sent, args.evidence_timeout);
     let bad = |error| Stop::bad_input(format!("--gate-prometheus: {error}"));
     let (sent, ca) = meant_for(prometheus, args, gates);
-    let plain = fetch(gates.gate_ca_file.as_deref(), Credentials::None).map_err(bad)?;
+    let plain = fetch(gates.gate_ca_file.as_deref(), HttpCredentials::None).map_err(bad)?;
     let asks = Gates::new(fetch(ca, sent).map_err(bad)?, plain, prometheus).map_err(bad)?;
     Ok(Some(Box::new(asks)))
 }
 
 /// The credentials and certificates for queries to this server: what was named for the evidence is for that server alone.
-fn meant_for<'a>(server: Option<&str>, args: &'a SourceArgs, gates: &'a GateArgs) -> (Credentials, Option<&'a Path>) {
+fn meant_for<'a>(
+    server: Option<&str>,
+    args: &'a SourceArgs,
+    gates: &'a GateArgs,
+) -> (HttpCredentials, Option<&'a Path>) {
     let same = server.and_then(origin).is_some_and(|server| args.prometheus().and_then(origin) == Some(server));
     let own = credentials(gates.gate_token_file.as_ref(), gates.gate_basic_file.as_ref());
-    let sent = if same && own == Credentials::None { args.credentials() } else { own };
+    let sent = if same && own == HttpCredentials::None { args.credentials() } else { own };
     (sent, gates.gate_ca_file.as_deref().or(args.evidence_ca_file.as_deref().filter(|_| same)))
 }
 
@@ -71,16 +81,16 @@ impl SourceArgs {
         if let EvidenceFrom::Prometheus(url) = &self.evidence { Some(url) } else { None }
     }
 
-    fn credentials(&self) -> Credentials {
+    fn credentials(&self) -> HttpCredentials {
         credentials(self.evidence_token_file.as_ref(), self.evidence_basic_file.as_ref())
     }
 }
 
-fn credentials(token: Option<&PathBuf>, basic: Option<&PathBuf>) -> Credentials {
+fn credentials(token: Option<&PathBuf>, basic: Option<&PathBuf>) -> HttpCredentials {
     match (token, basic) {
-        (Some(path), _) => Credentials::Token(path.clone()),
-        (_, Some(path)) => Credentials::Basic(path.clone()),
-        _ => Credentials::None,
+        (Some(path), _) => HttpCredentials::Token(path.clone()),
+        (_, Some(path)) => HttpCredentials::Basic(path.clone()),
+        _ => HttpCredentials::None,
     }
 }
 
@@ -110,15 +120,15 @@ mod tests {
             let (sent, ca) = meant_for(Some(server), &line.source, &line.gates);
             (sent, ca.map(Path::to_path_buf))
         };
-        let token = |name: &str| Credentials::Token(name.into());
+        let token = |name: &str| HttpCredentials::Token(name.into());
         let evidence = "--evidence-token-file t --evidence-ca-file ca";
         assert_eq!(sent(evidence, "https://p:443/b"), (token("t"), Some("ca".into())));
         for other in ["http://p", "https://p:9090", "https://q"] {
-            assert_eq!(sent(evidence, other), (Credentials::None, None), "{other}");
+            assert_eq!(sent(evidence, other), (HttpCredentials::None, None), "{other}");
         }
         let both = format!("{evidence} --gate-basic-file b --gate-ca-file own");
         for server in ["https://p", "https://q"] {
-            assert_eq!(sent(&both, server), (Credentials::Basic("b".into()), Some("own".into())));
+            assert_eq!(sent(&both, server), (HttpCredentials::Basic("b".into()), Some("own".into())));
         }
     }
 

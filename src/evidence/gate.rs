@@ -5,7 +5,7 @@
 
 mod row;
 
-pub use row::{Patience, Row};
+pub use row::{GateRow, Patience};
 
 use crate::evidence::reading::Arms;
 use std::fmt;
@@ -41,7 +41,7 @@ pub enum Wanted {
     /// Any 2xx.
     Success,
     /// A number on this side of a bound.
-    Bound(Side, f64),
+    Bound(BoundSide, f64),
     /// A number between two, both included.
     Within(f64, f64),
     /// This very text (or number, or truth).
@@ -50,7 +50,7 @@ pub enum Wanted {
 
 /// A side of a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum BoundSide {
     /// `<`
     Below,
     /// `<=`
@@ -168,7 +168,9 @@ fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, Bad
         return Ok(Some((query.trim(), Wanted::Within(min, max))));
     }
     // Of two operators at one place the longer one is meant.
-    for (word, side) in [("<=", Side::AtMost), (">=", Side::AtLeast), ("<", Side::Below), (">", Side::Above)] {
+    for (word, side) in
+        [("<=", BoundSide::AtMost), (">=", BoundSide::AtLeast), ("<", BoundSide::Below), (">", BoundSide::Above)]
+    {
         if let Some((query, number)) = text.rsplit_once(word)
             && let Ok(number) = number.trim().parse::<f64>()
             && !number.is_nan()
@@ -241,7 +243,7 @@ impl Gate {
     }
 }
 
-impl Side {
+impl BoundSide {
     fn holds(self, value: f64, bound: f64) -> bool {
         match self {
             Self::Below => value < bound,
@@ -256,10 +258,10 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Success => f.write_str("2xx"),
-            Self::Bound(Side::Below, bound) => write!(f, "< {bound}"),
-            Self::Bound(Side::AtMost, bound) => write!(f, "<= {bound}"),
-            Self::Bound(Side::Above, bound) => write!(f, "> {bound}"),
-            Self::Bound(Side::AtLeast, bound) => write!(f, ">= {bound}"),
+            Self::Bound(BoundSide::Below, bound) => write!(f, "< {bound}"),
+            Self::Bound(BoundSide::AtMost, bound) => write!(f, "<= {bound}"),
+            Self::Bound(BoundSide::Above, bound) => write!(f, "> {bound}"),
+            Self::Bound(BoundSide::AtLeast, bound) => write!(f, ">= {bound}"),
             Self::Within(min, max) => write!(f, "{min}..{max}"),
             Self::Is(text) => write!(f, "{text:?}"),
         }
@@ -279,11 +281,11 @@ mod tests {
         let errors = gate("errors: promql sum(rate(x{code=~\"5..\"}[1m])) / (a > 0) <= 0.5");
         assert_eq!(errors.name, "errors");
         assert_eq!(errors.ask, Ask::PromQl("sum(rate(x{code=~\"5..\"}[1m])) / (a > 0)".into()));
-        assert_eq!(errors.wanted, Wanted::Bound(Side::AtMost, 0.5));
+        assert_eq!(errors.wanted, Wanted::Bound(BoundSide::AtMost, 0.5));
         for (text, query, wanted) in [
-            ("q: promql job:depth:max < 1e3", "job:depth:max", Wanted::Bound(Side::Below, 1e3)),
-            ("q: promql a >=-1", "a", Wanted::Bound(Side::AtLeast, -1.0)),
-            ("q: promql a > bool 3 > 0", "a > bool 3", Wanted::Bound(Side::Above, 0.0)),
+            ("q: promql job:depth:max < 1e3", "job:depth:max", Wanted::Bound(BoundSide::Below, 1e3)),
+            ("q: promql a >=-1", "a", Wanted::Bound(BoundSide::AtLeast, -1.0)),
+            ("q: promql a > bool 3 > 0", "a > bool 3", Wanted::Bound(BoundSide::Above, 0.0)),
             ("q: promql a in 0.5..1", "a", Wanted::Within(0.5, 1.0)),
         ] {
             assert_eq!((gate(text).ask, gate(text).wanted), (Ask::PromQl(query.into()), wanted), "{text}");
@@ -292,7 +294,7 @@ mod tests {
             ("load test: http https://judge/x?a=b", None, Wanted::Success),
             ("j: http http://judge /passed == true", Some("/passed"), Wanted::Is("true".into())),
             ("j: http http://judge /a/0 == \"all good\"", Some("/a/0"), Wanted::Is("all good".into())),
-            ("j: http http://judge /p99 <= 250", Some("/p99"), Wanted::Bound(Side::AtMost, 250.0)),
+            ("j: http http://judge /p99 <= 250", Some("/p99"), Wanted::Bound(BoundSide::AtMost, 250.0)),
         ] {
             let gate = gate(text);
             assert!(matches!(&gate.ask, Ask::Http { field: f, .. } if f.as_deref() == field), "{text}");

@@ -28,7 +28,7 @@ pub fn ln_e(counts: Counts, limit: f64) -> f64 {
 
 /// How an objective stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ObjectiveState {
     /// Nothing speaks against it loudly enough.
     Kept,
     /// The candidate breaks it, and so does stable, or an incident of both is not over: no step now.
@@ -41,7 +41,7 @@ pub enum Standing {
 
 /// What an objective is judged by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watch {
+pub struct ObjectiveWatch {
     /// The candidate, since the last incident of both.
     candidate: Counts,
     /// Stable, since the candidate last stood best.
@@ -53,7 +53,7 @@ pub struct Watch {
     incident: bool,
 }
 
-impl Watch {
+impl ObjectiveWatch {
     /// Adds a window; `limit` is the objective, `needed` the evidence (`ln`) that breaks it.
     pub fn add(&mut self, window: Table, limit: f64, needed: f64) -> Result<(), Trouble> {
         self.candidate = self.candidate.plus(window.candidate);
@@ -73,14 +73,14 @@ impl Watch {
     }
 
     /// How it stands.
-    pub fn standing(&self, limit: f64, needed: f64) -> Standing {
+    pub fn standing(&self, limit: f64, needed: f64) -> ObjectiveState {
         if self.ln_candidate(limit) >= needed {
             // Zero is what nothing says; a stable that keeps the objective falls below it with its first requests.
-            if self.ln_stable(limit) > 0.0 { Standing::Leaning } else { Standing::Broken }
+            if self.ln_stable(limit) > 0.0 { ObjectiveState::Leaning } else { ObjectiveState::Broken }
         } else if self.incident {
-            Standing::Shared
+            ObjectiveState::Shared
         } else {
-            Standing::Kept
+            ObjectiveState::Kept
         }
     }
 
@@ -121,8 +121,8 @@ mod tests {
 
     const NEEDED: f64 = 4.605;
 
-    fn after(windows: &[Table]) -> Watch {
-        let mut watch = Watch::default();
+    fn after(windows: &[Table]) -> ObjectiveWatch {
+        let mut watch = ObjectiveWatch::default();
         for window in windows {
             watch.add(*window, 0.01, NEEDED).unwrap();
         }
@@ -133,8 +133,8 @@ mod tests {
     fn a_candidate_alone_breaks_it() {
         let good = Table::of(1000, 9000, 1, 9);
         let watch = after(&[good, Table::of(100, 900, 30, 1)]);
-        assert_eq!(watch.standing(0.01, NEEDED), Standing::Broken);
-        assert_eq!(after(&[good; 5]).standing(0.01, NEEDED), Standing::Kept);
+        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Broken);
+        assert_eq!(after(&[good; 5]).standing(0.01, NEEDED), ObjectiveState::Kept);
     }
 
     #[test]
@@ -142,19 +142,19 @@ mod tests {
         let good = Table::of(1000, 9000, 1, 9);
         let bad = Table::of(100, 900, 30, 270);
         let mut watch = after(&[good, good, good, bad, bad]);
-        assert_eq!(watch.standing(0.01, NEEDED), Standing::Shared);
+        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Shared);
         watch.add(bad, 0.01, NEEDED).unwrap();
-        assert_eq!(watch.standing(0.01, NEEDED), Standing::Shared, "it lasts");
+        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Shared, "it lasts");
         watch.add(good, 0.01, NEEDED).unwrap();
-        assert_eq!(watch.standing(0.01, NEEDED), Standing::Kept, "and is over");
+        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Kept, "and is over");
     }
 
     #[test]
     fn a_stable_that_leans_is_waited_for() {
         // Four failures of a hundred are not enough for stable, but they do not clear it either.
         let watch = after(&[Table::of(100, 100, 30, 4)]);
-        assert_eq!(watch.standing(0.01, NEEDED), Standing::Leaning);
+        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Leaning);
         let cleared = after(&[Table::of(100, 100, 30, 4), Table::of(100, 900, 1, 0)]);
-        assert_eq!(cleared.standing(0.01, NEEDED), Standing::Broken);
+        assert_eq!(cleared.standing(0.01, NEEDED), ObjectiveState::Broken);
     }
 }

@@ -51,7 +51,7 @@ pub struct Probe {
 
 /// One request to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ProbeRequest {
     /// The tag's address, as Knative reports it.
     pub url: String,
     /// Path and query to add.
@@ -126,13 +126,13 @@ pub(crate) fn counted(probes: u32) -> String {
 
 /// A row of judged answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
+pub struct ProbeRow {
     passed: u32,
     failed: u32,
     last_failure: Option<String>,
 }
 
-impl Row {
+impl ProbeRow {
     /// Adds a judgement; a good one ends a row of failures and the other way round.
     pub fn add(&mut self, judged: Result<(), String>) {
         match judged {
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn only_a_row_counts() {
-        let mut row = Row::default();
+        let mut row = ProbeRow::default();
         for good in [true, true, false, true, true] {
             row.add(if good { Ok(()) } else { Err("bad".into()) });
             assert!(matches!(row.verdict(&probe()), Verdict::Wait(_)));

@@ -6,7 +6,7 @@
 mod dialect;
 mod pattern;
 
-pub use dialect::{BadDialect, Dialect, Histogram, Metrics, Preset, SAMPLED, Unit};
+pub use dialect::{BadDialect, Dialect, HistogramSeries, Metrics, Preset, SAMPLED, Unit};
 pub use pattern::{BadPattern, Labels};
 
 use crate::evidence::exposition::Sample;
@@ -74,7 +74,7 @@ pub(crate) enum Part {
 
 /// Whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Arm {
+enum ArmName {
     Stable,
     Candidate,
 }
@@ -123,7 +123,7 @@ impl Parts {
 struct Counted<'a> {
     /// Which alternative of the dialect.
     way: usize,
-    arm: Arm,
+    arm: ArmName,
     part: Part,
     count: u64,
     sample: &'a Sample,
@@ -139,8 +139,8 @@ fn sort<'a>(samples: &'a [Sample], dialect: &Dialect, arms: &Arms) -> Result<Vec
             let candidate = labels.fits(&sample.labels, &arms.namespace, &arms.candidate);
             let arm = match (stable, candidate) {
                 (false, false) => continue,
-                (true, false) => Arm::Stable,
-                (false, true) => Arm::Candidate,
+                (true, false) => ArmName::Stable,
+                (false, true) => ArmName::Candidate,
                 (true, true) => {
                     let (stable, candidate) = (arms.stable.to_string(), arms.candidate.to_string());
                     return Err(BadSeries::Both { stable, candidate });
@@ -167,14 +167,14 @@ fn count(sample: &Sample) -> Result<u64, BadSeries> {
 /// The counters of both arms in each stratum, for a dialect that tells strata apart. Empty: no series of either arm.
 pub fn read(samples: &[Sample], dialect: &Dialect, arms: &Arms) -> Result<BTreeMap<String, Pair>, BadSeries> {
     let counted = sort(samples, dialect, arms)?;
-    let mut seen: BTreeMap<(String, usize, Arm, Part), &Sample> = BTreeMap::new();
-    let mut strata: BTreeMap<String, BTreeMap<(Arm, usize), Parts>> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, usize, ArmName, Part), &Sample> = BTreeMap::new();
+    let mut strata: BTreeMap<String, BTreeMap<(ArmName, usize), Parts>> = BTreeMap::new();
     for Counted { way, arm, part, count, sample } in counted {
         let stratum = dialect.stratum(&sample.labels);
         if dialect.one_series_each
             && let Some(other) = seen.insert((stratum.clone(), way, arm, part), sample)
         {
-            let revision = if arm == Arm::Stable { &arms.stable } else { &arms.candidate };
+            let revision = if arm == ArmName::Stable { &arms.stable } else { &arms.candidate };
             return Err(BadSeries::Twice {
                 name: sample.name.clone(),
                 revision: revision.to_string(),
@@ -189,11 +189,11 @@ pub fn read(samples: &[Sample], dialect: &Dialect, arms: &Arms) -> Result<BTreeM
 }
 
 /// Each arm by the first way in which it is counted at all.
-fn pair(parts: BTreeMap<(Arm, usize), Parts>, dialect: &Dialect) -> Result<Pair, BadSeries> {
+fn pair(parts: BTreeMap<(ArmName, usize), Parts>, dialect: &Dialect) -> Result<Pair, BadSeries> {
     let mut pair = Pair::default();
     for ((arm, way), parts) in parts {
         let Some(metrics) = dialect.ways.get(way) else { continue };
-        let place = if arm == Arm::Stable { &mut pair.stable } else { &mut pair.candidate };
+        let place = if arm == ArmName::Stable { &mut pair.stable } else { &mut pair.candidate };
         if place.is_none() {
             *place = parts.counters(metrics)?;
         }

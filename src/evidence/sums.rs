@@ -8,7 +8,7 @@ use super::counts::{Counts, Table, real};
 use super::latency::{Histogram, Latency};
 use super::logs::log_sum;
 use super::nats::{Nats, Trouble};
-use super::objective::{Standing, Watch};
+use super::objective::{ObjectiveState, ObjectiveWatch};
 use super::rules::Rules;
 use super::sharing;
 use super::window::{Arm, Growth};
@@ -36,10 +36,10 @@ pub struct Sums {
     /// Against a materially worse candidate.
     acceptance: Nats,
     /// The objective for failures.
-    objective: Watch,
+    objective: ObjectiveWatch,
     /// The objective for latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tail: Option<Watch>,
+    tail: Option<ObjectiveWatch>,
     /// Requests of the candidate that were judged at this step.
     step: u64,
     /// Requests of candidate and stable whose fall is being tested, and the percents that they should fall to.
@@ -83,7 +83,7 @@ impl Sums {
     pub fn new(rules: &Rules) -> Self {
         // Latency has its weight before anything is known, whether the source has a histogram or not.
         let latency = rules.margin.map(|_| Latency::default());
-        Self { latency, tail: rules.tail.map(|_| Watch::default()), ..Self::default() }
+        Self { latency, tail: rules.tail.map(|_| ObjectiveWatch::default()), ..Self::default() }
     }
 
     /// With these counts alone.
@@ -98,8 +98,8 @@ impl Sums {
 
     /// Everyone is on the candidate from now on: the objective is judged anew, with nothing of the ramp.
     pub fn bake(&mut self) {
-        self.objective = Watch::default();
-        self.tail = self.tail.map(|_| Watch::default());
+        self.objective = ObjectiveWatch::default();
+        self.tail = self.tail.map(|_| ObjectiveWatch::default());
     }
 
     /// Adds one window.
@@ -225,18 +225,18 @@ impl Sums {
     }
 
     /// How the objectives stand, the worst first, with what the worst has counted of the candidate and its `ln E`.
-    pub fn objective(&self, rules: &Rules) -> (Standing, Which, Counts, f64) {
+    pub fn objective(&self, rules: &Rules) -> (ObjectiveState, Which, Counts, f64) {
         let needed = rules.broken_at();
-        let of = |watch: &Watch, limit, which| {
+        let of = |watch: &ObjectiveWatch, limit, which| {
             (watch.standing(limit, needed), which, watch.candidate(), watch.ln_candidate(limit))
         };
         let failures = of(&self.objective, rules.objective, Which::Failures);
         let latency = self.tail.as_ref().zip(rules.tail).map(|(watch, tail)| of(watch, tail.part, Which::Latency));
         let rank = |standing| match standing {
-            Standing::Kept => 0,
-            Standing::Shared => 1,
-            Standing::Leaning => 2,
-            Standing::Broken => 3,
+            ObjectiveState::Kept => 0,
+            ObjectiveState::Shared => 1,
+            ObjectiveState::Leaning => 2,
+            ObjectiveState::Broken => 3,
         };
         match latency {
             Some(latency) if rank(latency.0) > rank(failures.0) => latency,
@@ -321,7 +321,7 @@ mod tests {
         let slow = [histogram(500, [400, 2, 0]), histogram(500, [400, 30, 0])];
         sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules).unwrap();
         let (standing, which, counts, _) = sums.objective(&rules);
-        assert_eq!((standing, which, counts), (Standing::Broken, Which::Latency, Counts::new(500, 30)));
+        assert_eq!((standing, which, counts), (ObjectiveState::Broken, Which::Latency, Counts::new(500, 30)));
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
         sums.bake();
         sums.step((100, 0));
         sums.add(&[growth(Table::of(400, 0, 20, 0), None)], Window::Warm, &rules()).unwrap();
-        assert_eq!(sums.objective(&rules()).0, Standing::Broken);
+        assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
     }
 
     #[test]
@@ -349,7 +349,7 @@ mod tests {
             &rules(),
         )
         .unwrap();
-        assert_eq!(sums.objective(&rules()).0, Standing::Broken);
+        assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
         assert!(sums.ln_worse() < 1.0, "nothing is compared");
     }
 

@@ -38,16 +38,16 @@ pub struct Memory {
     /// When they were read.
     at: Timestamp,
     /// By stratum.
-    strata: BTreeMap<String, Base>,
+    strata: BTreeMap<String, ArmsSeen>,
 }
 
 /// Both arms of one stratum; none: no series of that arm was ever seen there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Base {
+struct ArmsSeen {
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
-    stable: Option<Side>,
+    stable: Option<ArmSeen>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    candidate: Option<Side>,
+    candidate: Option<ArmSeen>,
     /// Since when the whole stratum is gone.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     gone: Option<Timestamp>,
@@ -58,7 +58,7 @@ const GONE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Counters of one arm as last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Side {
+struct ArmSeen {
     #[serde(flatten)]
     counters: Counters,
     /// How far `sent - active - completed` is below its highest value: an answer counts when it begins and waits until it
@@ -82,14 +82,14 @@ impl Memory {
         let open = |(name, pair): (&String, &Pair)| {
             let base = known(name);
             let restarted = base.restarted(pair);
-            let side = |old: Option<Side>, new: &Option<Counters>| match (old, new) {
+            let side = |old: Option<ArmSeen>, new: &Option<Counters>| match (old, new) {
                 (Some(old), Some(new)) => Some(old.seen(new, restarted).0),
-                (Some(old), None) => Some(Side { vanished: true, ..old }),
-                (None, new) => new.as_ref().map(Side::of),
+                (Some(old), None) => Some(ArmSeen { vanished: true, ..old }),
+                (None, new) => new.as_ref().map(ArmSeen::of),
             };
             (
                 name.clone(),
-                Base {
+                ArmsSeen {
                     stable: side(base.stable, &pair.stable),
                     candidate: side(base.candidate, &pair.candidate),
                     gone: None,
@@ -112,9 +112,9 @@ impl Memory {
         let (mut whole, mut pooled) = (Vec::new(), None::<Growth>);
         for (name, pair) in &reading.strata {
             let Some(base) = self.strata.get_mut(name) else {
-                let opened = Base {
-                    stable: pair.stable.as_ref().map(Side::of),
-                    candidate: pair.candidate.as_ref().map(Side::of),
+                let opened = ArmsSeen {
+                    stable: pair.stable.as_ref().map(ArmSeen::of),
+                    candidate: pair.candidate.as_ref().map(ArmSeen::of),
                     gone: None,
                 };
                 self.strata.insert(name.clone(), opened);
@@ -152,10 +152,10 @@ impl Memory {
     }
 }
 
-impl Base {
+impl ArmsSeen {
     /// True if a counter of either arm fell: one process counts for both.
     fn restarted(&self, pair: &Pair) -> bool {
-        let fell = |old: &Option<Side>, new: &Option<Counters>| {
+        let fell = |old: &Option<ArmSeen>, new: &Option<Counters>| {
             old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.fell(new))
         };
         fell(&self.stable, &pair.stable) || fell(&self.candidate, &pair.candidate)
@@ -163,12 +163,12 @@ impl Base {
 
     fn grow(&mut self, pair: &Pair) -> Growth {
         let restarted = self.restarted(pair);
-        let grow = |side: &mut Option<Side>, new: &Option<Counters>| {
+        let grow = |side: &mut Option<ArmSeen>, new: &Option<Counters>| {
             let Some(new) = new else { return Arm::default() };
             let old = side.take();
             let opens = old.as_ref().is_some_and(|s| s.vanished && !restarted);
             // A series that was never seen here began after the windows opened.
-            let (next, arm) = old.unwrap_or_else(Side::zero).seen(new, restarted);
+            let (next, arm) = old.unwrap_or_else(ArmSeen::zero).seen(new, restarted);
             *side = Some(next);
             if opens { Arm::default() } else { arm }
         };
@@ -176,7 +176,7 @@ impl Base {
     }
 }
 
-impl Side {
+impl ArmSeen {
     fn of(counters: &Counters) -> Self {
         Self { counters: counters.clone(), short: 0, vanished: false }
     }
@@ -215,7 +215,7 @@ impl Side {
 
 /// Requests that were sent and will never be answered, and how far the difference is now below its highest value. A source
 /// that does not tell what waits loses nothing.
-fn lost(old: &Side, new: &Counters, answered: u64) -> (u64, u64) {
+fn lost(old: &ArmSeen, new: &Counters, answered: u64) -> (u64, u64) {
     let (Some(sent), Some(active)) = (new.sent, new.active) else { return (0, old.short) };
     let (Some(sent_before), Some(active_before)) = (old.counters.sent, old.counters.active) else {
         return (0, old.short);

@@ -67,7 +67,7 @@ pub enum Rung {
 
 /// What was found at a rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Lookup {
     /// The object's annotations or data.
     Object(BTreeMap<String, String>),
     /// There is no such object.
@@ -116,7 +116,7 @@ impl Setting {
 
 /// The settings of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct ImageSettings {
     /// The repository's template.
     pub repository: Setting,
     /// The name's template.
@@ -156,7 +156,7 @@ pub struct Search {
     service: ServiceName,
     namespace: Namespace,
     installation: Namespace,
-    seen: Vec<(Rung, Look)>,
+    seen: Vec<(Rung, Lookup)>,
 }
 
 impl Flags {
@@ -169,17 +169,17 @@ impl Flags {
     }
 
     /// The settings, if the flags alone decide: they name a repository.
-    pub fn alone(&self) -> Option<Settings> {
+    pub fn alone(&self) -> Option<ImageSettings> {
         self.repository.is_some().then(|| self.settings(|_| None, &Origin::Unasked, Vec::new()))
     }
 
-    fn settings(&self, found: impl Fn(Key) -> Option<Setting>, unsaid: &Origin, notes: Vec<String>) -> Settings {
+    fn settings(&self, found: impl Fn(Key) -> Option<Setting>, unsaid: &Origin, notes: Vec<String>) -> ImageSettings {
         let setting = |key: Key, built_in: &str| {
             let flag = self.get(key).map(|value| Setting { value: value.to_owned(), origin: Origin::Flag(key.flag()) });
             let built_in = || Setting { value: built_in.to_owned(), origin: unsaid.clone() };
             flag.or_else(|| found(key)).unwrap_or_else(built_in)
         };
-        Settings {
+        ImageSettings {
             repository: setting(Key::Repository, ""),
             name: setting(Key::NameTemplate, NAME_TEMPLATE),
             tag: setting(Key::Tag, TAG),
@@ -208,12 +208,12 @@ impl Search {
     }
 
     /// Takes what was found at the rung that [`Self::next`] named.
-    pub fn take(&mut self, rung: Rung, look: Look) {
+    pub fn take(&mut self, rung: Rung, look: Lookup) {
         self.seen.push((rung, look));
     }
 
     /// The settings, or what stands in their way.
-    pub fn decide(&self) -> Result<Settings, Undecided> {
+    pub fn decide(&self) -> Result<ImageSettings, Undecided> {
         let repository = self.found(Key::Repository);
         let forbidden = self.hidden_before(Key::Repository);
         if self.flags.repository.is_none() && (forbidden || repository.is_none()) {
@@ -226,8 +226,8 @@ impl Search {
         self.seen.iter().find_map(|(rung, look)| self.setting(key, *rung, look))
     }
 
-    fn setting(&self, key: Key, rung: Rung, look: &Look) -> Option<Setting> {
-        let Look::Object(texts) = look else { return None };
+    fn setting(&self, key: Key, rung: Rung, look: &Lookup) -> Option<Setting> {
+        let Lookup::Object(texts) = look else { return None };
         let name = match (rung, key) {
             (Rung::Service, Key::Repository) => ANNOTATION,
             (Rung::Service, _) => return None,
@@ -240,7 +240,7 @@ impl Search {
     /// True if a place that goes before the one that says it, or any where none does, may not be read.
     fn hidden_before(&self, key: Key) -> bool {
         let before = self.seen.iter().take_while(|(rung, look)| self.setting(key, *rung, look).is_none());
-        before.into_iter().any(|(_, look)| matches!(look, Look::Forbidden(_)))
+        before.into_iter().any(|(_, look)| matches!(look, Lookup::Forbidden(_)))
     }
 
     fn origin(&self, rung: Rung) -> Origin {
@@ -255,13 +255,15 @@ impl Search {
     fn notes(&self) -> Vec<String> {
         let is_known = |name: &str| Key::ALL.iter().any(|key| key.word() == name);
         let notes = self.seen.iter().flat_map(|(rung, look)| match look {
-            Look::Object(texts) if *rung != Rung::Service => {
+            Lookup::Object(texts) if *rung != Rung::Service => {
                 let unknown = texts.keys().filter(|name| name.starts_with("image-") && !is_known(name));
                 unknown.map(|name| format!("{} has a key {name:?}, which nothing reads", self.origin(*rung))).collect()
             }
-            Look::Object(_) | Look::Absent => Vec::new(),
-            Look::NoKind(_) => vec![self.place(*rung, look)],
-            Look::Forbidden(_) => vec![format!("{}; name and tag are as if it said nothing", self.place(*rung, look))],
+            Lookup::Object(_) | Lookup::Absent => Vec::new(),
+            Lookup::NoKind(_) => vec![self.place(*rung, look)],
+            Lookup::Forbidden(_) => {
+                vec![format!("{}; name and tag are as if it said nothing", self.place(*rung, look))]
+            }
         });
         notes.collect()
     }
@@ -281,7 +283,7 @@ impl Search {
         Undecided { what, places, forbidden }
     }
 
-    fn place(&self, rung: Rung, look: &Look) -> String {
+    fn place(&self, rung: Rung, look: &Lookup) -> String {
         let (namespace, service) = (&self.namespace, &self.service);
         let (here, noun, object, set) = match rung {
             Rung::Service => (
@@ -300,21 +302,21 @@ impl Search {
         let patch =
             format!("kubectl patch configmap {CONFIG_MAP} -n {here} -p '{{\"data\":{{\"{name}\":\"REPOSITORY\"}}}}'");
         match look {
-            Look::Object(texts) if texts.get(name).is_some_and(|v| !v.trim().is_empty()) => {
+            Lookup::Object(texts) if texts.get(name).is_some_and(|v| !v.trim().is_empty()) => {
                 format!("{object} has the {noun} {name}")
             }
-            Look::Object(_) => {
+            Lookup::Object(_) => {
                 let set = if rung == Rung::Service { set } else { patch };
                 format!("{object} has no {noun} {name}; to set it: {set}")
             }
-            Look::Absent if rung == Rung::Service => format!("there is no {object} yet that could be annotated"),
-            Look::Absent => format!("there is no {object}; to make it: {create}"),
-            Look::NoKind(why) => format!("there can be no {object}: {why}; is Knative Serving installed there?"),
+            Lookup::Absent if rung == Rung::Service => format!("there is no {object} yet that could be annotated"),
+            Lookup::Absent => format!("there is no {object}; to make it: {create}"),
+            Lookup::NoKind(why) => format!("there can be no {object}: {why}; is Knative Serving installed there?"),
             // The Role must stand in the installation's namespace, where no pipeline's own is.
-            Look::Forbidden(why) if rung == Rung::Installation => {
+            Lookup::Forbidden(why) if rung == Rung::Installation => {
                 format!("{object} may not be read: {why}; config/defaults-reader.yaml has it")
             }
-            Look::Forbidden(why) => format!("{object} may not be read: {why}"),
+            Lookup::Forbidden(why) => format!("{object} may not be read: {why}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Decides what is refused before anything is built. Depends on settings, templates, tags and references.
 
-use super::defaults::{Origin, Setting, Settings};
+use super::defaults::{ImageSettings, Origin, Setting};
 use super::tag::{self, BadTag, Made};
 use super::template::{BadTemplate, Template, Values, Variable};
 use crate::image::reference::{BadReference, Reference, Repository};
@@ -13,7 +13,7 @@ pub const TELLING: usize = 12;
 
 /// Where the image goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct ImagePlan {
     /// Its repository.
     pub repository: Repository,
     /// Its tag; `None` where no commit is known and none is needed.
@@ -37,7 +37,7 @@ pub struct Blamed {
 
 /// Settings that make no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadPlan {
+pub enum BadImagePlan {
     /// A setting is no template, or a value of it is unknown.
     #[error("{0}: {1}")]
     Template(Box<Blamed>, BadTemplate),
@@ -93,7 +93,7 @@ impl Setting {
 }
 
 /// True if the settings use the namespace's name.
-pub fn needs_namespace(settings: &Settings) -> bool {
+pub fn needs_namespace(settings: &ImageSettings) -> bool {
     let uses = |template: Result<Template, BadTemplate>| {
         template.is_ok_and(|template| template.uses(|v| v == Variable::Namespace))
     };
@@ -118,21 +118,24 @@ pub struct Build<'a> {
 }
 
 /// Composes the reference.
-pub fn compose(settings: &Settings, build: &Build<'_>) -> Result<Plan, BadPlan> {
+pub fn compose(settings: &ImageSettings, build: &Build<'_>) -> Result<ImagePlan, BadImagePlan> {
     let mut notes = settings.notes.clone();
     let repository = repository(settings, &build.values)?;
     let tag = tag(&settings.tag, build, &mut notes)?;
     let tells = |v| matches!(v, Variable::Commit(digits) if digits.is_none_or(|n| n >= TELLING));
     if is_shared(settings) {
         let repository = settings.repository.blamed("repository", &settings.repository.value);
-        return Err(BadPlan::Shared { repository, name: settings.name.blamed("name template", &settings.name.value) });
+        return Err(BadImagePlan::Shared {
+            repository,
+            name: settings.name.blamed("name template", &settings.name.value),
+        });
     }
     let tells_commit = tag::style(&settings.tag.value).is_ok_and(|template| template.uses(tells));
-    Ok(Plan { repository, tag, tells_commit, notes })
+    Ok(ImagePlan { repository, tag, tells_commit, notes })
 }
 
 /// True if defaults for many Services do not tell them apart. What a flag or a Service's own annotation says is meant.
-fn is_shared(settings: &Settings) -> bool {
+fn is_shared(settings: &ImageSettings) -> bool {
     let names = [&settings.repository, &settings.name];
     let templates = names.map(|setting| Template::of_name(&setting.value)).into_iter();
     names.iter().all(|setting| matches!(setting.origin, Origin::ConfigMap(_)))
@@ -141,13 +144,13 @@ fn is_shared(settings: &Settings) -> bool {
             .any(|template| template.is_ok_and(|template| template.uses(|v| v == Variable::Service)))
 }
 
-fn repository(settings: &Settings, values: &Values<'_>) -> Result<Repository, BadPlan> {
+fn repository(settings: &ImageSettings, values: &Values<'_>) -> Result<Repository, BadImagePlan> {
     let base = filled("repository", &settings.repository, values)?;
     // One slash at the end is how people write a folder.
     let base = base.strip_suffix('/').unwrap_or(&base);
     let name = filled("name template", &settings.name, values)?;
-    let of_base = |rule| Err(BadPlan::Setting(settings.repository.blamed("repository", base), rule));
-    let of_name = |rule| Err(BadPlan::Setting(settings.name.blamed("name template", &name), rule));
+    let of_base = |rule| Err(BadImagePlan::Setting(settings.repository.blamed("repository", base), rule));
+    let of_name = |rule| Err(BadImagePlan::Setting(settings.name.blamed("name template", &name), rule));
     if base.is_empty() {
         return of_base("it is empty");
     }
@@ -166,30 +169,30 @@ fn repository(settings: &Settings, values: &Values<'_>) -> Result<Repository, Ba
         return of_name("a name has neither tag nor digest: --tag says the tag");
     }
     let whole = format!("{base}/{name}").parse();
-    whole.map(|reference: Reference| reference.repository).map_err(|error| BadPlan::Repository {
+    whole.map(|reference: Reference| reference.repository).map_err(|error| BadImagePlan::Repository {
         repository: settings.repository.blamed("repository", base),
         name: settings.name.blamed("name", &name),
         error: Box::new(error),
     })
 }
 
-fn filled(what: &'static str, setting: &Setting, values: &Values<'_>) -> Result<String, BadPlan> {
+fn filled(what: &'static str, setting: &Setting, values: &Values<'_>) -> Result<String, BadImagePlan> {
     let filled = Template::of_name(&setting.value).and_then(|template| template.fill(values));
-    filled.map_err(|error| BadPlan::Template(setting.blamed(what, &setting.value), error))
+    filled.map_err(|error| BadImagePlan::Template(setting.blamed(what, &setting.value), error))
 }
 
-fn tag(setting: &Setting, build: &Build<'_>, notes: &mut Vec<String>) -> Result<Option<Made>, BadPlan> {
+fn tag(setting: &Setting, build: &Build<'_>, notes: &mut Vec<String>) -> Result<Option<Made>, BadImagePlan> {
     let blamed = || setting.blamed("tag", &setting.value);
-    let template = tag::style(&setting.value).map_err(|error| BadPlan::Tag(blamed(), error.into()))?;
+    let template = tag::style(&setting.value).map_err(|error| BadImagePlan::Tag(blamed(), error.into()))?;
     let names_commit = template.uses(|v| matches!(v, Variable::Commit(_)));
     if names_commit && build.values.commit.is_none() {
-        return if build.built { Ok(None) } else { Err(BadPlan::NoCommit) };
+        return if build.built { Ok(None) } else { Err(BadImagePlan::NoCommit) };
     }
     if build.values.branch.is_none() && template.uses(|v| v == Variable::Branch) {
-        return Err(BadPlan::NoBranch(blamed(), build.no_branch.to_owned()));
+        return Err(BadImagePlan::NoBranch(blamed(), build.no_branch.to_owned()));
     }
     let made = tag::make(&template, &build.values, build.dirty, build.strict);
-    let made = made.map_err(|error| BadPlan::Tag(blamed(), error))?;
+    let made = made.map_err(|error| BadImagePlan::Tag(blamed(), error))?;
     if let Some(was) = &made.was {
         notes.push(format!("`{was}` is no tag and became `{}`", made.tag));
     }
@@ -207,7 +210,7 @@ mod tests {
 
     const COMMIT: &str = "3f2a9c1d5e6f708192a3b4c5d6e7f8091a2b3c4d";
 
-    fn settings(repository: &str, name: &str, tag: &str) -> Settings {
+    fn settings(repository: &str, name: &str, tag: &str) -> ImageSettings {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let repository = Some(repository.to_owned());
         Flags { repository, name: given(name), tag: given(tag) }.alone().unwrap()
@@ -299,7 +302,7 @@ mod tests {
         let mut build = build();
         build.values.commit = None;
         let settings = settings("gcr.io/stuff", "", "");
-        assert_eq!(compose(&settings, &build), Err(BadPlan::NoCommit));
+        assert_eq!(compose(&settings, &build), Err(BadImagePlan::NoCommit));
         build.built = true;
         assert_eq!(compose(&settings, &build).unwrap().tag, None);
     }

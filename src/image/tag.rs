@@ -5,7 +5,7 @@
 //! branch. The commit is never shortened, so two commits never share a tag by this rule. Depends on references.
 
 use super::commit::SHORT;
-use super::template::{BadTemplate, Piece, Template, Values, Variable, value};
+use super::template::{BadTemplate, Template, TemplatePiece, Values, Variable, value};
 use crate::image::reference::ImageTag;
 use crate::image::reference::tag::{LONGEST, is_tag_byte};
 
@@ -78,7 +78,7 @@ pub fn make(template: &Template, values: &Values<'_>, dirty: bool, strict: bool)
 fn by_rule(template: &Template, values: &Values<'_>, mark: &str) -> Result<String, BadTag> {
     let mut parts = Vec::new();
     for piece in &template.pieces {
-        let is_branch = *piece == Piece::Variable(Variable::Branch);
+        let is_branch = *piece == TemplatePiece::Variable(Variable::Branch);
         parts.push((is_branch, cleaned(value(piece, values)?)));
     }
     parts.push((false, mark.to_owned()));

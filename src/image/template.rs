@@ -33,7 +33,7 @@ pub struct Values<'a> {
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum TemplatePiece {
     /// Text as it is.
     Text(String),
     /// A variable.
@@ -43,7 +43,7 @@ pub(super) enum Piece {
 /// A text with variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<TemplatePiece>,
 }
 
 /// A text that is no template.
@@ -104,21 +104,21 @@ impl Template {
                 return Err(BadTemplate::Brace);
             }
             if !before.is_empty() {
-                pieces.push(Piece::Text(before.to_owned()));
+                pieces.push(TemplatePiece::Text(before.to_owned()));
             }
             let unknown = || BadTemplate::Unknown { found: word.chars().take(40).collect(), known };
-            pieces.push(Piece::Variable(variable(word).ok_or_else(unknown)?));
+            pieces.push(TemplatePiece::Variable(variable(word).ok_or_else(unknown)?));
             rest = after;
         }
         if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
+            pieces.push(TemplatePiece::Text(rest.to_owned()));
         }
         Ok(Self { pieces })
     }
 
     /// True if it uses a variable that this accepts.
     pub fn uses(&self, accepts: impl Fn(Variable) -> bool) -> bool {
-        self.pieces.iter().any(|p| matches!(p, Piece::Variable(v) if accepts(*v)))
+        self.pieces.iter().any(|p| matches!(p, TemplatePiece::Variable(v) if accepts(*v)))
     }
 
     /// The text with every variable filled in.
@@ -128,10 +128,10 @@ impl Template {
 }
 
 /// What one piece stands for.
-pub(super) fn value<'a>(piece: &'a Piece, values: &Values<'a>) -> Result<&'a str, BadTemplate> {
+pub(super) fn value<'a>(piece: &'a TemplatePiece, values: &Values<'a>) -> Result<&'a str, BadTemplate> {
     let variable = match piece {
-        Piece::Text(text) => return Ok(text),
-        Piece::Variable(variable) => *variable,
+        TemplatePiece::Text(text) => return Ok(text),
+        TemplatePiece::Variable(variable) => *variable,
     };
     let value = match variable {
         Variable::Service => values.service,

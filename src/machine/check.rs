@@ -7,9 +7,9 @@ use crate::evidence::probe::{Address, Answer, Probe};
 use crate::machine::health::{Health, Watcher};
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::gave_up;
-use crate::machine::probing::Proof;
+use crate::machine::probing::Probing;
 use crate::machine::standing::outcome_of;
-use crate::machine::world::{Target, World};
+use crate::machine::world::{Presence, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::{RevisionName, ServiceName, Tag};
@@ -45,11 +45,11 @@ pub struct Check {
     owner: Owner,
     began: Option<Timestamp>,
     health: Watcher,
-    proof: Proof,
+    probing: Probing,
 }
 
 /// Who is asked.
-struct Asked {
+struct CheckedTarget {
     tag: Tag,
     revision: RevisionName,
     rollout: Option<String>,
@@ -58,12 +58,12 @@ struct Asked {
 impl Check {
     /// A machine that has not looked yet.
     pub fn new(goal: CheckGoal, owner: Owner) -> Self {
-        let (health, proof) = (Watcher::new(goal.grace), Proof::new(Some(goal.probe.clone())));
-        Self { goal, owner, began: None, health, proof }
+        let (health, probing) = (Watcher::new(goal.grace), Probing::new(Some(goal.probe.clone())));
+        Self { goal, owner, began: None, health, probing }
     }
 
     /// The target that is asked, or the end if there is none.
-    fn asked(&self, world: &World, service: &Service) -> Result<Asked, Box<Outcome>> {
+    fn asked(&self, world: &World, service: &Service) -> Result<CheckedTarget, Box<Outcome>> {
         let end = |code, what: String| Box::new(outcome_of(code, what, service));
         if let Some(tag) = &self.goal.tag {
             let revision = service
@@ -72,7 +72,7 @@ impl Check {
                 .find(|s| s.tag.as_deref() == Some(tag.as_str()))
                 .and_then(|s| s.revision_name.as_deref()?.parse().ok());
             return revision
-                .map(|revision| Asked { tag: tag.clone(), revision, rollout: None })
+                .map(|revision| CheckedTarget { tag: tag.clone(), revision, rollout: None })
                 .ok_or_else(|| end(Code::BadState, format!("no target of {} has the tag `{tag}`", service.name)));
         }
         let record = world.record().transpose().map_err(|e| end(Code::BadState, e.to_string()))?;
@@ -88,19 +88,26 @@ impl Check {
                 format!("the candidate {revision} is of rollout {} by {}", record.id, record.owner),
             ));
         }
-        Ok(Asked { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.to_string()) })
+        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.to_string()) })
     }
 
-    fn judge(&mut self, world: &World, service: &Service, asked: &Asked, now: Timestamp, log: &mut Log) -> Next {
+    fn judge(
+        &mut self,
+        world: &World,
+        service: &Service,
+        asked: &CheckedTarget,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let name = &asked.revision;
         let end = |code, what: String| Next::end(with(outcome_of(code, what, service), world, asked));
-        if let Health::Failing(why) = self.health.judge(world.revision(name), self.proof.is_waking(), now) {
+        if let Health::Failing(why) = self.health.judge(world.revision(name), self.probing.is_waking(), now) {
             return end(Code::GateFailed, format!("{name}: {why}"));
         }
-        if let Some(why) = self.proof.failed() {
+        if let Some(why) = self.probing.failed() {
             return end(Code::GateFailed, format!("{name}: {why}"));
         }
-        if self.proof.passed() && !self.health.is_ill() {
+        if self.probing.passed() && !self.health.is_ill() {
             let passed = format!("{name} answers at its own address: {}", self.goal.probe.passed());
             return Next::end(with(outcome_of(Code::Done, passed, service).word("passed"), world, asked));
         }
@@ -109,7 +116,7 @@ impl Check {
         if now >= deadline {
             let why = match state {
                 Serving::NotYet(why) | Serving::Blocked(why) => why,
-                Serving::Yes => self.proof.wanted(),
+                Serving::Yes => self.probing.wanted(),
             };
             return end(
                 Code::Inconclusive,
@@ -122,16 +129,16 @@ impl Check {
             log.once(Topic::Wait, format!("not served yet: {why}"));
         } else {
             let url = self.goal.address.of(service.tag_url(&asked.tag), &service.name, &asked.tag);
-            ask = self.proof.next_question(url.as_deref(), world.revision(name), now, log);
-            log.once(Topic::Check, format!("{name}: {}", self.proof.wanted()));
-            until = self.proof.next_moment(now).map_or(until, |moment| moment.min(until));
+            ask = self.probing.next_question(url.as_deref(), world.revision(name), now, log);
+            log.once(Topic::Check, format!("{name}: {}", self.probing.wanted()));
+            until = self.probing.next_moment(now).map_or(until, |moment| moment.min(until));
         }
         Next::Wait { until: Some(until), ask, read: None, gate: None }
     }
 }
 
 /// The outcome with what results say of the target.
-fn with(mut outcome: Outcome, world: &World, asked: &Asked) -> Outcome {
+fn with(mut outcome: Outcome, world: &World, asked: &CheckedTarget) -> Outcome {
     outcome.candidate = Some(asked.revision.to_string());
     outcome.digest = world.revision(&asked.revision).and_then(|r| r.digest.clone());
     outcome.rollout.clone_from(&asked.rollout);
@@ -142,15 +149,15 @@ impl Machine for Check {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
         if self.began.is_none() {
             self.began = Some(now);
-            self.proof.begin(true, now);
+            self.probing.begin(true, now);
         }
         let service = match &world.target {
-            Target::Unknown => return Next::Look(Look::Service),
-            Target::Absent => {
+            Presence::Unknown => return Next::Look(Look::Service),
+            Presence::Absent => {
                 let what = format!("there is no Service {}", self.goal.service);
                 return Next::end(Outcome::new(Code::BadState, what));
             }
-            Target::Seen(service) => service.as_ref(),
+            Presence::Seen(service) => service.as_ref(),
         };
         if world.signal.is_some() {
             let what = "stopped by a signal; nothing was written";
@@ -166,9 +173,9 @@ impl Machine for Check {
     }
 
     fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
-        let waking = self.proof.is_waking();
-        self.proof.answered(&answer, now, log);
-        if waking && !self.proof.is_waking() {
+        let waking = self.probing.is_waking();
+        self.probing.answered(&answer, now, log);
+        if waking && !self.probing.is_waking() {
             // The cold start was ours: its pods are judged from now on.
             self.health.restart(now);
         }
@@ -287,7 +294,7 @@ mod tests {
     #[test]
     fn pods_that_are_gone_fail_after_the_grace() {
         let mut check = check(OwnerKind::Person, "me", None);
-        check.proof = Proof::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
+        check.probing = Probing::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
         let gone = end(&mut check, &world(0), "v2");
         assert_eq!(gone.code, Code::GateFailed);
         assert!(gone.what.contains("0 of 1 pods"), "{}", gone.what);
@@ -296,7 +303,7 @@ mod tests {
     #[test]
     fn no_answer_by_the_deadline_is_no_verdict() {
         let mut check = check(OwnerKind::Person, "me", None);
-        check.proof = Proof::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
+        check.probing = Probing::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
         let end = end(&mut check, &world(1), "v2");
         assert_eq!(end.code, Code::Inconclusive);
     }

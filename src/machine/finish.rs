@@ -4,7 +4,7 @@ use crate::machine::next::Order;
 use crate::machine::rollback::CannotRestore;
 use crate::machine::world::World;
 use crate::machine::write::order;
-use crate::model::event::Said;
+use crate::model::event::Event;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
@@ -41,7 +41,7 @@ pub fn finish(world: &World, service: &Service, record: &Record, now: Timestamp)
         next.left_out.extend(safe.left_out);
         split = safe.split;
     }
-    let what = Said::new(Topic::Traffic, format!("finished: {split}"));
+    let what = Event::new(Topic::Traffic, format!("finished: {split}"));
     let order = order(service, next, Some(split), None, what).map_err(|e| CannotRestore { why: e.to_string() })?;
     Ok(Finish { order, stays_pinned })
 }

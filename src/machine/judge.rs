@@ -11,11 +11,11 @@ mod survey;
 mod words;
 
 use crate::evidence::Saved;
-pub use gate::Gate;
+pub use gate::Advice;
 pub use survey::{Survey, Surveyed};
 
 use crate::evidence::forecast::Baseline;
-use crate::evidence::objective::Standing;
+use crate::evidence::objective::ObjectiveState;
 use crate::evidence::ramp;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// A place in a rollout: which windows are counted, and what they are expected to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct StepPlace {
     /// The step, counted from 1.
     pub step: usize,
     /// Percents of candidate and stable.
@@ -75,7 +75,7 @@ pub struct Judge {
     open: bool,
     /// Windows may open with a reading that was asked for at this time or later; none: not now.
     from: Option<Timestamp>,
-    place: Option<Place>,
+    place: Option<StepPlace>,
     /// The split that was written is not served yet, or not any more.
     moving: bool,
     /// The window that is open began under another split.
@@ -154,7 +154,7 @@ impl Judge {
     }
 
     /// This is where the rollout is now, served. A new place opens new windows; the one that is open was of both splits.
-    pub fn enter(&mut self, place: Place, now: Timestamp) {
+    pub fn enter(&mut self, place: StepPlace, now: Timestamp) {
         let new = self.place.is_none_or(|p| p.step != place.step);
         if new {
             self.settle_in(&place, now);
@@ -164,13 +164,13 @@ impl Judge {
         }
         // A pause counts its dwell anew; it does not cool anything down.
         let known = self.place.filter(|_| !new && !self.moving);
-        self.place = Some(Place { served: known.map_or(place.served, |p| p.served), ..place });
+        self.place = Some(StepPlace { served: known.map_or(place.served, |p| p.served), ..place });
         self.moving = false;
     }
 
     /// This is where the rollout will be as soon as it is served. Windows go on meanwhile, for what speaks against the
     /// candidate: whom users met on the way nobody knows.
-    pub fn approach(&mut self, place: Place, now: Timestamp) {
+    pub fn approach(&mut self, place: StepPlace, now: Timestamp) {
         if self.place.is_none() {
             self.settle_in(&place, now);
             self.place = Some(place);
@@ -180,7 +180,7 @@ impl Judge {
     }
 
     /// A new place, with windows of its own, unless it is where what was taken up stands.
-    fn settle_in(&mut self, place: &Place, now: Timestamp) {
+    fn settle_in(&mut self, place: &StepPlace, now: Timestamp) {
         let goes_on = self.place.is_none() && self.resumed == Some(place.step);
         (self.open, self.looked, self.next_at) = (goes_on, false, None);
         (self.seen, self.saved_at) = ((0, Duration::ZERO), Some(now));
@@ -253,7 +253,7 @@ impl Judge {
         self.failing = Some((since, error.to_string()));
     }
 
-    fn close(&mut self, reading: &Reading, place: &Place) {
+    fn close(&mut self, reading: &Reading, place: &StepPlace) {
         let (Some(memory), Some(sums)) = (&mut self.memory, &mut self.sums) else { return };
         let began = memory.at();
         if reading.at <= began {
@@ -303,9 +303,11 @@ impl Judge {
         }
         let (standing, which, ..) = sums.objective(&self.rules);
         match standing {
-            Standing::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
-            Standing::Leaning | Standing::Shared => return Finding::Paused(self.shared(sums, standing, which)),
-            Standing::Kept => {}
+            ObjectiveState::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
+            ObjectiveState::Leaning | ObjectiveState::Shared => {
+                return Finding::Paused(self.shared(sums, standing, which));
+            }
+            ObjectiveState::Kept => {}
         }
         if let Some(counts) = sums.fell_wrong() {
             return Finding::Paused(self.missplit(counts, sums.percents()));
@@ -353,7 +355,7 @@ impl Judge {
     /// Everything that is known, to be saved with a step that is about to be written.
     pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
         let mut sums = self.sums.clone().unwrap_or_else(|| Sums::new(&self.rules));
-        begin(&mut sums, &Place { step, percents, served: Timestamp::MIN, baking });
+        begin(&mut sums, &StepPlace { step, percents, served: Timestamp::MIN, baking });
         Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()).mixed(true))
     }
 
@@ -386,7 +388,7 @@ impl Judge {
 }
 
 /// Sums of a place that begins.
-fn begin(sums: &mut Sums, place: &Place) {
+fn begin(sums: &mut Sums, place: &StepPlace) {
     sums.step(place.percents);
     if place.baking {
         sums.bake();

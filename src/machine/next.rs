@@ -4,12 +4,12 @@
 //! gives the same answer, so a lost answer, a restart or a missed event never loses it. Depends on pure modules only.
 
 use crate::evidence::gate::{Gate, Measured};
-use crate::evidence::probe::{Answer, Request};
+use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::machine::world::World;
 use crate::model::api_error::ApiError;
+use crate::model::event::Event;
 use crate::model::event::Log;
-use crate::model::event::Said;
 use crate::model::name::RevisionName;
 use crate::model::outcome::Outcome;
 use crate::rollout::owner::Owner;
@@ -38,7 +38,7 @@ pub struct Order {
     /// The record that it leaves behind; none where there is nothing to come back to yet (a first deployment).
     pub record: Option<Record>,
     /// What it does, for the log.
-    pub what: Said,
+    pub what: Event,
 }
 
 /// What to do next.
@@ -56,7 +56,7 @@ pub enum Next {
         /// When to ask again without news.
         until: Option<Timestamp>,
         /// What to ask meanwhile.
-        ask: Option<Request>,
+        ask: Option<ProbeRequest>,
         /// Whose counters to read meanwhile.
         read: Option<Box<Arms>>,
         /// Which of the owner's gates to ask meanwhile, about whom.

@@ -3,7 +3,7 @@
 //! Decides which question is next and when, and whether the row of answers passes. Depends on probes and observed
 //! revisions; time is an argument.
 
-use crate::evidence::probe::{Answer, Probe, Request, Row, counted};
+use crate::evidence::probe::{Answer, Probe, ProbeRequest, ProbeRow, counted};
 use crate::evidence::verdict::Verdict;
 use crate::model::event::Log;
 use crate::model::event::Topic;
@@ -22,7 +22,7 @@ const WAKE_TRIES: u32 = 3;
 
 /// What is being asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asking {
+enum OpenQuestion {
     Nothing,
     Wake,
     Probe,
@@ -30,23 +30,23 @@ enum Asking {
 
 /// Questions and answers of one step.
 #[derive(Debug, Clone)]
-pub struct Proof {
+pub struct Probing {
     probe: Option<Probe>,
-    row: Row,
-    asking: Asking,
+    row: ProbeRow,
+    asking: OpenQuestion,
     wake: bool,
     wake_failures: u32,
     next_at: Option<Timestamp>,
     failed_at: Option<Timestamp>,
 }
 
-impl Proof {
+impl Probing {
     /// No questions asked yet.
     pub fn new(probe: Option<Probe>) -> Self {
         Self {
             probe,
-            row: Row::default(),
-            asking: Asking::Nothing,
+            row: ProbeRow::default(),
+            asking: OpenQuestion::Nothing,
             wake: true,
             wake_failures: 0,
             next_at: None,
@@ -56,7 +56,7 @@ impl Proof {
 
     /// A step begins: the row is empty again; `wake` asks for a waking call if the candidate sleeps.
     pub fn begin(&mut self, wake: bool, now: Timestamp) {
-        self.row = Row::default();
+        self.row = ProbeRow::default();
         self.wake = wake;
         self.wake_failures = 0;
         self.next_at = Some(now);
@@ -71,12 +71,12 @@ impl Proof {
 
     /// True while a question is out.
     pub fn is_asking(&self) -> bool {
-        self.asking != Asking::Nothing
+        self.asking != OpenQuestion::Nothing
     }
 
     /// True while a waking call is out or due.
     pub fn is_waking(&self) -> bool {
-        self.wake && (self.asking == Asking::Wake || self.wake_failures > 0)
+        self.wake && (self.asking == OpenQuestion::Wake || self.wake_failures > 0)
     }
 
     /// The next question, if it is time for one and none is out.
@@ -86,32 +86,32 @@ impl Proof {
         candidate: Option<&Revision>,
         now: Timestamp,
         log: &mut Log,
-    ) -> Option<Request> {
-        if self.asking != Asking::Nothing || self.next_at.is_some_and(|at| now < at) {
+    ) -> Option<ProbeRequest> {
+        if self.asking != OpenQuestion::Nothing || self.next_at.is_some_and(|at| now < at) {
             return None;
         }
         let url = url?.to_owned();
         if self.wake && candidate.is_some_and(|r| pods(r) == Pods::Asleep) {
             log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
-            self.asking = Asking::Wake;
-            return Some(Request { url, path: "/".into(), timeout: WAKE_TIMEOUT });
+            self.asking = OpenQuestion::Wake;
+            return Some(ProbeRequest { url, path: "/".into(), timeout: WAKE_TIMEOUT });
         }
         self.wake = false;
         let probe = self.probe.as_ref()?;
-        self.asking = Asking::Probe;
-        Some(Request { url, path: probe.path.clone(), timeout: probe.timeout })
+        self.asking = OpenQuestion::Probe;
+        Some(ProbeRequest { url, path: probe.path.clone(), timeout: probe.timeout })
     }
 
     /// The question just given out was not sent: it is put again later. Without this, nothing would ever be asked again.
     pub fn withdraw(&mut self) {
-        self.asking = Asking::Nothing;
+        self.asking = OpenQuestion::Nothing;
     }
 
     /// An answer came.
     pub fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         match (self.asking, &self.probe) {
-            (Asking::Wake, _) => self.woken(answer, now, log),
-            (Asking::Probe, Some(probe)) => {
+            (OpenQuestion::Wake, _) => self.woken(answer, now, log),
+            (OpenQuestion::Probe, Some(probe)) => {
                 let judged = probe.judge(answer);
                 if let Err(why) = &judged {
                     self.failed_at = Some(now);
@@ -120,9 +120,9 @@ impl Proof {
                 self.row.add(judged);
                 self.next_at = Some(after(now, probe.interval));
             }
-            (Asking::Probe, None) | (Asking::Nothing, _) => {}
+            (OpenQuestion::Probe, None) | (OpenQuestion::Nothing, _) => {}
         }
-        self.asking = Asking::Nothing;
+        self.asking = OpenQuestion::Nothing;
     }
 
     fn woken(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
@@ -169,7 +169,7 @@ impl Proof {
 
     /// When the next question is due, if none is out.
     pub fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.asking != Asking::Nothing || (!self.wake && self.probe.is_none()) {
+        if self.asking != OpenQuestion::Nothing || (!self.wake && self.probe.is_none()) {
             return None;
         }
         self.next_at.filter(|at| *at > now)
@@ -201,35 +201,38 @@ mod tests {
     #[test]
     fn a_sleeper_is_woken_first_and_only_then_probed() {
         let mut log = Log::default();
-        let mut proof = Proof::new(None);
-        proof.begin(true, at(0));
-        assert!(!proof.passed());
-        let question = proof.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).unwrap();
+        let mut probing = Probing::new(None);
+        probing.begin(true, at(0));
+        assert!(!probing.passed());
+        let question = probing.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).unwrap();
         assert_eq!(question.timeout, WAKE_TIMEOUT);
-        assert!(proof.is_waking());
-        assert!(proof.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).is_none(), "one at a time");
-        proof.answered(&ok(), at(1), &mut log);
-        assert!(proof.passed());
+        assert!(probing.is_waking());
+        assert!(
+            probing.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).is_none(),
+            "one at a time"
+        );
+        probing.answered(&ok(), at(1), &mut log);
+        assert!(probing.passed());
     }
 
     #[test]
     fn one_that_is_up_needs_no_waking() {
-        let mut proof = Proof::new(None);
-        proof.begin(true, at(0));
-        assert!(proof.next_question(Some("http://c"), Some(&revision(1)), at(0), &mut Log::default()).is_none());
-        assert!(proof.passed());
+        let mut probing = Probing::new(None);
+        probing.begin(true, at(0));
+        assert!(probing.next_question(Some("http://c"), Some(&revision(1)), at(0), &mut Log::default()).is_none());
+        assert!(probing.passed());
     }
 
     #[test]
     fn an_address_out_of_reach_does_not_hold_the_walk_for_ever() {
         let mut log = Log::default();
-        let mut proof = Proof::new(None);
-        proof.begin(true, at(0));
+        let mut probing = Probing::new(None);
+        probing.begin(true, at(0));
         for i in 0..3_i64 {
             let now = at(i * 5);
-            assert!(proof.next_question(Some("http://c"), Some(&revision(0)), now, &mut log).is_some());
-            proof.answered(&Answer::Unreachable("no such name".into()), now, &mut log);
+            assert!(probing.next_question(Some("http://c"), Some(&revision(0)), now, &mut log).is_some());
+            probing.answered(&Answer::Unreachable("no such name".into()), now, &mut log);
         }
-        assert!(proof.passed());
+        assert!(probing.passed());
     }
 }

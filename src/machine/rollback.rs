@@ -5,12 +5,12 @@
 use crate::machine::next::Order;
 use crate::machine::world::World;
 use crate::machine::write::order;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::ready::{Pods, is_current, pods};
-use crate::model::split::{Split, Target};
+use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
@@ -108,7 +108,7 @@ pub fn roll_back(
         let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
         (split, what)
     };
-    let what = Said::new(Topic::Traffic, what);
+    let what = Event::new(Topic::Traffic, what);
     order(service, next.clone(), Some(split.clone()), None, what.clone())
         .or_else(|_| {
             // Users come before memory: a record that has grown too large gives up what only helps to explain.
@@ -131,15 +131,16 @@ fn shortened(reason: &str) -> String {
 /// target. None if nothing of the kind is in the way.
 pub fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
-    let blocks = |t: &&Target| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
+    let blocks = |t: &&TrafficTarget| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
     let blocking = standing.targets().iter().find(blocks)?;
     let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
     let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
     let mut next = record.clone();
-    let ours =
-        |t: &Target| t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag));
+    let ours = |t: &TrafficTarget| {
+        t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag))
+    };
     next.left_out.extend(safe.left_out.into_iter().filter(|t| !ours(t)));
-    order(service, next, Some(safe.split), None, Said::new(Topic::Traffic, what)).ok()
+    order(service, next, Some(safe.split), None, Event::new(Topic::Traffic, what)).ok()
 }
 
 /// True if users are still on the candidate of a rollout that went back.
@@ -162,7 +163,7 @@ fn blockers(split: &Split, world: &World) -> String {
 /// Everyone whom stable served goes to the candidate; the others stay if they serve.
 fn emergency(record: &Record, candidate: &RevisionName, world: &World) -> Option<Split> {
     let split = record.start.finished(candidate, false).pinned(&record.start.latest);
-    let targets: Vec<Target> =
+    let targets: Vec<TrafficTarget> =
         split.targets().iter().filter(|t| t.revision().is_none_or(|name| world.serves(name))).cloned().collect();
     Split::new(targets).ok()
 }

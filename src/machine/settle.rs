@@ -8,17 +8,17 @@ use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up};
 use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
-use crate::machine::standing::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::world::{Target, World};
+use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::world::{Presence, World};
 use crate::machine::write::{discard_order, order};
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, serving};
-use crate::model::split::{Split, Target as TrafficTarget};
+use crate::model::split::{Split, TrafficTarget};
 use crate::model::time::after;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
@@ -75,7 +75,7 @@ fn over(record: &Record, service: &Service) -> Outcome {
 #[derive(Debug)]
 pub struct Settle {
     goal: SettleGoal,
-    hold: Hold,
+    claimant: Claimant,
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
     discarded: bool,
@@ -84,8 +84,8 @@ pub struct Settle {
 
 impl Settle {
     /// A machine that has not looked yet.
-    pub fn new(goal: SettleGoal, hold: Hold) -> Self {
-        Self { goal, hold, ended_at: None, denied: None, discarded: false, began: None }
+    pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
+        Self { goal, claimant, ended_at: None, denied: None, discarded: false, began: None }
     }
 
     fn untouched(service: &Service, what: impl Into<String>) -> Next {
@@ -111,7 +111,7 @@ impl Settle {
             let word = if newer { Code::Superseded.word() } else { "untouched" };
             return Next::end(outcome_of(Code::Done, other, service).word(word));
         }
-        let who = self.hold.asker.owner.to_string();
+        let who = self.claimant.asker.owner.to_string();
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
@@ -157,7 +157,7 @@ impl Settle {
                     return Next::wait(Some(until));
                 }
                 let mut record = record;
-                self.hold.sign(&mut record);
+                self.claimant.sign(&mut record);
                 finish(world, service, &record, now)
                     .map(|f| {
                         if let Some(why) = f.stays_pinned {
@@ -192,7 +192,7 @@ impl Settle {
         let wanted = match &self.goal.rollout {
             Some(wanted) if wanted == ANY => return None,
             Some(wanted) => wanted.clone(),
-            None if self.hold.asker.owner.kind != OwnerKind::Person => self.hold.asker.owner.uid.clone(),
+            None if self.claimant.asker.owner.kind != OwnerKind::Person => self.claimant.asker.owner.uid.clone(),
             None => return None,
         };
         let matches = wanted == record.id.as_str() || wanted == record.owner.uid;
@@ -208,20 +208,20 @@ impl Settle {
         now: Timestamp,
     ) -> Result<Order, String> {
         let mut record = record.clone();
-        self.hold.sign(&mut record);
+        self.claimant.sign(&mut record);
         roll_back(world, service, &record, why, now).map_err(|e| e.why)
     }
 
     /// Somebody moved traffic by hand: that stands; only the record is closed.
     fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
         let mut record = record.clone();
-        self.hold.sign(&mut record);
+        self.claimant.sign(&mut record);
         record.phase = Phase::RolledBack;
         record.outcome = Some(Code::TakenOver.word().to_owned());
         let who = who_moved(service, true);
         record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
         record.step_at = now;
-        let what = Said::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
+        let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
         order(service, record, None, None, what).map_err(|e| e.to_string())
     }
 
@@ -253,20 +253,20 @@ impl Settle {
         };
         let mut next = record.unwrap_or_else(|| {
             let (id, tags) = (self.goal.id.clone(), self.goal.tags.clone());
-            self.hold.begin(id, start.clone(), tags, service, now)
+            self.claimant.begin(id, start.clone(), tags, service, now)
         });
-        self.hold.sign(&mut next);
+        self.claimant.sign(&mut next);
         let safe = only_ready(&start.finished(name, false).pinned(&start.latest), name, |n| world.serves(n))
             .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
         next.start = start;
         next.phase = Phase::Finished;
         next.candidate = Some(name.clone());
         next.outcome = Some(Code::Done.word().to_owned());
-        next.reason = Some(format!("settled to {name} by {}", self.hold.asker.owner));
+        next.reason = Some(format!("settled to {name} by {}", self.claimant.asker.owner));
         next.step_at = now;
         next.left_out = safe.left_out;
         let what =
-            Said::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
+            Event::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
         order(service, next, Some(safe.split), None, what).map_err(|e| e.to_string())
     }
 
@@ -313,14 +313,14 @@ impl Machine for Settle {
             return Next::end(denied);
         }
         let service = match &world.target {
-            Target::Unknown => return Next::Look(Look::Service),
-            Target::Absent => {
+            Presence::Unknown => return Next::Look(Look::Service),
+            Presence::Absent => {
                 return Next::end(
                     Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service))
                         .word("untouched"),
                 );
             }
-            Target::Seen(service) => service.as_ref(),
+            Presence::Seen(service) => service.as_ref(),
         };
         if !world.listed {
             return Next::wait(None);
@@ -332,15 +332,15 @@ impl Machine for Settle {
             Ok(record) => record,
             Err(_) if self.goal.discard => {
                 self.discarded = true;
-                let what = Said::new(Topic::Claim, "a record that cannot be read is removed; traffic stays as it is");
+                let what = Event::new(Topic::Claim, "a record that cannot be read is removed; traffic stays as it is");
                 return Next::Write(Box::new(discard_order(service, what)));
             }
             Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         };
-        match self.hold.standing(record) {
+        match self.claimant.standing(record) {
             Standing::Ours(record) => self.closing(world, service, &record, now),
             // Somebody else wrote after us: what they left is settled again only when asked again.
-            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

@@ -9,11 +9,11 @@ use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
 use crate::machine::rollback::{Why, mend, roll_back};
 use crate::machine::stage::admit::{Begin, begin};
-use crate::machine::standing::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::world::{Target, World};
+use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::world::{Presence, World};
 use crate::machine::write::order;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::{CONTROL, Service};
 use crate::model::outcome::{Code, Outcome};
@@ -41,7 +41,7 @@ const ASK_PODS_AT_MOST: Duration = Duration::from_secs(12);
 #[derive(Debug)]
 pub struct Stage {
     goal: StageGoal,
-    hold: Hold,
+    claimant: Claimant,
     began: Option<Timestamp>,
     /// The candidate, once its lineage is proved.
     candidate: Option<RevisionName>,
@@ -63,10 +63,10 @@ pub struct Stage {
 
 impl Stage {
     /// A machine that has not looked yet.
-    pub fn new(goal: StageGoal, hold: Hold) -> Self {
+    pub fn new(goal: StageGoal, claimant: Claimant) -> Self {
         Self {
             goal,
-            hold,
+            claimant,
             began: None,
             candidate: None,
             down_since: None,
@@ -102,7 +102,7 @@ impl Stage {
             Want::Template(change) => change.image.clone(),
             Want::Revision(_) => None,
         };
-        let begun = self.hold.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
+        let begun = self.claimant.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
         Record { deadline: after(now, self.goal.deadline + self.goal.hold_for), image, ..begun }
     }
 
@@ -122,7 +122,7 @@ impl Stage {
             Want::Template(change) => change.image.is_some() && change.image == record.image,
             Want::Revision(_) => false,
         };
-        let owner = &self.hold.asker.owner;
+        let owner = &self.claimant.asker.owner;
         same && !self.goal.again
             && record.phase == Phase::RolledBack
             && record.owner == *owner
@@ -140,7 +140,7 @@ impl Stage {
         if world.signal.is_some() {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
-        let Some(claim) = self.hold.claim(record, world, service, now) else {
+        let Some(claim) = self.claimant.claim(record, world, service, now) else {
             return record.map_or(Next::Look(Look::Service), |r| Next::Look(Look::Liveness(r.owner.clone())));
         };
         if let Some(end) = refused(claim, record, service) {
@@ -177,9 +177,9 @@ impl Stage {
                 self.wait(now)
             }
             Begin::Note { mut record, outcome } => {
-                record.writer.clone_from(&self.hold.writer);
+                record.writer.clone_from(&self.claimant.writer);
                 self.noted = Some(*outcome);
-                let what = Said::new(Topic::Claim, "this run's intent is noted; nothing else is written");
+                let what = Event::new(Topic::Claim, "this run's intent is noted; nothing else is written");
                 match order(service, *record, None, None, what) {
                     Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
@@ -188,8 +188,8 @@ impl Stage {
             Begin::Write { mut record, split, template, what } => {
                 // A note that did not get through is not what this ends with any more.
                 self.noted = None;
-                self.hold.sign(&mut record);
-                match order(service, *record, split, template, Said::new(Topic::Stage, what)) {
+                self.claimant.sign(&mut record);
+                match order(service, *record, split, template, Event::new(Topic::Stage, what)) {
                     Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
                 }
@@ -251,7 +251,7 @@ impl Stage {
                 next.step_at = now;
                 next.deadline = after(now, self.goal.hold_for);
                 let split = next.start.at(&candidate, crate::model::percent::Percent::ZERO, &next.tags);
-                let what = Said::new(
+                let what = Event::new(
                     Topic::Stage,
                     format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate),
                 );
@@ -314,9 +314,9 @@ impl Machine for Stage {
         }
         self.began.get_or_insert(now);
         let service = match &world.target {
-            Target::Unknown => return Next::Look(Look::Service),
-            Target::Absent => return self.absent(world, now, log),
-            Target::Seen(service) => service.as_ref(),
+            Presence::Unknown => return Next::Look(Look::Service),
+            Presence::Absent => return self.absent(world, now, log),
+            Presence::Seen(service) => service.as_ref(),
         };
         self.seen = true;
         if service.deleting {
@@ -329,9 +329,9 @@ impl Machine for Stage {
             Ok(record) => record,
             Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         };
-        match self.hold.standing(record) {
+        match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }
@@ -343,7 +343,7 @@ impl Machine for Stage {
             self.first_template = world.service().map(|s| s.template.clone());
         }
         if let Written::Denied(error) = written {
-            if let (crate::model::api_error::ApiError::NotFound(_), Target::Absent) = (error, &world.target) {
+            if let (crate::model::api_error::ApiError::NotFound(_), Presence::Absent) = (error, &world.target) {
                 let what =
                     format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
                 self.denied =

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 /// A process that wants to write, or does.
 #[derive(Debug, Clone)]
-pub struct Hold {
+pub struct Claimant {
     /// Who it acts for.
     pub asker: Asker,
     /// This very process.
@@ -45,7 +45,7 @@ pub enum Moved {
     Template,
 }
 
-impl Hold {
+impl Claimant {
     /// A process that has not written yet.
     pub fn new(asker: Asker, writer: String) -> Self {
         Self { asker, writer, epoch: None }

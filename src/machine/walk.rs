@@ -4,17 +4,17 @@
 //! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
 //! 12 of docs/protocol.md. Depends on pure modules only.
 
-use crate::evidence::gate::{Measured, Row};
-use crate::evidence::probe::{Address, Answer, Probe, Request};
+use crate::evidence::gate::{GateRow, Measured};
+use crate::evidence::probe::{Address, Answer, Probe, ProbeRequest};
 use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{denied, gave_up};
-use crate::machine::probing::Proof;
+use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
-use crate::machine::standing::{Hold, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::world::{Signal, Target, World};
+use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::world::{Presence, Signal, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::{RevisionName, ServiceName};
@@ -79,7 +79,7 @@ pub struct WalkGoal {
 #[derive(Debug)]
 pub struct Walk {
     goal: WalkGoal,
-    hold: Hold,
+    claimant: Claimant,
     began: Option<Timestamp>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
@@ -93,8 +93,8 @@ pub struct Walk {
     /// Since when the way back is blocked.
     stuck_since: Option<Timestamp>,
     health: Watcher,
-    proof: Proof,
-    gates: Row,
+    probing: Probing,
+    gates: GateRow,
     survey: Survey,
     judge: Option<Judge>,
     /// The owner's policy goes on without a decision.
@@ -107,13 +107,13 @@ pub struct Walk {
 
 impl Walk {
     /// A machine that has not looked yet.
-    pub fn new(goal: WalkGoal, hold: Hold) -> Self {
+    pub fn new(goal: WalkGoal, claimant: Claimant) -> Self {
         Self {
             health: Watcher::new(goal.grace),
-            proof: Proof::new(goal.probe.clone()),
-            gates: goal.gates.as_ref().map_or_else(Row::default, GateGoal::row),
+            probing: Probing::new(goal.probe.clone()),
+            gates: goal.gates.as_ref().map_or_else(GateRow::default, GateGoal::row),
             goal,
-            hold,
+            claimant,
             began: None,
             failed: None,
             ended_at: None,
@@ -201,7 +201,7 @@ impl Walk {
             self.waiting_since = None;
             self.last_look = false;
             self.gates.begin();
-            self.proof.begin(record.step == 0 || !fresh, now);
+            self.probing.begin(record.step == 0 || !fresh, now);
         }
     }
 
@@ -268,9 +268,9 @@ impl Walk {
 
     /// Waits for news and for the answer to what is asked, at most until `until`, the deadline, the health watcher's own
     /// moment, or the next question.
-    pub(super) fn wait(&self, until: Timestamp, ask: Option<Request>, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn wait(&self, until: Timestamp, ask: Option<ProbeRequest>, record: &Record, now: Timestamp) -> Next {
         let deadline = Some(record.deadline).filter(|at| *at > now);
-        let own = [deadline, self.health.next(now), self.proof.next_moment(now)];
+        let own = [deadline, self.health.next(now), self.probing.next_moment(now)];
         let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
         Next::Wait { until: Some(until), ask, read: None, gate: None }
     }
@@ -291,18 +291,18 @@ impl Machine for Walk {
         }
         self.began.get_or_insert(now);
         let service = match &world.target {
-            Target::Unknown => return Next::Look(Look::Service),
-            Target::Absent if self.hold.has_written() => {
+            Presence::Unknown => return Next::Look(Look::Service),
+            Presence::Absent if self.claimant.has_written() => {
                 let what = format!("Service {} was deleted; this run writes nothing more", self.goal.service);
                 return Next::end(Outcome::new(Code::TakenOver, what));
             }
-            Target::Absent => {
+            Presence::Absent => {
                 return Next::end(
                     Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service))
                         .next(format!("create it with `andante stage {} --image REF`", self.goal.service)),
                 );
             }
-            Target::Seen(service) => service.as_ref(),
+            Presence::Seen(service) => service.as_ref(),
         };
         if service.deleting {
             return Next::end(Outcome::new(Code::TakenOver, format!("Service {} is being deleted", service.name)));
@@ -314,17 +314,17 @@ impl Machine for Walk {
             Ok(record) => record,
             Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         };
-        match self.hold.standing(record) {
+        match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.hold.lost(record.as_deref(), service)),
+            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
 
     fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
-        let waking = self.proof.is_waking();
-        self.proof.answered(&answer, now, log);
-        if waking && !self.proof.is_waking() {
+        let waking = self.probing.is_waking();
+        self.probing.answered(&answer, now, log);
+        if waking && !self.probing.is_waking() {
             // The cold start was ours: its pods are judged from now on.
             self.health.restart(now);
         }
@@ -349,7 +349,7 @@ impl Machine for Walk {
                 outcome.code = Code::CouldNotRestore;
                 outcome.word = outcome.code.word();
                 outcome.what = format!("{}; the way back was refused: {}", why.reason, outcome.what);
-            } else if self.hold.has_written() && outcome.code == Code::BadInput {
+            } else if self.claimant.has_written() && outcome.code == Code::BadInput {
                 // Not the input: something in the cluster denies in mid-walk what it allowed before.
                 outcome.code = Code::NotPermitted;
             }

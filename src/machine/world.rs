@@ -20,7 +20,7 @@ pub enum Signal {
 
 /// The Service as far as known.
 #[derive(Debug, Clone, Default)]
-pub enum Target {
+pub enum Presence {
     /// Not looked yet.
     #[default]
     Unknown,
@@ -47,7 +47,7 @@ pub struct PodsSaid {
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The Service.
-    pub target: Target,
+    pub target: Presence,
     /// Its Revisions by name; complete once `listed`.
     pub revisions: BTreeMap<RevisionName, Revision>,
     /// The Revisions were listed.
@@ -68,8 +68,8 @@ impl World {
     /// The Service, if it is there.
     pub fn service(&self) -> Option<&Service> {
         match &self.target {
-            Target::Seen(service) => Some(service),
-            Target::Unknown | Target::Absent => None,
+            Presence::Seen(service) => Some(service),
+            Presence::Unknown | Presence::Absent => None,
         }
     }
 
@@ -82,13 +82,13 @@ impl World {
             return;
         }
         self.version = version;
-        self.target = Target::Seen(Box::new(service));
+        self.target = Presence::Seen(Box::new(service));
     }
 
     /// The Service is gone. A report about another object of the same name than the one known is ignored.
     pub fn lose_service(&mut self, uid: Option<&str>) {
         if uid.is_none() || self.service().is_none_or(|known| Some(known.uid.as_str()) == uid) {
-            self.target = Target::Absent;
+            self.target = Presence::Absent;
             self.version = None;
         }
     }

@@ -3,7 +3,7 @@
 //! Decides what is tested before and what the record says after. Depends on the record and observed objects.
 
 use crate::machine::next::Order;
-use crate::model::event::Said;
+use crate::model::event::Event;
 use crate::model::observed::{RECORD, Service};
 use crate::model::split::Split;
 use crate::rollout::record::{BadRecord, Record};
@@ -28,14 +28,14 @@ fn fence(service: &Service) -> Vec<Value> {
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 
 /// A fenced write of a template alone, for a Service that serves nobody yet.
-pub fn template_order(service: &Service, template: &Value, what: Said) -> Order {
+pub fn template_order(service: &Service, template: &Value, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
     Order { patch: Value::Array(patch), record: None, what }
 }
 
 /// A fenced write that removes a record that cannot be read.
-pub fn discard_order(service: &Service, what: Said) -> Order {
+pub fn discard_order(service: &Service, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "remove", "path": POINTER}));
     Order { patch: Value::Array(patch), record: None, what }
@@ -48,7 +48,7 @@ pub fn order(
     mut record: Record,
     split: Option<Split>,
     template: Option<Value>,
-    mut what: Said,
+    mut what: Event,
 ) -> Result<Order, BadRecord> {
     let present = service.annotations.get(RECORD);
     let last_epoch =
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_fence_tests_identity_generation_and_record() {
         let split = record().start.staging(&record().tags);
-        let what = Said::new(Topic::Traffic, "x");
+        let what = Event::new(Topic::Traffic, "x");
         let order = order(&service(json!({"a": "b"})), record(), Some(split.clone()), None, what).unwrap();
         let next = order.record.clone().unwrap();
         assert_eq!(next.generation, 8);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_split_that_stands_is_not_sent_and_moves_no_generation() {
-        let what = Said::new(Topic::Traffic, "x");
+        let what = Event::new(Topic::Traffic, "x");
         let order = order(&service(json!({"a": "b"})), record(), Some(Split::all_latest()), None, what).unwrap();
         assert_eq!(order.record.unwrap().generation, 7);
         assert_eq!(order.patch.as_array().unwrap().len(), 4);
@@ -131,7 +131,7 @@ mod tests {
         let mut large = record();
         large.evidence = Some(Box::new(crate::evidence::Saved::of_counts(crate::evidence::Table::default())));
         large.reason = Some("x".repeat(crate::rollout::record::MAX_BYTES - record().to_text().unwrap().len() - 60));
-        let order = order(&service(json!({"a": "b"})), large, None, None, Said::new(Topic::Check, "saved")).unwrap();
+        let order = order(&service(json!({"a": "b"})), large, None, None, Event::new(Topic::Check, "saved")).unwrap();
         assert!(order.record.unwrap().evidence.is_none());
         assert_eq!(order.what.text, "saved; no room in the record for the evidence: after a crash it begins anew");
     }
@@ -141,7 +141,7 @@ mod tests {
         let mut there = record();
         there.epoch = 41;
         let service = service(json!({RECORD: there.to_text().unwrap()}));
-        let order = order(&service, record(), None, None, Said::new(Topic::Claim, "x")).unwrap();
+        let order = order(&service, record(), None, None, Event::new(Topic::Claim, "x")).unwrap();
         assert_eq!(order.record.unwrap().epoch, 42);
         assert_eq!(order.patch[2]["value"], json!(there.to_text().unwrap()));
     }

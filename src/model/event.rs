@@ -43,14 +43,14 @@ impl Topic {
 
 /// One event: one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Said {
+pub struct Event {
     /// What it is about.
     pub topic: Topic,
     /// A sentence without a full stop.
     pub text: String,
 }
 
-impl Said {
+impl Event {
     /// An event.
     pub fn new(topic: Topic, text: impl Into<String>) -> Self {
         Self { topic, text: text.into() }
@@ -60,21 +60,21 @@ impl Said {
 /// Takes lines; a line that was said before under the same key is not said again until the key's text changes.
 #[derive(Debug, Default)]
 pub struct Log {
-    lines: Vec<Said>,
+    lines: Vec<Event>,
     said: BTreeSet<String>,
 }
 
 impl Log {
     /// Says it.
     pub fn say(&mut self, topic: Topic, text: impl Into<String>) {
-        self.lines.push(Said::new(topic, text));
+        self.lines.push(Event::new(topic, text));
     }
 
     /// Says it unless it was said before.
     pub fn once(&mut self, topic: Topic, text: impl Into<String>) {
         let text = text.into();
         if self.said.insert(format!("{}:{text}", topic.word())) {
-            self.lines.push(Said { topic, text });
+            self.lines.push(Event { topic, text });
         }
     }
 
@@ -86,7 +86,7 @@ impl Log {
     }
 
     /// Takes the lines out.
-    pub fn take(&mut self) -> Vec<Said> {
+    pub fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.lines)
     }
 }

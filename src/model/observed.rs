@@ -57,7 +57,7 @@ pub struct Served {
 
 /// Who wrote a field, as the API server remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Writer {
+pub struct FieldWriter {
     /// The field manager's name.
     pub manager: String,
     /// When it last wrote.
@@ -106,7 +106,7 @@ pub struct Service {
     /// `status.url`.
     pub url: Option<String>,
     /// `metadata.managedFields`, as far as traffic and template are concerned.
-    pub writers: Vec<Writer>,
+    pub writers: Vec<FieldWriter>,
 }
 
 /// A Revision as it was seen once.
@@ -176,13 +176,13 @@ fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
     map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
 
-fn writers(object: &Value) -> Vec<Writer> {
+fn writers(object: &Value) -> Vec<FieldWriter> {
     let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .filter(|m| text(m, "/subresource").is_none())
         .filter_map(|m| {
-            Some(Writer {
+            Some(FieldWriter {
                 manager: text(m, "/manager")?.to_owned(),
                 time: time(m, "/time"),
                 traffic: m.pointer("/fieldsV1/f:spec/f:traffic").is_some(),
@@ -254,7 +254,7 @@ impl Service {
     }
 
     /// Who last wrote `spec.traffic` (or, with `template`, the template): newest first by time, as far as known.
-    pub fn last_writer(&self, of: impl Fn(&Writer) -> bool) -> Option<&Writer> {
+    pub fn last_writer(&self, of: impl Fn(&FieldWriter) -> bool) -> Option<&FieldWriter> {
         self.writers.iter().filter(|w| of(w)).max_by_key(|w| w.time)
     }
 

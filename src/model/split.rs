@@ -19,7 +19,7 @@ pub enum Follow {
 /// One entry of `spec.traffic`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawTarget", into = "RawTarget")]
-pub struct Target {
+pub struct TrafficTarget {
     /// Where it leads.
     pub follow: Follow,
     /// Its share of the main address.
@@ -56,7 +56,7 @@ pub enum BadSplit {
     Unreadable(String),
 }
 
-impl TryFrom<RawTarget> for Target {
+impl TryFrom<RawTarget> for TrafficTarget {
     type Error = BadSplit;
     fn try_from(raw: RawTarget) -> Result<Self, BadSplit> {
         let tag = raw
@@ -79,8 +79,8 @@ impl TryFrom<RawTarget> for Target {
     }
 }
 
-impl From<Target> for RawTarget {
-    fn from(target: Target) -> Self {
+impl From<TrafficTarget> for RawTarget {
+    fn from(target: TrafficTarget) -> Self {
         let (revision_name, latest_revision) = match target.follow {
             Follow::Latest => (None, true),
             Follow::Revision(name) => (Some(name), false),
@@ -94,7 +94,7 @@ impl From<Target> for RawTarget {
     }
 }
 
-impl Target {
+impl TrafficTarget {
     /// An entry that names its revision.
     pub fn named(revision: &RevisionName, percent: Percent, tag: Option<Tag>) -> Self {
         Self { follow: Follow::Revision(revision.clone()), percent, tag }
@@ -120,7 +120,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for TrafficTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.follow {
             Follow::Latest => write!(f, "latest {}", self.percent)?,
@@ -136,23 +136,23 @@ impl fmt::Display for Target {
 /// A whole traffic list. Its percents sum to 100 and no tag stands twice; the order is kept, because Knative compares
 /// lists by position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Target>", into = "Vec<Target>")]
-pub struct Split(Vec<Target>);
+#[serde(try_from = "Vec<TrafficTarget>", into = "Vec<TrafficTarget>")]
+pub struct Split(Vec<TrafficTarget>);
 
 impl Split {
     /// Everyone follows latest: what Knative writes where a Service says nothing.
     pub fn all_latest() -> Self {
-        Self(vec![Target { follow: Follow::Latest, percent: Percent::FULL, tag: None }])
+        Self(vec![TrafficTarget { follow: Follow::Latest, percent: Percent::FULL, tag: None }])
     }
 
     /// Checks a list and merges entries that differ in their percent alone (Knative would never report such a list as
     /// taken: knative.md 4.3).
-    pub fn new(targets: Vec<Target>) -> Result<Self, BadSplit> {
+    pub fn new(targets: Vec<TrafficTarget>) -> Result<Self, BadSplit> {
         let sum: u32 = targets.iter().map(|t| u32::from(t.percent.get())).sum();
         if sum != 100 {
             return Err(BadSplit::Sum(sum));
         }
-        let mut merged: Vec<Target> = Vec::with_capacity(targets.len());
+        let mut merged: Vec<TrafficTarget> = Vec::with_capacity(targets.len());
         for target in targets {
             match merged.iter_mut().find(|m| m.follow == target.follow && m.tag == target.tag) {
                 Some(same) => same.percent = same.percent.plus(target.percent),
@@ -175,14 +175,15 @@ impl Split {
             None | Some(serde_json::Value::Null) => Ok(Self::all_latest()),
             Some(serde_json::Value::Array(list)) if list.is_empty() => Ok(Self::all_latest()),
             Some(list) => {
-                let targets: Vec<Target> = Vec::deserialize(list).map_err(|e| BadSplit::Unreadable(e.to_string()))?;
+                let targets: Vec<TrafficTarget> =
+                    Vec::deserialize(list).map_err(|e| BadSplit::Unreadable(e.to_string()))?;
                 Self::new(targets)
             }
         }
     }
 
     /// The entries, in order.
-    pub fn targets(&self) -> &[Target] {
+    pub fn targets(&self) -> &[TrafficTarget] {
         &self.0
     }
 
@@ -197,14 +198,14 @@ impl Split {
     }
 
     /// The entry with this tag.
-    pub fn tagged(&self, tag: &Tag) -> Option<&Target> {
+    pub fn tagged(&self, tag: &Tag) -> Option<&TrafficTarget> {
         self.0.iter().find(|t| t.tag.as_ref() == Some(tag))
     }
 
     /// The revisions that it names, each once, in order.
     pub fn revisions(&self) -> Vec<&RevisionName> {
         let mut names = Vec::new();
-        for name in self.0.iter().filter_map(Target::revision) {
+        for name in self.0.iter().filter_map(TrafficTarget::revision) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -221,14 +222,14 @@ impl Split {
     }
 }
 
-impl TryFrom<Vec<Target>> for Split {
+impl TryFrom<Vec<TrafficTarget>> for Split {
     type Error = BadSplit;
-    fn try_from(targets: Vec<Target>) -> Result<Self, BadSplit> {
+    fn try_from(targets: Vec<TrafficTarget>) -> Result<Self, BadSplit> {
         Self::new(targets)
     }
 }
 
-impl From<Split> for Vec<Target> {
+impl From<Split> for Vec<TrafficTarget> {
     fn from(split: Split) -> Self {
         split.0
     }

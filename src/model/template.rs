@@ -11,7 +11,7 @@ pub const AGAIN: &str = "andante.dev/again";
 
 /// What is to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct TemplateChange {
     /// The image of the container.
     pub image: Option<String>,
     /// Which container; none: the only one, or the one with a port.
@@ -40,7 +40,7 @@ pub enum BadChange {
     WhichContainer(String),
 }
 
-impl Change {
+impl TemplateChange {
     /// True if the change is an image and nothing else, so that equal references mean an equal candidate.
     pub fn is_image_alone(&self) -> bool {
         self.image.is_some() && self.env.is_empty() && self.file.is_none() && self.again.is_none()
@@ -179,13 +179,13 @@ mod tests {
         })
     }
 
-    fn image(image: &str) -> Change {
-        Change { image: Some(image.into()), ..Change::default() }
+    fn image(image: &str) -> TemplateChange {
+        TemplateChange { image: Some(image.into()), ..TemplateChange::default() }
     }
 
     #[test]
     fn image_and_env_change_and_nothing_else_does() {
-        let change = Change { env: vec![("A".into(), "1".into()), ("B".into(), "2".into())], ..image("i:2") };
+        let change = TemplateChange { env: vec![("A".into(), "1".into()), ("B".into(), "2".into())], ..image("i:2") };
         let new = change.apply(&template()).unwrap();
         assert_eq!(
             new,
@@ -200,9 +200,9 @@ mod tests {
 
     #[test]
     fn the_container_is_chosen_or_asked_for() {
-        let side = Change { container: Some("side".into()), ..image("s:2") }.apply(&template()).unwrap();
+        let side = TemplateChange { container: Some("side".into()), ..image("s:2") }.apply(&template()).unwrap();
         assert_eq!(side.pointer("/spec/containers/1/image"), Some(&json!("s:2")));
-        let missing = Change { container: Some("x".into()), ..image("s:2") }.apply(&template()).unwrap_err();
+        let missing = TemplateChange { container: Some("x".into()), ..image("s:2") }.apply(&template()).unwrap_err();
         assert_eq!(missing.to_string(), "there is no container `x`; there are: app, side");
         let two = json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
         assert_eq!(image("i").apply(&two), Err(BadChange::WhichContainer("a, b".into())));
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_name_is_dropped_or_replaced() {
-        let named = Change { revision_name: Some("hello-v2".parse().unwrap()), ..image("i:2") };
+        let named = TemplateChange { revision_name: Some("hello-v2".parse().unwrap()), ..image("i:2") };
         assert_eq!(named.apply(&template()).unwrap().pointer("/metadata/name"), Some(&json!("hello-v2")));
         let bare = json!({"metadata": {"name": "x"}, "spec": {"containers": [{"image": "i"}]}});
         assert_eq!(image("i").apply(&bare).unwrap(), json!({"spec": {"containers": [{"image": "i"}]}}));
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn fingerprints_ignore_the_name_alone() {
-        let again = Change { again: Some("1".into()), ..Change::default() };
-        assert_eq!(fingerprint(&template()), fingerprint(&Change::default().apply(&template()).unwrap()));
+        let again = TemplateChange { again: Some("1".into()), ..TemplateChange::default() };
+        assert_eq!(fingerprint(&template()), fingerprint(&TemplateChange::default().apply(&template()).unwrap()));
         assert_ne!(fingerprint(&template()), fingerprint(&again.apply(&template()).unwrap()));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A request and who made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct ControlRequest {
     /// Who asked, as the API server's SelfSubjectReview named them: recorded, not proof.
     pub by: String,
     /// When.
@@ -26,7 +26,7 @@ pub struct Approval {
     pub step: usize,
     /// Who approved it and when.
     #[serde(flatten)]
-    pub request: Request,
+    pub request: ControlRequest,
 }
 
 /// Everything that was asked of one rollout.
@@ -39,13 +39,13 @@ pub struct Control {
     pub approved: Vec<Approval>,
     /// Stop dwelling and ramping until it is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pause: Option<Request>,
+    pub pause: Option<ControlRequest>,
     /// Roll back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub abort: Option<Request>,
+    pub abort: Option<ControlRequest>,
     /// Skip dwell, approvals and missing evidence; never a Fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub promote: Option<Request>,
+    pub promote: Option<ControlRequest>,
 }
 
 impl Control {
@@ -67,7 +67,7 @@ impl Control {
     }
 
     /// The wish to promote this attempt. Pause and abort, by contrast, hold for the whole rollout: they are cautious.
-    pub fn promoted(&self, attempt: u32) -> Option<&Request> {
+    pub fn promoted(&self, attempt: u32) -> Option<&ControlRequest> {
         self.promote.as_ref().filter(|request| request.attempt == attempt)
     }
 }
@@ -81,7 +81,7 @@ mod tests {
         let mut control = Control::of("r1".parse().unwrap());
         control.approved.push(Approval {
             step: 2,
-            request: Request { by: "kim".into(), at: Timestamp::from_second(1).unwrap(), attempt: 1 },
+            request: ControlRequest { by: "kim".into(), at: Timestamp::from_second(1).unwrap(), attempt: 1 },
         });
         let text = serde_json::to_string(&control).unwrap();
         assert!(Control::parse(Some(&text), &"r1".parse().unwrap()).approval(2, 1).is_some());

@@ -37,7 +37,7 @@ pub struct Step {
 
 /// What a walk was asked to do, before anything is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct PlanOptions {
     /// The style.
     pub style: Style,
     /// Steps in percent; empty for the style's own.
@@ -114,7 +114,7 @@ impl Style {
 
 impl Plan {
     /// Makes the plan, or says which part of the wish cannot be.
-    pub fn new(wish: &Wish) -> Result<Self, BadPlan> {
+    pub fn new(wish: &PlanOptions) -> Result<Self, BadPlan> {
         if wish.to.is_zero() {
             return Err(BadPlan::To);
         }
@@ -197,8 +197,8 @@ mod tests {
         value.try_into().unwrap()
     }
 
-    fn wish(style: Style, steps: &[i64], to: i64) -> Wish {
-        Wish {
+    fn wish(style: Style, steps: &[i64], to: i64) -> PlanOptions {
+        PlanOptions {
             style,
             steps: steps.iter().map(|n| p(*n)).collect(),
             dwell: Duration::from_secs(120),

@@ -4,7 +4,7 @@
 
 use crate::evidence::{LeftOut, Saved};
 use crate::model::name::{RevisionName, RolloutId};
-use crate::model::split::{Split, Target};
+use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::owner::Owner;
 use crate::rollout::plan::Plan;
 use crate::rollout::splits::{Start, Tags};
@@ -119,7 +119,7 @@ pub struct Record {
     pub evidence: Option<Box<Saved>>,
     /// Targets of others that a rollback had to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<Target>,
+    pub left_out: Vec<TrafficTarget>,
     /// Candidates that were rolled back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,

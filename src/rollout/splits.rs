@@ -5,7 +5,7 @@
 
 use crate::model::name::{RevisionName, Tag};
 use crate::model::percent::Percent;
-use crate::model::split::{Follow, Split, Target};
+use crate::model::split::{Follow, Split, TrafficTarget};
 use serde::{Deserialize, Serialize};
 
 /// The two tags that a rollout owns while it lasts.
@@ -45,9 +45,9 @@ impl Start {
     /// Finds the entry to walk: the only untagged one above 0 %, else the only tagged one, else the one that `stable`
     /// names. `latest` is the newest ready revision.
     pub fn new(split: Split, latest: RevisionName, stable: Option<&RevisionName>) -> Result<Self, BadStart> {
-        let serving: Vec<(usize, &Target)> =
+        let serving: Vec<(usize, &TrafficTarget)> =
             split.targets().iter().enumerate().filter(|(_, t)| !t.percent.is_zero()).collect();
-        let means = |t: &Target| t.revision().unwrap_or(&latest).clone();
+        let means = |t: &TrafficTarget| t.revision().unwrap_or(&latest).clone();
         let of_choice: Vec<_> =
             serving.iter().filter(|(_, t)| stable.is_none_or(|name| means(t) == *name)).copied().collect();
         if let (Some(name), true) = (stable, of_choice.is_empty()) {
@@ -65,9 +65,13 @@ impl Start {
     }
 
     /// The entry that is walked, as the owner wrote it.
-    fn main_target(&self) -> Target {
+    fn main_target(&self) -> TrafficTarget {
         // `main` is an index of `split` by construction; a record that was edited by hand falls back to plain stable.
-        self.split.targets().get(self.main).cloned().unwrap_or_else(|| Target::named(&self.stable, Percent::FULL, None))
+        self.split
+            .targets()
+            .get(self.main)
+            .cloned()
+            .unwrap_or_else(|| TrafficTarget::named(&self.stable, Percent::FULL, None))
     }
 
     /// What stable had at the start: the whole that steps are percents of.
@@ -87,7 +91,7 @@ impl Start {
 
     /// The owner's other entries; those above 0 % that followed latest are named, so that a new template reaches nobody
     /// by accident, while a 0 % tag on latest stays the owner's own preview.
-    fn others(&self, pin_all: bool) -> impl Iterator<Item = Target> + '_ {
+    fn others(&self, pin_all: bool) -> impl Iterator<Item = TrafficTarget> + '_ {
         self.split
             .targets()
             .iter()
@@ -97,14 +101,15 @@ impl Start {
     }
 
     /// The owner's main entry while the rollout lasts: by name, and under a tag so that it is never collected.
-    fn stable_entry(&self, percent: Percent, tags: &Tags) -> Target {
+    fn stable_entry(&self, percent: Percent, tags: &Tags) -> TrafficTarget {
         let tag = self.main_target().tag.unwrap_or_else(|| tags.stable.clone());
-        Target::named(&self.stable, percent, Some(tag))
+        TrafficTarget::named(&self.stable, percent, Some(tag))
     }
 
     /// Nobody moves, and the next template's revision gets the candidate's tag at 0 % (rule 4).
     pub fn staging(&self, tags: &Tags) -> Split {
-        let candidate = Target { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
+        let candidate =
+            TrafficTarget { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
         self.assemble([self.stable_entry(self.whole(), tags), candidate].into_iter().chain(self.others(false)))
     }
 
@@ -113,7 +118,7 @@ impl Start {
         let share = self.share_at(step);
         let entries = [
             self.stable_entry(self.whole().minus(share), tags),
-            Target::named(candidate, share, Some(tags.candidate.clone())),
+            TrafficTarget::named(candidate, share, Some(tags.candidate.clone())),
         ];
         self.assemble(entries.into_iter().chain(self.others(false)))
     }
@@ -124,7 +129,7 @@ impl Start {
         let entries = self.split.targets().iter().enumerate().map(|(i, t)| {
             let target = match (i == self.main, t.follows_latest()) {
                 (true, true) if follow_latest => t.clone(),
-                (true, _) => Target { follow: Follow::Revision(candidate.clone()), ..t.clone() },
+                (true, _) => TrafficTarget { follow: Follow::Revision(candidate.clone()), ..t.clone() },
                 (false, true) if !follow_latest && !t.percent.is_zero() => t.pinned(&self.latest),
                 (false, _) => t.clone(),
             };
@@ -139,11 +144,11 @@ impl Start {
         let owners = self.split.targets().iter().map(|t| t.pinned(&self.latest));
         let kept = keep
             .filter(|_| self.split.tagged(&tags.candidate).is_none())
-            .map(|name| Target::named(name, Percent::ZERO, Some(tags.candidate.clone())));
+            .map(|name| TrafficTarget::named(name, Percent::ZERO, Some(tags.candidate.clone())));
         self.assemble(owners.chain(kept))
     }
 
-    fn assemble(&self, entries: impl Iterator<Item = Target>) -> Split {
+    fn assemble(&self, entries: impl Iterator<Item = TrafficTarget>) -> Split {
         // Every shape above moves share between entries of a valid split and adds 0 % entries under tags that were
         // checked to be free, so this cannot fail; the owner's own split is the one safe answer if it did.
         Split::new(entries.collect()).unwrap_or_else(|_| self.split.pinned(&self.latest))
@@ -156,7 +161,7 @@ pub struct Safe {
     /// The part that can take effect now.
     pub split: Split,
     /// 0 % entries that would have blocked it.
-    pub left_out: Vec<Target>,
+    pub left_out: Vec<TrafficTarget>,
 }
 
 /// Keeps of `split` only what can take effect now (rules 6 and 9: users come before tags): `serves` says which revisions

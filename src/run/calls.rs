@@ -3,9 +3,9 @@
 
 use super::{CALL_AFTER_SIGNAL, Runner};
 use crate::machine::next::{GiveUp, Look, Order, Written};
-use crate::machine::world::{PodsSaid, Target};
+use crate::machine::world::{PodsSaid, Presence};
 use crate::model::api_error::ApiError;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::run::ports::{Clock, Cluster, Sink};
 use futures_util::future::pending;
 use std::pin::pin;
@@ -65,7 +65,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         }
     }
 
-    pub(super) fn note(&mut self, written: &Written, what: &Said) {
+    pub(super) fn note(&mut self, written: &Written, what: &Event) {
         match written {
             Written::Yes => self.log.say(what.topic, what.text.clone()),
             Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
@@ -118,7 +118,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 }
                 Err(ApiError::NotFound(_)) => {
                     self.fine();
-                    self.world.target = Target::Absent;
+                    self.world.target = Presence::Absent;
                     return Ok(());
                 }
                 Err(error) => {

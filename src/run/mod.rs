@@ -14,7 +14,7 @@ use crate::machine::next::{GiveUp, Machine, Next};
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::outcome::Outcome;
 use crate::run::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::run::watch::service::{Revisions, Services, revision_news, see_service, service_news};
@@ -194,7 +194,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
     };
     let now = clock.now();
     me.flush(now);
-    me.sink.say(now, &Said::new(Topic::End, outcome.line()));
+    me.sink.say(now, &Event::new(Topic::End, outcome.line()));
     outcome
 }
 

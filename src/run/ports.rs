@@ -5,10 +5,10 @@
 //! written back whole.
 
 use crate::evidence::gate::{Gate, Measured};
-use crate::evidence::probe::{Answer, Request};
+use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::model::api_error::ApiError;
-use crate::model::event::Said;
+use crate::model::event::Event;
 use crate::model::name::{RevisionName, ServiceName};
 use crate::rollout::owner::{Liveness, Owner};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// What a watch reports.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum WatchEvent {
     /// The object as it is now (added or modified).
     Now(Value),
     /// The object is gone; its last state.
@@ -28,7 +28,7 @@ pub enum Change {
 /// A stream of changes. It ends with `None` when the server closes it; then a new one is asked for.
 pub trait Watch {
     /// The next change, or the error that ended the watch.
-    fn next(&mut self) -> impl Future<Output = Option<Result<Change, ApiError>>>;
+    fn next(&mut self) -> impl Future<Output = Option<Result<WatchEvent, ApiError>>>;
 }
 
 /// A list and the version at which a watch can go on.
@@ -75,7 +75,7 @@ pub trait Cluster {
 /// Asks the candidate's own address.
 pub trait Prober {
     /// Sends one request and says what came back, within the request's time limit.
-    fn ask(&self, request: &Request) -> impl Future<Output = Answer>;
+    fn ask(&self, request: &ProbeRequest) -> impl Future<Output = Answer>;
 }
 
 /// A source of evidence.
@@ -120,5 +120,5 @@ pub trait Clock {
 /// Takes what is said, one line an event.
 pub trait Sink {
     /// Prints or keeps it.
-    fn say(&mut self, at: Timestamp, said: &Said);
+    fn say(&mut self, at: Timestamp, said: &Event);
 }

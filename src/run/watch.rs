@@ -5,7 +5,7 @@
 pub(crate) mod service;
 
 use crate::model::api_error::ApiError;
-use crate::run::ports::{Change, List, Watch};
+use crate::run::ports::{List, Watch, WatchEvent};
 use backon::BackoffBuilder;
 use futures_util::stream::{self, Stream};
 use serde_json::Value;
@@ -27,21 +27,21 @@ pub(crate) enum News {
 }
 
 /// How objects are read and watched.
-pub(crate) trait Source {
+pub(crate) trait Watchable {
     type Watch: Watch;
     fn read(&self) -> impl Future<Output = Result<List, ApiError>>;
     fn watch(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
 }
 
-enum Place<W> {
+enum WatchState<W> {
     Read,
     Open(String),
     Following(W, String),
 }
 
-struct State<'a, S: Source> {
+struct State<'a, S: Watchable> {
     source: &'a S,
-    place: Place<S::Watch>,
+    place: WatchState<S::Watch>,
     delays: backon::ExponentialBackoff,
     pause: Option<Duration>,
     /// How many watches in a row ended without having said anything.
@@ -64,14 +64,14 @@ fn version_of(object: &Value) -> Option<String> {
 }
 
 /// Follows `source`, from a version that is known already or from a first read. The stream never ends.
-pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream<Item = News> + '_ {
-    let place = from.map_or(Place::Read, Place::Open);
+pub(crate) fn follow<S: Watchable>(source: &S, from: Option<String>) -> impl Stream<Item = News> + '_ {
+    let place = from.map_or(WatchState::Read, WatchState::Open);
     stream::unfold(State { source, place, delays: delays(), pause: None, empty: 0 }, |mut state| async move {
         loop {
             if let Some(pause) = state.pause.take() {
                 tokio::time::sleep(pause).await;
             }
-            let place = std::mem::replace(&mut state.place, Place::Read);
+            let place = std::mem::replace(&mut state.place, WatchState::Read);
             let (next, news) = advance(state.source, place).await;
             state.place = next;
             match &news {
@@ -88,7 +88,7 @@ pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream
                 Some(News::All(_) | News::Fine) if state.empty < 2 => state.delays = delays(),
                 Some(News::All(_) | News::Fine) => {}
                 // A bookmark: the watch lives.
-                None if matches!(state.place, Place::Following(..)) => state.empty = 0,
+                None if matches!(state.place, WatchState::Following(..)) => state.empty = 0,
                 None => {
                     // Now and then a watch ends; one that ends at once, again and again, must not be opened at full speed.
                     state.empty += 1;
@@ -104,31 +104,31 @@ pub(crate) fn follow<S: Source>(source: &S, from: Option<String>) -> impl Stream
     })
 }
 
-async fn advance<S: Source>(source: &S, place: Place<S::Watch>) -> (Place<S::Watch>, Option<News>) {
+async fn advance<S: Watchable>(source: &S, place: WatchState<S::Watch>) -> (WatchState<S::Watch>, Option<News>) {
     match place {
-        Place::Read => match source.read().await {
-            Ok(list) => (Place::Open(list.version), Some(News::All(list.items))),
-            Err(error) => (Place::Read, Some(News::Trouble(error))),
+        WatchState::Read => match source.read().await {
+            Ok(list) => (WatchState::Open(list.version), Some(News::All(list.items))),
+            Err(error) => (WatchState::Read, Some(News::Trouble(error))),
         },
-        Place::Open(version) => match source.watch(&version).await {
-            Ok(watch) => (Place::Following(watch, version), Some(News::Fine)),
-            Err(ApiError::Gone) => (Place::Read, None),
-            Err(error) => (Place::Open(version), Some(News::Trouble(error))),
+        WatchState::Open(version) => match source.watch(&version).await {
+            Ok(watch) => (WatchState::Following(watch, version), Some(News::Fine)),
+            Err(ApiError::Gone) => (WatchState::Read, None),
+            Err(error) => (WatchState::Open(version), Some(News::Trouble(error))),
         },
-        Place::Following(mut watch, version) => match watch.next().await {
-            Some(Ok(Change::Now(object))) => {
+        WatchState::Following(mut watch, version) => match watch.next().await {
+            Some(Ok(WatchEvent::Now(object))) => {
                 let version = version_of(&object).unwrap_or(version);
-                (Place::Following(watch, version), Some(News::Now(object)))
+                (WatchState::Following(watch, version), Some(News::Now(object)))
             }
-            Some(Ok(Change::Deleted(object))) => {
+            Some(Ok(WatchEvent::Deleted(object))) => {
                 let version = version_of(&object).unwrap_or(version);
-                (Place::Following(watch, version), Some(News::Deleted(object)))
+                (WatchState::Following(watch, version), Some(News::Deleted(object)))
             }
-            Some(Ok(Change::Bookmark(version))) => (Place::Following(watch, version), None),
-            Some(Err(ApiError::Gone)) => (Place::Read, None),
-            Some(Err(error)) => (Place::Open(version), Some(News::Trouble(error))),
+            Some(Ok(WatchEvent::Bookmark(version))) => (WatchState::Following(watch, version), None),
+            Some(Err(ApiError::Gone)) => (WatchState::Read, None),
+            Some(Err(error)) => (WatchState::Open(version), Some(News::Trouble(error))),
             // The server ends watches by itself from time to time.
-            None => (Place::Open(version), None),
+            None => (WatchState::Open(version), None),
         },
     }
 }

@@ -6,7 +6,7 @@
 mod compose;
 pub mod lines;
 
-pub use compose::{Asked, compose};
+pub use compose::{PlanQuestion, compose};
 
 use crate::model::name::{RevisionName, ServiceName};
 use crate::model::split::Split;
@@ -36,7 +36,7 @@ pub struct Preview {
     /// The moves, in order.
     pub moves: Vec<Move>,
     /// What is written instead of the rest when a gate fails.
-    pub rollback: Vec<Entry>,
+    pub rollback: Vec<PlannedTarget>,
     /// Dwell and bake of the moves to come, in milliseconds.
     pub shortest_ms: u64,
     /// What would refuse it as things are now.
@@ -57,7 +57,7 @@ pub struct Move {
     /// The candidate's share of all users.
     pub share: Option<u8>,
     /// The whole split; empty where nothing is written.
-    pub traffic: Vec<Entry>,
+    pub traffic: Vec<PlannedTarget>,
     /// How long it stays at least, in milliseconds.
     pub stay_ms: Option<u64>,
     /// A person must approve first.
@@ -70,7 +70,7 @@ pub struct Move {
 
 /// One entry of a split, placeholders in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct PlannedTarget {
     /// The revision; `latest` where the entry follows latest.
     pub revision: String,
     /// Its share.
@@ -88,8 +88,8 @@ fn shown(service: &ServiceName, name: &RevisionName) -> String {
     }
 }
 
-fn entries(service: &ServiceName, split: &Split) -> Vec<Entry> {
-    let entry = |t: &crate::model::split::Target| Entry {
+fn entries(service: &ServiceName, split: &Split) -> Vec<PlannedTarget> {
+    let entry = |t: &crate::model::split::TrafficTarget| PlannedTarget {
         revision: t.revision().map_or_else(|| "latest".to_owned(), |name| shown(service, name)),
         percent: t.percent.get(),
         tag: t.tag.as_ref().map(ToString::to_string),

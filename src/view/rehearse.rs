@@ -11,5 +11,5 @@ mod traffic;
 
 pub use chance::{Chance, binomial, poisson};
 pub use play::{Played, midnight, play};
-pub use table::{Mean, Row, Table};
+pub use table::{Mean, OutcomeRow, RehearsalTable};
 pub use traffic::{Behaviour, Incident, Spell, Traffic};

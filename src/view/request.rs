@@ -5,7 +5,7 @@
 
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
-use crate::rollout::control::{Approval, Control, Request};
+use crate::rollout::control::{Approval, Control, ControlRequest};
 use crate::rollout::owner::Liveness;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
@@ -33,7 +33,7 @@ pub enum Action {
 
 /// What is asked of which rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct ControlWish {
     /// What.
     pub action: Action,
     /// The rollout that is meant; none: the one that is open.
@@ -73,7 +73,7 @@ pub fn steer(
     service: &Service,
     record: &Record,
     alive: Liveness,
-    wish: &Wish,
+    wish: &ControlWish,
     by: &str,
     now: Timestamp,
     called: &Called,
@@ -93,7 +93,7 @@ pub fn steer(
     let present = service.annotations.get(CONTROL).map(String::as_str);
     let old = Control::parse(present, &record.id);
     let mut new = old.clone();
-    let request = Request { by: by.to_owned(), at: now, attempt: record.attempt };
+    let request = ControlRequest { by: by.to_owned(), at: now, attempt: record.attempt };
     let what = match wish.action {
         Action::Pause => ask(&mut new.pause, request, "pause"),
         Action::Promote => {
@@ -115,7 +115,7 @@ pub fn steer(
     Ok(Steered { patch, what, next, rollout: record.id.clone() })
 }
 
-fn ask(slot: &mut Option<Request>, request: Request, verb: &str) -> String {
+fn ask(slot: &mut Option<ControlRequest>, request: ControlRequest, verb: &str) -> String {
     if let Some(before) = slot {
         return format!("{verb} was asked already by {} at {}", before.by, clock(before.at));
     }
@@ -138,7 +138,7 @@ fn approve(
     new: &mut Control,
     record: &Record,
     step: Option<usize>,
-    request: Request,
+    request: ControlRequest,
     here: &str,
 ) -> Result<String, Refusal> {
     // A held rollout's next walk brings its own plan, whose steps may mean something else.

@@ -18,7 +18,7 @@ pub use holder::{Holder, Life};
 pub(crate) use holder::{dead_words, life};
 pub(crate) use rollout::word as phase_word;
 pub use rollout::{Edit, Progress, Requests, Rollout};
-pub use sides::{Role, Side};
+pub use sides::{RevisionStatus, Role};
 pub(crate) use times::clock;
 pub use waits::Waits;
 
@@ -59,9 +59,9 @@ pub struct Status {
     /// Whether the one is the other.
     pub serving: Agreement,
     /// The revisions that serve, are asked to, or belong to the rollout.
-    pub revisions: Vec<Side>,
+    pub revisions: Vec<RevisionStatus>,
     /// Conditions of the Service that are not True.
-    pub conditions: Vec<Trouble>,
+    pub conditions: Vec<BadCondition>,
     /// What the owner should know and that stops nothing.
     pub notes: Vec<String>,
     /// What to do next, each a sentence.
@@ -96,7 +96,7 @@ pub struct Agreement {
 
 /// A condition that is not True.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trouble {
+pub struct BadCondition {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
@@ -159,14 +159,14 @@ fn agreement(service: &Service) -> Agreement {
     Agreement { served, blocked, why, since }
 }
 
-fn troubles(service: &Service) -> Vec<Trouble> {
+fn troubles(service: &Service) -> Vec<BadCondition> {
     let failing = |(kind, c): (&String, &Condition)| {
         let status = match c.truth {
             Truth::True => return None,
             Truth::False => "False",
             Truth::Unknown => "Unknown",
         };
-        Some(Trouble { kind: kind.clone(), status, reason: c.reason.clone(), message: c.message.clone() })
+        Some(BadCondition { kind: kind.clone(), status, reason: c.reason.clone(), message: c.message.clone() })
     };
     service.conditions.iter().filter_map(failing).collect()
 }

@@ -6,7 +6,8 @@ use super::tls::private;
 use andante::adapter::clock::SystemClock;
 use andante::adapter::cluster::Connect;
 use andante::adapter::source::{
-    BadFetch, Counts, Credentials, Endpoint, Evidence, Fetch, From, Gates, Gateway, Prometheus, Where,
+    BadFetch, CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, HttpCredentials, Prometheus,
+    Where,
 };
 use andante::evidence::gate::{Gate, Judged, Measured};
 use andante::evidence::reading::{Arms, Counters, NoReading, Reading};
@@ -27,12 +28,12 @@ fn arms() -> Arms {
     }
 }
 
-fn fetch(credentials: Credentials) -> Fetch {
+fn fetch(credentials: HttpCredentials) -> Fetch {
     Fetch::new(None, credentials, Duration::from_secs(5)).unwrap()
 }
 
-async fn read(from: From) -> Result<Reading, NoReading> {
-    Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE }.read(&arms()).await
+async fn read(from: CountersFrom) -> Result<Reading, NoReading> {
+    EvidenceSource { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE }.read(&arms()).await
 }
 
 fn text(error: Result<Reading, NoReading>) -> String {
@@ -51,18 +52,22 @@ fn slices(pods: &[&str]) -> Reply {
     Reply::json(200, &json!({"kind": "EndpointSliceList", "items": [{"endpoints": ends}]}))
 }
 
-fn gateway(api: &Server, port: u16) -> From {
+fn gateway(api: &Server, port: u16) -> CountersFrom {
     let place = Where { namespace: "kourier-system".parse().unwrap(), service: "kourier".parse().unwrap(), port };
     let kube = connect(&api.url(), &Connect { call_limit: Duration::from_secs(5), ..Connect::default() });
-    From::Gateway(Box::new(Gateway::new(kube, place, fetch(Credentials::None))))
+    CountersFrom::Gateway(Box::new(Gateway::new(kube, place, fetch(HttpCredentials::None))))
 }
 
 #[tokio::test]
 async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     let api = Server::start(vec![slices(&["a", "b"])]).await;
     let envoys = Server::start(vec![Reply::Answer(200, "", ENVOY.into()); 4]).await;
-    let gateway =
-        Evidence { from: gateway(&api, envoys.port), gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+    let gateway = EvidenceSource {
+        from: gateway(&api, envoys.port),
+        gates: None,
+        limit: Duration::from_secs(5),
+        patience: PATIENCE,
+    };
     for _ in 0..2 {
         let reading = gateway.read(&arms()).await.unwrap();
         assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -90,8 +95,12 @@ async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no
         Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Reset, Reply::Answer(200, "", ENVOY.into())])
             .await;
     let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
-    let evidence =
-        Evidence { from: gateway(&api, envoy.port), gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+    let evidence = EvidenceSource {
+        from: gateway(&api, envoy.port),
+        gates: None,
+        limit: Duration::from_secs(5),
+        patience: PATIENCE,
+    };
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
     assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"));
 
@@ -101,14 +110,14 @@ async fn a_pod_that_is_gone_is_looked_for_again_and_one_that_is_silent_leaves_no
         let envoy = Server::start(replies.to_vec()).await;
         let api = Server::start(vec![slices(&["old"]), slices(&["new"])]).await;
         let from = gateway(&api, envoy.port);
-        let evidence = Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+        let evidence = EvidenceSource { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
         assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("old"));
         assert!(evidence.read(&arms()).await.unwrap().strata.contains_key("new"), "{stranger}");
     }
 
     let hanging = Server::start(vec![Reply::Answer(200, "", ENVOY.into()), Reply::Hang(String::new())]).await;
     let api = Server::start(vec![slices(&["a", "b"])]).await;
-    let evidence = Evidence {
+    let evidence = EvidenceSource {
         from: gateway(&api, hanging.port),
         gates: None,
         limit: Duration::from_millis(500),
@@ -146,8 +155,8 @@ async fn a_missing_right_and_a_missing_gateway_are_named() {
     );
 }
 
-fn prometheus(server: &Server, preset: Preset, credentials: Credentials) -> From {
-    From::Prometheus(Box::new(
+fn prometheus(server: &Server, preset: Preset, credentials: HttpCredentials) -> CountersFrom {
+    CountersFrom::Prometheus(Box::new(
         Prometheus::new(fetch(credentials), &format!("{}/prom/", server.url()), Dialect::preset(preset)).unwrap(),
     ))
 }
@@ -178,7 +187,7 @@ async fn prometheus_is_asked_once_for_both_arms_with_raw_counters() {
     let server = Server::start(vec![Reply::json(200, &answer)]).await;
     let secret = directory().join("token");
     std::fs::write(&secret, "s3cret\n").unwrap();
-    let reading = read(prometheus(&server, Preset::Kourier, Credentials::Token(secret))).await.unwrap();
+    let reading = read(prometheus(&server, Preset::Kourier, HttpCredentials::Token(secret))).await.unwrap();
     assert_eq!(reading.strata["x:9000"].stable.as_ref().unwrap().sent, Some(41));
     let seen = server.seen();
     assert_eq!(seen.len(), 1);
@@ -231,14 +240,16 @@ async fn an_answer_that_is_not_whole_is_none() {
         (Reply::Hang("HTTP/1.1 200 OK\r\n".into()), "no whole answer within"),
     ] {
         let server = Server::start(vec![reply.clone()]).await;
-        let from = prometheus(&server, Preset::Kourier, Credentials::None);
+        let from = prometheus(&server, Preset::Kourier, HttpCredentials::None);
         let found = text(
-            Evidence { from, gates: None, limit: Duration::from_millis(600), patience: PATIENCE }.read(&arms()).await,
+            EvidenceSource { from, gates: None, limit: Duration::from_millis(600), patience: PATIENCE }
+                .read(&arms())
+                .await,
         );
         assert!(found.contains(wanted), "{reply:?}: {found}");
     }
     let server = Server::start(vec![Reply::json(200, &vector(&[]))]).await;
-    let none = read(prometheus(&server, Preset::QueueProxy, Credentials::None)).await;
+    let none = read(prometheus(&server, Preset::QueueProxy, HttpCredentials::None)).await;
     assert!(
         matches!(&none, Err(NoReading::NoSeries(t)) if t.contains("request-metrics-protocol: prometheus")),
         "{none:?}"
@@ -253,8 +264,8 @@ async fn a_scrape_keeps_its_time_and_is_no_younger_for_being_asked_again() {
         |oldest| Reply::json(200, &vector(&[(&a, "1"), (&b, "1"), scraped("1700000000.023"), scraped(oldest)]));
     let server =
         Server::start(vec![answer("1699999970.123"), answer("1699999970.123"), answer("1699999999.123")]).await;
-    let from = prometheus(&server, Preset::Kourier, Credentials::None);
-    let evidence = Evidence { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
+    let from = prometheus(&server, Preset::Kourier, HttpCredentials::None);
+    let evidence = EvidenceSource { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE };
     let ago = |reading: &Reading| SystemClock.now().duration_since(reading.at).as_secs_f64();
     let first = evidence.read(&arms()).await.unwrap();
     assert!((30.0..35.0).contains(&ago(&first)), "{}", ago(&first));
@@ -272,7 +283,7 @@ async fn pods_of_queue_proxies_are_strata_of_one_arm() {
     };
     let (a, b) = (pod("a", "hello-1"), pod("b", "hello-2"));
     let server = Server::start(vec![Reply::json(200, &vector(&[(&a, "10"), (&b, "4"), scraped("1700000000")]))]).await;
-    let reading = read(prometheus(&server, Preset::QueueProxy, Credentials::None)).await.unwrap();
+    let reading = read(prometheus(&server, Preset::QueueProxy, HttpCredentials::None)).await.unwrap();
     let of = |arm: &Option<Counters>| arm.as_ref().map(|c| c.completed);
     let found: Vec<_> = reading.strata.iter().map(|(n, p)| (n.as_str(), of(&p.stable), of(&p.candidate))).collect();
     assert_eq!(found, [("a", Some(10), None), ("b", None, Some(4))]);
@@ -289,29 +300,31 @@ async fn credentials_and_authorities_are_the_files_and_nothing_of_them_is_printe
     let url = format!("https://localhost:{}/metrics", server.port);
     let endpoint = |ca: Option<&Path>, credentials| {
         let fetch = Fetch::new(ca, credentials, Duration::from_secs(5)).unwrap();
-        From::Endpoint(Box::new(Endpoint::new(fetch, &url, Dialect::preset(Preset::Kourier)).unwrap()))
+        CountersFrom::Endpoint(Box::new(Endpoint::new(fetch, &url, Dialect::preset(Preset::Kourier)).unwrap()))
     };
     let ca = path("ca.pem");
-    let stranger = text(read(endpoint(None, Credentials::Basic(path("basic")))).await);
+    let stranger = text(read(endpoint(None, HttpCredentials::Basic(path("basic")))).await);
     assert!(stranger.contains("certificate"), "{stranger}");
-    read(endpoint(Some(&ca), Credentials::Basic(path("basic")))).await.unwrap();
+    read(endpoint(Some(&ca), HttpCredentials::Basic(path("basic")))).await.unwrap();
     assert_eq!(server.seen()[0].header("authorization"), Some("Basic a2ltOnMzY3JldDp4"));
     assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
     let piped =
-        tokio::time::timeout(Duration::from_secs(5), read(endpoint(Some(&ca), Credentials::Token(path("pipe")))));
+        tokio::time::timeout(Duration::from_secs(5), read(endpoint(Some(&ca), HttpCredentials::Token(path("pipe")))));
     assert!(text(piped.await.expect("a pipe that nobody writes to stops nothing")).contains("not a regular file"));
-    for credentials in
-        [Credentials::Token(path("bad")), Credentials::Basic(path("nowhere")), Credentials::Basic(path("ca.pem"))]
-    {
+    for credentials in [
+        HttpCredentials::Token(path("bad")),
+        HttpCredentials::Basic(path("nowhere")),
+        HttpCredentials::Basic(path("ca.pem")),
+    ] {
         let error = text(read(endpoint(Some(&ca), credentials)).await);
         assert!(error.contains("credentials") && !error.contains("s3cret") && !error.contains("BEGIN"), "{error}");
     }
-    let open = fetch(Credentials::Token(path("basic"))).check("http://prometheus.shop:9090");
+    let open = fetch(HttpCredentials::Token(path("basic"))).check("http://prometheus.shop:9090");
     assert_eq!(open, Err(BadFetch::InTheOpen("prometheus.shop:9090".into())));
-    let inside = fetch(Credentials::None).check("http://kim:s3cret@prometheus").unwrap_err();
+    let inside = fetch(HttpCredentials::None).check("http://kim:s3cret@prometheus").unwrap_err();
     assert!(!inside.to_string().contains("s3cret"));
     for bad in ["ftp://x", "x", "http://", ""] {
-        assert_eq!(fetch(Credentials::None).check(bad), Err(BadFetch::NotHttp), "{bad}");
+        assert_eq!(fetch(HttpCredentials::None).check(bad), Err(BadFetch::NotHttp), "{bad}");
     }
 }
 
@@ -321,10 +334,12 @@ async fn an_endless_answer_is_given_up() {
     let pieces = std::iter::once((Duration::ZERO, super::script::CHUNKED.to_owned()))
         .chain(std::iter::repeat_n((Duration::ZERO, super::script::chunk(&line)), 80));
     let server = Server::start(vec![Reply::Pieces(pieces.collect())]).await;
-    let endpoint = Endpoint::new(fetch(Credentials::None), &server.url(), Dialect::preset(Preset::Kourier)).unwrap();
-    let from = From::Endpoint(Box::new(endpoint));
-    let found =
-        text(Evidence { from, gates: None, limit: Duration::from_secs(60), patience: PATIENCE }.read(&arms()).await);
+    let endpoint =
+        Endpoint::new(fetch(HttpCredentials::None), &server.url(), Dialect::preset(Preset::Kourier)).unwrap();
+    let from = CountersFrom::Endpoint(Box::new(endpoint));
+    let found = text(
+        EvidenceSource { from, gates: None, limit: Duration::from_secs(60), patience: PATIENCE }.read(&arms()).await,
+    );
     assert!(found.contains("larger than 64 MiB"), "{found}");
 }
 
@@ -332,8 +347,8 @@ async fn an_endless_answer_is_given_up() {
 async fn counts_come_from_files_and_streams() {
     let file = directory().join("counts.json");
     let counts = |n: u64| json!({"strata": {"a": {"stable": {"completed": n, "failed": 0}}}}).to_string();
-    let from_file = Evidence {
-        from: From::Counts(Counts::of_file(file.clone())),
+    let from_file = EvidenceSource {
+        from: CountersFrom::Counts(CountsFile::of_file(file.clone())),
         gates: None,
         limit: Duration::from_secs(5),
         patience: PATIENCE,
@@ -374,8 +389,8 @@ async fn counts_come_from_files_and_streams() {
     std::fs::remove_file(&file).unwrap();
 
     let (receiver, mut sender) = std::io::pipe().unwrap();
-    let stream = Evidence {
-        from: From::Counts(Counts::of_stream(receiver)),
+    let stream = EvidenceSource {
+        from: CountersFrom::Counts(CountsFile::of_stream(receiver)),
         gates: None,
         limit: Duration::from_secs(5),
         patience: PATIENCE,
@@ -410,9 +425,9 @@ async fn counts_come_from_files_and_streams() {
 async fn gate(text: &str, reply: Reply) -> Judged {
     let server = Server::start(vec![reply]).await;
     let gate: Gate = text.replace("URL", &server.url()).parse().unwrap();
-    let gates = Gates::new(fetch(Credentials::None), fetch(Credentials::None), Some(&server.url())).unwrap();
-    let evidence = Evidence {
-        from: From::Nothing,
+    let gates = Gates::new(fetch(HttpCredentials::None), fetch(HttpCredentials::None), Some(&server.url())).unwrap();
+    let evidence = EvidenceSource {
+        from: CountersFrom::Nothing,
         gates: Some(Box::new(gates)),
         limit: Duration::from_millis(600),
         patience: PATIENCE,
@@ -459,5 +474,8 @@ async fn gates_are_asked_and_judged_by_what_came() {
         let found = gate(text, reply).await;
         assert!(matches!(&found, Judged::Error(t) if t.contains(wanted)), "{text}: {found:?}");
     }
-    assert!(matches!(Evidence::nothing().measure(&query.parse().unwrap(), &arms()).await, Measured::Unanswered(_)));
+    assert!(matches!(
+        EvidenceSource::nothing().measure(&query.parse().unwrap(), &arms()).await,
+        Measured::Unanswered(_)
+    ));
 }

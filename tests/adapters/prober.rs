@@ -2,13 +2,13 @@
 
 use super::script::{CHUNKED, Reply, Server, chunk};
 use andante::adapter::prober::{BadTravel, HttpProber, Travel};
-use andante::evidence::probe::{Answer, Request};
+use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::run::ports::Prober;
 use std::time::Duration;
 use tokio::time::Instant;
 
-fn request(url: &str, path: &str) -> Request {
-    Request { url: url.into(), path: path.into(), timeout: Duration::from_secs(10) }
+fn request(url: &str, path: &str) -> ProbeRequest {
+    ProbeRequest { url: url.into(), path: path.into(), timeout: Duration::from_secs(10) }
 }
 
 async fn ask(reply: Reply) -> Answer {
@@ -55,7 +55,7 @@ async fn reached_but_no_answer_is_silence() {
     for (reply, expected) in cases {
         let began = Instant::now();
         let server = Server::start(vec![reply.clone()]).await;
-        let request = Request { timeout: Duration::from_millis(600), ..request(&server.url(), "/") };
+        let request = ProbeRequest { timeout: Duration::from_millis(600), ..request(&server.url(), "/") };
         let answer = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
         assert!(matches!(&answer, Answer::Silent(t) if t.starts_with(expected)), "{reply:?} {answer:?}");
         assert!(began.elapsed() < Duration::from_secs(10));
@@ -78,7 +78,7 @@ async fn a_gateway_that_hangs_before_it_is_asked_is_not_the_candidate() {
     // Nobody answers the handshake, so nothing was asked yet.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
-    let request = Request { timeout: Duration::from_millis(800), ..request(&url, "/") };
+    let request = ProbeRequest { timeout: Duration::from_millis(800), ..request(&url, "/") };
     let answer = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
     assert!(matches!(&answer, Answer::Unreachable(t) if t.contains("timed out")), "{answer:?}");
 }

@@ -3,7 +3,7 @@
 
 use super::script::{Reply, Server, directory};
 use andante::adapter::env::Environment;
-use andante::adapter::registry::{Asking, DockerConfig, Registry, RegistryError};
+use andante::adapter::registry::{DockerConfig, Registry, RegistryAccess, RegistryError};
 use andante::image::reference::{Digest, Reference};
 use serde_json::json;
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn ask_for(server: &Server, reference: &str, limit: Duration) -> Result<Op
     let auths = json!({"auths": {format!("127.0.0.1:{}", server.port): {"username": "kim", "password": SECRET}}});
     std::fs::write(home.join("config.json"), auths.to_string()).unwrap();
     let config = DockerConfig::read(&home).unwrap();
-    let asking = Asking { config, ca_file: None, plain_http: true, limit };
+    let asking = RegistryAccess { config, ca_file: None, plain_http: true, limit };
     let registry = Registry::new(asking, &Environment::invented([], &home)).unwrap();
     let answer = registry.digest(&reference.parse::<Reference>().unwrap()).await;
     if let Err(error) = &answer {
@@ -302,8 +302,12 @@ async fn a_proxy_is_used_for_what_it_is_for() {
     let proxy = Server::start(vec![status(200, told)]).await;
     let url = proxy.url();
     let home = directory();
-    let asking =
-        || Asking { config: DockerConfig::default(), ca_file: None, plain_http: true, limit: Duration::from_secs(5) };
+    let asking = || RegistryAccess {
+        config: DockerConfig::default(),
+        ca_file: None,
+        plain_http: true,
+        limit: Duration::from_secs(5),
+    };
     let reference: Reference = "registry.test/x:v1".parse().unwrap();
     let environment = Environment::invented([("HTTP_PROXY", url.as_str())], &home);
     let found = Registry::new(asking(), &environment).unwrap().digest(&reference).await;
@@ -327,7 +331,7 @@ async fn plain_words_that_nobody_asked_for_go_through_no_proxy() {
         let environment =
             Environment::invented([("HTTP_PROXY", http.as_str()), ("HTTPS_PROXY", https.as_str())], &directory());
         let limit = Duration::from_millis(500);
-        let asking = Asking { config: DockerConfig::default(), ca_file: None, plain_http, limit };
+        let asking = RegistryAccess { config: DockerConfig::default(), ca_file: None, plain_http, limit };
         // Nobody is at this address.
         let reference: Reference = "10.255.255.254:9/x:v1".parse().unwrap();
         let found = Registry::new(asking, &environment).unwrap().digest(&reference).await;
@@ -349,7 +353,7 @@ async fn who_hangs_up_on_tls_may_speak_plain_http() {
             assert!(read == 0 || stream.read(&mut vec![0; read]).await.unwrap() > 0);
         });
         let limit = Duration::from_secs(5);
-        let asking = Asking { config: DockerConfig::default(), ca_file: None, plain_http: false, limit };
+        let asking = RegistryAccess { config: DockerConfig::default(), ca_file: None, plain_http: false, limit };
         let registry = Registry::new(asking, &Environment::invented([], &directory())).unwrap();
         let reference: Reference = format!("127.0.0.1:{port}/x:v1").parse().unwrap();
         let error = registry.digest(&reference).await.unwrap_err();

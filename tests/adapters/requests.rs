@@ -1,7 +1,7 @@
 //! Exactly what is sent.
 
 use super::script::{Reply, Server};
-use andante::run::ports::{Change, Cluster, Watch};
+use andante::run::ports::{Cluster, Watch, WatchEvent};
 use serde_json::json;
 
 const BASE: &str = "/apis/serving.knative.dev/v1/namespaces/shop";
@@ -52,7 +52,7 @@ async fn lists_and_watches_ask_for_our_objects_only() {
     let found = service.revisions().await.unwrap();
     assert_eq!((found.items.len(), found.version.as_str()), (2, "41"));
     for mut watch in [service.watch_revisions("41").await.unwrap(), service.watch_service("4 2").await.unwrap()] {
-        assert_eq!(watch.next().await, Some(Ok(Change::Now(json!({"n": 3})))));
+        assert_eq!(watch.next().await, Some(Ok(WatchEvent::Now(json!({"n": 3})))));
         assert_eq!(watch.next().await, None);
     }
     let seen = server.seen();

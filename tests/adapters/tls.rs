@@ -4,7 +4,7 @@ use super::script::{Reply, Server, directory, kubeconfig};
 use andante::adapter::cluster::{Connect, Kube};
 use andante::adapter::env::Environment;
 use andante::adapter::prober::{BadTravel, HttpProber, Travel};
-use andante::evidence::probe::{Answer, Request};
+use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::model::api_error::ApiError;
 use andante::run::ports::{Cluster, Prober};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -61,7 +61,7 @@ async fn a_probe_believes_the_file_that_it_was_given() {
     let (server, pem) = private(vec![Reply::Answer(200, "", "ok".into()); 2]).await;
     let file = directory().join("ca.pem");
     std::fs::write(&file, pem).unwrap();
-    let request = Request {
+    let request = ProbeRequest {
         url: format!("https://localhost:{}", server.port),
         path: "/".into(),
         timeout: Duration::from_secs(5),

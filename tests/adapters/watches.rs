@@ -3,7 +3,7 @@
 use super::script::{CHUNKED, Reply, Server, chunk, connect};
 use andante::adapter::cluster::Connect;
 use andante::model::api_error::ApiError;
-use andante::run::ports::{Change, Cluster, Watch};
+use andante::run::ports::{Cluster, Watch, WatchEvent};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -26,10 +26,10 @@ async fn events_may_be_cut_anywhere_and_come_many_at_once() {
     let mut watch = server.service().watch_service("1").await.unwrap();
     // A runner that has something else to do in the middle of an event loses nothing.
     assert!(timeout(SHORT, watch.next()).await.is_err());
-    assert_eq!(watch.next().await, Some(Ok(Change::Now(json!({"name": "ä"})))));
-    assert_eq!(watch.next().await, Some(Ok(Change::Now(json!({"n": 2})))));
-    assert_eq!(watch.next().await, Some(Ok(Change::Deleted(json!({"n": 3})))));
-    assert_eq!(watch.next().await, Some(Ok(Change::Bookmark("77".into()))));
+    assert_eq!(watch.next().await, Some(Ok(WatchEvent::Now(json!({"name": "ä"})))));
+    assert_eq!(watch.next().await, Some(Ok(WatchEvent::Now(json!({"n": 2})))));
+    assert_eq!(watch.next().await, Some(Ok(WatchEvent::Deleted(json!({"n": 3})))));
+    assert_eq!(watch.next().await, Some(Ok(WatchEvent::Bookmark("77".into()))));
     assert_eq!(watch.next().await, None);
     assert_eq!(watch.next().await, None);
 }
@@ -75,7 +75,7 @@ async fn a_silent_watch_ends_and_one_with_bookmarks_lives() {
     let mut watch = kube.service("hello".parse().unwrap()).watch_service("1").await.unwrap();
     let began = Instant::now();
     for _ in 0..4 {
-        assert_eq!(watch.next().await, Some(Ok(Change::Bookmark("7".into()))));
+        assert_eq!(watch.next().await, Some(Ok(WatchEvent::Bookmark("7".into()))));
     }
     // Asking again and again does not make it younger.
     while timeout(SHORT, watch.next()).await.is_err() {}

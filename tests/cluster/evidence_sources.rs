@@ -4,7 +4,7 @@ use super::rights::{account, least};
 use super::support::*;
 use andante::adapter::cluster::{Connect, Kube};
 use andante::adapter::env::Environment;
-use andante::adapter::source::{Credentials, Evidence, Fetch, From, Gateway, Prometheus, Where};
+use andante::adapter::source::{CountersFrom, EvidenceSource, Fetch, Gateway, HttpCredentials, Prometheus, Where};
 use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
 use andante::evidence::series::{Dialect, Preset};
 use andante::run::ports::Source;
@@ -16,12 +16,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A source, read from a test that is no async one.
 struct Reader {
     runtime: tokio::runtime::Runtime,
-    evidence: Evidence,
+    evidence: EvidenceSource,
     arms: Arms,
 }
 
 impl Reader {
-    fn new(space: &Space, from: impl FnOnce() -> From) -> Self {
+    fn new(space: &Space, from: impl FnOnce() -> CountersFrom) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let from = {
             let _inside = runtime.enter();
@@ -34,7 +34,7 @@ impl Reader {
         };
         Self {
             runtime,
-            evidence: Evidence { from, gates: None, limit: LIMIT, patience: Duration::from_secs(60) },
+            evidence: EvidenceSource { from, gates: None, limit: LIMIT, patience: Duration::from_secs(60) },
             arms,
         }
     }
@@ -44,16 +44,16 @@ impl Reader {
             let settings = Connect { kubeconfig: Some(PathBuf::from(kubeconfig)), ..Connect::default() };
             let kube = Kube::connect(&settings, &Environment::invented([], Path::new("/nowhere"))).unwrap();
             let (namespace, service) = ("kourier-system".parse().unwrap(), "kourier".parse().unwrap());
-            let fetch = Fetch::new(None, Credentials::None, LIMIT).unwrap();
-            From::Gateway(Box::new(Gateway::new(kube, Where { namespace, service, port: 9000 }, fetch)))
+            let fetch = Fetch::new(None, HttpCredentials::None, LIMIT).unwrap();
+            CountersFrom::Gateway(Box::new(Gateway::new(kube, Where { namespace, service, port: 9000 }, fetch)))
         })
     }
 
     fn prometheus(space: &Space, server: &PrometheusServer) -> Self {
         Self::new(space, || {
-            let fetch = Fetch::new(None, Credentials::None, LIMIT).unwrap();
+            let fetch = Fetch::new(None, HttpCredentials::None, LIMIT).unwrap();
             let dialect = Dialect::preset(Preset::Kourier);
-            From::Prometheus(Box::new(Prometheus::new(fetch, &server.url(), dialect).unwrap()))
+            CountersFrom::Prometheus(Box::new(Prometheus::new(fetch, &server.url(), dialect).unwrap()))
         })
     }
 

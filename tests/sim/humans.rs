@@ -4,7 +4,7 @@ use super::check::record;
 use super::rollout::Theatre;
 use super::time::SimClock;
 use andante::model::observed::RECORD;
-use andante::rollout::control::{Approval, Request};
+use andante::rollout::control::{Approval, ControlRequest};
 use andante::run::ports::Clock;
 use fastrand::Rng;
 use serde_json::json;
@@ -59,8 +59,8 @@ impl Meddling {
     }
 }
 
-fn request(clock: SimClock, attempt: u32) -> Request {
-    Request { by: "kim".into(), at: clock.now(), attempt }
+fn request(clock: SimClock, attempt: u32) -> ControlRequest {
+    ControlRequest { by: "kim".into(), at: clock.now(), attempt }
 }
 
 /// Does it, at its time.

@@ -5,7 +5,7 @@ use super::lifecycle::WAKE;
 use super::state::State;
 use super::story::Probed;
 use super::world::World;
-use andante::evidence::probe::{Answer, Request};
+use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::run::ports::Prober;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -55,7 +55,7 @@ impl SimProber {
 }
 
 impl Prober for SimProber {
-    async fn ask(&self, request: &Request) -> Answer {
+    async fn ask(&self, request: &ProbeRequest) -> Answer {
         let host = request.url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
         let tag = host.strip_suffix(&format!("-{}.ns.example.com", self.world.name()));
         let (Some(tag), false) = (tag, self.cut_off.get()) else {

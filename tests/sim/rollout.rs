@@ -15,12 +15,12 @@ use andante::evidence::probe::{Address, Probe};
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::settle::{Settle, SettleGoal, To};
 use andante::machine::stage::{Stage, StageGoal, Want};
-use andante::machine::standing::Hold;
+use andante::machine::standing::Claimant;
 use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::machine::world::Signal;
 use andante::model::name::RevisionName;
 use andante::model::outcome::Outcome;
-use andante::model::template::Change;
+use andante::model::template::TemplateChange;
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, Step, Style};
 use andante::rollout::splits::Tags;
@@ -107,7 +107,7 @@ impl Theatre {
         let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
         self.signals.borrow_mut().insert(label.to_owned(), sender);
         let mut sink = self.sink.of(label);
-        let hold = Hold::new(asker.clone(), label.to_owned());
+        let hold = Claimant::new(asker.clone(), label.to_owned());
         let (clock, limits) = (self.world.clock(), Limits::default());
         let work = async {
             match job {
@@ -157,10 +157,10 @@ impl Theatre {
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {
         let want = match job {
             Job::TakeUp(name) => Want::Revision(name.clone()),
-            Job::Stage { image, again } => Want::Template(Box::new(Change {
+            Job::Stage { image, again } => Want::Template(Box::new(TemplateChange {
                 image: Some(image.clone()),
                 again: again.then(|| label.to_owned()),
-                ..Change::default()
+                ..TemplateChange::default()
             })),
             _ => unreachable!("only for staging"),
         };

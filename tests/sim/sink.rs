@@ -1,6 +1,6 @@
 //! Keeps what a run says.
 
-use andante::model::event::Said;
+use andante::model::event::Event;
 use andante::run::ports::Sink;
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ impl SimSink {
 }
 
 impl Sink for SimSink {
-    fn say(&mut self, at: Timestamp, said: &Said) {
+    fn say(&mut self, at: Timestamp, said: &Event) {
         let time = at.strftime("%H:%M:%S%.3f");
         self.lines.borrow_mut().push(format!("{time} {}: {:<7} {}", self.run, said.topic.word(), said.text));
     }

@@ -5,7 +5,7 @@ use super::handle::Handle;
 use super::world::{World, simulate};
 use andante::model::api_error::ApiError;
 use andante::model::observed::RECORD;
-use andante::run::ports::{Change, Cluster, Watch};
+use andante::run::ports::{Cluster, Watch, WatchEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -107,7 +107,7 @@ fn a_watch_tells_every_change_in_order() {
         world.deploy_image("ok:2").unwrap();
         let mut versions = vec![];
         let mut last = Value::Null;
-        while let Ok(Some(Ok(Change::Now(object)))) =
+        while let Ok(Some(Ok(WatchEvent::Now(object)))) =
             tokio::time::timeout(Duration::from_secs(10), services.next()).await
         {
             versions.push(object["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap());
@@ -115,12 +115,12 @@ fn a_watch_tells_every_change_in_order() {
         }
         assert!(versions.len() > 3 && versions.is_sorted(), "{versions:?}");
         assert_eq!(last, *world.service().unwrap());
-        let Some(Ok(Change::Now(made))) = revisions.next().await else { unreachable!("a new revision") };
+        let Some(Ok(WatchEvent::Now(made))) = revisions.next().await else { unreachable!("a new revision") };
         assert_eq!(made["metadata"]["name"], "hello-00002");
         world.delete_revision("hello-00001");
         loop {
             match revisions.next().await {
-                Some(Ok(Change::Deleted(object))) => break assert_eq!(object["metadata"]["name"], "hello-00001"),
+                Some(Ok(WatchEvent::Deleted(object))) => break assert_eq!(object["metadata"]["name"], "hello-00001"),
                 Some(Ok(_)) => {}
                 end => unreachable!("{end:?}"),
             }
@@ -129,7 +129,7 @@ fn a_watch_tells_every_change_in_order() {
         let mut marks = 0;
         loop {
             match services.next().await {
-                Some(Ok(Change::Bookmark(_))) => marks += 1,
+                Some(Ok(WatchEvent::Bookmark(_))) => marks += 1,
                 Some(Ok(_)) => {}
                 None => break,
                 Some(Err(error)) => unreachable!("{error}"),

@@ -3,7 +3,7 @@
 use super::state::{Kind, State};
 use super::world::World;
 use andante::model::api_error::ApiError;
-use andante::run::ports::{Change, Watch};
+use andante::run::ports::{Watch, WatchEvent};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -60,12 +60,12 @@ impl SimWatch {
     }
 
     /// The next change that this watch has not seen: its version, when it is delivered, and what it says.
-    fn upcoming(&self) -> Option<(u64, Instant, Change)> {
+    fn upcoming(&self) -> Option<(u64, Instant, WatchEvent)> {
         self.world.with(|s| {
             let from = s.history.partition_point(|e| e.version <= self.cursor);
             let entry = s.history.iter().skip(from).find(|e| e.kind == self.kind)?;
             let object = Value::clone(&entry.object);
-            let change = if entry.deleted { Change::Deleted(object) } else { Change::Now(object) };
+            let change = if entry.deleted { WatchEvent::Deleted(object) } else { WatchEvent::Now(object) };
             Some((entry.version, self.world.start + entry.at + self.late, change))
         })
     }
@@ -79,12 +79,12 @@ fn present(state: &mut State, kind: Kind) -> VecDeque<Value> {
 }
 
 impl Watch for SimWatch {
-    async fn next(&mut self) -> Option<Result<Change, ApiError>> {
+    async fn next(&mut self) -> Option<Result<WatchEvent, ApiError>> {
         if self.over {
             return None;
         }
         if let Some(object) = self.initial.pop_front() {
-            return Some(Ok(Change::Now(object)));
+            return Some(Ok(WatchEvent::Now(object)));
         }
         loop {
             let upcoming = self.upcoming();
@@ -113,7 +113,7 @@ impl Watch for SimWatch {
             }
             self.bookmark = Instant::now() + BOOKMARK;
             self.cursor = self.world.with(|s| s.version);
-            return Some(Ok(Change::Bookmark(self.cursor.to_string())));
+            return Some(Ok(WatchEvent::Bookmark(self.cursor.to_string())));
         }
     }
 }

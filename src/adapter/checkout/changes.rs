@@ -2,8 +2,8 @@
 //! be read: whenever its time or size is not what git noted, or was noted too late to be trusted.
 
 use super::convert::{LineEnds, filtered};
-use super::index::{self, Entry, Seen};
-use super::place::Place;
+use super::index::{self, IndexEntry, Seen};
+use super::place::GitPlace;
 use super::{BadCheckout, Checkout, file, object, tree};
 use crate::adapter::files;
 use std::collections::BTreeSet;
@@ -79,9 +79,9 @@ pub(super) fn find(checkout: &Checkout, depth: usize) -> Result<Changes, BadChec
         let path = top.join(OsStr::from_bytes(&entry.path));
         let same = !behind_link(top, &path, &mut directories)?
             && match verdict(checkout, entry, &path, written, depth)? {
-                Verdict::Same => true,
-                Verdict::Other => false,
-                Verdict::Content(size) => is_content(checkout, top, entry, &path, size)?,
+                FileState::Same => true,
+                FileState::Other => false,
+                FileState::Content(size) => is_content(checkout, top, entry, &path, size)?,
             };
         if !same {
             changes.file(&entry.path);
@@ -106,7 +106,7 @@ fn behind_link(top: &Path, path: &Path, known: &mut BTreeSet<PathBuf>) -> Result
 }
 
 /// What can be said of a tracked file without reading it.
-enum Verdict {
+enum FileState {
     Same,
     Other,
     /// Its content must be read, of this size.
@@ -115,38 +115,38 @@ enum Verdict {
 
 fn verdict(
     checkout: &Checkout,
-    entry: &Entry<'_>,
+    entry: &IndexEntry<'_>,
     path: &Path,
     written: (u32, u32),
     depth: usize,
-) -> Result<Verdict, BadCheckout> {
-    let either = |same| if same { Verdict::Same } else { Verdict::Other };
-    let Some(metadata) = file::known(path, path.symlink_metadata())? else { return Ok(Verdict::Other) };
+) -> Result<FileState, BadCheckout> {
+    let either = |same| if same { FileState::Same } else { FileState::Other };
+    let Some(metadata) = file::known(path, path.symlink_metadata())? else { return Ok(FileState::Other) };
     match entry.mode & KIND {
-        MODULE if !metadata.is_dir() => return Ok(Verdict::Other),
+        MODULE if !metadata.is_dir() => return Ok(FileState::Other),
         MODULE => return module_is_same(entry, path, depth).map(either),
-        DIRECTORY => return Ok(Verdict::Same),
+        DIRECTORY => return Ok(FileState::Same),
         LINK if metadata.is_symlink() => {
             let target = path.read_link().map_err(|e| BadCheckout::file(path, e))?;
             return Ok(either(checkout.settings.format.name("blob", target.as_os_str().as_bytes()) == entry.name));
         }
-        LINK if checkout.settings.symlinks || !metadata.is_file() => return Ok(Verdict::Other),
+        LINK if checkout.settings.symlinks || !metadata.is_file() => return Ok(FileState::Other),
         LINK => {}
-        _ if !metadata.is_file() => return Ok(Verdict::Other),
+        _ if !metadata.is_file() => return Ok(FileState::Other),
         _ if checkout.settings.file_mode && (metadata.mode() & 0o100 != 0) != (entry.mode & 0o100 != 0) => {
-            return Ok(Verdict::Other);
+            return Ok(FileState::Other);
         }
         _ => {}
     }
     let now = seen(&metadata);
     if now == entry.seen && entry.seen.mtime < written {
-        return Ok(Verdict::Same);
+        return Ok(FileState::Same);
     }
     // git does not look at the content of another size either, unless it noted none.
     if now.size != entry.seen.size && entry.seen.size != 0 {
-        return Ok(Verdict::Other);
+        return Ok(FileState::Other);
     }
-    Ok(Verdict::Content(metadata.len()))
+    Ok(FileState::Content(metadata.len()))
 }
 
 /// What git would note of the file now.
@@ -166,7 +166,13 @@ fn time(seconds: i64, nanoseconds: i64) -> (u32, u32) {
 
 /// True if the file's content is the entry's. Where only git can tell, that is an error: a guess would mark a good image
 /// as dirty, or a dirty one as good.
-fn is_content(checkout: &Checkout, top: &Path, entry: &Entry<'_>, path: &Path, size: u64) -> Result<bool, BadCheckout> {
+fn is_content(
+    checkout: &Checkout,
+    top: &Path,
+    entry: &IndexEntry<'_>,
+    path: &Path,
+    size: u64,
+) -> Result<bool, BadCheckout> {
     let bad = |e| BadCheckout::file(path, e);
     let format = checkout.settings.format;
     let mut context = format.begin("blob", size);
@@ -215,11 +221,11 @@ fn pieces(path: &Path, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<()>
 }
 
 /// A submodule is as committed if it is not checked out, or is at the commit and has no changes of its own.
-fn module_is_same(entry: &Entry<'_>, directory: &Path, depth: usize) -> Result<bool, BadCheckout> {
+fn module_is_same(entry: &IndexEntry<'_>, directory: &Path, depth: usize) -> Result<bool, BadCheckout> {
     if depth >= DEEPEST {
         return Err(BadCheckout::file(directory, "submodules lie too deep in each other"));
     }
-    let Some(place) = Place::of_tree(directory)? else { return Ok(true) };
+    let Some(place) = GitPlace::of_tree(directory)? else { return Ok(true) };
     let inner = Checkout::at(place)?;
     Ok(inner.commit.as_str() == files::hex(entry.name) && find(&inner, depth + 1)?.none())
 }

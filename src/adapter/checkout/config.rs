@@ -1,6 +1,6 @@
 //! The few settings of a repository that change how it is read. Decides which repositories cannot be read here.
 
-use super::place::Place;
+use super::place::GitPlace;
 use super::{BadCheckout, Format, file};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// The settings that matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct GitConfig {
     pub(super) format: Format,
     /// Whether the file system keeps executable bits.
     pub(super) file_mode: bool,
@@ -23,14 +23,14 @@ pub(super) struct Settings {
     own: bool,
 }
 
-impl Default for Settings {
+impl Default for GitConfig {
     fn default() -> Self {
         Self { format: Format::Sha1, file_mode: true, symlinks: true, bare: false, tree: None, own: false }
     }
 }
 
-impl Settings {
-    pub(super) fn read(place: &Place) -> Result<Self, BadCheckout> {
+impl GitConfig {
+    pub(super) fn read(place: &GitPlace) -> Result<Self, BadCheckout> {
         let mut settings = Self::default();
         settings.take_file(&place.common.join("config"))?;
         if settings.own {
@@ -44,7 +44,7 @@ impl Settings {
     }
 
     /// The files must be where the repository says that they are: others would be compared.
-    fn fits(&self, place: &Place) -> Result<(), BadCheckout> {
+    fn fits(&self, place: &GitPlace) -> Result<(), BadCheckout> {
         let why = match (&place.tree, &self.tree) {
             (Some(found), Some(told)) => {
                 let told = place.git.join(told);
@@ -125,18 +125,18 @@ mod tests {
         let text = "[core]\n\trepositoryformatversion = 1\n\tFileMode = false ; no\n[extensions]\n\tobjectFormat=sha256\n\
                     [branch \"core.symlinks\"]\n\tremote = origin\n[CORE]\n\tsymlinks = \"no\"\n";
         let read = |text: &str| {
-            let mut settings = Settings::default();
+            let mut settings = GitConfig::default();
             settings.take(text).map(|()| settings)
         };
-        let expected = Settings { format: Format::Sha256, file_mode: false, symlinks: false, ..Settings::default() };
+        let expected = GitConfig { format: Format::Sha256, file_mode: false, symlinks: false, ..GitConfig::default() };
         assert_eq!(read(text), Ok(expected));
-        assert_eq!(read("[core]\n\tfilemode\n"), Ok(Settings::default()));
+        assert_eq!(read("[core]\n\tfilemode\n"), Ok(GitConfig::default()));
     }
 
     #[test]
     fn what_cannot_be_read_is_told() {
         for text in ["[extensions]\nrefStorage = reftable", "[extensions]\nobjectformat = sha3"] {
-            assert!(Settings::default().take(text).unwrap_err().contains("not read here"));
+            assert!(GitConfig::default().take(text).unwrap_err().contains("not read here"));
         }
     }
 }

@@ -15,7 +15,7 @@ const LEAST: usize = 62;
 
 /// A tracked file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(super) struct IndexEntry<'a> {
     /// The path from the top of the tree.
     pub(super) path: Cow<'a, [u8]>,
     /// Kind and permissions, as git writes them.
@@ -52,7 +52,7 @@ pub(super) enum BadIndex {
 }
 
 /// The entries, in order.
-pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry<'_>>, BadIndex> {
+pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<IndexEntry<'_>>, BadIndex> {
     let end = bytes.len().checked_sub(format.length()).ok_or(BadIndex::Damaged)?;
     let (body, checksum) = bytes.split_at(end);
     // git may be told not to compute it.
@@ -68,7 +68,7 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<Entry<'_>>, BadI
         return Err(BadIndex::Version);
     }
     let count = usize::try_from(reader.u32()?).map_err(|_| BadIndex::Damaged)?;
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(count.min(reader.rest.len() / LEAST));
+    let mut entries: Vec<IndexEntry<'_>> = Vec::with_capacity(count.min(reader.rest.len() / LEAST));
     let mut all = 0;
     for _ in 0..count {
         let before = entries.last().map(|e| e.path.as_ref()).unwrap_or_default();
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         self.take(2)?.try_into().map(u16::from_be_bytes).map_err(|_| BadIndex::Damaged)
     }
 
-    fn entry(&mut self, version: u32, format: Format, before: &[u8]) -> Result<Entry<'a>, BadIndex> {
+    fn entry(&mut self, version: u32, format: Format, before: &[u8]) -> Result<IndexEntry<'a>, BadIndex> {
         let begin = self.rest.len();
         let ctime = (self.u32()?, self.u32()?);
         let mtime = (self.u32()?, self.u32()?);
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
         if path.len() > LONGEST || !is_inside(&path) {
             return Err(BadIndex::Damaged);
         }
-        Ok(Entry {
+        Ok(IndexEntry {
             path,
             mode,
             name,

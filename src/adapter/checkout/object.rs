@@ -170,11 +170,11 @@ impl Pack {
         while deltas.len() <= DEEPEST {
             let Some(piece) = self.piece(offset, room)? else { return Ok(None) };
             let base = match piece.base {
-                Base::None => {
+                DeltaBase::None => {
                     return Ok(deltas.iter().rev().try_fold(piece.content, |base, delta| delta::apply(&base, delta)));
                 }
-                Base::Before(distance) => offset.checked_sub(distance).filter(|base| *base != offset),
-                Base::Named(name) => self.index.find(&name)?,
+                DeltaBase::Before(distance) => offset.checked_sub(distance).filter(|base| *base != offset),
+                DeltaBase::Named(name) => self.index.find(&name)?,
             };
             let Some(base) = base else { return Ok(None) };
             offset = base;
@@ -185,13 +185,13 @@ impl Pack {
     }
 
     /// What stands at an offset. Most commits are small, so that little is read at first.
-    fn piece(&self, offset: u64, room: usize) -> std::io::Result<Option<Piece>> {
+    fn piece(&self, offset: u64, room: usize) -> std::io::Result<Option<Unpacked>> {
         let left = self.file.metadata()?.len().saturating_sub(offset);
         let left = usize::try_from(left).unwrap_or(COMPRESSED);
         for length in [FIRST, COMPRESSED] {
             let mut bytes = vec![0; length.min(left)];
             self.file.read_exact_at(&mut bytes, offset)?;
-            let piece = Piece::parse(&bytes, self.format, room);
+            let piece = Unpacked::parse(&bytes, self.format, room);
             if piece.is_some() || length >= left {
                 return Ok(piece);
             }
@@ -201,7 +201,7 @@ impl Pack {
 }
 
 /// What a delta is a delta to.
-enum Base {
+enum DeltaBase {
     /// It is none, but the commit itself.
     None,
     /// What stands so far before it.
@@ -210,20 +210,20 @@ enum Base {
 }
 
 /// A commit or a delta, unpacked.
-struct Piece {
-    base: Base,
+struct Unpacked {
+    base: DeltaBase,
     content: Vec<u8>,
 }
 
-impl Piece {
+impl Unpacked {
     fn parse(mut rest: &[u8], format: Format, room: usize) -> Option<Self> {
         let base = match kind(&mut rest)? {
-            1 => Base::None,
-            6 => Base::Before(varint(&mut rest)?),
+            1 => DeltaBase::None,
+            6 => DeltaBase::Before(varint(&mut rest)?),
             7 => {
                 let (name, after) = rest.split_at_checked(format.length())?;
                 rest = after;
-                Base::Named(name.to_vec())
+                DeltaBase::Named(name.to_vec())
             }
             _ => return None,
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts of a checkout.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct GitPlace {
     /// The tree of files; `None` for a bare repository.
     pub(super) tree: Option<PathBuf>,
     /// HEAD and the index.
@@ -16,7 +16,7 @@ pub(super) struct Place {
     pub(super) common: PathBuf,
 }
 
-impl Place {
+impl GitPlace {
     pub(super) fn find(directory: &Path) -> Result<Self, BadCheckout> {
         let start = directory.canonicalize().map_err(|e| BadCheckout::file(directory, e))?;
         for tree in start.ancestors() {

@@ -1,6 +1,6 @@
 //! The head of a checkout. Decides what it points at: a file of its own goes before the file of packed ones.
 
-use super::place::Place;
+use super::place::GitPlace;
 use super::{BadCheckout, file};
 use crate::image::commit::Commit;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(super) struct Head {
     pub(super) branch: Option<String>,
 }
 
-pub(super) fn head(place: &Place) -> Result<Head, BadCheckout> {
+pub(super) fn head(place: &GitPlace) -> Result<Head, BadCheckout> {
     let path = place.git.join("HEAD");
     let mut name = match read(&path)? {
         Some(Points::Name(name)) => name,
@@ -52,7 +52,7 @@ enum Points {
 }
 
 /// A name's own file. A worktree has names of its own beside the shared ones.
-fn loose(place: &Place, name: &str) -> Result<Option<Points>, BadCheckout> {
+fn loose(place: &GitPlace, name: &str) -> Result<Option<Points>, BadCheckout> {
     for directory in [&place.git, &place.common] {
         let path = directory.join(name);
         // Where names lie below this one is no file of its own.
@@ -98,7 +98,7 @@ fn is_safe(name: &str) -> bool {
         && !name.contains(|c: char| c.is_control() || c == '\\')
 }
 
-fn packed(place: &Place, name: &str) -> Result<Option<Commit>, BadCheckout> {
+fn packed(place: &GitPlace, name: &str) -> Result<Option<Commit>, BadCheckout> {
     let path = place.common.join("packed-refs");
     let Some(bytes) = file::bytes(&path, LARGEST)? else { return Ok(None) };
     let found = in_packed(&bytes, name).map(String::from_utf8_lossy);

@@ -2,16 +2,16 @@
 //! index can be compared with a commit without reading a single tree. Pure.
 
 use super::Format;
-use super::index::Entry;
+use super::index::IndexEntry;
 
 /// The name of the tree of these entries, which are in the index's order.
-pub(super) fn name(entries: &[Entry<'_>], format: Format) -> Vec<u8> {
+pub(super) fn name(entries: &[IndexEntry<'_>], format: Format) -> Vec<u8> {
     below(entries, 0, format)
 }
 
 /// The tree of entries that share the first `depth` bytes of their paths. The index's order of whole paths is the order
 /// in which a tree lists its parts, because a directory sorts as if its name ended with `/`.
-fn below(entries: &[Entry<'_>], depth: usize, format: Format) -> Vec<u8> {
+fn below(entries: &[IndexEntry<'_>], depth: usize, format: Format) -> Vec<u8> {
     let mut content = Vec::new();
     let mut rest = entries;
     while let Some((first, after)) = rest.split_first() {
@@ -20,7 +20,7 @@ fn below(entries: &[Entry<'_>], depth: usize, format: Format) -> Vec<u8> {
             Some(slash) if slash + 1 < path.len() => {
                 let part = path.get(..slash).unwrap_or_default();
                 let with_slash = path.get(..=slash).unwrap_or_default();
-                let inside = |e: &&Entry<'_>| e.path.get(depth..).is_some_and(|p| p.starts_with(with_slash));
+                let inside = |e: &&IndexEntry<'_>| e.path.get(depth..).is_some_and(|p| p.starts_with(with_slash));
                 let count = rest.iter().take_while(inside).count().max(1);
                 let (directory, after) = rest.split_at(count.min(rest.len()));
                 push(&mut content, 0o40000, part, &below(directory, depth + slash + 1, format));

@@ -4,7 +4,7 @@
 
 use super::Kube;
 use super::call::{Call, encoded};
-use super::failure::Asked;
+use super::failure::ApiRequest;
 use crate::model::api_error::ApiError;
 use crate::model::name::{Namespace, ServiceName};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub struct Backend {
 impl Kube {
     /// The pods behind a Service, those that are ending but still serve included. Empty where there is no such Service.
     pub async fn backends(&self, namespace: &Namespace, service: &ServiceName) -> Result<Vec<Backend>, ApiError> {
-        let asked = Asked {
+        let asked = ApiRequest {
             verb: "list",
             group: "discovery.k8s.io",
             resource: "endpointslices",

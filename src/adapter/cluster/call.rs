@@ -3,7 +3,7 @@
 //! Decides when an answer counts as none. Depends on kube's client for connection and credentials.
 
 use super::Kube;
-use super::failure::{self, Asked};
+use super::failure::{self, ApiRequest};
 use crate::model::api_error::ApiError;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response};
@@ -18,7 +18,7 @@ const LARGEST: usize = 64 << 20;
 
 /// A request to be sent.
 pub(super) struct Call<'a> {
-    pub(super) asked: Asked,
+    pub(super) asked: ApiRequest,
     /// Path and query.
     pub(super) path: String,
     /// What is sent, and its type.
@@ -56,7 +56,11 @@ impl Kube {
         .await
     }
 
-    async fn within<T>(&self, asked: &Asked, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    async fn within<T>(
+        &self,
+        asked: &ApiRequest,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
         let limit = self.call_limit();
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             Err(ApiError::Unreachable(format!("{asked}: {} did not answer within {limit:?}", self.server)))
@@ -97,7 +101,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// No answer: the innermost reason, which never holds what was sent.
-pub(super) fn lost(asked: &Asked, error: &(dyn Error + 'static)) -> ApiError {
+pub(super) fn lost(asked: &ApiRequest, error: &(dyn Error + 'static)) -> ApiError {
     let mut innermost = error;
     loop {
         if innermost.is::<AuthError>() {

@@ -1,6 +1,6 @@
 //! What a refusal of the API server means.
 //!
-//! Decides, from the status and the `Status` object of an answer, which [`ApiError`] it is and which of its words may
+//! Decides, from the status and the `ApiStatus` object of an answer, which [`ApiError`] it is and which of its words may
 //! be printed: an API error's text may hold the whole object, environment values included, so it is never repeated.
 //! What is kept: reasons, names of fields, what a webhook said on its first line, and our own words. Pure.
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What was asked, for words about its failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct ApiRequest {
     /// As RBAC calls it.
     pub(super) verb: &'static str,
     /// The API group.
@@ -24,7 +24,7 @@ pub(super) struct Asked {
     pub(super) name: Option<String>,
 }
 
-impl Asked {
+impl ApiRequest {
     fn qualified(&self) -> String {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
     }
@@ -34,7 +34,7 @@ impl Asked {
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.as_ref().map(|n| format!(" {n}")).unwrap_or_default();
         write!(f, "{} {}{name}{}", self.verb, self.qualified(), self.place())
@@ -49,10 +49,10 @@ pub(crate) fn lacks_kind(not_found: &str) -> bool {
     not_found.contains(NO_KIND)
 }
 
-/// The part of a `Status` that is looked at.
+/// The part of a `ApiStatus` that is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Status {
+struct ApiStatus {
     kind: String,
     code: u16,
     reason: String,
@@ -75,20 +75,20 @@ struct Cause {
     field: String,
 }
 
-/// The error of an `ERROR` event of a watch, which is a `Status` without an answer around it.
-pub(super) fn of_event(asked: &Asked, object: &serde_json::Value) -> ApiError {
-    let status = Status::deserialize(object).unwrap_or_default();
+/// The error of an `ERROR` event of a watch, which is a `ApiStatus` without an answer around it.
+pub(super) fn of_event(asked: &ApiRequest, object: &serde_json::Value) -> ApiError {
+    let status = ApiStatus::deserialize(object).unwrap_or_default();
     judge(asked, if status.code == 0 { 500 } else { status.code }, None, &status)
 }
 
 /// The error of an answer that is not a success.
-pub(super) fn of_answer(asked: &Asked, code: u16, retry_after: Option<Duration>, body: &[u8]) -> ApiError {
+pub(super) fn of_answer(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, body: &[u8]) -> ApiError {
     // Anything else (a proxy's page) has nothing to tell that could be trusted.
-    let status = serde_json::from_slice(body).ok().filter(|s: &Status| s.kind == "Status").unwrap_or_default();
+    let status = serde_json::from_slice(body).ok().filter(|s: &ApiStatus| s.kind == "Status").unwrap_or_default();
     judge(asked, code, retry_after, &status)
 }
 
-fn judge(asked: &Asked, code: u16, retry_after: Option<Duration>, status: &Status) -> ApiError {
+fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &ApiStatus) -> ApiError {
     let details = status.details.as_ref();
     if (400..500).contains(&code)
         && let Some(denial) = denial(&status.message)
@@ -130,7 +130,7 @@ fn denial(message: &str) -> Option<String> {
 }
 
 /// The rule that has to be added, since that is what the reader has to do.
-fn forbidden(asked: &Asked, status: &Status) -> ApiError {
+fn forbidden(asked: &ApiRequest, status: &ApiStatus) -> ApiError {
     let user = status.message.split_once("User \"").and_then(|(_, rest)| rest.split_once('"'));
     let user = user.map_or_else(|| "this user".to_owned(), |(user, _)| one_line(user, 200));
     let kind = if asked.namespace.is_some() { "Role" } else { "ClusterRole" };
@@ -141,13 +141,13 @@ fn forbidden(asked: &Asked, status: &Status) -> ApiError {
 }
 
 /// A failed `test` of a patch has neither causes nor a word of strict decoding.
-fn names_fields(status: &Status) -> bool {
+fn names_fields(status: &ApiStatus) -> bool {
     let causes = status.details.as_ref().and_then(|d| d.causes.as_ref());
     causes.is_some_and(|c| !c.is_empty()) || status.message.contains("strict decoding error")
 }
 
 /// Which fields are wrong, as far as that can be said without their values.
-fn complaint(status: &Status, code: u16) -> String {
+fn complaint(status: &ApiStatus, code: u16) -> String {
     let unknown = strict(&status.message);
     if !unknown.is_empty() {
         return unknown.join(", ");
@@ -180,7 +180,7 @@ fn strict(message: &str) -> Vec<String> {
 }
 
 /// A server's trouble: its reason, and a webhook that could not be asked by name.
-fn trouble(asked: &Asked, status: &Status) -> String {
+fn trouble(asked: &ApiRequest, status: &ApiStatus) -> String {
     let webhook = status.message.split_once("failed calling webhook \"").and_then(|(_, rest)| rest.split_once('"'));
     match webhook {
         Some((name, _)) => format!("{asked}: the webhook {} could not be asked", one_line(name, 100)),
@@ -188,7 +188,7 @@ fn trouble(asked: &Asked, status: &Status) -> String {
     }
 }
 
-fn reason(status: &Status, otherwise: &str) -> String {
+fn reason(status: &ApiStatus, otherwise: &str) -> String {
     let reason = one_line(&status.reason, 60);
     if reason.is_empty() { otherwise.to_owned() } else { reason }
 }

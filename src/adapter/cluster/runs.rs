@@ -5,7 +5,7 @@
 
 use super::Kube;
 use super::call::Call;
-use super::failure::{Asked, lacks_kind};
+use super::failure::{ApiRequest, lacks_kind};
 use crate::model::api_error::ApiError;
 use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner, OwnerKind};
@@ -36,7 +36,7 @@ impl Kube {
     /// Who the cluster says we are; else the name of the kubeconfig's user; else `None`.
     pub async fn who_am_i(&self) -> Option<String> {
         let group = "authentication.k8s.io";
-        let asked = Asked { verb: "create", group, resource: "selfsubjectreviews", namespace: None, name: None };
+        let asked = ApiRequest { verb: "create", group, resource: "selfsubjectreviews", namespace: None, name: None };
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let path = format!("/apis/{group}/v1/selfsubjectreviews");
         let answer = self.call(&Call { asked, path, body: Some(("application/json", &review)) }).await;
@@ -46,7 +46,7 @@ impl Kube {
 
     /// A ConfigMap's data, of any namespace.
     pub async fn config_map(&self, namespace: &Namespace, name: &str) -> Result<Value, ApiError> {
-        let asked = Asked {
+        let asked = ApiRequest {
             verb: "get",
             group: "",
             resource: "configmaps",
@@ -70,7 +70,7 @@ impl Kube {
         let (namespace, name) = owner.name.split_once('/')?;
         let namespace: Namespace = namespace.parse().ok()?;
         let name: RevisionName = name.parse().ok()?;
-        let asked = Asked {
+        let asked = ApiRequest {
             verb: "get",
             group,
             resource,

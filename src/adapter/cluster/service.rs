@@ -4,7 +4,7 @@
 
 use super::Kube;
 use super::call::Call;
-use super::failure::Asked;
+use super::failure::ApiRequest;
 use super::watch::ObjectWatch;
 use crate::model::api_error::ApiError;
 use crate::model::name::{RevisionName, ServiceName};
@@ -26,9 +26,9 @@ impl KnativeService {
         Self { kube, name }
     }
 
-    fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> Asked {
+    fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> ApiRequest {
         let namespace = Some(self.kube.namespace.to_string());
-        Asked { verb, group: GROUP, resource, namespace, name: name.map(str::to_owned) }
+        ApiRequest { verb, group: GROUP, resource, namespace, name: name.map(str::to_owned) }
     }
 
     fn path(&self, resource: &str) -> String {
@@ -101,7 +101,7 @@ impl Cluster for KnativeService {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}"
         );
-        let asked = Asked { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
+        let asked = ApiRequest { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),

@@ -7,9 +7,9 @@
 
 use super::Kube;
 use super::call::{Call, encoded, lost};
-use super::failure::{self, Asked};
+use super::failure::{self, ApiRequest};
 use crate::model::api_error::ApiError;
-use crate::run::ports::{Change, Watch};
+use crate::run::ports::{Watch, WatchEvent};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::Value;
@@ -24,7 +24,7 @@ const LARGEST: usize = 16 << 20;
 /// A stream of changes of one kind of object.
 #[derive(Debug)]
 pub struct ObjectWatch {
-    asked: Asked,
+    asked: ApiRequest,
     /// None when it is over.
     body: Option<Body>,
     buffer: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct ObjectWatch {
 
 impl Kube {
     /// Opens a watch. `path` has a query already.
-    pub(super) async fn watch(&self, asked: Asked, path: &str, version: &str) -> Result<ObjectWatch, ApiError> {
+    pub(super) async fn watch(&self, asked: ApiRequest, path: &str, version: &str) -> Result<ObjectWatch, ApiError> {
         let seconds = fastrand::u64(SECONDS);
         let path = format!(
             "{path}&watch=true&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={seconds}",
@@ -60,7 +60,7 @@ impl Kube {
 
 impl Watch for ObjectWatch {
     /// May be dropped and called again without losing anything: all state is in the watch.
-    async fn next(&mut self) -> Option<Result<Change, ApiError>> {
+    async fn next(&mut self) -> Option<Result<WatchEvent, ApiError>> {
         loop {
             if let Some(line) = self.line() {
                 let change = self.change(&line);
@@ -114,16 +114,16 @@ impl ObjectWatch {
         }
     }
 
-    fn change(&self, line: &[u8]) -> Result<Change, ApiError> {
+    fn change(&self, line: &[u8]) -> Result<WatchEvent, ApiError> {
         let unreadable = || ApiError::Unreachable(format!("{}: an event of the watch cannot be read", self.asked));
         let mut event: Value = serde_json::from_slice(line).map_err(|_| unreadable())?;
         let object = event.get_mut("object").map(Value::take).unwrap_or_default();
         match event.get("type").and_then(Value::as_str) {
-            Some("ADDED" | "MODIFIED") => Ok(Change::Now(object)),
-            Some("DELETED") => Ok(Change::Deleted(object)),
+            Some("ADDED" | "MODIFIED") => Ok(WatchEvent::Now(object)),
+            Some("DELETED") => Ok(WatchEvent::Deleted(object)),
             Some("BOOKMARK") => {
                 let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-                version.map(|v| Change::Bookmark(v.to_owned())).ok_or_else(unreadable)
+                version.map(|v| WatchEvent::Bookmark(v.to_owned())).ok_or_else(unreadable)
             }
             Some("ERROR") => Err(failure::of_event(&self.asked, &object)),
             _ => Err(unreadable()),

@@ -52,14 +52,14 @@ pub struct DockerConfig {
 #[serde(default, rename_all = "camelCase")]
 struct File {
     // Tools write `null` where they have nothing to say.
-    auths: Option<BTreeMap<String, Option<Entry>>>,
+    auths: Option<BTreeMap<String, Option<DockerEntry>>>,
     cred_helpers: Option<BTreeMap<String, Option<String>>>,
     creds_store: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+struct DockerEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -123,7 +123,7 @@ impl DockerConfig {
     }
 }
 
-impl Entry {
+impl DockerEntry {
     /// `None`: it cannot be read.
     fn credentials(self) -> Option<Credentials> {
         let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());

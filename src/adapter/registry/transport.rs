@@ -26,7 +26,7 @@ pub(super) struct Transport {
 
 /// A whole answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct RegistryAnswer {
     /// Who gave it, after redirects.
     pub(super) url: Url,
     pub(super) status: StatusCode,
@@ -84,7 +84,7 @@ impl Transport {
         accept: &'static str,
         largest: usize,
         plain_http: bool,
-    ) -> Result<Answer, RegistryError> {
+    ) -> Result<RegistryAnswer, RegistryError> {
         let origin = url.origin();
         let mut url = url;
         for _ in 0..=REDIRECTS {
@@ -116,7 +116,7 @@ impl Transport {
         sent: Sent,
         authorization: &Authorization,
         largest: usize,
-    ) -> Result<Answer, RegistryError> {
+    ) -> Result<RegistryAnswer, RegistryError> {
         let request = match sent {
             Sent::Nothing => authorized(self.client.get(url), authorization),
             Sent::Form(form) => {
@@ -127,7 +127,7 @@ impl Transport {
         self.whole(response, largest).await
     }
 
-    async fn whole(&self, mut response: Response, largest: usize) -> Result<Answer, RegistryError> {
+    async fn whole(&self, mut response: Response, largest: usize) -> Result<RegistryAnswer, RegistryError> {
         let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.lost(&e))? {
@@ -136,7 +136,7 @@ impl Transport {
                 return Err(RegistryError::Odd(format!("its answer is larger than {largest} bytes")));
             }
         }
-        Ok(Answer { url, status, headers, body })
+        Ok(RegistryAnswer { url, status, headers, body })
     }
 
     /// No answer. The reason at the bottom is told; those above repeat the address.

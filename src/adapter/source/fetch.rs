@@ -17,7 +17,7 @@ const LARGEST_SECRET: u64 = 64 << 10;
 
 /// Who we are. The files are read at each request, because tokens are renewed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
+pub enum HttpCredentials {
     /// Nobody.
     #[default]
     None,
@@ -59,7 +59,7 @@ pub enum BadFetch {
 #[derive(Debug, Clone)]
 pub struct Fetch {
     client: Client,
-    credentials: Credentials,
+    credentials: HttpCredentials,
     aside: Aside,
 }
 
@@ -74,7 +74,7 @@ pub struct Fetched {
 
 impl Fetch {
     /// Checks the files; sends nothing.
-    pub fn new(ca_file: Option<&Path>, credentials: Credentials, limit: Duration) -> Result<Self, BadFetch> {
+    pub fn new(ca_file: Option<&Path>, credentials: HttpCredentials, limit: Duration) -> Result<Self, BadFetch> {
         let roots = ca_file.map_or(Ok(Vec::new()), |path| {
             crate::adapter::tls::roots(path).map_err(|why| BadFetch::CaFile { path: path.to_owned(), why })
         })?;
@@ -101,7 +101,7 @@ impl Fetch {
             return Err(BadFetch::UserInUrl);
         }
         let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if self.credentials != Credentials::None && url.scheme() == "http" && !loopback {
+        if self.credentials != HttpCredentials::None && url.scheme() == "http" && !loopback {
             return Err(BadFetch::InTheOpen(url.authority().to_owned()));
         }
         Ok(url)
@@ -111,9 +111,11 @@ impl Fetch {
     pub async fn get(&self, url: Url, from: &str) -> Result<Fetched, NoReading> {
         let unreachable = |text: String| NoReading::Unreachable { from: from.to_owned(), text };
         let request = match &self.credentials {
-            Credentials::None => self.client.get(url),
-            Credentials::Token(path) => self.client.get(url).bearer_auth(self.secret(path).await.map_err(unreachable)?),
-            Credentials::Basic(path) => {
+            HttpCredentials::None => self.client.get(url),
+            HttpCredentials::Token(path) => {
+                self.client.get(url).bearer_auth(self.secret(path).await.map_err(unreachable)?)
+            }
+            HttpCredentials::Basic(path) => {
                 let secret = self.secret(path).await.map_err(unreachable)?;
                 let (user, password) = secret
                     .split_once(':')

@@ -31,7 +31,7 @@ const LARGEST: u64 = 16 << 20;
 
 /// Where the counters stand.
 #[derive(Debug)]
-pub enum Counts {
+pub enum CountsFile {
     /// In a file.
     File(PathBuf, Aside),
     /// On a stream; its newest line and when it came, or why there is none.
@@ -69,7 +69,7 @@ enum Edge {
     Word(String),
 }
 
-impl Counts {
+impl CountsFile {
     /// A file.
     pub fn of_file(path: PathBuf) -> Self {
         Self::File(path, Aside::default())

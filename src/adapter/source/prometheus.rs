@@ -30,7 +30,7 @@ pub struct Prometheus {
 /// What the query API answers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Answer {
+struct QueryAnswer {
     status: String,
     error_type: String,
     error: String,
@@ -117,7 +117,7 @@ pub(crate) async fn ask(fetch: &Fetch, base: &Url, query: &str, from: &str) -> R
 fn understood(fetched: Fetched, from: &str) -> Result<Value, NoReading> {
     let broken = |text: String| NoReading::Broken { from: from.to_owned(), text };
     // A query that is refused comes with status 400 or 422 and says why.
-    let answer: Option<Answer> = serde_json::from_str(&fetched.body).ok();
+    let answer: Option<QueryAnswer> = serde_json::from_str(&fetched.body).ok();
     let refused = answer.as_ref().filter(|a| a.status == "error");
     if let Some(answer) = refused
         && [400, 422].contains(&fetched.status)

@@ -1,11 +1,11 @@
 //! What `image` says: in results, for people, as JSON. Decides that a reference stands alone on standard output.
 
-use super::source::Source;
+use super::source::CommitSource;
 use crate::adapter::tekton::{BadResult, Results};
 use crate::cli::Output;
 use crate::command::report;
-use crate::image::defaults::{Setting, Settings};
-use crate::image::plan::Plan;
+use crate::image::defaults::{ImageSettings, Setting};
+use crate::image::plan::ImagePlan;
 use crate::image::reference::{Digest, Repository};
 use crate::model::outcome::{Code, Outcome};
 use serde_json::json;
@@ -23,7 +23,7 @@ pub const RESULTS: [(&str, &str); 7] = [
 
 /// What is known so far; empty where nothing is.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ImageAnswer {
     pub(super) image: String,
     pub(super) repository: String,
     pub(super) tag: String,
@@ -32,20 +32,20 @@ pub(super) struct Answer {
     /// `None`: nobody asked, or there was no answer.
     pub(super) exists: Option<bool>,
     pub(super) notes: Vec<String>,
-    origins: Vec<Origin>,
+    origins: Vec<PartOrigin>,
 }
 
 /// One part and where it comes from.
 #[derive(Debug)]
-struct Origin {
+struct PartOrigin {
     part: &'static str,
     value: String,
     from: String,
 }
 
-impl Answer {
+impl ImageAnswer {
     /// Takes a reference that was composed.
-    pub(super) fn take(&mut self, settings: &Settings, source: &Source, plan: &Plan) {
+    pub(super) fn take(&mut self, settings: &ImageSettings, source: &CommitSource, plan: &ImagePlan) {
         self.repository = plan.repository.to_string();
         if let Some(tag) = &plan.tag {
             self.tag = tag.tag.to_string();
@@ -78,7 +78,7 @@ impl Answer {
     }
 
     fn origin(&mut self, part: &'static str, value: &str, from: &str) {
-        self.origins.push(Origin { part, value: value.to_owned(), from: from.to_owned() });
+        self.origins.push(PartOrigin { part, value: value.to_owned(), from: from.to_owned() });
     }
 
     /// The reference that is most exact.
@@ -116,7 +116,7 @@ impl Answer {
         }
         if explain {
             let width = self.origins.iter().map(|o| o.value.chars().count()).max().unwrap_or_default();
-            for Origin { part, value, from } in &self.origins {
+            for PartOrigin { part, value, from } in &self.origins {
                 report::complain(&format!("{:<12}{value:<width$}  {from}", format!("{part}:")));
             }
         }

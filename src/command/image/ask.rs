@@ -13,7 +13,7 @@ use crate::run::watch::delays;
 use std::time::Duration;
 
 /// How to ask.
-pub(super) struct Asking<'a> {
+pub(super) struct RegistryQuestion<'a> {
     pub(super) registry: &'a RegistryArgs,
     /// How long one request may take.
     pub(super) limit: Duration,
@@ -38,14 +38,14 @@ impl From<NoAnswer> for Stop {
     }
 }
 
-impl Asking<'_> {
+impl RegistryQuestion<'_> {
     /// The digest of an image; `None` if it is not there.
     pub(super) async fn digest(
         &self,
         reference: &Reference,
         environment: &Environment,
     ) -> Result<Option<Digest>, NoAnswer> {
-        let asking = registry::Asking {
+        let asking = registry::RegistryAccess {
             config: self.config(environment).map_err(NoAnswer::Failed)?,
             ca_file: self.registry.ca_file.clone(),
             plain_http: self.registry.plain_http,

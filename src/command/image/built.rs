@@ -5,7 +5,7 @@ use crate::adapter::files;
 use crate::cli::ImageArgs;
 use crate::command::Stop;
 use crate::image::built::{of_file, of_layout};
-use crate::image::plan::Plan;
+use crate::image::plan::ImagePlan;
 use crate::image::reference::{Algorithm, Digest};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl Built {
     }
 
     /// The digest.
-    pub(super) fn digest(&self, plan: &Plan) -> Result<Digest, Stop> {
+    pub(super) fn digest(&self, plan: &ImagePlan) -> Result<Digest, Stop> {
         let bad = |why: String| Stop::bad_input(format!("{}: {why}", self.origin()));
         match self {
             Self::Digest(digest) => Ok(digest.clone()),

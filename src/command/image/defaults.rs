@@ -5,7 +5,7 @@ use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ImageArgs};
 use crate::command::people::{answered, failed};
 use crate::command::{Stop, connect};
-use crate::image::defaults::{CONFIG_MAP, Flags, Look, Rung, Search, Settings, Undecided};
+use crate::image::defaults::{CONFIG_MAP, Flags, ImageSettings, Lookup, Rung, Search, Undecided};
 use crate::model::api_error::ApiError;
 use crate::model::outcome::Code;
 use crate::run::ports::Cluster;
@@ -17,7 +17,7 @@ pub(super) async fn find(
     args: &ImageArgs,
     cluster: &ClusterArgs,
     environment: &Environment,
-) -> Result<(Settings, Option<Kube>), Stop> {
+) -> Result<(ImageSettings, Option<Kube>), Stop> {
     let flags = Flags { repository: args.repository.clone(), name: args.name_template.clone(), tag: args.tag.clone() };
     if let Some(settings) = flags.alone() {
         return Ok((settings, None));
@@ -48,12 +48,12 @@ pub(super) async fn find(
     search.decide().map(|settings| (settings, Some(kube))).map_err(undecided)
 }
 
-fn look(asked: Result<Value, ApiError>) -> Result<Look, Stop> {
+fn look(asked: Result<Value, ApiError>) -> Result<Lookup, Stop> {
     match asked {
-        Ok(texts) => Ok(Look::Object(of(&texts))),
-        Err(ApiError::NotFound(why)) if lacks_kind(&why) => Ok(Look::NoKind(why)),
-        Err(ApiError::NotFound(_)) => Ok(Look::Absent),
-        Err(ApiError::Forbidden(why)) => Ok(Look::Forbidden(why)),
+        Ok(texts) => Ok(Lookup::Object(of(&texts))),
+        Err(ApiError::NotFound(why)) if lacks_kind(&why) => Ok(Lookup::NoKind(why)),
+        Err(ApiError::NotFound(_)) => Ok(Lookup::Absent),
+        Err(ApiError::Forbidden(why)) => Ok(Lookup::Forbidden(why)),
         Err(error) => Err(failed(&error)),
     }
 }

@@ -8,7 +8,7 @@ use crate::image::commit::{Commit, branch_name};
 
 /// What is known of the source.
 #[derive(Debug, Default)]
-pub(super) struct Source {
+pub(super) struct CommitSource {
     pub(super) commit: Option<Commit>,
     pub(super) commit_from: Option<String>,
     pub(super) branch: Option<String>,
@@ -20,7 +20,7 @@ pub(super) struct Source {
     pub(super) notes: Vec<String>,
 }
 
-impl Source {
+impl CommitSource {
     pub(super) fn read(args: &ImageArgs) -> Result<Self, Stop> {
         let mut source = Self { no_branch: "neither --branch nor --source was given", ..Self::default() };
         source.commit.clone_from(&args.commit);

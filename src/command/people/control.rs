@@ -5,7 +5,7 @@
 use super::{absent, called, failed, look_at_service, patiently};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::env::Environment;
-use crate::cli::{Action as ActionArg, ControlArgs};
+use crate::cli::{ActionArg, ControlArgs};
 use crate::command::report;
 use crate::command::{Stop, connect};
 use crate::model::api_error::ApiError;
@@ -13,7 +13,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::Liveness;
 use crate::run::ports::{Clock, Cluster};
 use crate::run::watch::delays;
-use crate::view::request::{Action, Steered, Wish, steer};
+use crate::view::request::{Action, ControlWish, Steered, steer};
 use std::time::Duration;
 
 /// So often is a write tried that others were faster than, or whose answer was lost.
@@ -21,7 +21,7 @@ const TRIES: usize = 8;
 
 /// Asks it, and says what happens next.
 pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Result<Outcome, Stop> {
-    let wish = Wish { action: action(args)?, rollout: args.rollout.clone() };
+    let wish = ControlWish { action: action(args)?, rollout: args.rollout.clone() };
     let kube = connect(&args.cluster, environment)?;
     let cluster = kube.service(args.cluster.service.clone());
     let called = called(&args.cluster, &kube);

@@ -12,7 +12,7 @@ use crate::machine::world::World;
 use crate::model::outcome::Code;
 use crate::rollout::splits::Tags;
 use crate::run::watch::service::see_service;
-use crate::view::plan::{Asked, Preview, compose, lines::lines};
+use crate::view::plan::{PlanQuestion, Preview, compose, lines::lines};
 use serde_json::{Value, json};
 
 /// Shows the plan; the code says whether it could begin now.
@@ -20,7 +20,7 @@ pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<C
     if args.tags.candidate_tag == args.tags.stable_tag {
         return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
     }
-    let asked = Asked {
+    let asked = PlanQuestion {
         plan: args.plan.plan().map_err(Stop::bad_input)?,
         tags: Tags { candidate: args.tags.candidate_tag.clone(), stable: args.tags.stable_tag.clone() },
         stable: args.stable.clone(),

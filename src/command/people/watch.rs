@@ -11,7 +11,7 @@ use crate::cli::{Output, WatchArgs};
 use crate::command::report;
 use crate::command::{Stop, connect};
 use crate::machine::outcomes::LAST_WAIT;
-use crate::machine::world::{Target, World};
+use crate::machine::world::{Presence, World};
 use crate::model::api_error::ApiError;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
@@ -123,15 +123,15 @@ impl<'a> Watching<'a> {
     /// Shows what is new; the code if it is over.
     fn look(&mut self, now: Timestamp) -> Result<Option<Code>, Stop> {
         match (&self.world.target, self.world.listed) {
-            (Target::Unknown, _) | (Target::Seen(_), false) => return Ok(None),
-            (Target::Absent, _) if !self.seen || self.args.until_done => {
+            (Presence::Unknown, _) | (Presence::Seen(_), false) => return Ok(None),
+            (Presence::Absent, _) if !self.seen || self.args.until_done => {
                 return Err(absent(&self.args.cluster, self.kube));
             }
-            (Target::Absent, _) => {
+            (Presence::Absent, _) => {
                 let gone = format!("Service {} is gone", self.args.cluster.service);
                 return Ok(self.show(now, gone, None));
             }
-            (Target::Seen(_), true) => {}
+            (Presence::Seen(_), true) => {}
         }
         self.seen = true;
         let Some(status) = explain(&self.world, &self.called, now) else { return Ok(None) };

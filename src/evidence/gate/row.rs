@@ -22,7 +22,7 @@ pub struct Patience {
 
 /// One gate's answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Place {
+struct GateState {
     asked: Option<Timestamp>,
     failures: u32,
     errors: u32,
@@ -32,19 +32,19 @@ struct Place {
 
 /// The gates of a walk.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Row {
+pub struct GateRow {
     gates: Vec<Gate>,
     patience: Patience,
-    places: Vec<Place>,
+    places: Vec<GateState>,
     out: Option<usize>,
     /// What is out was asked before the step was served.
     stale: bool,
 }
 
-impl Row {
+impl GateRow {
     /// Gates that were not asked yet.
     pub fn new(gates: Vec<Gate>, patience: Patience) -> Self {
-        let places = vec![Place::default(); gates.len()];
+        let places = vec![GateState::default(); gates.len()];
         Self { gates, patience, places, out: None, stale: false }
     }
 
@@ -83,7 +83,7 @@ impl Row {
         self.places.iter().map(|place| self.moment(place).unwrap_or(now)).min()
     }
 
-    fn moment(&self, place: &Place) -> Option<Timestamp> {
+    fn moment(&self, place: &GateState) -> Option<Timestamp> {
         place.asked.map(|asked| crate::model::time::after(asked, self.patience.every))
     }
 
@@ -151,9 +151,9 @@ mod tests {
     use super::*;
     use Measured::{Nothing, Number, Unanswered};
 
-    fn row(texts: &[&str], failures: u32, errors: u32) -> Row {
+    fn row(texts: &[&str], failures: u32, errors: u32) -> GateRow {
         let patience = Patience { every: Duration::from_secs(10), failures, errors };
-        Row::new(texts.iter().map(|t| t.parse().unwrap()).collect(), patience)
+        GateRow::new(texts.iter().map(|t| t.parse().unwrap()).collect(), patience)
     }
 
     fn at(second: i64) -> Timestamp {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     /// Asks whatever is due at a second and answers it; the lines.
-    fn play(row: &mut Row, second: i64, measured: Measured) -> Vec<String> {
+    fn play(row: &mut GateRow, second: i64, measured: Measured) -> Vec<String> {
         let mut log = Log::default();
         row.due(at(second)).unwrap_or_else(|| panic!("nothing is due at {second}"));
         row.answered(&measured, &mut log);

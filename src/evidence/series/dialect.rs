@@ -32,7 +32,7 @@ pub enum Unit {
 
 /// A histogram of the time that answers take.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Histogram {
+pub struct HistogramSeries {
     /// The series of its cumulative buckets.
     pub bucket: String,
     /// Of its edges.
@@ -53,7 +53,7 @@ pub struct Metrics {
     /// The label of `failed` with the status or its class; a value that begins with 5 is a failure.
     pub code: String,
     /// Time.
-    pub latency: Option<Histogram>,
+    pub latency: Option<HistogramSeries>,
     /// How a series names its revision, where the dialect's own templates do not hold.
     pub labels: Option<Labels>,
 }
@@ -107,7 +107,7 @@ impl Dialect {
                     completed: "envoy_cluster_upstream_rq_completed".into(),
                     failed: "envoy_cluster_upstream_rq_xx".into(),
                     code: "envoy_response_code_class".into(),
-                    latency: Some(Histogram {
+                    latency: Some(HistogramSeries {
                         bucket: "envoy_cluster_upstream_rq_time_bucket".into(),
                         unit: Unit::Milliseconds,
                     }),
@@ -125,7 +125,7 @@ impl Dialect {
                     completed: "kn_serving_invocation_duration_seconds_count".into(),
                     failed: "kn_serving_invocation_duration_seconds_count".into(),
                     code: "http_response_status_code".into(),
-                    latency: Some(Histogram {
+                    latency: Some(HistogramSeries {
                         bucket: "kn_serving_invocation_duration_seconds_bucket".into(),
                         unit: Unit::Seconds,
                     }),
@@ -135,7 +135,7 @@ impl Dialect {
                     completed: "revision_request_count".into(),
                     failed: "revision_request_count".into(),
                     code: "response_code_class".into(),
-                    latency: Some(Histogram {
+                    latency: Some(HistogramSeries {
                         bucket: "revision_request_latencies_bucket".into(),
                         unit: Unit::Milliseconds,
                     }),
@@ -211,7 +211,7 @@ impl Dialect {
             failed: take("failed").unwrap_or_else(|| completed.clone()),
             completed,
             code,
-            latency: latency.map(|bucket| Histogram { bucket, unit }),
+            latency: latency.map(|bucket| HistogramSeries { bucket, unit }),
             labels: None,
         };
         if let Some(key) = given.keys().next() {
@@ -291,7 +291,7 @@ impl Metrics {
     }
 }
 
-impl Histogram {
+impl HistogramSeries {
     /// The upper edge in microseconds.
     fn edge(&self, sample: &Sample) -> Result<u64, BadSeries> {
         let text = sample.labels.get("le").map_or("", String::as_str);

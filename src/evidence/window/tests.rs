@@ -93,7 +93,7 @@ fn a_series_that_vanishes_is_frozen_and_one_that_appears_began_since() {
 
 #[test]
 fn what_was_sent_has_arrived_whether_it_ended_or_not() {
-    let arrived = |old: Counters, new: Counters| Side::of(&old).seen(&new, false).1.arrived;
+    let arrived = |old: Counters, new: Counters| ArmSeen::of(&old).seen(&new, false).1.arrived;
     assert_eq!(arrived(counters(10, 0, 10, 0), counters(60, 50, 10, 0)), 50, "all hang");
     assert_eq!(arrived(counters(60, 50, 10, 0), counters(60, 0, 60, 0)), 0, "answers to what came before");
     assert_eq!(arrived(counters(10, 0, 10, 0), counters(10, 0, 17, 7)), 7, "no connection could be made");

@@ -1,11 +1,11 @@
 use super::*;
 
-fn object(pairs: &[(&str, &str)]) -> Look {
-    Look::Object(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+fn object(pairs: &[(&str, &str)]) -> Lookup {
+    Lookup::Object(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
 }
 
 /// Asks the rungs in order, as the command does, and how many were asked.
-fn search(flags: Flags, looks: [Look; 3]) -> (usize, Result<Settings, Undecided>) {
+fn search(flags: Flags, looks: [Lookup; 3]) -> (usize, Result<ImageSettings, Undecided>) {
     let mut search =
         Search::new(flags, "hello".parse().unwrap(), "shop".parse().unwrap(), "andante-system".parse().unwrap());
     let mut looks = looks.into_iter();
@@ -17,7 +17,7 @@ fn search(flags: Flags, looks: [Look; 3]) -> (usize, Result<Settings, Undecided>
     (asked, search.decide())
 }
 
-fn said(settings: &Settings) -> [String; 3] {
+fn said(settings: &ImageSettings) -> [String; 3] {
     [&settings.repository, &settings.name, &settings.tag].map(|s| format!("{} ({})", s.value, s.origin))
 }
 
@@ -58,7 +58,7 @@ fn the_nearest_place_wins_and_ends_the_search() {
     assert_eq!((asked, said(&found.unwrap())), (2, expected));
 
     // The namespace's tag beside the installation's repository.
-    let (asked, found) = search(Flags::default(), [Look::Absent, object(&[("image-tag", "branch")]), cluster]);
+    let (asked, found) = search(Flags::default(), [Lookup::Absent, object(&[("image-tag", "branch")]), cluster]);
     let expected = [format!("gcr.io/cluster ({system})"), "{service} (built in)".into(), format!("branch ({MAP})")];
     assert_eq!((asked, said(&found.unwrap())), (3, expected));
 }
@@ -67,7 +67,7 @@ fn the_nearest_place_wins_and_ends_the_search() {
 fn flags_go_before_everything_one_by_one() {
     let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
     let map = object(&[("image-repository", "gcr.io/shop"), ("image-name-template", "y"), ("image-tag", "full")]);
-    let (_, found) = search(flags, [Look::Absent, map, Look::Absent]);
+    let (_, found) = search(flags, [Lookup::Absent, map, Lookup::Absent]);
     let expected = [format!("gcr.io/shop ({MAP})"), "x (--name-template)".into(), "short (--tag)".into()];
     assert_eq!(said(&found.unwrap()), expected);
 }
@@ -76,7 +76,7 @@ fn flags_go_before_everything_one_by_one() {
 fn nothing_set_lists_every_place_and_how_to_set_it() {
     let (asked, found) = search(
         Flags::default(),
-        [object(&[]), object(&[("image-repository", " "), ("image-repo", "x")]), Look::Absent],
+        [object(&[]), object(&[("image-repository", " "), ("image-repo", "x")]), Lookup::Absent],
     );
     let undecided = found.unwrap_err();
     assert_eq!((asked, undecided.what.as_str(), undecided.forbidden), (3, "no image repository is set", false));
@@ -96,7 +96,7 @@ fn nothing_set_lists_every_place_and_how_to_set_it() {
 
 #[test]
 fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
-    let no = || Look::Forbidden("kim may not get it".into());
+    let no = || Lookup::Forbidden("kim may not get it".into());
     let map = object(&[("image-repository", "gcr.io/shop")]);
     let (asked, found) = search(Flags::default(), [no(), map.clone(), no()]);
     let undecided = found.unwrap_err();
@@ -107,7 +107,7 @@ fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
          it may not be read"
     );
     assert_eq!(undecided.places[1], "Service shop/hello may not be read: kim may not get it");
-    let (_, found) = search(Flags::default(), [Look::Absent, Look::Absent, no()]);
+    let (_, found) = search(Flags::default(), [Lookup::Absent, Lookup::Absent, no()]);
     let undecided = found.unwrap_err();
     assert!(undecided.forbidden && undecided.what.starts_with("no image repository was found, and not every"));
     assert_eq!(
@@ -115,7 +115,7 @@ fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
         "ConfigMap andante-system/andante-defaults may not be read: kim may not get it; config/defaults-reader.yaml has it"
     );
     // For name and tag it is told and no error: a namespace that names its repository needs no right elsewhere.
-    let (_, found) = search(Flags::default(), [Look::Absent, map.clone(), no()]);
+    let (_, found) = search(Flags::default(), [Lookup::Absent, map.clone(), no()]);
     let found = found.unwrap();
     assert_eq!(said(&found)[2], "full (built in)");
     assert_eq!(
@@ -126,17 +126,17 @@ fn a_place_that_may_not_be_read_is_not_one_where_nothing_is_set() {
         ]
     );
     let flags = Flags { name: Some("x".into()), tag: Some("short".into()), repository: None };
-    assert_eq!(search(flags, [Look::Absent, map, no()]).1.unwrap().notes, [""; 0], "nothing more was wanted of it");
+    assert_eq!(search(flags, [Lookup::Absent, map, no()]).1.unwrap().notes, [""; 0], "nothing more was wanted of it");
 }
 
 #[test]
 fn a_cluster_without_knative_is_told() {
-    let no_kind = || Look::NoKind("the cluster does not have it".into());
-    let (_, found) = search(Flags::default(), [no_kind(), Look::Absent, Look::Absent]);
+    let no_kind = || Lookup::NoKind("the cluster does not have it".into());
+    let (_, found) = search(Flags::default(), [no_kind(), Lookup::Absent, Lookup::Absent]);
     let said = "there can be no Service shop/hello: the cluster does not have it; is Knative Serving installed there?";
     assert_eq!(found.unwrap_err().places[1], said);
     let map = object(&[("image-repository", "gcr.io/shop")]);
-    let (_, found) = search(Flags::default(), [no_kind(), map, Look::Absent]);
+    let (_, found) = search(Flags::default(), [no_kind(), map, Lookup::Absent]);
     assert_eq!(found.unwrap().notes, [said]);
 }
 
@@ -156,7 +156,7 @@ fn an_account_is_never_shown() {
 #[test]
 fn a_key_that_nothing_reads_is_noted() {
     let map = object(&[("image-repository", "gcr.io/shop"), ("image-tags", "short"), ("other", "x")]);
-    let (_, found) = search(Flags::default(), [Look::Absent, map, Look::Absent]);
+    let (_, found) = search(Flags::default(), [Lookup::Absent, map, Lookup::Absent]);
     assert_eq!(found.unwrap().notes, [format!("{MAP} has a key \"image-tags\", which nothing reads")]);
 }
 
@@ -166,7 +166,7 @@ fn the_installations_own_namespace_has_one_config_map() {
     let mut search = Search::new(Flags::default(), "hello".parse().unwrap(), system.clone(), system);
     for rung in [Rung::Service, Rung::Namespace] {
         assert_eq!(search.next(), Some(rung));
-        search.take(rung, Look::Absent);
+        search.take(rung, Lookup::Absent);
     }
     assert_eq!(search.next(), None);
 }

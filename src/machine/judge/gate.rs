@@ -6,7 +6,7 @@ use crate::rollout::plan::{Plan, Step, Style};
 
 /// What the evidence says about the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gate {
+pub enum Advice {
     /// It may be this one, counted from 1; the plan's last one again where that is reached.
     Go(usize),
     /// Not yet; why.
@@ -15,7 +15,7 @@ pub enum Gate {
 
 impl Judge {
     /// After `step` steps of the plan: where to, as far as the evidence goes. Dwell, approvals and probes are the walk's.
-    pub fn gate(&self, plan: &Plan, step: usize) -> Gate {
+    pub fn gate(&self, plan: &Plan, step: usize) -> Advice {
         let mut unsure = None;
         if step > 0 {
             match self.finding() {
@@ -25,18 +25,18 @@ impl Judge {
                 | Finding::Broken(why)
                 | Finding::Trouble(why)
                 | Finding::Paused(why)
-                | Finding::Little(why) => return Gate::Wait(why),
+                | Finding::Little(why) => return Advice::Wait(why),
             }
         }
         if step >= plan.steps.len() {
-            return Gate::Go(plan.steps.len());
+            return Advice::Go(plan.steps.len());
         }
-        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Gate::Go(step + 1) };
+        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Advice::Go(step + 1) };
         // A plan of one switch has nothing to compare before it.
         let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
         match (next, missing) {
-            (Gate::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
-                Gate::Wait(format!("the last step needs more evidence: {why}"))
+            (Advice::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
+                Advice::Wait(format!("the last step needs more evidence: {why}"))
             }
             (next, _) => next,
         }
@@ -52,20 +52,20 @@ impl Judge {
 
     /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
     /// below 100 % in the same move.
-    fn farthest(&self, plan: &Plan, step: usize) -> Gate {
+    fn farthest(&self, plan: &Plan, step: usize) -> Advice {
         let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
         if step >= below {
-            return Gate::Go(step + 1);
+            return Advice::Go(step + 1);
         }
-        let Some((reach, budget)) = self.reach() else { return Gate::Go(step + 1) };
+        let Some((reach, budget)) = self.reach() else { return Advice::Go(step + 1) };
         let reachable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
         let far = plan.steps.iter().take(below).filter(reachable).count();
         let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
         // The first step is taken in any case: nothing is known without it.
         match far.min(asked) {
-            next if next > step => Gate::Go(next),
-            _ if step == 0 => Gate::Go(1),
-            _ => Gate::Wait(format!(
+            next if next > step => Advice::Go(next),
+            _ if step == 0 => Advice::Go(1),
+            _ => Advice::Wait(format!(
                 "{} % could cost more than the budget of {budget:.0} failed requests by what is known so far",
                 plan.step(step + 1).map_or(100, |s| s.percent.get()),
             )),

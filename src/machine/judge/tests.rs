@@ -4,7 +4,7 @@ use crate::evidence::LeftOut;
 use crate::evidence::reading::{Counters, INFINITE, Pair};
 use crate::evidence::rules::tests::rules;
 use crate::model::percent::Percent;
-use crate::rollout::plan::{Plan, Style, Wish};
+use crate::rollout::plan::{Plan, PlanOptions, Style};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -28,8 +28,8 @@ fn reading(second: i64, stable: (u64, u64), candidate: (u64, u64)) -> Reading {
     Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
 }
 
-fn place(step: usize, percents: (u8, u8), served: i64) -> Place {
-    Place { step, percents, served: at(served), baking: false }
+fn place(step: usize, percents: (u8, u8), served: i64) -> StepPlace {
+    StepPlace { step, percents, served: at(served), baking: false }
 }
 
 /// Asks for a reading and gives it.
@@ -231,7 +231,7 @@ fn numbers_that_are_none_send_back_and_promote_nobody() {
     assert!(matches!(judge.finding(), Finding::Accepted(_)));
     judge.trouble = true;
     assert!(matches!(judge.finding(), Finding::Trouble(_)));
-    assert!(matches!(judge.gate(&plan(Style::Canary, None), 1), Gate::Wait(_)));
+    assert!(matches!(judge.gate(&plan(Style::Canary, None), 1), Advice::Wait(_)));
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn what_is_saved_has_room_in_the_record_however_many_gateways_there_are() {
 }
 
 fn plan(style: Style, approve: Option<i64>) -> Plan {
-    Plan::new(&Wish {
+    Plan::new(&PlanOptions {
         style,
         steps: vec![],
         dwell: Duration::from_secs(30),
@@ -316,17 +316,17 @@ fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
     judge.know(&Surveyed { baseline, memory });
     let budget = plan(Style::Budget, None);
-    assert_eq!(judge.gate(&budget, 0), Gate::Go(1), "1 % at 100 a second");
+    assert_eq!(judge.gate(&budget, 0), Advice::Go(1), "1 % at 100 a second");
     judge.enter(place(1, (1, 99), 0), at(0));
     read(&mut judge, reading(0, (0, 0), (0, 0)));
     read(&mut judge, reading(10, (990, 0), (10, 0)));
-    let Gate::Go(next) = judge.gate(&budget, 1) else { panic!("clean requests open the way") };
+    let Advice::Go(next) = judge.gate(&budget, 1) else { panic!("clean requests open the way") };
     assert!((2..=6).contains(&next), "{next}");
     read(&mut judge, reading(300, (29_700, 0), (300, 0)));
     let below = budget.steps.len() - 1;
-    assert_eq!(judge.gate(&budget, 1), Gate::Go(below), "never past the last one below 100 %");
-    assert_eq!(judge.gate(&plan(Style::Budget, Some(20)), 1), Gate::Go(8), "nor past one that a person must approve");
-    let Gate::Wait(why) = judge.gate(&budget, below) else { panic!("300 requests prove nothing yet") };
+    assert_eq!(judge.gate(&budget, 1), Advice::Go(below), "never past the last one below 100 %");
+    assert_eq!(judge.gate(&plan(Style::Budget, Some(20)), 1), Advice::Go(8), "nor past one that a person must approve");
+    let Advice::Wait(why) = judge.gate(&budget, below) else { panic!("300 requests prove nothing yet") };
     assert!(why.starts_with("the last step needs more evidence"), "{why}");
 }
 
@@ -360,14 +360,14 @@ fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
         read(&mut judge, told(0, 0, timed));
         read(&mut judge, told(10, 90_000, timed));
         assert!(matches!(judge.finding(), Finding::Accepted(_)));
-        let Gate::Wait(why) = judge.gate(&plan, last) else {
+        let Advice::Wait(why) = judge.gate(&plan, last) else {
             assert!(!timed, "90000 answers that nobody timed");
             continue;
         };
         assert!(timed && why.contains("was compared for 0 requests, at least 10 wanted"), "{why}");
-        assert_eq!(judge.gate(&plan, 1), Gate::Go(2), "other steps go on");
+        assert_eq!(judge.gate(&plan, 1), Advice::Go(2), "other steps go on");
         read(&mut judge, told(30, 90_001, timed));
         read(&mut judge, told(40, 90_011, timed));
-        assert_eq!(judge.gate(&plan, last), Gate::Go(last + 1));
+        assert_eq!(judge.gate(&plan, last), Advice::Go(last + 1));
     }
 }

@@ -3,7 +3,7 @@
 use super::Judge;
 use crate::evidence::Sums;
 use crate::evidence::counts::Counts;
-use crate::evidence::objective::Standing;
+use crate::evidence::objective::ObjectiveState;
 use crate::evidence::sums::Which;
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -95,10 +95,10 @@ impl Judge {
         )
     }
 
-    pub(super) fn shared(&self, sums: &Sums, standing: Standing, which: Which) -> String {
+    pub(super) fn shared(&self, sums: &Sums, standing: ObjectiveState, which: Which) -> String {
         let stable = &self.arms.stable;
         let counts = sums.objective(&self.rules).2;
-        if standing == Standing::Leaning {
+        if standing == ObjectiveState::Leaning {
             let candidate = &self.arms.candidate;
             format!(
                 "{candidate} has {} {}; whether {stable} breaks it too is being looked at",

@@ -14,7 +14,7 @@ use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
-use crate::model::template::{Change, fingerprint, says_the_same};
+use crate::model::template::{TemplateChange, fingerprint, says_the_same};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::Start;
@@ -185,7 +185,7 @@ fn resume(
 
 fn from_template(
     goal: &StageGoal,
-    change: &Change,
+    change: &TemplateChange,
     claim: Claim,
     mut fresh: Record,
     world: &World,

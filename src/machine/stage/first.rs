@@ -7,7 +7,7 @@ use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{order, template_order};
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -104,7 +104,7 @@ impl Stage {
                     ),
                 );
                 self.first = true;
-                let what = Said::new(Topic::Stage, "template patched");
+                let what = Event::new(Topic::Stage, "template patched");
                 return Next::Write(Box::new(template_order(service, &wanted, what)));
             }
         }
@@ -158,7 +158,7 @@ impl Stage {
             record.template = change.apply(&service.template).ok().map(|t| fingerprint(&t));
         }
         record.outcome = Some(Code::Done.word().to_owned());
-        match order(service, record, None, None, Said::new(Topic::Stage, format!("{ready} serves everyone"))) {
+        match order(service, record, None, None, Event::new(Topic::Stage, format!("{ready} serves everyone"))) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         }

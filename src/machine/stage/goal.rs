@@ -1,7 +1,7 @@
 //! The goal of staging: what is to be staged, and within which limits.
 
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
-use crate::model::template::Change;
+use crate::model::template::TemplateChange;
 use crate::rollout::splits::Tags;
 use serde_json::Value;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Want {
     /// A new revision from a changed template.
-    Template(Box<Change>),
+    Template(Box<TemplateChange>),
     /// A revision that is there already: by name, or the newest ready one that serves nobody.
     Revision(Option<RevisionName>),
 }

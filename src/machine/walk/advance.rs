@@ -2,7 +2,7 @@
 
 use super::{Walk, write};
 use crate::machine::finish::finish;
-use crate::machine::judge::Gate;
+use crate::machine::judge::Advice;
 use crate::machine::next::Next;
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
@@ -10,7 +10,7 @@ use crate::machine::walk::step::step_split;
 use crate::machine::world::World;
 use crate::machine::write::order;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::{CONTROL, Service};
 use crate::model::outcome::{Code, Outcome};
@@ -54,7 +54,7 @@ impl Walk {
             self.paused = false;
             served = now;
             self.served = Some(now);
-            self.proof.begin(true, now);
+            self.probing.begin(true, now);
             log.say(Topic::Wait, "resumed; the dwell begins anew");
         }
         let promoted = control.promoted(record.attempt).is_some();
@@ -64,7 +64,7 @@ impl Walk {
             Some(step) => step.dwell,
             None => Duration::ZERO,
         };
-        let failed = self.proof.failed_at().filter(|_| !self.last_look);
+        let failed = self.probing.failed_at().filter(|_| !self.last_look);
         let until = after(failed.map_or(served, |failed| failed.max(served)), stay);
         // Gates run while we dwell, so that a bad answer costs users no more than it takes to go back.
         let ask = self.question(world, service, record, candidate, now, log);
@@ -83,12 +83,12 @@ impl Walk {
             return self.wait(until, ask, record, now);
         }
         // A question that is due or out is answered first: the last look before users are moved is a fresh one.
-        if ask.is_some() || self.proof.is_asking() {
+        if ask.is_some() || self.probing.is_asking() {
             return self.wait(record.deadline, ask, record, now);
         }
         let probes_count = !self.judges(record) || self.last_look;
-        if probes_count && !self.proof.passed() {
-            log.once(Topic::Wait, self.proof.wanted());
+        if probes_count && !self.probing.passed() {
+            log.once(Topic::Wait, self.probing.wanted());
             return self.wait(record.deadline, ask, record, now);
         }
         if self.health.is_ill() {
@@ -108,8 +108,8 @@ impl Walk {
             return self.wait(record.deadline, ask, record, now);
         }
         let next = match self.gate(record, promoted) {
-            Gate::Go(next) => next,
-            Gate::Wait(why) => {
+            Advice::Go(next) => next,
+            Advice::Wait(why) => {
                 self.end_look(now);
                 Self::say_unproved(&why, log);
                 if self.goal.once && self.has_looked(record) {
@@ -123,7 +123,7 @@ impl Walk {
                 return self.look(world, service, record, candidate, now, log);
             }
             if ask.is_some() {
-                self.proof.withdraw();
+                self.probing.withdraw();
             }
             return self.end_of_plan(world, service, record, now, log);
         }
@@ -154,7 +154,7 @@ impl Walk {
             Ok(split) => {
                 // What a write comes before is not asked: it is asked again after the write, whatever becomes of that.
                 if ask.is_some() {
-                    self.proof.withdraw();
+                    self.probing.withdraw();
                 }
                 let mut to = record.clone();
                 to.step = next;
@@ -172,7 +172,7 @@ impl Walk {
                     record.start.share_at(step.percent),
                     plan.steps.len()
                 );
-                write(order(service, to, Some(split), None, Said::new(Topic::Traffic, what)), service)
+                write(order(service, to, Some(split), None, Event::new(Topic::Traffic, what)), service)
             }
         }
     }
@@ -187,14 +187,14 @@ impl Walk {
         since: Timestamp,
         now: Timestamp,
         log: &mut Log,
-        ask: Option<crate::evidence::probe::Request>,
+        ask: Option<crate::evidence::probe::ProbeRequest>,
     ) -> Next {
         let Some(asked) = record.approval_since else {
             // Written down, so that a restart does not give people a new half hour.
             let mut to = record.clone();
             to.approval_since = Some(since.max(record.step_at));
             if ask.is_some() {
-                self.proof.withdraw();
+                self.probing.withdraw();
             }
             let percent = self.goal.plan.step(next).map_or(Percent::ZERO, |s| s.percent);
             let what = format!(
@@ -203,7 +203,7 @@ impl Walk {
                 service.called(),
                 record.id
             );
-            return write(order(service, to, None, None, Said::new(Topic::Wait, what)), service);
+            return write(order(service, to, None, None, Event::new(Topic::Wait, what)), service);
         };
         let until = after(asked, self.goal.plan.approval_timeout);
         if now >= until {
@@ -230,7 +230,7 @@ impl Walk {
             let mut held = record.clone();
             held.phase = Phase::Held;
             held.step_at = now;
-            let what = Said::new(Topic::Wait, format!("held at {to} as asked"));
+            let what = Event::new(Topic::Wait, format!("held at {to} as asked"));
             return write(order(service, held, None, None, what), service);
         }
         match finish(world, service, record, now) {
@@ -257,7 +257,7 @@ impl Walk {
         }
         match &self.judge {
             Some(judge) if record.step > 0 => judge.has_looked(),
-            _ => self.proof.passed(),
+            _ => self.probing.passed(),
         }
     }
 
@@ -301,13 +301,13 @@ impl Walk {
         candidate: &RevisionName,
         now: Timestamp,
         log: &mut Log,
-    ) -> Option<crate::evidence::probe::Request> {
+    ) -> Option<crate::evidence::probe::ProbeRequest> {
         if self.counts_users(record) {
             // Requests of ours would be counted as users'.
             return None;
         }
         let tag = &record.tags.candidate;
         let url = self.goal.address.of(service.tag_url(tag), &service.name, tag);
-        self.proof.next_question(url.as_deref(), world.revision(candidate), now, log)
+        self.probing.next_question(url.as_deref(), world.revision(candidate), now, log)
     }
 }

@@ -90,10 +90,10 @@ impl Walk {
         if world.revision(stable).is_none() && !record.split.share(stable).is_zero() {
             return why(Code::CouldNotRestore, format!("{stable} was deleted"));
         }
-        if let Health::Failing(reason) = self.health.judge(world.revision(candidate), self.proof.is_waking(), now) {
+        if let Health::Failing(reason) = self.health.judge(world.revision(candidate), self.probing.is_waking(), now) {
             return why(Code::RolledBack, format!("{candidate}: {reason}"));
         }
-        if let Some(reason) = self.proof.failed() {
+        if let Some(reason) = self.probing.failed() {
             return why(Code::RolledBack, format!("{candidate}: {reason}"));
         }
         if let Some(reason) = self.gates.failed() {

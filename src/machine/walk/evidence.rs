@@ -8,13 +8,13 @@ use crate::evidence::Saved;
 use crate::evidence::forecast::Course;
 use crate::evidence::reading::{Arms, NoReading};
 use crate::evidence::{OnInconclusive, OnObjective, Rules};
-use crate::machine::judge::{Finding, Gate, Judge, Place};
+use crate::machine::judge::{Advice, Finding, Judge, StepPlace};
 use crate::machine::next::Next;
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::write::order;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::{Namespace, RevisionName};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -130,12 +130,12 @@ impl Walk {
     /// A served step: this is where windows are.
     pub(super) fn take_place(&mut self, record: &Record, candidate: &RevisionName, served: Timestamp, now: Timestamp) {
         // Its windows begin when the last question of ours from before is answered.
-        if self.proof.is_asking() && !self.last_look {
+        if self.probing.is_asking() && !self.last_look {
             return self.approach_place(record, candidate, now);
         }
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
-        judge.enter(Place { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
+        judge.enter(StepPlace { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
     }
 
     /// A step that is written and not served yet.
@@ -143,7 +143,7 @@ impl Walk {
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
         let baking = record.phase == Phase::Baking;
-        judge.approach(Place { step: record.step, percents, served: now, baking }, now);
+        judge.approach(StepPlace { step: record.step, percents, served: now, baking }, now);
     }
 
     /// Adds the reading that is due, if there is one, to a wait.
@@ -181,7 +181,7 @@ impl Walk {
         let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
         let by = if now < record.deadline { "in time" } else { "by the deadline" };
         let late = || match judge.gate(&self.goal.plan, record.step) {
-            Gate::Wait(waits) if now >= self.decides_at(record) => Some(format!("no decision {by}: {waits}")),
+            Advice::Wait(waits) if now >= self.decides_at(record) => Some(format!("no decision {by}: {waits}")),
             _ => None,
         };
         judge.outage(now).or_else(late)
@@ -238,7 +238,7 @@ impl Walk {
         held.phase = Phase::Held;
         held.step_at = now;
         held.outcome = Some(code.word().to_owned());
-        let what = Said::new(Topic::Wait, format!("held where it is: {why}"));
+        let what = Event::new(Topic::Wait, format!("held where it is: {why}"));
         held.reason = Some(why);
         write(order(service, held, None, None, what), service)
     }
@@ -256,12 +256,12 @@ impl Walk {
     }
 
     /// Whether the next step may be taken, and which one it is.
-    pub(super) fn gate(&self, record: &Record, promoted: bool) -> Gate {
+    pub(super) fn gate(&self, record: &Record, promoted: bool) -> Advice {
         let plan = &self.goal.plan;
         if promoted || self.promoted_anyway {
-            return Gate::Go(plan.steps.len());
+            return Advice::Go(plan.steps.len());
         }
-        self.judge.as_ref().map_or(Gate::Go(record.step + 1), |judge| judge.gate(plan, record.step))
+        self.judge.as_ref().map_or(Advice::Go(record.step + 1), |judge| judge.gate(plan, record.step))
     }
 
     /// True if the candidate's own address has to be asked once more, with the windows shut, before the next move.
@@ -284,7 +284,7 @@ impl Walk {
         if let Some(judge) = &mut self.judge {
             judge.shut();
         }
-        self.proof.begin(false, now);
+        self.probing.begin(false, now);
     }
 
     pub(super) fn end_look(&mut self, now: Timestamp) {
@@ -318,7 +318,7 @@ impl Walk {
         }
         let saved = judge.saved()?;
         judge.mark_saved(now);
-        let what = Said::new(Topic::Check, judge.summary());
+        let what = Event::new(Topic::Check, judge.summary());
         let to = Record { evidence: Some(Box::new(saved)), ..record.clone() };
         Some(write(order(service, to, None, None, what), service))
     }

@@ -3,7 +3,7 @@
 //! Decides when they are asked; what their answers mean is [`crate::evidence::gate`]'s.
 
 use super::Walk;
-use crate::evidence::gate::{Gate, Patience, Row};
+use crate::evidence::gate::{Gate, GateRow, Patience};
 use crate::evidence::reading::Arms;
 use crate::machine::next::Next;
 use crate::model::name::{Namespace, RevisionName};
@@ -22,8 +22,8 @@ pub struct GateGoal {
 }
 
 impl GateGoal {
-    pub(super) fn row(&self) -> Row {
-        Row::new(self.gates.clone(), self.patience)
+    pub(super) fn row(&self) -> GateRow {
+        GateRow::new(self.gates.clone(), self.patience)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::machine::walk::step::step_split;
 use crate::machine::world::{Signal, World};
 use crate::machine::write::order;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
@@ -38,13 +38,13 @@ impl Walk {
         let ours_to_bring_back = world.signal == Some(Signal::Terminate)
             && self.goal.on_term == OnTerm::Rollback
             && !self.goal.once
-            && record.owner.uid == self.hold.asker.owner.uid
+            && record.owner.uid == self.claimant.asker.owner.uid
             && matches!(record.phase, Phase::Walking | Phase::Baking)
             && record.step > 0;
         if world.signal.is_some() && !ours_to_bring_back {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
-        let Some(claim) = self.hold.claim(Some(&record), world, service, now) else {
+        let Some(claim) = self.claimant.claim(Some(&record), world, service, now) else {
             return Next::Look(Look::Liveness(record.owner.clone()));
         };
         if let Some(end) = refused(claim, Some(&record), service) {
@@ -80,7 +80,7 @@ impl Walk {
                 service.called()
             )));
         }
-        let same_owner = record.owner.uid == self.hold.asker.owner.uid;
+        let same_owner = record.owner.uid == self.claimant.asker.owner.uid;
         let rests = matches!(record.phase, Phase::Staged | Phase::Held);
         if let Some(plan) = &record.plan
             && same_owner
@@ -128,7 +128,7 @@ impl Walk {
             record.attempt += 1;
         }
         // Whoever begins anew gets the whole time: another run, a person who comes back, the next of many short calls.
-        if !same_run || self.goal.once || self.hold.asker.owner.kind == OwnerKind::Person {
+        if !same_run || self.goal.once || self.claimant.asker.owner.kind == OwnerKind::Person {
             record.deadline = after(now, self.goal.deadline);
         }
         if !same_run {
@@ -153,7 +153,7 @@ impl Walk {
         record.plan = Some(self.goal.plan.clone());
         record.outcome = None;
         record.reason = None;
-        self.hold.sign(&mut record);
+        self.claimant.sign(&mut record);
         let id = record.id.clone();
         let what = match (claim, same_run) {
             (Claim::TakeOver, _) => format!("rollout {id} taken over from {}, {} so far", old.owner, at),
@@ -174,12 +174,12 @@ impl Walk {
                 }
             }
         }
-        write(order(service, record, split, None, Said::new(Topic::Claim, what)), service)
+        write(order(service, record, split, None, Event::new(Topic::Claim, what)), service)
     }
 
     /// The rollout ended before this process came.
     pub(super) fn over(&self, record: &Record, service: &Service, stage: String) -> Outcome {
-        let ours = record.owner.uid == self.hold.asker.owner.uid;
+        let ours = record.owner.uid == self.claimant.asker.owner.uid;
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         if record.phase == Phase::Finished {
             let mut outcome =

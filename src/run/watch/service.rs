@@ -2,7 +2,7 @@
 //!
 //! Decides nothing. Depends on the ports and the world.
 
-use super::{News, Source};
+use super::{News, Watchable};
 use crate::machine::world::World;
 use crate::model::api_error::ApiError;
 use crate::model::observed::{Revision, Service};
@@ -14,7 +14,7 @@ pub(crate) struct Services<'a, C>(pub(crate) &'a C);
 /// Its Revisions.
 pub(crate) struct Revisions<'a, C>(pub(crate) &'a C);
 
-impl<C: Cluster> Source for Services<'_, C> {
+impl<C: Cluster> Watchable for Services<'_, C> {
     type Watch = C::Watch;
     async fn read(&self) -> Result<List, ApiError> {
         match self.0.service().await {
@@ -31,7 +31,7 @@ impl<C: Cluster> Source for Services<'_, C> {
     }
 }
 
-impl<C: Cluster> Source for Revisions<'_, C> {
+impl<C: Cluster> Watchable for Revisions<'_, C> {
     type Watch = C::Watch;
     async fn read(&self) -> Result<List, ApiError> {
         self.0.revisions().await

@@ -2,7 +2,7 @@
 //!
 //! Decides which moves are still to come where a rollout is open already. Depends on layouts, plans and the record.
 
-use super::{Entry, Move, NEW, NOW, Preview, entries, shown};
+use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
 use crate::machine::claim::Claim;
 use crate::machine::stage::admit::{start_of, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct PlanQuestion {
     /// The plan.
     pub plan: Plan,
     /// Our two tags.
@@ -41,7 +41,7 @@ struct Open<'a> {
 }
 
 /// The preview, or why there is none.
-pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Preview, Box<Outcome>> {
+pub fn compose(asked: &PlanQuestion, world: &World, service: &Service) -> Result<Preview, Box<Outcome>> {
     let bad = |what: String| Box::new(outcome_of(Code::BadState, what, service));
     let record = world.record().transpose().map_err(|e| bad(e.to_string()))?;
     let split = service.split.as_ref().map_err(|e| bad(format!("spec.traffic of {}: {e}", service.name)))?;
@@ -70,7 +70,7 @@ pub fn compose(asked: &Asked, world: &World, service: &Service) -> Result<Previe
     }
     let new = placeholder(NEW).ok_or_else(|| bad("a placeholder is no name".to_owned()))?;
     let candidate = open.as_ref().and_then(|o| o.candidate.clone()).unwrap_or(new);
-    let writer = Writer { service: &service, start: &start, tags, candidate: &candidate, plan: &asked.plan };
+    let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &asked.plan };
     let moves = writer.moves(open.as_ref());
     let shortest = shortest(&moves, &asked.plan);
     Ok(Preview {
@@ -105,7 +105,7 @@ fn open(record: &Record) -> Open<'_> {
 }
 
 /// Writes moves down.
-struct Writer<'a> {
+struct MoveWriter<'a> {
     service: &'a Service,
     start: &'a Start,
     tags: &'a Tags,
@@ -113,8 +113,8 @@ struct Writer<'a> {
     plan: &'a Plan,
 }
 
-impl Writer<'_> {
-    fn entries(&self, split: &Split) -> Vec<Entry> {
+impl MoveWriter<'_> {
+    fn entries(&self, split: &Split) -> Vec<PlannedTarget> {
         entries(&self.service.name, split)
     }
 
@@ -214,7 +214,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn warnings(asked: &Asked, record: Option<&Record>, service: &Service, candidate: &RevisionName) -> Vec<String> {
+fn warnings(asked: &PlanQuestion, record: Option<&Record>, service: &Service, candidate: &RevisionName) -> Vec<String> {
     let mut warnings = Vec::new();
     if asked.from_file {
         warnings.push("from a file: whether its revisions are there and Ready was not looked at".to_owned());

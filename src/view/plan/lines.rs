@@ -1,6 +1,6 @@
 //! A preview as lines for a person. Depends on the preview alone.
 
-use super::{Entry, Move, Preview};
+use super::{Move, PlannedTarget, Preview};
 use crate::model::time::words;
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ fn moved(step: &Move) -> Vec<String> {
     vec![row(&label, &split(&step.traffic)), row("", &step.note)]
 }
 
-fn split(entries: &[Entry]) -> String {
-    let entry = |e: &Entry| {
+fn split(entries: &[PlannedTarget]) -> String {
+    let entry = |e: &PlannedTarget| {
         let tag = e.tag.as_ref().map(|t| format!(" (tag {t})")).unwrap_or_default();
         format!("{} {} %{tag}", e.revision, e.percent)
     };

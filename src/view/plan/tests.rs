@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::observed::Service;
 use crate::model::percent::Percent;
-use crate::rollout::plan::{Plan, Wish};
+use crate::rollout::plan::{Plan, PlanOptions};
 use crate::rollout::record::Phase;
 use crate::rollout::splits::Tags;
 use crate::view::plan::lines::lines;
@@ -13,8 +13,8 @@ fn p(value: i64) -> Percent {
     value.try_into().unwrap()
 }
 
-fn asked(style: Style, to: i64) -> Asked {
-    let wish = Wish {
+fn asked(style: Style, to: i64) -> PlanQuestion {
+    let wish = PlanOptions {
         style,
         steps: if style == Style::Canary { vec![p(1), p(50)] } else { vec![] },
         dwell: Duration::from_secs(120),
@@ -23,7 +23,7 @@ fn asked(style: Style, to: i64) -> Asked {
         approve: if to == 100 { vec![p(100)] } else { vec![] },
         approval_timeout: Duration::from_secs(1800),
     };
-    Asked {
+    PlanQuestion {
         plan: Plan::new(&wish).unwrap(),
         tags: Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() },
         stable: None,
@@ -31,11 +31,11 @@ fn asked(style: Style, to: i64) -> Asked {
     }
 }
 
-fn preview(object: &Value, asked: &Asked) -> Preview {
+fn preview(object: &Value, asked: &PlanQuestion) -> Preview {
     compose(asked, &world(object, None), &Service::from_json(object).unwrap()).unwrap()
 }
 
-fn refusal(object: &Value, asked: &Asked) -> String {
+fn refusal(object: &Value, asked: &PlanQuestion) -> String {
     compose(asked, &world(object, None), &Service::from_json(object).unwrap()).unwrap_err().line()
 }
 

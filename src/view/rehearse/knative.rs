@@ -4,7 +4,7 @@
 //! few lines of stand-in, for rehearsals; what Knative really does is proved on a cluster.
 
 use crate::machine::next::Order;
-use crate::machine::standing::Hold;
+use crate::machine::standing::Claimant;
 use crate::machine::world::World;
 use crate::model::name::{BadName, RevisionName};
 use crate::model::observed::{RECORD, Revision, Service};
@@ -36,7 +36,7 @@ pub(super) struct Knative {
 
 impl Knative {
     /// A Service that was just staged for this owner.
-    pub(super) fn staged(hold: &Hold, name: &str, serves_after: Duration, now: Timestamp) -> Result<Self, BadName> {
+    pub(super) fn staged(hold: &Claimant, name: &str, serves_after: Duration, now: Timestamp) -> Result<Self, BadName> {
         let stable: RevisionName = format!("{name}-00001").parse()?;
         let candidate: RevisionName = format!("{name}-00002").parse()?;
         let tags = Tags { candidate: "candidate".parse()?, stable: "stable".parse()? };

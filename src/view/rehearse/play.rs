@@ -6,12 +6,12 @@
 use super::chance::Chance;
 use super::knative::Knative;
 use super::traffic::{Behaviour, Traffic};
-use crate::evidence::probe::{Answer, Request};
+use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{NoReading, Pair, Reading};
 use crate::machine::next::{Machine, Next, Written};
-use crate::machine::standing::Hold;
+use crate::machine::standing::Claimant;
 use crate::model::event::Log;
-use crate::model::event::{Said, Topic};
+use crate::model::event::{Event, Topic};
 use crate::model::name::BadName;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::{after, before};
@@ -28,7 +28,7 @@ const MOST_STILL: u32 = 10_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Played {
     /// The lines, as the walk would have logged them.
-    pub lines: Vec<(Timestamp, Said)>,
+    pub lines: Vec<(Timestamp, Event)>,
     /// How it ended.
     pub outcome: Outcome,
     /// How long it took.
@@ -48,14 +48,14 @@ struct Rehearsal<C> {
     question: Option<(Timestamp, Answer)>,
     reading: Option<Timestamp>,
     died: bool,
-    lines: Vec<(Timestamp, Said)>,
+    lines: Vec<(Timestamp, Event)>,
 }
 
 /// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that name: a
 /// second one if the first dies.
 pub fn play<M: Machine, C: Chance>(
     process: impl Fn(&str) -> M,
-    hold: &Hold,
+    hold: &Claimant,
     service: &str,
     behaviour: Behaviour,
     chance: C,
@@ -105,7 +105,7 @@ pub fn play<M: Machine, C: Chance>(
             break Outcome::new(Code::Internal, "the walk asks for something that a rehearsal does not have");
         }
     };
-    me.lines.push((me.now, Said::new(Topic::End, outcome.line())));
+    me.lines.push((me.now, Event::new(Topic::End, outcome.line())));
     let (bad, extra) = (me.traffic.bad(), me.traffic.extra());
     Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra })
 }
@@ -120,7 +120,7 @@ impl<C: Chance> Rehearsal<C> {
     }
 
     /// What the candidate's own address will answer, and when.
-    fn answer(&self, request: &Request) -> (Timestamp, Answer) {
+    fn answer(&self, request: &ProbeRequest) -> (Timestamp, Answer) {
         let behaviour = self.traffic.behaviour();
         if self.traffic.is_on(behaviour.down.as_ref()) {
             let silent =
@@ -169,11 +169,11 @@ impl<C: Chance> Rehearsal<C> {
         let back = after(self.now, (crash.from + crash.lasts.unwrap_or_default()).saturating_sub(at));
         self.died = true;
         (self.question, self.reading) = (None, None);
-        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: the process of the walk dies")));
+        self.lines.push((self.now, Event::new(Topic::Note, "rehearsed: the process of the walk dies")));
         while self.now < back {
             self.pass(Some(back));
         }
-        self.lines.push((self.now, Said::new(Topic::Note, "rehearsed: its run's next process begins")));
+        self.lines.push((self.now, Event::new(Topic::Note, "rehearsed: its run's next process begins")));
         true
     }
 

@@ -24,7 +24,7 @@ pub struct Mean {
 
 /// Rehearsals that ended in one way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct OutcomeRow {
     /// The outcome's word.
     pub outcome: String,
     /// How many.
@@ -41,27 +41,28 @@ pub struct Row {
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct RehearsalTable {
     /// By outcome, the most frequent first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<OutcomeRow>,
     /// All together.
-    pub all: Row,
+    pub all: OutcomeRow,
 }
 
-impl Table {
+impl RehearsalTable {
     /// The table of these.
     pub fn of(played: &[Played]) -> Self {
         let mut kinds: BTreeMap<&str, Vec<&Played>> = BTreeMap::new();
         for one in played {
             kinds.entry(one.outcome.word).or_default().push(one);
         }
-        let mut rows: Vec<Row> = kinds.iter().map(|(word, some)| Row::of(word, some, played.len())).collect();
+        let mut rows: Vec<OutcomeRow> =
+            kinds.iter().map(|(word, some)| OutcomeRow::of(word, some, played.len())).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.runs));
-        Self { rows, all: Row::of("all", &played.iter().collect::<Vec<_>>(), played.len()) }
+        Self { rows, all: OutcomeRow::of("all", &played.iter().collect::<Vec<_>>(), played.len()) }
     }
 }
 
-impl Row {
+impl OutcomeRow {
     fn of(word: &str, some: &[&Played], all: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
         let bad = Mean::of(some.iter().map(|p| p.bad as f64).collect());
@@ -96,7 +97,7 @@ fn part(some: usize, all: usize) -> (f64, f64, f64) {
     (p, (centre - half).max(0.0), (centre + half).min(1.0))
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for RehearsalTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -145,7 +146,7 @@ mod tests {
         let all: Vec<Played> = (0..100)
             .map(|n| if n < 90 { played(Code::Done, 0, 300) } else { played(Code::Inconclusive, n - 80, 60) })
             .collect();
-        let table = Table::of(&all);
+        let table = RehearsalTable::of(&all);
         assert_eq!(
             table.rows.iter().map(|r| (r.outcome.as_str(), r.runs)).collect::<Vec<_>>(),
             [("done", 90), ("inconclusive", 10)]
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn nothing_is_no_trouble() {
-        assert_eq!(Table::of(&[]).all.runs, 0);
+        assert_eq!(RehearsalTable::of(&[]).all.runs, 0);
         assert!(part(0, 20_000).2 < 0.0002);
     }
 }

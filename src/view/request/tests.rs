@@ -9,11 +9,11 @@ fn service(record: &Record, control: Option<&Control>) -> Service {
     Service::from_json(&object).unwrap()
 }
 
-fn wish(action: Action) -> Wish {
-    Wish { action, rollout: None }
+fn wish(action: Action) -> ControlWish {
+    ControlWish { action, rollout: None }
 }
 
-fn asked(record: &Record, control: Option<&Control>, wish: &Wish) -> Result<Steered, Refusal> {
+fn asked(record: &Record, control: Option<&Control>, wish: &ControlWish) -> Result<Steered, Refusal> {
     steer(&service(record, control), record, Liveness::Unknown, wish, "lee", at(60), &called())
 }
 
@@ -104,7 +104,7 @@ fn only_a_step_to_come_that_needs_it_is_approved() {
 
 #[test]
 fn another_rollout_or_none_that_is_open_is_refused() {
-    let other = Wish { action: Action::Abort, rollout: Some("r9".parse().unwrap()) };
+    let other = ControlWish { action: Action::Abort, rollout: Some("r9".parse().unwrap()) };
     let refusal = asked(&walking(), None, &other).unwrap_err();
     assert_eq!(refusal.to_string(), "the rollout on hello is r1, not r9; nothing was written");
     let mut over = walking();

@@ -4,7 +4,7 @@
 
 use super::lines::pods;
 use super::rollout::word;
-use super::{Side, Status, dead_words, rollout::Rollout};
+use super::{RevisionStatus, Status, dead_words, rollout::Rollout};
 use crate::rollout::record::Phase;
 
 /// How wide the first column is.
@@ -14,7 +14,7 @@ const STAND: usize = 22;
 pub fn glance(status: &Status) -> String {
     let stand = status.rollout.as_ref().map_or_else(|| "no rollout".to_owned(), stand);
     let served = status.serving.served;
-    let revision = |s: &Side| {
+    let revision = |s: &RevisionStatus| {
         // An arrow: asked for, not served yet.
         let (sign, percent) = if served { (' ', s.percent) } else { ('>', s.asked) };
         format!("{} {sign}{percent:>3} % {}", s.name, pods(s))

@@ -4,7 +4,7 @@
 
 use super::rollout::{Rollout, word};
 use super::times::{clock, moment};
-use super::{Life, Role, Side, Status, dead_words};
+use super::{Life, RevisionStatus, Role, Status, dead_words};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
@@ -91,7 +91,7 @@ fn about(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     vec![row("owner", &format!("{name}, {life}"))]
 }
 
-fn side(side: &Side) -> String {
+fn side(side: &RevisionStatus) -> String {
     let label = match side.role {
         Role::Stable => "stable",
         Role::Candidate => "candidate",
@@ -106,7 +106,7 @@ fn side(side: &Side) -> String {
 }
 
 /// A revision's pods in a few words.
-pub(super) fn pods(side: &Side) -> String {
+pub(super) fn pods(side: &RevisionStatus) -> String {
     match (side.pods, &side.why) {
         ("up", _) => format!("up ({} {})", side.actual, if side.actual == 1 { "pod" } else { "pods" }),
         (word, Some(why)) => format!("{word} ({why})"),

@@ -11,8 +11,8 @@ use crate::machine::world::World;
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
 use crate::model::percent::Percent;
-use crate::model::split::Target;
-use crate::rollout::control::{Approval, Control, Request};
+use crate::model::split::TrafficTarget;
+use crate::rollout::control::{Approval, Control, ControlRequest};
 use crate::rollout::owner::Liveness;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record, Rejected};
@@ -47,13 +47,13 @@ pub struct Rollout {
     /// What is waited for; none once it is over.
     pub waits: Option<Waits>,
     /// What the evidence said when it was last saved (at most a minute ago, while a walk goes on).
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<EvidenceStatus>,
     /// What people asked of it.
     pub requests: Requests,
     /// Somebody edited the spec since the rollout's last write.
     pub edit: Option<Edit>,
     /// Targets of others that a rollback had to leave out.
-    pub left_out: Vec<Target>,
+    pub left_out: Vec<TrafficTarget>,
     /// Candidates that were rolled back.
     pub rejected: Vec<Rejected>,
     /// How it ended, in a word.
@@ -64,7 +64,7 @@ pub struct Rollout {
 
 /// What was counted, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
+pub struct EvidenceStatus {
     /// In words: counts of both, the evidence, what decides.
     pub said: String,
     /// Requests and failures of stable.
@@ -92,11 +92,11 @@ pub struct Requests {
     /// Approved steps.
     pub approved: Vec<Approval>,
     /// Dwell and ramp are stopped.
-    pub pause: Option<Request>,
+    pub pause: Option<ControlRequest>,
     /// It is to go back.
-    pub abort: Option<Request>,
+    pub abort: Option<ControlRequest>,
     /// It is to go on without dwell and approvals.
-    pub promote: Option<Request>,
+    pub promote: Option<ControlRequest>,
 }
 
 /// A foreign edit.
@@ -133,7 +133,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         progress: record.plan.as_ref().map(|plan| progress(record, plan)),
         plan: record.plan.clone(),
         waits: waits(record, &control, life, world, service, called),
-        evidence: record.evidence.as_ref().map(|saved| Evidence {
+        evidence: record.evidence.as_ref().map(|saved| EvidenceStatus {
             said: saved.said.clone(),
             stable: saved.counted().stable,
             candidate: saved.counted().candidate,

@@ -4,9 +4,9 @@ use super::{Called, Status, explain};
 use crate::machine::world::World;
 use crate::model::observed::{CONTROL, RECORD, Revision, Service};
 use crate::model::split::Split;
-use crate::rollout::control::{Control, Request};
+use crate::rollout::control::{Control, ControlRequest};
 use crate::rollout::owner::{Owner, OwnerKind};
-use crate::rollout::plan::{Plan, Style, Wish};
+use crate::rollout::plan::{Plan, PlanOptions, Style};
 use crate::rollout::record::{FORMAT, Phase, Record};
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
@@ -21,8 +21,8 @@ pub(crate) fn called() -> Called {
     Called { namespace: "demo".into(), words: "hello -n demo".into() }
 }
 
-pub(crate) fn asked_by_kim() -> Request {
-    Request { by: "kim".into(), at: at(50), attempt: 1 }
+pub(crate) fn asked_by_kim() -> ControlRequest {
+    ControlRequest { by: "kim".into(), at: at(50), attempt: 1 }
 }
 
 /// `hello` with these annotations and no traffic of its own.
@@ -42,7 +42,7 @@ pub(crate) fn walking() -> Record {
     let start = Start::new(Split::all_latest(), "hello-00001".parse().unwrap(), None).unwrap();
     let tags = Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() };
     let p = |n: i64| n.try_into().unwrap();
-    let wish = Wish {
+    let wish = PlanOptions {
         style: Style::Canary,
         steps: vec![p(1), p(50)],
         dwell: Duration::from_secs(120),

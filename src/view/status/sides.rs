@@ -24,7 +24,7 @@ pub enum Role {
 
 /// One revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Side {
+pub struct RevisionStatus {
     /// What it is to the rollout.
     pub role: Role,
     /// Its name.
@@ -48,7 +48,7 @@ pub struct Side {
 }
 
 /// Stable, candidate, then whoever else serves or is asked to.
-pub(super) fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<Side> {
+pub(super) fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<RevisionStatus> {
     let mut names: Vec<(Role, RevisionName)> = Vec::new();
     if let Some(record) = record {
         names.push((Role::Stable, record.start.stable.clone()));
@@ -65,13 +65,13 @@ pub(super) fn sides(world: &World, service: &Service, record: Option<&Record>) -
     names.into_iter().map(|(role, name)| side(role, &name, world, service)).collect()
 }
 
-fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Side {
+fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> RevisionStatus {
     let of = |t: &&crate::model::observed::Served| t.revision_name.as_deref() == Some(name.as_str());
     let revision = world.revision(name);
     let (pods, why) = pods_in_words(revision);
     let latest = service.latest_ready.as_ref().unwrap_or(name);
     let asked = service.split.as_ref().map_or(0, |split| i64::from(split.pinned(latest).share(name)));
-    Side {
+    RevisionStatus {
         role,
         name: name.to_string(),
         percent: service.served.iter().filter(of).map(|t| t.percent).sum(),

@@ -9,7 +9,7 @@ use crate::machine::world::World;
 use crate::model::name::{RevisionName, Tag};
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
-use crate::model::split::{Follow, Split, Target};
+use crate::model::split::{Follow, Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{BadStart, Start, Tags};
 
@@ -53,12 +53,12 @@ pub(crate) fn start_of(
 /// What the owner had, less the targets that a rollback had to leave out and that still are not there: no split could
 /// hold them.
 fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
-    let absent = |t: &Target| {
+    let absent = |t: &TrafficTarget| {
         record.left_out.iter().any(|l| l.tag == t.tag && l.revision() == Some(t.revision().unwrap_or(&start.latest)))
             && t.percent.is_zero()
             && !world.serves(t.revision().unwrap_or(&start.latest))
     };
-    let kept: Vec<Target> = start.split.targets().iter().filter(|t| !absent(t)).cloned().collect();
+    let kept: Vec<TrafficTarget> = start.split.targets().iter().filter(|t| !absent(t)).cloned().collect();
     let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
     match Split::new(kept) {
         Ok(split) => Start { split, main: start.main - before, ..start.clone() },
@@ -79,8 +79,8 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
     if !pinned_by_us {
         return start;
     }
-    let follow = |(i, t): (usize, &Target)| {
-        if i == start.main { Target { follow: Follow::Latest, ..t.clone() } } else { t.clone() }
+    let follow = |(i, t): (usize, &TrafficTarget)| {
+        if i == start.main { TrafficTarget { follow: Follow::Latest, ..t.clone() } } else { t.clone() }
     };
     let targets = start.split.targets().iter().enumerate().map(follow).collect();
     match Split::new(targets) {
@@ -95,12 +95,12 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
 /// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
 fn without_our_tags(split: &Split, record: &Record) -> Split {
     // Ours is a tag that our last write put there, on the same revision; one that was set since is the owner's.
-    let ours = |t: &Target, tag: &Tag| {
+    let ours = |t: &TrafficTarget, tag: &Tag| {
         let written = record.split.tagged(tag).is_some_and(|w| w.follow == t.follow);
         written && (*tag == record.tags.candidate || *tag == record.tags.stable)
     };
     let was_owners = |tag: &Tag| record.start.split.tagged(tag).is_some();
-    let targets: Vec<Target> = split
+    let targets: Vec<TrafficTarget> = split
         .targets()
         .iter()
         .filter_map(|t| match &t.tag {
@@ -108,7 +108,7 @@ fn without_our_tags(split: &Split, record: &Record) -> Split {
                 if t.percent.is_zero() {
                     None
                 } else {
-                    Some(Target { tag: None, ..t.clone() })
+                    Some(TrafficTarget { tag: None, ..t.clone() })
                 }
             }
             _ => Some(t.clone()),
