@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 use andante::image::built::{of_file, of_layout};
-use andante::reference::Reference;
+use andante::image::reference::Reference;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&[u8], Option<&str>)| {

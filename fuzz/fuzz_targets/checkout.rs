@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(missing_docs)]
 
-use andante::checkout::Checkout;
+use andante::adapter::checkout::Checkout;
 use libfuzzer_sys::fuzz_target;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use std::fs;

@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(missing_docs)]
 
-use andante::exposition::parse;
+use andante::evidence::exposition::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

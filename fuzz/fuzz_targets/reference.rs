@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(missing_docs)]
 
-use andante::reference::Reference;
+use andante::image::reference::Reference;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -4,7 +4,7 @@
 
 use andante::image::tag::{make, style};
 use andante::image::template::Values;
-use andante::reference::Reference;
+use andante::image::reference::Reference;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&str, &str, &str, bool)| {

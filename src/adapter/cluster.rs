@@ -22,18 +22,16 @@ pub use service::KnativeService;
 pub use watch::ObjectWatch;
 
 use crate::model::name::{Namespace, ServiceName};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A connection to one cluster, as one user, for one namespace. Cheap to clone; clones share the time limit.
+/// A connection to one cluster, as one user, for one namespace. Cheap to clone.
 #[derive(Clone)]
 pub struct Kube {
     client: kube::Client,
     namespace: Namespace,
     server: String,
     user: Option<String>,
-    limit: Arc<AtomicU64>,
+    limit: Duration,
     silence: Duration,
 }
 
@@ -52,19 +50,6 @@ impl Kube {
     pub fn service(&self, name: ServiceName) -> KnativeService {
         KnativeService::new(self.clone(), name)
     }
-
-    /// Sets how long a call that begins from now on may take, for all clones. After a signal there is less time.
-    pub fn set_call_limit(&self, limit: Duration) {
-        self.limit.store(millis(limit), Ordering::Relaxed);
-    }
-
-    fn call_limit(&self) -> Duration {
-        Duration::from_millis(self.limit.load(Ordering::Relaxed))
-    }
-}
-
-fn millis(limit: Duration) -> u64 {
-    u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 impl std::fmt::Debug for Kube {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The whole of a regular file, if it has at most `largest` bytes.
-pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     read_rest(open_regular(path)?, largest)
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 }
 
 /// The same as text.
-pub fn read_text(path: &Path, largest: u64) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path, largest: u64) -> io::Result<String> {
     String::from_utf8(read(path, largest)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 

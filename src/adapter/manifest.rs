@@ -10,7 +10,7 @@ const MAX_BYTES: u64 = 1536 * 1024;
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum BadManifest {
+pub(crate) enum BadManifest {
     /// It cannot be read.
     #[error("{file}: {why}")]
     Read {
@@ -38,7 +38,7 @@ pub enum BadManifest {
 }
 
 /// Reads one Service from a YAML or JSON file.
-pub fn read(path: &Path) -> Result<Value, BadManifest> {
+pub(crate) fn read(path: &Path) -> Result<Value, BadManifest> {
     let file = path.display().to_string();
     let bad = |why: String| BadManifest::Read { file: file.clone(), why };
     let size = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?.len();
@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<Value, BadManifest> {
 }
 
 /// Reads the manifest of `service`.
-pub fn read_named(path: &Path, service: &str) -> Result<Value, BadManifest> {
+pub(crate) fn read_named(path: &Path, service: &str) -> Result<Value, BadManifest> {
     let value = read(path)?;
     let file = path.display().to_string();
     let found = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -66,7 +66,7 @@ pub fn read_named(path: &Path, service: &str) -> Result<Value, BadManifest> {
 }
 
 /// Reads a manifest whose template is to be staged under `service`.
-pub fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
+pub(crate) fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
     let value = read_named(path, service)?;
     let file = path.display().to_string();
     if value.pointer("/spec/traffic").is_some() {

@@ -14,7 +14,7 @@ use super::nats::{Nats, Trouble};
 const TOO_LARGE: u64 = 100_000_000;
 
 /// `ln g` of one window: evidence against odds of failure of `odds` times stable's or more.
-pub fn window(table: Table, odds: f64) -> Result<Nats, Trouble> {
+pub(super) fn window(table: Table, odds: f64) -> Result<Nats, Trouble> {
     if table.is_mute() || table.failures() > TOO_LARGE {
         return Ok(Nats::ZERO);
     }
@@ -23,7 +23,7 @@ pub fn window(table: Table, odds: f64) -> Result<Nats, Trouble> {
 
 /// `ln` of the whole evidence against a materially worse candidate, from the sum of [`window`] and all that was counted of
 /// the candidate. It is accepted at `1/beta`.
-pub fn ln_e(windows: Nats, candidate: Counts, rate: f64) -> f64 {
+pub(super) fn ln_e(windows: Nats, candidate: Counts, rate: f64) -> f64 {
     log_mean(&[windows.value(), ln_bet(real(candidate.failures), real(candidate.requests), rate)])
 }
 

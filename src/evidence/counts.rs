@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The largest count that any formula takes, about 10^12: exact as a float, with room to add.
-pub const MOST: u64 = 1 << 40;
+pub(crate) const MOST: u64 = 1 << 40;
 
 /// Requests, and those among them that failed (or were slower than something). Written as `[requests, failures]`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,27 +6,27 @@
 //! valid however often one looks, whatever the traffic, the steps and the moment of stopping (Ville's inequality).
 //! Depends on readings and serde only.
 
-pub mod acceptance;
-pub mod bound;
+mod acceptance;
+mod bound;
 pub mod comparison;
 mod conditional;
-pub mod counts;
+pub(crate) mod counts;
 pub mod exposition;
 pub mod forecast;
 pub mod gate;
 pub mod latency;
 mod logs;
-pub mod nats;
-pub mod objective;
+mod nats;
+pub(crate) mod objective;
 pub mod probe;
-pub mod ramp;
+pub(crate) mod ramp;
 pub mod reading;
-pub mod rules;
+pub(crate) mod rules;
 mod saved;
 pub mod series;
-pub mod sharing;
+mod sharing;
 pub mod sums;
-pub mod verdict;
+pub(crate) mod verdict;
 pub mod window;
 
 pub use counts::{Counts, Table};

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
 
 /// `ln E` against a failure rate of at most `limit` (above 0, below 1).
-pub fn ln_e(counts: Counts, limit: f64) -> f64 {
+pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
     let (failures, rest) = (real(counts.failures), real(counts.requests - counts.failures));
     let logs: Vec<f64> = MULTIPLES
         .iter()
@@ -41,7 +41,7 @@ pub enum ObjectiveState {
 
 /// What an objective is judged by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectiveWatch {
+pub(crate) struct ObjectiveWatch {
     /// The candidate, since the last incident of both.
     candidate: Counts,
     /// Stable, since the candidate last stood best.
@@ -55,7 +55,7 @@ pub struct ObjectiveWatch {
 
 impl ObjectiveWatch {
     /// Adds a window; `limit` is the objective, `needed` the evidence (`ln`) that breaks it.
-    pub fn add(&mut self, window: Table, limit: f64, needed: f64) -> Result<(), Trouble> {
+    pub(crate) fn add(&mut self, window: Table, limit: f64, needed: f64) -> Result<(), Trouble> {
         self.candidate = self.candidate.plus(window.candidate);
         self.stable = self.stable.plus(window.stable);
         let now = Nats::floor(ln_e(self.candidate, limit))?;
@@ -73,7 +73,7 @@ impl ObjectiveWatch {
     }
 
     /// How it stands.
-    pub fn standing(&self, limit: f64, needed: f64) -> ObjectiveState {
+    pub(crate) fn standing(&self, limit: f64, needed: f64) -> ObjectiveState {
         if self.ln_candidate(limit) >= needed {
             // Zero is what nothing says; a stable that keeps the objective falls below it with its first requests.
             if self.ln_stable(limit) > 0.0 { ObjectiveState::Leaning } else { ObjectiveState::Broken }
@@ -85,17 +85,17 @@ impl ObjectiveWatch {
     }
 
     /// What was counted of the candidate.
-    pub fn candidate(&self) -> Counts {
+    pub(crate) fn candidate(&self) -> Counts {
         self.candidate
     }
 
     /// `ln E` of the candidate.
-    pub fn ln_candidate(&self, limit: f64) -> f64 {
+    pub(crate) fn ln_candidate(&self, limit: f64) -> f64 {
         ln_e(self.candidate, limit)
     }
 
     /// `ln E` of stable over the windows that speak against the candidate.
-    pub fn ln_stable(&self, limit: f64) -> f64 {
+    pub(crate) fn ln_stable(&self, limit: f64) -> f64 {
         ln_e(self.stable, limit)
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Known {
 }
 
 /// The failures that a wrong step may cost at a rate of `lambda` requests a second: one window's error budget, at least 10.
-pub fn budget(rules: &Rules, lambda: f64) -> f64 {
+pub(crate) fn budget(rules: &Rules, lambda: f64) -> f64 {
     (rules.objective * exposed(rules, lambda)).max(LEAST)
 }
 
@@ -33,7 +33,7 @@ fn exposed(rules: &Rules, lambda: f64) -> f64 {
 }
 
 /// The share, between 0 and 1, that the next step may have after what was counted.
-pub fn allowed(rules: &Rules, lambda: f64, counted: Table) -> f64 {
+pub(crate) fn allowed(rules: &Rules, lambda: f64, counted: Table) -> f64 {
     let known = Known {
         requests: real(counted.candidate.requests),
         failures: real(counted.candidate.failures),

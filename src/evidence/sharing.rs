@@ -6,11 +6,11 @@
 use super::counts::real;
 
 /// How rarely a real split may be called false.
-pub const ALPHA: f64 = 0.001;
+pub(super) const ALPHA: f64 = 0.001;
 
 /// `ln (1/p)` that requests fall to arms with the shares `rho` (positive, summing to 1). Arms beyond the shorter of both
 /// lists do not count.
-pub fn ln_e(counts: &[u64], rho: &[f64]) -> f64 {
+pub(super) fn ln_e(counts: &[u64], rho: &[f64]) -> f64 {
     let (mut all, mut weight, mut sum) = (0.0, 0.0, 0.0);
     for (count, share) in counts.iter().map(|n| real(*n)).zip(rho) {
         let a = 100.0 * share;
@@ -22,7 +22,7 @@ pub fn ln_e(counts: &[u64], rho: &[f64]) -> f64 {
 
 /// The same for two arms with their percents. With everything on one side there is nothing to tell, and it is negative, as it
 /// is where requests fall as they should.
-pub fn between(stable: (u64, u8), candidate: (u64, u8)) -> f64 {
+pub(super) fn between(stable: (u64, u8), candidate: (u64, u8)) -> f64 {
     if stable.1 == 0 || candidate.1 == 0 {
         return -1.0;
     }

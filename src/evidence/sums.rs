@@ -4,7 +4,7 @@
 
 use super::acceptance;
 use super::comparison::Comparison;
-use super::counts::{Counts, Table, real};
+use super::counts::{Counts, Table};
 use super::latency::{Histogram, Latency};
 use super::logs::log_sum;
 use super::nats::{Nats, Trouble};
@@ -242,11 +242,6 @@ impl Sums {
             Some(latency) if rank(latency.0) > rank(failures.0) => latency,
             _ => failures,
         }
-    }
-
-    /// Stable's share of failures, for words and ramps: what was counted, over all windows.
-    pub fn base_rate(&self) -> f64 {
-        real(self.stable.failures) / real(self.stable.requests.max(1))
     }
 }
 

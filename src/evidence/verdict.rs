@@ -9,6 +9,4 @@ pub enum Verdict {
     Wait(String),
     /// Go back.
     Fail(String),
-    /// It will not know in time.
-    Inconclusive(String),
 }

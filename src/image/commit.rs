@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// How many digits a short hash has: with seven, what git shows, two commits of a large repository share one sooner or
 /// later, and one image would stand for both.
-pub const SHORT: usize = 12;
+pub(crate) const SHORT: usize = 12;
 
 /// The whole hash of a commit, in lower-case digits: 40 of SHA-1 or 64 of SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ impl fmt::Display for Commit {
 }
 
 /// A branch's own name, of whatever a pipeline calls it: `refs/heads/main` is `main`, `refs/tags/v1` is `v1`.
-pub fn branch_name(text: &str) -> &str {
+pub(crate) fn branch_name(text: &str) -> &str {
     let text = text.trim();
     let prefixes = ["refs/heads/", "refs/tags/", "refs/"];
     prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text)

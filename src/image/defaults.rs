@@ -12,17 +12,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The ConfigMap of defaults, in the Service's namespace and in the installation's.
-pub const CONFIG_MAP: &str = "andante-defaults";
+pub(crate) const CONFIG_MAP: &str = "andante-defaults";
 /// The annotation of a Service that names its repository.
-pub const ANNOTATION: &str = "andante.dev/image-repository";
+pub(crate) const ANNOTATION: &str = "andante.dev/image-repository";
 /// What a name is built from where nobody says.
-pub const NAME_TEMPLATE: &str = "{service}";
+pub(crate) const NAME_TEMPLATE: &str = "{service}";
 /// The tag's style where nobody says.
-pub const TAG: &str = "full";
+pub(crate) const TAG: &str = "full";
 
 /// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub(crate) enum Key {
     /// The repository, or the part of it that comes before the name.
     Repository,
     /// The template of the name.
@@ -33,10 +33,10 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Repository, Self::NameTemplate, Self::Tag];
+    pub(crate) const ALL: [Self; 3] = [Self::Repository, Self::NameTemplate, Self::Tag];
 
     /// Its key in a ConfigMap.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Repository => "image-repository",
             Self::NameTemplate => "image-name-template",
@@ -45,7 +45,7 @@ impl Key {
     }
 
     /// Its flag.
-    pub fn flag(self) -> &'static str {
+    pub(crate) fn flag(self) -> &'static str {
         match self {
             Self::Repository => "--repository",
             Self::NameTemplate => "--name-template",
@@ -56,7 +56,7 @@ impl Key {
 
 /// An object that may hold settings, the nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
+pub(crate) enum Rung {
     /// The Service.
     Service,
     /// The ConfigMap of its namespace.
@@ -67,7 +67,7 @@ pub enum Rung {
 
 /// What was found at a rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lookup {
+pub(crate) enum Lookup {
     /// The object's annotations or data.
     Object(BTreeMap<String, String>),
     /// There is no such object.
@@ -80,7 +80,7 @@ pub enum Lookup {
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A flag.
     Flag(&'static str),
     /// An annotation of this Service (`namespace/name`).
@@ -95,7 +95,7 @@ pub enum Origin {
 
 /// A setting and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its text, without space around it, never empty.
     pub value: String,
     /// Where it comes from.
@@ -104,7 +104,7 @@ pub struct Setting {
 
 impl Setting {
     /// Its text for people: without the account that a URL may hold, which is a secret.
-    pub fn shown(text: &str) -> String {
+    pub(crate) fn shown(text: &str) -> String {
         let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
         if after.parse::<Digest>().is_ok() {
             return text.to_owned();
@@ -116,7 +116,7 @@ impl Setting {
 
 /// The settings of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageSettings {
+pub(crate) struct ImageSettings {
     /// The repository's template.
     pub repository: Setting,
     /// The name's template.
@@ -129,7 +129,7 @@ pub struct ImageSettings {
 
 /// What flags say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// `--repository`.
     pub repository: Option<String>,
     /// `--name-template`.
@@ -140,7 +140,7 @@ pub struct Flags {
 
 /// There is no repository, or it cannot be known which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undecided {
+pub(crate) struct Undecided {
     /// In one line.
     pub what: String,
     /// Every place, what was found there, and how to set it.
@@ -151,7 +151,7 @@ pub struct Undecided {
 
 /// The search, one rung after another.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub(crate) struct Search {
     flags: Flags,
     service: ServiceName,
     namespace: Namespace,
@@ -169,7 +169,7 @@ impl Flags {
     }
 
     /// The settings, if the flags alone decide: they name a repository.
-    pub fn alone(&self) -> Option<ImageSettings> {
+    pub(crate) fn alone(&self) -> Option<ImageSettings> {
         self.repository.is_some().then(|| self.settings(|_| None, &Origin::Unasked, Vec::new()))
     }
 
@@ -190,12 +190,12 @@ impl Flags {
 
 impl Search {
     /// A search for one Service's settings.
-    pub fn new(flags: Flags, service: ServiceName, namespace: Namespace, installation: Namespace) -> Self {
+    pub(crate) fn new(flags: Flags, service: ServiceName, namespace: Namespace, installation: Namespace) -> Self {
         Self { flags, service, namespace, installation, seen: Vec::new() }
     }
 
     /// Where to look next; `None`: [`Self::decide`].
-    pub fn next(&self) -> Option<Rung> {
+    pub(crate) fn next(&self) -> Option<Rung> {
         let is_open = |key: &Key| self.flags.get(*key).is_none() && self.found(*key).is_none();
         let is_clear = self.found(Key::Repository).is_none() || !self.hidden_before(Key::Repository);
         if self.flags.repository.is_some() || !is_clear || !Key::ALL.iter().any(is_open) {
@@ -208,12 +208,12 @@ impl Search {
     }
 
     /// Takes what was found at the rung that [`Self::next`] named.
-    pub fn take(&mut self, rung: Rung, look: Lookup) {
+    pub(crate) fn take(&mut self, rung: Rung, look: Lookup) {
         self.seen.push((rung, look));
     }
 
     /// The settings, or what stands in their way.
-    pub fn decide(&self) -> Result<ImageSettings, Undecided> {
+    pub(crate) fn decide(&self) -> Result<ImageSettings, Undecided> {
         let repository = self.found(Key::Repository);
         let forbidden = self.hidden_before(Key::Repository);
         if self.flags.repository.is_none() && (forbidden || repository.is_none()) {

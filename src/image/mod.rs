@@ -7,9 +7,9 @@
 //! Pure: what the cluster, the checkout and the registry say are arguments.
 
 pub mod built;
-pub mod commit;
-pub mod defaults;
-pub mod plan;
+pub(crate) mod commit;
+pub(crate) mod defaults;
+pub(crate) mod plan;
 pub mod reference;
 pub mod tag;
 pub mod template;

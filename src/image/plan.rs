@@ -9,11 +9,11 @@ use crate::image::reference::{BadReference, Reference, Repository};
 use std::fmt;
 
 /// So many digits of a commit's hash tell commits apart; of fewer, two of one repository may share an image.
-pub const TELLING: usize = 12;
+pub(crate) const TELLING: usize = 12;
 
 /// Where the image goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImagePlan {
+pub(crate) struct ImagePlan {
     /// Its repository.
     pub repository: Repository,
     /// Its tag; `None` where no commit is known and none is needed.
@@ -26,7 +26,7 @@ pub struct ImagePlan {
 
 /// A setting that is to blame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blamed {
+pub(crate) struct Blamed {
     /// Which one.
     pub what: &'static str,
     /// Its text.
@@ -37,7 +37,7 @@ pub struct Blamed {
 
 /// Settings that make no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadImagePlan {
+pub(crate) enum BadImagePlan {
     /// A setting is no template, or a value of it is unknown.
     #[error("{0}: {1}")]
     Template(Box<Blamed>, BadTemplate),
@@ -93,7 +93,7 @@ impl Setting {
 }
 
 /// True if the settings use the namespace's name.
-pub fn needs_namespace(settings: &ImageSettings) -> bool {
+pub(crate) fn needs_namespace(settings: &ImageSettings) -> bool {
     let uses = |template: Result<Template, BadTemplate>| {
         template.is_ok_and(|template| template.uses(|v| v == Variable::Namespace))
     };
@@ -104,7 +104,7 @@ pub fn needs_namespace(settings: &ImageSettings) -> bool {
 
 /// What is known of the build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Build<'a> {
+pub(crate) struct Build<'a> {
     /// What templates may use.
     pub values: Values<'a>,
     /// Why there is no branch, where there is none.
@@ -118,7 +118,7 @@ pub struct Build<'a> {
 }
 
 /// Composes the reference.
-pub fn compose(settings: &ImageSettings, build: &Build<'_>) -> Result<ImagePlan, BadImagePlan> {
+pub(crate) fn compose(settings: &ImageSettings, build: &Build<'_>) -> Result<ImagePlan, BadImagePlan> {
     let mut notes = settings.notes.clone();
     let repository = repository(settings, &build.values)?;
     let tag = tag(&settings.tag, build, &mut notes)?;

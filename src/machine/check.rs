@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// The goal of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckGoal {
+pub(crate) struct CheckGoal {
     /// The Service.
     pub service: ServiceName,
     /// The tag that is asked; none: the candidate of the open rollout.
@@ -40,7 +40,7 @@ pub struct CheckGoal {
 
 /// The checking machine.
 #[derive(Debug)]
-pub struct Check {
+pub(crate) struct Check {
     goal: CheckGoal,
     owner: Owner,
     began: Option<Timestamp>,
@@ -57,7 +57,7 @@ struct CheckedTarget {
 
 impl Check {
     /// A machine that has not looked yet.
-    pub fn new(goal: CheckGoal, owner: Owner) -> Self {
+    pub(crate) fn new(goal: CheckGoal, owner: Owner) -> Self {
         let (health, probing) = (Watcher::new(goal.grace), Probing::new(Some(goal.probe.clone())));
         Self { goal, owner, began: None, health, probing }
     }

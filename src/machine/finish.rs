@@ -16,7 +16,7 @@ use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
 /// What the end of a good rollout is, and why it does not follow latest if it did before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finish {
+pub(super) struct Finish {
     /// The write.
     pub order: Order,
     /// The split ends pinned although the owner followed latest; why.
@@ -24,7 +24,12 @@ pub struct Finish {
 }
 
 /// The candidate has everything for good, in the shape that the owner had (rule 8).
-pub fn finish(world: &World, service: &Service, record: &Record, now: Timestamp) -> Result<Finish, CannotRestore> {
+pub(super) fn finish(
+    world: &World,
+    service: &Service,
+    record: &Record,
+    now: Timestamp,
+) -> Result<Finish, CannotRestore> {
     let candidate =
         record.candidate.as_ref().ok_or_else(|| CannotRestore { why: "the record names no candidate".into() })?;
     let stays_pinned = if record.start.followed_latest() { newer_than(candidate, service) } else { None };

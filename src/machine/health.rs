@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How the candidate is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
+pub(super) enum Health {
     /// Up, asleep, or not ill for long enough to be believed.
     Fine,
     /// Ill for longer than the grace; the reason.
@@ -22,7 +22,7 @@ const WAKE_GRACE: Duration = Duration::from_secs(60);
 
 /// Watches one revision.
 #[derive(Debug, Clone)]
-pub struct Watcher {
+pub(super) struct Watcher {
     grace: Duration,
     since: Option<Timestamp>,
     moment: Option<Timestamp>,
@@ -30,12 +30,12 @@ pub struct Watcher {
 
 impl Watcher {
     /// A watcher that believes a fault after `grace`.
-    pub fn new(grace: Duration) -> Self {
+    pub(super) fn new(grace: Duration) -> Self {
         Self { grace, since: None, moment: None }
     }
 
     /// Judges what is seen now. `waking`: we are waking it from zero ourselves, which may take longer.
-    pub fn judge(&mut self, revision: Option<&Revision>, waking: bool, now: Timestamp) -> Health {
+    pub(super) fn judge(&mut self, revision: Option<&Revision>, waking: bool, now: Timestamp) -> Health {
         let trouble = match revision {
             None => Some("it was deleted".to_owned()),
             Some(revision) => match pods(revision) {
@@ -58,19 +58,19 @@ impl Watcher {
     }
 
     /// A cold start that we caused is over: what is wrong counts from now.
-    pub fn restart(&mut self, now: Timestamp) {
+    pub(super) fn restart(&mut self, now: Timestamp) {
         if self.since.is_some() {
             self.since = Some(now);
         }
     }
 
     /// True while something is wrong that is not believed yet: no moment to send anybody more there.
-    pub fn is_ill(&self) -> bool {
+    pub(super) fn is_ill(&self) -> bool {
         self.since.is_some()
     }
 
     /// When to judge again without news.
-    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.moment.filter(|moment| *moment > now)
     }
 }

@@ -5,18 +5,18 @@
 //! decision. This room decides all about traffic and performs nothing: it may use `rollout`, `evidence` and `model`. Begin
 //! reading with [`next`], then [`walk`]; every write is built in [`mod@write`].
 
-pub mod check;
+pub(crate) mod check;
 pub mod claim;
-pub mod finish;
-pub mod health;
+mod finish;
+mod health;
 pub mod judge;
 pub mod next;
-pub mod outcomes;
-pub mod probing;
-pub mod rollback;
+pub(crate) mod outcomes;
+mod probing;
+mod rollback;
 pub mod settle;
 pub mod stage;
 pub mod standing;
 pub mod walk;
 pub mod world;
-pub mod write;
+mod write;

@@ -30,7 +30,7 @@ enum OpenQuestion {
 
 /// Questions and answers of one step.
 #[derive(Debug, Clone)]
-pub struct Probing {
+pub(super) struct Probing {
     probe: Option<Probe>,
     row: ProbeRow,
     asking: OpenQuestion,
@@ -42,7 +42,7 @@ pub struct Probing {
 
 impl Probing {
     /// No questions asked yet.
-    pub fn new(probe: Option<Probe>) -> Self {
+    pub(super) fn new(probe: Option<Probe>) -> Self {
         Self {
             probe,
             row: ProbeRow::default(),
@@ -55,7 +55,7 @@ impl Probing {
     }
 
     /// A step begins: the row is empty again; `wake` asks for a waking call if the candidate sleeps.
-    pub fn begin(&mut self, wake: bool, now: Timestamp) {
+    pub(super) fn begin(&mut self, wake: bool, now: Timestamp) {
         self.row = ProbeRow::default();
         self.wake = wake;
         self.wake_failures = 0;
@@ -65,22 +65,22 @@ impl Probing {
 
     /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is never
     /// taken for a healthy one.
-    pub fn failed_at(&self) -> Option<Timestamp> {
+    pub(super) fn failed_at(&self) -> Option<Timestamp> {
         self.failed_at
     }
 
     /// True while a question is out.
-    pub fn is_asking(&self) -> bool {
+    pub(super) fn is_asking(&self) -> bool {
         self.asking != OpenQuestion::Nothing
     }
 
     /// True while a waking call is out or due.
-    pub fn is_waking(&self) -> bool {
+    pub(super) fn is_waking(&self) -> bool {
         self.wake && (self.asking == OpenQuestion::Wake || self.wake_failures > 0)
     }
 
     /// The next question, if it is time for one and none is out.
-    pub fn next_question(
+    pub(super) fn next_question(
         &mut self,
         url: Option<&str>,
         candidate: Option<&Revision>,
@@ -103,12 +103,12 @@ impl Probing {
     }
 
     /// The question just given out was not sent: it is put again later. Without this, nothing would ever be asked again.
-    pub fn withdraw(&mut self) {
+    pub(super) fn withdraw(&mut self) {
         self.asking = OpenQuestion::Nothing;
     }
 
     /// An answer came.
-    pub fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
+    pub(super) fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         match (self.asking, &self.probe) {
             (OpenQuestion::Wake, _) => self.woken(answer, now, log),
             (OpenQuestion::Probe, Some(probe)) => {
@@ -147,12 +147,12 @@ impl Probing {
     }
 
     /// True if nothing more has to be asked before the next step.
-    pub fn passed(&self) -> bool {
+    pub(super) fn passed(&self) -> bool {
         !self.wake && self.probe.as_ref().is_none_or(|p| matches!(self.row.verdict(p), Verdict::Pass(_)))
     }
 
     /// Why the candidate failed its probes, if it did.
-    pub fn failed(&self) -> Option<String> {
+    pub(super) fn failed(&self) -> Option<String> {
         match self.row.verdict(self.probe.as_ref()?) {
             Verdict::Fail(why) => Some(why),
             _ => None,
@@ -160,7 +160,7 @@ impl Probing {
     }
 
     /// What has to come before the next step, in words that stay the same while we wait.
-    pub fn wanted(&self) -> String {
+    pub(super) fn wanted(&self) -> String {
         match &self.probe {
             Some(probe) if !self.wake => format!("{} of {} must pass in a row", counted(probe.passes), probe.path),
             _ => "the candidate is being woken".to_owned(),
@@ -168,7 +168,7 @@ impl Probing {
     }
 
     /// When the next question is due, if none is out.
-    pub fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
         if self.asking != OpenQuestion::Nothing || (!self.wake && self.probe.is_none()) {
             return None;
         }

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 /// Why a rollout goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
+pub(super) struct Why {
     /// The exit code that it ends with.
     pub code: Code,
     /// The reason, in a sentence without a full stop.
@@ -28,12 +28,12 @@ pub struct Why {
 
 impl Why {
     /// A reason to go back; whether it blames the candidate follows from the code.
-    pub fn new(code: Code, reason: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), blames: code.blames() }
     }
 
     /// A reason that says nothing about the candidate.
-    pub fn blameless(code: Code, reason: impl Into<String>) -> Self {
+    pub(super) fn blameless(code: Code, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), blames: false }
     }
 
@@ -45,7 +45,7 @@ impl Why {
 
 /// Users cannot be brought back to where they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CannotRestore {
+pub(super) struct CannotRestore {
     /// Why, in a sentence.
     pub why: String,
 }
@@ -53,7 +53,7 @@ pub struct CannotRestore {
 /// Back to the split from before, in one write that takes effect: only targets that are Ready now. Where stable is gone
 /// and the candidate still serves, users go to the candidate, because the only alternative is nothing at all; the record
 /// then says `could-not-restore`.
-pub fn roll_back(
+pub(super) fn roll_back(
     world: &World,
     service: &Service,
     record: &Record,
@@ -129,7 +129,7 @@ fn shortened(reason: &str) -> String {
 
 /// A last write that Knative does not take because a 0 % target of it turned unready meanwhile: the same without that
 /// target. None if nothing of the kind is in the way.
-pub fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
+pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
     let blocks = |t: &&TrafficTarget| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
     let blocking = standing.targets().iter().find(blocks)?;
@@ -144,7 +144,7 @@ pub fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> 
 }
 
 /// True if users are still on the candidate of a rollout that went back.
-pub fn is_stuck(service: &Service, record: &Record) -> bool {
+pub(super) fn is_stuck(service: &Service, record: &Record) -> bool {
     let candidate = record.candidate.as_ref().map(RevisionName::as_str);
     record.phase != Phase::Finished
         && service

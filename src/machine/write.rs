@@ -28,14 +28,14 @@ fn fence(service: &Service) -> Vec<Value> {
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 
 /// A fenced write of a template alone, for a Service that serves nobody yet.
-pub fn template_order(service: &Service, template: &Value, what: Event) -> Order {
+pub(super) fn template_order(service: &Service, template: &Value, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
     Order { patch: Value::Array(patch), record: None, what }
 }
 
 /// A fenced write that removes a record that cannot be read.
-pub fn discard_order(service: &Service, what: Event) -> Order {
+pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "remove", "path": POINTER}));
     Order { patch: Value::Array(patch), record: None, what }
@@ -43,7 +43,7 @@ pub fn discard_order(service: &Service, what: Event) -> Order {
 
 /// Builds the one fenced write (rule 1): tests of uid, generation and record, then record, split and template in one.
 /// `record.generation` is set to what the write will make it; `record.epoch` is raised.
-pub fn order(
+pub(super) fn order(
     service: &Service,
     mut record: Record,
     split: Option<Split>,

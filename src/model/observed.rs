@@ -248,11 +248,6 @@ impl Service {
         self.served.iter().find(|t| t.tag.as_deref() == Some(tag.as_str())).and_then(|t| t.url.as_deref())
     }
 
-    /// The image of the container `name`, or of the one that has a port, or of the only one.
-    pub fn template_image(&self) -> Option<&str> {
-        self.template.pointer("/spec/containers/0/image").and_then(Value::as_str)
-    }
-
     /// Who last wrote `spec.traffic` (or, with `template`, the template): newest first by time, as far as known.
     pub fn last_writer(&self, of: impl Fn(&FieldWriter) -> bool) -> Option<&FieldWriter> {
         self.writers.iter().filter(|w| of(w)).max_by_key(|w| w.time)
@@ -345,7 +340,6 @@ mod tests {
         assert_eq!(service.truth("Ready"), Truth::False);
         assert_eq!(service.truth("RoutesReady"), Truth::Unknown);
         assert_eq!(service.tag_url(&"t".parse().unwrap()), Some("http://t-hello"));
-        assert_eq!(service.template_image(), Some("i:1"));
         assert_eq!(service.last_modifier(), Some("kim"));
         assert_eq!(service.last_writer(|w| w.traffic).map(|w| w.manager.as_str()), Some("kn"));
         assert_eq!(service.split.unwrap(), Split::all_latest());

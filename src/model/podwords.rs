@@ -19,7 +19,7 @@ const STUCK: [&str; 8] = [
 ];
 
 /// What is wrong with the first pod that has something wrong, for a person; none if nothing is known to be.
-pub fn trouble(pods: &[Value]) -> Option<String> {
+pub(crate) fn trouble(pods: &[Value]) -> Option<String> {
     pods.iter().find_map(of_pod)
 }
 

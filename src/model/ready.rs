@@ -8,7 +8,7 @@ use crate::model::split::Split;
 
 /// Whether the split in `spec.traffic` is what users get.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Serving {
+pub(crate) enum Serving {
     /// It is served.
     Yes,
     /// Not yet; why, in a few words.
@@ -18,14 +18,14 @@ pub enum Serving {
 }
 
 /// True if the Service's status speaks of its present spec, and its Configuration's too.
-pub fn is_current(service: &Service) -> bool {
+pub(crate) fn is_current(service: &Service) -> bool {
     let out_of_date = |kind: &str| service.conditions.get(kind).is_some_and(|c| c.reason == "OutOfDate");
     service.observed_generation >= service.generation && !out_of_date("ConfigurationsReady")
 }
 
 /// Rule 7: generation observed, `ConfigurationsReady` not `OutOfDate`, `RoutesReady` True, `status.traffic` equal to the
 /// request entry by entry.
-pub fn serving(service: &Service) -> Serving {
+pub(crate) fn serving(service: &Service) -> Serving {
     let Ok(split) = &service.split else { return Serving::Blocked("spec.traffic cannot be read".into()) };
     if service.observed_generation < service.generation {
         return Serving::NotYet("not observed yet".into());
@@ -64,7 +64,7 @@ fn equals_status(split: &Split, service: &Service) -> bool {
 
 /// What a candidate's pods say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pods {
+pub(crate) enum Pods {
     /// Ready, and as many pods as it must have.
     Up,
     /// Ready, scaled to zero for want of requests.
@@ -76,7 +76,7 @@ pub enum Pods {
 }
 
 /// Rule 11: replicas rather than conditions. `Ready` stays True while every pod of a once-ready revision crashes.
-pub fn pods(revision: &Revision) -> Pods {
+pub(crate) fn pods(revision: &Revision) -> Pods {
     if revision.deleting {
         return Pods::Down("it is being deleted".into());
     }

@@ -9,7 +9,7 @@ use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::model::api_error::ApiError;
 use crate::model::event::Event;
-use crate::model::name::{RevisionName, ServiceName};
+use crate::model::name::RevisionName;
 use crate::rollout::owner::{Liveness, Owner};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -68,8 +68,6 @@ pub trait Cluster {
     }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;
-    /// The Service that this is about.
-    fn name(&self) -> &ServiceName;
 }
 
 /// Asks the candidate's own address.

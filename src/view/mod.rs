@@ -3,7 +3,7 @@
 //! Decides words and tables, never traffic: rules come from the machines, so that a view cannot say another thing than the
 //! machine does. Pure; it may use `machine` and what is below it. Begin reading with [`status`].
 
-pub mod plan;
-pub mod rehearse;
-pub mod request;
-pub mod status;
+pub(crate) mod plan;
+pub(crate) mod rehearse;
+pub(crate) mod request;
+pub(crate) mod status;

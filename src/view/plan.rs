@@ -4,9 +4,9 @@
 //! the machines; the rest is words. Depends on pure modules only.
 
 mod compose;
-pub mod lines;
+pub(crate) mod lines;
 
-pub use compose::{PlanQuestion, compose};
+pub(crate) use compose::{PlanQuestion, compose};
 
 use crate::model::name::{RevisionName, ServiceName};
 use crate::model::split::Split;
@@ -20,7 +20,7 @@ const NEW: &str = "new.placeholder";
 
 /// A rollout as it would go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Preview {
+pub(crate) struct Preview {
     /// The Service.
     pub service: String,
     /// The style.
@@ -47,7 +47,7 @@ pub struct Preview {
 
 /// One write, or the end without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Move {
+pub(crate) struct Move {
     /// `stage`, `candidate`, `step`, `finish` or `hold`.
     pub kind: &'static str,
     /// The number of a step, counted from 1.
@@ -70,7 +70,7 @@ pub struct Move {
 
 /// One entry of a split, placeholders in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedTarget {
+pub(crate) struct PlannedTarget {
     /// The revision; `latest` where the entry follows latest.
     pub revision: String,
     /// Its share.

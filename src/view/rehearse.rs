@@ -9,7 +9,7 @@ mod play;
 mod table;
 mod traffic;
 
-pub use chance::{Chance, binomial, poisson};
-pub use play::{Played, midnight, play};
-pub use table::{Mean, OutcomeRow, RehearsalTable};
-pub use traffic::{Behaviour, Incident, Spell, Traffic};
+pub(crate) use chance::Chance;
+pub(crate) use play::{Played, midnight, play};
+pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
+pub(crate) use traffic::{Behaviour, Incident, Spell};

@@ -18,7 +18,7 @@ const POINTER: &str = "/metadata/annotations/andante.dev~1control";
 
 /// What may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Stop dwelling and ramping.
     Pause,
     /// Take a pause back.
@@ -33,7 +33,7 @@ pub enum Action {
 
 /// What is asked of which rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlWish {
+pub(crate) struct ControlWish {
     /// What.
     pub action: Action,
     /// The rollout that is meant; none: the one that is open.
@@ -42,7 +42,7 @@ pub struct ControlWish {
 
 /// The answer to a wish that can be granted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Steered {
+pub(crate) struct Steered {
     /// The write; none if it was asked already.
     pub patch: Option<Value>,
     /// What is asked now, in a sentence.
@@ -56,7 +56,7 @@ pub struct Steered {
 /// Why a wish cannot be granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; nothing was written")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     what: String,
     /// What to do instead; may be empty.
     pub next: String,
@@ -69,7 +69,7 @@ impl Refusal {
 }
 
 /// Decides what a wish changes. `alive` is about the record's owner.
-pub fn steer(
+pub(crate) fn steer(
     service: &Service,
     record: &Record,
     alive: Liveness,

@@ -4,9 +4,9 @@
 //! JSON form is part of the interface (`docs/status.md`). Depends on pure modules only.
 
 mod advice;
-pub mod glance;
+pub(crate) mod glance;
 mod holder;
-pub mod lines;
+pub(crate) mod lines;
 mod rollout;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -14,13 +14,12 @@ mod sides;
 mod times;
 mod waits;
 
-pub use holder::{Holder, Life};
+pub(crate) use holder::Life;
 pub(crate) use holder::{dead_words, life};
+pub(crate) use rollout::Rollout;
 pub(crate) use rollout::word as phase_word;
-pub use rollout::{Edit, Progress, Requests, Rollout};
-pub use sides::{RevisionStatus, Role};
+pub(crate) use sides::{RevisionStatus, Role};
 pub(crate) use times::clock;
-pub use waits::Waits;
 
 use crate::machine::world::World;
 use crate::model::observed::{Condition, Service, Truth};
@@ -34,7 +33,7 @@ const ROLLOUT_DURATION: [&str; 2] = ["serving.knative.dev/rollout-duration", "se
 
 /// How a Service is called: its namespace, and the words that name it on a command line (`hello -n demo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Called {
+pub(crate) struct Called {
     /// The namespace.
     pub namespace: String,
     /// Service and flags, to be repeated in commands that are proposed.
@@ -43,7 +42,7 @@ pub struct Called {
 
 /// Everything that is worth saying about a Service at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// Its name.
     pub service: String,
     /// Its namespace.
@@ -70,7 +69,7 @@ pub struct Status {
 
 /// One entry of the split that users get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Share {
+pub(crate) struct Share {
     /// The revision.
     pub revision: String,
     /// Its percentage.
@@ -83,7 +82,7 @@ pub struct Share {
 
 /// Whether users get what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Agreement {
+pub(crate) struct Agreement {
     /// It is served.
     pub served: bool,
     /// Knative refuses it as it stands.
@@ -96,7 +95,7 @@ pub struct Agreement {
 
 /// A condition that is not True.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BadCondition {
+pub(crate) struct BadCondition {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
@@ -109,7 +108,7 @@ pub struct BadCondition {
 }
 
 /// Explains what was seen; none if the Service was not seen.
-pub fn explain(world: &World, called: &Called, now: Timestamp) -> Option<Status> {
+pub(crate) fn explain(world: &World, called: &Called, now: Timestamp) -> Option<Status> {
     let service = world.service()?;
     let record = world.record();
     let mut status = Status {

@@ -193,9 +193,8 @@ async fn a_port_where_nobody_listens() {
 async fn a_server_that_never_answers_is_noticed_within_the_limit() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned();
     let server = Server::start(vec![Reply::Hang(String::new()), Reply::Hang(half), Reply::Hang(String::new())]).await;
-    let kube = server.kube();
-    let service = kube.service("hello".parse().unwrap());
-    kube.set_call_limit(Duration::from_millis(200));
+    let limit = Connect { call_limit: Duration::from_millis(200), ..Connect::default() };
+    let service = connect(&server.url(), &limit).service("hello".parse().unwrap());
     for _ in 0..2 {
         let began = Instant::now();
         let error = service.service().await.unwrap_err();

@@ -236,8 +236,4 @@ impl Cluster for Handle {
         let get = move |s: &mut State| Ok(s.liveness.get(&uid).copied().unwrap_or(Liveness::Unknown));
         self.call("get owners", get).await.map_or(Liveness::Unknown, |(v, _)| v)
     }
-
-    fn name(&self) -> &ServiceName {
-        &self.name
-    }
 }

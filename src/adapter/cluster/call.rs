@@ -61,7 +61,7 @@ impl Kube {
         asked: &ApiRequest,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        let limit = self.call_limit();
+        let limit = self.limit;
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             Err(ApiError::Unreachable(format!("{asked}: {} did not answer within {limit:?}", self.server)))
         })

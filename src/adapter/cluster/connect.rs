@@ -5,15 +5,13 @@
 //! the environment and kube's client.
 
 use super::connect_error::ConnectError;
-use super::{Kube, kubeconfig, millis};
+use super::{Kube, kubeconfig};
 use crate::adapter::env::Environment;
 use crate::adapter::proxy;
 use crate::model::name::Namespace;
 use http::Uri;
 use kube::{Client, Config};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// How to connect.
@@ -59,14 +57,7 @@ impl Kube {
         config.write_timeout = Some(settings.call_limit);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).map_err(|e| ConnectError::Client(unusable(&e)))?;
-        Ok(Self {
-            client,
-            namespace,
-            server,
-            user,
-            limit: Arc::new(AtomicU64::new(millis(settings.call_limit))),
-            silence: settings.silence,
-        })
+        Ok(Self { client, namespace, server, user, limit: settings.call_limit, silence: settings.silence })
     }
 }
 

@@ -112,8 +112,4 @@ impl Cluster for KnativeService {
     async fn liveness(&self, owner: &Owner) -> Liveness {
         self.kube.liveness(owner).await
     }
-
-    fn name(&self) -> &ServiceName {
-        &self.name
-    }
 }

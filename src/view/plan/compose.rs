@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanQuestion {
+pub(crate) struct PlanQuestion {
     /// The plan.
     pub plan: Plan,
     /// Our two tags.
@@ -41,7 +41,7 @@ struct Open<'a> {
 }
 
 /// The preview, or why there is none.
-pub fn compose(asked: &PlanQuestion, world: &World, service: &Service) -> Result<Preview, Box<Outcome>> {
+pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) -> Result<Preview, Box<Outcome>> {
     let bad = |what: String| Box::new(outcome_of(Code::BadState, what, service));
     let record = world.record().transpose().map_err(|e| bad(e.to_string()))?;
     let split = service.split.as_ref().map_err(|e| bad(format!("spec.traffic of {}: {e}", service.name)))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 const LABEL: usize = 11;
 
 /// The preview in lines.
-pub fn lines(preview: &Preview) -> Vec<String> {
+pub(crate) fn lines(preview: &Preview) -> Vec<String> {
     let style = preview.style.name();
     let mut lines = vec![format!("{}: a {style} rollout; nothing is written by this", preview.service)];
     if let Some(open) = &preview.goes_on_with {

@@ -2,14 +2,14 @@
 //! the rare ones that decide.
 
 /// A source of chance.
-pub trait Chance {
+pub(crate) trait Chance {
     /// A number that is evenly spread over `[0, 1)`.
     fn unit(&mut self) -> f64;
 }
 
 /// How many of `n` independent trials succeed, each with probability `p`. Counts the trials between successes, which are
 /// geometric; takes time in proportion to the smaller of successes and failures.
-pub fn binomial(chance: &mut impl Chance, n: u64, p: f64) -> u64 {
+pub(crate) fn binomial(chance: &mut impl Chance, n: u64, p: f64) -> u64 {
     if p > 0.5 {
         return n - binomial(chance, n, 1.0 - p);
     }
@@ -31,7 +31,7 @@ pub fn binomial(chance: &mut impl Chance, n: u64, p: f64) -> u64 {
 }
 
 /// How many independent arrivals come where `mean` are expected: the exponential times between them, counted.
-pub fn poisson(chance: &mut impl Chance, mean: f64) -> u64 {
+pub(crate) fn poisson(chance: &mut impl Chance, mean: f64) -> u64 {
     let mut passed = 0.0;
     let mut arrivals = 0;
     loop {

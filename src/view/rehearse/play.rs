@@ -26,7 +26,7 @@ const MOST_STILL: u32 = 10_000;
 
 /// What came of a rehearsal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Played {
+pub(crate) struct Played {
     /// The lines, as the walk would have logged them.
     pub lines: Vec<(Timestamp, Event)>,
     /// How it ended.
@@ -53,7 +53,7 @@ struct Rehearsal<C> {
 
 /// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that name: a
 /// second one if the first dies.
-pub fn play<M: Machine, C: Chance>(
+pub(crate) fn play<M: Machine, C: Chance>(
     process: impl Fn(&str) -> M,
     hold: &Claimant,
     service: &str,
@@ -190,6 +190,6 @@ impl<C: Chance> Rehearsal<C> {
 }
 
 /// When a rehearsal begins: at midnight, so that its lines show how long it has been going on.
-pub fn midnight() -> Timestamp {
+pub(crate) fn midnight() -> Timestamp {
     Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(24 * 365 * 50)).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -13,7 +13,7 @@ const Z: f64 = 1.96;
 
 /// A mean and half of its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mean {
+pub(crate) struct Mean {
     /// The mean.
     pub mean: f64,
     /// Half of the interval.
@@ -24,7 +24,7 @@ pub struct Mean {
 
 /// Rehearsals that ended in one way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OutcomeRow {
+pub(crate) struct OutcomeRow {
     /// The outcome's word.
     pub outcome: String,
     /// How many.
@@ -41,7 +41,7 @@ pub struct OutcomeRow {
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RehearsalTable {
+pub(crate) struct RehearsalTable {
     /// By outcome, the most frequent first.
     pub rows: Vec<OutcomeRow>,
     /// All together.
@@ -50,7 +50,7 @@ pub struct RehearsalTable {
 
 impl RehearsalTable {
     /// The table of these.
-    pub fn of(played: &[Played]) -> Self {
+    pub(crate) fn of(played: &[Played]) -> Self {
         let mut kinds: BTreeMap<&str, Vec<&Played>> = BTreeMap::new();
         for one in played {
             kinds.entry(one.outcome.word).or_default().push(one);

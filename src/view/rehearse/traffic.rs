@@ -111,7 +111,7 @@ struct Tally {
 
 /// The users and the gateway.
 #[derive(Debug)]
-pub struct Traffic<C> {
+pub(crate) struct Traffic<C> {
     behaviour: Behaviour,
     chance: C,
     now: Duration,
@@ -130,7 +130,7 @@ pub struct Traffic<C> {
 
 impl<C: Chance> Traffic<C> {
     /// Users that all go to stable.
-    pub fn new(behaviour: Behaviour, chance: C) -> Self {
+    pub(crate) fn new(behaviour: Behaviour, chance: C) -> Self {
         let law = |slower: f64| bucket_law(behaviour.latency.as_secs_f64() * 1e3 * slower, behaviour.spread);
         let laws = [law(1.0), law(behaviour.slower)];
         let past = VecDeque::from([(Duration::ZERO, <[Tally; 2]>::default())]);
@@ -149,12 +149,12 @@ impl<C: Chance> Traffic<C> {
     }
 
     /// The behaviour.
-    pub fn behaviour(&self) -> &Behaviour {
+    pub(crate) fn behaviour(&self) -> &Behaviour {
         &self.behaviour
     }
 
     /// A split is served from now on: the part of users, between 0 and 1, that goes to the candidate.
-    pub fn split(&mut self, share: f64) {
+    pub(crate) fn split(&mut self, share: f64) {
         self.share = share;
         if share > 0.0 {
             self.moved.get_or_insert(self.now);
@@ -162,29 +162,29 @@ impl<C: Chance> Traffic<C> {
     }
 
     /// How long the first users have been moved; none before that.
-    pub fn since_moved(&self) -> Option<Duration> {
+    pub(crate) fn since_moved(&self) -> Option<Duration> {
         self.moved.map(|moved| self.now.saturating_sub(moved))
     }
 
     /// Requests of the candidate that failed or were never answered.
-    pub fn bad(&self) -> u64 {
+    pub(crate) fn bad(&self) -> u64 {
         self.bad
     }
 
     /// How many more these are than stable is expected to have failed of the candidate's requests.
     #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
-    pub fn extra(&self) -> f64 {
+    pub(crate) fn extra(&self) -> f64 {
         let [_, candidate] = &self.tallies;
         self.bad as f64 - candidate.sent as f64 * self.behaviour.errors
     }
 
     /// True while a spell is on.
-    pub fn is_on(&self, spell: Option<&Spell>) -> bool {
+    pub(crate) fn is_on(&self, spell: Option<&Spell>) -> bool {
         spell.zip(self.since_moved()).is_some_and(|(spell, at)| spell.is_on(at))
     }
 
     /// The next moment, on the clock of this, at which a spell begins or ends.
-    pub fn next_change(&self) -> Option<Duration> {
+    pub(crate) fn next_change(&self) -> Option<Duration> {
         let (moved, at) = (self.moved?, self.since_moved()?);
         let incident = self.behaviour.incident.as_ref().map(|i| &i.spell);
         let spells = [self.behaviour.down.as_ref(), self.behaviour.crash.as_ref(), incident];
@@ -192,7 +192,7 @@ impl<C: Chance> Traffic<C> {
     }
 
     /// Lets time pass.
-    pub fn pass(&mut self, until: Duration) {
+    pub(crate) fn pass(&mut self, until: Duration) {
         while self.now < until {
             let change = self.next_change().unwrap_or(until);
             let next = until.min(self.now + TICK).min(change.max(self.now + Duration::from_micros(1)));
@@ -244,7 +244,7 @@ impl<C: Chance> Traffic<C> {
     }
 
     /// What a source tells at this moment.
-    pub fn reading(&self) -> Pair {
+    pub(crate) fn reading(&self) -> Pair {
         let known = |age: Duration| {
             let at = self.now.saturating_sub(age);
             let found = self.past.iter().rev().find(|(then, _)| *then <= at).or_else(|| self.past.front());

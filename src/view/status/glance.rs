@@ -11,7 +11,7 @@ use crate::rollout::record::Phase;
 const STAND: usize = 22;
 
 /// The status in one line.
-pub fn glance(status: &Status) -> String {
+pub(crate) fn glance(status: &Status) -> String {
     let stand = status.rollout.as_ref().map_or_else(|| "no rollout".to_owned(), stand);
     let served = status.serving.served;
     let revision = |s: &RevisionStatus| {

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// Whether the owner can still act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Life {
+pub(crate) enum Life {
     /// Its run runs.
     Running,
     /// Its deadline has not passed; more is not known.
@@ -27,14 +27,14 @@ pub enum Life {
 
 impl Life {
     /// True if nobody acts on the rollout any more although it is open.
-    pub fn is_dead(self) -> bool {
+    pub(crate) fn is_dead(self) -> bool {
         matches!(self, Self::Done | Self::Overdue)
     }
 }
 
 /// Who holds a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// What it is.
     pub kind: OwnerKind,
     /// `namespace/name` of a run, or a person's name.

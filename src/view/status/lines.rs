@@ -15,7 +15,7 @@ const LABEL: usize = 11;
 const MAX_REJECTED: usize = 2;
 
 /// The status in lines, `now` for words such as "in 2m".
-pub fn lines(status: &Status, now: Timestamp) -> Vec<String> {
+pub(crate) fn lines(status: &Status, now: Timestamp) -> Vec<String> {
     let mut lines = vec![headline(status)];
     if let Some(rollout) = &status.rollout {
         lines.extend(about(rollout, now));

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 /// The last rollout of a Service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Rollout {
+pub(crate) struct Rollout {
     /// Its identity.
     pub id: RolloutId,
     /// Where it stands.
@@ -64,7 +64,7 @@ pub struct Rollout {
 
 /// What was counted, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EvidenceStatus {
+pub(crate) struct EvidenceStatus {
     /// In words: counts of both, the evidence, what decides.
     pub said: String,
     /// Requests and failures of stable.
@@ -75,7 +75,7 @@ pub struct EvidenceStatus {
 
 /// How far a walk is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Steps written.
     pub step: usize,
     /// Steps in all.
@@ -88,7 +88,7 @@ pub struct Progress {
 
 /// What people asked of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Requests {
+pub(crate) struct Requests {
     /// Approved steps.
     pub approved: Vec<Approval>,
     /// Dwell and ramp are stopped.
@@ -101,7 +101,7 @@ pub struct Requests {
 
 /// A foreign edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Edit {
+pub(crate) struct Edit {
     /// `traffic` or `template`.
     pub of: &'static str,
     /// Who, as far as the API server knows.

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// What a revision is to the rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Role {
+pub(crate) enum Role {
     /// Users are walked away from it.
     Stable,
     /// Users are walked to it.
@@ -24,7 +24,7 @@ pub enum Role {
 
 /// One revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RevisionStatus {
+pub(crate) struct RevisionStatus {
     /// What it is to the rollout.
     pub role: Role,
     /// Its name.

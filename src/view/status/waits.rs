@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waits {
+pub(crate) struct Waits {
     /// `ready`, `walk`, `run`, `served`, `resume`, `rollback`, `time`, `approval`, `gates` or `nobody`.
     pub kind: &'static str,
     /// The same as a sentence.
