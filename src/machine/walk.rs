@@ -5,7 +5,7 @@
 //! 12 of docs/protocol.md. Depends on pure modules only.
 
 use crate::evidence::gate::{GateRow, Measured};
-use crate::evidence::probe::{Address, Answer, Probe, ProbeRequest};
+use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
@@ -17,12 +17,11 @@ use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who
 use crate::machine::world::{Presence, Signal, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
-use crate::model::name::{RevisionName, ServiceName};
+use crate::model::name::RevisionName;
 use crate::model::observed::{Service, Truth};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::{after, words};
-use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -32,48 +31,14 @@ mod back;
 mod closing;
 mod evidence;
 mod gates;
+mod goal;
 mod step;
 mod take;
 
 pub use evidence::JudgeGoal;
 pub use gates::GateGoal;
+pub use goal::{OnTerm, WalkGoal};
 pub use step::step_split;
-
-/// What to do when a signal ends the walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnTerm {
-    /// Roll back: nobody else may come after a pipeline's end.
-    Rollback,
-    /// Leave traffic where it is.
-    Hold,
-}
-
-/// The goal of a walk.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WalkGoal {
-    /// The Service.
-    pub service: ServiceName,
-    /// The plan.
-    pub plan: Plan,
-    /// When it must be over.
-    pub deadline: Duration,
-    /// How long a fault of the candidate must last to be believed.
-    pub grace: Duration,
-    /// How long a written split may take until it is served.
-    pub serve_within: Duration,
-    /// Probes of the candidate's address.
-    pub probe: Option<Probe>,
-    /// Which address of the candidate is asked.
-    pub address: Address,
-    /// What SIGTERM does.
-    pub on_term: OnTerm,
-    /// Do what is due, then end.
-    pub once: bool,
-    /// How evidence is judged; none: there is no source of it.
-    pub judge: Option<JudgeGoal>,
-    /// The owner's own gates, if there are any.
-    pub gates: Option<GateGoal>,
-}
 
 /// The walking machine.
 #[derive(Debug)]
