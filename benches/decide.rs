@@ -9,43 +9,29 @@ use andante::evidence::probe::{Address, Answer, Probe};
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::next::{Machine, Next};
 use andante::machine::standing::Claimant;
-use andante::machine::walk::step_split;
 use andante::machine::walk::{OnTerm, Walk, WalkGoal};
 use andante::machine::world::World;
 use andante::model::event::Log;
-use andante::model::name::RevisionName;
-use andante::model::observed::{RECORD, Revision, Service};
+use andante::model::observed::RECORD;
 use andante::model::percent::Percent;
-use andante::model::split::Split;
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Style};
-use andante::rollout::record::{FORMAT, Phase, Record};
-use andante::rollout::splits::{Start, Tags};
+use andante::view::rehearse::Knative;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 const WARM_UP: Duration = Duration::from_millis(500);
 const BATCHES: usize = 61;
 const BATCH: u32 = 500;
-const WRITER: &str = "bench-1";
 /// Of the steps 1, 5, 25, 50, 100.
 const STEP: usize = 3;
+/// Of two minutes of dwelling.
+const MIDDLE: SignedDuration = SignedDuration::from_secs(60);
 
 fn main() {
-    let written: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
-    let (mut walk, world) = dwelling(written);
     let mut log = Log::default();
-    // A minute into two of dwelling; the first decision asks for a probe, which passes.
-    let now = written + SignedDuration::from_secs(60);
-    let first = walk.decide(&world, now, &mut log);
-    assert!(matches!(&first, Next::Wait { ask: Some(_), .. }), "a probe is due: {first:?}");
-    let good = Answer::Http { status: 200, headers: vec![], body: String::new(), latency: Duration::ZERO };
-    walk.answered(good, now, &mut log);
-    let wait = walk.decide(&world, now, &mut log);
-    assert!(matches!(&wait, Next::Wait { until: Some(_), ask: None, .. }), "it dwells: {wait:?}");
-
+    let (mut walk, world, now, wait) = dwelling(&mut log);
     let began = Instant::now();
     while began.elapsed() < WARM_UP {
         decide(&mut walk, &world, now, &mut log);
@@ -76,9 +62,8 @@ fn decide(walk: &mut Walk, world: &World, now: Timestamp, log: &mut Log) {
     black_box(log.take());
 }
 
-/// A walk at its third step, served, and the world that it sees.
-fn dwelling(written: Timestamp) -> (Walk, World) {
-    let owner = Owner { kind: OwnerKind::PipelineRun, name: "default/release-7".into(), uid: "4f1c".into() };
+/// A walk that was driven into the middle of the dwell of its third step, the world that it sees, and what it waits for.
+fn dwelling(log: &mut Log) -> (Walk, World, Timestamp, Next) {
     let plan = Plan::new(&PlanOptions {
         style: Style::Canary,
         steps: vec![],
@@ -89,40 +74,6 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         approval_timeout: Duration::from_secs(1800),
     })
     .unwrap();
-    let (stable, candidate): (RevisionName, RevisionName) =
-        ("hello-00001".parse().unwrap(), "hello-00002".parse().unwrap());
-    let mut record = Record {
-        format: FORMAT,
-        id: "r1".parse().unwrap(),
-        epoch: 6,
-        writer: WRITER.into(),
-        owner: owner.clone(),
-        intent: written,
-        deadline: written + SignedDuration::from_mins(55),
-        phase: Phase::Walking,
-        generation: 5,
-        split: Split::all_latest(),
-        start: Start::new(Split::all_latest(), stable.clone(), None).unwrap(),
-        tags: Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() },
-        candidate: Some(candidate.clone()),
-        image: Some("registry.example.com/hello:3f2a9c1".into()),
-        template: Some("0123456789abcdef".into()),
-        plan: Some(plan.clone()),
-        attempt: 1,
-        step: STEP,
-        step_at: written,
-        approval_since: None,
-        evidence: None,
-        left_out: vec![],
-        rejected: vec![],
-        outcome: None,
-        reason: None,
-    };
-    let mut world = World::default();
-    world.see_revisions([stable.as_str(), candidate.as_str()].map(revision));
-    let percent = plan.step(STEP).unwrap().percent;
-    record.split = step_split(&world, &record, &candidate, percent).unwrap();
-    world.see_service(service(&record));
     let goal = WalkGoal {
         gates: None,
         service: "hello".parse().unwrap(),
@@ -146,56 +97,27 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
         once: false,
         judge: None,
     };
-    let asker = Asker { owner, intent: written, if_busy: IfBusy::Supersede, force: false };
-    (Walk::new(goal, Claimant::new(asker, WRITER.into())), world)
-}
-
-/// A revision with a pod.
-fn revision(name: &str) -> Revision {
-    Revision::from_json(&json!({
-        "metadata": {"name": name},
-        "spec": {"containers": [{"image": "registry.example.com/hello:3f2a9c1"}]},
-        "status": {"actualReplicas": 1, "desiredReplicas": 1, "conditions": [
-            {"type": "Active", "status": "True"}, {"type": "ContainerHealthy", "status": "True"},
-            {"type": "Ready", "status": "True"}, {"type": "ResourcesAvailable", "status": "True"}]}
-    }))
-    .unwrap()
-}
-
-/// The Service as Knative shows it once the record's split is served.
-fn service(record: &Record) -> Service {
-    let spec = serde_json::to_value(&record.split).unwrap();
-    let served: Vec<Value> = spec
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|target| {
-            let mut target = target.clone();
-            let tag = target.get("tag").and_then(Value::as_str).unwrap_or_default();
-            let url = json!(format!("http://{tag}-hello.default.example.com"));
-            target.as_object_mut().unwrap().insert("url".into(), url);
-            target
-        })
-        .collect();
-    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": record.step_at});
-    Service::from_json(&json!({
-        "metadata": {
-            "name": "hello", "uid": "8a52", "generation": record.generation, "resourceVersion": "4711",
-            "annotations": {
-                RECORD: record.to_text().unwrap(),
-                "serving.knative.dev/creator": "kim", "serving.knative.dev/lastModifier": "kim"
+    let mut now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
+    let owner = Owner { kind: OwnerKind::PipelineRun, name: "default/release-7".into(), uid: "4f1c".into() };
+    let asker = Asker { owner, intent: now, if_busy: IfBusy::Supersede, force: false };
+    let process = |writer: &str| Claimant::new(asker.clone(), writer.to_owned());
+    let (id, revisions) = ("r1".parse().unwrap(), ["hello-00001", "hello-00002"].map(|name| name.parse().unwrap()));
+    let mut knative = Knative::staged(&process("stage-1"), id, &goal.service, revisions, now).unwrap();
+    let mut walk = Walk::new(goal, process("walk-1"));
+    loop {
+        let next = walk.decide(knative.world(now), now, log);
+        let record = knative.world(now).record().unwrap().unwrap();
+        match &next {
+            Next::Write(order) => knative.take(order, &mut walk, now, log),
+            Next::Wait { ask: Some(_), .. } => {
+                let (headers, body, latency) = (vec![], String::new(), Duration::ZERO);
+                walk.answered(Answer::Http { status: 200, headers, body, latency }, now, log);
             }
-        },
-        "spec": {
-            "template": {"spec": {"containers": [{"image": "registry.example.com/hello:3f2a9c1"}]}},
-            "traffic": spec
-        },
-        "status": {
-            "observedGeneration": record.generation, "url": "http://hello.default.example.com",
-            "latestCreatedRevisionName": "hello-00002", "latestReadyRevisionName": "hello-00002",
-            "conditions": [condition("ConfigurationsReady"), condition("Ready"), condition("RoutesReady")],
-            "traffic": served
+            Next::Wait { .. } if record.step == STEP && now >= record.step_at + MIDDLE => {
+                return (walk, knative.world(now).clone(), now, next);
+            }
+            Next::Wait { until: Some(until), .. } => now = *until,
+            odd => panic!("nothing else is due: {odd:?}"),
         }
-    }))
-    .unwrap()
+    }
 }

@@ -1,8 +1,8 @@
 //! Golden walks: a script of what happens goes in, the walk's lines come out. They double as a description of behaviour:
 //! read `tests/walks/*.txt`. `ANDANTE_BLESS=1 cargo test --test walks` rewrites what comes out.
 //!
-//! The machine is stepped by hand here: no runtime, no clock, no cluster. What Knative does is a few lines of
-//! stand-in; proving Knative is the cluster tests' work. Nor is there chance: of 100 requests at 1 % exactly one fails.
+//! The machine is stepped by hand here: no runtime, no clock, no cluster. What Knative does is the rehearsal's stand-in;
+//! proving Knative is the cluster tests' work. Nor is there chance: of 100 requests at 1 % exactly one fails.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
@@ -11,18 +11,15 @@ use andante::cli::{Cli, Command, EvidenceFrom};
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::{Address, Answer};
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Machine, Next, Written};
+use andante::machine::next::{Machine, Next};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
-use andante::machine::world::{Signal, World};
+use andante::machine::world::Signal;
 use andante::model::event::Log;
-use andante::model::observed::{CONTROL, RECORD, Revision, Service};
-use andante::model::percent::Percent;
-use andante::model::split::Split;
+use andante::model::observed::CONTROL;
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::owner::{Owner, OwnerKind};
-use andante::rollout::record::{FORMAT, Phase, Record};
-use andante::rollout::splits::{Start, Tags};
+use andante::view::rehearse::Knative;
 use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -36,21 +33,19 @@ fn owner() -> Owner {
     Owner { kind: OwnerKind::PipelineRun, name: "shop/release-7".into(), uid: "u7".into() }
 }
 
+fn walker(process: &str) -> Claimant {
+    let intent = "2026-01-01T10:00:00Z".parse().unwrap();
+    Claimant::new(Asker { owner: owner(), intent, if_busy: IfBusy::Fail, force: false }, process.to_owned())
+}
+
 /// The world of a script: a Service with a staged candidate `hello-2`, beside stable `hello-1`.
 struct Stage {
-    object: Value,
-    serves: bool,
-    /// What is not reported as served yet is served to users all the same.
-    ahead: bool,
-    pods: i64,
+    knative: Knative,
     status: u16,
     /// What whoever is asked by the owner's gates answers.
     gate: Measured,
     now: Timestamp,
     began: Timestamp,
-    /// When the route changed last.
-    changed: Timestamp,
-    signal: Option<Signal>,
     out: String,
     done: bool,
     log: Log,
@@ -60,123 +55,44 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let began: Timestamp = "2026-01-01T10:00:00Z".parse().unwrap();
-        let tags = Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() };
-        let start = Start::new(Split::all_latest(), "hello-1".parse().unwrap(), None).unwrap();
-        let candidate = "hello-2".parse().unwrap();
-        let split = start.at(&candidate, Percent::ZERO, &tags);
-        let record = Record {
-            format: FORMAT,
-            id: "r7".parse().unwrap(),
-            epoch: 2,
-            writer: "stage".into(),
-            owner: owner(),
-            intent: began,
-            deadline: began.checked_add(Duration::from_secs(3600)).unwrap(),
-            phase: Phase::Staged,
-            generation: 3,
-            split: split.clone(),
-            start,
-            tags,
-            candidate: Some(candidate),
-            image: Some("shop/hello:7".into()),
-            template: None,
-            plan: None,
-            attempt: 0,
-            step: 0,
-            step_at: began,
-            approval_since: None,
-            evidence: None,
-            left_out: vec![],
-            rejected: vec![],
-            outcome: None,
-            reason: None,
-        };
-        let object = json!({
-            "metadata": {"name": "hello", "uid": "u", "generation": 3, "resourceVersion": "10",
-                "annotations": {RECORD: record.to_text().unwrap(), "serving.knative.dev/lastModifier": "kim"}},
-            "spec": {"template": {"spec": {"containers": [{"image": "shop/hello:7"}]}}, "traffic": split},
-            "status": {"latestCreatedRevisionName": "hello-2", "latestReadyRevisionName": "hello-2"}
-        });
-        let mut stage = Self {
-            object,
-            serves: true,
-            ahead: false,
-            pods: 1,
+        let began = walker("stage").asker.intent;
+        let revisions = ["hello-1", "hello-2"].map(|name| name.parse().unwrap());
+        let (id, service) = ("r7".parse().unwrap(), "hello".parse().unwrap());
+        Self {
+            knative: Knative::staged(&walker("stage"), id, &service, revisions, began).unwrap(),
             status: 200,
             gate: Measured::Number(0.0),
             now: began,
             began,
-            changed: began,
-            signal: None,
             out: String::new(),
             done: false,
             log: Log::default(),
             walks: 0,
             users: users::Users::default(),
-        };
-        stage.serve();
-        stage
+        }
     }
 
     /// Time passes.
     fn pass(&mut self, until: Timestamp) {
         let time = Duration::try_from(until.duration_since(self.now)).unwrap_or_default();
-        self.users.come(time.as_secs_f64(), &self.object["status"]["traffic"]);
+        self.users.come(time.as_secs_f64(), &self.knative.world(self.now).service().unwrap().served);
         self.now = self.now.max(until);
     }
 
-    /// Knative takes the split.
-    fn serve(&mut self) {
-        if !self.serves && !self.ahead {
-            return;
-        }
-        let resolve = |target: &Value| {
-            let mut served = target.clone();
-            if served["latestRevision"] == json!(true) {
-                served["revisionName"] = self.object["status"]["latestReadyRevisionName"].clone();
-            }
-            if let Some(tag) = target.get("tag").and_then(Value::as_str) {
-                served["url"] = json!(format!("http://{tag}-hello.example.com"));
-            }
-            served
-        };
-        let traffic: Vec<_> = self.object["spec"]["traffic"].as_array().unwrap().iter().map(resolve).collect();
-        self.object["status"]["traffic"] = json!(traffic);
-        if !self.serves {
-            return;
-        }
-        self.object["status"]["observedGeneration"] = self.object["metadata"]["generation"].clone();
-        self.object["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "True", "lastTransitionTime": self.changed}, {"type": "ConfigurationsReady", "status": "True"}]);
+    fn signal(&mut self, signal: Option<Signal>) {
+        self.knative.world(self.now).signal = signal;
     }
 
-    fn touch(&mut self, spec: bool) {
-        let version: u64 = self.object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
-        self.object["metadata"]["resourceVersion"] = json!((version + 1).to_string());
-        if spec {
-            let generation = self.object["metadata"]["generation"].as_i64().unwrap();
-            self.object["metadata"]["generation"] = json!(generation + 1);
-            self.changed = self.now;
-        }
-        self.serve();
+    /// A person edits the object.
+    fn edit(&mut self, change: impl FnOnce(&mut Value)) {
+        self.knative.edit(self.now, |object| {
+            object["metadata"]["annotations"]["serving.knative.dev/lastModifier"] = json!("kim");
+            change(object);
+        });
     }
 
-    fn world(&self) -> World {
-        let mut world = World::default();
-        world.see_service(Service::from_json(&self.object).unwrap());
-        let active = if self.pods > 0 { "True" } else { "Unknown" };
-        world.see_revisions(["hello-1", "hello-2"].map(|name| {
-            let pods = if name == "hello-2" { self.pods } else { 1 };
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": pods, "desiredReplicas": 1,
-                "conditions": [{"type": "Ready", "status": "True"}, {"type": "Active", "status": active, "reason": "Queued"}]}}))
-            .unwrap()
-        }));
-        world.signal = self.signal;
-        world
-    }
-
-    fn say(&mut self, log: &mut Log) {
-        for said in log.take() {
+    fn say(&mut self) {
+        for said in self.log.take() {
             self.line(said.topic.word(), &said.text);
         }
     }
@@ -188,16 +104,14 @@ impl Stage {
     }
 
     fn control(&mut self, change: impl Fn(&mut Control, ControlRequest)) {
-        let id = "r7".parse().unwrap();
-        let mut control = Control::parse(self.object["metadata"]["annotations"][CONTROL].as_str(), &id);
-        change(&mut control, ControlRequest { by: "kim".into(), at: self.now, attempt: self.attempt() });
-        self.object["metadata"]["annotations"][CONTROL] = json!(serde_json::to_string(&control).unwrap());
-        self.touch(false);
-    }
-
-    /// The attempt that the record speaks of.
-    fn attempt(&self) -> u32 {
-        Record::parse(self.object["metadata"]["annotations"][RECORD].as_str().unwrap()).unwrap().attempt
+        let world = self.knative.world(self.now);
+        let record = world.record().unwrap().unwrap();
+        let control = world.service().unwrap().annotations.get(CONTROL);
+        let mut control = Control::parse(control.map(String::as_str), &record.id);
+        change(&mut control, ControlRequest { by: "kim".into(), at: self.now, attempt: record.attempt });
+        self.edit(|object| {
+            object["metadata"]["annotations"][CONTROL] = json!(serde_json::to_string(&control).unwrap());
+        });
     }
 
     /// Something happens.
@@ -210,15 +124,12 @@ impl Stage {
             ["gate", "says", "nothing"] => self.gate = Measured::Nothing("no series".into()),
             ["gate", "is", "silent"] => self.gate = Measured::Unanswered("timed out".into()),
             ["gate", "says", number] => self.gate = Measured::Number(number.parse().unwrap()),
-            ["pods", "up"] => self.pods = 1,
-            ["pods", "down"] => self.pods = 0,
+            ["pods", "up"] => self.knative.pods(true),
+            ["pods", "down"] => self.knative.pods(false),
             ["answers", status] => self.status = status.parse().unwrap(),
-            ["knative", "stalls"] => self.serves = false,
-            ["the", "gateway", "runs", "ahead"] => self.ahead = true,
-            ["knative", "serves"] => {
-                self.serves = true;
-                self.touch(false);
-            }
+            ["knative", "stalls"] => self.knative.serves_after(Duration::MAX),
+            ["the", "gateway", "runs", "ahead"] => self.knative.runs_ahead(),
+            ["knative", "serves"] => self.knative.serves_after(Duration::ZERO),
             ["approve", step] => {
                 let step = step.parse().unwrap();
                 self.control(|c, request| c.approved.push(Approval { step, request }));
@@ -229,71 +140,53 @@ impl Stage {
             ["promote"] => self.control(|c, request| c.promote = Some(request)),
             // Nobody goes on until the next walk begins.
             ["killed"] => self.done = true,
-            ["sigterm"] => self.signal = Some(Signal::Terminate),
-            ["ctrl-c"] => self.signal = Some(Signal::Interrupt),
+            ["sigterm"] => self.signal(Some(Signal::Terminate)),
+            ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
             ["traffic", "edited"] => {
-                self.object["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]);
-                self.touch(true);
+                self.edit(|o| o["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]));
             }
-            ["template", "edited"] => {
-                self.object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("shop/hello:8");
-                self.object["status"]["latestCreatedRevisionName"] = json!("hello-3");
-                self.touch(true);
-            }
+            ["template", "edited"] => self.edit(|o| {
+                o["spec"]["template"] = json!({"spec": {"containers": [{"image": "shop/hello:8"}]}});
+                o["status"]["latestCreatedRevisionName"] = json!("hello-3");
+            }),
             other => panic!("the script says {other:?}"),
         }
     }
 
-    /// Lets the machine go on until it waits beyond `until`, or ends.
-    fn run(&mut self, walk: &mut Walk, until: Timestamp) {
-        let mut log = std::mem::take(&mut self.log);
-        self.play_on(walk, until, &mut log);
-        self.log = log;
-    }
-
     /// Everything that is asked is answered at once; true if anything was.
-    fn answer(&self, walk: &mut Walk, next: &Next, log: &mut Log) -> bool {
+    fn answer(&mut self, walk: &mut Walk, next: &Next) -> bool {
         let Next::Wait { ask, read, gate, .. } = next else { return false };
         if ask.is_some() {
             let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
-            walk.answered(Answer::Http { status: self.status, headers, body, latency }, self.now, log);
+            walk.answered(Answer::Http { status: self.status, headers, body, latency }, self.now, &mut self.log);
         }
         if let Some(arms) = read {
-            walk.read(self.users.counted(arms, self.now), self.now, log);
+            walk.read(self.users.counted(arms, self.now), self.now, &mut self.log);
         }
         if let Some(asked) = gate {
             assert_eq!(asked.1.candidate.as_str(), "hello-2");
-            walk.measured(self.gate.clone(), log);
+            walk.measured(self.gate.clone(), &mut self.log);
         }
         ask.is_some() || read.is_some() || gate.is_some()
     }
 
-    fn play_on(&mut self, walk: &mut Walk, until: Timestamp, log: &mut Log) {
+    /// Lets the machine go on until it waits beyond `until`, or ends.
+    fn run(&mut self, walk: &mut Walk, until: Timestamp) {
         for _ in 0..20_000 {
             if self.done {
                 self.pass(until);
                 return;
             }
-            let world = self.world();
-            self.say(log);
-            let next = walk.decide(&world, self.now, log);
-            self.say(log);
+            let next = walk.decide(self.knative.world(self.now), self.now, &mut self.log);
+            self.say();
             if let Next::Wait { until: Some(until), .. } = &next {
                 assert!(*until > self.now, "it waits for {until}, which is past, at {}:\n{}", self.now, self.out);
             }
-            if self.answer(walk, &next, log) {
+            if self.answer(walk, &next) {
                 continue;
             }
             match next {
-                Next::Write(order) => {
-                    let patch: json_patch::Patch = serde_json::from_value(order.patch.clone()).unwrap();
-                    let spec = self.object["spec"].clone();
-                    json_patch::patch(&mut self.object, &patch).expect("the fence holds");
-                    let moved = self.object["spec"] != spec;
-                    self.touch(moved);
-                    self.line(order.what.topic.word(), &order.what.text);
-                    walk.written(&Written::Yes, &self.world(), self.now, log);
-                }
+                Next::Write(order) => self.knative.take(&order, walk, self.now, &mut self.log),
                 Next::Wait { until: Some(wake), .. } if wake <= until => self.pass(wake),
                 Next::Wait { .. } => {
                     self.pass(until);
@@ -335,9 +228,7 @@ fn walk(command: &str, writer: &str) -> Walk {
         judge: (args.source.evidence != EvidenceFrom::None)
             .then(|| JudgeGoal { rules: args.judge.rules().unwrap(), namespace: "shop".parse().unwrap() }),
     };
-    let asker =
-        Asker { owner: owner(), intent: "2026-01-01T10:00:00Z".parse().unwrap(), if_busy: IfBusy::Fail, force: false };
-    Walk::new(goal, Claimant::new(asker, writer.to_owned()))
+    Walk::new(goal, walker(writer))
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.
@@ -352,7 +243,8 @@ fn play(script: &str) -> String {
             stage.walks += 1;
             machine = Some(walk(command, &format!("process-{}", stage.walks)));
             stage.log = Log::default();
-            (stage.done, stage.signal) = (false, None);
+            stage.done = false;
+            stage.signal(None);
         } else if let Some(what) = line.strip_prefix("> ") {
             match what.strip_suffix(" pass") {
                 Some(time) => {

@@ -38,7 +38,6 @@ mod take;
 pub use evidence::JudgeGoal;
 pub use gates::GateGoal;
 pub use goal::{OnTerm, WalkGoal};
-pub use step::step_split;
 
 /// The walking machine.
 #[derive(Debug)]

@@ -4,6 +4,6 @@
 //! machine does. Pure; it may use `machine` and what is below it. Begin reading with [`status`].
 
 pub(crate) mod plan;
-pub(crate) mod rehearse;
+pub mod rehearse;
 pub(crate) mod request;
 pub(crate) mod status;

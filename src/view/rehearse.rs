@@ -1,15 +1,18 @@
 //! A rehearsal: the real walk and the real judge, on a virtual clock, against a service that is made up.
 //!
 //! Decides nothing about rollouts: it plays Knative, the gateway and the users, so that an owner can see what a plan costs
-//! before anybody is moved. Chance comes from outside, so that the same seed is the same rehearsal. Depends on machines.
+//! before anybody is moved. Chance comes from outside, so that the same seed is the same rehearsal. Golden walks and the
+//! benchmark of decisions use the same [`Knative`]. Depends on machines.
 
 mod chance;
 mod knative;
+mod patch;
 mod play;
 mod table;
 mod traffic;
 
 pub(crate) use chance::Chance;
+pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
 pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
 pub(crate) use traffic::{Behaviour, Incident, Spell};

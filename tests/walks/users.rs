@@ -1,8 +1,8 @@
 //! Users and the gateway that counts them, without chance: parts of requests add up until they are whole.
 
 use andante::evidence::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
+use andante::model::observed::Served;
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Edges of the gateway's histogram in milliseconds.
@@ -10,7 +10,7 @@ const EDGES: [f64; 6] = [10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
 
 /// What one revision's requests are like, and how many there were.
 #[derive(Debug, Clone)]
-struct Served {
+struct Requests {
     fails: f64,
     milliseconds: f64,
     requests: f64,
@@ -22,7 +22,7 @@ struct Served {
     lost: f64,
 }
 
-impl Default for Served {
+impl Default for Requests {
     fn default() -> Self {
         Self { fails: 0.0, milliseconds: 20.0, requests: 0.0, failures: 0.0, below: [0.0; 6], hangs: false, lost: 0.0 }
     }
@@ -34,7 +34,7 @@ pub(crate) struct Users {
     pub(crate) rate: f64,
     /// How the counters are: `answer`, `silent`, `forbidden`, or `doubled` (somebody asks the candidate's own address too).
     pub(crate) how: String,
-    revisions: BTreeMap<String, Served>,
+    revisions: BTreeMap<String, Requests>,
 }
 
 impl Users {
@@ -54,13 +54,13 @@ impl Users {
     }
 
     /// Users come for so many seconds, to the revisions that are served.
-    pub(crate) fn come(&mut self, seconds: f64, served: &Value) {
-        for target in served.as_array().into_iter().flatten() {
-            let Some(name) = target["revisionName"].as_str() else { continue };
-            let more = self.rate * seconds * target["percent"].as_f64().unwrap_or_default() / 100.0;
-            let beside =
-                if self.how == "doubled" && target["tag"] == "candidate" { self.rate * seconds / 10.0 } else { 0.0 };
-            let served = self.revisions.entry(name.to_owned()).or_default();
+    pub(crate) fn come(&mut self, seconds: f64, served: &[Served]) {
+        for target in served {
+            let Some(name) = &target.revision_name else { continue };
+            let more = self.rate * seconds * f64::from(u8::try_from(target.percent).unwrap()) / 100.0;
+            let asked = self.how == "doubled" && target.tag.as_deref() == Some("candidate");
+            let beside = if asked { self.rate * seconds / 10.0 } else { 0.0 };
+            let served = self.revisions.entry(name.clone()).or_default();
             served.requests += more + beside;
             if served.hangs {
                 served.lost += more;

@@ -6,7 +6,12 @@ use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::rollout::record::Record;
 /// The split of one step, or the foreign target that would keep Knative from taking it.
-pub fn step_split(world: &World, record: &Record, candidate: &RevisionName, percent: Percent) -> Result<Split, String> {
+pub(super) fn step_split(
+    world: &World,
+    record: &Record,
+    candidate: &RevisionName,
+    percent: Percent,
+) -> Result<Split, String> {
     let split = record.start.at(candidate, percent, &record.tags);
     match split.revisions().into_iter().find(|name| !world.serves(name)) {
         Some(name) => Err(format!(

@@ -1,166 +1,298 @@
-//! A made-up Service with a staged candidate, as the walk sees it: the object, its Revisions, and what becomes of a write.
+//! A made-up Service with a staged candidate, as a machine sees it: the object, its Revisions, and what becomes of a write.
 //!
-//! Decides that a split is served a while after it was written, and that pods are there unless the candidate is down. A
-//! few lines of stand-in, for rehearsals; what Knative really does is proved on a cluster.
+//! Decides that a write whose tests do not hold changes nothing, that a split is served a while after it was written, and
+//! that pods are there unless the candidate is down. Rehearsals, golden walks and benchmarks share this stand-in; what
+//! Knative really does is proved on a cluster.
 
-use crate::machine::next::Order;
+use super::patch::patched;
+use crate::machine::next::{Machine, Order, Written};
 use crate::machine::standing::Claimant;
 use crate::machine::world::World;
-use crate::model::name::{BadName, RevisionName};
+use crate::model::event::Log;
+use crate::model::name::{BadName, RevisionName, RolloutId, ServiceName};
 use crate::model::observed::{RECORD, Revision, Service};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
+use crate::model::time::after;
 use crate::rollout::record::Phase;
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+const GENERATION: &str = "/metadata/generation";
+
 /// The Service and its two Revisions.
 #[derive(Debug)]
-pub(super) struct Knative {
-    name: String,
+pub struct Knative {
+    /// The Service as the API server has it.
+    object: Value,
+    stable: RevisionName,
     candidate: RevisionName,
-    record: String,
-    split: Split,
-    generation: i64,
+    /// Rises with every change of the object or the pods.
     version: u64,
-    /// When the split was written, and when it is served.
+    /// When the spec was changed last.
     written: Timestamp,
-    served: Timestamp,
     serves_after: Duration,
+    runs_ahead: bool,
     pods: bool,
-    /// What was last made of it, and of which state.
-    seen: Option<((u64, bool), World)>,
+    /// What is known of the version of `seen`.
+    world: World,
+    seen: u64,
 }
 
 impl Knative {
-    /// A Service that was just staged for this owner.
-    pub(super) fn staged(hold: &Claimant, name: &str, serves_after: Duration, now: Timestamp) -> Result<Self, BadName> {
-        let stable: RevisionName = format!("{name}-00001").parse()?;
-        let candidate: RevisionName = format!("{name}-00002").parse()?;
+    /// A Service on which this process just staged the second revision beside the first. It serves a split at once.
+    pub fn staged(
+        claimant: &Claimant,
+        id: RolloutId,
+        name: &ServiceName,
+        [stable, candidate]: [RevisionName; 2],
+        now: Timestamp,
+    ) -> Result<Self, BadName> {
         let tags = Tags { candidate: "candidate".parse()?, stable: "stable".parse()? };
-        let start = Start { split: Split::all_latest(), latest: stable.clone(), stable, main: 0 };
+        let start = Start { split: Split::all_latest(), latest: stable.clone(), stable: stable.clone(), main: 0 };
         let split = start.at(&candidate, Percent::ZERO, &tags);
+        let object = json!({
+            "metadata": {"name": name, "uid": "made-up", "generation": 2, "annotations": {}},
+            "spec": {"template": {}, "traffic": split},
+            "status": {"latestCreatedRevisionName": candidate, "latestReadyRevisionName": candidate}
+        });
         let mut me = Self {
-            name: name.to_owned(),
+            object,
+            stable,
             candidate: candidate.clone(),
-            record: String::new(),
-            split: split.clone(),
-            generation: 2,
             version: 1,
             written: now,
-            served: now,
-            serves_after,
+            serves_after: Duration::ZERO,
+            runs_ahead: false,
             pods: true,
-            seen: None,
+            world: World::default(),
+            seen: 0,
         };
-        if let Ok(service) = Service::from_json(&me.object(now)) {
-            let mut record = hold.begin("rehearsal".parse()?, start, tags, &service, now);
+        if let Some(service) = me.world(now).service() {
+            let mut record = claimant.begin(id, start, tags, service, now);
             record.phase = Phase::Staged;
             record.candidate = Some(candidate);
             record.split = split;
-            record.generation = me.generation;
-            record.deadline = crate::model::time::after(now, Duration::from_secs(3600));
-            me.record = record.to_text().unwrap_or_default();
+            record.deadline = after(now, Duration::from_secs(3600));
+            me.put("/metadata/annotations", RECORD, json!(record.to_text().unwrap_or_default()));
+            me.version += 1;
         }
         Ok(me)
     }
 
-    /// The candidate's share of users that is served, between 0 and 1.
-    pub(super) fn share(&self) -> f64 {
-        f64::from(self.split.share(&self.candidate).get()) / 100.0
+    /// From now on a split is served so long after it was written, one that is not served yet included.
+    pub fn serves_after(&mut self, time: Duration) {
+        self.serves_after = time;
     }
 
-    /// When the split is served.
-    pub(super) fn served(&self) -> Timestamp {
-        self.served
+    /// From now on users get a split as soon as it is written, before the Service says that it is served.
+    pub fn runs_ahead(&mut self) {
+        self.runs_ahead = true;
     }
 
     /// Pods of the candidate are there, or none.
-    pub(super) fn pods(&mut self, there: bool) {
+    pub fn pods(&mut self, there: bool) {
         self.version += u64::from(self.pods != there);
         self.pods = there;
     }
 
-    /// Takes a write.
-    pub(super) fn write(&mut self, order: &Order, now: Timestamp) {
-        let Some(record) = &order.record else { return };
-        self.record = record.to_text().unwrap_or_default();
-        self.version += 1;
-        if record.generation != self.generation {
-            self.generation = record.generation;
-            self.split = record.split.clone();
+    /// Changes the object as whoever may write it does; a changed spec is a new generation.
+    pub fn edit(&mut self, now: Timestamp, change: impl FnOnce(&mut Value)) {
+        let spec = self.part("/spec").clone();
+        change(&mut self.object);
+        if *self.part("/spec") != spec {
+            let generation = self.part(GENERATION).as_i64().unwrap_or_default();
+            self.put("/metadata", "generation", json!(generation + 1));
             self.written = now;
-            self.served = crate::model::time::after(now, self.serves_after);
+        }
+        self.version += 1;
+    }
+
+    /// What is known at this moment. A signal is set from outside and stays.
+    pub fn world(&mut self, now: Timestamp) -> &mut World {
+        self.serve(now);
+        if self.seen != self.version {
+            self.seen = self.version;
+            self.look();
+        }
+        &mut self.world
+    }
+
+    /// Takes a machine's write, says it like any other line, and tells the machine what became of it.
+    pub fn take(&mut self, order: &Order, machine: &mut impl Machine, now: Timestamp, log: &mut Log) {
+        let written = self.write(order, now);
+        if written == Written::Yes {
+            log.say(order.what.topic, order.what.text.clone());
+        }
+        machine.written(&written, self.world(now), now, log);
+    }
+
+    /// When the split that was written last will be served; none if it is.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let pending = self.part("/status/observedGeneration") != self.part(GENERATION);
+        pending.then(|| after(self.written, self.serves_after))
+    }
+
+    /// The part of users, between 0 and 1, that the candidate gets at this moment.
+    pub(super) fn share(&mut self, now: Timestamp) -> f64 {
+        self.world(now);
+        let served = self.world.service().map(|service| service.served.as_slice()).unwrap_or_default();
+        let percents = served.iter().filter(|s| s.revision_name.as_deref() == Some(self.candidate.as_str()));
+        percents.map(|s| f64::from(i32::try_from(s.percent).unwrap_or_default())).sum::<f64>() / 100.0
+    }
+
+    fn write(&mut self, order: &Order, now: Timestamp) -> Written {
+        let Some(object) = patched(&self.object, &order.patch) else { return Written::Refused };
+        self.edit(now, |present| *present = object);
+        Written::Yes
+    }
+
+    /// Serves the split once it is time.
+    fn serve(&mut self, now: Timestamp) {
+        let Some(due) = self.due() else { return };
+        let is_time = now >= due;
+        if !is_time && !self.runs_ahead {
+            return;
+        }
+        let targets = self.part("/spec/traffic").as_array().into_iter().flatten();
+        let served = targets.map(|target| self.resolved(target)).collect();
+        self.put("/status", "traffic", served);
+        if is_time {
+            let conditions = json!([
+                {"type": "RoutesReady", "status": "True", "lastTransitionTime": due},
+                {"type": "ConfigurationsReady", "status": "True"}
+            ]);
+            self.put("/status", "conditions", conditions);
+            self.put("/status", "observedGeneration", self.part(GENERATION).clone());
+        }
+        self.version += 1;
+    }
+
+    /// A target as the Route reports it.
+    fn resolved(&self, target: &Value) -> Value {
+        let mut served = target.clone();
+        let Some(members) = served.as_object_mut() else { return served };
+        if members.get("latestRevision").is_some_and(|latest| *latest == true) {
+            members.insert("revisionName".to_owned(), self.part("/status/latestReadyRevisionName").clone());
+        }
+        if let Some(tag) = members.get("tag").and_then(Value::as_str) {
+            let name = self.part("/metadata/name").as_str().unwrap_or_default();
+            let url = format!("http://{tag}-{name}.example.com");
+            members.insert("url".to_owned(), json!(url));
+        }
+        served
+    }
+
+    /// A part of the object; null where there is none.
+    fn part(&self, pointer: &str) -> &Value {
+        self.object.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// Sets a member of a part of the object.
+    fn put(&mut self, pointer: &str, key: &str, value: Value) {
+        if let Some(members) = self.object.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            members.insert(key.to_owned(), value);
         }
     }
 
-    /// What is known at this moment.
-    pub(super) fn world(&mut self, now: Timestamp) -> &World {
-        let state = (self.version, now >= self.served);
-        let (_, world) = match self.seen.take() {
-            Some(seen) if seen.0 == state => self.seen.insert(seen),
-            _ => self.seen.insert((state, self.look(now))),
-        };
-        world
-    }
-
-    fn look(&self, now: Timestamp) -> World {
-        let mut world = World::default();
-        if let Ok(service) = Service::from_json(&self.object(now)) {
-            world.see_service(service);
+    fn look(&mut self) {
+        self.put("/metadata", "resourceVersion", json!(self.version.to_string()));
+        if let Ok(service) = Service::from_json(&self.object) {
+            self.world.see_service(service);
         }
-        let revision = |name: String, pods: bool| {
+        let revision = |(name, pods): (&RevisionName, bool)| {
             let active = if pods { "True" } else { "Unknown" };
             Revision::from_json(&json!({"metadata": {"name": name}, "status": {
                 "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [
                     {"type": "Ready", "status": "True"},
                     {"type": "Active", "status": active, "reason": "Queued"}]}}))
+            .ok()
         };
-        let stable = revision(format!("{}-00001", self.name), true);
-        let candidate = revision(self.candidate.to_string(), self.pods);
-        world.see_revisions([stable, candidate].into_iter().filter_map(Result::ok));
-        world
+        let revisions = [(&self.stable, true), (&self.candidate, self.pods)];
+        self.world.see_revisions(revisions.into_iter().filter_map(revision));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::claim::{Asker, IfBusy};
+    use crate::model::event::{Event, Topic};
+    use crate::model::ready::{Serving, serving};
+    use crate::rollout::owner::{Owner, OwnerKind};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
-    fn object(&self, now: Timestamp) -> Value {
-        let served = now >= self.served;
-        let observed = if served { self.generation } else { self.generation - 1 };
-        let since = if served { self.served } else { self.written };
-        let traffic = json!(self.split);
-        let resolved: Vec<Value> =
-            traffic.as_array().into_iter().flatten().map(|target| self.resolved(target)).collect();
-        let mut annotations = serde_json::Map::new();
-        if !self.record.is_empty() {
-            annotations.insert(RECORD.to_owned(), json!(self.record));
-        }
-        json!({
-            "metadata": {"name": self.name, "uid": "rehearsal", "generation": self.generation,
-                "resourceVersion": self.version.to_string(), "annotations": annotations},
-            "spec": {"template": {}, "traffic": traffic},
-            "status": {
-                "observedGeneration": observed,
-                "latestCreatedRevisionName": self.candidate, "latestReadyRevisionName": self.candidate,
-                "traffic": resolved,
-                "conditions": [
-                    {"type": "RoutesReady", "status": if served { "True" } else { "Unknown" }, "lastTransitionTime": since},
-                    {"type": "ConfigurationsReady", "status": "True"}]
-            }
-        })
+    fn staged() -> Knative {
+        let owner = Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() };
+        let asker = Asker { owner, intent: at(0), if_busy: IfBusy::Fail, force: false };
+        let revisions = ["s-1", "s-2"].map(|name| name.parse().unwrap());
+        let claimant = Claimant::new(asker, "stage".into());
+        Knative::staged(&claimant, "r1".parse().unwrap(), &"s".parse().unwrap(), revisions, at(0)).unwrap()
     }
 
-    /// A target as the Route reports it.
-    fn resolved(&self, target: &Value) -> Value {
-        let Some(target) = target.as_object() else { return Value::Null };
-        let mut target = target.clone();
-        if target.get("latestRevision").is_some_and(|latest| *latest == true) {
-            target.insert("revisionName".to_owned(), json!(self.candidate));
-        }
-        if let Some(tag) = target.get("tag").and_then(Value::as_str) {
-            let url = format!("http://{tag}-{}.example.com", self.name);
-            target.insert("url".to_owned(), json!(url));
-        }
-        Value::Object(target)
+    /// A write of this split that was made for this generation.
+    fn order(generation: i64, split: Value) -> Order {
+        let patch = json!([
+            {"op": "test", "path": "/metadata/generation", "value": generation},
+            {"op": "add", "path": "/spec/traffic", "value": split}
+        ]);
+        Order { patch, record: None, what: Event::new(Topic::Traffic, "x") }
+    }
+
+    fn service(knative: &mut Knative, second: i64) -> &Service {
+        knative.world(at(second)).service().unwrap()
+    }
+
+    #[test]
+    fn what_was_staged_is_served_and_recorded() {
+        let mut knative = staged();
+        assert_eq!((serving(service(&mut knative, 0)), knative.share(at(0))), (Serving::Yes, 0.0));
+        let record = knative.world(at(0)).record().unwrap().unwrap();
+        let now = service(&mut knative, 0);
+        assert_eq!(
+            (record.phase, record.generation, Ok(record.split)),
+            (Phase::Staged, now.generation, now.split.clone())
+        );
+    }
+
+    #[test]
+    fn a_split_is_served_a_while_after_its_write() {
+        let half = json!([{"revisionName": "s-1", "percent": 50}, {"revisionName": "s-2", "percent": 50}]);
+        let mut knative = staged();
+        knative.serves_after(Duration::from_secs(3));
+        assert_eq!(knative.write(&order(2, half), at(10)), Written::Yes);
+        assert_eq!(knative.due(), Some(at(13)));
+        assert_eq!((serving(service(&mut knative, 12)) == Serving::Yes, knative.share(at(12))), (false, 0.0));
+        knative.runs_ahead();
+        assert_eq!((serving(service(&mut knative, 12)) == Serving::Yes, knative.share(at(12))), (false, 0.5));
+        assert_eq!((serving(service(&mut knative, 13)), knative.due()), (Serving::Yes, None));
+        assert_eq!(service(&mut knative, 13).conditions["RoutesReady"].since, Some(at(13)));
+    }
+
+    #[test]
+    fn a_write_that_somebody_else_came_before_changes_nothing() {
+        let mut knative = staged();
+        knative.edit(at(1), |object| object["spec"]["template"] = json!({"a": 1}));
+        let before = knative.object.clone();
+        assert_eq!(knative.write(&order(2, json!([])), at(2)), Written::Refused);
+        assert_eq!(knative.object, before);
+        knative.edit(at(3), |object| object["metadata"]["annotations"]["a"] = json!("b"));
+        assert_eq!(service(&mut knative, 3).generation, 3, "an annotation is no new spec");
+    }
+
+    #[test]
+    fn pods_come_and_go() {
+        let mut knative = staged();
+        let mut there = |pods: bool| {
+            knative.pods(pods);
+            let revisions = &knative.world(at(0)).revisions;
+            revisions.values().map(|revision| revision.actual).collect::<Vec<_>>()
+        };
+        assert_eq!([there(true), there(false), there(true)], [[1, 1], [1, 0], [1, 1]]);
     }
 }

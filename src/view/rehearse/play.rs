@@ -8,7 +8,7 @@ use super::knative::Knative;
 use super::traffic::{Behaviour, Traffic};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{NoReading, Pair, Reading};
-use crate::machine::next::{Machine, Next, Written};
+use crate::machine::next::{Machine, Next};
 use crate::machine::standing::Claimant;
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
@@ -61,8 +61,11 @@ pub(crate) fn play<M: Machine, C: Chance>(
     chance: C,
     began: Timestamp,
 ) -> Result<Played, BadName> {
+    let revisions = [format!("{service}-00001").parse()?, format!("{service}-00002").parse()?];
+    let mut knative = Knative::staged(hold, "rehearsal".parse()?, &service.parse()?, revisions, began)?;
+    knative.serves_after(behaviour.serves_after);
     let mut me = Rehearsal {
-        knative: Knative::staged(hold, service, behaviour.serves_after, began)?,
+        knative,
         traffic: Traffic::new(behaviour, chance),
         began,
         now: began,
@@ -80,13 +83,10 @@ pub(crate) fn play<M: Machine, C: Chance>(
         }
         let next = machine.decide(me.knative.world(me.now), me.now, &mut log);
         me.say(&mut log);
+        let before = me.now;
         match next {
             Next::End(outcome) => break *outcome,
-            Next::Write(order) => {
-                me.knative.write(&order, me.now);
-                me.lines.push((me.now, order.what.clone()));
-                machine.written(&Written::Yes, me.knative.world(me.now), me.now, &mut log);
-            }
+            Next::Write(order) => me.knative.take(&order, &mut machine, me.now, &mut log),
             Next::Wait { until, ask, read, .. } => {
                 if let (Some(request), None) = (ask, &me.question) {
                     me.question = Some(me.answer(&request));
@@ -94,13 +94,12 @@ pub(crate) fn play<M: Machine, C: Chance>(
                 if read.is_some() && me.reading.is_none() {
                     me.reading = Some(after(me.now, READS_IN));
                 }
-                let before = me.now;
                 me.wait(&mut machine, until, &mut log);
-                still = if me.now > before { 0 } else { still + 1 };
             }
             Next::Look(_) | Next::Create(_) => still = MOST_STILL,
         }
         me.say(&mut log);
+        still = if me.now > before { 0 } else { still + 1 };
         if still >= MOST_STILL {
             break Outcome::new(Code::Internal, "the walk asks for something that a rehearsal does not have");
         }
@@ -148,15 +147,13 @@ impl<C: Chance> Rehearsal<C> {
 
     /// Lets time pass until this moment, or until something changes before it.
     fn pass(&mut self, until: Option<Timestamp>) {
-        let served = Some(self.knative.served()).filter(|served| *served > self.now);
+        let served = self.knative.due().filter(|due| *due > self.now);
         let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
         let next = [until, served, change].into_iter().flatten().min();
         // Without any moment nothing would ever happen: an hour later at least the deadline has.
         self.now = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
         self.traffic.pass(since(self.began, self.now));
-        if self.now >= self.knative.served() {
-            self.traffic.split(self.knative.share());
-        }
+        self.traffic.split(self.knative.share(self.now));
         self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
     }
 
