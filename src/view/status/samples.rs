@@ -5,10 +5,10 @@ use crate::machine::world::World;
 use crate::model::observed::{CONTROL, RECORD, Revision, Service};
 use crate::model::split::Split;
 use crate::rollout::control::{Control, ControlRequest};
-use crate::rollout::owner::{Owner, OwnerKind};
 use crate::rollout::plan::{Plan, PlanOptions, Style};
-use crate::rollout::record::{FORMAT, Phase, Record};
-use crate::rollout::splits::{Start, Tags};
+use crate::rollout::record::tests::record;
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,7 +40,6 @@ pub(crate) fn service(annotations: Value) -> Value {
 /// A walk of `hello-00001` to `hello-00002` in steps of 1, 50 and 100 % at its first step; the last needs an approval.
 pub(crate) fn walking() -> Record {
     let start = Start::new(Split::all_latest(), "hello-00001".parse().unwrap(), None).unwrap();
-    let tags = Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() };
     let p = |n: i64| n.try_into().unwrap();
     let wish = PlanOptions {
         style: Style::Canary,
@@ -53,31 +52,18 @@ pub(crate) fn walking() -> Record {
     };
     let candidate = "hello-00002".parse().unwrap();
     Record {
-        format: FORMAT,
-        id: "r1".parse().unwrap(),
         epoch: 4,
-        writer: "w".into(),
-        owner: Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() },
-        intent: at(0),
         deadline: at(3300),
         phase: Phase::Walking,
         generation: 5,
-        split: start.at(&candidate, p(1), &tags),
+        split: start.at(&candidate, p(1), &record().tags),
         start,
-        tags,
         candidate: Some(candidate),
-        image: Some("i:2".into()),
-        template: None,
         plan: Some(Plan::new(&wish).unwrap()),
         attempt: 1,
         step: 1,
         step_at: at(10),
-        approval_since: None,
-        evidence: None,
-        left_out: vec![],
-        rejected: vec![],
-        outcome: None,
-        reason: None,
+        ..record()
     }
 }
 

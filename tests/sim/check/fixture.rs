@@ -3,9 +3,15 @@
 use super::record;
 use crate::sim::api::Who;
 use crate::sim::story::{Ended, Served, Story, Truth, Write};
-use andante::model::observed::RECORD;
+use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::standing::Claimant;
+use andante::model::observed::{RECORD, Service};
 use andante::model::outcome::Outcome;
+use andante::model::split::Split;
+use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};
+use andante::rollout::splits::{Start, Tags};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,17 +26,21 @@ pub(crate) struct Fixture {
 
 /// A record of a rollout of `s1` to `s2` in steps of 10, 50 and 100, just staged.
 pub(crate) fn first_record() -> Record {
-    serde_json::from_value(json!({
-        "format": 1, "id": "r1", "epoch": 0, "writer": "w", "intent": "2026-01-01T00:00:00Z",
-        "owner": {"kind": "Person", "name": "kim", "uid": "kim"}, "deadline": "2026-01-01T01:00:00Z",
-        "phase": "staged", "generation": 0, "split": [{"latestRevision": true, "percent": 100}],
-        "start": {"split": [{"latestRevision": true, "percent": 100}], "latest": "s1", "stable": "s1", "main": 0},
-        "tags": {"candidate": "candidate", "stable": "stable"}, "candidate": "s2", "step": 0,
-        "plan": {"style": "canary", "bake_ms": 10000, "approval_timeout_ms": 0, "steps": [
-            {"percent": 10, "dwell_ms": 10000}, {"percent": 50, "dwell_ms": 10000}, {"percent": 100, "dwell_ms": 0}]},
-        "step_at": "2026-01-01T00:00:00Z",
-    }))
-    .unwrap()
+    let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let owner = Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() };
+    let kim = Claimant::new(Asker { owner, intent: at, if_busy: IfBusy::Fail, force: false }, "w".into());
+    let start = Start::new(Split::all_latest(), "s1".parse().unwrap(), None).unwrap();
+    let tags = Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() };
+    let service = Service::from_json(&json!({"metadata": {"name": "s", "uid": "u", "generation": 0}})).unwrap();
+    let plan = json!({"style": "canary", "bake_ms": 10000, "approval_timeout_ms": 0, "steps": [
+        {"percent": 10, "dwell_ms": 10000}, {"percent": 50, "dwell_ms": 10000}, {"percent": 100, "dwell_ms": 0}]});
+    Record {
+        deadline: at + SignedDuration::from_hours(1),
+        phase: Phase::Staged,
+        candidate: Some("s2".parse().unwrap()),
+        plan: Some(serde_json::from_value(plan).unwrap()),
+        ..kim.begin("r1".parse().unwrap(), start, tags, &service, at)
+    }
 }
 
 impl Fixture {
