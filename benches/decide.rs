@@ -7,7 +7,7 @@
 
 use andante::evidence::probe::{Address, Answer, Probe};
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Machine, Next};
+use andante::machine::next::{Heard, Machine, Next, Question};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::step_split;
 use andante::machine::walk::{OnTerm, Walk, WalkGoal};
@@ -40,11 +40,13 @@ fn main() {
     // A minute into two of dwelling; the first decision asks for a probe, which passes.
     let now = written + SignedDuration::from_secs(60);
     let first = walk.decide(&world, now, &mut log);
-    assert!(matches!(&first, Next::Wait { ask: Some(_), .. }), "a probe is due: {first:?}");
+    let Next::Wait { ask, .. } = &first else { panic!("it waits: {first:?}") };
+    let [probe @ Question::Probe(_)] = ask.as_slice() else { panic!("a probe is due: {first:?}") };
+    walk.asked(probe, now);
     let good = Answer::Http { status: 200, headers: vec![], body: String::new(), latency: Duration::ZERO };
-    walk.answered(good, now, &mut log);
+    walk.heard(Heard::Probe(good), now, &mut log);
     let wait = walk.decide(&world, now, &mut log);
-    assert!(matches!(&wait, Next::Wait { until: Some(_), ask: None, .. }), "it dwells: {wait:?}");
+    assert!(matches!(&wait, Next::Wait { until: Some(_), ask } if ask.is_empty()), "it dwells: {wait:?}");
 
     let began = Instant::now();
     while began.elapsed() < WARM_UP {

@@ -11,7 +11,7 @@ use andante::cli::{Cli, Command, EvidenceFrom};
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::{Address, Answer};
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Machine, Next, Written};
+use andante::machine::next::{Heard, Machine, Next, Question, Written};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
@@ -253,19 +253,23 @@ impl Stage {
 
     /// Everything that is asked is answered at once; true if anything was.
     fn answer(&self, walk: &mut Walk, next: &Next, log: &mut Log) -> bool {
-        let Next::Wait { ask, read, gate, .. } = next else { return false };
-        if ask.is_some() {
-            let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
-            walk.answered(Answer::Http { status: self.status, headers, body, latency }, self.now, log);
+        let Next::Wait { ask, .. } = next else { return false };
+        for question in ask {
+            let heard = match question {
+                Question::Probe(_) => {
+                    let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
+                    Heard::Probe(Answer::Http { status: self.status, headers, body, latency })
+                }
+                Question::Reading(arms) => Heard::Reading(self.users.counted(arms, self.now)),
+                Question::Gate(asked) => {
+                    assert_eq!(asked.1.candidate.as_str(), "hello-2");
+                    Heard::Gate(self.gate.clone())
+                }
+            };
+            walk.asked(question, self.now);
+            walk.heard(heard, self.now, log);
         }
-        if let Some(arms) = read {
-            walk.read(self.users.counted(arms, self.now), self.now, log);
-        }
-        if let Some(asked) = gate {
-            assert_eq!(asked.1.candidate.as_str(), "hello-2");
-            walk.measured(self.gate.clone(), log);
-        }
-        ask.is_some() || read.is_some() || gate.is_some()
+        !ask.is_empty()
     }
 
     fn play_on(&mut self, walk: &mut Walk, until: Timestamp, log: &mut Log) {
@@ -278,6 +282,8 @@ impl Stage {
             self.say(log);
             let next = walk.decide(&world, self.now, log);
             self.say(log);
+            assert_eq!(next, walk.decide(&world, self.now, log), "asked twice, it says another thing:\n{}", self.out);
+            assert_eq!(log.take(), [], "asked twice, it says more:\n{}", self.out);
             if let Next::Wait { until: Some(until), .. } = &next {
                 assert!(*until > self.now, "it waits for {until}, which is past, at {}:\n{}", self.now, self.out);
             }

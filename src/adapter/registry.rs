@@ -60,7 +60,7 @@ pub struct Registry {
 }
 
 /// A question to one registry in one scheme.
-struct Question<'a> {
+struct DigestQuestion<'a> {
     transport: &'a Transport,
     url: Url,
     reference: &'a Reference,
@@ -88,7 +88,7 @@ impl Registry {
         };
         let mut ended = Err(RegistryError::Odd("no way to ask it".into()));
         for scheme in schemes {
-            let question = Question {
+            let question = DigestQuestion {
                 transport: &self.transport,
                 url: url(scheme, reference)?,
                 reference,
@@ -105,7 +105,7 @@ impl Registry {
     }
 }
 
-impl Question<'_> {
+impl DigestQuestion<'_> {
     async fn ask(&self) -> Result<Option<Digest>, RegistryError> {
         let mut authorization = Authorization::none();
         let mut answer = self.send(Method::HEAD, &authorization).await?;

@@ -104,7 +104,7 @@ fn json(table: &RehearsalTable) -> Value {
     let row = |row: &OutcomeRow| {
         let (part, low, high) = row.part;
         let mean =
-            |m: crate::view::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});
+            |m: crate::view::rehearse::Mean| json!({"mean": m.average, "give_or_take": m.give_or_take, "p95": m.p95});
         json!({
             "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
             "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),

@@ -3,9 +3,9 @@
 //! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step. Decides which target
 //! is asked, and when the answer is a pass, a fail or none. Depends on pure modules only.
 
-use crate::evidence::probe::{Address, Answer, Probe};
+use crate::evidence::probe::{Address, Probe};
 use crate::machine::health::{Health, Watcher};
-use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::gave_up;
 use crate::machine::probing::Probing;
 use crate::machine::standing::outcome_of;
@@ -63,7 +63,7 @@ impl Check {
     }
 
     /// The target that is asked, or the end if there is none.
-    fn asked(&self, world: &World, service: &Service) -> Result<CheckedTarget, Box<Outcome>> {
+    fn target(&self, world: &World, service: &Service) -> Result<CheckedTarget, Box<Outcome>> {
         let end = |code, what: String| Box::new(outcome_of(code, what, service));
         if let Some(tag) = &self.goal.tag {
             let revision = service
@@ -129,11 +129,15 @@ impl Check {
             log.once(Topic::Wait, format!("not served yet: {why}"));
         } else {
             let url = self.goal.address.of(service.tag_url(&asked.tag), &service.name, &asked.tag);
-            ask = self.probing.next_question(url.as_deref(), world.revision(name), now, log);
+            self.probing.look(url.as_deref(), world.revision(name), now);
+            ask = self.probing.due(url.as_deref(), now);
+            if ask.is_some() && self.probing.is_wake() {
+                log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
+            }
             log.once(Topic::Check, format!("{name}: {}", self.probing.wanted()));
             until = self.probing.next_moment(now).map_or(until, |moment| moment.min(until));
         }
-        Next::Wait { until: Some(until), ask, read: None, gate: None }
+        Next::Wait { until: Some(until), ask: ask.map(Question::Probe).into_iter().collect() }
     }
 }
 
@@ -164,15 +168,20 @@ impl Machine for Check {
             return Next::end(outcome_of(Code::Interrupted, what, service));
         }
         if !world.listed {
-            return Next::Wait { until: None, ask: None, read: None, gate: None };
+            return Next::wait(None);
         }
-        match self.asked(world, service) {
+        match self.target(world, service) {
             Ok(asked) => self.judge(world, service, &asked, now, log),
             Err(outcome) => Next::end(*outcome),
         }
     }
 
-    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
+    fn asked(&mut self, _: &Question, _: Timestamp) {
+        self.probing.asked();
+    }
+
+    fn heard(&mut self, heard: Heard, now: Timestamp, log: &mut Log) {
+        let Heard::Probe(answer) = heard else { return };
         let waking = self.probing.is_waking();
         self.probing.answered(&answer, now, log);
         if waking && !self.probing.is_waking() {
@@ -191,6 +200,7 @@ impl Machine for Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::probe::Answer;
     use crate::machine::world::Signal;
     use crate::model::observed::{RECORD, Revision};
     use crate::rollout::record::Phase;
@@ -270,11 +280,15 @@ mod tests {
         for second in 0..120 {
             match check.decide(world, at(second), &mut log) {
                 Next::End(outcome) => return *outcome,
-                Next::Wait { ask: Some(request), .. } => {
-                    assert_eq!((request.url.as_str(), request.path.as_str()), ("http://candidate-hello", "/healthz"));
-                    check.answered(answer(body), at(second), &mut log);
+                Next::Wait { ask, .. } => {
+                    for question in ask {
+                        let Question::Probe(request) = &question else { panic!("a check asks {question:?}") };
+                        let asked = (request.url.as_str(), request.path.as_str());
+                        assert_eq!(asked, ("http://candidate-hello", "/healthz"));
+                        check.asked(&question, at(second));
+                        check.heard(Heard::Probe(answer(body)), at(second), &mut log);
+                    }
                 }
-                Next::Wait { ask: None, .. } => {}
                 other => panic!("a check neither writes nor looks further: {other:?}"),
             }
         }

@@ -3,7 +3,6 @@
 //! Decides which end a target gets (docs/protocol.md, what people may rely on). It asks nobody's leave: whoever else still writes loses
 //! the epoch and stops. Depends on pure modules only.
 
-use crate::evidence::probe::Answer;
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up};
@@ -309,7 +308,7 @@ impl Settle {
 
 impl Machine for Settle {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(denied) = self.denied.take() {
+        if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
         }
         let service = match &world.target {
@@ -344,8 +343,6 @@ impl Machine for Settle {
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
-
-    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if let Written::Denied(error) = written {

@@ -3,7 +3,6 @@
 //! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in [`crate::machine::stage::admit`]; what is written when it
 //! fails, in [`crate::machine::rollback`]. Depends on pure modules only.
 
-use crate::evidence::probe::Answer;
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
@@ -198,7 +197,7 @@ impl Stage {
     }
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(outcome) = self.noted.take() {
+        if let Some(outcome) = self.noted.clone() {
             return Next::end(outcome);
         }
         match record.phase {
@@ -309,7 +308,7 @@ impl Stage {
 
 impl Machine for Stage {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(denied) = self.denied.take() {
+        if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
         }
         self.began.get_or_insert(now);
@@ -335,8 +334,6 @@ impl Machine for Stage {
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }
-
-    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if *written == Written::Yes && self.first {

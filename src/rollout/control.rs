@@ -4,6 +4,7 @@
 //! rollout, so that an old one never counts. Depends on names and serde.
 
 use crate::model::name::RolloutId;
+use crate::model::observed::{CONTROL, Service};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,11 @@ impl Control {
     /// Nothing asked yet.
     pub fn of(rollout: RolloutId) -> Self {
         Self { rollout, approved: vec![], pause: None, abort: None, promote: None }
+    }
+
+    /// What is asked of `rollout` on this Service.
+    pub fn on(service: &Service, rollout: &RolloutId) -> Self {
+        Self::parse(service.annotations.get(CONTROL).map(String::as_str), rollout)
     }
 
     /// The requests that concern `rollout`; unreadable text and other rollouts' requests are none.

@@ -7,9 +7,8 @@ mod calls;
 pub mod ports;
 pub(crate) mod watch;
 
-use crate::evidence::gate::Measured;
-use crate::evidence::probe::Answer;
-use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::next::Heard;
+use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Machine, Next};
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
@@ -21,7 +20,7 @@ use crate::run::watch::service::{Revisions, Services, revision_news, see_service
 use crate::run::watch::{News, delays, follow};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{FuturesUnordered, LocalBoxStream};
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -50,26 +49,20 @@ const MAX_REFUSALS: u32 = 30;
 enum Woke {
     Service(News),
     Revisions(News),
-    Answer(Answer),
-    Reading(Result<Reading, NoReading>),
-    Measured(Measured),
+    Heard(Heard),
     Signal(Signal),
     Time,
 }
 
-/// What was asked and is not answered yet, at most one of each.
-#[derive(Default)]
-struct Out<'a> {
-    question: Option<LocalBoxFuture<'a, Answer>>,
-    reading: Option<LocalBoxFuture<'a, Result<Reading, NoReading>>>,
-    gate: Option<LocalBoxFuture<'a, Measured>>,
-}
+/// What was asked and is not answered yet; a machine asks nothing of a kind twice before it has heard of it.
+type Out<'a> = FuturesUnordered<LocalBoxFuture<'a, Heard>>;
 
-/// What comes of a call that is out; nothing ever comes of none.
-async fn come<T>(out: &mut Option<LocalBoxFuture<'_, T>>) -> T {
-    match out.as_mut() {
-        Some(out) => out.await,
-        None => pending().await,
+/// Puts a question to whom it concerns.
+fn put<'a, P: Prober, E: Source>(question: Question, prober: &'a P, source: &'a E) -> LocalBoxFuture<'a, Heard> {
+    match question {
+        Question::Probe(request) => Box::pin(async move { Heard::Probe(prober.ask(&request).await) }),
+        Question::Reading(arms) => Box::pin(async move { Heard::Reading(source.read(&arms).await) }),
+        Question::Gate(asked) => Box::pin(async move { Heard::Gate(source.measure(&asked.0, &asked.1).await) }),
     }
 }
 
@@ -101,7 +94,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
     let (services, revisions) = (Services(cluster), Revisions(cluster));
     let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
     let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
-    let mut out = Out::default();
+    let mut out = Out::new();
     let mut me = Runner {
         cluster,
         clock,
@@ -146,15 +139,10 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     break machine.give_up(&me.world, why);
                 }
             }
-            Next::Wait { until, ask, read, gate } => {
-                if let (Some(request), None) = (ask, &out.question) {
-                    out.question = Some(Box::pin(async move { prober.ask(&request).await }));
-                }
-                if let (Some(arms), None) = (read, &out.reading) {
-                    out.reading = Some(Box::pin(async move { source.read(&arms).await }));
-                }
-                if let (Some(asked), None) = (gate, &out.gate) {
-                    out.gate = Some(Box::pin(async move { source.measure(&asked.0, &asked.1).await }));
+            Next::Wait { until, ask } => {
+                for question in ask {
+                    machine.asked(&question, now);
+                    out.push(put(question, prober, source));
                 }
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());
@@ -172,18 +160,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                             break machine.give_up(&me.world, why);
                         }
                     }
-                    Woke::Answer(answer) => {
-                        out.question = None;
-                        machine.answered(answer, clock.now(), &mut me.log);
-                    }
-                    Woke::Reading(reading) => {
-                        out.reading = None;
-                        machine.read(reading, clock.now(), &mut me.log);
-                    }
-                    Woke::Measured(measured) => {
-                        out.gate = None;
-                        machine.measured(measured, &mut me.log);
-                    }
+                    Woke::Heard(heard) => machine.heard(heard, clock.now(), &mut me.log),
                     Woke::Signal(signal) => me.signal(signal),
                     // What a holder's run does is read anew each time that we look again.
                     Woke::Time => me.world.liveness = None,
@@ -305,9 +282,6 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 None => pending().await,
             }
         };
-        let answer = come(&mut out.question);
-        let reading = come(&mut out.reading);
-        let measured = come(&mut out.gate);
         let service = async {
             match services {
                 Some(feed) => feed.next().await,
@@ -319,9 +293,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Some(signal) = self.signals.recv() => Woke::Signal(signal),
             Some(news) = service => Woke::Service(news),
             Some(news) = revisions.next() => Woke::Revisions(news),
-            answer = answer => Woke::Answer(answer),
-            reading = reading => Woke::Reading(reading),
-            measured = measured => Woke::Measured(measured),
+            Some(heard) = out.next() => Woke::Heard(heard),
             () = timer => Woke::Time,
         }
     }
