@@ -17,7 +17,6 @@ mod watch;
 pub use backends::Backend;
 pub use connect::Connect;
 pub use connect_error::ConnectError;
-pub(crate) use failure::lacks_kind;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

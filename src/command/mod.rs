@@ -17,6 +17,8 @@ use crate::cli::{Cli, ClusterArgs, Command, Output, OwnerArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::model::event::{Event, Topic};
+use crate::model::name::RevisionName;
+use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
@@ -141,9 +143,9 @@ fn begin_results(place: Option<&Path>, lines: &mut Lines) -> Option<Results> {
 fn write_results(results: &mut Results, outcome: &Outcome, lines: &mut Lines) {
     let values = [
         ("outcome", outcome.word),
-        ("revision", outcome.candidate.as_deref().unwrap_or_default()),
+        ("revision", outcome.candidate.as_ref().map_or("", RevisionName::as_str)),
         ("digest", outcome.digest.as_deref().unwrap_or_default()),
-        ("rollout", outcome.rollout.as_deref().unwrap_or_default()),
+        ("rollout", outcome.rollout.as_ref().map_or("", RolloutId::as_str)),
     ];
     let written = values.into_iter().try_for_each(|(name, value)| results.set(name, value));
     if let Err(error) = written.and_then(|()| results.set_text("message", &outcome.what)) {

@@ -12,6 +12,7 @@ use crate::machine::standing::outcome_of;
 use crate::machine::world::{Presence, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
+use crate::model::name::RolloutId;
 use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -52,7 +53,7 @@ pub(crate) struct Check {
 struct CheckedTarget {
     tag: Tag,
     revision: RevisionName,
-    rollout: Option<String>,
+    rollout: Option<RolloutId>,
 }
 
 impl Check {
@@ -88,7 +89,7 @@ impl Check {
                 format!("the candidate {revision} is of rollout {} by {}", record.id, record.owner),
             ));
         }
-        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.to_string()) })
+        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.clone()) })
     }
 
     fn judge(
@@ -143,7 +144,7 @@ impl Check {
 
 /// The outcome with what results say of the target.
 fn with(mut outcome: Outcome, world: &World, asked: &CheckedTarget) -> Outcome {
-    outcome.candidate = Some(asked.revision.to_string());
+    outcome.candidate = Some(asked.revision.clone());
     outcome.digest = world.revision(&asked.revision).and_then(|r| r.digest.clone());
     outcome.rollout.clone_from(&asked.rollout);
     outcome
@@ -299,7 +300,7 @@ mod tests {
     fn good_answers_pass_and_bad_ones_fail() {
         let good = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v2");
         assert_eq!((good.code, good.word), (Code::Done, "passed"));
-        assert_eq!(good.candidate.as_deref(), Some("hello-2"));
+        assert_eq!(good.candidate.as_ref().map(RevisionName::as_str), Some("hello-2"));
         let bad = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v1");
         assert_eq!(bad.code, Code::GateFailed);
         assert!(bad.what.contains("the body does not contain \"v2\""), "{}", bad.what);

@@ -216,7 +216,7 @@ impl Settle {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
         record.phase = Phase::RolledBack;
-        record.outcome = Some(Code::TakenOver.word().to_owned());
+        record.outcome = Some(Code::TakenOver);
         let who = who_moved(service, true);
         record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
         record.step_at = now;
@@ -260,7 +260,7 @@ impl Settle {
         next.start = start;
         next.phase = Phase::Finished;
         next.candidate = Some(name.clone());
-        next.outcome = Some(Code::Done.word().to_owned());
+        next.outcome = Some(Code::Done);
         next.reason = Some(format!("settled to {name} by {}", self.claimant.asker.owner));
         next.step_at = now;
         next.left_out = safe.left_out;

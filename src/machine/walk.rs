@@ -243,7 +243,7 @@ impl Walk {
         let mut outcome =
             outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
                 .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called()));
-        outcome.rollout = Some(record.id.to_string());
+        outcome.rollout = Some(record.id.clone());
         Some(Next::end(outcome))
     }
 

@@ -8,6 +8,9 @@ pub enum ApiError {
     /// The object is not there (404).
     #[error("not found: {0}")]
     NotFound(String),
+    /// The cluster does not have this kind of object at all (404 that names no object).
+    #[error("not found: {0}")]
+    NoKind(String),
     /// It exists already (409 of a create).
     #[error("already exists: {0}")]
     Exists(String),

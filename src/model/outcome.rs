@@ -2,7 +2,9 @@
 //!
 //! Depends on splits only. The table in the README is printed from [`Code::ALL`] and checked by a test.
 
+use crate::model::name::{RevisionName, RolloutId};
 use crate::model::split::Split;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Exit codes: part of the interface, since they are what Tekton shows. 1, 9, 137, 143 and 255 are avoided, because
 /// runtimes and shells use them for other things.
@@ -85,6 +87,11 @@ impl Code {
         Self::Internal,
     ];
 
+    /// The code of this word; none of a word that only a newer Andante knows.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.word() == word)
+    }
+
     /// The word that results and JSON carry.
     pub fn word(self) -> &'static str {
         match self {
@@ -164,6 +171,21 @@ impl Code {
     }
 }
 
+/// A code is written as its word, in records and in JSON.
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// A word that only a newer Andante knows is read as [`Code::RolledBack`]: that one claims nothing good of the candidate.
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Ok(Self::of_word(&word).unwrap_or(Self::RolledBack))
+    }
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -178,11 +200,12 @@ pub struct Outcome {
     /// What to do next; empty if nothing.
     pub next: String,
     /// The candidate's revision, if there is one.
-    pub candidate: Option<String>,
-    /// The digest that the candidate (or the running revision) runs, if known.
+    pub candidate: Option<RevisionName>,
+    /// The image that the candidate (or the running revision) runs, by digest where Knative has resolved one. It is kept as
+    /// Knative tells it: it may hold what the grammar of references here refuses.
     pub digest: Option<String>,
     /// The rollout.
-    pub rollout: Option<String>,
+    pub rollout: Option<RolloutId>,
 }
 
 impl Outcome {

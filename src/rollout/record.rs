@@ -4,6 +4,7 @@
 
 use crate::evidence::{LeftOut, Saved};
 use crate::model::name::{RevisionName, RolloutId};
+use crate::model::outcome::Code;
 use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::owner::Owner;
 use crate::rollout::plan::Plan;
@@ -123,9 +124,9 @@ pub struct Record {
     /// Candidates that were rolled back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
-    /// How it ended ([`crate::model::outcome::Code::word`]), so that a restarted process ends in the same way.
+    /// How it ended, so that a restarted process ends in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
+    pub outcome: Option<Code>,
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -148,6 +149,11 @@ pub enum BadRecord {
 }
 
 impl Record {
+    /// How it ended. A record that does not say is read as one that was rolled back, which claims nothing good.
+    pub fn ended_as(&self) -> Code {
+        self.outcome.unwrap_or(Code::RolledBack)
+    }
+
     /// Reads the annotation's text.
     pub fn parse(text: &str) -> Result<Self, BadRecord> {
         let unreadable = |e: serde_json::Error| BadRecord::Unreadable(e.to_string());
@@ -233,6 +239,19 @@ pub(crate) mod tests {
             outcome: None,
             reason: None,
         }
+    }
+
+    #[test]
+    fn an_end_is_kept_as_its_word_and_one_that_is_not_known_claims_nothing_good() {
+        let mut ended = record();
+        ended.outcome = Some(Code::NotApproved);
+        let text = ended.to_text().unwrap();
+        assert!(text.contains(r#""outcome":"not-approved""#), "{text}");
+        assert_eq!(Record::parse(&text).unwrap().ended_as(), Code::NotApproved);
+        let newer = text.replace("not-approved", "of-next-year");
+        assert_eq!(Record::parse(&newer).unwrap().ended_as(), Code::RolledBack);
+        ended.outcome = None;
+        assert_eq!(ended.ended_as(), Code::RolledBack);
     }
 
     #[test]

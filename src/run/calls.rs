@@ -116,7 +116,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                     self.fine();
                     return self.see(&object);
                 }
-                Err(ApiError::NotFound(_)) => {
+                Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => {
                     self.fine();
                     self.world.target = Presence::Absent;
                     return Ok(());
@@ -170,7 +170,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         Ok(())
                     }
                     // It appears a moment after its Service.
-                    Err(error @ ApiError::NotFound(_)) => {
+                    Err(error @ (ApiError::NotFound(_) | ApiError::NoKind(_))) => {
                         self.pause(&error).await;
                         Ok(())
                     }

@@ -41,14 +41,6 @@ impl fmt::Display for ApiRequest {
     }
 }
 
-/// Marks a 404 that is not about the object: the whole kind is unknown to this cluster.
-const NO_KIND: &str = "the cluster does not have";
-
-/// True if a "not found" is about the kind of object, which the cluster does not know, and not about one object.
-pub(crate) fn lacks_kind(not_found: &str) -> bool {
-    not_found.contains(NO_KIND)
-}
-
 /// The part of a `ApiStatus` that is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -101,7 +93,7 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         )),
         403 => forbidden(asked, status),
         404 if details.is_some_and(|d| !d.name.is_empty()) => ApiError::NotFound(asked.to_string()),
-        404 => ApiError::NotFound(format!("{asked}: {NO_KIND} {}", asked.qualified())),
+        404 => ApiError::NoKind(format!("{asked}: the cluster does not have {}", asked.qualified())),
         409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
         409 => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
         410 => ApiError::Gone,

@@ -5,7 +5,7 @@
 
 use super::Kube;
 use super::call::Call;
-use super::failure::{ApiRequest, lacks_kind};
+use super::failure::ApiRequest;
 use crate::model::api_error::ApiError;
 use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner, OwnerKind};
@@ -18,7 +18,7 @@ impl Kube {
         match self.run(owner).await {
             Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) || is_over(&run) => Liveness::Done,
             Some(Ok(_)) => Liveness::Running,
-            Some(Err(ApiError::NotFound(why))) if !lacks_kind(&why) => Liveness::Done,
+            Some(Err(ApiError::NotFound(_))) => Liveness::Done,
             // Also where the cluster has no such kind: the run is one of another cluster.
             Some(Err(_)) | None => Liveness::Unknown,
         }

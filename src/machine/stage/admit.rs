@@ -176,8 +176,8 @@ fn resume(
         let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
         let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
         outcome.next = format!("`andante walk {}` goes on", service.called());
-        outcome.candidate = Some(candidate);
-        outcome.rollout = Some(record.id.to_string());
+        outcome.candidate.clone_from(&record.candidate);
+        outcome.rollout = Some(record.id.clone());
         return Some(end(outcome));
     }
     Some(end(staged(world, service, record, true)))
@@ -222,7 +222,7 @@ fn from_template(
             // What is wanted now is what stable runs: the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
             fresh.phase = Phase::RolledBack;
-            fresh.outcome = Some(Code::Done.word().to_owned());
+            fresh.outcome = Some(Code::Done);
             fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
             let what = format!("back to {stable}, which serves this already");
             return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
@@ -232,7 +232,7 @@ fn from_template(
             // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
             let mut noted = world.record().and_then(Result::ok).unwrap_or_else(|| Record {
                 phase: Phase::Finished,
-                outcome: Some(Code::Done.word().to_owned()),
+                outcome: Some(Code::Done),
                 candidate: Some(stable.clone()),
                 ..fresh.clone()
             });
@@ -262,7 +262,7 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
         outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
             .word("unchanged")
             .next("--again makes a new revision of it");
-    outcome.candidate = Some(revision.to_string());
+    outcome.candidate = Some(revision.clone());
     outcome.digest = digest;
     outcome
 }

@@ -132,8 +132,8 @@ impl Walk {
             outcome_of(Code::Done, format!("step {} of {}: {what}", record.step, self.goal.plan.steps.len()), service)
                 .word("not-due")
                 .next(format!("`andante walk {} --once` again then", service.called()));
-        outcome.rollout = Some(record.id.to_string());
-        outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
+        outcome.rollout = Some(record.id.clone());
+        outcome.candidate.clone_from(&record.candidate);
         outcome
     }
 }

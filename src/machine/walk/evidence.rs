@@ -223,7 +223,7 @@ impl Walk {
         let mut held = self.with_evidence(record);
         held.phase = Phase::Held;
         held.step_at = now;
-        held.outcome = Some(code.word().to_owned());
+        held.outcome = Some(code);
         let what = Event::new(Topic::Wait, format!("held where it is: {why}"));
         held.reason = Some(why);
         write(order(service, held, None, None, what), service)
@@ -231,8 +231,7 @@ impl Walk {
 
     /// The end of a walk that was held without a good reason to stop.
     pub(super) fn held_end(record: &Record, service: &Service) -> Option<Outcome> {
-        let word = record.outcome.as_deref()?;
-        let code = Code::ALL.into_iter().find(|c| c.word() == word)?;
+        let code = record.outcome?;
         let reason = record.reason.clone().unwrap_or_default();
         let what = format!("{reason}; traffic stays where it is");
         Some(

@@ -184,8 +184,8 @@ impl Walk {
         if record.phase == Phase::Finished {
             let mut outcome =
                 outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
-            outcome.candidate = Some(candidate);
-            outcome.rollout = Some(record.id.to_string());
+            outcome.candidate.clone_from(&record.candidate);
+            outcome.rollout = Some(record.id.clone());
             return outcome;
         }
         if ours && record.owner.kind != crate::rollout::owner::OwnerKind::Person {

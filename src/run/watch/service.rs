@@ -22,7 +22,7 @@ impl<C: Cluster> Watchable for Services<'_, C> {
                 let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
                 Ok(List { version: version.unwrap_or_default().to_owned(), items: vec![object] })
             }
-            Err(ApiError::NotFound(_)) => Ok(List { items: vec![], version: "0".into() }),
+            Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => Ok(List { items: vec![], version: "0".into() }),
             Err(error) => Err(error),
         }
     }

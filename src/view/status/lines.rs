@@ -5,6 +5,7 @@
 use super::rollout::{Rollout, word};
 use super::times::{clock, moment};
 use super::{Life, RevisionStatus, Role, Status, dead_words};
+use crate::model::outcome::Code;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
@@ -65,9 +66,9 @@ fn stand(rollout: &Rollout) -> String {
 
 /// How it ended; the outcome's word where it says more than the phase.
 fn ended(rollout: &Rollout) -> String {
-    match rollout.outcome.as_deref() {
-        Some(outcome) if rollout.phase == Phase::RolledBack && outcome != "rolled-back" && outcome != "done" => {
-            format!("{} ({outcome})", word(rollout.phase))
+    match rollout.outcome {
+        Some(outcome) if rollout.phase == Phase::RolledBack && !matches!(outcome, Code::RolledBack | Code::Done) => {
+            format!("{} ({})", word(rollout.phase), outcome.word())
         }
         _ => word(rollout.phase).to_owned(),
     }
@@ -218,7 +219,7 @@ next       `andante stage hello -n demo --image REF` begins a rollout";
     fn an_end_tells_why() {
         let mut record = walking();
         record.phase = Phase::RolledBack;
-        record.outcome = Some("aborted".into());
+        record.outcome = Some(Code::Aborted);
         record.reason = Some("aborted by kim".into());
         record.reject("aborted by kim", at(55));
         let text = text(&explained(&with(&record, 5), None));
