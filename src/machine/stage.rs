@@ -7,7 +7,7 @@ use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
 use crate::machine::rollback::{Why, mend, roll_back};
-use crate::machine::stage::admit::{Begin, begin};
+use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::order;
@@ -166,7 +166,8 @@ impl Stage {
             return Next::end(ended_before(record, service));
         }
         let blank = |start| self.blank(start, service, now);
-        match begin(&self.goal, claim, record, world, service, now, blank, log) {
+        let admission = Admission { goal: &self.goal, claim, record, world, service, now };
+        match begin(admission, blank, log) {
             Begin::End(outcome) => Next::end(*outcome),
             Begin::Wait => {
                 if now >= self.deadline(now) {
