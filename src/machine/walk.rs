@@ -17,7 +17,8 @@ use crate::machine::outcomes::{denied, gave_up};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::walk::dwell::served_at;
+use crate::machine::walk::course::served_at;
+
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, Signal, World};
 use crate::model::event::Log;
@@ -32,7 +33,7 @@ use jiff::Timestamp;
 mod advance;
 mod back;
 mod closing;
-mod dwell;
+pub(crate) mod course;
 mod evidence;
 mod gates;
 mod goal;
@@ -200,7 +201,7 @@ impl Walk {
             return served;
         }
         let (record, now) = (scene.record, scene.now);
-        let served = served_at(scene.service, record).unwrap_or(now).min(now);
+        let served = served_at(scene.service, record, &scene.control).unwrap_or(now).min(now);
         self.served = Some(served);
         // What a gate said on the way here was not said of this step.
         self.gates.begin();

@@ -41,6 +41,9 @@ pub struct Control {
     /// Stop dwelling and ramping until it is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<ControlRequest>,
+    /// When the last pause was taken back: the present step's dwell begins anew from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ControlRequest>,
     /// Roll back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<ControlRequest>,
@@ -52,7 +55,7 @@ pub struct Control {
 impl Control {
     /// Nothing asked yet.
     pub fn of(rollout: RolloutId) -> Self {
-        Self { rollout, approved: vec![], pause: None, abort: None, promote: None }
+        Self { rollout, approved: vec![], pause: None, resumed: None, abort: None, promote: None }
     }
 
     /// What is asked of `rollout` on this Service.

@@ -5,7 +5,7 @@
 //! decision, because users may be on the candidate at any moment; a *step* verdict counts only once the split is served,
 //! and in the order of the list, because what stands earlier explains the wait better.
 
-use super::dwell::stay;
+use super::course::stay;
 use super::scene::Scene;
 use super::step::step_split;
 use super::waiting::Waiting;
