@@ -11,7 +11,7 @@ use andante::cli::{Cli, Command, EvidenceFrom};
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::{Address, Answer};
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Heard, Machine, Next, Question, Written};
+use andante::machine::next::{Heard, Machine, Next, PodsOfBoth, Question, Written};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
@@ -265,6 +265,7 @@ impl Stage {
                     assert_eq!(asked.1.candidate.as_str(), "hello-2");
                     Heard::Gate(self.gate.clone())
                 }
+                Question::Pods { .. } => Heard::Pods(Ok(PodsOfBoth::default())),
             };
             walk.asked(question, self.now);
             walk.heard(heard, self.now, log);

@@ -39,6 +39,22 @@ pub enum Question {
     Reading(Arms),
     /// One of the owner's gates, about these revisions.
     Gate(Box<(Gate, Arms)>),
+    /// The pods of both revisions.
+    Pods {
+        /// The revision that users are on.
+        stable: RevisionName,
+        /// The revision that is walked to.
+        candidate: RevisionName,
+    },
+}
+
+/// The pods of both revisions, as the API shows them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodsOfBoth {
+    /// Of the revision that users are on.
+    pub stable: Vec<Value>,
+    /// Of the revision that is walked to.
+    pub candidate: Vec<Value>,
 }
 
 /// What came of a question.
@@ -50,6 +66,8 @@ pub enum Heard {
     Reading(Result<Reading, NoReading>),
     /// What a gate's question brought.
     Gate(Measured),
+    /// The pods, or why they cannot be listed: the right to it is optional.
+    Pods(Result<PodsOfBoth, ApiError>),
 }
 
 /// One fenced write.

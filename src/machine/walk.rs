@@ -4,7 +4,6 @@
 //! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
 //! 12 of docs/protocol.md. Depends on pure modules only.
 
-use crate::evidence::gate::GateRow;
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::health::Health;
@@ -17,6 +16,8 @@ use crate::machine::outcomes::{denied, gave_up};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::walk::asking::AskingGate;
+use crate::machine::walk::asking::gates_of;
 use crate::machine::walk::course::served_at;
 
 use crate::machine::walk::scene::Scene;
@@ -31,6 +32,7 @@ use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 
 mod advance;
+mod asking;
 mod back;
 mod closing;
 pub(crate) mod course;
@@ -68,7 +70,7 @@ pub struct Walk {
     stuck_since: Option<Timestamp>,
     health: Watcher,
     probing: Probing,
-    gates: GateRow,
+    gates: Vec<Box<dyn AskingGate>>,
     survey: Survey,
     judge: Option<Judge>,
     /// The owner's policy goes on without a decision.
@@ -89,7 +91,7 @@ impl Walk {
         Self {
             health: Watcher::new(goal.grace),
             probing: Probing::new(goal.probe.clone()),
-            gates: goal.gates.as_ref().map_or_else(GateRow::default, GateGoal::row),
+            gates: gates_of(&goal),
             goal,
             claimant,
             began: None,
@@ -190,9 +192,13 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
-            self.gates.begin();
+            self.begin_gates();
             self.probing.begin(record.step == 0 || !fresh, now);
         }
+    }
+
+    fn begin_gates(&mut self) {
+        self.gates.iter_mut().for_each(|gate| gate.begin());
     }
 
     /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.
@@ -204,7 +210,7 @@ impl Walk {
         let served = served_at(scene.service, record, &scene.control).unwrap_or(now).min(now);
         self.served = Some(served);
         // What a gate said on the way here was not said of this step.
-        self.gates.begin();
+        self.begin_gates();
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
             // Of a step that another process wrote it is not known how long it took.
@@ -324,9 +330,9 @@ impl Machine for Walk {
     fn asked(&mut self, question: &Question, now: Timestamp) {
         match (question, &mut self.judge) {
             (Question::Probe(_), _) => self.probing.asked(),
-            (Question::Gate(_), _) => self.gates.asked(now),
             (Question::Reading(_), Some(judge)) => judge.asked(now),
             (Question::Reading(_), None) => self.survey.asked(now),
+            _ => self.gates.iter_mut().for_each(|gate| gate.asked(question, now)),
         }
     }
 
@@ -334,7 +340,7 @@ impl Machine for Walk {
         match heard {
             Heard::Probe(answer) => self.answered(&answer, now, log),
             Heard::Reading(result) => self.read(result, now, log),
-            Heard::Gate(measured) => self.gates.answered(&measured, log),
+            heard => self.gates.iter_mut().for_each(|gate| gate.heard(&heard, now, log)),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod ports;
 pub(crate) mod watch;
 
 use crate::machine::next::Heard;
+use crate::machine::next::PodsOfBoth;
 use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Machine, Next};
 use crate::machine::world::{Signal, World};
@@ -58,8 +59,18 @@ enum Woke {
 type Out<'a> = FuturesUnordered<LocalBoxFuture<'a, Heard>>;
 
 /// Puts a question to whom it concerns.
-fn put<'a, P: Prober, E: Source>(question: Question, prober: &'a P, source: &'a E) -> LocalBoxFuture<'a, Heard> {
+fn put<'a, C: Cluster, P: Prober, E: Source>(
+    question: Question,
+    (cluster, prober, source): (&'a C, &'a P, &'a E),
+) -> LocalBoxFuture<'a, Heard> {
     match question {
+        Question::Pods { stable, candidate } => Box::pin(async move {
+            let both = async {
+                let (stable, candidate) = (cluster.pods(&stable).await?, cluster.pods(&candidate).await?);
+                Ok(PodsOfBoth { stable, candidate })
+            };
+            Heard::Pods(both.await)
+        }),
         Question::Probe(request) => Box::pin(async move { Heard::Probe(prober.ask(&request).await) }),
         Question::Reading(arms) => Box::pin(async move { Heard::Reading(source.read(&arms).await) }),
         Question::Gate(asked) => Box::pin(async move { Heard::Gate(source.measure(&asked.0, &asked.1).await) }),
@@ -142,7 +153,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
             Next::Wait { until, ask } => {
                 for question in ask {
                     machine.asked(&question, now);
-                    out.push(put(question, prober, source));
+                    out.push(put(question, (cluster, prober, source)));
                 }
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());

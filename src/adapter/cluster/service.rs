@@ -99,7 +99,7 @@ impl Cluster for KnativeService {
     async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
         let namespace = self.kube.namespace.to_string();
         let path = format!(
-            "/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}"
+            "/api/v1/namespaces/{namespace}/pods?limit=50&labelSelector=serving.knative.dev%2Frevision%3D{name}"
         );
         let asked = ApiRequest { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;

@@ -117,7 +117,7 @@ impl Walk {
 
     /// True if a short call has seen what it came to see: probes, or one reading of the evidence, and one answer of each gate.
     pub(super) fn has_looked(&self, record: &Record) -> bool {
-        if record.step > 0 && !self.gates.have_answered() {
+        if record.step > 0 && !self.gates.iter().all(|gate| gate.has_answered()) {
             return false;
         }
         match &self.judge {

@@ -205,7 +205,7 @@ impl Walk {
             (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
             // Nothing speaks against the candidate: what the deadline cuts short is held as well.
             (None, OnInconclusive::Hold) if record.step > 0 && now >= record.deadline => {
-                Some(self.held(service, record, Code::Inconclusive, self.late(record), now))
+                Some(self.held(service, record, Code::Inconclusive, self.late(record.step), now))
             }
             (Some(why), OnInconclusive::Promote) => {
                 let last = record.step >= self.goal.plan.steps.len();

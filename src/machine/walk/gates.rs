@@ -55,7 +55,7 @@ const GATES: [WalkGate; 15] = [
     WalkGate::step(question_is_due),
     WalkGate { alarm: probes_failed, step: probes_missing },
     WalkGate::step(not_ready_now),
-    WalkGate { alarm: owners_failed, step: owners_missing },
+    WalkGate { alarm: asking_failed, step: asking_missing },
     WalkGate { alarm: evidence_against, step: evidence_missing },
     WalkGate::alarm(out_of_time),
     WalkGate::step(unapproved),
@@ -103,8 +103,8 @@ fn probes_failed(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     Some(Why::new(Code::RolledBack, format!("{}: {reason}", scene.candidate)))
 }
 
-fn owners_failed(walk: &Walk, _: &Scene<'_>) -> Option<Why> {
-    Some(Why::new(Code::GateFailed, walk.gates.failed()?))
+fn asking_failed(walk: &Walk, _: &Scene<'_>) -> Option<Why> {
+    walk.gates.iter().find_map(|gate| gate.failed())
 }
 
 fn evidence_against(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
@@ -117,7 +117,7 @@ fn out_of_time(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     let (record, now, policy) = (scene.record, scene.now, walk.on_inconclusive());
     let undecided = walk.undecided(record, now).filter(|_| policy == OnInconclusive::Rollback);
     let holds = record.step > 0 && policy == OnInconclusive::Hold;
-    let late = || (now >= record.deadline && !holds).then(|| walk.late(record));
+    let late = || (now >= record.deadline && !holds).then(|| walk.late(record.step));
     undecided.or_else(late).map(|reason| Why::blameless(Code::Inconclusive, reason))
 }
 
@@ -158,9 +158,9 @@ fn not_ready_now(walk: &Walk, _: &Scene<'_>, _: Timestamp) -> StepVerdict {
     if walk.health.is_ill() { Verdict::Wait(Waiting::Ready) } else { Verdict::Pass }
 }
 
-fn owners_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
-    match walk.gate_missing(scene.record, scene.is_promoted()) {
-        Some(missing) => Verdict::Wait(Waiting::Owners(missing)),
+fn asking_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    match walk.gate_missing(scene.record.step, scene.is_promoted()) {
+        Some(missing) => Verdict::Wait(Waiting::Gate(missing)),
         None => Verdict::Pass,
     }
 }

@@ -1,15 +1,17 @@
 //! The owner's own gates in a walk: which there are, and whom they are about.
 //!
-//! What their answers mean is [`crate::evidence::gate`]'s; they are rows of the walk's one list like the built-in gates
-//! ([`super::gates`]).
+//! What their answers mean is [`crate::evidence::gate`]'s.
 
-use super::Walk;
+use super::asking::AskingGate;
 use super::scene::Scene;
 use crate::evidence::gate::{Gate, GateRow, Patience};
 use crate::evidence::reading::Arms;
-use crate::machine::next::Question;
+use crate::machine::next::{Heard, Question};
+use crate::machine::rollback::Why;
+use crate::model::event::Log;
 use crate::model::name::Namespace;
-use crate::rollout::record::Record;
+use crate::model::outcome::Code;
+use jiff::Timestamp;
 
 /// Gates, and where the revisions live that they are about.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,32 +24,60 @@ pub struct GateGoal {
     pub namespace: Namespace,
 }
 
-impl GateGoal {
-    pub(super) fn row(&self) -> GateRow {
-        GateRow::new(self.gates.clone(), self.patience)
+/// The owner's gates and their answers.
+#[derive(Debug)]
+pub(super) struct OwnerGates {
+    namespace: Namespace,
+    row: GateRow,
+}
+
+impl OwnerGates {
+    pub(super) fn new(goal: &GateGoal) -> Self {
+        Self { namespace: goal.namespace.clone(), row: GateRow::new(goal.gates.clone(), goal.patience) }
     }
 }
 
-impl Walk {
-    /// The owner's gate that is due. Before the first step there is nobody to ask about.
-    pub(super) fn due_gate(&self, scene: &Scene<'_>) -> Option<Question> {
-        let goal = self.goal.gates.as_ref().filter(|_| scene.record.step > 0)?;
+impl AskingGate for OwnerGates {
+    /// Before the first step there is nobody to ask about.
+    fn due(&self, scene: &Scene<'_>) -> Option<Question> {
+        let gate = self.row.due(scene.now).filter(|_| scene.record.step > 0)?;
         let arms = Arms {
-            namespace: goal.namespace.clone(),
+            namespace: self.namespace.clone(),
             stable: scene.record.start.stable.clone(),
             candidate: scene.candidate.clone(),
         };
-        self.gates.due(scene.now).map(|gate| Question::Gate(Box::new((gate, arms))))
+        Some(Question::Gate(Box::new((gate, arms))))
     }
 
-    /// What the owner's gates lack for the next step, or for the end.
-    pub(super) fn gate_missing(&self, record: &Record, promoted: bool) -> Option<String> {
-        if record.step == 0 || promoted { None } else { self.gates.missing() }
+    fn next_moment(&self, scene: &Scene<'_>) -> Option<Timestamp> {
+        self.row.next_moment(scene.now).filter(|_| scene.record.step > 0)
     }
 
-    /// The deadline passed; what was waited for.
-    pub(super) fn late(&self, record: &Record) -> String {
-        let waits = self.gate_missing(record, false).map(|missing| format!("; still waiting for {missing}"));
-        format!("the deadline passed{}", waits.unwrap_or_default())
+    fn asked(&mut self, question: &Question, now: Timestamp) {
+        if matches!(question, Question::Gate(_)) {
+            self.row.asked(now);
+        }
+    }
+
+    fn heard(&mut self, heard: &Heard, _: Timestamp, log: &mut Log) {
+        if let Heard::Gate(measured) = heard {
+            self.row.answered(measured, log);
+        }
+    }
+
+    fn begin(&mut self) {
+        self.row.begin();
+    }
+
+    fn failed(&self) -> Option<Why> {
+        self.row.failed().map(|reason| Why::new(Code::GateFailed, reason))
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.row.missing()
+    }
+
+    fn has_answered(&self) -> bool {
+        self.row.have_answered()
     }
 }

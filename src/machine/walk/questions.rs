@@ -7,7 +7,7 @@ use crate::machine::next::{Next, Question};
 use crate::model::event::{Log, Topic};
 
 impl Walk {
-    /// Adds to a wait what is due: the candidate's address, a reading of the evidence, an owner's gate. `probe`: the
+    /// Adds to a wait what is due: the candidate's address, a reading of the evidence, what gates ask. `probe`: the
     /// candidate's address may be asked.
     pub(super) fn asking(&self, next: Next, scene: &Scene<'_>, probe: bool, log: &mut Log) -> Next {
         let Next::Wait { until, .. } = next else { return next };
@@ -23,10 +23,9 @@ impl Walk {
             let decides_at = Some(self.decides_at(scene.record)).filter(|at| *at > now);
             moments.extend([decides_at, judge.next_moment(now), judge.patience_ends(now)]);
         }
-        if self.goal.gates.is_some() && scene.record.step > 0 {
-            moments.push(self.gates.next_moment(now));
-        }
-        let ask = [probe.map(Question::Probe), reading, self.due_gate(scene)].into_iter().flatten().collect();
+        moments.extend(self.gates.iter().map(|gate| gate.next_moment(scene)));
+        let gates = self.gates.iter().filter_map(|gate| gate.due(scene));
+        let ask = [probe.map(Question::Probe), reading].into_iter().flatten().chain(gates).collect();
         Next::Wait { until: moments.into_iter().flatten().min(), ask }
     }
 

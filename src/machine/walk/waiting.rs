@@ -24,8 +24,8 @@ pub(super) enum Waiting {
     Probes(String),
     /// The candidate has no ready pod at the moment.
     Ready,
-    /// An owner's gate lacks a pass; which.
-    Owners(String),
+    /// A gate with questions of its own lacks a pass; which.
+    Gate(String),
     /// The evidence does not allow the step yet; why.
     Evidence(String),
     /// A step needs an approval, and nobody was told so yet; since when it is due.
@@ -49,7 +49,7 @@ impl Waiting {
 
     /// True if the last look before a move is over for now: windows open again.
     fn ends_look(&self) -> bool {
-        matches!(self, Self::Paused { .. } | Self::Ready | Self::Owners(_) | Self::Evidence(_) | Self::Blocked { .. })
+        matches!(self, Self::Paused { .. } | Self::Ready | Self::Gate(_) | Self::Evidence(_) | Self::Blocked { .. })
     }
 
     /// What a short call says of it, where it may end on it.
@@ -57,7 +57,7 @@ impl Waiting {
         match self {
             Self::Paused { .. } => Some("paused".to_owned()),
             Self::Dwell { until, .. } => Some(format!("the next move is due at {until}")),
-            Self::Owners(missing) => Some(missing.clone()),
+            Self::Gate(missing) => Some(missing.clone()),
             Self::Evidence(why) => Some(why.clone()),
             Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
             Self::Blocked { blocker, .. } => Some(blocker.clone()),
@@ -87,7 +87,7 @@ impl Walk {
     fn may_rest(&self, waiting: &Waiting, scene: &Scene<'_>) -> bool {
         match waiting {
             Waiting::Dwell { .. } => self.due_probe(scene).is_none() && self.has_looked(scene.record),
-            Waiting::Owners(_) | Waiting::Evidence(_) => self.has_looked(scene.record),
+            Waiting::Gate(_) | Waiting::Evidence(_) => self.has_looked(scene.record),
             _ => true,
         }
     }
@@ -110,10 +110,10 @@ impl Walk {
                 format!("step {step} cannot be taken: {blocker}")
             }
             Waiting::LastLook => return self.say_approval(scene, log),
-            // An owner's gate and a wait for an approval were said when they were asked.
+            // What a gate says and a wait for an approval are lines of their own.
             Waiting::Dwell { .. }
             | Waiting::Answer
-            | Waiting::Owners(_)
+            | Waiting::Gate(_)
             | Waiting::ApprovalUnasked { .. }
             | Waiting::Approval { .. } => return,
         };

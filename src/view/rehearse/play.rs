@@ -93,8 +93,8 @@ pub(crate) fn play<M: Machine, C: Chance>(
                     match question {
                         Question::Probe(request) => me.question = Some(me.answer(&request)),
                         Question::Reading(_) => me.reading = Some(after(me.now, READS_IN)),
-                        // A rehearsal has no gates of an owner.
-                        Question::Gate(_) => {}
+                        // A rehearsal has neither gates of an owner nor pods that could be listed.
+                        Question::Gate(_) | Question::Pods { .. } => {}
                     }
                 }
                 let before = me.now;

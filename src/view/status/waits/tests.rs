@@ -137,7 +137,7 @@ impl Watched {
                                 latency: Duration::ZERO,
                             }),
                             Question::Reading(_) => Heard::Reading(Ok(self.reading())),
-                            Question::Gate(_) => panic!("no gate was named"),
+                            Question::Gate(_) | Question::Pods { .. } => panic!("no gate was named"),
                         };
                         self.walk.asked(&question, at(self.now));
                         self.walk.heard(heard, at(self.now), &mut log);
