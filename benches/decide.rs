@@ -127,6 +127,7 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
     world.see_service(service(&record));
     let goal = WalkGoal {
         gates: None,
+        restarts: None,
         service: "hello".parse().unwrap(),
         plan,
         deadline: Duration::from_secs(55 * 60),

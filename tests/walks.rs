@@ -43,6 +43,8 @@ struct Stage {
     /// What is not reported as served yet is served to users all the same.
     ahead: bool,
     pods: i64,
+    /// How often a container of the candidate ended with an error.
+    restarts: u64,
     status: u16,
     /// What whoever is asked by the owner's gates answers.
     gate: Measured,
@@ -103,6 +105,7 @@ impl Stage {
             serves: true,
             ahead: false,
             pods: 1,
+            restarts: 0,
             status: 200,
             gate: Measured::Number(0.0),
             now: began,
@@ -210,6 +213,7 @@ impl Stage {
             ["gate", "says", "nothing"] => self.gate = Measured::Nothing("no series".into()),
             ["gate", "is", "silent"] => self.gate = Measured::Unanswered("timed out".into()),
             ["gate", "says", number] => self.gate = Measured::Number(number.parse().unwrap()),
+            ["containers", "end", "badly"] => self.restarts += 1,
             ["pods", "up"] => self.pods = 1,
             ["pods", "down"] => self.pods = 0,
             ["answers", status] => self.status = status.parse().unwrap(),
@@ -265,7 +269,10 @@ impl Stage {
                     assert_eq!(asked.1.candidate.as_str(), "hello-2");
                     Heard::Gate(self.gate.clone())
                 }
-                Question::Pods { .. } => Heard::Pods(Ok(PodsOfBoth::default())),
+                Question::Pods { .. } => Heard::Pods(Ok(PodsOfBoth {
+                    stable: vec![pod("hello-1-a", 0)],
+                    candidate: vec![pod("hello-2-a", self.restarts), pod("hello-2-b", 0)],
+                })),
             };
             walk.asked(question, self.now);
             walk.heard(heard, self.now, log);
@@ -318,6 +325,13 @@ impl Stage {
     }
 }
 
+/// A pod whose container ended with 3 so many times.
+fn pod(name: &str, restarts: u64) -> Value {
+    let last = if restarts > 0 { json!({"terminated": {"exitCode": 3, "reason": "Error"}}) } else { json!({}) };
+    json!({"metadata": {"name": name}, "status": {"containerStatuses": [{"name": "user-container",
+        "restartCount": restarts, "state": {"running": {}}, "lastState": last}]}})
+}
+
 fn walk(command: &str, writer: &str) -> Walk {
     // What stands between apostrophes is one argument.
     let parts = command.split('\'').enumerate();
@@ -341,6 +355,7 @@ fn walk(command: &str, writer: &str) -> Walk {
         }),
         judge: (args.source.evidence != EvidenceFrom::None)
             .then(|| JudgeGoal { rules: args.judge.rules().unwrap(), namespace: "shop".parse().unwrap() }),
+        restarts: args.restarts.0,
     };
     let asker =
         Asker { owner: owner(), intent: "2026-01-01T10:00:00Z".parse().unwrap(), if_busy: IfBusy::Fail, force: false };

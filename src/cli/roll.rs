@@ -271,6 +271,10 @@ pub struct WalkArgs {
     /// The owner's own gates.
     #[command(flatten)]
     pub gates: GateArgs,
+    /// Back when so many more containers of the candidate than of stable, pod for pod, ended with an error or for want of
+    /// memory; `off` looks at no pods.
+    #[arg(long, value_name = "N|off", default_value = "2", value_parser = restarts, help_heading = "Gates")]
+    pub restarts: RestartsArg,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,
@@ -289,6 +293,18 @@ pub struct WalkArgs {
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
+}
+
+/// How many restarts are too many; none: nobody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartsArg(pub Option<u32>);
+
+fn restarts(text: &str) -> Result<RestartsArg, String> {
+    if text == "off" {
+        return Ok(RestartsArg(None));
+    }
+    let limit = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    limit.map(|n| RestartsArg(Some(n))).ok_or_else(|| "a whole number from 1 to 1000, or `off`".to_owned())
 }
 
 /// Flags of `roll-out`: what `stage` takes, and what `walk` takes.

@@ -61,6 +61,7 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
         once: false,
         judge: Some(JudgeGoal { rules, namespace: "default".parse().map_err(Stop::bad_input)? }),
         gates: None,
+        restarts: None,
     })
 }
 

@@ -246,6 +246,7 @@ fn walk_goal(args: &WalkArgs, plan: Plan, rules: Option<Rules>, environment: &En
         once: args.once,
         judge: rules.map(|rules| JudgeGoal { rules, namespace: kube.namespace().clone() }),
         gates: gates(&args.gates, kube),
+        restarts: args.restarts.0,
     }
 }
 

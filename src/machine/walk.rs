@@ -39,16 +39,15 @@ pub(crate) mod course;
 mod evidence;
 mod gates;
 mod goal;
-mod owners;
 mod questions;
 mod scene;
 mod step;
 mod take;
 mod waiting;
 
+pub use asking::GateGoal;
 pub use evidence::JudgeGoal;
 pub use goal::{OnTerm, WalkGoal};
-pub use owners::GateGoal;
 pub use step::step_split;
 
 /// The walking machine.
@@ -144,6 +143,7 @@ impl Walk {
         let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
         self.watch_health(&scene);
+        self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
         }

@@ -54,6 +54,8 @@ pub(crate) struct Looks {
     pub(crate) evidence: bool,
     /// A gate of the owner's.
     pub(crate) gates: bool,
+    /// The pods of both revisions.
+    pub(crate) restarts: bool,
 }
 
 /// A plan of so many percents, with the same dwell everywhere.
@@ -265,6 +267,7 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         address: Address::Public,
         on_term: OnTerm::Rollback,
         once: false,
+        restarts: looks.restarts.then_some(2),
         judge: looks.evidence.then(|| JudgeGoal { rules: rules(), namespace: "ns".parse().unwrap() }),
     }
 }

@@ -3,17 +3,25 @@
 //! The owner's gates and built-in ones are the same kind of thing here: a new one is a file with its state and its rule, and
 //! a line in [`gates_of`].
 
-use super::owners::OwnerGates;
+mod owners;
+mod restarts;
+
+pub use owners::GateGoal;
+
 use super::scene::Scene;
 use super::{Walk, WalkGoal};
 use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
 use crate::model::event::Log;
 use jiff::Timestamp;
+use owners::OwnerGates;
+use restarts::Restarts;
 use std::fmt::Debug;
 
 /// A gate with questions of its own.
 pub(super) trait AskingGate: Debug {
+    /// A look at the scene before anything is decided.
+    fn see(&mut self, _: &Scene<'_>) {}
     /// What it asks now, if it is time to and nothing of it is out.
     fn due(&self, scene: &Scene<'_>) -> Option<Question>;
     /// When it will ask next, if it asks nothing now.
@@ -35,7 +43,8 @@ pub(super) trait AskingGate: Debug {
 /// The gates of a walk that ask something of their own, in the order in which their reasons are told.
 pub(super) fn gates_of(goal: &WalkGoal) -> Vec<Box<dyn AskingGate>> {
     let owners = goal.gates.as_ref().map(|gates| Box::new(OwnerGates::new(gates)) as Box<dyn AskingGate>);
-    owners.into_iter().collect()
+    let restarts = goal.restarts.map(|limit| Box::new(Restarts::new(limit)) as Box<dyn AskingGate>);
+    restarts.into_iter().chain(owners).collect()
 }
 
 impl Walk {

@@ -40,4 +40,7 @@ pub struct WalkGoal {
     pub judge: Option<JudgeGoal>,
     /// The owner's own gates, if there are any.
     pub gates: Option<GateGoal>,
+    /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: it is not
+    /// looked at.
+    pub restarts: Option<u32>,
 }

@@ -97,6 +97,7 @@ impl Watched {
             once: false,
             judge,
             gates: None,
+            restarts: None,
         };
         let walk = Walk::new(goal, Claimant::new(asker, record.writer.clone()));
         Self { walk, object: with(record, record.generation), control: None, now: 12, status: 200 }

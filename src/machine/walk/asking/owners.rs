@@ -2,8 +2,8 @@
 //!
 //! What their answers mean is [`crate::evidence::gate`]'s.
 
-use super::asking::AskingGate;
-use super::scene::Scene;
+use super::super::scene::Scene;
+use super::AskingGate;
 use crate::evidence::gate::{Gate, GateRow, Patience};
 use crate::evidence::reading::Arms;
 use crate::machine::next::{Heard, Question};
