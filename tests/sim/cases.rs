@@ -149,7 +149,7 @@ fn rollback_on_restarts_whatever_happens() {
         before: vec![(stage("restarts:2-25"), None)],
         job: Job::Walk(plan(&[10, 50, 100], 30, 90, None), Looks { restarts: true, ..Looks::default() }),
         code: Code::RolledBack,
-        leaves: "hello-00001=100",
+        leaves: "hello-00001=100 hello-00002#candidate=0",
     });
 }
 
