@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Exit codes: part of the interface, since they are what Tekton shows. 1, 9, 137, 143 and 255 are avoided, because
 /// runtimes and shells use them for other things.
+// Tekton's entrypoint exits with 1 for a step that it skipped, whose time was up or whose results were too long, with 9 for
+// one that was cancelled by file, and with 255 for a child that a signal killed (Go reports -1 there). 137 and 143 are
+// SIGKILL and SIGTERM (tektoncd/pipeline:cmd/entrypoint/main.go, pkg/entrypoint/entrypointer.go).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Code {
@@ -154,7 +157,7 @@ impl Code {
         }
     }
 
-    /// True for an end that is laid at the candidate's door: the same one is refused next time.
+    /// True for an end for which the candidate is blamed: the same candidate is refused next time.
     pub fn blames(self) -> bool {
         use Code::{Aborted, GateFailed, Inconclusive, NeverReady, ObjectiveBroken, RolledBack, Worse};
         matches!(self, RolledBack | NeverReady | Inconclusive | Aborted | Worse | ObjectiveBroken | GateFailed)
@@ -162,6 +165,7 @@ impl Code {
 
     /// True for an end after which users are back where they were.
     pub fn went_back(self) -> bool {
+        // A candidate that never became ready had no users, so there was nothing to take back.
         self.blames() && self != Self::NeverReady || matches!(self, Self::NotApproved | Self::Interrupted)
     }
 

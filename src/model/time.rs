@@ -1,10 +1,14 @@
-//! The arithmetic of time that everything shares: never beyond what a timestamp holds, and durations as people write them.
+//! The arithmetic of time that everything shares, and durations as people write them.
+//!
+//! Decides that a sum beyond what a timestamp holds ends there. Depends on jiff and humantime; the time itself is an
+//! argument.
 
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// `time + duration`, never beyond what a timestamp holds.
 pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    // Flags and a server's Retry-After may be as long as they like; a panic here would leave users where they are.
     jiff::SignedDuration::try_from(duration).ok().and_then(|d| time.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
 }
 
