@@ -1,6 +1,33 @@
 //! The plan: every step of a walk, made before the first write, so that nothing is left to decide but verdicts.
 //!
 //! Decides the steps from a style and its settings. Depends on percents only.
+//!
+//! ```
+//! use andante::rollout::plan::{BadPlan, Plan, PlanOptions, Style};
+//! use std::time::Duration;
+//!
+//! let minutes = |n: u64| Duration::from_secs(60 * n);
+//! let mut options = PlanOptions {
+//!     style: Style::Canary,
+//!     steps: vec![],                // the style's own: 1, 5, 25, 50, 100 %
+//!     dwell: minutes(2),
+//!     bake: minutes(5),
+//!     to: "100".parse()?,
+//!     approve: vec!["50".parse()?], // a person is asked before half of the users are moved
+//!     approval_timeout: minutes(30),
+//! };
+//! let plan = Plan::new(&options)?;
+//! let percents: Vec<u8> = plan.steps.iter().map(|step| step.percent.get()).collect();
+//! assert_eq!(percents, [1, 5, 25, 50, 100]);
+//! assert!(plan.step(4).is_some_and(|step| step.approval));
+//! // The last step bakes instead of dwelling: four dwells and the bake.
+//! assert_eq!(plan.shortest(), minutes(4 * 2 + 5));
+//!
+//! // Steps rise; another order is refused before anything is written.
+//! options.steps = vec!["50".parse()?, "5".parse()?];
+//! assert!(matches!(Plan::new(&options), Err(BadPlan::Order(..))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::model::percent::Percent;
 use serde::{Deserialize, Serialize};
