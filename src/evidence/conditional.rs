@@ -15,6 +15,7 @@ const NEGLIGIBLE: f64 = 1e-18;
 pub(super) fn ln_z(table: Table, psi: f64) -> f64 {
     let law = Law::new(table, psi);
     let mode = law.mode();
+    // Terms relative to the largest one, so that nothing overflows; its own logarithm is added at the end.
     let mut sum = 1.0;
     let (mut x, mut weight) = (mode, 1.0);
     while x < law.high {

@@ -1,7 +1,18 @@
 //! The owner's own gates: a question to a Prometheus or to any HTTP address, and the answer that is wanted.
 //!
-//! Decides how a gate is written, and what an answer means. Nothing measured is not a failure, and no pass either. Asking
-//! is an adapter's work. Depends on names.
+//! Decides how a gate is written, and what an answer means. An answer without a value is neither a failure nor a pass.
+//! Asking is an adapter's work. Depends on names.
+//!
+//! ```
+//! use andante::evidence::gate::{Gate, Judged, Measured};
+//!
+//! let gate: Gate = "orders: promql sum(rate(orders_total{rev=\"{candidate}\"}[1m])) > 0.5".parse()?;
+//! assert_eq!(gate.judge(&Measured::Number(0.7)), Judged::Pass("orders: 0.7, wanted > 0.5".into()));
+//! assert_eq!(gate.judge(&Measured::Number(0.1)), Judged::Fail("orders: 0.1, wanted > 0.5".into()));
+//! // Without requests a rate divided by a rate is NaN: the step waits, and nobody is sent back.
+//! assert!(matches!(gate.judge(&Measured::Number(f64::NAN)), Judged::NoData(_)));
+//! # Ok::<(), andante::evidence::gate::BadGate>(())
+//! ```
 
 mod row;
 
@@ -221,6 +232,7 @@ impl Gate {
         match measured {
             Measured::Unanswered(why) => Judged::Error(format!("{}: {why}", self.name)),
             Measured::Nothing(why) => Judged::NoData(format!("{}: no data ({why}), wanted {wanted}", self.name)),
+            // PromQL's 0/0: no evidence, and no sign of health either.
             Measured::Number(number) if number.is_nan() => {
                 Judged::NoData(format!("{}: not a number (NaN), wanted {wanted}", self.name))
             }
@@ -234,7 +246,7 @@ impl Gate {
                 Wanted::Is(text) => verdict(text == value, &format!("{value:?}")),
                 _ => Judged::Error(format!("{}: {value:?} is no number, wanted {wanted}", self.name)),
             },
-            // Who is too busy to judge has not judged.
+            // A judge that is too busy to judge has not judged; 502 and 504 are a proxy's that did not reach it.
             Measured::Status(status @ (408 | 429 | 502 | 503 | 504)) => {
                 Judged::Error(format!("{}: status {status}, wanted {wanted}", self.name))
             }

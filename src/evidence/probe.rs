@@ -1,7 +1,7 @@
 //! Probes of the candidate's own address: what is asked, what an acceptable answer is, how many make a verdict.
 //!
-//! Decides whether an answer passes and what a row of answers means. Depends on names and the verdict; sending is an
-//! adapter's work.
+//! Decides whether an answer passes and what a row of answers means. Sending is an adapter's work. Depends on names and the
+//! verdict.
 
 use crate::evidence::verdict::Verdict;
 use crate::model::name::{Namespace, ServiceName, Tag};
@@ -20,6 +20,7 @@ impl Address {
     /// The address of a tag, if there is one yet.
     pub fn of(&self, reported: Option<&str>, service: &ServiceName, tag: &Tag) -> Option<String> {
         match self {
+            // Read, never built: an operator may have changed Knative's templates of tags and domains.
             Self::Public => reported.map(str::to_owned),
             Self::Cluster(namespace) => Some(format!("http://{tag}-{service}.{namespace}.svc.cluster.local")),
         }
@@ -74,14 +75,14 @@ pub enum Answer {
         /// Time to the end of it.
         latency: Duration,
     },
-    /// The address was reached, but no answer came in time, or it broke off: the candidate's fault.
+    /// The address was reached, but no answer came in time, or the answer broke off. This is the candidate's fault.
     Silent(String),
-    /// The address cannot be reached from here (name or connection): says nothing about the candidate.
+    /// The address cannot be reached from here (name or connection). This says nothing about the candidate.
     Unreachable(String),
 }
 
 impl Probe {
-    /// What a row that passes says.
+    /// The words for a row that passes.
     pub fn passed(&self) -> String {
         format!("{} of {} passed in a row", counted(self.passes), self.path)
     }
@@ -150,6 +151,8 @@ impl ProbeRow {
 
     /// What the row says so far.
     pub fn verdict(&self, probe: &Probe) -> Verdict {
+        // A candidate that crashes and restarts fails and passes in turn, and would pass "N in a row" by luck: so a dwell
+        // counts from the last failed probe, and the row only says what the newest answers say.
         if self.failed >= probe.failures {
             let why = self.last_failure.clone().unwrap_or_default();
             Verdict::Fail(format!("{} of {} failed in a row: {why}", counted(self.failed), probe.path))

@@ -1,4 +1,7 @@
 //! What an owner wants of a candidate, and how sure the verdicts are to be.
+//!
+//! Decides the defaults, and the evidence that each verdict needs. How often verdicts err with the defaults is simulated:
+//! docs/evidence-figures.md. Depends on `std` only.
 
 use std::time::Duration;
 
@@ -32,6 +35,36 @@ pub struct Tail {
 }
 
 /// The rules by which evidence is judged.
+///
+/// How counts become a verdict:
+///
+/// ```
+/// use andante::evidence::sums::Window;
+/// use andante::evidence::window::{Arm, Growth};
+/// use andante::evidence::{Counts, Rules, Sums};
+///
+/// let rules = Rules::default();
+/// // What one gateway counted between two readings, at a step of 50 %.
+/// let window = |failed| Growth {
+///     stable: Arm::new(Counts::new(500, 0), None),
+///     candidate: Arm::new(Counts::new(500, failed), None),
+/// };
+/// let judged = |failures: &[u64]| {
+///     let mut sums = Sums::new(&rules);
+///     sums.step((50, 50));
+///     for failed in failures {
+///         sums.add(&[window(*failed)], Window::Warm, &rules)?;
+///     }
+///     Ok((sums.ln_worse() >= rules.worse_at(), sums.ln_accepted(&rules) >= rules.accepted_at()))
+/// };
+/// // Ten failures beside none of stable's: worse. One failure is nothing yet, in either direction.
+/// assert_eq!(judged(&[10])?, (true, false));
+/// assert_eq!(judged(&[1])?, (false, false));
+/// // Where nothing fails, 4,534 clean requests exclude a candidate that is materially worse.
+/// assert_eq!(judged(&[0; 9])?, (false, false));
+/// assert_eq!(judged(&[0; 10])?, (false, true));
+/// # Ok::<(), andante::evidence::Trouble>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// How often at most a candidate that is no worse is rolled back by the comparison; between 0 and 1.
@@ -70,15 +103,20 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            // Both are ceilings for any rollout. Simulated, at most 0.39 % of healthy releases went back as worse, crashes
+            // of the walk included, and at most 1.7 % of releases with three times the odds were promoted.
             alpha: 0.01,
             beta: 0.05,
             objective: 0.01,
             tail: None,
+            // A tenth of the objective.
             tolerated_rate: 0.001,
             tolerated_odds: 3.0,
+            // Without a margin a release that is 10 % slower is "worse": a third of them were found so within 60 windows.
             margin: Some(1),
             min_requests: 10,
             every: Duration::from_secs(10),
+            // Cold starts are slow, and no fault of the release.
             warm_up: Duration::from_secs(30),
             lag: Duration::from_secs(5),
             accept_without: false,
@@ -92,6 +130,7 @@ impl Default for Rules {
 impl Rules {
     /// `ln(1/alpha)`: what the comparison needs.
     pub fn worse_at(&self) -> f64 {
+        // Ville's inequality: evidence against what is true ever reaches 1/alpha with a probability of at most alpha.
         -self.alpha.ln()
     }
 
@@ -108,6 +147,7 @@ impl Rules {
 
     /// What sums depend on, as a text: sums under other settings are not taken up again.
     pub fn fingerprint(&self) -> String {
+        // Thresholds and times are not in it: they say when a sum is enough, and change no sum.
         let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());
         let tail = self.tail.map_or_else(|| "-".to_owned(), |t| format!("{}<={}", t.part, t.within));
         format!("o{} m{margin} f{} t{tail}", self.tolerated_odds, self.objective)

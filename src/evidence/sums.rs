@@ -15,6 +15,8 @@ use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
 
 /// Weights of failures and latency in the comparison.
+// Weights that sum to 1 keep one error for both: a weighted mean of e-values is one. The objective is not in it, because
+// it tests against something else: in an incident of both arms six failures of fifty requests would be enough for it.
 const WEIGHTS: [f64; 2] = [0.6, 0.4];
 
 /// The sums.
@@ -117,7 +119,7 @@ impl Sums {
         let warm = window == Window::Warm;
         self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
         if self.falls_wrong(growths) {
-            // More than the split is being counted: windows are left out by their totals, whatever failed in them.
+            // More than the split is being counted. The window is left out by its totals, whatever failed in it.
             return Ok(());
         }
         self.step = self.step.saturating_add(whole.candidate.requests);
@@ -232,6 +234,7 @@ impl Sums {
         };
         let failures = of(&self.objective, rules.objective, Which::Failures);
         let latency = self.tail.as_ref().zip(rules.tail).map(|(watch, tail)| of(watch, tail.part, Which::Latency));
+        // Worst first: what breaks an objective must not hide behind the other one.
         let rank = |standing| match standing {
             ObjectiveState::Kept => 0,
             ObjectiveState::Shared => 1,

@@ -53,7 +53,7 @@ impl GateRow {
         self.places.iter().all(|place| place.last.is_some())
     }
 
-    /// A step begins: what was answered before is not an answer to it. Rows of failures go on.
+    /// A step begins: an answer from before it does not answer for it. Rows of failures go on.
     pub fn begin(&mut self) {
         for place in &mut self.places {
             place.last = None;
@@ -98,7 +98,8 @@ impl GateRow {
         let stale = std::mem::take(&mut self.stale);
         let (Some(gate), Some(place)) = (self.gates.get(at), self.places.get_mut(at)) else { return };
         let judged = gate.judge(measured);
-        // A pass from before the step says nothing of it; what is wrong is wrong since before.
+        // A pass from before the step says nothing of the step. A failure counts, because what was wrong before users came
+        // is wrong with them, too.
         if stale && matches!(judged, Judged::Pass(_) | Judged::NoData(_)) {
             return;
         }
@@ -116,6 +117,7 @@ impl GateRow {
             }
             Judged::NoData(text) => {
                 log.once(Topic::Wait, format!("gate {text}"));
+                // It answered, which ends a row of errors. It did not pass, so a row of failures goes on.
                 place.errors = 0;
             }
             Judged::Error(text) => {
