@@ -13,7 +13,7 @@ pub struct Sample {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its value, whatever it is: what must be a count is checked by whoever counts.
+    /// Its value, unchecked: [`crate::evidence::series`] checks that a count is one.
     pub value: f64,
 }
 

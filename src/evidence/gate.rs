@@ -94,9 +94,9 @@ pub enum Judged {
     Pass(String),
     /// Not as wanted.
     Fail(String),
-    /// Nothing to judge by yet: neither.
+    /// There is nothing to judge by yet. This is neither a pass nor a failure.
     NoData(String),
-    /// It could not be asked: neither, and not for ever.
+    /// The gate could not be asked. This is neither, and users go back if it lasts.
     Error(String),
 }
 
@@ -120,7 +120,7 @@ pub enum BadGate {
         "gate `{0}`: its address holds a user or a password, which are not sent: let the judge know its callers otherwise"
     )]
     User(String),
-    /// What follows the address is no question to a field.
+    /// The text after the address is no question to a field.
     #[error(
         "gate `{0}`: after the address comes nothing, or `/FIELD/OF/THE/BODY == VALUE` (or <=, <, >=, >, in MIN..MAX)"
     )]
@@ -178,7 +178,7 @@ fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, Bad
         }
         return Ok(Some((query.trim(), Wanted::Within(min, max))));
     }
-    // Of two operators at one place the longer one is meant.
+    // The longer operators come first, because `<=` also holds a `<`.
     for (word, side) in
         [("<=", BoundSide::AtMost), (">=", BoundSide::AtLeast), ("<", BoundSide::Below), (">", BoundSide::Above)]
     {

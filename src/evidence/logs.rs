@@ -9,7 +9,7 @@ use super::counts::real;
 pub(super) fn log_sum(logs: &[f64]) -> f64 {
     let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if !top.is_finite() {
-        // Nothing at all, an infinity, or (max passes NaN over) only numbers that are none.
+        // Nothing at all, an infinity, or only NaN, which `max` passes over: NaN must come out as NaN.
         return if logs.iter().any(|l| l.is_nan()) { f64::NAN } else { top };
     }
     top + logs.iter().map(|l| (l - top).exp()).sum::<f64>().ln()

@@ -23,7 +23,7 @@ pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
         .filter(|q| *q < 1.0)
         .map(|q| failures * (q / limit).ln() + rest * ((-q).ln_1p() - (-limit).ln_1p()))
         .collect();
-    // With a limit so high that no multiple of it is a rate there is nothing to look for.
+    // A limit may be so high that no multiple of it is a rate: then there is nothing to look for.
     if logs.is_empty() { 0.0 } else { log_mean(&logs) }
 }
 

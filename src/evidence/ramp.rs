@@ -51,7 +51,7 @@ pub(super) fn allowed_of(rules: &Rules, lambda: f64, known: Known) -> f64 {
     // Where stable itself fails as often as the bound allows there is nothing left to lose by the candidate.
     let unknown = (upper_of(known.failures, known.requests, DELTA) - known.base).max(1e-9);
     let share = budget(rules, lambda) / (exposed(rules, lambda) * unknown);
-    // Without any traffic nothing can be harmed, and nothing is a number.
+    // Without any traffic nobody can be harmed, and the share is 0/0.
     if share.is_nan() { 1.0 } else { share.min(1.0) }
 }
 

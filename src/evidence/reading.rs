@@ -83,7 +83,7 @@ pub enum NoReading {
     /// A permission is missing; names verb, resource and namespace.
     #[error("not permitted: {0}")]
     Forbidden(String),
-    /// It answered something that cannot be what it should be: NaN, a fraction, no exposition at all.
+    /// The source answered something that cannot be right: NaN, a fraction, no exposition at all.
     #[error("unusable answer of {from}: {text}")]
     Broken {
         /// Which source.

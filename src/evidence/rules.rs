@@ -91,9 +91,9 @@ pub struct Rules {
     pub lag: Duration,
     /// The last step needs no proof that the candidate is not materially worse.
     pub accept_without: bool,
-    /// What a broken objective does at 100 %.
+    /// What happens when the objective is broken at 100 %.
     pub on_objective: OnObjective,
-    /// What no decision does.
+    /// What happens when there is no decision.
     pub on_inconclusive: OnInconclusive,
     /// How long readings may fail in a row before that is no decision.
     pub patience: Duration,
@@ -128,24 +128,24 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// `ln(1/alpha)`: what the comparison needs.
+    /// `ln(1/alpha)`: the evidence that the comparison needs.
     pub fn worse_at(&self) -> f64 {
         // Ville's inequality: evidence against what is true ever reaches 1/alpha with a probability of at most alpha.
         -self.alpha.ln()
     }
 
-    /// What one objective needs; with two of them the error is shared.
+    /// The evidence that breaks one objective. Two objectives share the error.
     pub fn broken_at(&self) -> f64 {
         let objectives: f64 = if self.tail.is_some() { 2.0 } else { 1.0 };
         objectives.ln() - self.alpha.ln()
     }
 
-    /// `ln(1/beta)`: what an acceptance needs.
+    /// `ln(1/beta)`: the evidence that an acceptance needs.
     pub fn accepted_at(&self) -> f64 {
         -self.beta.ln()
     }
 
-    /// What sums depend on, as a text: sums under other settings are not taken up again.
+    /// The settings on which sums depend, as a text. Sums under other settings are not taken up again.
     pub fn fingerprint(&self) -> String {
         // Thresholds and times are not in it: they say when a sum is enough, and change no sum.
         let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());

@@ -53,7 +53,7 @@ pub struct Saved {
     /// The counters of the same instant; none: windows open anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) counters: Option<Memory>,
-    /// They are of before the step was served: the window that they open is of two splits.
+    /// The counters are from before the step was served, so the window that they open is of two splits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) mixed: bool,
     /// What it says, in words.

@@ -83,7 +83,8 @@ pub enum Which {
 impl Sums {
     /// Nothing counted yet.
     pub fn new(rules: &Rules) -> Self {
-        // Latency has its weight before anything is known, whether the source has a histogram or not.
+        // Latency has its weight before anything is known, whether the source has a histogram or not: weights that were
+        // chosen after a look at the data would not keep the error.
         let latency = rules.margin.map(|_| Latency::default());
         Self { latency, tail: rules.tail.map(|_| ObjectiveWatch::default()), ..Self::default() }
     }
@@ -106,14 +107,14 @@ impl Sums {
 
     /// Adds one window.
     pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
-        // With everyone on the candidate, what still comes to an end at stable fell there by no split: it is neither a
+        // Once everyone is on the candidate, requests that still end at stable came there by no split. They are neither a
         // control nor an excuse.
         let alone = self.percents.0 > 0 && self.percents.1 == 0;
         let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
         let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if window == Window::Moving {
-            // Which split it should show is not known.
+            // The window belongs to neither split, so the test of the split cannot use it.
             return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, rules) };
         }
         let warm = window == Window::Warm;

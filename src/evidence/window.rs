@@ -66,7 +66,7 @@ struct ArmSeen {
     /// ends, so the difference falls and rises by itself, and only what rises above all that was is lost.
     #[serde(rename = "h", default, skip_serializing_if = "is_zero")]
     short: u64,
-    /// It had vanished when the windows opened: what it says when it is back only opens it.
+    /// The arm had vanished when the windows opened, so its counters only open a window when it is back.
     #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
     vanished: bool,
 }
@@ -135,7 +135,7 @@ impl Memory {
         whole
     }
 
-    /// Pods come and go for as long as a bake lasts: what they counted is in the sums, what they last said is of no use.
+    /// Pods come and go while a bake lasts. What they counted is in the sums, so their last counters are of no use.
     fn forget_gone(&mut self, reading: &Reading) {
         self.strata.retain(|name, base| {
             base.gone = if reading.strata.contains_key(name) { None } else { base.gone.or(Some(reading.at)) };
@@ -143,7 +143,7 @@ impl Memory {
         });
     }
 
-    /// Without histograms, where there is no room for them: the next window says nothing of latency.
+    /// The same without histograms, for a record that has no room for them. The next window says nothing of latency then.
     #[must_use]
     pub fn lighter(mut self) -> Self {
         for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]).flatten() {

@@ -78,7 +78,7 @@ pub(crate) enum Pods {
     Asleep,
     /// Not Ready yet, or its pods are still coming.
     Coming(String),
-    /// It wants pods and has none, or is not Ready (any more): fatal if it lasts.
+    /// The revision wants pods and has none, or it is not Ready (any more). This is fatal if it lasts.
     Down(String),
 }
 

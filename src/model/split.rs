@@ -224,7 +224,7 @@ impl Split {
         self.0.iter().filter(|t| t.revision() == Some(revision)).fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
     }
 
-    /// What follows latest, over all entries.
+    /// The share that follows latest, over all entries.
     pub fn latest_share(&self) -> Percent {
         self.0.iter().filter(|t| t.follows_latest()).fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
     }

@@ -37,7 +37,7 @@ pub struct GateRow {
     patience: Patience,
     places: Vec<GateState>,
     out: Option<usize>,
-    /// What is out was asked before the step was served.
+    /// The question that is out was asked before the step was served.
     stale: bool,
 }
 

@@ -36,7 +36,7 @@ pub enum Unit {
 pub struct HistogramSeries {
     /// The series of its cumulative buckets.
     pub bucket: String,
-    /// Of its edges.
+    /// The unit of its edges.
     pub unit: Unit,
 }
 
