@@ -1,7 +1,9 @@
 //! The runner: drives one machine against the ports. It watches, waits, writes when told to, and feeds back what came of
-//! it; it decides nothing about traffic.
+//! it.
 //!
-//! Depends on the ports, the machine and the runtime's timer.
+//! This room decides how long to be patient and when to read again, and nothing about traffic: a machine that is asked with
+//! the world as it is needs no memory of how it came about. The room may use `machine` and what is below it, and the
+//! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`.
 
 mod calls;
 pub mod ports;
@@ -37,13 +39,17 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        // Kubernetes kills a pod's processes 30 s after SIGTERM, and Tekton has no field for that time (its pod spec sets
+        // none, pkg/pod/pod.go). A promise of five seconds holds with shorter ones too: one write, a look, the results.
         Self { patience: Duration::from_secs(120), after_signal: Duration::from_millis(4500) }
     }
 }
 
-/// A call that is in the air when a signal comes may take this much longer, within what is left of the time.
+/// A call that is in the air when a signal comes may take this much longer, within what is left of the time. It is a third
+/// of that time, so that a server that hangs leaves some for the way back.
 const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
-/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through.
+/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through. A refusal
+/// is followed by a look and a new decision at once, so a Service that somebody edits all the time would never let go.
 const MAX_REFUSALS: u32 = 30;
 
 /// What woke the runner.
@@ -155,6 +161,8 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     machine.asked(&question, now);
                     out.push(put(question, (cluster, prober, source)));
                 }
+                // Opened at the first wait and not before: a machine that ends at its first look needs no watch, and one
+                // that waits has read the Service, so that the watch goes on from there without a second read.
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());
                     service_feed = Some(follow(&services, version).boxed_local());
@@ -173,7 +181,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     }
                     Woke::Heard(heard) => machine.heard(heard, clock.now(), &mut me.log),
                     Woke::Signal(signal) => me.signal(signal),
-                    // What a holder's run does is read anew each time that we look again.
+                    // Nothing tells us when a holder's run ends, so it is read anew with each look.
                     Woke::Time => me.world.liveness = None,
                 }
             }
@@ -198,6 +206,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let passed = |since: Option<Timestamp>, limit: Duration| {
             since.is_some_and(|s| now >= crate::model::time::after(s, limit))
         };
+        // Whoever sends a second signal does not want to wait for a rollback either.
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
@@ -247,7 +256,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         see_service(&mut self.world, object).map_err(GiveUp::Api)
     }
 
-    /// Trouble that may pass is borne for a while.
+    /// Bears trouble that may pass, for as long as the patience lasts.
     fn folded(&mut self, result: Result<(), ApiError>) -> Result<(), GiveUp> {
         match result {
             Ok(()) => {
@@ -268,8 +277,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         self.folded(result)
     }
 
-    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
-    /// place, what was asked stays out.
+    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing, because feeds keep
+    /// their place and questions stay out.
     async fn wait(
         &mut self,
         until: Option<Timestamp>,
@@ -299,6 +308,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 None => pending().await,
             }
         };
+        // In this order: a signal never waits behind a busy watch, and an answer is judged with the newest world.
         tokio::select! {
             biased;
             Some(signal) = self.signals.recv() => Woke::Signal(signal),
