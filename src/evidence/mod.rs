@@ -5,7 +5,7 @@
 //! does not depend on the order in which gateways are added, and it is the same bit for bit after it was saved and loaded.
 //! What cannot be computed is [`Trouble`], which never speaks for a candidate. The formulas are e-values: each is valid
 //! however often one looks, whatever the traffic, the steps and the moment of stopping (Ville's inequality). A test that is
-//! meant for one look is not: looked at with each reading it alarms in 18 to 64 % of rollouts in which nothing is wrong
+//! meant for one look is not: looked at again and again it alarms in 18 to 64 % of rollouts in which nothing is wrong
 //! (docs/evidence-figures.md).
 //!
 //! The room may use `model` only. Begin reading with [`reading`], then [`window`], [`comparison`] and [`sums`]; the owner's

@@ -206,7 +206,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let passed = |since: Option<Timestamp>, limit: Duration| {
             since.is_some_and(|s| now >= crate::model::time::after(s, limit))
         };
-        // Whoever sends a second signal does not want to wait for a rollback either.
+        // A second signal means that nobody wants to wait, not even for a rollback.
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
