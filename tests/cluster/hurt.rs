@@ -109,7 +109,7 @@ fn one_pod_of_three_that_restarts_sends_users_back() {
     let space = serving("restarts");
     space.start_as("run", &[&V2[..], &["--set-env", "CRASH_PATH=/crash"]].concat()).wait(LONG).ended(0);
     let floor = "autoscaling.knative.dev/min-scale=3";
-    space.kubectl(&["annotate", "revision", "hello-00002", floor]).good();
+    space.kubectl(&["annotate", "--overwrite", "revision", "hello-00002", floor]).good();
     let pods = "serving.knative.dev/revision=hello-00002";
     eventually("three pods", LONG, || {
         let ready = |pod: &serde_json::Value| {
