@@ -10,13 +10,14 @@ use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::next::{Heard, Machine, Next, Question};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::step_split;
-use andante::machine::walk::{OnTerm, Walk, WalkGoal};
+use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::World;
 use andante::model::event::Log;
 use andante::model::name::RevisionName;
 use andante::model::observed::{RECORD, Revision, Service};
 use andante::model::percent::Percent;
 use andante::model::split::Split;
+use andante::rollout::goal::OnTerm;
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Style};
 use andante::rollout::record::{FORMAT, Phase, Record};
@@ -84,8 +85,8 @@ fn dwelling(written: Timestamp) -> (Walk, World) {
     let plan = Plan::new(&PlanOptions {
         style: Style::Canary,
         steps: vec![],
-        dwell: Duration::from_secs(120),
-        bake: Duration::from_secs(300),
+        dwell: Some(Duration::from_secs(120)),
+        bake: Some(Duration::from_secs(300)),
         to: Percent::FULL,
         approve: vec![],
         approval_timeout: Duration::from_secs(1800),

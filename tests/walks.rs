@@ -7,19 +7,20 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
-use andante::cli::{Cli, Command, EvidenceFrom};
+use andante::cli::{Cli, Command};
 use andante::evidence::gate::Measured;
-use andante::evidence::probe::{Address, Answer};
+use andante::evidence::probe::Answer;
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::next::{Heard, Machine, Next, PodsOfBoth, Question, Written};
 use andante::machine::standing::Claimant;
-use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
 use andante::model::event::Log;
 use andante::model::observed::{CONTROL, RECORD, Revision, Service};
 use andante::model::percent::Percent;
 use andante::model::split::Split;
 use andante::rollout::control::{Approval, Control, ControlRequest};
+use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::record::{FORMAT, Phase, Record};
 use andante::rollout::splits::{Start, Tags};
@@ -338,25 +339,9 @@ fn walk(command: &str, writer: &str) -> Walk {
     let words = parts.flat_map(|(i, part)| if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
     let words = ["andante", "walk", "hello"].into_iter().chain(words);
     let Command::Walk(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a walk") };
-    let goal = WalkGoal {
-        service: args.cluster.service.clone(),
-        plan: args.plan.plan().unwrap(),
-        deadline: args.deadline,
-        grace: args.grace,
-        serve_within: args.serve_within,
-        probe: args.probe.probe(),
-        address: Address::Public,
-        on_term: OnTerm::Rollback,
-        once: args.once,
-        gates: (!args.gates.gates.is_empty()).then(|| GateGoal {
-            gates: args.gates.gates.clone(),
-            patience: args.gates.patience(),
-            namespace: "default".parse().unwrap(),
-        }),
-        judge: (args.source.evidence != EvidenceFrom::None)
-            .then(|| JudgeGoal { rules: args.judge.rules().unwrap(), namespace: "shop".parse().unwrap() }),
-        restarts: args.restarts.0,
-    };
+    let service = args.cluster.service.clone();
+    let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
+    let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
     let asker =
         Asker { owner: owner(), intent: "2026-01-01T10:00:00Z".parse().unwrap(), if_busy: IfBusy::Fail, force: false };
     Walk::new(goal, Claimant::new(asker, writer.to_owned()))

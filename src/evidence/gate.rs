@@ -19,10 +19,12 @@ mod row;
 pub use row::{GateRow, Patience};
 
 use crate::evidence::reading::Arms;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Gate {
     /// As it is called in lines and reasons.
     pub name: String,
@@ -162,6 +164,41 @@ impl std::str::FromStr for Gate {
                 Ok(Self { name, ask: Ask::Http { url: url.to_owned(), field }, wanted })
             }
             _ => Err(BadGate::Kind(name)),
+        }
+    }
+}
+
+impl TryFrom<String> for Gate {
+    type Error = BadGate;
+
+    fn try_from(text: String) -> Result<Self, BadGate> {
+        text.parse()
+    }
+}
+
+impl From<Gate> for String {
+    fn from(gate: Gate) -> Self {
+        gate.to_string()
+    }
+}
+
+/// As it is read: the same text, or one that means the same.
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ask {
+            Ask::PromQl(query) => write!(f, "{}: promql {query} ", self.name)?,
+            Ask::Http { url, field } => {
+                write!(f, "{}: http {url}", self.name)?;
+                if let Some(field) = field {
+                    write!(f, " {field} ")?;
+                }
+            }
+        }
+        match &self.wanted {
+            Wanted::Success => Ok(()),
+            Wanted::Within(min, max) => write!(f, "in {min}..{max}"),
+            Wanted::Is(text) => write!(f, "== \"{text}\""),
+            bound @ Wanted::Bound(..) => write!(f, "{bound}"),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use crate::evidence::verdict::Verdict;
 use crate::model::name::{Namespace, ServiceName, Tag};
+use crate::model::time::human;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Which of a tag's two addresses is asked.
@@ -28,7 +30,8 @@ impl Address {
 }
 
 /// How a probe of the candidate is made and judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Probe {
     /// Path and query, beginning with `/`.
     pub path: String,
@@ -39,15 +42,35 @@ pub struct Probe {
     /// A header that must be there, and the text that its value must contain.
     pub header: Option<(String, String)>,
     /// The longest time to the whole answer.
+    #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
     pub max_latency: Option<Duration>,
     /// How many must pass in a row.
     pub passes: u32,
     /// How many failures in a row are a Fail.
     pub failures: u32,
     /// Time between two probes.
+    #[serde(with = "human")]
     pub interval: Duration,
     /// Time limit of one.
+    #[serde(with = "human")]
     pub timeout: Duration,
+}
+
+/// The defaults of the command line, at the path `/`.
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            status: None,
+            body: None,
+            header: None,
+            max_latency: None,
+            passes: 3,
+            failures: 3,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 /// One request to be sent.

@@ -3,10 +3,13 @@
 //! Decides the defaults, and the evidence that each verdict needs. How often verdicts err with the defaults is simulated:
 //! docs/evidence-figures.md. Depends on `std` only.
 
+use crate::model::time::human;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What happens when the objective is broken where there is no stable left to compare with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnObjective {
     /// Back to stable.
     Rollback,
@@ -15,7 +18,8 @@ pub enum OnObjective {
 }
 
 /// What happens when the evidence has not decided by the deadline, or there is none to be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnInconclusive {
     /// Back to stable.
     Rollback,
@@ -26,7 +30,8 @@ pub enum OnInconclusive {
 }
 
 /// An objective for latency: at most this part of the answers may take longer than that.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tail {
     /// Between 0 and 1: 0.01 for "p99".
     pub part: f64,
@@ -65,7 +70,8 @@ pub struct Tail {
 /// assert_eq!(judged(&[0; 10])?, (false, true));
 /// # Ok::<(), andante::evidence::Trouble>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rules {
     /// How often at most a candidate that is no worse is rolled back by the comparison; between 0 and 1.
     pub alpha: f64,
@@ -84,10 +90,13 @@ pub struct Rules {
     /// Requests of the candidate that a step must have seen.
     pub min_requests: u64,
     /// Time between two readings.
+    #[serde(with = "human")]
     pub every: Duration,
     /// How long windows of a step count for failures alone, from when it is served.
+    #[serde(with = "human")]
     pub warm_up: Duration,
     /// Time that passes, beside `every`, between a bad answer and the moment when users are off the candidate.
+    #[serde(with = "human")]
     pub lag: Duration,
     /// The last step needs no proof that the candidate is not materially worse.
     pub accept_without: bool,
@@ -96,6 +105,7 @@ pub struct Rules {
     /// What happens when there is no decision.
     pub on_inconclusive: OnInconclusive,
     /// How long readings may fail in a row before that is no decision.
+    #[serde(with = "human")]
     pub patience: Duration,
 }
 
@@ -128,6 +138,37 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// What is out of its range, or which two contradict each other.
+    pub fn check(&self) -> Result<(), String> {
+        let parts = [
+            ("alpha", self.alpha),
+            ("beta", self.beta),
+            ("objective", self.objective),
+            ("tolerated rate", self.tolerated_rate),
+            ("latency objective", self.tail.map_or(0.5, |tail| tail.part)),
+        ];
+        if let Some((name, value)) = parts.into_iter().find(|(_, value)| !(*value > 0.0 && *value < 1.0)) {
+            return Err(format!("the {name} is {value}: a part is above 0 and below 1 (100 %)"));
+        }
+        if !(self.tolerated_odds > 1.0 && self.tolerated_odds <= 1000.0) {
+            return Err(format!("tolerated odds of {}: a number above 1, at most 1000", self.tolerated_odds));
+        }
+        if self.margin.is_some_and(|edges| edges > 10) {
+            return Err("a latency margin is a whole number of edges from 0 to 10".to_owned());
+        }
+        if self.every < Duration::from_secs(1) {
+            return Err("time between two readings: at least 1s".to_owned());
+        }
+        if self.tolerated_rate > self.objective {
+            return Err(format!(
+                "--tolerated-rate {} % is above --objective {} %: a rate that may not be exceeded cannot be tolerated",
+                self.tolerated_rate * 100.0,
+                self.objective * 100.0
+            ));
+        }
+        Ok(())
+    }
+
     /// `ln(1/alpha)`: the evidence that the comparison needs.
     pub fn worse_at(&self) -> f64 {
         // Ville's inequality: evidence against what is true ever reaches 1/alpha with a probability of at most alpha.

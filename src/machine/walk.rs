@@ -47,7 +47,7 @@ mod waiting;
 
 pub use asking::GateGoal;
 pub use evidence::JudgeGoal;
-pub use goal::{OnTerm, WalkGoal};
+pub use goal::WalkGoal;
 pub use step::step_split;
 
 /// The walking machine.

@@ -4,6 +4,7 @@
 //! `evidence` (which a record saves) and `model`. Begin reading with [`splits`] and [`plan`], then [`record`].
 
 pub mod control;
+pub mod goal;
 pub mod owner;
 pub mod plan;
 pub mod record;

@@ -18,6 +18,26 @@ pub struct Tags {
     pub stable: Tag,
 }
 
+/// Two tags that are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("--candidate-tag and --stable-tag must differ")]
+pub struct BadTags;
+
+impl Tags {
+    /// Two tags, which must differ.
+    pub fn new(candidate: Tag, stable: Tag) -> Result<Self, BadTags> {
+        if candidate == stable { Err(BadTags) } else { Ok(Self { candidate, stable }) }
+    }
+}
+
+/// `candidate` and `stable`.
+impl Default for Tags {
+    fn default() -> Self {
+        let tag = |text: &str| text.parse().unwrap_or_else(|_| unreachable!("`{text}` is a tag"));
+        Self { candidate: tag("candidate"), stable: tag("stable") }
+    }
+}
+
 /// The split that the owner had when the rollout began, with what every entry meant at that time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {

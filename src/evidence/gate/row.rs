@@ -6,18 +6,29 @@
 use super::{Gate, Judged, Measured};
 use crate::model::event::Log;
 use crate::model::event::Topic;
+use crate::model::time::human;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How patient gates are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Patience {
     /// Time between two questions of one gate.
+    #[serde(with = "human")]
     pub every: Duration,
     /// How many answers in a row must be wrong; at least 1.
     pub failures: u32,
     /// How many questions in a row may go without a usable answer before users go back; at least 1.
     pub errors: u32,
+}
+
+/// The defaults of the command line.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(10), failures: 1, errors: 6 }
+    }
 }
 
 /// One gate's answers.

@@ -3,7 +3,7 @@
 use super::{Finding, Judge};
 use crate::machine::walk::course::reachable;
 use crate::model::percent::Percent;
-use crate::rollout::plan::{Plan, Step, Style};
+use crate::rollout::plan::{Plan, Step};
 
 /// What the evidence says about the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Judge {
         if step >= plan.steps.len() {
             return Advice::Go(plan.steps.len());
         }
-        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Advice::Go(step + 1) };
+        let next = if plan.style.by_budget() { self.farthest(plan, step) } else { Advice::Go(step + 1) };
         // A plan of one switch has nothing to compare before it.
         let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
         match (next, missing) {

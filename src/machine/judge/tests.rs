@@ -304,8 +304,8 @@ fn plan(style: Style, approve: Option<i64>) -> Plan {
     Plan::new(&PlanOptions {
         style,
         steps: vec![],
-        dwell: Duration::from_secs(30),
-        bake: Duration::ZERO,
+        dwell: Some(Duration::from_secs(30)),
+        bake: Some(Duration::ZERO),
         to: Percent::FULL,
         approve: approve.map(|p| p.try_into().unwrap()).into_iter().collect(),
         approval_timeout: Duration::from_secs(60),

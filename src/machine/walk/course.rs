@@ -5,7 +5,7 @@ use crate::model::observed::Service;
 use crate::model::percent::Percent;
 use crate::model::time::after;
 use crate::rollout::control::Control;
-use crate::rollout::plan::{Plan, Style};
+use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::ops::RangeInclusive;
@@ -37,7 +37,7 @@ pub(crate) fn served_at(service: &Service, record: &Record, control: &Control) -
 pub(crate) fn reachable(plan: &Plan, step: usize) -> Option<RangeInclusive<usize>> {
     let next = step + 1;
     plan.step(next)?;
-    if plan.style != Style::Budget {
+    if !plan.style.by_budget() {
         return Some(next..=next);
     }
     let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();

@@ -23,7 +23,6 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::model::time::{before, words};
-use crate::rollout::plan::Style;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -81,7 +80,7 @@ impl Walk {
                 .filter(|s| s.percent < Percent::FULL)
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
-            by_budget: plan.style == Style::Budget,
+            by_budget: plan.style.by_budget(),
         };
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
             Ok(told) => log.once(Topic::Check, told),

@@ -5,11 +5,11 @@
 //! decision, because users may be on the candidate at any moment; a *step* verdict counts only once the split is served,
 //! and in the order of the list, because what stands earlier explains the wait better.
 
+use super::Walk;
 use super::course::stay;
 use super::scene::Scene;
 use super::step::step_split;
 use super::waiting::Waiting;
-use super::{OnTerm, Walk};
 use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
 use crate::machine::judge::Advice;
@@ -17,6 +17,7 @@ use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
 use crate::model::time::{after, words};
+use crate::rollout::goal::OnTerm;
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
 use std::time::Duration;

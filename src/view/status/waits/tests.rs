@@ -1,7 +1,6 @@
 use super::super::samples::{asked_by_kim, at, explained, walking, with};
 use super::*;
 use crate::evidence::Rules;
-use crate::evidence::probe::Address;
 use crate::evidence::probe::Answer;
 use crate::evidence::probe::Probe;
 use crate::evidence::reading::Counters;
@@ -15,13 +14,12 @@ use crate::machine::next::Next;
 use crate::machine::next::Question;
 use crate::machine::next::Written;
 use crate::machine::standing::Claimant;
-use crate::machine::walk::JudgeGoal;
-use crate::machine::walk::OnTerm;
 use crate::machine::walk::Walk;
 use crate::machine::walk::WalkGoal;
 use crate::model::event::Log;
 use crate::model::outcome::Code;
 use crate::rollout::control::ControlRequest;
+use crate::rollout::goal::{Goal, GoalOptions, WalkOptions};
 use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::Style;
 use crate::view::status::explain;
@@ -83,22 +81,12 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(record: &Record, judge: Option<JudgeGoal>, probe: Option<Probe>) -> Self {
+    fn new(record: &Record, judge: Option<Rules>, probe: Option<Probe>) -> Self {
         let asker = Asker { owner: record.owner.clone(), intent: record.intent, if_busy: IfBusy::Fail, force: false };
-        let goal = WalkGoal {
-            service: "hello".parse().unwrap(),
-            plan: record.plan.clone().unwrap(),
-            deadline: Duration::from_secs(3300),
-            grace: Duration::from_secs(10),
-            serve_within: Duration::from_secs(60),
-            probe,
-            address: Address::Cluster("demo".parse().unwrap()),
-            on_term: OnTerm::Rollback,
-            once: false,
-            judge,
-            gates: None,
-            restarts: None,
-        };
+        let options = WalkOptions { probe, judge, restarts: None, ..WalkOptions::default() };
+        let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(options) };
+        let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"demo".parse().unwrap(), true).unwrap();
+        let goal = WalkGoal { plan: record.plan.clone().unwrap(), ..goal };
         let walk = Walk::new(goal, Claimant::new(asker, record.writer.clone()));
         Self { walk, object: with(record, record.generation), control: None, now: 12, status: 200 }
     }
@@ -247,15 +235,14 @@ fn a_walk_by_budget_goes_no_further_and_no_earlier_than_was_said() {
     let plan = PlanOptions {
         style: Style::Budget,
         steps: vec![],
-        dwell: Duration::from_secs(30),
-        bake: Duration::from_secs(300),
+        dwell: Some(Duration::from_secs(30)),
+        bake: Some(Duration::from_secs(300)),
         to: Percent::FULL,
         approve: vec![],
         approval_timeout: Duration::from_secs(1800),
     };
     record.plan = Some(Plan::new(&plan).unwrap());
-    let goal = JudgeGoal { rules: Rules::default(), namespace: "demo".parse().unwrap() };
-    let mut watched = Watched::new(&record, Some(goal), None);
+    let mut watched = Watched::new(&record, Some(Rules::default()), None);
     let mut passed_over = 0;
     for _ in 0..12 {
         let before = watched.world().record().unwrap().unwrap().step;
