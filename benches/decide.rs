@@ -5,17 +5,16 @@
 // A benchmark is about real time.
 #![allow(clippy::disallowed_methods)]
 
-use andante::evidence::probe::{Address, Answer, Probe};
+use andante::evidence::probe::{Answer, Probe};
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Machine, Next};
+use andante::machine::next::{Heard, Machine, Next, Question};
 use andante::machine::standing::Claimant;
-use andante::machine::walk::{OnTerm, Walk, WalkGoal};
+use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::World;
 use andante::model::event::Log;
 use andante::model::observed::RECORD;
-use andante::model::percent::Percent;
+use andante::rollout::goal::{Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
-use andante::rollout::plan::{Plan, PlanOptions, Style};
 use andante::view::rehearse::Knative;
 use jiff::{SignedDuration, Timestamp};
 use std::hint::black_box;
@@ -64,39 +63,10 @@ fn decide(walk: &mut Walk, world: &World, now: Timestamp, log: &mut Log) {
 
 /// A walk that was driven into the middle of the dwell of its third step, the world that it sees, and what it waits for.
 fn dwelling(log: &mut Log) -> (Walk, World, Timestamp, Next) {
-    let plan = Plan::new(&PlanOptions {
-        style: Style::Canary,
-        steps: vec![],
-        dwell: Duration::from_secs(120),
-        bake: Duration::from_secs(300),
-        to: Percent::FULL,
-        approve: vec![],
-        approval_timeout: Duration::from_secs(1800),
-    })
-    .unwrap();
-    let goal = WalkGoal {
-        gates: None,
-        service: "hello".parse().unwrap(),
-        plan,
-        deadline: Duration::from_secs(55 * 60),
-        grace: Duration::from_secs(10),
-        serve_within: Duration::from_secs(120),
-        probe: Some(Probe {
-            path: "/healthz".into(),
-            status: None,
-            body: None,
-            header: None,
-            max_latency: None,
-            passes: 3,
-            failures: 3,
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(5),
-        }),
-        address: Address::Public,
-        on_term: OnTerm::Rollback,
-        once: false,
-        judge: None,
-    };
+    let probe = Probe { path: "/healthz".into(), ..Probe::default() };
+    let walk = WalkOptions { probe: Some(probe), restarts: None, ..WalkOptions::default() };
+    let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(walk) };
+    let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"default".parse().unwrap(), false).unwrap();
     let mut now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
     let owner = Owner { kind: OwnerKind::PipelineRun, name: "default/release-7".into(), uid: "4f1c".into() };
     let asker = Asker { owner, intent: now, if_busy: IfBusy::Supersede, force: false };
@@ -109,9 +79,11 @@ fn dwelling(log: &mut Log) -> (Walk, World, Timestamp, Next) {
         let record = knative.world(now).record().unwrap().unwrap();
         match &next {
             Next::Write(order) => knative.take(order, &mut walk, now, log),
-            Next::Wait { ask: Some(_), .. } => {
+            Next::Wait { ask, .. } if !ask.is_empty() => {
+                let [probe @ Question::Probe(_)] = ask.as_slice() else { panic!("a probe alone is due: {ask:?}") };
+                walk.asked(probe, now);
                 let (headers, body, latency) = (vec![], String::new(), Duration::ZERO);
-                walk.answered(Answer::Http { status: 200, headers, body, latency }, now, log);
+                walk.heard(Heard::Probe(Answer::Http { status: 200, headers, body, latency }), now, log);
             }
             Next::Wait { .. } if record.step == STEP && now >= record.step_at + MIDDLE => {
                 return (walk, knative.world(now).clone(), now, next);

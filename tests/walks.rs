@@ -7,17 +7,18 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
-use andante::cli::{Cli, Command, EvidenceFrom};
+use andante::cli::{Cli, Command};
 use andante::evidence::gate::Measured;
-use andante::evidence::probe::{Address, Answer};
+use andante::evidence::probe::Answer;
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Machine, Next};
+use andante::machine::next::{Heard, Machine, Next, PodsOfBoth, Question};
 use andante::machine::standing::Claimant;
-use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::Signal;
 use andante::model::event::Log;
 use andante::model::observed::CONTROL;
 use andante::rollout::control::{Approval, Control, ControlRequest};
+use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::view::rehearse::Knative;
 use clap::Parser;
@@ -41,6 +42,8 @@ fn walker(process: &str) -> Claimant {
 /// The world of a script: a Service with a staged candidate `hello-2`, beside stable `hello-1`.
 struct Stage {
     knative: Knative,
+    /// How often a container of the candidate ended with an error.
+    restarts: u64,
     status: u16,
     /// What whoever is asked by the owner's gates answers.
     gate: Measured,
@@ -60,6 +63,7 @@ impl Stage {
         let (id, service) = ("r7".parse().unwrap(), "hello".parse().unwrap());
         Self {
             knative: Knative::staged(&walker("stage"), id, &service, revisions, began).unwrap(),
+            restarts: 0,
             status: 200,
             gate: Measured::Number(0.0),
             now: began,
@@ -124,6 +128,7 @@ impl Stage {
             ["gate", "says", "nothing"] => self.gate = Measured::Nothing("no series".into()),
             ["gate", "is", "silent"] => self.gate = Measured::Unanswered("timed out".into()),
             ["gate", "says", number] => self.gate = Measured::Number(number.parse().unwrap()),
+            ["containers", "end", "badly"] => self.restarts += 1,
             ["pods", "up"] => self.knative.pods(true),
             ["pods", "down"] => self.knative.pods(false),
             ["answers", status] => self.status = status.parse().unwrap(),
@@ -155,19 +160,27 @@ impl Stage {
 
     /// Everything that is asked is answered at once; true if anything was.
     fn answer(&mut self, walk: &mut Walk, next: &Next) -> bool {
-        let Next::Wait { ask, read, gate, .. } = next else { return false };
-        if ask.is_some() {
-            let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
-            walk.answered(Answer::Http { status: self.status, headers, body, latency }, self.now, &mut self.log);
+        let Next::Wait { ask, .. } = next else { return false };
+        for question in ask {
+            let heard = match question {
+                Question::Probe(_) => {
+                    let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
+                    Heard::Probe(Answer::Http { status: self.status, headers, body, latency })
+                }
+                Question::Reading(arms) => Heard::Reading(self.users.counted(arms, self.now)),
+                Question::Gate(asked) => {
+                    assert_eq!(asked.1.candidate.as_str(), "hello-2");
+                    Heard::Gate(self.gate.clone())
+                }
+                Question::Pods { .. } => Heard::Pods(Ok(PodsOfBoth {
+                    stable: vec![pod("hello-1-a", 0)],
+                    candidate: vec![pod("hello-2-a", self.restarts), pod("hello-2-b", 0)],
+                })),
+            };
+            walk.asked(question, self.now);
+            walk.heard(heard, self.now, &mut self.log);
         }
-        if let Some(arms) = read {
-            walk.read(self.users.counted(arms, self.now), self.now, &mut self.log);
-        }
-        if let Some(asked) = gate {
-            assert_eq!(asked.1.candidate.as_str(), "hello-2");
-            walk.measured(self.gate.clone(), &mut self.log);
-        }
-        ask.is_some() || read.is_some() || gate.is_some()
+        !ask.is_empty()
     }
 
     /// Lets the machine go on until it waits beyond `until`, or ends.
@@ -179,6 +192,9 @@ impl Stage {
             }
             let next = walk.decide(self.knative.world(self.now), self.now, &mut self.log);
             self.say();
+            let again = walk.decide(self.knative.world(self.now), self.now, &mut self.log);
+            assert_eq!(next, again, "asked twice, it says another thing:\n{}", self.out);
+            assert_eq!(self.log.take(), [], "asked twice, it says more:\n{}", self.out);
             if let Next::Wait { until: Some(until), .. } = &next {
                 assert!(*until > self.now, "it waits for {until}, which is past, at {}:\n{}", self.now, self.out);
             }
@@ -204,30 +220,22 @@ impl Stage {
     }
 }
 
+/// A pod whose container ended with 3 so many times.
+fn pod(name: &str, restarts: u64) -> Value {
+    let last = if restarts > 0 { json!({"terminated": {"exitCode": 3, "reason": "Error"}}) } else { json!({}) };
+    json!({"metadata": {"name": name}, "status": {"containerStatuses": [{"name": "user-container",
+        "restartCount": restarts, "state": {"running": {}}, "lastState": last}]}})
+}
+
 fn walk(command: &str, writer: &str) -> Walk {
     // What stands between apostrophes is one argument.
     let parts = command.split('\'').enumerate();
     let words = parts.flat_map(|(i, part)| if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
     let words = ["andante", "walk", "hello"].into_iter().chain(words);
     let Command::Walk(args) = Cli::try_parse_from(words).unwrap().command else { panic!("not a walk") };
-    let goal = WalkGoal {
-        service: args.cluster.service.clone(),
-        plan: args.plan.plan().unwrap(),
-        deadline: args.deadline,
-        grace: args.grace,
-        serve_within: args.serve_within,
-        probe: args.probe.probe(),
-        address: Address::Public,
-        on_term: OnTerm::Rollback,
-        once: args.once,
-        gates: (!args.gates.gates.is_empty()).then(|| GateGoal {
-            gates: args.gates.gates.clone(),
-            patience: args.gates.patience(),
-            namespace: "default".parse().unwrap(),
-        }),
-        judge: (args.source.evidence != EvidenceFrom::None)
-            .then(|| JudgeGoal { rules: args.judge.rules().unwrap(), namespace: "shop".parse().unwrap() }),
-    };
+    let service = args.cluster.service.clone();
+    let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
+    let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
     Walk::new(goal, walker(writer))
 }
 

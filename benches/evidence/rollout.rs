@@ -143,7 +143,8 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
         }
         let place = StepPlace { step, percents: (percent, 100 - percent), served: stamp(served), baking: false };
         judge.enter(place, world.now());
-        assert!(judge.wants(world.now()), "a reading is due");
+        assert!(judge.is_due(world.now()), "a reading is due");
+        judge.asked(world.now());
         judge.read(Ok(world.read()), world.now(), &mut log);
         log.take();
         match judge.finding() {

@@ -13,8 +13,8 @@ fn plan(style: Style, dwell: u64) -> Plan {
     Plan::new(&PlanOptions {
         style,
         steps: vec![],
-        dwell: Duration::from_secs(dwell),
-        bake: Duration::from_secs(300),
+        dwell: Some(Duration::from_secs(dwell)),
+        bake: Some(Duration::from_secs(300)),
         to: Percent::FULL,
         approve: vec![],
         approval_timeout: Duration::from_secs(1800),

@@ -4,8 +4,9 @@
 //! Decides what counts as changed, by the rule of `git describe --dirty`: tracked files that differ from the commit,
 //! staged or not; files that are not tracked do not count. Contents are compared as they stand, so a file that git
 //! converts when it checks it out (line ends, LFS) is known to be unchanged only as long as git's own note of its time
-//! and size holds; after that it cannot be told. Nothing of a checkout is executed, and its files are read up to limits.
-//! Depends on files.
+//! and size holds; after that it cannot be told. Nothing of a checkout is executed, because it may be a stranger's pull
+//! request, and its files are read up to limits. Every verdict is compared with git's own by `tests/checkout`. Depends on
+//! files.
 
 mod changes;
 mod config;
@@ -108,6 +109,7 @@ impl Checkout {
     fn at(place: place::GitPlace) -> Result<Self, BadCheckout> {
         let settings = config::GitConfig::read(&place)?;
         let head = refs::head(&place)?;
+        // A hash of the other kind would be looked for in vain, and the file that is damaged would not be named.
         if head.commit.as_str().len() != settings.format.length() * 2 {
             return Err(BadCheckout::file(&place.git.join("HEAD"), "its hash is of another kind than the repository"));
         }

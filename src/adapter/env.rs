@@ -1,7 +1,7 @@
 //! What the process is told from outside other than by arguments: environment variables, the service account's files
 //! and the Downward API's.
 //!
-//! The only reader of any of them (a lint holds that). Decides which of several sources counts; everything is read
+//! Decides which of several sources counts. Nothing else reads any of them (a lint holds that), and everything is read
 //! through a value, so that a test can be in any environment. Depends on names and owners.
 
 use crate::model::name::{Namespace, RevisionName};
@@ -29,7 +29,7 @@ struct RunSource {
     uid: (&'static str, &'static str),
 }
 
-/// In order of preference: the outermost run is the owner, because it is what ends last.
+/// In order of preference: the outermost run is the owner, because it ends last.
 const RUNS: [RunSource; 3] = [
     RunSource {
         kind: OwnerKind::PipelineRun,
@@ -86,6 +86,7 @@ impl Environment {
 
     /// True in a pod that has a service account: the API server's address and a token are there.
     pub fn in_pod(&self) -> bool {
+        // Both: a pod may be told not to mount its token, and a shell may have inherited the variable.
         self.variable("KUBERNETES_SERVICE_HOST").is_some() && self.root.join(SERVICE_ACCOUNT).join("token").exists()
     }
 
@@ -144,6 +145,7 @@ impl Environment {
             told.or_else(|| labels.get(label).map(|v| (label, v.clone()))).filter(|(_, v)| !v.is_empty())
         };
         for source in RUNS {
+            // A name without a uid is not enough: a run that is made again under its name would resume another's rollout.
             let (Some((name_source, name)), Some((uid_source, uid))) = (find(source.name), find(source.uid)) else {
                 continue;
             };

@@ -1,4 +1,6 @@
-//! Reading files that others wrote: never more of them than they may hold.
+//! Reading files that others wrote.
+//!
+//! Decides that only regular files are read, and never more of them than they may hold. Depends on `std`.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -13,7 +15,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 /// All that can be read from here, if it is at most `largest` bytes.
 pub(crate) fn read_rest(file: File, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // What a file says of its size is not asked: it may grow.
+    // The size in the file's metadata is not asked for, because the file may grow.
     file.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > largest {
         return Err(io::Error::other(format!("it has more than {largest} bytes")));

@@ -1,11 +1,12 @@
-//! Service manifests from files. Decides what may be in one: a Service, and not its traffic, which is the walk's.
+//! Service manifests from files. Beside kubeconfig files these are all the YAML that is read.
 //!
-//! The one place where YAML is read. Depends on `serde_json` and the YAML reader.
+//! Decides what may be in a manifest: a Service, and not its traffic, because the walk writes that. Depends on `serde_json`
+//! and the YAML reader.
 
 use serde_json::Value;
 use std::path::Path;
 
-/// The largest file that is read, in bytes: the API server takes no larger object.
+/// The largest file that is read, in bytes: etcd's default limit of a request is 1.5 MiB, so no larger object can be stored.
 const MAX_BYTES: u64 = 1536 * 1024;
 
 /// A file that cannot be used.
@@ -69,6 +70,7 @@ pub(crate) fn read_named(path: &Path, service: &str) -> Result<Value, BadManifes
 pub(crate) fn read_for_staging(path: &Path, service: &str) -> Result<Value, BadManifest> {
     let value = read_named(path, service)?;
     let file = path.display().to_string();
+    // Staging pins users itself (rule 4); a split in the file would be another opinion about the same list.
     if value.pointer("/spec/traffic").is_some() {
         return Err(BadManifest::Traffic(file));
     }

@@ -1,7 +1,8 @@
 //! Adapters: the only places with effects. Each implements a port of [`crate::run::ports`] or reads one kind of thing.
 //!
-//! Decides nothing about a rollout: bytes become values here, with bounds and with errors that may be printed. It may use
-//! `run` (the ports) and what is below it. Begin reading with [`cluster`], the one that knows the API client.
+//! This room decides how bytes become values, with bounds and with errors that may be printed, and nothing about a rollout.
+//! The room may use `run` (the ports) and what is below it. Begin reading with [`cluster`], which alone knows the API
+//! client.
 
 pub mod checkout;
 pub mod clock;

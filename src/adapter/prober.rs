@@ -1,7 +1,7 @@
 //! Asks the candidate's own address over HTTP: the adapter behind [`crate::run::ports::Prober`].
 //!
 //! Decides which failure is the candidate's (reached, but silent) and which says nothing about it (not reached), and
-//! which certificates are believed. Judging answers is [`crate::evidence::probe`]'s. Depends on `reqwest`.
+//! which certificates are believed. [`crate::evidence::probe`] judges answers. Depends on `reqwest`.
 
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::run::ports::Prober;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How much of a body is read; what follows is not waited for.
+/// How much of a body is read. The rest is not waited for: a page may be a stream without an end.
 const LARGEST_BODY: usize = 64 * 1024;
 
 /// How probes travel.
@@ -71,10 +71,11 @@ impl HttpProber {
         }
         let client = crate::adapter::tls::client(&self.roots, || {
             Client::builder()
+                // The redirect is the candidate's answer; the page behind it may be another service's.
                 .redirect(redirect::Policy::none())
                 // A proxy's answer would be judged as the candidate's.
                 .no_proxy()
-                // A name that hangs must be told from a candidate that hangs: connecting gives up first.
+                // A name that hangs must be told from a candidate that hangs, so connecting gives up first.
                 .connect_timeout(limit.mul_f32(0.75))
                 .timeout(limit)
                 // Each probe takes the whole way, as a new user's request does.

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 pub(crate) fn is_direct(no_proxy: &str, host: &str, port: u16) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let address: Option<IpAddr> = host.parse().ok();
+    // Go never asks a proxy for what is on this machine, whatever NO_PROXY says.
     if host == "localhost" || address.is_some_and(|a| a.is_loopback()) {
         return true;
     }

@@ -2,8 +2,8 @@
 //!
 //! Decides how few requests that takes (one HEAD; before it a refusal and a token, where the registry wants one), what
 //! each answer means, and which credentials go where: to the registry's own origin and to the token server that it
-//! names, over TLS, and never along a redirect to another place. Nothing is tried twice here: patience is the caller's.
-//! Depends on reqwest.
+//! names, over TLS, and never along a redirect to another place. Nothing is tried twice here, because the caller has the
+//! patience. Depends on reqwest.
 
 mod authorization;
 mod challenge;
@@ -33,6 +33,7 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 /// The largest manifest that is read, in bytes: registries need not take larger ones.
 const LARGEST_MANIFEST: usize = 4 << 20;
 /// Every kind of manifest that a node can run, indexes of several platforms first.
+// A registry that is not told of indexes answers with one platform's manifest, whose digest is not what was pushed.
 const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
                      application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
@@ -55,12 +56,12 @@ pub struct Registry {
     transport: Transport,
     config: DockerConfig,
     plain_http: bool,
-    /// Whoever names the registry's certificates expects TLS.
+    /// The registry's certificates were named, so TLS is expected.
     only_tls: bool,
 }
 
 /// A question to one registry in one scheme.
-struct Question<'a> {
+struct DigestQuestion<'a> {
     transport: &'a Transport,
     url: Url,
     reference: &'a Reference,
@@ -88,7 +89,7 @@ impl Registry {
         };
         let mut ended = Err(RegistryError::Odd("no way to ask it".into()));
         for scheme in schemes {
-            let question = Question {
+            let question = DigestQuestion {
                 transport: &self.transport,
                 url: url(scheme, reference)?,
                 reference,
@@ -105,12 +106,13 @@ impl Registry {
     }
 }
 
-impl Question<'_> {
+impl DigestQuestion<'_> {
     async fn ask(&self) -> Result<Option<Digest>, RegistryError> {
+        // A HEAD has the digest and no body, and Docker Hub does not count it as a pull.
         let mut authorization = Authorization::none();
         let mut answer = self.send(Method::HEAD, &authorization).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
-            // Who was redirected to asks for what is the registry's own, and could name any token server.
+            // The place of a redirect would get what is for the registry alone, and could name any token server.
             if answer.url.origin() != self.url.origin() {
                 return Err(RegistryError::Odd("the place that it redirects to wants credentials".into()));
             }
@@ -121,8 +123,8 @@ impl Question<'_> {
         match answer.status {
             StatusCode::OK if answer.headers.contains_key("docker-content-digest") => self.told(&answer).map(Some),
             StatusCode::NOT_FOUND if is_a_registrys(&answer) => Ok(None),
-            // Some registries leave the digest out, some do not know the method; and who answers with nothing but a
-            // status need not be a registry.
+            // Some registries leave the digest out, some do not know the method, and a bare status may come of something
+            // that is no registry. The manifest itself tells in each case.
             StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
                 self.computed(&authorization).await
             }
@@ -157,7 +159,7 @@ impl Question<'_> {
         self.checked(digest.map_err(|_| RegistryError::Odd("the digest in its answer is none".into()))?)
     }
 
-    /// Who is asked by digest answers with that digest.
+    /// A registry that is asked by digest must answer with that digest.
     fn checked(&self, found: Digest) -> Result<Digest, RegistryError> {
         match &self.reference.digest {
             Some(asked) if asked.algorithm() == found.algorithm() && *asked != found => {

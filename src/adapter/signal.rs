@@ -1,4 +1,7 @@
-//! Signals that ask the process to end, as values in a channel. Decides nothing: what a signal means is the runner's.
+//! Signals that ask the process to end, as values in a channel.
+//!
+//! Decides nothing: the runner decides what a signal means. Tekton's entrypoint forwards every signal to the process group
+//! (cmd/entrypoint/runner.go), so the SIGTERM of a pod that is deleted arrives here. Depends on the runtime.
 
 use crate::machine::world::Signal;
 use std::io;

@@ -1,7 +1,8 @@
 //! Sources of evidence: the adapters behind [`crate::run::ports::Source`].
 //!
-//! Decides where counters are read and how long that may take; what the series mean is [`crate::evidence::series`]'s. A reading
-//! is whole or none. Depends on `reqwest`, the API server's adapter, files and standard input.
+//! Decides where counters are read and how long that may take; [`crate::evidence::series`] decides what the series mean. A
+//! reading is whole, or there is none, because a part of the counters would look like requests that vanished. Depends on
+//! `reqwest`, the API server's adapter, files and standard input.
 
 mod aside;
 mod endpoint;
@@ -68,6 +69,8 @@ impl Source for EvidenceSource {
             let text = format!("no whole answer within {}", humantime::format_duration(self.limit));
             Err(NoReading::Unreachable { from: self.name(), text })
         })?;
+        // A source that stands still repeats the past, and the past was good: it must not let a walk go on. A time ahead of
+        // ours is no age at all; clocks of two machines differ.
         let age = Duration::try_from(SystemClock.now().duration_since(reading.at)).unwrap_or_default();
         if age <= self.patience {
             return Ok(reading);

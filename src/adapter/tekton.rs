@@ -1,8 +1,8 @@
 //! Results of a Tekton step: one small file each.
 //!
-//! Decides what is written when: every declared result at the beginning with a neutral value (a task that reads a
-//! result which does not exist is skipped, `finally` tasks too), the values at the end, and never so much that the
-//! whole set does not fit into the message in which Tekton carries it. Depends on `std` and `serde_json`.
+//! Decides what is written when: every declared result at the beginning with a neutral value, because a task that reads a
+//! result which does not exist is skipped, `finally` tasks too; the values at the end; and never so much that the whole set
+//! does not fit into the message in which Tekton carries it. Depends on `std` and `serde_json`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 pub const DIRECTORY: &str = "/tekton/results";
 /// All results of a step together, as Tekton encodes them. Kubernetes carries 4 KiB for a container and 12 KiB for a
 /// pod, and every later step reports the Task's results again.
+// Tekton fails a step whose message is longer than 4096 bytes. A pod's 12 KiB are shared by all its containers (3 KiB each
+// with two steps and Tekton's own two), and a message that is cut there cannot be parsed: tektoncd/pipeline#4808.
 pub const LIMIT: usize = 1024;
 
-/// Where results go: the directory that is named, that of the result whose path is named, or Tekton's own.
+/// The directory of results: the one that is named, that of the result whose path is named, or Tekton's own.
 pub fn directory(named: Option<&Path>, declared: &[(&str, &str)]) -> PathBuf {
     let Some(named) = named else { return PathBuf::from(DIRECTORY) };
     let is_result = |name: &str| declared.iter().any(|(declared, _)| *declared == name);
@@ -71,7 +73,8 @@ impl Results {
         Ok(Some(results))
     }
 
-    /// Writes one value, without a newline. What does not fit is not written, and the value from before stays.
+    /// Writes one value, without a newline, because Tekton takes the file byte for byte. A value that does not fit is not
+    /// written, and the value from before stays.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), BadResult> {
         self.set_all(&[(name, value)])
     }
@@ -100,6 +103,8 @@ impl Results {
                 return self.set(name, &short);
             }
             let mut kept: Vec<char> = short.trim_end_matches("...").chars().collect();
+            // A character takes at most six bytes in JSON (`\u001b`), so a sixth of the excess is never too much to cut;
+            // the next turn of the loop cuts again where it was too little.
             kept.truncate(kept.len().saturating_sub(excess.div_ceil(6).max(4)));
             short = if kept.is_empty() { String::new() } else { kept.into_iter().chain("...".chars()).collect() };
         }

@@ -1,5 +1,7 @@
-//! TLS as every connection speaks it: the cryptography, and which certificates are believed. Decides that it is ring
-//! (small, and quick to start) and that the system's certificates are believed beside those that were given.
+//! TLS as every connection speaks it: the cryptography, and which certificates are believed.
+//!
+//! Decides that the cryptography is ring (small, and quick to start) and that the system's certificates are believed beside
+//! those that were given. Depends on rustls, reqwest and files.
 
 use crate::adapter::files;
 use reqwest::{Certificate, Client, ClientBuilder};
@@ -40,7 +42,7 @@ fn together(directory: &Path) -> std::io::Result<Vec<u8>> {
 /// An HTTP client that believes these certificates beside the system's.
 pub(crate) fn client(roots: &[Certificate], builder: impl Fn() -> ClientBuilder) -> Result<Client, reqwest::Error> {
     install();
-    // Without a bundle of the system's the first builder fails, even for those who only speak plain HTTP.
+    // The first builder fails where the system has no bundle, even for a client that only speaks plain HTTP.
     let merged = builder().tls_certs_merge(roots.to_vec()).build();
     merged.or_else(|_| builder().tls_certs_only(roots.to_vec()).build())
 }

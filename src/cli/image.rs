@@ -1,6 +1,7 @@
 //! Flags of `image`.
 
 use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
+use crate::cli::CommandArgs;
 use crate::image::commit::Commit;
 use crate::image::reference::{Digest, Reference};
 use crate::model::name::{BadName, Namespace};
@@ -75,6 +76,12 @@ pub struct ImageArgs {
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
+}
+
+impl CommandArgs for ImageArgs {
+    fn output(&self) -> Output {
+        self.cluster.as_ref().map_or(Output::Text, |cluster| cluster.output)
+    }
 }
 
 /// How a registry is asked.

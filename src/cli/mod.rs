@@ -16,7 +16,7 @@ pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use roll::{
     AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
-    StyleArg, TagArgs, TakeUp, WalkArgs,
+    StyleArg, TagArgs, WalkArgs,
 };
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 
@@ -59,51 +59,79 @@ impl Cli {
     }
 }
 
-/// The subcommands; each is a step of a rollout, or a question about one.
-#[derive(Debug, Subcommand)]
-pub enum Command {
+/// What every subcommand's flags tell, whichever it is.
+pub trait CommandArgs {
+    /// How lines are printed.
+    fn output(&self) -> Output;
+    /// Where a Tekton step's results go, if it declares any.
+    fn results(&self) -> Option<&ResultsArgs> {
+        None
+    }
+}
+
+/// Makes the enum of subcommands: a new one is a line here.
+macro_rules! subcommands {
+    ($($(#[$help:meta])* $name:ident($args:ty),)*) => {
+        /// The subcommands; each is a step of a rollout, or a question about one.
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $($(#[$help])* $name(Box<$args>),)*
+        }
+
+        impl Command {
+            /// What its flags tell, whichever it is.
+            pub fn args(&self) -> &dyn CommandArgs {
+                match self {
+                    $(Self::$name(args) => args.as_ref(),)*
+                }
+            }
+        }
+    };
+}
+
+subcommands! {
     /// Say where a build's image goes: repository, name and tag from defaults; its digest once it is built.
     ///
     /// Prints the reference, alone on standard output. Nothing is sent anywhere unless a default has to be read from the cluster, or the registry is
     /// asked with --if-exists.
-    Image(Box<ImageArgs>),
+    Image(ImageArgs),
     /// Make (or take up) a candidate: ready, tagged, at 0 %, nobody sent to it.
-    Stage(Box<StageArgs>),
+    Stage(StageArgs),
     /// Ask the candidate's own address, move nobody: does it answer as it must?
     ///
     /// Writes nothing. Exits with 25 if the candidate fails, with 12 if nothing could be said by the deadline.
-    Check(Box<CheckArgs>),
+    Check(CheckArgs),
     /// Move users to the staged candidate step by step; back at once when a gate fails.
-    Walk(Box<WalkArgs>),
+    Walk(WalkArgs),
     /// Stage, check and walk in one: what `stage` and then `walk` would do.
     ///
     /// The probe must pass at the candidate's own address before anybody is moved. The same run, started again, goes on
     /// where it was.
-    RollOut(Box<RollOutArgs>),
+    RollOut(RollOutArgs),
     /// Bring a Service to rest from any state: roll back, finish, or leave.
-    Settle(Box<SettleArgs>),
+    Settle(SettleArgs),
     /// Say what is going on, once.
     ///
     /// With `--output json`: one object, described in docs/status.md.
-    Status(Box<StatusArgs>),
+    Status(StatusArgs),
     /// Show a rollout as it goes on.
     ///
     /// One line for each change; `>` before a percentage: asked for, not served yet. With `--output json`: the object of
     /// `status` for each change.
-    Watch(Box<WatchArgs>),
+    Watch(WatchArgs),
     /// Steer a running rollout: pause, resume, approve, abort, promote.
     ///
     /// The request is written beside the rollout's record, with the name of whoever asked; the process that walks obeys it.
-    Control(Box<ControlArgs>),
+    Control(ControlArgs),
     /// Show every split that would be written; writes nothing.
     ///
     /// Exits with 3 if the rollout would be refused as things are.
-    Plan(Box<PlanArgs>),
+    Plan(PlanArgs),
     /// Play a walk against a made-up service, without a cluster: see what a plan costs before anybody is moved.
     ///
     /// Prints the walk as it would be logged, or with --runs a table of how walks end, what they cost and how long they
     /// take, each figure with its error. The walk and its judge are the real ones; users, gateway and time are made up.
-    Rehearse(Box<RehearseArgs>),
+    Rehearse(RehearseArgs),
 }
 
 /// Where the cluster is and how to print.

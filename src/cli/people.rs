@@ -2,6 +2,8 @@
 
 use super::ClusterArgs;
 use super::roll::{PlanFlags, TagArgs};
+use crate::cli::CommandArgs;
+use crate::cli::Output;
 use crate::model::name::{RevisionName, RolloutId};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -14,6 +16,12 @@ pub struct StatusArgs {
     pub cluster: ClusterArgs,
 }
 
+impl CommandArgs for StatusArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+}
+
 /// Flags of `watch`.
 #[derive(Debug, Clone, Args)]
 pub struct WatchArgs {
@@ -24,6 +32,12 @@ pub struct WatchArgs {
     /// there is none. Ctrl-C ends with 0.
     #[arg(long)]
     pub until_done: bool,
+}
+
+impl CommandArgs for WatchArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
 }
 
 /// What to ask of a rollout.
@@ -58,6 +72,12 @@ pub struct ControlArgs {
     pub step: Option<usize>,
 }
 
+impl CommandArgs for ControlArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+}
+
 /// Flags of `plan`.
 #[derive(Debug, Clone, Args)]
 pub struct PlanArgs {
@@ -76,6 +96,12 @@ pub struct PlanArgs {
     /// Plan.
     #[command(flatten)]
     pub plan: PlanFlags,
+}
+
+impl CommandArgs for PlanArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
 }
 
 /// The number of a step.

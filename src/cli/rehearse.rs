@@ -1,6 +1,7 @@
 //! Flags of `rehearse`: a plan, its judge, and how a made-up service behaves.
 
 use super::{JudgeArgs, Output, PlanFlags, duration};
+use crate::cli::CommandArgs;
 use crate::view::rehearse::{Behaviour, Incident, Spell};
 use clap::Args;
 use std::time::Duration;
@@ -32,6 +33,12 @@ pub struct RehearseArgs {
     /// How lines are printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Rehearsal")]
     pub output: Output,
+}
+
+impl CommandArgs for RehearseArgs {
+    fn output(&self) -> Output {
+        self.output
+    }
 }
 
 /// How a made-up service behaves. Times of what happens are counted from when the first users are moved.

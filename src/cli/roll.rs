@@ -1,13 +1,17 @@
 //! Flags of `stage`, `walk` and `settle`.
 
-use super::{ClusterArgs, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain};
+use super::{
+    ClusterArgs, EvidenceFrom, GateArgs, JudgeArgs, OwnerArgs, ResultsArgs, SourceArgs, duration, pair, plain,
+};
+use crate::cli::CommandArgs;
+use crate::cli::Output;
 use crate::evidence::probe::Probe;
-use crate::model::name::{BadName, RevisionName, Tag};
+use crate::model::name::{RevisionName, Tag};
 use crate::model::percent::Percent;
-use crate::rollout::plan::{BadPlan, Plan, PlanOptions, Style};
+use crate::rollout::goal::{AddressKind, OnTerm, TakeUp, WalkOptions};
+use crate::rollout::plan::{PlanOptions, Style};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Flags of `stage`.
@@ -34,6 +38,16 @@ pub struct StageArgs {
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
+}
+
+impl CommandArgs for StageArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
 }
 
 /// What is to be staged, beside whom.
@@ -75,23 +89,6 @@ pub struct CandidateArgs {
     /// Tags.
     #[command(flatten)]
     pub tags: TagArgs,
-}
-
-/// Which revision is taken up. Revisions are named after their Service, so none is called `newest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TakeUp {
-    /// The newest ready one that serves 0 %.
-    Newest,
-    /// The one with this name.
-    Named(RevisionName),
-}
-
-impl FromStr for TakeUp {
-    type Err = BadName;
-
-    fn from_str(text: &str) -> Result<Self, BadName> {
-        if text == "newest" { Ok(Self::Newest) } else { text.parse().map(Self::Named) }
-    }
 }
 
 /// Names of the two tags that a rollout owns while it lasts.
@@ -156,26 +153,47 @@ pub struct PlanFlags {
 }
 
 impl PlanFlags {
-    /// The plan, or why there is none.
-    pub fn plan(&self) -> Result<Plan, BadPlan> {
-        let style = match self.style {
-            StyleArg::Canary => Style::Canary,
-            StyleArg::Linear => Style::Linear,
-            StyleArg::Budget => Style::Budget,
-            StyleArg::BlueGreen => Style::BlueGreen,
-            StyleArg::AllAtOnce => Style::AllAtOnce,
-        };
-        let dwell = Duration::from_secs(if style == Style::Budget { 30 } else { 120 });
-        let bake = if style == Style::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) };
-        Plan::new(&PlanOptions {
-            style,
+    /// The plan's part of a goal.
+    pub fn options(&self) -> PlanOptions {
+        PlanOptions {
+            style: self.style.into(),
             steps: self.steps.clone(),
-            dwell: self.dwell.unwrap_or(dwell),
-            bake: self.bake.unwrap_or(bake),
+            dwell: self.dwell,
+            bake: self.bake,
             to: self.to,
             approve: self.approve.clone(),
             approval_timeout: self.approval_timeout,
-        })
+        }
+    }
+}
+
+impl From<StyleArg> for Style {
+    fn from(style: StyleArg) -> Self {
+        match style {
+            StyleArg::Canary => Self::Canary,
+            StyleArg::Linear => Self::Linear,
+            StyleArg::Budget => Self::Budget,
+            StyleArg::BlueGreen => Self::BlueGreen,
+            StyleArg::AllAtOnce => Self::AllAtOnce,
+        }
+    }
+}
+
+impl From<OnTermArg> for OnTerm {
+    fn from(on_term: OnTermArg) -> Self {
+        match on_term {
+            OnTermArg::Rollback => Self::Rollback,
+            OnTermArg::Hold => Self::Hold,
+        }
+    }
+}
+
+impl From<AddressArg> for AddressKind {
+    fn from(address: AddressArg) -> Self {
+        match address {
+            AddressArg::Public => Self::Public,
+            AddressArg::Cluster => Self::Cluster,
+        }
     }
 }
 
@@ -271,6 +289,10 @@ pub struct WalkArgs {
     /// The owner's own gates.
     #[command(flatten)]
     pub gates: GateArgs,
+    /// Back when so many more containers of the candidate than of stable, pod for pod, ended with an error or for want of
+    /// memory; `off` looks at no pods.
+    #[arg(long, value_name = "N|off", default_value = "2", value_parser = restarts, help_heading = "Gates")]
+    pub restarts: RestartsArg,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,
@@ -291,6 +313,51 @@ pub struct WalkArgs {
     pub results: ResultsArgs,
 }
 
+impl CommandArgs for WalkArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
+}
+
+impl WalkArgs {
+    /// The walk's part of a goal, or which two flags do not fit together. Whoever calls `via` another address means the
+    /// public name.
+    pub fn options(&self) -> Result<WalkOptions, String> {
+        let rules = self.judge.rules()?;
+        let public = self.probe.via.as_ref().map(|_| AddressKind::Public);
+        Ok(WalkOptions {
+            plan: self.plan.options(),
+            deadline: self.deadline,
+            grace: self.grace,
+            serve_within: self.serve_within,
+            probe: self.probe.probe(),
+            address: self.probe.address.map(AddressKind::from).or(public),
+            on_term: self.on_term.into(),
+            once: self.once,
+            judge: Some(rules).filter(|_| self.source.evidence != EvidenceFrom::None),
+            gates: self.gates.gates.clone(),
+            gate_patience: self.gates.patience(),
+            restarts: self.restarts.0,
+        })
+    }
+}
+
+/// How many restarts are too many; none: nobody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartsArg(pub Option<u32>);
+
+fn restarts(text: &str) -> Result<RestartsArg, String> {
+    if text == "off" {
+        return Ok(RestartsArg(None));
+    }
+    let limit = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    limit.map(|n| RestartsArg(Some(n))).ok_or_else(|| "a whole number from 1 to 1000, or `off`".to_owned())
+}
+
 /// Flags of `roll-out`: what `stage` takes, and what `walk` takes.
 #[derive(Debug, Clone, Args)]
 pub struct RollOutArgs {
@@ -303,6 +370,16 @@ pub struct RollOutArgs {
     /// Walk.
     #[command(flatten)]
     pub walk: WalkArgs,
+}
+
+impl CommandArgs for RollOutArgs {
+    fn output(&self) -> Output {
+        self.walk.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.walk.results)
+    }
 }
 
 /// Flags of `check`.
@@ -328,6 +405,16 @@ pub struct CheckArgs {
     pub results: ResultsArgs,
 }
 
+impl CommandArgs for CheckArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
+}
+
 /// Flags of `settle`.
 #[derive(Debug, Clone, Args)]
 pub struct SettleArgs {
@@ -351,6 +438,16 @@ pub struct SettleArgs {
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
+}
+
+impl CommandArgs for SettleArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
 }
 
 /// An image reference that is at least plausible; the full grammar is Knative's to judge.

@@ -13,13 +13,16 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Connect, Kube};
 use crate::adapter::env::Environment;
 use crate::adapter::tekton::{Results, directory};
-use crate::cli::{Cli, ClusterArgs, Command, Output, OwnerArgs};
+use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::model::event::{Event, Topic};
+use crate::model::name::RevisionName;
+use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
+use clap::CommandFactory;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -43,52 +46,58 @@ pub use image::RESULTS as IMAGE_RESULTS;
 pub const RESULTS: [(&str, &str); 5] =
     [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
 
+/// How a subcommand ended.
+enum Ended {
+    /// As a step of a rollout: its outcome goes into results, the last line and the exit code.
+    Step(Result<Outcome, Stop>),
+    /// As a question, which has said itself what it found.
+    Question(Code),
+}
+
+impl From<Result<Outcome, Stop>> for Ended {
+    fn from(ended: Result<Outcome, Stop>) -> Self {
+        Self::Step(ended)
+    }
+}
+
+impl From<Code> for Ended {
+    fn from(code: Code) -> Self {
+        Self::Question(code)
+    }
+}
+
+impl From<Result<Code, Stop>> for Ended {
+    fn from(ended: Result<Code, Stop>) -> Self {
+        ended.map_or_else(|stop| Self::Step(Err(stop)), Self::Question)
+    }
+}
+
+/// The list of subcommands: what was typed, and who does it.
+async fn perform(command: Command, environment: &Environment, lines: &mut Lines) -> Ended {
+    match command {
+        Command::Image(args) => image::image(&args, environment).await.into(),
+        Command::Stage(args) => roll::stage(&args, environment, lines).await.into(),
+        Command::Check(args) => roll::check(&args, environment, lines).await.into(),
+        Command::Walk(args) => roll::walk(&args, environment, lines).await.into(),
+        Command::RollOut(args) => roll::roll_out(&args, environment, lines).await.into(),
+        Command::Settle(args) => roll::settle(&args, environment, lines).await.into(),
+        Command::Status(args) => people::status(&args, environment).await.into(),
+        Command::Watch(args) => people::watch(&args, environment).await.into(),
+        Command::Control(args) => people::control(&args, environment).await.into(),
+        Command::Plan(args) => people::plan(&args, environment).await.into(),
+        Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),
+    }
+}
+
 /// Runs one command to its end.
 pub async fn run(cli: Cli) -> Code {
     let environment = Environment::of_process();
-    let output = match &cli.command {
-        Command::Image(args) => args.cluster.as_ref().map_or(Output::Text, |cluster| cluster.output),
-        Command::Stage(args) => args.cluster.output,
-        Command::Check(args) => args.cluster.output,
-        Command::Walk(args) => args.cluster.output,
-        Command::RollOut(args) => args.walk.cluster.output,
-        Command::Settle(args) => args.cluster.output,
-        Command::Status(args) => args.cluster.output,
-        Command::Watch(args) => args.cluster.output,
-        Command::Control(args) => args.cluster.output,
-        Command::Plan(args) => args.cluster.output,
-        Command::Rehearse(args) => args.output,
-    };
-    let mut lines = Lines::new(output);
-    let results = match &cli.command {
-        Command::Stage(args) => Some(&args.results),
-        Command::Check(args) => Some(&args.results),
-        Command::Walk(args) => Some(&args.results),
-        Command::RollOut(args) => Some(&args.walk.results),
-        Command::Settle(args) => Some(&args.results),
-        Command::Image(_)
-        | Command::Status(_)
-        | Command::Watch(_)
-        | Command::Control(_)
-        | Command::Plan(_)
-        | Command::Rehearse(_) => None,
-    };
-    let mut results = results.and_then(|args| begin_results(args.results.as_deref(), &mut lines));
-    let ended = match cli.command {
-        Command::Image(args) => return image::image(&args, &environment).await,
-        Command::Stage(args) => roll::stage(&args, &environment, &mut lines).await,
-        Command::Check(args) => roll::check(&args, &environment, &mut lines).await,
-        Command::Walk(args) => roll::walk(&args, &environment, &mut lines).await,
-        Command::RollOut(args) => roll::roll_out(&args, &environment, &mut lines).await,
-        Command::Settle(args) => roll::settle(&args, &environment, &mut lines).await,
-        Command::Status(args) => return people::status(&args, &environment).await,
-        Command::Watch(args) => return people::watch(&args, &environment).await,
-        Command::Control(args) => return people::control(&args, &environment).await,
-        Command::Plan(args) => return people::plan(&args, &environment).await,
-        Command::Rehearse(args) => match rehearse::rehearse(&args, &mut lines) {
-            Ok(code) => return code,
-            Err(stop) => Err(stop),
-        },
+    let args = cli.command.args();
+    let mut lines = Lines::new(args.output());
+    let mut results = args.results().and_then(|args| begin_results(args.results.as_deref(), &mut lines));
+    let ended = match perform(cli.command, &environment, &mut lines).await {
+        Ended::Step(ended) => ended,
+        Ended::Question(code) => return code,
     };
     let outcome = ended.unwrap_or_else(|Stop(outcome)| {
         lines.say(SystemClock.now(), &Event::new(Topic::End, outcome.line()));
@@ -101,14 +110,17 @@ pub async fn run(cli: Cli) -> Code {
     outcome.code
 }
 
+/// The results that a subcommand of this name declares, with their neutral values; none where it declares none.
+fn declared(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
+    let declares = |flag: &clap::Arg| flag.get_id() == "results";
+    Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
+    // A build's reference is no rollout.
+    Some(if name == "image" { &image::RESULTS } else { &RESULTS })
+}
+
 /// Arguments that cannot be read: a step that declares results still has to write them.
 pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
-    const ROLLING: [&str; 5] = ["stage", "check", "walk", "roll-out", "settle"];
-    let declared: &[(&str, &str)] = match arguments.get(1).and_then(|a| a.to_str()) {
-        Some("image") => &image::RESULTS,
-        Some(name) if ROLLING.contains(&name) => &RESULTS,
-        _ => return,
-    };
+    let Some(declared) = arguments.get(1).and_then(|a| a.to_str()).and_then(declared) else { return };
     let named = results_place(arguments);
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -141,9 +153,9 @@ fn begin_results(place: Option<&Path>, lines: &mut Lines) -> Option<Results> {
 fn write_results(results: &mut Results, outcome: &Outcome, lines: &mut Lines) {
     let values = [
         ("outcome", outcome.word),
-        ("revision", outcome.candidate.as_deref().unwrap_or_default()),
+        ("revision", outcome.candidate.as_ref().map_or("", RevisionName::as_str)),
         ("digest", outcome.digest.as_deref().unwrap_or_default()),
-        ("rollout", outcome.rollout.as_deref().unwrap_or_default()),
+        ("rollout", outcome.rollout.as_ref().map_or("", RolloutId::as_str)),
     ];
     let written = values.into_iter().try_for_each(|(name, value)| results.set(name, value));
     if let Err(error) = written.and_then(|()| results.set_text("message", &outcome.what)) {

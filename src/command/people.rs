@@ -164,7 +164,9 @@ const ABSENT: &str = "absent";
 pub(super) fn failed(error: &ApiError) -> Stop {
     let code = match error {
         ApiError::Forbidden(_) => Code::NotPermitted,
-        ApiError::NotFound(_) => return Stop(Box::new(Outcome::new(Code::BadState, error.to_string()).word(ABSENT))),
+        ApiError::NotFound(_) | ApiError::NoKind(_) => {
+            return Stop(Box::new(Outcome::new(Code::BadState, error.to_string()).word(ABSENT)));
+        }
         ApiError::Invalid(_) | ApiError::Exists(_) => Code::BadState,
         _ => Code::Unreachable,
     };

@@ -1,20 +1,20 @@
 //! `rehearse`: the walk against a made-up service, once with its lines, or many times as a table.
 
 use super::Stop;
-use super::roll::fitting;
 use crate::cli::{Output, RehearseArgs};
 use crate::command::report::{self, Lines};
-use crate::evidence::probe::Address;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::standing::Claimant;
-use crate::machine::walk::{JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::machine::walk::{Walk, WalkGoal};
 use crate::model::outcome::Code;
+use crate::rollout::goal::Goal;
+use crate::rollout::goal::GoalOptions;
+use crate::rollout::goal::WalkOptions;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::Sink;
 use crate::view::rehearse::{Chance, OutcomeRow, Played, RehearsalTable, midnight, play};
 use serde_json::{Value, json};
 use std::num::NonZero;
-use std::time::Duration;
 
 /// The Service of every rehearsal.
 const NAME: &str = "hello";
@@ -47,21 +47,19 @@ pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, S
 }
 
 fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
-    let plan = fitting(args.plan.plan().map_err(Stop::bad_input)?, args.deadline)?;
-    let rules = args.judge.rules().map_err(Stop::bad_input)?;
-    Ok(WalkGoal {
-        service: NAME.parse().map_err(Stop::bad_input)?,
-        plan,
+    let walk = WalkOptions {
+        plan: args.plan.options(),
         deadline: args.deadline,
         grace: args.grace,
-        serve_within: Duration::from_secs(120),
-        probe: None,
-        address: Address::Public,
-        on_term: OnTerm::Rollback,
-        once: false,
-        judge: Some(JudgeGoal { rules, namespace: "default".parse().map_err(Stop::bad_input)? }),
-        gates: None,
-    })
+        judge: Some(args.judge.rules().map_err(Stop::bad_input)?),
+        // There are no pods that could be listed.
+        restarts: None,
+        ..WalkOptions::default()
+    };
+    let service = NAME.parse().map_err(Stop::bad_input)?;
+    let goal = Goal::new(GoalOptions { service, candidate: None, walk: Some(walk) }).map_err(Stop::bad_input)?;
+    let namespace = "default".parse().map_err(Stop::bad_input)?;
+    WalkGoal::of(&goal, &namespace, false).ok_or_else(|| Stop::new(Code::Internal, "a goal without a walk"))
 }
 
 fn one(args: &RehearseArgs, goal: &WalkGoal, seed: u64) -> Result<Played, Stop> {
@@ -104,7 +102,7 @@ fn json(table: &RehearsalTable) -> Value {
     let row = |row: &OutcomeRow| {
         let (part, low, high) = row.part;
         let mean =
-            |m: crate::view::rehearse::Mean| json!({"mean": m.mean, "give_or_take": m.give_or_take, "p95": m.p95});
+            |m: crate::view::rehearse::Mean| json!({"mean": m.average, "give_or_take": m.give_or_take, "p95": m.p95});
         json!({
             "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
             "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),

@@ -10,27 +10,26 @@ use crate::adapter::prober::{HttpProber, Travel};
 use crate::adapter::signal;
 use crate::adapter::source::EvidenceSource;
 use crate::cli::{
-    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, EvidenceFrom, GateArgs, OnTermArg, ProbeArgs, RollOutArgs,
-    SettleArgs, StageArgs, StyleArg, TagArgs, TakeUp, WalkArgs,
+    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, ProbeArgs, RollOutArgs, SettleArgs, StageArgs, TagArgs, WalkArgs,
 };
 use crate::command::report::Lines;
-use crate::evidence::Rules;
 use crate::evidence::probe::Address;
 use crate::machine::check::{Check, CheckGoal};
 use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::next::Machine;
 use crate::machine::outcomes::STAGED;
 use crate::machine::settle::{Settle, SettleGoal, To};
-use crate::machine::stage::{Stage, StageGoal, Want};
+use crate::machine::stage::{Stage, StageGoal};
 use crate::machine::standing::Claimant;
-use crate::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use crate::machine::walk::{Walk, WalkGoal};
 use crate::machine::world::Signal;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::template::TemplateChange;
+use crate::rollout::goal::CandidateOptions;
+use crate::rollout::goal::Goal;
+use crate::rollout::goal::GoalOptions;
 use crate::rollout::owner::OwnerKind;
-use crate::rollout::plan::Plan;
 use crate::rollout::splits::Tags;
 use crate::run::ports::{Clock, Ports, Sink};
 use crate::run::{Limits, run};
@@ -43,19 +42,20 @@ const STAGE_GRACE: Duration = Duration::from_secs(20);
 
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let times = Times { deadline: args.deadline, grace: args.grace, hold_for: args.hold_for };
-    let goal = stage_goal(&args.cluster, &args.candidate, times, environment)?;
+    let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
+    let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment)?);
+    let goal = goal(&args.cluster, candidate, None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    drive_alone(&mut Stage::new(goal, claimant(asker)), &args.cluster, &kube, lines).await
+    drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, lines).await
 }
 
 /// `andante walk`.
 pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let (plan, rules) = (plan(args)?, rules(args)?);
+    let goal = goal(&args.cluster, None, Some(args))?;
     let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
-    let goal = walk_goal(args, plan, rules, environment, &kube);
+    let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
     let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
@@ -71,16 +71,17 @@ pub(super) async fn roll_out(
 ) -> Result<Outcome, Stop> {
     let walk = &args.walk;
     let times = Times {
-        deadline: args.ready_within,
+        ready_within: args.ready_within,
         // A start is slower to judge than a revision that was ready.
         grace: walk.grace.max(STAGE_GRACE),
         hold_for: walk.deadline,
     };
     // Everything that can be wrong with the walk is found before anything is staged.
-    let stage = stage_goal(&walk.cluster, &args.candidate, times, environment)?;
-    let (plan, rules, prober) = (plan(walk)?, rules(walk)?, prober(&walk.probe)?);
+    let candidate = candidate(&walk.cluster, &args.candidate, &times, environment)?;
+    let goal = goal(&walk.cluster, Some(candidate), Some(walk))?;
+    let prober = prober(&walk.probe)?;
     let kube = connect(&walk.cluster, environment)?;
-    let goal = walk_goal(walk, plan, rules, environment, &kube);
+    let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &kube, environment).await?;
     let mut signals = listen()?;
@@ -131,122 +132,61 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
 
 /// The three times of staging.
 struct Times {
-    deadline: Duration,
+    ready_within: Duration,
     grace: Duration,
     hold_for: Duration,
 }
 
-/// The goal of staging, with everything checked that can be without a cluster.
-fn stage_goal(
+/// The goal, with everything checked that can be without a cluster.
+fn goal(cluster: &ClusterArgs, candidate: Option<CandidateOptions>, walk: Option<&WalkArgs>) -> Result<Goal, Stop> {
+    let walk = walk.map(WalkArgs::options).transpose().map_err(Stop::bad_input)?;
+    Goal::new(GoalOptions { service: cluster.service.clone(), candidate, walk }).map_err(Stop::bad_input)
+}
+
+fn staging(goal: &Goal) -> Result<StageGoal, Stop> {
+    StageGoal::of(goal, new_id()).ok_or_else(|| Stop::new(Code::Internal, "a goal without a candidate"))
+}
+
+fn walking(goal: &Goal, environment: &Environment, kube: &Kube) -> Result<WalkGoal, Stop> {
+    let walk = WalkGoal::of(goal, kube.namespace(), environment.in_pod());
+    walk.ok_or_else(|| Stop::new(Code::Internal, "a goal without a walk"))
+}
+
+/// The candidate's part of a goal: its file is read, and a run says what it wants.
+fn candidate(
     cluster: &ClusterArgs,
     args: &CandidateArgs,
-    times: Times,
+    times: &Times,
     environment: &Environment,
-) -> Result<StageGoal, Stop> {
-    let service = cluster.service.clone();
-    if args.tags.candidate_tag == args.tags.stable_tag {
-        return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
-    }
-    if let Some(name) = &args.revision_name
-        && !name.as_str().starts_with(&format!("{service}-"))
-    {
-        return Err(Stop::bad_input(format!("--revision-name must begin with `{service}-`")));
-    }
+) -> Result<CandidateOptions, Stop> {
+    let tags = tags(&args.tags)?;
     if args.need_image && args.image.is_none() {
         return Err(Stop::bad_input("--need-image, and there is no --image: whoever builds it named none"));
     }
-    let file = args.from_file.as_deref().map(|path| manifest::read_for_staging(path, service.as_str()));
-    let file = file.transpose().map_err(Stop::bad_input)?;
-    let id = new_id();
-    let change = TemplateChange {
+    let file = args.from_file.as_deref().map(|path| manifest::read_for_staging(path, cluster.service.as_str()));
+    let candidate = CandidateOptions {
         image: args.image.clone(),
         container: args.container.clone(),
         env: args.set_env.clone(),
-        file: file.as_ref().and_then(|f| f.pointer("/spec/template")).cloned(),
+        manifest: file.transpose().map_err(Stop::bad_input)?,
         revision_name: args.revision_name.clone(),
-        again: args.again.then(|| id.to_string()),
-    };
-    let makes = change.image.is_some() || !change.env.is_empty() || change.file.is_some();
-    let want = match &args.revision {
-        _ if makes => Want::Template(Box::new(change)),
-        Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
-        // An image that a build did not name is no wish for whatever revision lies about.
-        None if environment.run().map_err(Stop::bad_input)?.is_some() => {
-            return Err(Stop::bad_input(
-                "nothing says what to stage: give an --image (an empty one counts as none), --set-env, --from-file, or \
-                 --revision NAME|newest",
-            ));
-        }
-        Some(TakeUp::Newest) | None => Want::Revision(None),
-    };
-    Ok(StageGoal {
-        service,
-        want,
-        manifest: file,
-        stable: args.stable.clone(),
-        tags: tags(&args.tags),
+        revision: args.revision.clone(),
         again: args.again,
-        deadline: times.deadline,
+        stable: args.stable.clone(),
+        tags,
+        ready_within: times.ready_within,
         grace: times.grace,
         hold_for: times.hold_for,
-        id,
-    })
-}
-
-/// The plan of a walk, if its times fit.
-fn plan(args: &WalkArgs) -> Result<Plan, Stop> {
-    let plan = args.plan.plan().map_err(Stop::bad_input)?;
-    if args.once { Ok(plan) } else { fitting(plan, args.deadline) }
-}
-
-/// The plan, if the deadline leaves it time.
-pub(super) fn fitting(plan: Plan, deadline: Duration) -> Result<Plan, Stop> {
-    if plan.shortest() >= deadline {
-        let (least, deadline) = (crate::model::time::words(plan.shortest()), crate::model::time::words(deadline));
-        return Err(Stop::bad_input(format!(
-            "dwell and bake alone take {least}, the deadline is {deadline}: lengthen --deadline or shorten --dwell or --bake"
-        )));
+    };
+    // An image that a build did not name is no wish for whatever revision lies about.
+    let says_nothing = candidate.revision.is_none() && !candidate.changes_the_template();
+    if says_nothing && environment.run().map_err(Stop::bad_input)?.is_some() {
+        return Err(Stop::bad_input(
+            "nothing says what to stage: give an --image (an empty one counts as none), --set-env, --from-file, or \
+             --revision NAME|newest",
+        ));
     }
-    Ok(plan)
-}
-
-/// The rules of judgement, if there is evidence to judge.
-fn rules(args: &WalkArgs) -> Result<Option<Rules>, Stop> {
-    let rules = args.judge.rules().map_err(Stop::bad_input)?;
-    if args.source.evidence == EvidenceFrom::None {
-        if args.plan.style == StyleArg::Budget {
-            return Err(Stop::bad_input("--style budget goes by evidence: name a source with --evidence"));
-        }
-        return Ok(None);
-    }
-    Ok(Some(rules))
-}
-
-/// The owner's own gates, if there are any.
-fn gates(args: &GateArgs, kube: &Kube) -> Option<GateGoal> {
-    let goal =
-        || GateGoal { gates: args.gates.clone(), patience: args.patience(), namespace: kube.namespace().clone() };
-    (!args.gates.is_empty()).then(goal)
-}
-
-/// The goal of a walk.
-fn walk_goal(args: &WalkArgs, plan: Plan, rules: Option<Rules>, environment: &Environment, kube: &Kube) -> WalkGoal {
-    WalkGoal {
-        service: args.cluster.service.clone(),
-        plan,
-        deadline: args.deadline,
-        grace: args.grace,
-        serve_within: args.serve_within,
-        probe: args.probe.probe(),
-        address: address(&args.probe, environment, kube),
-        on_term: match args.on_term {
-            OnTermArg::Rollback => OnTerm::Rollback,
-            OnTermArg::Hold => OnTerm::Hold,
-        },
-        once: args.once,
-        judge: rules.map(|rules| JudgeGoal { rules, namespace: kube.namespace().clone() }),
-        gates: gates(&args.gates, kube),
-    }
+    Ok(candidate)
 }
 
 /// Which address of the candidate is asked: in a pod the cluster's own, where nothing else is said.
@@ -273,7 +213,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         rollout: args.rollout.clone(),
         to,
         discard: args.discard_record,
-        tags: tags(&args.tags),
+        tags: Tags { candidate: args.tags.candidate_tag.clone(), stable: args.tags.stable_tag.clone() },
         id: new_id(),
         run_began,
     };
@@ -336,8 +276,9 @@ impl Sink for Between<'_> {
     }
 }
 
-fn tags(args: &TagArgs) -> Tags {
-    Tags { candidate: args.candidate_tag.clone(), stable: args.stable_tag.clone() }
+/// The two tags, which must differ.
+pub(super) fn tags(args: &TagArgs) -> Result<Tags, Stop> {
+    Tags::new(args.candidate_tag.clone(), args.stable_tag.clone()).map_err(Stop::bad_input)
 }
 
 fn claimant(asker: Asker) -> Claimant {

@@ -1,10 +1,14 @@
 //! How high may the candidate's failure rate be? A bound that holds at every look.
+//!
+//! Decides by betting against each rate (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting",
+//! 2021): a rate against which the bet has won enough is excluded. The bet needs no independence of requests.
 
 use super::logs::log_mean;
 
 /// Parts of the rate that is bet against.
+// Several, because the best bet depends on the true rate, which nobody knows. The mean over five costs at most ln 5 nats.
 const PARTS: [f64; 5] = [0.001, 0.1, 0.25, 0.5, 0.75];
-/// Halvings of the interval between 0 and 1: finer than any count can tell.
+/// Halvings of the interval between 0 and 1: 2^-60 is finer than any count can tell.
 const HALVINGS: u32 = 60;
 
 /// `ln` of the bet that the rate is below `rate`, after `failures` among `requests` (any numbers, for expectations too):
@@ -14,9 +18,11 @@ pub(super) fn ln_bet(failures: f64, requests: f64, rate: f64) -> f64 {
 }
 
 /// The smallest rate that is excluded from above with an error of at most `delta`, at every look: about `3.8/N` for
-/// `delta = 0.05` without failures. 1 if nothing is excluded. Expected numbers are taken as well as counted ones.
+/// `delta = 0.05` without failures, where the "rule of three" for a number of requests that is fixed in advance has
+/// `3.0/N`. 1 if nothing is excluded. Expected numbers are taken as well as counted ones.
 pub(super) fn upper_of(failures: f64, requests: f64, delta: f64) -> f64 {
     let excluded = |rate: f64| ln_bet(failures, requests, rate) >= -delta.ln();
+    // The bet rises with the rate, so halving finds the one place where it crosses.
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);

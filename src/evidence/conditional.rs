@@ -5,7 +5,7 @@
 use super::counts::{Table, real};
 use super::logs::ln_choose;
 
-/// What may be left out of `Z`, relative to it.
+/// The part of `Z` that may be left out, relative to it.
 const NEGLIGIBLE: f64 = 1e-18;
 
 /// `ln Z(psi)`, exact to about 1e-9 for counts up to 10^6, in a time of the order of the root of `k`.
@@ -15,6 +15,7 @@ const NEGLIGIBLE: f64 = 1e-18;
 pub(super) fn ln_z(table: Table, psi: f64) -> f64 {
     let law = Law::new(table, psi);
     let mode = law.mode();
+    // Terms relative to the largest one, so that nothing overflows; its own logarithm is added at the end.
     let mut sum = 1.0;
     let (mut x, mut weight) = (mode, 1.0);
     while x < law.high {
@@ -63,7 +64,7 @@ impl Law {
         self.psi * up / down
     }
 
-    /// Where the largest term is: the first `x` from which on terms fall.
+    /// The place of the largest term: the first `x` from which on terms fall.
     fn mode(&self) -> u64 {
         let (mut low, mut high) = (self.low, self.high);
         while low < high {

@@ -1,6 +1,6 @@
 //! Counts: requests and failures of one arm, and of both in one window and stratum.
 //!
-//! Depends on serde only.
+//! Decides which counts a formula takes. Depends on serde only.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ pub struct Counts {
 
 impl From<(u64, u64)> for Counts {
     fn from((requests, failures): (u64, u64)) -> Self {
+        // serde comes this way: a record that was edited by hand brings no count that a formula cannot take.
         Self::new(requests, failures)
     }
 }

@@ -1,8 +1,8 @@
 //! The text in which processes expose their metrics (Prometheus text format 0.0.4, and OpenMetrics as far as it is the
 //! same): samples out of it.
 //!
-//! Decides what is a sample and what cannot be one. Only lines of wanted names are read whole, so that a gateway of a
-//! thousand services costs a glance a line. Depends on nothing.
+//! Decides what is a sample and what cannot be one. Only lines of wanted names are read whole, because a gateway of a
+//! thousand services writes some 50 MB, nearly all of it about others. Depends on nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub struct Sample {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its value, whatever it is: what must be a count is checked by whoever counts.
+    /// Its value, unchecked: [`crate::evidence::series`] checks that a count is one.
     pub value: f64,
 }
 
@@ -31,7 +31,7 @@ pub struct Malformed {
 const MOST_LABELS: usize = 128;
 
 /// The samples whose name is wanted, in the order of the text. A line that does not even begin with a name is an error
-/// wherever it stands: then this is no exposition.
+/// wherever it stands, because the text is no exposition then (a login page, say).
 pub fn parse(text: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<Sample>, Malformed> {
     let mut samples = Vec::new();
     // Lines end with a line feed alone: a label's value may hold other separators.
@@ -75,6 +75,7 @@ fn labels(text: &str) -> Result<(BTreeMap<String, String>, &str), &'static str> 
             return Err("a label whose name is none");
         }
         let (value, after) = quoted(after.trim_start())?;
+        // Which of the two is meant decides whose the series is, so neither is taken.
         if labels.insert(name.to_owned(), value).is_some() {
             return Err("a label that stands there twice");
         }

@@ -1,4 +1,5 @@
-//! How long a decision will take at stable's rate: told before anyone is moved.
+//! How long a decision will take at stable's rate: told before anyone is moved, because a walk that cannot decide before
+//! its deadline should not begin.
 //!
 //! Decides nothing but an expectation: a candidate as good as stable, its mean evidence, step after step. Depends on the
 //! same formulas as the verdicts.
@@ -29,6 +30,7 @@ pub struct Baseline {
 }
 
 /// Time between the write of a step and its first window, beside one reading.
+// Before it reports a split as served, Knative has asked every gateway pod that it knows for it, and asks again if need be.
 const SERVE: Duration = Duration::from_secs(3);
 
 impl Baseline {
@@ -78,9 +80,12 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
 
 /// Mean growth of the conditional acceptance a request of the candidate, at a failure rate of `p` and a share of `share`.
 fn gain(p: f64, share: f64, odds: f64) -> f64 {
+    // With everyone on one side there is nothing to compare with.
     if share <= 0.0 || share >= 1.0 {
         return 0.0;
     }
+    // A failure falls to the candidate with its share if it is no worse, with `worse` if its odds are higher: the mean
+    // growth a failure is the divergence between the two, and `p / share` turns failures into the candidate's requests.
     let worse = share * odds / (share * odds + 1.0 - share);
     p / share * (share * (share / worse).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - worse)).ln())
 }

@@ -1,17 +1,30 @@
 //! The owner's own gates: a question to a Prometheus or to any HTTP address, and the answer that is wanted.
 //!
-//! Decides how a gate is written, and what an answer means. Nothing measured is not a failure, and no pass either. Asking
-//! is an adapter's work. Depends on names.
+//! Decides how a gate is written, and what an answer means. An answer without a value is neither a failure nor a pass.
+//! Asking is an adapter's work. Depends on names.
+//!
+//! ```
+//! use andante::evidence::gate::{Gate, Judged, Measured};
+//!
+//! let gate: Gate = "orders: promql sum(rate(orders_total{rev=\"{candidate}\"}[1m])) > 0.5".parse()?;
+//! assert_eq!(gate.judge(&Measured::Number(0.7)), Judged::Pass("orders: 0.7, wanted > 0.5".into()));
+//! assert_eq!(gate.judge(&Measured::Number(0.1)), Judged::Fail("orders: 0.1, wanted > 0.5".into()));
+//! // Without requests a rate divided by a rate is NaN: the step waits, and nobody is sent back.
+//! assert!(matches!(gate.judge(&Measured::Number(f64::NAN)), Judged::NoData(_)));
+//! # Ok::<(), andante::evidence::gate::BadGate>(())
+//! ```
 
 mod row;
 
 pub use row::{GateRow, Patience};
 
 use crate::evidence::reading::Arms;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Gate {
     /// As it is called in lines and reasons.
     pub name: String,
@@ -83,9 +96,9 @@ pub enum Judged {
     Pass(String),
     /// Not as wanted.
     Fail(String),
-    /// Nothing to judge by yet: neither.
+    /// There is nothing to judge by yet. This is neither a pass nor a failure.
     NoData(String),
-    /// It could not be asked: neither, and not for ever.
+    /// The gate could not be asked. This is neither, and users go back if it lasts.
     Error(String),
 }
 
@@ -109,7 +122,7 @@ pub enum BadGate {
         "gate `{0}`: its address holds a user or a password, which are not sent: let the judge know its callers otherwise"
     )]
     User(String),
-    /// What follows the address is no question to a field.
+    /// The text after the address is no question to a field.
     #[error(
         "gate `{0}`: after the address comes nothing, or `/FIELD/OF/THE/BODY == VALUE` (or <=, <, >=, >, in MIN..MAX)"
     )]
@@ -155,6 +168,41 @@ impl std::str::FromStr for Gate {
     }
 }
 
+impl TryFrom<String> for Gate {
+    type Error = BadGate;
+
+    fn try_from(text: String) -> Result<Self, BadGate> {
+        text.parse()
+    }
+}
+
+impl From<Gate> for String {
+    fn from(gate: Gate) -> Self {
+        gate.to_string()
+    }
+}
+
+/// As it is read: the same text, or one that means the same.
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ask {
+            Ask::PromQl(query) => write!(f, "{}: promql {query} ", self.name)?,
+            Ask::Http { url, field } => {
+                write!(f, "{}: http {url}", self.name)?;
+                if let Some(field) = field {
+                    write!(f, " {field} ")?;
+                }
+            }
+        }
+        match &self.wanted {
+            Wanted::Success => Ok(()),
+            Wanted::Within(min, max) => write!(f, "in {min}..{max}"),
+            Wanted::Is(text) => write!(f, "== \"{text}\""),
+            bound @ Wanted::Bound(..) => write!(f, "{bound}"),
+        }
+    }
+}
+
 /// A text with a bound at its end; none where there is none. The last operator that a number follows is the bound: those
 /// before it are the text's own.
 fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, BadGate> {
@@ -167,7 +215,7 @@ fn bound<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, Wanted)>, Bad
         }
         return Ok(Some((query.trim(), Wanted::Within(min, max))));
     }
-    // Of two operators at one place the longer one is meant.
+    // The longer operators come first, because `<=` also holds a `<`.
     for (word, side) in
         [("<=", BoundSide::AtMost), (">=", BoundSide::AtLeast), ("<", BoundSide::Below), (">", BoundSide::Above)]
     {
@@ -221,6 +269,7 @@ impl Gate {
         match measured {
             Measured::Unanswered(why) => Judged::Error(format!("{}: {why}", self.name)),
             Measured::Nothing(why) => Judged::NoData(format!("{}: no data ({why}), wanted {wanted}", self.name)),
+            // PromQL's 0/0: no evidence, and no sign of health either.
             Measured::Number(number) if number.is_nan() => {
                 Judged::NoData(format!("{}: not a number (NaN), wanted {wanted}", self.name))
             }
@@ -234,7 +283,7 @@ impl Gate {
                 Wanted::Is(text) => verdict(text == value, &format!("{value:?}")),
                 _ => Judged::Error(format!("{}: {value:?} is no number, wanted {wanted}", self.name)),
             },
-            // Who is too busy to judge has not judged.
+            // A judge that is too busy to judge has not judged; 502 and 504 are a proxy's that did not reach it.
             Measured::Status(status @ (408 | 429 | 502 | 503 | 504)) => {
                 Judged::Error(format!("{}: status {status}, wanted {wanted}", self.name))
             }

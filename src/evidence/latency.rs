@@ -1,8 +1,9 @@
 //! Is the candidate slower than stable? The comparison of [`super::comparison`], at every edge of a histogram.
 //!
-//! "Failed" is here "took longer than an edge". The mean of e-values over edges is one whatever their dependence. With a
-//! margin of `m` edges the candidate is counted above the edge that comes `m` later than stable's: slower by less than that is
-//! no worse. Nothing is interpolated inside a bucket.
+//! "Failed" means "took longer than an edge" here. Decides by the mean over edges, which is an e-value whatever the
+//! dependence between edges. With a margin of `m` edges the candidate is counted above the edge that comes `m` later than
+//! stable's, so that a candidate that is slower by less is no worse. Nothing is interpolated inside a bucket, because a
+//! verdict may rest on counts alone.
 
 use super::comparison::Comparison;
 use super::counts::Table;
@@ -10,7 +11,8 @@ use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
 use serde::{Deserialize, Serialize};
 
-/// So many edges are compared at most, the lowest ones: the sums stand in the record.
+/// So many edges are compared at most, the lowest ones, because the sums stand in the record.
+// Envoy's histogram, with 19 finite edges, is compared whole.
 const MOST_EDGES: usize = 24;
 
 /// How long answers took in one window: the growth of a histogram.
@@ -63,6 +65,7 @@ impl Latency {
     /// Adds a window of one stratum. The edges are those of the first one; edges that a later histogram does not have say
     /// nothing.
     pub fn add(&mut self, stable: &Histogram, candidate: &Histogram, margin: usize) -> Result<(), Trouble> {
+        // The first window fixes the edges: a sum over windows must be about the same question in each.
         if self.pairs.is_empty() {
             let edges: Vec<u64> = stable.above.iter().map(|(edge, _)| *edge).collect();
             *self = Self::new(&edges, margin);

@@ -1,6 +1,7 @@
 //! Amounts of evidence: natural logarithms as whole numbers, so that sums are exact and order-free.
 //!
-//! Depends on serde only.
+//! Decides how they are rounded. Sums of floats depend on their order, and gateways answer in any order: a process that
+//! takes up a record after a crash could come to another verdict. Depends on serde only.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct Nats(i64);
 #[error("the evidence cannot be computed from these counts")]
 pub struct Trouble;
 
-/// Units in one nat.
+/// Units in one nat: 2^36.
 const UNIT: f64 = 68_719_476_736.0;
 
 impl Nats {

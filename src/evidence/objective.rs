@@ -1,9 +1,9 @@
-//! Does the candidate keep the objective? Watched apart from the comparison, since a shared incident breaks it too.
+//! Does the candidate keep the objective? It is watched apart from the comparison, because a shared incident breaks it too.
 //!
 //! `ln E = log of the mean over q of (q/p0)^K ((1-q)/(1-p0))^(N-K)`, a betting martingale against "each request fails with
-//! a probability of at most p0" (Waudby-Smith and Ramdas 2021): it needs no independence. Decides whether stable breaks the
-//! same objective over the same windows; those are the windows since the candidate last stood best, the ones that speak
-//! against it.
+//! a probability of at most p0" (Waudby-Smith and Ramdas 2021), which needs no independence. Decides whether stable breaks
+//! the same objective over the same windows. Those are the windows since the candidate last stood best, because they are the
+//! ones that speak against it.
 
 use super::counts::{Counts, Table, real};
 use super::logs::log_mean;
@@ -11,6 +11,7 @@ use super::nats::{Nats, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Multiples of the objective that are looked for, as far as they are below 1.
+// As in the comparison: nobody knows how far a candidate breaks it, and the mean over eight costs at most ln 8 nats.
 const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
 
 /// `ln E` against a failure rate of at most `limit` (above 0, below 1).
@@ -22,7 +23,7 @@ pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
         .filter(|q| *q < 1.0)
         .map(|q| failures * (q / limit).ln() + rest * ((-q).ln_1p() - (-limit).ln_1p()))
         .collect();
-    // With a limit so high that no multiple of it is a rate there is nothing to look for.
+    // A limit may be so high that no multiple of it is a rate: then there is nothing to look for.
     if logs.is_empty() { 0.0 } else { log_mean(&logs) }
 }
 
@@ -59,6 +60,8 @@ impl ObjectiveWatch {
         self.candidate = self.candidate.plus(window.candidate);
         self.stable = self.stable.plus(window.stable);
         let now = Nats::floor(ln_e(self.candidate, limit))?;
+        // Windows before the best moment speak for the candidate. Stable's counts from then on are of the same time as
+        // what speaks against the candidate: a long good past of stable cannot hide that it fails now as well.
         if now <= self.best {
             self.best = now;
             self.stable = Counts::default();

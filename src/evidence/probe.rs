@@ -1,10 +1,12 @@
 //! Probes of the candidate's own address: what is asked, what an acceptable answer is, how many make a verdict.
 //!
-//! Decides whether an answer passes and what a row of answers means. Depends on names and the verdict; sending is an
-//! adapter's work.
+//! Decides whether an answer passes and what a row of answers means. Sending is an adapter's work. Depends on names and the
+//! verdict.
 
 use crate::evidence::verdict::Verdict;
 use crate::model::name::{Namespace, ServiceName, Tag};
+use crate::model::time::human;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Which of a tag's two addresses is asked.
@@ -20,6 +22,7 @@ impl Address {
     /// The address of a tag, if there is one yet.
     pub fn of(&self, reported: Option<&str>, service: &ServiceName, tag: &Tag) -> Option<String> {
         match self {
+            // Read, never built: an operator may have changed Knative's templates of tags and domains.
             Self::Public => reported.map(str::to_owned),
             Self::Cluster(namespace) => Some(format!("http://{tag}-{service}.{namespace}.svc.cluster.local")),
         }
@@ -27,7 +30,8 @@ impl Address {
 }
 
 /// How a probe of the candidate is made and judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Probe {
     /// Path and query, beginning with `/`.
     pub path: String,
@@ -38,15 +42,35 @@ pub struct Probe {
     /// A header that must be there, and the text that its value must contain.
     pub header: Option<(String, String)>,
     /// The longest time to the whole answer.
+    #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
     pub max_latency: Option<Duration>,
     /// How many must pass in a row.
     pub passes: u32,
     /// How many failures in a row are a Fail.
     pub failures: u32,
     /// Time between two probes.
+    #[serde(with = "human")]
     pub interval: Duration,
     /// Time limit of one.
+    #[serde(with = "human")]
     pub timeout: Duration,
+}
+
+/// The defaults of the command line, at the path `/`.
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            status: None,
+            body: None,
+            header: None,
+            max_latency: None,
+            passes: 3,
+            failures: 3,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 /// One request to be sent.
@@ -74,14 +98,14 @@ pub enum Answer {
         /// Time to the end of it.
         latency: Duration,
     },
-    /// The address was reached, but no answer came in time, or it broke off: the candidate's fault.
+    /// The address was reached, but no answer came in time, or the answer broke off. This is the candidate's fault.
     Silent(String),
-    /// The address cannot be reached from here (name or connection): says nothing about the candidate.
+    /// The address cannot be reached from here (name or connection). This says nothing about the candidate.
     Unreachable(String),
 }
 
 impl Probe {
-    /// What a row that passes says.
+    /// The words for a row that passes.
     pub fn passed(&self) -> String {
         format!("{} of {} passed in a row", counted(self.passes), self.path)
     }
@@ -150,11 +174,13 @@ impl ProbeRow {
 
     /// What the row says so far.
     pub fn verdict(&self, probe: &Probe) -> Verdict {
+        // A candidate that crashes and restarts fails and passes in turn, and would pass "N in a row" by luck: so a dwell
+        // counts from the last failed probe, and the row only says what the newest answers say.
         if self.failed >= probe.failures {
             let why = self.last_failure.clone().unwrap_or_default();
             Verdict::Fail(format!("{} of {} failed in a row: {why}", counted(self.failed), probe.path))
         } else if self.passed >= probe.passes {
-            Verdict::Pass(format!("{} of {} passed in a row", counted(self.passed), probe.path))
+            Verdict::Pass
         } else {
             Verdict::Wait(format!("{} of {} probes of {} passed", self.passed, probe.passes, probe.path))
         }
@@ -237,7 +263,7 @@ mod tests {
             assert!(matches!(row.verdict(&probe()), Verdict::Wait(_)));
         }
         row.add(Ok(()));
-        assert_eq!(row.verdict(&probe()), Verdict::Pass("3 probes of /healthz passed in a row".into()));
+        assert_eq!(row.verdict(&probe()), Verdict::Pass);
         row.add(Err("bad".into()));
         row.add(Err("worse".into()));
         assert_eq!(row.verdict(&probe()), Verdict::Fail("2 probes of /healthz failed in a row: worse".into()));

@@ -1,6 +1,10 @@
 //! What a source of evidence tells: raw cumulative counters of both arms, from one place at one instant.
 //!
-//! Decides only what the words mean; differences between two readings are the evidence's own. Depends on names and time.
+//! Decides only what the words mean; [`super::window`] makes differences of two readings. Raw counters, because a query
+//! language's `rate()` and `increase()` extrapolate to fractions, and the tests are about counts. One instant, because an
+//! incident of both arms looks like the candidate's where the two are read at different times: with windows of 30 s a skew
+//! of 5 s raises false alarms in such an incident from 0.2 to 18 %, one of 10 s to 90 % (docs/evidence-figures.md). Depends
+//! on names and time.
 
 use crate::model::name::{Namespace, RevisionName};
 use jiff::Timestamp;
@@ -79,7 +83,7 @@ pub enum NoReading {
     /// A permission is missing; names verb, resource and namespace.
     #[error("not permitted: {0}")]
     Forbidden(String),
-    /// It answered something that cannot be what it should be: NaN, a fraction, no exposition at all.
+    /// The source answered something that cannot be right: NaN, a fraction, no exposition at all.
     #[error("unusable answer of {from}: {text}")]
     Broken {
         /// Which source.

@@ -1,9 +1,15 @@
 //! What an owner wants of a candidate, and how sure the verdicts are to be.
+//!
+//! Decides the defaults, and the evidence that each verdict needs. How often verdicts err with the defaults is simulated:
+//! docs/evidence-figures.md. Depends on `std` only.
 
+use crate::model::time::human;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What happens when the objective is broken where there is no stable left to compare with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnObjective {
     /// Back to stable.
     Rollback,
@@ -12,7 +18,8 @@ pub enum OnObjective {
 }
 
 /// What happens when the evidence has not decided by the deadline, or there is none to be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnInconclusive {
     /// Back to stable.
     Rollback,
@@ -23,7 +30,8 @@ pub enum OnInconclusive {
 }
 
 /// An objective for latency: at most this part of the answers may take longer than that.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tail {
     /// Between 0 and 1: 0.01 for "p99".
     pub part: f64,
@@ -32,7 +40,38 @@ pub struct Tail {
 }
 
 /// The rules by which evidence is judged.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// How counts become a verdict:
+///
+/// ```
+/// use andante::evidence::sums::Window;
+/// use andante::evidence::window::{Arm, Growth};
+/// use andante::evidence::{Counts, Rules, Sums};
+///
+/// let rules = Rules::default();
+/// // What one gateway counted between two readings, at a step of 50 %.
+/// let window = |failed| Growth {
+///     stable: Arm::new(Counts::new(500, 0), None),
+///     candidate: Arm::new(Counts::new(500, failed), None),
+/// };
+/// let judged = |failures: &[u64]| {
+///     let mut sums = Sums::new(&rules);
+///     sums.step((50, 50));
+///     for failed in failures {
+///         sums.add(&[window(*failed)], Window::Warm, &rules)?;
+///     }
+///     Ok((sums.ln_worse() >= rules.worse_at(), sums.ln_accepted(&rules) >= rules.accepted_at()))
+/// };
+/// // Ten failures beside none of stable's: worse. One failure is nothing yet, in either direction.
+/// assert_eq!(judged(&[10])?, (true, false));
+/// assert_eq!(judged(&[1])?, (false, false));
+/// // Where nothing fails, 4,534 clean requests exclude a candidate that is materially worse.
+/// assert_eq!(judged(&[0; 9])?, (false, false));
+/// assert_eq!(judged(&[0; 10])?, (false, true));
+/// # Ok::<(), andante::evidence::Trouble>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rules {
     /// How often at most a candidate that is no worse is rolled back by the comparison; between 0 and 1.
     pub alpha: f64,
@@ -51,18 +90,22 @@ pub struct Rules {
     /// Requests of the candidate that a step must have seen.
     pub min_requests: u64,
     /// Time between two readings.
+    #[serde(with = "human")]
     pub every: Duration,
     /// How long windows of a step count for failures alone, from when it is served.
+    #[serde(with = "human")]
     pub warm_up: Duration,
     /// Time that passes, beside `every`, between a bad answer and the moment when users are off the candidate.
+    #[serde(with = "human")]
     pub lag: Duration,
     /// The last step needs no proof that the candidate is not materially worse.
     pub accept_without: bool,
-    /// What a broken objective does at 100 %.
+    /// What happens when the objective is broken at 100 %.
     pub on_objective: OnObjective,
-    /// What no decision does.
+    /// What happens when there is no decision.
     pub on_inconclusive: OnInconclusive,
     /// How long readings may fail in a row before that is no decision.
+    #[serde(with = "human")]
     pub patience: Duration,
 }
 
@@ -70,15 +113,20 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            // Both are ceilings for any rollout. Simulated, at most 0.39 % of healthy releases went back as worse, crashes
+            // of the walk included, and at most 1.7 % of releases with three times the odds were promoted.
             alpha: 0.01,
             beta: 0.05,
             objective: 0.01,
             tail: None,
+            // A tenth of the objective.
             tolerated_rate: 0.001,
             tolerated_odds: 3.0,
+            // Without a margin a release that is 10 % slower is "worse": a third of them were found so within 60 windows.
             margin: Some(1),
             min_requests: 10,
             every: Duration::from_secs(10),
+            // Cold starts are slow, and no fault of the release.
             warm_up: Duration::from_secs(30),
             lag: Duration::from_secs(5),
             accept_without: false,
@@ -90,24 +138,57 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// `ln(1/alpha)`: what the comparison needs.
+    /// What is out of its range, or which two contradict each other.
+    pub fn check(&self) -> Result<(), String> {
+        let parts = [
+            ("alpha", self.alpha),
+            ("beta", self.beta),
+            ("objective", self.objective),
+            ("tolerated rate", self.tolerated_rate),
+            ("latency objective", self.tail.map_or(0.5, |tail| tail.part)),
+        ];
+        if let Some((name, value)) = parts.into_iter().find(|(_, value)| !(*value > 0.0 && *value < 1.0)) {
+            return Err(format!("the {name} is {value}: a part is above 0 and below 1 (100 %)"));
+        }
+        if !(self.tolerated_odds > 1.0 && self.tolerated_odds <= 1000.0) {
+            return Err(format!("tolerated odds of {}: a number above 1, at most 1000", self.tolerated_odds));
+        }
+        if self.margin.is_some_and(|edges| edges > 10) {
+            return Err("a latency margin is a whole number of edges from 0 to 10".to_owned());
+        }
+        if self.every < Duration::from_secs(1) {
+            return Err("time between two readings: at least 1s".to_owned());
+        }
+        if self.tolerated_rate > self.objective {
+            return Err(format!(
+                "--tolerated-rate {} % is above --objective {} %: a rate that may not be exceeded cannot be tolerated",
+                self.tolerated_rate * 100.0,
+                self.objective * 100.0
+            ));
+        }
+        Ok(())
+    }
+
+    /// `ln(1/alpha)`: the evidence that the comparison needs.
     pub fn worse_at(&self) -> f64 {
+        // Ville's inequality: evidence against what is true ever reaches 1/alpha with a probability of at most alpha.
         -self.alpha.ln()
     }
 
-    /// What one objective needs; with two of them the error is shared.
+    /// The evidence that breaks one objective. Two objectives share the error.
     pub fn broken_at(&self) -> f64 {
         let objectives: f64 = if self.tail.is_some() { 2.0 } else { 1.0 };
         objectives.ln() - self.alpha.ln()
     }
 
-    /// `ln(1/beta)`: what an acceptance needs.
+    /// `ln(1/beta)`: the evidence that an acceptance needs.
     pub fn accepted_at(&self) -> f64 {
         -self.beta.ln()
     }
 
-    /// What sums depend on, as a text: sums under other settings are not taken up again.
+    /// The settings on which sums depend, as a text. Sums under other settings are not taken up again.
     pub fn fingerprint(&self) -> String {
+        // Thresholds and times are not in it: they say when a sum is enough, and change no sum.
         let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());
         let tail = self.tail.map_or_else(|| "-".to_owned(), |t| format!("{}<={}", t.part, t.within));
         format!("o{} m{margin} f{} t{tail}", self.tolerated_odds, self.objective)

@@ -1,4 +1,8 @@
-//! What the record keeps of the evidence.
+//! What the record keeps of the evidence: sums, and the counters of the same instant.
+//!
+//! Decides what is left out where there is no room. Both are saved together, because the window between the counters and
+//! the next reading is what came since the sums were made: after a crash nothing is counted twice, and nothing is lost.
+//! Depends on the sums and serde.
 
 use crate::evidence::window::Memory;
 use crate::evidence::{Rules, Sums, Table};
@@ -6,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counters of many gateways with their histograms do not fit beside everything else: above so many bytes they are left
 /// out, latency first.
+// Of the 16 KiB that a record may have; the split, the plan and rejected candidates need the rest.
 const ROOM: usize = 9 * 1024;
 
 /// What there was no room for.
@@ -48,7 +53,7 @@ pub struct Saved {
     /// The counters of the same instant; none: windows open anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) counters: Option<Memory>,
-    /// They are of before the step was served: the window that they open is of two splits.
+    /// The counters are from before the step was served, so the window that they open is of two splits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) mixed: bool,
     /// What it says, in words.

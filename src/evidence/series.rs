@@ -1,7 +1,8 @@
 //! From series to counters: which series of a metrics system count what, whose they are, and what cannot be a count.
 //!
-//! Decides nothing about the candidate. A value that is no whole number, a series that stands there twice, a series of
-//! both arms: errors, never guesses. Depends on the exposition's samples and the reading.
+//! Decides whose each series is, and nothing about the candidate. A value that is no whole number, a series that stands
+//! there twice and a series of both arms are errors and never guesses, because a wrong count would become evidence. Depends
+//! on the exposition's samples and the reading.
 
 mod dialect;
 mod pattern;
@@ -89,7 +90,7 @@ impl Parts {
         *sum = sum.saturating_add(count);
     }
 
-    /// None where nothing was ever sent: a source shows other series (a gauge, a bucket) of what it does not know yet.
+    /// None where nothing was ever sent, because a source shows other series (a gauge, a bucket) of an arm before that.
     fn counters(self, metrics: &Metrics) -> Result<Option<Counters>, BadSeries> {
         let one = |part| self.0.get(&part).copied();
         if one(Part::Sent).is_none() && one(Part::Completed).is_none() {
@@ -110,7 +111,7 @@ impl Parts {
         Ok(Some(Counters {
             sent: one(Part::Sent),
             active: one(Part::Active),
-            // Those that count answers show the series with the first one.
+            // These two appear with the first answer, so that absence is zero where requests were sent.
             completed: one(Part::Completed).unwrap_or_default(),
             failed: one(Part::Failed).unwrap_or_default(),
             latency: whole.then_some(latency),

@@ -1,7 +1,9 @@
-//! Is the split real? Requests counted against the percents that were asked for.
+//! Is the split real? Requests counted against the percents that were asked for (a "sample ratio mismatch").
 //!
-//! A Dirichlet mixture against a multinomial with known shares (Lindon and Malek 2022): `1/p = B(a + counts) / B(a) /
-//! prod rho^counts` with `a = 100 rho`, valid at every look.
+//! Decides by a Dirichlet mixture against a multinomial with known shares (Lindon and Malek, "Anytime-Valid Inference for
+//! Multinomial Count Data", 2022): `1/p = B(a + counts) / B(a) / prod rho^counts` with `a = 100 rho`, valid at every look.
+//! Where the split is not real, something else is being counted (somebody tests the candidate's own address, say), and the
+//! comparison's one assumption, requests assigned at random, does not hold.
 
 use super::counts::real;
 

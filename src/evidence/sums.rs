@@ -15,6 +15,8 @@ use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
 
 /// Weights of failures and latency in the comparison.
+// Weights that sum to 1 keep one error for both: a weighted mean of e-values is one. The objective is not in it, because
+// it tests against something else: in an incident of both arms six failures of fifty requests would be enough for it.
 const WEIGHTS: [f64; 2] = [0.6, 0.4];
 
 /// The sums.
@@ -81,7 +83,8 @@ pub enum Which {
 impl Sums {
     /// Nothing counted yet.
     pub fn new(rules: &Rules) -> Self {
-        // Latency has its weight before anything is known, whether the source has a histogram or not.
+        // Latency has its weight before anything is known, whether the source has a histogram or not: weights that were
+        // chosen after a look at the data would not keep the error.
         let latency = rules.margin.map(|_| Latency::default());
         Self { latency, tail: rules.tail.map(|_| ObjectiveWatch::default()), ..Self::default() }
     }
@@ -104,20 +107,20 @@ impl Sums {
 
     /// Adds one window.
     pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
-        // With everyone on the candidate, what still comes to an end at stable fell there by no split: it is neither a
+        // Once everyone is on the candidate, requests that still end at stable came there by no split. They are neither a
         // control nor an excuse.
         let alone = self.percents.0 > 0 && self.percents.1 == 0;
         let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
         let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if window == Window::Moving {
-            // Which split it should show is not known.
+            // The window belongs to neither split, so the test of the split cannot use it.
             return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, rules) };
         }
         let warm = window == Window::Warm;
         self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
         if self.falls_wrong(growths) {
-            // More than the split is being counted: windows are left out by their totals, whatever failed in them.
+            // More than the split is being counted. The window is left out by its totals, whatever failed in it.
             return Ok(());
         }
         self.step = self.step.saturating_add(whole.candidate.requests);
@@ -232,6 +235,7 @@ impl Sums {
         };
         let failures = of(&self.objective, rules.objective, Which::Failures);
         let latency = self.tail.as_ref().zip(rules.tail).map(|(watch, tail)| of(watch, tail.part, Which::Latency));
+        // Worst first: what breaks an objective must not hide behind the other one.
         let rank = |standing| match standing {
             ObjectiveState::Kept => 0,
             ObjectiveState::Shared => 1,

@@ -1,12 +1,13 @@
-//! The answer of a gate, with the numbers it used, in words for a person.
+//! The answer of a gate, with the numbers it used.
 
-/// What a gate says.
+/// What a gate says. `W` is the reason to wait, `F` the reason to go back: words for a person, or a type where somebody
+/// else decides what is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verdict<W = String, F = String> {
     /// Go on.
-    Pass(String),
+    Pass,
     /// Not yet.
-    Wait(String),
+    Wait(W),
     /// Go back.
-    Fail(String),
+    Fail(F),
 }

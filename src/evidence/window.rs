@@ -1,8 +1,9 @@
 //! What happened between two readings: differences of counters, whatever became of the processes that count.
 //!
-//! Decides what a difference means: a value that fell is a restart (of the whole stratum), a series that vanished is frozen
-//! and goes on where it was, a stratum that appears only opens, and a request that was sent and neither answered nor is
-//! waiting any more is a failure. Depends on readings.
+//! Decides what a difference means. A value that fell is a restart of the whole stratum, because one process counts for
+//! both arms. A series that vanished is frozen and goes on where it was. A stratum that appears only opens, because nobody
+//! knows when its counts were made. A request that was sent, was not answered and is not waiting any more is a failure: a
+//! candidate whose requests all hang completes none, and would otherwise never fail. Depends on readings.
 
 use super::counts::{Counts, MOST};
 use super::latency::Histogram;
@@ -53,7 +54,7 @@ struct ArmsSeen {
     gone: Option<Timestamp>,
 }
 
-/// A stratum that is gone for so long does not come back; if it does, it only opens.
+/// A stratum that is gone for so long does not come back. If it does, it only opens.
 const GONE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Counters of one arm as last seen.
@@ -65,7 +66,7 @@ struct ArmSeen {
     /// ends, so the difference falls and rises by itself, and only what rises above all that was is lost.
     #[serde(rename = "h", default, skip_serializing_if = "is_zero")]
     short: u64,
-    /// It had vanished when the windows opened: what it says when it is back only opens it.
+    /// The arm had vanished when the windows opened, so its counters only open a window when it is back.
     #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
     vanished: bool,
 }
@@ -134,7 +135,7 @@ impl Memory {
         whole
     }
 
-    /// Pods come and go for as long as a bake lasts: what they counted is in the sums, what they last said is of no use.
+    /// Pods come and go while a bake lasts. What they counted is in the sums, so their last counters are of no use.
     fn forget_gone(&mut self, reading: &Reading) {
         self.strata.retain(|name, base| {
             base.gone = if reading.strata.contains_key(name) { None } else { base.gone.or(Some(reading.at)) };
@@ -142,7 +143,7 @@ impl Memory {
         });
     }
 
-    /// Without histograms, where there is no room for them: the next window says nothing of latency.
+    /// The same without histograms, for a record that has no room for them. The next window says nothing of latency then.
     #[must_use]
     pub fn lighter(mut self) -> Self {
         for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]).flatten() {
@@ -167,7 +168,9 @@ impl ArmsSeen {
             let Some(new) = new else { return Arm::default() };
             let old = side.take();
             let opens = old.as_ref().is_some_and(|s| s.vanished && !restarted);
-            // A series that was never seen here began after the windows opened.
+            // A series that was never seen here began after the windows opened, so that its first count is growth as well.
+            // `increase()` of a query would miss it: counters of Knative appear with their first request
+            // (knative/serving#12131).
             let (next, arm) = old.unwrap_or_else(ArmSeen::zero).seen(new, restarted);
             *side = Some(next);
             if opens { Arm::default() } else { arm }
@@ -201,11 +204,13 @@ impl ArmSeen {
         let old = if begun { Self::zero() } else { self };
         let answered = new.completed.saturating_sub(old.counters.completed);
         let (lost, short) = lost(&old, new, answered);
+        // Failures are among the answers; a source that tells more of them is not believed.
         let failed = new.failed.saturating_sub(old.counters.failed).min(answered);
         let counts = Counts::new(answered.saturating_add(lost), failed.saturating_add(lost));
         let latency = match (&old.counters.latency, &new.latency) {
             (Some(old), Some(new)) if same_edges(old, new) => grown(old, new),
             (None, Some(new)) if begun => grown(&zeros(new), new),
+            // Other edges, or a histogram that was not there before: what it holds is not of this window.
             _ => None,
         };
         let arrived = arrived(&old.counters, new, answered).unwrap_or(counts.requests);
@@ -220,6 +225,7 @@ fn lost(old: &ArmSeen, new: &Counters, answered: u64) -> (u64, u64) {
     let (Some(sent_before), Some(active_before)) = (old.counters.sent, old.counters.active) else {
         return (0, old.short);
     };
+    // In 128 bits, because differences of what a source tells may be negative or beyond 64.
     let up = i128::from(sent.saturating_sub(sent_before)) + i128::from(active_before);
     let rise = up - i128::from(active) - i128::from(answered);
     let above = rise - i128::from(old.short);

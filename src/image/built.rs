@@ -1,21 +1,21 @@
-//! The digest of an image that was just built, from what builders leave behind. Decides which texts tell it.
+//! The digest of an image that was just built, from what builders leave behind.
 //!
-//! A digest file holds a digest (buildah, podman, kaniko) or references by digest, one a line (ko, kaniko); BuildKit
-//! leaves a JSON object. An OCI layout names its images in `index.json`. A file that is none of these may be a secret that
-//! was given by mistake, so its text is not repeated. Pure: files are read elsewhere.
+//! Decides which texts tell a digest. A digest file holds a digest (buildah, podman, kaniko) or references by digest, one a
+//! line (ko, kaniko); BuildKit leaves a JSON object. An OCI layout names its images in `index.json`. A file that is none of
+//! these may be a secret that was given by mistake, so its text is not repeated. Pure: files are read elsewhere.
 
 use crate::image::reference::{Digest, Reference, Repository};
 use crate::model::name::BadName;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a builder left behind tells no digest.
+/// Why the files of a builder tell no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoDigest {
     /// It is empty: the builder did not come so far.
     #[error("it is empty: was the image pushed?")]
     Empty,
-    /// What stands where the digest does is none.
+    /// The text in the digest's place is no digest.
     #[error("{0}")]
     Digest(#[from] BadName),
     /// A line is neither a digest nor a reference.
@@ -62,6 +62,7 @@ pub fn of_file(text: &str, repository: &Repository) -> Result<Digest, NoDigest> 
     for (line, number) in lines {
         match of_line(line, number, repository) {
             Ok(digest) => found.push(digest),
+            // A list may name images of other repositories as well: that is refused only where none of them is ours.
             Err(error @ NoDigest::Elsewhere { .. }) => elsewhere = Some(error),
             Err(error) => return Err(error),
         }
@@ -73,6 +74,7 @@ pub fn of_file(text: &str, repository: &Repository) -> Result<Digest, NoDigest> 
 }
 
 fn of_line(line: &str, number: usize, repository: &Repository) -> Result<Digest, NoDigest> {
+    // Without these two it can only be a bare digest; `sha256:...` alone would also pass for a short name with a tag.
     if !line.contains(['@', '/']) {
         return line.parse().map_err(|_| NoDigest::Line(number));
     }
@@ -98,7 +100,7 @@ struct Descriptor {
 }
 
 impl Descriptor {
-    /// What it is called; a builder may write the whole reference there.
+    /// Its name; a builder may write the whole reference there.
     fn name(&self) -> Option<&str> {
         self.annotations.get("org.opencontainers.image.ref.name").and_then(Value::as_str)
     }
@@ -114,6 +116,7 @@ pub fn of_layout(index: &[u8], tag: Option<&str>) -> Result<Digest, NoDigest> {
     let may_be_meant = |d: &&Descriptor| tag.is_none() || d.name().is_none();
     let all = || index.manifests.iter();
     let mut meant: Vec<&Descriptor> = all().filter(is_named).collect();
+    // A lone image under another name is not taken: it may be what an earlier build left there.
     if meant.is_empty() {
         meant = all().filter(may_be_meant).collect();
     }
@@ -129,6 +132,7 @@ pub fn of_layout(index: &[u8], tag: Option<&str>) -> Result<Digest, NoDigest> {
 }
 
 fn one(mut found: Vec<Digest>) -> Result<Digest, NoDigest> {
+    // Builders name the same image once for each of its tags.
     found.sort();
     found.dedup();
     match found.len() {

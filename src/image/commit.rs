@@ -1,10 +1,13 @@
-//! The commit that an image is built from. Decides which texts are a commit's whole hash, and what a branch is called.
+//! The commit that an image is built from.
+//!
+//! Decides which texts are a commit's whole hash, and what a branch is called. Depends on `std` only.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How many digits a short hash has: with seven, what git shows, two commits of a large repository share one sooner or
+/// How many digits a short hash has. With seven, which git shows, two commits of a large repository share one sooner or
 /// later, and one image would stand for both.
+// Seven digits are 28 bits: among some 20,000 commits two share them more likely than not. Twelve are 48 bits: 20 million.
 pub(crate) const SHORT: usize = 12;
 
 /// The whole hash of a commit, in lower-case digits: 40 of SHA-1 or 64 of SHA-256.
@@ -34,6 +37,7 @@ impl FromStr for Commit {
     /// Space around it is cut off: results of other Tasks often end with a newline.
     fn from_str(text: &str) -> Result<Self, BadCommit> {
         let hash = text.trim();
+        // A shortened hash is refused: it names whatever commit is the only one with it today.
         if !matches!(hash.len(), 40 | 64) || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(BadCommit(hash.chars().take(80).collect()));
         }
@@ -50,6 +54,7 @@ impl fmt::Display for Commit {
 /// A branch's own name, of whatever a pipeline calls it: `refs/heads/main` is `main`, `refs/tags/v1` is `v1`.
 pub(crate) fn branch_name(text: &str) -> &str {
     let text = text.trim();
+    // Webhooks of git servers tell the whole name, which Triggers hand on as it is.
     let prefixes = ["refs/heads/", "refs/tags/", "refs/"];
     prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text)
 }

@@ -1,23 +1,24 @@
 //! Where the repository, the name's template and the tag's style come from.
 //!
 //! Decides the order: the parameter, the Service's annotation, the namespace's ConfigMap, the installation's, else what
-//! is built in; each setting for itself, and no place is looked at that has nothing more to say. A repository as a
-//! parameter ends the search: builds that say where they go need neither a cluster nor a right, so the other settings
-//! are flags or built in then. A place that may not be read is not a place where nothing is set: for the repository it
-//! is an error, for the others a note. Pure: what the places hold is told.
+//! is built in. Each setting is looked for by itself, and the search ends when no place has anything more to say. A
+//! repository as a parameter ends the search, because a build that says where its image goes needs neither a cluster nor a
+//! right; the other settings are flags or built in then. A place that may not be read is not a place where nothing is set:
+//! for the repository it is an error, for the others a note. Pure: what the places hold is an argument.
 
 use crate::image::reference::Digest;
 use crate::model::name::{Namespace, ServiceName};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The ConfigMap of defaults, in the Service's namespace and in the installation's.
+/// The ConfigMap of defaults, in the Service's namespace and in the installation's. Its name is fixed, so that a Role can
+/// grant the right to read this one object.
 pub(crate) const CONFIG_MAP: &str = "andante-defaults";
 /// The annotation of a Service that names its repository.
 pub(crate) const ANNOTATION: &str = "andante.dev/image-repository";
-/// What a name is built from where nobody says.
+/// The template of names where nobody says another one.
 pub(crate) const NAME_TEMPLATE: &str = "{service}";
-/// The tag's style where nobody says.
+/// The tag's style where nobody says another one.
 pub(crate) const TAG: &str = "full";
 
 /// A setting.
@@ -106,6 +107,7 @@ impl Setting {
     /// Its text for people: without the account that a URL may hold, which is a secret.
     pub(crate) fn shown(text: &str) -> String {
         let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
+        // `name@sha256:...` is no account, and its digest is what people have to see.
         if after.parse::<Digest>().is_ok() {
             return text.to_owned();
         }
@@ -196,6 +198,7 @@ impl Search {
 
     /// Where to look next; `None`: [`Self::decide`].
     pub(crate) fn next(&self) -> Option<Rung> {
+        // Each look costs a request and a right, so a place is looked at only while some setting is still open.
         let is_open = |key: &Key| self.flags.get(*key).is_none() && self.found(*key).is_none();
         let is_clear = self.found(Key::Repository).is_none() || !self.hidden_before(Key::Repository);
         if self.flags.repository.is_some() || !is_clear || !Key::ALL.iter().any(is_open) {
@@ -233,6 +236,7 @@ impl Search {
             (Rung::Service, _) => return None,
             _ => key.word(),
         };
+        // ConfigMaps are often written with a newline at the end, and an empty value says nothing.
         let value = texts.get(name)?.trim();
         (!value.is_empty()).then(|| Setting { value: value.to_owned(), origin: self.origin(rung) })
     }

@@ -1,6 +1,7 @@
 //! One image's reference, composed from its settings and its commit.
 //!
-//! Decides what is refused before anything is built. Depends on settings, templates, tags and references.
+//! Decides what is refused before anything is built, because a wrong reference would show only when the image is pushed.
+//! Depends on settings, templates, tags and references.
 
 use super::defaults::{ImageSettings, Origin, Setting};
 use super::tag::{self, BadTag, Made};
@@ -8,7 +9,7 @@ use super::template::{BadTemplate, Template, Values, Variable};
 use crate::image::reference::{BadReference, Reference, Repository};
 use std::fmt;
 
-/// So many digits of a commit's hash tell commits apart; of fewer, two of one repository may share an image.
+/// So many digits of a commit's hash tell commits apart. With fewer digits two commits of one repository may share an image.
 pub(crate) const TELLING: usize = 12;
 
 /// Where the image goes.
@@ -134,10 +135,11 @@ pub(crate) fn compose(settings: &ImageSettings, build: &Build<'_>) -> Result<Ima
     Ok(ImagePlan { repository, tag, tells_commit, notes })
 }
 
-/// True if defaults for many Services do not tell them apart. What a flag or a Service's own annotation says is meant.
+/// True if defaults for many Services do not tell them apart. A flag or a Service's own annotation is meant as it stands.
 fn is_shared(settings: &ImageSettings) -> bool {
     let names = [&settings.repository, &settings.name];
     let templates = names.map(|setting| Template::of_name(&setting.value)).into_iter();
+    // A flag or an annotation is one Service's own: there one image for all cannot be a mistake of many.
     names.iter().all(|setting| matches!(setting.origin, Origin::ConfigMap(_)))
         && !templates
             .chain([tag::style(&settings.tag.value)])
@@ -185,6 +187,7 @@ fn tag(setting: &Setting, build: &Build<'_>, notes: &mut Vec<String>) -> Result<
     let blamed = || setting.blamed("tag", &setting.value);
     let template = tag::style(&setting.value).map_err(|error| BadImagePlan::Tag(blamed(), error.into()))?;
     let names_commit = template.uses(|v| matches!(v, Variable::Commit(_)));
+    // An image whose digest is known is deployed by it, so that a tag without a commit would be of no use.
     if names_commit && build.values.commit.is_none() {
         return if build.built { Ok(None) } else { Err(BadImagePlan::NoCommit) };
     }

@@ -2,8 +2,8 @@
 //!
 //! Decides which texts are references and what the one full form of each is, exactly as the container tools' common
 //! library (`github.com/distribution/reference`) does, short names of Docker Hub included: `redis` is
-//! `docker.io/library/redis`. One text that it takes is refused here: a host with an underscore, which it silently
-//! turns into a path without a host. Depends on names.
+//! `docker.io/library/redis`. A host with an underscore is refused here and taken there, because the library silently turns
+//! it into a path without a host. Depends on names.
 
 mod digest;
 mod domain;
@@ -19,7 +19,7 @@ use crate::model::name::BadName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a name without a host lives, and the names by which it is known.
+/// The registry of names without a host, by its present and its former name.
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_BEFORE: &str = "index.docker.io";
 /// The path of Docker Hub's official images.
@@ -81,6 +81,7 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(BadReference::Empty);
         }
+        // The library refuses these too: `docker run` would take them for the id of an image that is already there.
         if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(BadReference::Identifier);
         }
@@ -89,6 +90,7 @@ impl FromStr for Reference {
         {
             return Err(BadReference::Scheme(scheme.to_owned()));
         }
+        // The host is split off first, because its port has a colon, too.
         let (domain, rest) = split_domain(text);
         // Neither a path nor a tag has an `@`, a path has no `:`.
         let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
@@ -103,7 +105,8 @@ impl FromStr for Reference {
     }
 }
 
-/// The host, and what follows it. The first part of a path is a host if it could not be a part of a path on Docker Hub.
+/// The host, and what follows it. The first part is a host if it has a dot, a port or an upper-case letter, which no name of
+/// a user on Docker Hub has, or if it is `localhost`.
 fn split_domain(text: &str) -> (&str, &str) {
     match text.split_once('/') {
         Some((DOCKER_HUB_BEFORE, rest)) => (DOCKER_HUB, rest),

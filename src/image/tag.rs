@@ -1,7 +1,7 @@
 //! The tag of an image, made of its commit.
 //!
 //! Decides what each style is, and the one rule by which a text becomes a tag: every run of characters that a tag may
-//! not hold becomes one `-`; `.` and `-` at the beginning go; what is longer than 128 characters loses the end of its
+//! not hold becomes one `-`; `.` and `-` at the beginning go; a text of more than 128 characters loses the end of its
 //! branch. The commit is never shortened, so two commits never share a tag by this rule. Depends on references.
 
 use super::commit::SHORT;
@@ -9,7 +9,7 @@ use super::template::{BadTemplate, Template, TemplatePiece, Values, Variable, va
 use crate::image::reference::ImageTag;
 use crate::image::reference::tag::{LONGEST, is_tag_byte};
 
-/// What marks the image of a tree that is not what was committed.
+/// Marks the image of a tree that differs from its commit; the word is that of `git describe --dirty`.
 const DIRTY: &str = "-dirty";
 
 /// A tag that cannot be made.
@@ -77,6 +77,7 @@ pub fn make(template: &Template, values: &Values<'_>, dirty: bool, strict: bool)
 
 fn by_rule(template: &Template, values: &Values<'_>, mark: &str) -> Result<String, BadTag> {
     let mut parts = Vec::new();
+    // Each piece is cleaned by itself, so that only the branch is shortened and the template's own separators stay.
     for piece in &template.pieces {
         let is_branch = *piece == TemplatePiece::Variable(Variable::Branch);
         parts.push((is_branch, cleaned(value(piece, values)?)));
@@ -97,6 +98,7 @@ fn by_rule(template: &Template, values: &Values<'_>, mark: &str) -> Result<Strin
     for (_, text) in parts.iter_mut().filter(|(branch, _)| *branch) {
         // Cleaned texts are ASCII.
         text.truncate(share);
+        // A cut may leave a separator at the end, and the next one follows.
         text.truncate(text.trim_end_matches(['.', '-']).len());
     }
     Ok(whole(&parts))

@@ -1,7 +1,7 @@
 //! Templates of names and tags: text with `{variables}`.
 //!
-//! Decides which variables there are, and what is no template. Braces cannot be part of a reference, so there is no way
-//! to write one that is meant as itself. Depends on nothing.
+//! Decides which variables there are, and what is no template. A brace cannot be escaped, because no reference can hold one.
+//! Depends on nothing.
 
 use std::fmt;
 
@@ -88,6 +88,7 @@ impl Template {
             "branch" => Some(Variable::Branch),
             "commit" => Some(Variable::Commit(None)),
             _ => {
+                // git shortens no hash below four digits, and SHA-256 has 64.
                 let digits = word.strip_prefix("commit:")?.parse().ok()?;
                 (4..=64).contains(&digits).then_some(Variable::Commit(Some(digits)))
             }

@@ -3,15 +3,16 @@
 //! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step. Decides which target
 //! is asked, and when the answer is a pass, a fail or none. Depends on pure modules only.
 
-use crate::evidence::probe::{Address, Answer, Probe};
+use crate::evidence::probe::{Address, Probe};
 use crate::machine::health::{Health, Watcher};
-use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::gave_up;
 use crate::machine::probing::Probing;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::{Presence, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
+use crate::model::name::RolloutId;
 use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -52,7 +53,7 @@ pub(crate) struct Check {
 struct CheckedTarget {
     tag: Tag,
     revision: RevisionName,
-    rollout: Option<String>,
+    rollout: Option<RolloutId>,
 }
 
 impl Check {
@@ -63,7 +64,7 @@ impl Check {
     }
 
     /// The target that is asked, or the end if there is none.
-    fn asked(&self, world: &World, service: &Service) -> Result<CheckedTarget, Box<Outcome>> {
+    fn target(&self, world: &World, service: &Service) -> Result<CheckedTarget, Box<Outcome>> {
         let end = |code, what: String| Box::new(outcome_of(code, what, service));
         if let Some(tag) = &self.goal.tag {
             let revision = service
@@ -88,7 +89,7 @@ impl Check {
                 format!("the candidate {revision} is of rollout {} by {}", record.id, record.owner),
             ));
         }
-        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.to_string()) })
+        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.clone()) })
     }
 
     fn judge(
@@ -129,17 +130,21 @@ impl Check {
             log.once(Topic::Wait, format!("not served yet: {why}"));
         } else {
             let url = self.goal.address.of(service.tag_url(&asked.tag), &service.name, &asked.tag);
-            ask = self.probing.next_question(url.as_deref(), world.revision(name), now, log);
+            self.probing.look(url.as_deref(), world.revision(name), now);
+            ask = self.probing.due(url.as_deref(), now);
+            if ask.is_some() && self.probing.is_wake() {
+                log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
+            }
             log.once(Topic::Check, format!("{name}: {}", self.probing.wanted()));
             until = self.probing.next_moment(now).map_or(until, |moment| moment.min(until));
         }
-        Next::Wait { until: Some(until), ask, read: None, gate: None }
+        Next::Wait { until: Some(until), ask: ask.map(Question::Probe).into_iter().collect() }
     }
 }
 
 /// The outcome with what results say of the target.
 fn with(mut outcome: Outcome, world: &World, asked: &CheckedTarget) -> Outcome {
-    outcome.candidate = Some(asked.revision.to_string());
+    outcome.candidate = Some(asked.revision.clone());
     outcome.digest = world.revision(&asked.revision).and_then(|r| r.digest.clone());
     outcome.rollout.clone_from(&asked.rollout);
     outcome
@@ -164,15 +169,20 @@ impl Machine for Check {
             return Next::end(outcome_of(Code::Interrupted, what, service));
         }
         if !world.listed {
-            return Next::Wait { until: None, ask: None, read: None, gate: None };
+            return Next::wait(None);
         }
-        match self.asked(world, service) {
+        match self.target(world, service) {
             Ok(asked) => self.judge(world, service, &asked, now, log),
             Err(outcome) => Next::end(*outcome),
         }
     }
 
-    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
+    fn asked(&mut self, _: &Question, _: Timestamp) {
+        self.probing.asked();
+    }
+
+    fn heard(&mut self, heard: Heard, now: Timestamp, log: &mut Log) {
+        let Heard::Probe(answer) = heard else { return };
         let waking = self.probing.is_waking();
         self.probing.answered(&answer, now, log);
         if waking && !self.probing.is_waking() {
@@ -191,6 +201,7 @@ impl Machine for Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::probe::Answer;
     use crate::machine::world::Signal;
     use crate::model::observed::{RECORD, Revision};
     use crate::rollout::record::Phase;
@@ -270,11 +281,15 @@ mod tests {
         for second in 0..120 {
             match check.decide(world, at(second), &mut log) {
                 Next::End(outcome) => return *outcome,
-                Next::Wait { ask: Some(request), .. } => {
-                    assert_eq!((request.url.as_str(), request.path.as_str()), ("http://candidate-hello", "/healthz"));
-                    check.answered(answer(body), at(second), &mut log);
+                Next::Wait { ask, .. } => {
+                    for question in ask {
+                        let Question::Probe(request) = &question else { panic!("a check asks {question:?}") };
+                        let asked = (request.url.as_str(), request.path.as_str());
+                        assert_eq!(asked, ("http://candidate-hello", "/healthz"));
+                        check.asked(&question, at(second));
+                        check.heard(Heard::Probe(answer(body)), at(second), &mut log);
+                    }
                 }
-                Next::Wait { ask: None, .. } => {}
                 other => panic!("a check neither writes nor looks further: {other:?}"),
             }
         }
@@ -285,7 +300,7 @@ mod tests {
     fn good_answers_pass_and_bad_ones_fail() {
         let good = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v2");
         assert_eq!((good.code, good.word), (Code::Done, "passed"));
-        assert_eq!(good.candidate.as_deref(), Some("hello-2"));
+        assert_eq!(good.candidate.as_ref().map(RevisionName::as_str), Some("hello-2"));
         let bad = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v1");
         assert_eq!(bad.code, Code::GateFailed);
         assert!(bad.what.contains("the body does not contain \"v2\""), "{}", bad.what);

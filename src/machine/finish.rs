@@ -36,7 +36,7 @@ pub(super) fn finish(
     let follow = record.start.followed_latest() && stays_pinned.is_none();
     let mut next = record.clone();
     next.phase = Phase::Finished;
-    next.outcome = Some(Code::Done.word().to_owned());
+    next.outcome = Some(Code::Done);
     next.reason = None;
     next.step_at = now;
     next.approval_since = None;

@@ -30,6 +30,46 @@ pub enum Look {
     Pods(RevisionName),
 }
 
+/// Something to ask while waiting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// The candidate's own address.
+    Probe(ProbeRequest),
+    /// The counters of both arms.
+    Reading(Arms),
+    /// One of the owner's gates, about these revisions.
+    Gate(Box<(Gate, Arms)>),
+    /// The pods of both revisions.
+    Pods {
+        /// The revision that users are on.
+        stable: RevisionName,
+        /// The revision that is walked to.
+        candidate: RevisionName,
+    },
+}
+
+/// The pods of both revisions, as the API shows them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodsOfBoth {
+    /// Of the revision that users are on.
+    pub stable: Vec<Value>,
+    /// Of the revision that is walked to.
+    pub candidate: Vec<Value>,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// What the candidate's address answered.
+    Probe(Answer),
+    /// The counters, or why there are none.
+    Reading(Result<Reading, NoReading>),
+    /// What a gate's question brought.
+    Gate(Measured),
+    /// The pods, or why they cannot be listed: the right to it is optional.
+    Pods(Result<PodsOfBoth, ApiError>),
+}
+
 /// One fenced write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -50,17 +90,13 @@ pub enum Next {
     Create(Box<Value>),
     /// Find something out, then ask again.
     Look(Look),
-    /// Wait for news, at most until the time given; meanwhile ask the candidate's address, read the evidence and ask a gate,
-    /// if there is something to ask or read and no other of its kind is out.
+    /// Wait for news, at most until the time given; meanwhile find out what is asked.
     Wait {
-        /// When to ask again without news.
+        /// When to decide again without news.
         until: Option<Timestamp>,
-        /// What to ask meanwhile.
-        ask: Option<ProbeRequest>,
-        /// Whose counters to read meanwhile.
-        read: Option<Box<Arms>>,
-        /// Which of the owner's gates to ask meanwhile, about whom.
-        gate: Option<Box<(Gate, Arms)>>,
+        /// What to ask meanwhile. A machine that was told that it is asked ([`Machine::asked`]) asks nothing of the same
+        /// kind again before it has heard of it.
+        ask: Vec<Question>,
     },
     /// It is over.
     End(Box<Outcome>),
@@ -74,7 +110,7 @@ impl Next {
 
     /// Wait for news alone, at most until the time given.
     pub fn wait(until: Option<Timestamp>) -> Self {
-        Self::Wait { until, ask: None, read: None, gate: None }
+        Self::Wait { until, ask: Vec::new() }
     }
 }
 
@@ -93,14 +129,12 @@ pub enum Written {
 
 /// A machine.
 pub trait Machine {
-    /// What to do now. `log` takes what is worth a line.
+    /// What to do now. `log` takes what is worth a line. Asked again with the same world and time, it says the same.
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next;
-    /// An answer from the candidate's address.
-    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log);
-    /// What a reading of the evidence brought. Only a machine that asks for readings gets any.
-    fn read(&mut self, _: Result<Reading, NoReading>, _: Timestamp, _: &mut Log) {}
-    /// What a gate's question brought. Only a machine that asks gates gets any.
-    fn measured(&mut self, _: Measured, _: &mut Log) {}
+    /// A question of the last decision is out now.
+    fn asked(&mut self, _: &Question, _: Timestamp) {}
+    /// What came of a question. Only a machine that asks hears anything.
+    fn heard(&mut self, _: Heard, _: Timestamp, _: &mut Log) {}
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
     /// What the end is if the world stops answering, or time is up after a signal.

@@ -47,6 +47,8 @@ pub(crate) fn denied(error: &crate::model::api_error::ApiError) -> Outcome {
     match error {
         ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string())
             .next("add the rule and run the same again; until then traffic stays as it is"),
+        ApiError::NoKind(_) => Outcome::new(Code::BadState, error.to_string())
+            .next("install Knative Serving there, or name another cluster with --kubeconfig or --context"),
         ApiError::NotFound(_) => Outcome::new(Code::TakenOver, "the Service was deleted"),
         ApiError::Invalid(_) | ApiError::Exists(_) => Outcome::new(Code::BadInput, error.to_string()),
         _ => Outcome::new(Code::Unreachable, error.to_string()),
@@ -68,14 +70,13 @@ pub(crate) fn gave_up(world: &World, why: GiveUp) -> Outcome {
 
 /// The end of a rollout that is over already, as its record tells it.
 pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
-    let word = record.outcome.as_deref().unwrap_or("rolled-back");
-    let code = Code::ALL.into_iter().find(|c| c.word() == word).unwrap_or(Code::RolledBack);
+    let code = record.ended_as();
     let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
     let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
     let mut outcome = outcome_of(code, what, service);
-    outcome.candidate = record.candidate.as_ref().map(ToString::to_string);
-    outcome.rollout = Some(record.id.to_string());
+    outcome.candidate.clone_from(&record.candidate);
+    outcome.rollout = Some(record.id.clone());
     let mut next = Vec::new();
     // What somebody else wrote stays as it is; it may well follow latest.
     if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
@@ -104,8 +105,8 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}"), service)
         .word(STAGED)
         .next(format!("andante walk {}", service.called()));
-    outcome.candidate = Some(name);
+    outcome.candidate = candidate.cloned();
     outcome.digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
-    outcome.rollout = Some(record.id.to_string());
+    outcome.rollout = Some(record.id.clone());
     outcome
 }

@@ -74,37 +74,41 @@ impl Probing {
         self.asking != OpenQuestion::Nothing
     }
 
+    /// True if the next question is a waking call.
+    pub(super) fn is_wake(&self) -> bool {
+        self.wake
+    }
+
     /// True while a waking call is out or due.
     pub(super) fn is_waking(&self) -> bool {
         self.wake && (self.asking == OpenQuestion::Wake || self.wake_failures > 0)
     }
 
-    /// The next question, if it is time for one and none is out.
-    pub(super) fn next_question(
-        &mut self,
-        url: Option<&str>,
-        candidate: Option<&Revision>,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Option<ProbeRequest> {
-        if self.asking != OpenQuestion::Nothing || self.next_at.is_some_and(|at| now < at) {
-            return None;
+    /// Looks at the candidate once a question is due: one that is up needs no waking.
+    pub(super) fn look(&mut self, url: Option<&str>, candidate: Option<&Revision>, now: Timestamp) {
+        let asleep = candidate.is_some_and(|r| pods(r) == Pods::Asleep);
+        if self.is_due(now) && url.is_some() && !asleep {
+            self.wake = false;
         }
-        let url = url?.to_owned();
-        if self.wake && candidate.is_some_and(|r| pods(r) == Pods::Asleep) {
-            log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
-            self.asking = OpenQuestion::Wake;
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        !self.is_asking() && self.next_at.is_none_or(|at| now >= at)
+    }
+
+    /// The question that is due, if none is out.
+    pub(super) fn due(&self, url: Option<&str>, now: Timestamp) -> Option<ProbeRequest> {
+        let url = url.filter(|_| self.is_due(now))?.to_owned();
+        if self.wake {
             return Some(ProbeRequest { url, path: "/".into(), timeout: WAKE_TIMEOUT });
         }
-        self.wake = false;
         let probe = self.probe.as_ref()?;
-        self.asking = OpenQuestion::Probe;
         Some(ProbeRequest { url, path: probe.path.clone(), timeout: probe.timeout })
     }
 
-    /// The question just given out was not sent: it is put again later. Without this, nothing would ever be asked again.
-    pub(super) fn withdraw(&mut self) {
-        self.asking = OpenQuestion::Nothing;
+    /// The question that was due is out.
+    pub(super) fn asked(&mut self) {
+        self.asking = if self.wake { OpenQuestion::Wake } else { OpenQuestion::Probe };
     }
 
     /// An answer came.
@@ -148,7 +152,7 @@ impl Probing {
 
     /// True if nothing more has to be asked before the next step.
     pub(super) fn passed(&self) -> bool {
-        !self.wake && self.probe.as_ref().is_none_or(|p| matches!(self.row.verdict(p), Verdict::Pass(_)))
+        !self.wake && self.probe.as_ref().is_none_or(|p| self.row.verdict(p) == Verdict::Pass)
     }
 
     /// Why the candidate failed its probes, if it did.
@@ -194,6 +198,17 @@ mod tests {
         .unwrap()
     }
 
+    /// What is asked of the candidate in this state; it is out then.
+    fn ask(probing: &mut Probing, candidate: &Revision, now: Timestamp) -> Option<ProbeRequest> {
+        probing.look(Some("http://c"), Some(candidate), now);
+        let due = probing.due(Some("http://c"), now);
+        assert_eq!(due, probing.due(Some("http://c"), now), "asked twice, the same answer");
+        if due.is_some() {
+            probing.asked();
+        }
+        due
+    }
+
     fn ok() -> Answer {
         Answer::Http { status: 200, headers: vec![], body: String::new(), latency: Duration::ZERO }
     }
@@ -204,13 +219,10 @@ mod tests {
         let mut probing = Probing::new(None);
         probing.begin(true, at(0));
         assert!(!probing.passed());
-        let question = probing.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).unwrap();
+        let question = ask(&mut probing, &revision(0), at(0)).unwrap();
         assert_eq!(question.timeout, WAKE_TIMEOUT);
         assert!(probing.is_waking());
-        assert!(
-            probing.next_question(Some("http://c"), Some(&revision(0)), at(0), &mut log).is_none(),
-            "one at a time"
-        );
+        assert!(ask(&mut probing, &revision(0), at(0)).is_none(), "one at a time");
         probing.answered(&ok(), at(1), &mut log);
         assert!(probing.passed());
     }
@@ -219,7 +231,7 @@ mod tests {
     fn one_that_is_up_needs_no_waking() {
         let mut probing = Probing::new(None);
         probing.begin(true, at(0));
-        assert!(probing.next_question(Some("http://c"), Some(&revision(1)), at(0), &mut Log::default()).is_none());
+        assert!(ask(&mut probing, &revision(1), at(0)).is_none());
         assert!(probing.passed());
     }
 
@@ -230,7 +242,7 @@ mod tests {
         probing.begin(true, at(0));
         for i in 0..3_i64 {
             let now = at(i * 5);
-            assert!(probing.next_question(Some("http://c"), Some(&revision(0)), now, &mut log).is_some());
+            assert!(ask(&mut probing, &revision(0), now).is_some());
             probing.answered(&Answer::Unreachable("no such name".into()), now, &mut log);
         }
         assert!(probing.passed());

@@ -64,7 +64,7 @@ pub(super) fn roll_back(
     let keep = record.candidate.as_ref().filter(|name| serves(name));
     let mut next = record.clone();
     next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
-    next.outcome = Some(why.code.word().to_owned());
+    next.outcome = Some(why.code);
     let reason = shortened(&why.reason);
     next.reason = Some(reason.clone());
     next.step = 0;
@@ -102,7 +102,7 @@ pub(super) fn roll_back(
                 why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
             });
         };
-        next.outcome = Some(Code::CouldNotRestore.word().to_owned());
+        next.outcome = Some(Code::CouldNotRestore);
         let split = emergency(record, candidate, world)
             .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
         let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
@@ -254,7 +254,7 @@ mod tests {
             .revisions
             .insert("s1".parse().unwrap(), Revision::from_json(&json!({"metadata": {"name": "s1"}})).unwrap());
         assert!(roll_back(&unready, &service("s2", "s2"), &record(), &why, now()).is_err());
-        assert_eq!(order.record.unwrap().outcome.as_deref(), Some("could-not-restore"));
+        assert_eq!(order.record.unwrap().outcome, Some(Code::CouldNotRestore));
         let nothing = roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, now()).unwrap_err();
         assert!(nothing.why.contains("s1 is not Ready"), "{}", nothing.why);
     }

@@ -3,7 +3,6 @@
 //! Decides which end a target gets (docs/protocol.md, what people may rely on). It asks nobody's leave: whoever else still writes loses
 //! the epoch and stops. Depends on pure modules only.
 
-use crate::evidence::probe::Answer;
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up};
@@ -217,7 +216,7 @@ impl Settle {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
         record.phase = Phase::RolledBack;
-        record.outcome = Some(Code::TakenOver.word().to_owned());
+        record.outcome = Some(Code::TakenOver);
         let who = who_moved(service, true);
         record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
         record.step_at = now;
@@ -261,7 +260,7 @@ impl Settle {
         next.start = start;
         next.phase = Phase::Finished;
         next.candidate = Some(name.clone());
-        next.outcome = Some(Code::Done.word().to_owned());
+        next.outcome = Some(Code::Done);
         next.reason = Some(format!("settled to {name} by {}", self.claimant.asker.owner));
         next.step_at = now;
         next.left_out = safe.left_out;
@@ -309,7 +308,7 @@ impl Settle {
 
 impl Machine for Settle {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(denied) = self.denied.take() {
+        if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
         }
         let service = match &world.target {
@@ -344,8 +343,6 @@ impl Machine for Settle {
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
-
-    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if let Written::Denied(error) = written {

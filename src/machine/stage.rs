@@ -3,12 +3,11 @@
 //! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in [`crate::machine::stage::admit`]; what is written when it
 //! fails, in [`crate::machine::rollback`]. Depends on pure modules only.
 
-use crate::evidence::probe::Answer;
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
 use crate::machine::rollback::{Why, mend, roll_back};
-use crate::machine::stage::admit::{Begin, begin};
+use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::order;
@@ -167,7 +166,8 @@ impl Stage {
             return Next::end(ended_before(record, service));
         }
         let blank = |start| self.blank(start, service, now);
-        match begin(&self.goal, claim, record, world, service, now, blank, log) {
+        let admission = Admission { goal: &self.goal, claim, record, world, service, now };
+        match begin(admission, blank, log) {
             Begin::End(outcome) => Next::end(*outcome),
             Begin::Wait => {
                 if now >= self.deadline(now) {
@@ -198,7 +198,7 @@ impl Stage {
     }
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(outcome) = self.noted.take() {
+        if let Some(outcome) = self.noted.clone() {
             return Next::end(outcome);
         }
         match record.phase {
@@ -309,7 +309,7 @@ impl Stage {
 
 impl Machine for Stage {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(denied) = self.denied.take() {
+        if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
         }
         self.began.get_or_insert(now);
@@ -335,8 +335,6 @@ impl Machine for Stage {
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }
-
-    fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if *written == Written::Yes && self.first {

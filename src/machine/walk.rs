@@ -4,40 +4,50 @@
 //! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
 //! 12 of docs/protocol.md. Depends on pure modules only.
 
-use crate::evidence::gate::{GateRow, Measured};
-use crate::evidence::probe::{Answer, ProbeRequest};
+use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::health::Health;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
+use crate::machine::next::Heard;
+use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{denied, gave_up};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::walk::asking::AskingGate;
+use crate::machine::walk::asking::gates_of;
+use crate::machine::walk::course::served_at;
+
+use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, Signal, World};
 use crate::model::event::Log;
 use crate::model::event::Topic;
-use crate::model::name::RevisionName;
 use crate::model::observed::{Service, Truth};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::{after, words};
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
-use std::time::Duration;
 
 mod advance;
+mod asking;
 mod back;
 mod closing;
+pub(crate) mod course;
 mod evidence;
 mod gates;
 mod goal;
+mod questions;
+mod scene;
 mod step;
 mod take;
+mod waiting;
 
+pub use asking::GateGoal;
 pub use evidence::JudgeGoal;
-pub use gates::GateGoal;
-pub use goal::{OnTerm, WalkGoal};
+pub use goal::WalkGoal;
 
 /// The walking machine.
 #[derive(Debug)]
@@ -58,13 +68,17 @@ pub struct Walk {
     stuck_since: Option<Timestamp>,
     health: Watcher,
     probing: Probing,
-    gates: GateRow,
+    gates: Vec<Box<dyn AskingGate>>,
     survey: Survey,
     judge: Option<Judge>,
     /// The owner's policy goes on without a decision.
     promoted_anyway: bool,
     /// Windows are shut while the candidate's own address is asked before a move.
     last_look: bool,
+    /// When the evidence was put into the write that was decided last, if it was one that saves it.
+    saving: Option<Timestamp>,
+    /// What has been wrong with the candidate's pods for long enough to be believed.
+    failing: Option<String>,
     /// When users of the last step were told, for the log.
     finish_note: Option<String>,
 }
@@ -75,7 +89,7 @@ impl Walk {
         Self {
             health: Watcher::new(goal.grace),
             probing: Probing::new(goal.probe.clone()),
-            gates: goal.gates.as_ref().map_or_else(GateRow::default, GateGoal::row),
+            gates: gates_of(&goal),
             goal,
             claimant,
             began: None,
@@ -91,6 +105,8 @@ impl Walk {
             judge: None,
             promoted_anyway: false,
             last_look: false,
+            saving: None,
+            failing: None,
             finish_note: None,
         }
     }
@@ -123,36 +139,47 @@ impl Walk {
         let Some(candidate) = record.candidate.clone() else {
             return Next::end(outcome_of(Code::BadState, "the record names no candidate", service));
         };
+        let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
-        if let Some(next) = self.judged(world, service, record, &candidate, now, log) {
-            return next;
+        self.watch_health(&scene);
+        self.gates.iter_mut().for_each(|gate| gate.see(&scene));
+        if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
+            return self.go_back(&scene, why, log);
         }
         self.enter(record, now);
         if let Some(end) = Self::stop(world, service, record) {
             return end;
         }
-        if let Some(next) = self.without_decision(service, record, now, log) {
+        if let Some(next) = self.without_decision(&scene, log) {
             return next;
         }
-        let next = match serving(service) {
-            Serving::Yes => {
-                self.waiting_since = None;
-                let served = self.served_since(service, record, now, log);
-                self.take_place(record, &candidate, served, now);
-                let next = self.advance(world, service, record, &candidate, served, now, log);
-                if matches!(next, Next::Wait { .. })
-                    && let Some(save) = self.save(service, record, false, now)
-                {
-                    return save;
-                }
-                next
-            }
-            Serving::NotYet(why) | Serving::Blocked(why) => {
-                self.unserved(world, service, record, &candidate, &why, now, log)
-            }
+        match serving(service) {
+            Serving::Yes => self.served(&scene, log),
+            Serving::NotYet(why) | Serving::Blocked(why) => self.unserved(&scene, &why, log),
+        }
+    }
+
+    /// Takes a look at the candidate's pods: what is wrong has to last to be believed.
+    fn watch_health(&mut self, scene: &Scene<'_>) {
+        let candidate = scene.world.revision(scene.candidate);
+        self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
+            Health::Failing(reason) => Some(reason),
+            Health::Fine => None,
         };
-        let next = self.reading_on(next, record, now);
-        self.gating_on(next, record, &candidate, now)
+    }
+
+    /// The split is served: on with the walk, and what was learned is saved while it waits.
+    fn served(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
+        self.waiting_since = None;
+        let served = self.served_since(scene, log);
+        self.take_place(scene, served);
+        let next = self.advance(scene, served, log);
+        if matches!(next, Next::Wait { .. })
+            && let Some(save) = self.save(scene, false)
+        {
+            return save;
+        }
+        self.asking(next, scene, true, log)
     }
 
     /// A new step (or a restart) begins with empty rows.
@@ -164,23 +191,25 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
-            self.gates.begin();
+            self.begin_gates();
             self.probing.begin(record.step == 0 || !fresh, now);
         }
     }
 
+    fn begin_gates(&mut self) {
+        self.gates.iter_mut().for_each(|gate| gate.begin());
+    }
+
     /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.
-    fn served_since(&mut self, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Timestamp {
+    fn served_since(&mut self, scene: &Scene<'_>, log: &mut Log) -> Timestamp {
         if let Some(served) = self.served {
             return served;
         }
-        let routes = service.conditions.get("RoutesReady").and_then(|c| c.since);
-        // Conditions carry whole seconds; without one, or with a clock that runs ahead, the wait is longer, not shorter.
-        let seen = routes.map_or(now, |since| after(since, Duration::from_secs(1)));
-        let served = record.step_at.max(seen).min(now);
+        let (record, now) = (scene.record, scene.now);
+        let served = served_at(scene.service, record, &scene.control).unwrap_or(now).min(now);
         self.served = Some(served);
         // What a gate said on the way here was not said of this step.
-        self.gates.begin();
+        self.begin_gates();
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
             // Of a step that another process wrote it is not known how long it took.
@@ -192,31 +221,25 @@ impl Walk {
     }
 
     /// A split is on its way. Users may be on the candidate already, so whatever can find it out is asked.
-    #[expect(clippy::too_many_arguments, reason = "one decision over everything known")]
-    fn unserved(
-        &mut self,
-        world: &World,
-        service: &Service,
-        record: &Record,
-        candidate: &RevisionName,
-        text: &str,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
+    fn unserved(&mut self, scene: &Scene<'_>, text: &str, log: &mut Log) -> Next {
+        let (record, now) = (scene.record, scene.now);
         let since = *self.waiting_since.get_or_insert(now);
         let limit = after(since, self.goal.serve_within);
         if now >= limit {
             let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
             // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
-            return self.go_back(world, service, record, Why::blameless(Code::RolledBack, reason), now, log);
+            return self.go_back(scene, Why::blameless(Code::RolledBack, reason), log);
         }
-        if service.truth("RoutesReady") == Truth::False {
+        if scene.service.truth("RoutesReady") == Truth::False {
             log.once(Topic::Wait, format!("not served yet: {text}"));
         }
         self.last_look = false;
-        self.approach_place(record, candidate, now);
-        let asked = if record.step > 0 { self.question(world, service, record, candidate, now, log) } else { None };
-        self.wait(limit, asked, record, now)
+        self.approach_place(scene);
+        let probe = record.step > 0;
+        if probe {
+            self.look_at_candidate(scene);
+        }
+        self.asking(self.wait(limit, record, now), scene, probe, log)
     }
 
     /// The end on a signal where traffic stays as it is.
@@ -226,17 +249,34 @@ impl Walk {
         let mut outcome =
             outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
                 .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called()));
-        outcome.rollout = Some(record.id.to_string());
+        outcome.rollout = Some(record.id.clone());
         Some(Next::end(outcome))
     }
 
-    /// Waits for news and for the answer to what is asked, at most until `until`, the deadline, the health watcher's own
-    /// moment, or the next question.
-    pub(super) fn wait(&self, until: Timestamp, ask: Option<ProbeRequest>, record: &Record, now: Timestamp) -> Next {
+    /// An answer of the candidate's own address.
+    fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
+        let waking = self.probing.is_waking();
+        self.probing.answered(answer, now, log);
+        if waking && !self.probing.is_waking() {
+            // The cold start was ours: its pods are judged from now on.
+            self.health.restart(now);
+        }
+    }
+
+    fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
+        if let Some(judge) = &mut self.judge {
+            judge.read(result, now, log);
+        } else if let Some(goal) = &self.goal.judge {
+            self.survey.read(result, &goal.rules, now, log);
+        }
+    }
+
+    /// Waits for news, at most until `until`, the deadline, the health watcher's own moment, or the next probe.
+    pub(super) fn wait(&self, until: Timestamp, record: &Record, now: Timestamp) -> Next {
         let deadline = Some(record.deadline).filter(|at| *at > now);
         let own = [deadline, self.health.next(now), self.probing.next_moment(now)];
         let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
-        Next::Wait { until: Some(until), ask, read: None, gate: None }
+        Next::wait(Some(until))
     }
 }
 
@@ -250,9 +290,10 @@ fn write(order: Result<crate::machine::next::Order, crate::rollout::record::BadR
 
 impl Machine for Walk {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
-        if let Some(denied) = self.denied.take() {
+        if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
         }
+        self.saving = None;
         self.began.get_or_insert(now);
         let service = match &world.target {
             Presence::Unknown => return Next::Look(Look::Service),
@@ -285,28 +326,27 @@ impl Machine for Walk {
         }
     }
 
-    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
-        let waking = self.probing.is_waking();
-        self.probing.answered(&answer, now, log);
-        if waking && !self.probing.is_waking() {
-            // The cold start was ours: its pods are judged from now on.
-            self.health.restart(now);
+    fn asked(&mut self, question: &Question, now: Timestamp) {
+        match (question, &mut self.judge) {
+            (Question::Probe(_), _) => self.probing.asked(),
+            (Question::Reading(_), Some(judge)) => judge.asked(now),
+            (Question::Reading(_), None) => self.survey.asked(now),
+            _ => self.gates.iter_mut().for_each(|gate| gate.asked(question, now)),
         }
     }
 
-    fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
-        if let Some(judge) = &mut self.judge {
-            judge.read(result, now, log);
-        } else if let Some(goal) = &self.goal.judge {
-            self.survey.read(result, &goal.rules, now, log);
+    fn heard(&mut self, heard: Heard, now: Timestamp, log: &mut Log) {
+        match heard {
+            Heard::Probe(answer) => self.answered(&answer, now, log),
+            Heard::Reading(result) => self.read(result, now, log),
+            heard => self.gates.iter_mut().for_each(|gate| gate.heard(&heard, now, log)),
         }
-    }
-
-    fn measured(&mut self, measured: Measured, log: &mut Log) {
-        self.gates.answered(&measured, log);
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        if let (Some(at), Some(judge)) = (self.saving, &mut self.judge) {
+            judge.mark_saved(at);
+        }
         if let Written::Denied(error) = written {
             let mut outcome = denied(error);
             if let Some(why) = &self.failed {

@@ -1,4 +1,6 @@
 //! Why the API server did not do what was asked, as every room may name it.
+//!
+//! Decides which failures may pass by themselves. Depends on `std` only; what an answer means is read in the adapter.
 
 use std::time::Duration;
 
@@ -8,6 +10,9 @@ pub enum ApiError {
     /// The object is not there (404).
     #[error("not found: {0}")]
     NotFound(String),
+    /// The cluster does not have this kind of object at all (404 that names no object).
+    #[error("not found: {0}")]
+    NoKind(String),
     /// It exists already (409 of a create).
     #[error("already exists: {0}")]
     Exists(String),
@@ -42,6 +47,8 @@ pub enum ApiError {
 impl ApiError {
     /// True if trying again later may help and the request itself was not judged.
     pub fn is_passing(&self) -> bool {
+        // `Refused` is not among them: the request was judged, and repeated blindly it could undo what somebody else did
+        // (rule 1). The caller reads again and decides again.
         matches!(self, Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
     }
 }

@@ -1,4 +1,6 @@
-//! What happened, as data. How it is printed is the sink's affair ([`crate::run::ports::Sink`]).
+//! What happened, as data, and the log that holds it until somebody prints it.
+//!
+//! Decides which lines are repeated; the sink ([`crate::run::ports::Sink`]) decides how they are printed. Depends on serde.
 
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -57,10 +59,11 @@ impl Event {
     }
 }
 
-/// Takes lines; a line that was said before under the same key is not said again until the key's text changes.
+/// Takes lines, and remembers which of them need not be said again.
 #[derive(Debug, Default)]
 pub struct Log {
     lines: Vec<Event>,
+    // Machines decide by level: asked again with the same world they say the same again, many times a minute.
     said: BTreeSet<String>,
 }
 

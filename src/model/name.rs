@@ -1,6 +1,16 @@
 //! Names as types: parsed once at the edge, so that no function below has to doubt a string.
 //!
-//! Depends on nothing but `std` and serde.
+//! Decides which texts are a name of each kind. Depends on nothing but `std` and serde.
+//!
+//! ```
+//! use andante::model::name::{RevisionName, Tag};
+//!
+//! let revision: RevisionName = "hello-00002".parse()?;
+//! assert_eq!(revision.as_str(), "hello-00002");
+//! let error = "Candidate".parse::<Tag>().unwrap_err();
+//! assert!(error.to_string().starts_with("`Candidate` is not a traffic tag: lower-case letters"));
+//! # Ok::<(), andante::model::name::BadName>(())
+//! ```
 
 /// A name that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +24,7 @@ pub struct BadName {
 impl BadName {
     /// A refusal of `value`, with at most its first 200 characters.
     pub(crate) fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
+        // The value may be anything that somebody piped in, and the refusal stands in a log line and in a Tekton result.
         let mut shown: String = value.chars().take(200).collect();
         if shown.len() < value.len() {
             shown.push_str("...");
@@ -45,6 +56,7 @@ macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        // serde goes through the check, too: a record that was edited by hand cannot bring a bad name in.
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 

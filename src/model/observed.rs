@@ -1,6 +1,7 @@
 //! What was seen of a Service and its Revisions, parsed from the API's own JSON into just what decisions need.
 //!
-//! Decides nothing. Depends on names, splits and serde; the JSON itself is kept, because a template is written back whole.
+//! Decides what an absent field means, and nothing about traffic. Depends on names, splits and serde. The template stays
+//! JSON, because it is written back whole.
 
 use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::split::{BadSplit, Split};
@@ -180,6 +181,7 @@ fn writers(object: &Value) -> Vec<FieldWriter> {
     let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     list.into_iter()
         .flatten()
+        // Knative's controllers write the status under names of their own; who wrote the spec is what is asked here.
         .filter(|m| text(m, "/subresource").is_none())
         .filter_map(|m| {
             Some(FieldWriter {
@@ -215,6 +217,7 @@ impl Service {
                 .pointer("/metadata/generation")
                 .and_then(Value::as_i64)
                 .ok_or_else(|| missing("metadata.generation"))?,
+            // A Service without a status has been observed in no generation yet; the first one is 1.
             observed_generation: object
                 .pointer("/status/observedGeneration")
                 .and_then(Value::as_i64)
@@ -222,6 +225,7 @@ impl Service {
             resource_version: text(object, "/metadata/resourceVersion").unwrap_or_default().to_owned(),
             deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
             annotations: string_map(object.pointer("/metadata/annotations")),
+            // A split that cannot be read is no reason to refuse the object: `status` still shows the rest of it.
             split: Split::from_json(object.pointer("/spec/traffic")),
             template: object.pointer("/spec/template").cloned().unwrap_or_default(),
             served: served.into_iter().flatten().filter_map(|t| Served::deserialize(t).ok()).collect(),
@@ -248,12 +252,12 @@ impl Service {
         self.served.iter().find(|t| t.tag.as_deref() == Some(tag.as_str())).and_then(|t| t.url.as_deref())
     }
 
-    /// Who last wrote `spec.traffic` (or, with `template`, the template): newest first by time, as far as known.
+    /// Who last wrote the fields that `of` accepts: the newest by time, as far as times are known.
     pub fn last_writer(&self, of: impl Fn(&FieldWriter) -> bool) -> Option<&FieldWriter> {
         self.writers.iter().filter(|w| of(w)).max_by_key(|w| w.time)
     }
 
-    /// The user that last changed the spec, as Knative's webhook notes it.
+    /// The user that last changed the spec. Knative's webhook notes it from the request and overwrites what a client says.
     pub fn last_modifier(&self) -> Option<&str> {
         self.annotations.get("serving.knative.dev/lastModifier").map(String::as_str)
     }
@@ -270,6 +274,8 @@ impl Revision {
             name: text(object, "/metadata/name")
                 .and_then(|n| n.parse().ok())
                 .ok_or_else(|| missing("metadata.name"))?,
+            // Rule 5: the Service's own generation runs ahead of its Configuration's, because edits of traffic raise it, so
+            // neither the name nor that generation tells which Revision came of a write; this label does.
             configuration_generation: labels
                 .get("serving.knative.dev/configurationGeneration")
                 .and_then(|g| g.parse().ok()),
@@ -280,6 +286,7 @@ impl Revision {
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: text(object, "/spec/containers/0/image").map(str::to_owned),
             digest: text(object, "/status/containerStatuses/0/imageDigest").map(str::to_owned),
+            // Knative takes the older spelling as well, and the newer one first.
             min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
                 .iter()
                 .find_map(|key| annotations.get(*key))
@@ -295,15 +302,19 @@ impl Revision {
 
     /// Ready and not on its way out: a split that names it can take effect.
     pub fn serves(&self) -> bool {
+        // The Route decides all or nothing: one target that is not Ready keeps the whole split from being served (rule 6).
         self.truth("Ready") == Truth::True && !self.deleting
     }
 
     /// The Revision's own words about what is wrong, for a person.
     pub fn complaint(&self) -> String {
+        // The two dependents come first, because `Ready` only copies the reason of the one that decided. Of them the
+        // container's own condition is asked first: it carries the last words of a crash.
         let worst = ["ContainerHealthy", "ResourcesAvailable", "Ready", "Active"]
             .iter()
             .filter_map(|kind| self.conditions.get(*kind))
             .filter(|c| c.truth != Truth::True && !(c.reason.is_empty() && c.message.is_empty()))
+            // False goes before Unknown, as it does when Knative computes `Ready`.
             .min_by_key(|c| c.truth != Truth::False);
         match worst {
             Some(c) if c.message.is_empty() => c.reason.clone(),

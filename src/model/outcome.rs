@@ -2,10 +2,15 @@
 //!
 //! Depends on splits only. The table in the README is printed from [`Code::ALL`] and checked by a test.
 
+use crate::model::name::{RevisionName, RolloutId};
 use crate::model::split::Split;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Exit codes: part of the interface, since they are what Tekton shows. 1, 9, 137, 143 and 255 are avoided, because
 /// runtimes and shells use them for other things.
+// Tekton's entrypoint exits with 1 for a step that it skipped, whose time was up or whose results were too long, with 9 for
+// one that was cancelled by file, and with 255 for a child that a signal killed (Go reports -1 there). 137 and 143 are
+// SIGKILL and SIGTERM (tektoncd/pipeline:cmd/entrypoint/main.go, pkg/entrypoint/entrypointer.go).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Code {
@@ -85,6 +90,11 @@ impl Code {
         Self::Internal,
     ];
 
+    /// The code of this word; none of a word that only a newer Andante knows.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.word() == word)
+    }
+
     /// The word that results and JSON carry.
     pub fn word(self) -> &'static str {
         match self {
@@ -147,7 +157,7 @@ impl Code {
         }
     }
 
-    /// True for an end that is laid at the candidate's door: the same one is refused next time.
+    /// True for an end for which the candidate is blamed: the same candidate is refused next time.
     pub fn blames(self) -> bool {
         use Code::{Aborted, GateFailed, Inconclusive, NeverReady, ObjectiveBroken, RolledBack, Worse};
         matches!(self, RolledBack | NeverReady | Inconclusive | Aborted | Worse | ObjectiveBroken | GateFailed)
@@ -155,12 +165,28 @@ impl Code {
 
     /// True for an end after which users are back where they were.
     pub fn went_back(self) -> bool {
+        // A candidate that never became ready had no users, so there was nothing to take back.
         self.blames() && self != Self::NeverReady || matches!(self, Self::NotApproved | Self::Interrupted)
     }
 
     /// The number.
     pub fn number(self) -> u8 {
         self as u8
+    }
+}
+
+/// A code is written as its word, in records and in JSON.
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// A word that only a newer Andante knows is read as [`Code::RolledBack`]: that one claims nothing good of the candidate.
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Ok(Self::of_word(&word).unwrap_or(Self::RolledBack))
     }
 }
 
@@ -178,11 +204,12 @@ pub struct Outcome {
     /// What to do next; empty if nothing.
     pub next: String,
     /// The candidate's revision, if there is one.
-    pub candidate: Option<String>,
-    /// The digest that the candidate (or the running revision) runs, if known.
+    pub candidate: Option<RevisionName>,
+    /// The image that the candidate (or the running revision) runs, by digest where Knative has resolved one. It is kept as
+    /// Knative tells it: it may hold what the grammar of references here refuses.
     pub digest: Option<String>,
     /// The rollout.
-    pub rollout: Option<String>,
+    pub rollout: Option<RolloutId>,
 }
 
 impl Outcome {

@@ -1,6 +1,18 @@
 //! Whole percents, Knative's finest unit of traffic, and the share arithmetic of a walk.
 //!
-//! Depends on nothing but `std` and serde.
+//! Decides how a step's share is rounded. Depends on nothing but `std` and serde.
+//!
+//! ```
+//! use andante::model::percent::Percent;
+//!
+//! let stable: Percent = "80%".parse()?;
+//! let share = stable.part("50".parse()?);
+//! assert_eq!((share.to_string().as_str(), stable.minus(share).get()), ("40 %", 40));
+//! // Half a percent would reach nobody, so a first step takes one.
+//! assert_eq!(stable.part(1.try_into()?).get(), 1);
+//! assert!("2.5".parse::<Percent>().is_err());
+//! # Ok::<(), andante::model::percent::BadPercent>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,6 +71,7 @@ impl Percent {
 impl TryFrom<i64> for Percent {
     type Error = BadPercent;
     fn try_from(value: i64) -> Result<Self, BadPercent> {
+        // Knative's field is an int64, and its webhook refuses a fraction when it decodes one (seen on Knative 1.23).
         match u8::try_from(value) {
             Ok(small) if small <= 100 => Ok(Self(small)),
             _ => Err(BadPercent(value.to_string())),
@@ -78,6 +91,7 @@ impl std::str::FromStr for Percent {
     fn from_str(text: &str) -> Result<Self, BadPercent> {
         let bad = || BadPercent(text.to_owned());
         let digits = text.strip_suffix('%').unwrap_or(text).trim();
+        // Only digits: `parse` alone would take a sign, and `+5` looks like a difference.
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(bad());
         }

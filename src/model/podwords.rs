@@ -1,12 +1,13 @@
 //! Why a candidate's pods do not come up, in the pods' own words.
 //!
-//! Knative looks at a new revision's pods again only when its Deployment changes, so a container that crashes at its start
-//! stays `Deploying` for ten minutes (seen on Knative 1.23). The right to list pods is optional; without it only the
-//! Revision's conditions speak. Depends on `serde_json`.
+//! Decides which states of a pod are trouble. Knative looks at a new revision's pods again only when its Deployment
+//! changes, so a container that crashes at its start stays `Deploying` for ten minutes (seen on Knative 1.23). The right to
+//! list pods is optional; without it only the Revision's conditions speak. Depends on `serde_json`.
 
 use serde_json::Value;
 
 /// Waiting reasons that do not go away by waiting a little.
+// `ContainerCreating` and `PodInitializing` are missing on purpose: every pod passes through them.
 const STUCK: [&str; 8] = [
     "CrashLoopBackOff",
     "ImagePullBackOff",
@@ -29,6 +30,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 fn of_pod(pod: &Value) -> Option<String> {
     let list = |pointer: &str| pod.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    // A pod without a node has no containers' states yet, so only its condition can tell.
     let unscheduled = list("/status/conditions")
         .find(|c| text(c, "/type") == Some("PodScheduled") && text(c, "/reason") == Some("Unschedulable"))
         .map(|c| format!("Unschedulable: {}", text(c, "/message").unwrap_or("no node fits")));
@@ -47,6 +49,7 @@ fn of_container(status: &Value) -> Option<String> {
     match (waiting, ended) {
         (waiting, Some(ended)) => {
             let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
+            // A container that ended well and runs again is no trouble; one that ends well again and again is in back-off.
             if waiting.is_none() && code == 0 {
                 return None;
             }

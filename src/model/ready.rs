@@ -1,7 +1,7 @@
 //! When to believe Knative: is a split served, is a candidate up, is it dying.
 //!
-//! Decides rules 5, 7 and 11 (docs/protocol.md) from what was observed; time and memory are arguments. Depends on observed objects
-//! and splits.
+//! Decides rules 5, 7 and 11 (docs/protocol.md) from one look at the objects. How long a state has lasted is judged
+//! elsewhere, because nothing is remembered here. Depends on observed objects and splits.
 
 use crate::model::observed::{Revision, Service, Truth};
 use crate::model::split::Split;
@@ -19,6 +19,9 @@ pub(crate) enum Serving {
 
 /// True if the Service's status speaks of its present spec, and its Configuration's too.
 pub(crate) fn is_current(service: &Service) -> bool {
+    // The generation alone proves nothing: after a write of a named template and a split together Knative 1.23 shows, for
+    // about 100 ms, the new generation, `RoutesReady` True and the old `status.traffic`, because the Route is not touched
+    // until the Configuration has caught up. Only `ConfigurationsReady` tells.
     let out_of_date = |kind: &str| service.conditions.get(kind).is_some_and(|c| c.reason == "OutOfDate");
     service.observed_generation >= service.generation && !out_of_date("ConfigurationsReady")
 }
@@ -33,6 +36,9 @@ pub(crate) fn serving(service: &Service) -> Serving {
     if !is_current(service) {
         return Serving::NotYet("the Configuration is out of date".into());
     }
+    // `RoutesReady` and not `Ready`: while the newest template fails, `Ready` is False and users are served as before.
+    // `status.traffic` alone is not enough either: it shows the new split while the ingress still has the old one
+    // (`RoutesReady` Unknown, `IngressNotConfigured`). Both were seen on Knative 1.23 with Kourier.
     let routes = service.conditions.get("RoutesReady");
     match routes {
         Some(c) if c.truth == Truth::True => {}
@@ -52,6 +58,7 @@ pub(crate) fn serving(service: &Service) -> Serving {
 
 /// Compares spec and status by revision, percent and tag, entries that follow latest resolved to the newest ready one.
 fn equals_status(split: &Split, service: &Service) -> bool {
+    // In order, as Knative's own comparison does; entries of a Split are merged already, as the Route merges them.
     let latest = service.latest_ready.as_ref();
     split.targets().len() == service.served.len()
         && split.targets().iter().zip(&service.served).all(|(wanted, served)| {
@@ -71,7 +78,7 @@ pub(crate) enum Pods {
     Asleep,
     /// Not Ready yet, or its pods are still coming.
     Coming(String),
-    /// It wants pods and has none, or is not Ready (any more): fatal if it lasts.
+    /// The revision wants pods and has none, or it is not Ready (any more). This is fatal if it lasts.
     Down(String),
 }
 
@@ -85,14 +92,17 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
         Truth::Unknown => return Pods::Coming(revision.complaint()),
         Truth::True => {}
     }
+    // `Active` has severity Info: False with `NoTraffic` is a healthy revision that was scaled to zero.
     let active = revision.conditions.get("Active");
     let no_traffic = active.is_some_and(|c| c.reason == "NoTraffic");
+    // A revision can be Ready with fewer pods than min-scale, and keeps that mark (knative/serving#16649, open).
     if revision.actual >= revision.min_scale.max(1) {
         return Pods::Up;
     }
     if revision.actual > 0 {
         return Pods::Coming(format!("{} of {} pods are ready", revision.actual, revision.min_scale));
     }
+    // Below zero: without metrics the autoscaler does not know how many pods it wants, and says -1.
     if no_traffic || (revision.desired <= 0 && revision.min_scale == 0) {
         return Pods::Asleep;
     }
@@ -134,7 +144,7 @@ mod tests {
             service(3, 2, routes("True", ""), right()),
             service(2, 2, routes("Unknown", "IngressNotConfigured"), right()),
             service(2, 2, json!([]), right()),
-            // The race that lies: RoutesReady still True, the split still the old one (knative.md 4.4).
+            // The race that lies: RoutesReady still True, the split still the old one.
             service(2, 2, routes("True", ""), json!([{"revisionName": "a", "percent": 100}])),
             service(
                 2,

@@ -1,6 +1,31 @@
 //! A whole `spec.traffic` as a value: which targets, which percents, which tags. A [`Split`] always sums to 100.
 //!
-//! Decides nothing; depends on names and percents only. What a rollout writes is composed in [`crate::rollout::splits`].
+//! Decides which lists are a split, and nothing about traffic: [`crate::rollout::splits`] composes what a rollout writes.
+//! Depends on names and percents only.
+//!
+//! ```
+//! use andante::model::split::{BadSplit, Split};
+//! use serde_json::json;
+//!
+//! // As a Service says it; what is absent has the value that Knative's webhook would give it.
+//! let traffic = json!([
+//!     {"revisionName": "hello-00001", "percent": 95},
+//!     {"percent": 5, "tag": "next"},
+//! ]);
+//! let split = Split::from_json(Some(&traffic))?;
+//! assert_eq!(split.to_string(), "hello-00001 95 %, latest 5 % (tag next)");
+//! assert_eq!(split.share(&"hello-00001".parse()?).get(), 95);
+//!
+//! // A pinned split names what "latest" means now, so that a new template moves nobody.
+//! let pinned = split.pinned(&"hello-00002".parse()?);
+//! assert_eq!(pinned.to_string(), "hello-00001 95 %, hello-00002 5 % (tag next)");
+//! assert_eq!(pinned.latest_share().get(), 0);
+//!
+//! // A list that does not sum to 100 is no split.
+//! let short = json!([{"revisionName": "hello-00001", "percent": 95}]);
+//! assert_eq!(Split::from_json(Some(&short)), Err(BadSplit::Sum(95)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::model::name::{RevisionName, Tag};
 use crate::model::percent::Percent;
@@ -59,12 +84,15 @@ pub enum BadSplit {
 impl TryFrom<RawTarget> for TrafficTarget {
     type Error = BadSplit;
     fn try_from(raw: RawTarget) -> Result<Self, BadSplit> {
+        // An empty tag is no tag for Knative either: the field is `omitempty` in its Go type.
         let tag = raw
             .tag
             .filter(|tag| !tag.is_empty())
             .map(|tag| tag.parse())
             .transpose()
             .map_err(|e: crate::model::name::BadName| BadSplit::Unreadable(e.to_string()))?;
+        // The webhook completes `latestRevision` in this way (knative/serving:pkg/apis/serving/v1/route_defaults.go). It
+        // refuses the two contradictions, so only an object that never passed it can hold one.
         let follow = match (raw.revision_name, raw.latest_revision) {
             (Some(name), None | Some(false)) => Follow::Revision(name),
             (None, None | Some(true)) => Follow::Latest,
@@ -85,6 +113,7 @@ impl From<TrafficTarget> for RawTarget {
             Follow::Latest => (None, true),
             Follow::Revision(name) => (Some(name), false),
         };
+        // Both defaults are spelled out, because the webhook would fill them in: what is read back is what was written.
         Self {
             revision_name,
             latest_revision: Some(latest_revision),
@@ -133,8 +162,8 @@ impl fmt::Display for TrafficTarget {
     }
 }
 
-/// A whole traffic list. Its percents sum to 100 and no tag stands twice; the order is kept, because Knative compares
-/// lists by position.
+/// A whole traffic list. Its percents sum to 100 and no tag stands twice. The order is kept, because Knative compares
+/// lists by position (knative/serving:pkg/reconciler/service/service.go, `checkRoutesNotReady`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<TrafficTarget>", into = "Vec<TrafficTarget>")]
 pub struct Split(Vec<TrafficTarget>);
@@ -145,13 +174,14 @@ impl Split {
         Self(vec![TrafficTarget { follow: Follow::Latest, percent: Percent::FULL, tag: None }])
     }
 
-    /// Checks a list and merges entries that differ in their percent alone (Knative would never report such a list as
-    /// taken: knative.md 4.3).
+    /// Checks a list and merges entries that differ in their percent alone.
     pub fn new(targets: Vec<TrafficTarget>) -> Result<Self, BadSplit> {
         let sum: u32 = targets.iter().map(|t| u32::from(t.percent.get())).sum();
         if sum != 100 {
             return Err(BadSplit::Sum(sum));
         }
+        // The Route merges equal entries (traffic.go, `mergeIfNecessary`) and the Service then compares a longer list with
+        // a shorter one: on Knative 1.23 such a Service stays `TrafficNotMigrated` for ever, though users are served.
         let mut merged: Vec<TrafficTarget> = Vec::with_capacity(targets.len());
         for target in targets {
             match merged.iter_mut().find(|m| m.follow == target.follow && m.tag == target.tag) {
@@ -171,6 +201,7 @@ impl Split {
 
     /// Reads `spec.traffic`; an absent or empty list means that everyone follows latest (Knative's own default).
     pub fn from_json(traffic: Option<&serde_json::Value>) -> Result<Self, BadSplit> {
+        // Null and an empty list are no "nobody": the webhook makes `latest 100 %` of both (seen on Knative 1.23).
         match traffic {
             None | Some(serde_json::Value::Null) => Ok(Self::all_latest()),
             Some(serde_json::Value::Array(list)) if list.is_empty() => Ok(Self::all_latest()),
@@ -187,12 +218,13 @@ impl Split {
         &self.0
     }
 
-    /// What a revision gets of the main address, over all its entries.
+    /// What a revision gets of the main address, over all its entries. Entries that follow latest are not counted, because
+    /// the revision that they mean changes.
     pub fn share(&self, revision: &RevisionName) -> Percent {
         self.0.iter().filter(|t| t.revision() == Some(revision)).fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
     }
 
-    /// What follows latest, over all entries.
+    /// The share that follows latest, over all entries.
     pub fn latest_share(&self) -> Percent {
         self.0.iter().filter(|t| t.follows_latest()).fold(Percent::ZERO, |sum, t| sum.plus(t.percent))
     }

@@ -1,12 +1,13 @@
 //! Changes of a Service's template: image, environment, a whole file; and whether two templates mean the same.
 //!
-//! Decides what the new template is. Works on the API's own JSON, because whatever is not understood here has to be
+//! Decides what the new template is. It works on the API's own JSON, because whatever is not understood here has to be
 //! written back unchanged. Depends on `serde_json` and names.
 
 use crate::model::name::RevisionName;
 use serde_json::{Map, Value, json};
 
 /// The annotation that makes a template differ from an equal one (`--again`).
+// An equal template raises no generation of the Configuration, so Knative makes no Revision of it.
 pub const AGAIN: &str = "andante.dev/again";
 
 /// What is to change.
@@ -61,6 +62,7 @@ impl TemplateChange {
         if let Value::Object(whole) = &mut template {
             let metadata = whole.entry("metadata").or_insert_with(|| json!({}));
             if let Value::Object(metadata) = metadata {
+                // With the old name the webhook denies the write: "Saw the following changes without a name change".
                 metadata.remove("name");
                 if let Some(name) = &self.revision_name {
                     metadata.insert("name".into(), json!(name));
@@ -85,6 +87,7 @@ impl TemplateChange {
             .and_then(Value::as_array_mut)
             .filter(|list| !list.is_empty())
             .ok_or(BadChange::NoContainer)?;
+        // The name that Knative's webhook gives to a container without one (revision_defaults.go).
         let name = |c: &Value| c.get("name").and_then(Value::as_str).unwrap_or("user-container").to_owned();
         let names = list.iter().map(name).collect::<Vec<_>>().join(", ");
         let index = match &self.container {
@@ -94,6 +97,8 @@ impl TemplateChange {
                 .ok_or_else(|| BadChange::NoSuchContainer(wanted.clone(), names))?,
             None if list.len() == 1 => 0,
             None => {
+                // Of several containers exactly one has a port, else Knative refuses the template (k8s_validation.go,
+                // `validateContainersPorts`): it is the one that serves.
                 let with_port = |c: &Value| c.get("ports").and_then(Value::as_array).is_some_and(|p| !p.is_empty());
                 list.iter().position(with_port).ok_or(BadChange::WhichContainer(names))?
             }
@@ -103,6 +108,7 @@ impl TemplateChange {
 }
 
 fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
+    // The whole entry is replaced: Kubernetes refuses one that has both `value` and `valueFrom`.
     let entry = json!({"name": name, "value": value});
     let list = container.entry("env").or_insert_with(|| json!([]));
     let Value::Array(list) = list else {
@@ -126,6 +132,7 @@ fn covers(live: &Value, wanted: &Value) -> bool {
         (Value::Object(live), Value::Object(wanted)) => {
             wanted.iter().all(|(key, value)| live.get(key).map_or_else(|| is_empty(value), |l| covers(l, value)))
         }
+        // Defaults add fields to objects and no entries to lists, so a list of another length is another list.
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w))
         }
@@ -147,6 +154,7 @@ fn unnamed(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(Value::Object(metadata)) = template.get_mut("metadata") {
         metadata.remove("name");
+        // Go's encoder writes `creationTimestamp: null` into every template that it makes.
         metadata.remove("creationTimestamp");
         if metadata.is_empty()
             && let Value::Object(whole) = &mut template

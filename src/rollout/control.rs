@@ -1,9 +1,11 @@
 //! What people ask of a running rollout: pause, approve, abort, promote.
 //!
-//! A request is its own annotation beside the record, so that it never disturbs the walk's fence, and it names its
-//! rollout, so that an old one never counts. Depends on names and serde.
+//! Decides which requests count for a rollout and an attempt. A request is its own annotation beside the record, because
+//! every write of a walk tests the record: an approval written into it would refuse the walk's next step. A request names
+//! its rollout, so that an old one never counts. Depends on names and serde.
 
 use crate::model::name::RolloutId;
+use crate::model::observed::{CONTROL, Service};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,9 @@ pub struct Control {
     /// Stop dwelling and ramping until it is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<ControlRequest>,
+    /// When the last pause was taken back: the present step's dwell begins anew from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ControlRequest>,
     /// Roll back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<ControlRequest>,
@@ -51,22 +56,29 @@ pub struct Control {
 impl Control {
     /// Nothing asked yet.
     pub fn of(rollout: RolloutId) -> Self {
-        Self { rollout, approved: vec![], pause: None, abort: None, promote: None }
+        Self { rollout, approved: vec![], pause: None, resumed: None, abort: None, promote: None }
+    }
+
+    /// What is asked of `rollout` on this Service.
+    pub fn on(service: &Service, rollout: &RolloutId) -> Self {
+        Self::parse(service.annotations.get(CONTROL).map(String::as_str), rollout)
     }
 
     /// The requests that concern `rollout`; unreadable text and other rollouts' requests are none.
     pub fn parse(text: Option<&str>, rollout: &RolloutId) -> Self {
+        // Not an error: anybody may write an annotation, and a typing mistake must not stop a walk that has users.
         text.and_then(|t| serde_json::from_str::<Self>(t).ok())
             .filter(|c| c.rollout == *rollout)
             .unwrap_or_else(|| Self::of(rollout.clone()))
     }
 
-    /// The approval of a step, counted from 1, in this attempt: one that was given to an earlier plan never counts.
+    /// The approval of a step, counted from 1, in this attempt. An approval of an earlier attempt never counts, because its
+    /// plan may have had other steps.
     pub fn approval(&self, step: usize, attempt: u32) -> Option<&Approval> {
         self.approved.iter().find(|a| a.step == step && a.request.attempt == attempt)
     }
 
-    /// The wish to promote this attempt. Pause and abort, by contrast, hold for the whole rollout: they are cautious.
+    /// The wish to promote this attempt. Pause and abort hold for the whole rollout instead, because they are cautious.
     pub fn promoted(&self, attempt: u32) -> Option<&ControlRequest> {
         self.promote.as_ref().filter(|request| request.attempt == attempt)
     }

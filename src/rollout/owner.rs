@@ -1,4 +1,6 @@
-//! Who runs a rollout, and whether they can still act. Whose turn it is when two want to is decided in [`crate::machine::claim`].
+//! Who runs a rollout, and whether they can still act.
+//!
+//! Decides nothing: [`crate::machine::claim`] decides whose turn it is when two want to write. Depends on serde.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,6 +26,7 @@ pub struct Owner {
     /// `namespace/name` of a run, or a person's name.
     pub name: String,
     /// The run's uid; for a person the same as the name.
+    // The name is not enough: a run that was deleted and made again under its old name is another run.
     pub uid: String,
 }
 

@@ -1,8 +1,36 @@
 //! The plan: every step of a walk, made before the first write, so that nothing is left to decide but verdicts.
 //!
 //! Decides the steps from a style and its settings. Depends on percents only.
+//!
+//! ```
+//! use andante::rollout::plan::{BadPlan, Plan, PlanOptions, Style};
+//! use std::time::Duration;
+//!
+//! let minutes = |n: u64| Duration::from_secs(60 * n);
+//! let mut options = PlanOptions {
+//!     style: Style::Canary,
+//!     steps: vec![],                // the style's own: 1, 5, 25, 50, 100 %
+//!     dwell: Some(minutes(2)),
+//!     bake: Some(minutes(5)),
+//!     to: "100".parse()?,
+//!     approve: vec!["50".parse()?], // a person is asked before half of the users are moved
+//!     approval_timeout: minutes(30),
+//! };
+//! let plan = Plan::new(&options)?;
+//! let percents: Vec<u8> = plan.steps.iter().map(|step| step.percent.get()).collect();
+//! assert_eq!(percents, [1, 5, 25, 50, 100]);
+//! assert!(plan.step(4).is_some_and(|step| step.approval));
+//! // The last step bakes instead of dwelling: four dwells and the bake.
+//! assert_eq!(plan.shortest(), minutes(4 * 2 + 5));
+//!
+//! // Steps rise; another order is refused before anything is written.
+//! options.steps = vec!["50".parse()?, "5".parse()?];
+//! assert!(matches!(Plan::new(&options), Err(BadPlan::Order(..))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::model::percent::Percent;
+use crate::model::time::human;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -36,22 +64,41 @@ pub struct Step {
 }
 
 /// What a walk was asked to do, before anything is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PlanOptions {
     /// The style.
     pub style: Style,
     /// Steps in percent; empty for the style's own.
     pub steps: Vec<Percent>,
-    /// Time at each step but the last.
-    pub dwell: Duration,
-    /// Time at the end, with the way back kept open.
-    pub bake: Duration,
+    /// Time at each step but the last; none: the style's usual one ([`Style::usual_dwell`]).
+    #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
+    pub dwell: Option<Duration>,
+    /// Time at the end, with the way back kept open; none: the style's usual one ([`Style::usual_bake`]).
+    #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Duration>,
     /// Where to stop.
     pub to: Percent,
     /// Steps that need an approval, by their percent.
     pub approve: Vec<Percent>,
     /// How long an approval is waited for.
+    #[serde(with = "human")]
     pub approval_timeout: Duration,
+}
+
+/// The defaults of `walk`.
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self {
+            style: Style::Canary,
+            steps: Vec::new(),
+            dwell: None,
+            bake: None,
+            to: Percent::FULL,
+            approve: Vec::new(),
+            approval_timeout: Duration::from_secs(30 * 60),
+        }
+    }
 }
 
 /// The complete list of steps.
@@ -100,6 +147,27 @@ impl Style {
         }
     }
 
+    /// How long it stays at each step but the last where nothing else is asked for. By budget the evidence sets the pace, so
+    /// a dwell only has to outlast the cold start of a step's pods.
+    pub fn usual_dwell(self) -> Duration {
+        Duration::from_secs(if self.by_budget() { 30 } else { 120 })
+    }
+
+    /// How long it watches at 100 % where nothing else is asked for; all at once means to be over at once.
+    pub fn usual_bake(self) -> Duration {
+        if self == Self::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) }
+    }
+
+    /// True if everyone is moved in one write, so that nothing can be compared.
+    pub fn is_one_switch(self) -> bool {
+        matches!(self, Self::BlueGreen | Self::AllAtOnce)
+    }
+
+    /// True if each step goes as far as the evidence so far allows.
+    pub fn by_budget(self) -> bool {
+        self == Self::Budget
+    }
+
     /// As it is written on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -118,8 +186,7 @@ impl Plan {
         if wish.to.is_zero() {
             return Err(BadPlan::To);
         }
-        let one_switch = matches!(wish.style, Style::BlueGreen | Style::AllAtOnce);
-        if one_switch && (!wish.steps.is_empty() || wish.to < Percent::FULL) {
+        if wish.style.is_one_switch() && (!wish.steps.is_empty() || wish.to < Percent::FULL) {
             return Err(BadPlan::OneSwitch(wish.style.name()));
         }
         let mut percents = wish.steps.clone();
@@ -139,16 +206,18 @@ impl Plan {
             return Err(BadPlan::NoSuchStep(*missing, known));
         }
         let last = percents.len() - 1;
+        let dwell = wish.dwell.unwrap_or_else(|| wish.style.usual_dwell());
+        let bake = wish.bake.unwrap_or_else(|| wish.style.usual_bake());
         let steps = percents
             .into_iter()
             .enumerate()
             .map(|(i, percent)| Step {
                 percent,
-                dwell: if i == last && percent == Percent::FULL { Duration::ZERO } else { wish.dwell },
+                dwell: if i == last && percent == Percent::FULL { Duration::ZERO } else { dwell },
                 approval: wish.approve.contains(&percent),
             })
             .collect();
-        Ok(Self { style: wish.style, steps, bake: wish.bake, approval_timeout: wish.approval_timeout })
+        Ok(Self { style: wish.style, steps, bake, approval_timeout: wish.approval_timeout })
     }
 
     /// True if both revisions have users for a while, so that they can be compared.
@@ -170,7 +239,7 @@ impl Plan {
     /// passed over but one.
     pub fn shortest(&self) -> Duration {
         let dwells = self.steps.iter().map(|s| s.dwell);
-        let least = if self.style == Style::Budget { dwells.max().unwrap_or_default() } else { dwells.sum() };
+        let least = if self.style.by_budget() { dwells.max().unwrap_or_default() } else { dwells.sum() };
         least + self.bake
     }
 }
@@ -201,8 +270,8 @@ mod tests {
         PlanOptions {
             style,
             steps: steps.iter().map(|n| p(*n)).collect(),
-            dwell: Duration::from_secs(120),
-            bake: Duration::from_secs(300),
+            dwell: Some(Duration::from_secs(120)),
+            bake: Some(Duration::from_secs(300)),
             to: p(to),
             approve: vec![],
             approval_timeout: Duration::from_secs(1800),

@@ -1,9 +1,11 @@
 //! The rollout's record: everything a later process needs to go on, undo or explain, in one annotation of the Service.
 //!
-//! Decides how it is written and read, and its bound of 16 KiB. Depends on names, splits, the plan and serde.
+//! Decides how the record is written and read, and its bound of 16 KiB. The record stays after the end, so that an older
+//! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
 use crate::evidence::{LeftOut, Saved};
 use crate::model::name::{RevisionName, RolloutId};
+use crate::model::outcome::Code;
 use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::owner::Owner;
 use crate::rollout::plan::Plan;
@@ -11,11 +13,13 @@ use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The largest record that is written, in bytes: annotations are copied to Route, Configuration and Ingress.
+/// The largest record that is written, in bytes.
+// Knative copies a Service's annotations to its Configuration and its Route, and from there to the Ingress, and all
+// annotations of an object together may have 256 KiB.
 pub const MAX_BYTES: usize = 16 * 1024;
 /// The record format that this program reads and writes.
 pub const FORMAT: u32 = 1;
-/// How many rejected candidates are remembered.
+/// How many rejected candidates are remembered: the record has a bound, so the list needs one.
 const MAX_REJECTED: usize = 5;
 
 /// Where a rollout stands.
@@ -71,7 +75,8 @@ pub struct Record {
     pub format: u32,
     /// The rollout's identity.
     pub id: RolloutId,
-    /// Raised by every write; a writer that finds another one than its own last stops.
+    /// Raised by every write. A writer that finds another epoch than its own last one stops, because somebody else wrote.
+    // There is no lease beside it, because a lock in another object does not fence a write of this one (rule 1).
     pub epoch: u64,
     /// The process that wrote last.
     pub writer: String,
@@ -84,6 +89,7 @@ pub struct Record {
     /// Where it stands.
     pub phase: Phase,
     /// `metadata.generation` after the last write; another one means that somebody else edited the spec.
+    // Known before the write is sent: the API server raises it by one where the spec changes, and annotations leave it.
     pub generation: i64,
     /// `spec.traffic` as it was last written.
     pub split: Split,
@@ -123,9 +129,9 @@ pub struct Record {
     /// Candidates that were rolled back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
-    /// How it ended ([`crate::model::outcome::Code::word`]), so that a restarted process ends in the same way.
+    /// How it ended, so that a restarted process ends in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
+    pub outcome: Option<Code>,
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -148,10 +154,16 @@ pub enum BadRecord {
 }
 
 impl Record {
+    /// How it ended. A record that does not say is read as one that was rolled back, which claims nothing good.
+    pub fn ended_as(&self) -> Code {
+        self.outcome.unwrap_or(Code::RolledBack)
+    }
+
     /// Reads the annotation's text.
     pub fn parse(text: &str) -> Result<Self, BadRecord> {
         let unreadable = |e: serde_json::Error| BadRecord::Unreadable(e.to_string());
         let value: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        // The format is looked at before anything else: a newer record is not damaged, and must not be repaired by hand.
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => serde_json::from_value(value).map_err(unreadable),
             Some(format) => Err(BadRecord::Format(format)),
@@ -165,11 +177,12 @@ impl Record {
         if text.len() > MAX_BYTES { Err(BadRecord::TooLarge(text.len())) } else { Ok(text) }
     }
 
-    /// The same with as much of the evidence as there is room for, and what was left out: a rollout goes on without it
-    /// rather than end.
+    /// The same with as much of the evidence as there is room for, and what was left out. A rollout without saved evidence
+    /// goes on, because only a crash would miss it; a record that is refused would end the rollout.
     #[must_use]
     pub fn fitting(mut self) -> (Self, LeftOut) {
         let too_large = |record: &Self| matches!(record.to_text(), Err(BadRecord::TooLarge(_)));
+        // Counters go first: without them the next window opens anew, without the sums all that was learned is gone.
         let mut left_out = self.evidence.as_ref().map(|saved| saved.left_out).unwrap_or_default();
         if self.evidence.is_some() && too_large(&self) {
             self.evidence = self.evidence.map(|saved| Box::new(saved.without_counters()));
@@ -184,6 +197,7 @@ impl Record {
     /// Remembers the candidate as rejected.
     pub fn reject(&mut self, reason: &str, at: Timestamp) {
         let Some(revision) = self.candidate.clone() else { return };
+        // One entry a revision, the newest last: a candidate that is tried again does not push the others out.
         self.rejected.retain(|r| r.revision != revision);
         self.rejected.push(Rejected {
             revision,
@@ -233,6 +247,19 @@ pub(crate) mod tests {
             outcome: None,
             reason: None,
         }
+    }
+
+    #[test]
+    fn an_end_is_kept_as_its_word_and_one_that_is_not_known_claims_nothing_good() {
+        let mut ended = record();
+        ended.outcome = Some(Code::NotApproved);
+        let text = ended.to_text().unwrap();
+        assert!(text.contains(r#""outcome":"not-approved""#), "{text}");
+        assert_eq!(Record::parse(&text).unwrap().ended_as(), Code::NotApproved);
+        let newer = text.replace("not-approved", "of-next-year");
+        assert_eq!(Record::parse(&newer).unwrap().ended_as(), Code::RolledBack);
+        ended.outcome = None;
+        assert_eq!(ended.ended_as(), Code::RolledBack);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Every split that a rollout may write, composed from what the owner had at the start.
 //!
-//! Decides the shape of a traffic write (docs/protocol.md, rules 4, 6, 8, 9), nothing about when to write it. Depends on names,
-//! percents and splits only. The owner's other entries are carried over untouched and in their order.
+//! Decides the shape of a traffic write (docs/protocol.md, rules 4, 6, 8, 9), and nothing about when to write it. The
+//! owner's other entries are carried over untouched and in their order, because `spec.traffic` is one atomic list: whoever
+//! writes one entry writes all of them. Depends on names, percents and splits only.
 
 use crate::model::name::{RevisionName, Tag};
 use crate::model::percent::Percent;
@@ -15,6 +16,26 @@ pub struct Tags {
     pub candidate: Tag,
     /// Tag that keeps the way back reachable.
     pub stable: Tag,
+}
+
+/// Two tags that are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("--candidate-tag and --stable-tag must differ")]
+pub struct BadTags;
+
+impl Tags {
+    /// Two tags, which must differ.
+    pub fn new(candidate: Tag, stable: Tag) -> Result<Self, BadTags> {
+        if candidate == stable { Err(BadTags) } else { Ok(Self { candidate, stable }) }
+    }
+}
+
+/// `candidate` and `stable`.
+impl Default for Tags {
+    fn default() -> Self {
+        let tag = |text: &str| text.parse().unwrap_or_else(|_| unreachable!("`{text}` is a tag"));
+        Self { candidate: tag("candidate"), stable: tag("stable") }
+    }
 }
 
 /// The split that the owner had when the rollout began, with what every entry meant at that time.
@@ -100,14 +121,19 @@ impl Start {
             .map(move |(_, t)| if pin_all || !t.percent.is_zero() { t.pinned(&self.latest) } else { t.clone() })
     }
 
-    /// The owner's main entry while the rollout lasts: by name, and under a tag so that it is never collected.
+    /// The owner's main entry while the rollout lasts: by name, and under a tag.
     fn stable_entry(&self, percent: Percent, tags: &Tags) -> TrafficTarget {
+        // The tag keeps the way back open (rule 10): Knative collects no revision that a split names, be it at 0 %
+        // (knative/serving:pkg/reconciler/gc/gc.go), and this needs no right to write Revisions.
         let tag = self.main_target().tag.unwrap_or_else(|| tags.stable.clone());
         TrafficTarget::named(&self.stable, percent, Some(tag))
     }
 
     /// Nobody moves, and the next template's revision gets the candidate's tag at 0 % (rule 4).
     pub fn staging(&self, tags: &Tags) -> Split {
+        // The 0 % entry makes the new revision reachable before it exists, so that its min-scale counts. Seen with Knative
+        // 1.23's own autoscaler: without the entry a revision with min-scale 3 was Ready with one pod, and 0.3 s after its
+        // birth counted as unreachable; with it, it was Ready with three.
         let candidate =
             TrafficTarget { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
         self.assemble([self.stable_entry(self.whole(), tags), candidate].into_iter().chain(self.others(false)))
@@ -130,6 +156,7 @@ impl Start {
             let target = match (i == self.main, t.follows_latest()) {
                 (true, true) if follow_latest => t.clone(),
                 (true, _) => TrafficTarget { follow: Follow::Revision(candidate.clone()), ..t.clone() },
+                // Where latest is not the candidate, a follower would take its users to what nobody has walked to.
                 (false, true) if !follow_latest && !t.percent.is_zero() => t.pinned(&self.latest),
                 (false, _) => t.clone(),
             };
@@ -140,6 +167,7 @@ impl Start {
 
     /// The split from before with every entry that followed latest replaced by the revision it meant then (rule 9). A
     /// candidate given here keeps its tag at 0 % for diagnosis.
+    // By name, because the template is still the rejected one after a rollback: "latest" would bring it back.
     pub fn restored(&self, keep: Option<&RevisionName>, tags: &Tags) -> Split {
         let owners = self.split.targets().iter().map(|t| t.pinned(&self.latest));
         let kept = keep

@@ -1,5 +1,8 @@
-//! The runner's calls of the API server: each is cut short by a signal, and what became of one that is not known for
-//! certain is found out before anything else is decided.
+//! The runner's calls of the API server.
+//!
+//! Decides how long a call may last after a signal, and that the effect of a write is known before anything else is decided:
+//! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
+//! ports, the world and the runtime's timer.
 
 use super::{CALL_AFTER_SIGNAL, Runner};
 use crate::machine::next::{GiveUp, Look, Order, Written};
@@ -21,6 +24,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
             });
             let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
+            // A second signal ends everything as soon as this call is over; a third has nothing to add.
             let listening = self.signals_seen < 2;
             tokio::select! {
                 biased;
@@ -36,6 +40,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Ok(object) => {
                 self.fine();
                 self.refusals = 0;
+                // Our own write comes back before the watch shows it: without this look we would decide by the old world.
                 match self.see(&object) {
                     Ok(()) => Written::Yes,
                     Err(_) => Written::Unsure(ApiError::Unreachable("an answer that is no Service".into())),
@@ -96,6 +101,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         };
         let own = self.pauses.next().unwrap_or(Duration::from_secs(10));
         let pause = asked.unwrap_or(own).min(Duration::from_secs(30));
+        // After a signal there are 4.5 s for everything, and the usual pauses would take all of it.
         let pause = if self.signalled.is_some() { pause.min(Duration::from_millis(200)) } else { pause };
         tokio::select! {
             biased;
@@ -116,7 +122,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                     self.fine();
                     return self.see(&object);
                 }
-                Err(ApiError::NotFound(_)) => {
+                Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => {
                     self.fine();
                     self.world.target = Presence::Absent;
                     return Ok(());
@@ -149,6 +155,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Look::Pods(revision) => {
                 let cluster = self.cluster;
                 let answer = self.call(cluster.pods(&revision)).await;
+                // The right is optional, so no failure of this call is trouble: the Revision's conditions still speak.
                 let forbidden = matches!(answer, Err(ApiError::Forbidden(_)));
                 if forbidden {
                     self.log.once(
@@ -170,7 +177,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         Ok(())
                     }
                     // It appears a moment after its Service.
-                    Err(error @ ApiError::NotFound(_)) => {
+                    Err(error @ (ApiError::NotFound(_) | ApiError::NoKind(_))) => {
                         self.pause(&error).await;
                         Ok(())
                     }

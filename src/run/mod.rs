@@ -1,15 +1,17 @@
 //! The runner: drives one machine against the ports. It watches, waits, writes when told to, and feeds back what came of
-//! it; it decides nothing about traffic.
+//! it.
 //!
-//! Depends on the ports, the machine and the runtime's timer.
+//! This room decides how long to be patient and when to read again, and nothing about traffic: a machine that is asked with
+//! the world as it is needs no memory of how it came about. The room may use `machine` and what is below it, and the
+//! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`.
 
 mod calls;
 pub mod ports;
 pub(crate) mod watch;
 
-use crate::evidence::gate::Measured;
-use crate::evidence::probe::Answer;
-use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::next::Heard;
+use crate::machine::next::PodsOfBoth;
+use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Machine, Next};
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
@@ -21,7 +23,7 @@ use crate::run::watch::service::{Revisions, Services, revision_news, see_service
 use crate::run::watch::{News, delays, follow};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{FuturesUnordered, LocalBoxStream};
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -37,39 +39,47 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        // Kubernetes kills a pod's processes 30 s after SIGTERM, and Tekton has no field for that time (its pod spec sets
+        // none, pkg/pod/pod.go). A promise of five seconds holds with shorter ones too: one write, a look, the results.
         Self { patience: Duration::from_secs(120), after_signal: Duration::from_millis(4500) }
     }
 }
 
-/// A call that is in the air when a signal comes may take this much longer, within what is left of the time.
+/// A call that is in the air when a signal comes may take this much longer, within what is left of the time. It is a third
+/// of that time, so that a server that hangs leaves some for the way back.
 const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
-/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through.
+/// So many writes in a row may be refused because the object moved, before we admit that we cannot get through. A refusal
+/// is followed by a look and a new decision at once, so a Service that somebody edits all the time would never let go.
 const MAX_REFUSALS: u32 = 30;
 
 /// What woke the runner.
 enum Woke {
     Service(News),
     Revisions(News),
-    Answer(Answer),
-    Reading(Result<Reading, NoReading>),
-    Measured(Measured),
+    Heard(Heard),
     Signal(Signal),
     Time,
 }
 
-/// What was asked and is not answered yet, at most one of each.
-#[derive(Default)]
-struct Out<'a> {
-    question: Option<LocalBoxFuture<'a, Answer>>,
-    reading: Option<LocalBoxFuture<'a, Result<Reading, NoReading>>>,
-    gate: Option<LocalBoxFuture<'a, Measured>>,
-}
+/// What was asked and is not answered yet; a machine asks nothing of a kind twice before it has heard of it.
+type Out<'a> = FuturesUnordered<LocalBoxFuture<'a, Heard>>;
 
-/// What comes of a call that is out; nothing ever comes of none.
-async fn come<T>(out: &mut Option<LocalBoxFuture<'_, T>>) -> T {
-    match out.as_mut() {
-        Some(out) => out.await,
-        None => pending().await,
+/// Puts a question to whom it concerns.
+fn put<'a, C: Cluster, P: Prober, E: Source>(
+    question: Question,
+    (cluster, prober, source): (&'a C, &'a P, &'a E),
+) -> LocalBoxFuture<'a, Heard> {
+    match question {
+        Question::Pods { stable, candidate } => Box::pin(async move {
+            let both = async {
+                let (stable, candidate) = (cluster.pods(&stable).await?, cluster.pods(&candidate).await?);
+                Ok(PodsOfBoth { stable, candidate })
+            };
+            Heard::Pods(both.await)
+        }),
+        Question::Probe(request) => Box::pin(async move { Heard::Probe(prober.ask(&request).await) }),
+        Question::Reading(arms) => Box::pin(async move { Heard::Reading(source.read(&arms).await) }),
+        Question::Gate(asked) => Box::pin(async move { Heard::Gate(source.measure(&asked.0, &asked.1).await) }),
     }
 }
 
@@ -101,7 +111,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
     let (services, revisions) = (Services(cluster), Revisions(cluster));
     let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
     let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
-    let mut out = Out::default();
+    let mut out = Out::new();
     let mut me = Runner {
         cluster,
         clock,
@@ -146,16 +156,13 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                     break machine.give_up(&me.world, why);
                 }
             }
-            Next::Wait { until, ask, read, gate } => {
-                if let (Some(request), None) = (ask, &out.question) {
-                    out.question = Some(Box::pin(async move { prober.ask(&request).await }));
+            Next::Wait { until, ask } => {
+                for question in ask {
+                    machine.asked(&question, now);
+                    out.push(put(question, (cluster, prober, source)));
                 }
-                if let (Some(arms), None) = (read, &out.reading) {
-                    out.reading = Some(Box::pin(async move { source.read(&arms).await }));
-                }
-                if let (Some(asked), None) = (gate, &out.gate) {
-                    out.gate = Some(Box::pin(async move { source.measure(&asked.0, &asked.1).await }));
-                }
+                // Opened at the first wait and not before: a machine that ends at its first look needs no watch, and one
+                // that waits has read the Service, so that the watch goes on from there without a second read.
                 if service_feed.is_none() {
                     let version = me.world.service().map(|s| s.resource_version.clone());
                     service_feed = Some(follow(&services, version).boxed_local());
@@ -172,20 +179,9 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                             break machine.give_up(&me.world, why);
                         }
                     }
-                    Woke::Answer(answer) => {
-                        out.question = None;
-                        machine.answered(answer, clock.now(), &mut me.log);
-                    }
-                    Woke::Reading(reading) => {
-                        out.reading = None;
-                        machine.read(reading, clock.now(), &mut me.log);
-                    }
-                    Woke::Measured(measured) => {
-                        out.gate = None;
-                        machine.measured(measured, &mut me.log);
-                    }
+                    Woke::Heard(heard) => machine.heard(heard, clock.now(), &mut me.log),
                     Woke::Signal(signal) => me.signal(signal),
-                    // What a holder's run does is read anew each time that we look again.
+                    // Nothing tells us when a holder's run ends, so it is read anew with each look.
                     Woke::Time => me.world.liveness = None,
                 }
             }
@@ -210,6 +206,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let passed = |since: Option<Timestamp>, limit: Duration| {
             since.is_some_and(|s| now >= crate::model::time::after(s, limit))
         };
+        // A second signal means that nobody wants to wait, not even for a rollback.
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
@@ -259,7 +256,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         see_service(&mut self.world, object).map_err(GiveUp::Api)
     }
 
-    /// Trouble that may pass is borne for a while.
+    /// Bears trouble that may pass, for as long as the patience lasts.
     fn folded(&mut self, result: Result<(), ApiError>) -> Result<(), GiveUp> {
         match result {
             Ok(()) => {
@@ -280,8 +277,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         self.folded(result)
     }
 
-    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing: feeds keep their
-    /// place, what was asked stays out.
+    /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing, because feeds keep
+    /// their place and questions stay out.
     async fn wait(
         &mut self,
         until: Option<Timestamp>,
@@ -305,23 +302,19 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 None => pending().await,
             }
         };
-        let answer = come(&mut out.question);
-        let reading = come(&mut out.reading);
-        let measured = come(&mut out.gate);
         let service = async {
             match services {
                 Some(feed) => feed.next().await,
                 None => pending().await,
             }
         };
+        // In this order: a signal never waits behind a busy watch, and an answer is judged with the newest world.
         tokio::select! {
             biased;
             Some(signal) = self.signals.recv() => Woke::Signal(signal),
             Some(news) = service => Woke::Service(news),
             Some(news) = revisions.next() => Woke::Revisions(news),
-            answer = answer => Woke::Answer(answer),
-            reading = reading => Woke::Reading(reading),
-            measured = measured => Woke::Measured(measured),
+            Some(heard) = out.next() => Woke::Heard(heard),
             () = timer => Woke::Time,
         }
     }

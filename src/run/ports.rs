@@ -1,8 +1,8 @@
 //! What a rollout needs of the world, as small traits: the API server, the candidate's address, the clock, and a place
 //! for what is said. Adapters implement them; tests put a model behind them.
 //!
-//! Depends on pure modules and `serde_json` only. Objects cross as the API's own JSON, because a template must be
-//! written back whole.
+//! Decides what may be asked of the world, and nothing else. Depends on pure modules and `serde_json` only. Objects cross as
+//! the API's own JSON, because a template must be written back whole.
 
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
@@ -52,6 +52,8 @@ pub trait Cluster {
     fn create_service(&self, object: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// PATCH of the Service with a JSON patch (RFC 6902), strict field validation, our field manager. The one way in
     /// which anything is changed.
+    // A JSON patch and not server-side apply: its `test` operations fence the record and the generation in the same write,
+    // and an apply that leaves `spec.traffic` out would give it away: Knative would send everyone to latest (rule 8).
     fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// WATCH of this Service alone from a version.
     fn watch_service(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
@@ -96,7 +98,7 @@ impl Source for NoSource {
     }
 }
 
-/// Everything that a machine is driven against, but what it is told and where its lines go.
+/// Everything that a machine is driven against, except the signals that it is sent and the sink of its lines.
 #[derive(Debug)]
 pub struct Ports<'a, C, P, E, K> {
     /// The API server.

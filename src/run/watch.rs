@@ -1,6 +1,7 @@
 //! Follows objects by watch: one read to start, then only what changes; reads again when the watch lost its place.
 //!
-//! Decides when to read, to watch and to pause after a failure. Depends on the ports and the runtime's timer.
+//! Decides when to read, to watch and to pause after a failure. A missed event loses no decision, because machines decide by
+//! the state of the world and not by its changes. Depends on the ports and the runtime's timer.
 
 pub(crate) mod service;
 
@@ -48,7 +49,8 @@ struct State<'a, S: Watchable> {
     empty: u32,
 }
 
-/// The pauses after failures: from 0.2 s, doubling with jitter, to 10 s at most.
+/// The pauses after failures: from 0.2 s, doubling, to 10 s at most. With jitter, because all runs that lost one API server
+/// would otherwise come back to it in step.
 pub(crate) fn delays() -> backon::ExponentialBackoff {
     backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -112,6 +114,7 @@ async fn advance<S: Watchable>(source: &S, place: WatchState<S::Watch>) -> (Watc
         },
         WatchState::Open(version) => match source.watch(&version).await {
             Ok(watch) => (WatchState::Following(watch, version), Some(News::Fine)),
+            // 410: etcd has compacted that version away. Only a new list tells what was missed.
             Err(ApiError::Gone) => (WatchState::Read, None),
             Err(error) => (WatchState::Open(version), Some(News::Trouble(error))),
         },
@@ -124,6 +127,7 @@ async fn advance<S: Watchable>(source: &S, place: WatchState<S::Watch>) -> (Watc
                 let version = version_of(&object).unwrap_or(version);
                 (WatchState::Following(watch, version), Some(News::Deleted(object)))
             }
+            // A bookmark moves the place on where nothing changes, so that a quiet Service's version does not grow too old.
             Some(Ok(WatchEvent::Bookmark(version))) => (WatchState::Following(watch, version), None),
             Some(Err(ApiError::Gone)) => (WatchState::Read, None),
             Some(Err(error)) => (WatchState::Open(version), Some(News::Trouble(error))),

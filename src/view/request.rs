@@ -105,7 +105,10 @@ pub(crate) fn steer(
         }
         Action::Abort => ask(&mut new.abort, request, "abort"),
         Action::Resume => match new.pause.take() {
-            Some(pause) => format!("resumed; it was paused by {} at {}", pause.by, clock(pause.at)),
+            Some(pause) => {
+                new.resumed = Some(request);
+                format!("resumed; it was paused by {} at {}", pause.by, clock(pause.at))
+            }
             None => "it was not paused".to_owned(),
         },
         Action::Approve(step) => approve(&mut new, record, step, request, here)?,

@@ -108,7 +108,7 @@ async fn what_a_patch_may_meet() {
         (status(404, "NotFound", "gone", &json!({"name": "hello"})), ApiError::NotFound(PATCH.into())),
         (
             status(404, "NotFound", "the server could not find the requested resource", &json!({})),
-            ApiError::NotFound(format!("{PATCH}: the cluster does not have services.serving.knative.dev")),
+            ApiError::NoKind(format!("{PATCH}: the cluster does not have services.serving.knative.dev")),
         ),
         (status(410, "Expired", "too old", &Value::Null), ApiError::Gone),
     ];

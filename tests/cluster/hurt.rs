@@ -84,7 +84,8 @@ fn a_candidate_that_crashes_after_it_was_ready_is_found_out_by_its_replicas() {
     let space = serving("crash-loop");
     // Each start answers one request and dies at the next: Ready again in between, until the kubelet backs off.
     space.start_as("run", &[&V2[..], &["--set-env", "CRASH_AFTER=1"]].concat()).wait(LONG).ended(0);
-    let mut walk = space.start_as("run", &[&STAY[..], &["--grace", "3s"]].concat());
+    // Its replicas alone tell here: the gate on restarts would often be faster.
+    let mut walk = space.start_as("run", &[&STAY[..], &["--grace", "3s", "--restarts", "off"]].concat());
     walk.line("step 1 of 2 is served", LONG);
     let crashed = Instant::now();
     let ended = std::thread::scope(|threads| {
@@ -99,6 +100,62 @@ fn a_candidate_that_crashes_after_it_was_ready_is_found_out_by_its_replicas() {
     assert!(ended.last().contains("hello-00002: "), "{}", ended.last());
     assert!(space.split("hello").starts_with("hello-00001 100"), "{}", space.split("hello"));
     space.answers("hello", "v1", 5);
+}
+
+/// One pod of three ends again and again; the revision stays Ready, its number of pods hardly moves, and nothing else tells.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn one_pod_of_three_that_restarts_sends_users_back() {
+    let space = serving("restarts");
+    space.start_as("run", &[&V2[..], &["--set-env", "CRASH_PATH=/crash"]].concat()).wait(LONG).ended(0);
+    let floor = "autoscaling.knative.dev/min-scale=3";
+    space.kubectl(&["annotate", "--overwrite", "revision", "hello-00002", floor]).good();
+    let pods = "serving.knative.dev/revision=hello-00002";
+    eventually("three pods", LONG, || {
+        let ready = |pod: &serde_json::Value| {
+            let all = pod["status"]["containerStatuses"].as_array();
+            all.is_some_and(|all| all.iter().all(|c| c["ready"] == true))
+        };
+        (space.list("pods", pods).iter().filter(|pod| ready(pod)).count() == 3).then_some(())
+    });
+    let mut walk = space.start_as("run", &STAY);
+    walk.line("step 1 of 2 is served", LONG);
+    let began = Instant::now();
+    let ended = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while began.elapsed() < Duration::from_secs(90) && !space.split("hello").starts_with("hello-00001 100") {
+                space.ask_for("candidate-hello", "/crash");
+                std::thread::sleep(Duration::from_secs(4));
+            }
+        });
+        walk.wait(LONG).ended(10)
+    });
+    assert!(ended.last().contains("of the candidate ended with an error in 3 pods"), "{}", ended.last());
+    assert!(ended.last().contains("exit code 4, Error"), "{}", ended.last());
+    assert!(space.split("hello").starts_with("hello-00001 100"), "{}", space.split("hello"));
+    space.answers("hello", "v1", 5);
+}
+
+/// A healthy candidate that is scaled up, down and preempted under the gate's eyes is promoted.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn pods_that_come_and_go_for_good_reasons_send_nobody_back() {
+    let space = serving("scaling");
+    space.start_as("run", &V2).wait(LONG).ended(0);
+    let floor = |n: &str| {
+        let floor = format!("autoscaling.knative.dev/min-scale={n}");
+        space.kubectl(&["annotate", "--overwrite", "revision", "hello-00002", &floor]).good();
+    };
+    floor("3");
+    let mut walk = space.start_as("run", &["walk", "hello", "--steps", "50,100", "--dwell", "25s", "--bake", "5s"]);
+    walk.line("step 1 of 2 is served", LONG);
+    std::thread::sleep(Duration::from_secs(6));
+    let pods = space.list("pods", "serving.knative.dev/revision=hello-00002");
+    let first = pods[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    space.kubectl(&["delete", "pod", &first, "--wait=false"]).good();
+    floor("1");
+    walk.wait(LONG).ended(0);
+    assert_eq!(space.split("hello"), "latest 100");
 }
 
 #[test]

@@ -140,6 +140,19 @@ fn rollback_on_dying_pods_whatever_happens() {
     });
 }
 
+#[test]
+fn rollback_on_restarts_whatever_happens() {
+    exhaust(&Case {
+        name: "rollback on restarts",
+        traffic: latest(),
+        images: &["ok:1"],
+        before: vec![(stage("restarts:2-25"), None)],
+        job: Job::Walk(plan(&[10, 50, 100], 30, 90, None), Looks { restarts: true, ..Looks::default() }),
+        code: Code::RolledBack,
+        leaves: "hello-00001=100 hello-00002#candidate=0",
+    });
+}
+
 fn on_evidence() -> Job {
     Job::Walk(plan(&[10, 50, 100], 5, 5, None), Looks { probe: true, evidence: true, ..Looks::default() })
 }

@@ -226,7 +226,7 @@ impl Cluster for Handle {
         let name = name.as_str().to_owned();
         let list = move |s: &mut State| {
             let may = s.pods_readable.then_some(()).ok_or_else(|| ApiError::Forbidden("list pods".into()));
-            may.map(|()| s.revisions.get(&name).map(super::revision::Revision::pods).unwrap_or_default())
+            may.map(|()| s.revisions.get(&name).map(|r| r.pods(s.now())).unwrap_or_default())
         };
         self.call("list pods", list).await.map(|(v, _)| v)
     }

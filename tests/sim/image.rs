@@ -19,6 +19,9 @@ pub(crate) enum Behaviour {
     CrashesUnseen,
     /// `crash-later`: it dies for good after it was Ready; `crash-loop`: comes back for a second now and then.
     CrashesLater { start: Duration, later: Duration, returns: bool },
+    /// `restarts`: one of its pods' containers ends with 3 again and again from some time on; the others go on, so that
+    /// nothing but the pods tells.
+    Restarts { start: Duration, later: Duration },
     /// `flaky-probe`: answers 500 from some time on.
     AnswersBadly { start: Duration, later: Duration },
 }
@@ -42,6 +45,7 @@ impl Behaviour {
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },
             "crash-later" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: false },
             "crash-loop" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: true },
+            "restarts" => Self::Restarts { start, later: given.unwrap_or_else(|| draw(0, 30)) },
             "flaky-probe" => Self::AnswersBadly { start, later: given.unwrap_or_else(|| draw(0, 30)) },
             _ => Self::Starts { after: given.unwrap_or(start), sleeps: false },
         }

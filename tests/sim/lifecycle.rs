@@ -30,9 +30,9 @@ impl State {
                 r.container = Cond::maybe("Deploying", "");
                 let life = match behaviour {
                     Behaviour::Starts { after, .. } => (after, Life::Start),
-                    Behaviour::CrashesLater { start, .. } | Behaviour::AnswersBadly { start, .. } => {
-                        (start, Life::Start)
-                    }
+                    Behaviour::CrashesLater { start, .. }
+                    | Behaviour::AnswersBadly { start, .. }
+                    | Behaviour::Restarts { start, .. } => (start, Life::Start),
                     Behaviour::Heals { after } => {
                         next.push((Duration::from_millis(500), Life::Fail));
                         (after + Duration::from_secs(1), Life::Start)

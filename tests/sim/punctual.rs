@@ -1,10 +1,8 @@
-//! A machine that is watched: whoever waits, waits for a moment to come. One that waits for the past would be asked again and
-//! again without an end.
+//! A machine that is watched. It waits for a moment to come: one that waits for the past would be asked again and again
+//! without an end. And it says the same when it is asked twice with the same world and time, which every decision by level
+//! rests on.
 
-use andante::evidence::gate::Measured;
-use andante::evidence::probe::Answer;
-use andante::evidence::reading::{NoReading, Reading};
-use andante::machine::next::{GiveUp, Machine, Next, Written};
+use andante::machine::next::{GiveUp, Heard, Machine, Next, Question, Written};
 use andante::machine::world::World;
 use andante::model::event::Log;
 use andante::model::outcome::Outcome;
@@ -27,19 +25,22 @@ impl<M: Machine> Machine for Punctual<M> {
         {
             self.complaints.borrow_mut().push(format!("{} waits at {now} for {until}, which is past", self.label));
         }
+        // By level, not by edge: whoever asks again gets the same answer, and nothing new to read.
+        let again = self.machine.decide(world, now, &mut Log::default());
+        if again != next {
+            self.complaints
+                .borrow_mut()
+                .push(format!("{} asked twice at {now} says {next:?} and then {again:?}", self.label));
+        }
         next
     }
 
-    fn answered(&mut self, answer: Answer, now: Timestamp, log: &mut Log) {
-        self.machine.answered(answer, now, log);
+    fn asked(&mut self, question: &Question, now: Timestamp) {
+        self.machine.asked(question, now);
     }
 
-    fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
-        self.machine.read(result, now, log);
-    }
-
-    fn measured(&mut self, measured: Measured, log: &mut Log) {
-        self.machine.measured(measured, log);
+    fn heard(&mut self, heard: Heard, now: Timestamp, log: &mut Log) {
+        self.machine.heard(heard, now, log);
     }
 
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
@@ -62,7 +63,6 @@ mod tests {
         fn decide(&mut self, _: &World, now: Timestamp, _: &mut Log) -> Next {
             Next::wait(now.checked_add(std::time::Duration::from_secs(1)).ok().filter(|_| self.0 > 0).or(Some(now)))
         }
-        fn answered(&mut self, _: Answer, _: Timestamp, _: &mut Log) {}
         fn written(&mut self, _: &Written, _: &World, _: Timestamp, _: &mut Log) {}
         fn give_up(&self, _: &World, _: GiveUp) -> Outcome {
             Outcome::new(Code::Internal, "")

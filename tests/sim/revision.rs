@@ -6,6 +6,9 @@ use super::time;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Seconds between two ends of a container that restarts.
+const RESTARTS_EVERY: u64 = 5;
+
 /// One Revision. How it changes is in `lifecycle`.
 #[derive(Debug, Clone)]
 pub(crate) struct Revision {
@@ -71,9 +74,10 @@ impl Revision {
     }
 
     /// Its pods, as far as anybody asks: what they wait for or ended with.
-    pub(crate) fn pods(&self) -> Vec<Value> {
+    pub(crate) fn pods(&self, now: Duration) -> Vec<Value> {
+        let metadata = json!({"name": self.name, "uid": format!("pod-{}", self.uid)});
         let container = |state: Value| {
-            json!({"status": {"containerStatuses": [{"name": "user-container",
+            json!({"metadata": metadata, "status": {"containerStatuses": [{"name": "user-container",
             "state": state, "lastState": {"terminated": {"exitCode": 3, "message": "cannot open the ledger"}}}]}})
         };
         match self.behaviour {
@@ -85,7 +89,14 @@ impl Revision {
                 vec![container(json!({"waiting": {"reason": "CrashLoopBackOff"}}))]
             }
             _ if self.dead => vec![container(json!({"waiting": {"reason": "CrashLoopBackOff"}}))],
-            _ => vec![json!({"status": {"containerStatuses": [{"name": "user-container", "state": {"running": {}}}]}})],
+            Behaviour::Restarts { later, .. } if self.ready_at.is_some_and(|at| now >= at + later) => {
+                let since = now.saturating_sub(self.ready_at.unwrap_or_default() + later);
+                let mut pod = container(json!({"running": {}}));
+                pod["status"]["containerStatuses"][0]["restartCount"] = json!(1 + since.as_secs() / RESTARTS_EVERY);
+                vec![pod]
+            }
+            _ => vec![json!({"metadata": metadata, "status": {"containerStatuses":
+                [{"name": "user-container", "restartCount": 0, "state": {"running": {}}}]}})],
         }
     }
 

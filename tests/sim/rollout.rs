@@ -11,16 +11,17 @@ use super::time::stamp;
 use super::world::World;
 use andante::evidence::Rules;
 use andante::evidence::gate::Patience;
-use andante::evidence::probe::{Address, Probe};
+use andante::evidence::probe::Probe;
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::settle::{Settle, SettleGoal, To};
 use andante::machine::stage::{Stage, StageGoal, Want};
 use andante::machine::standing::Claimant;
-use andante::machine::walk::{GateGoal, JudgeGoal, OnTerm, Walk, WalkGoal};
+use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::Signal;
 use andante::model::name::RevisionName;
 use andante::model::outcome::Outcome;
 use andante::model::template::TemplateChange;
+use andante::rollout::goal::{Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, Step, Style};
 use andante::rollout::splits::Tags;
@@ -54,6 +55,8 @@ pub(crate) struct Looks {
     pub(crate) evidence: bool,
     /// A gate of the owner's.
     pub(crate) gates: bool,
+    /// The pods of both revisions.
+    pub(crate) restarts: bool,
 }
 
 /// A plan of so many percents, with the same dwell everywhere.
@@ -250,23 +253,20 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         interval: Duration::from_secs(1),
         timeout: Duration::from_secs(3),
     });
-    WalkGoal {
-        gates: looks.gates.then(|| GateGoal {
-            gates: vec!["failing: promql x < 0.5".parse().unwrap()],
-            patience: Patience { every: Duration::from_secs(2), failures: 2, errors: 6 },
-            namespace: "ns".parse().unwrap(),
-        }),
-        service: "hello".parse().unwrap(),
-        plan: plan.clone(),
+    let gates = if looks.gates { vec!["failing: promql x < 0.5".parse().unwrap()] } else { vec![] };
+    let options = WalkOptions {
         deadline: Duration::from_secs(600),
-        grace: Duration::from_secs(10),
         serve_within: Duration::from_secs(60),
         probe,
-        address: Address::Public,
-        on_term: OnTerm::Rollback,
-        once: false,
-        judge: looks.evidence.then(|| JudgeGoal { rules: rules(), namespace: "ns".parse().unwrap() }),
-    }
+        judge: looks.evidence.then(rules),
+        gates,
+        gate_patience: Patience { every: Duration::from_secs(2), failures: 2, errors: 6 },
+        restarts: looks.restarts.then_some(2),
+        ..WalkOptions::default()
+    };
+    let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(options) };
+    let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"ns".parse().unwrap(), false).unwrap();
+    WalkGoal { plan: plan.clone(), ..goal }
 }
 
 /// Rules under which a story of minutes decides.

@@ -1,5 +1,7 @@
-//! What differs from the commit: the index from its tree, the files from the index. Decides when a file's content must
-//! be read: whenever its time or size is not what git noted, or was noted too late to be trusted.
+//! What differs from the commit: the index from its tree, the files from the index.
+//!
+//! Decides when a file's content must be read: whenever its time or size is not what git noted, or was noted too late to be
+//! trusted. Depends on the index, the objects and files.
 
 use super::convert::{LineEnds, filtered};
 use super::index::{self, IndexEntry, Seen};
@@ -93,6 +95,7 @@ pub(super) fn find(checkout: &Checkout, depth: usize) -> Result<Changes, BadChec
 /// True if a directory above the file is none, or a link: what is found there is not the tracked file.
 fn behind_link(top: &Path, path: &Path, known: &mut BTreeSet<PathBuf>) -> Result<bool, BadCheckout> {
     let directories: Vec<&Path> = path.ancestors().skip(1).take_while(|d| *d != top).collect();
+    // From the top down, because below a link nothing is the checkout's own.
     for directory in directories.into_iter().rev() {
         if known.contains(directory) {
             continue;
@@ -130,6 +133,7 @@ fn verdict(
             let target = path.read_link().map_err(|e| BadCheckout::file(path, e))?;
             return Ok(either(checkout.settings.format.name("blob", target.as_os_str().as_bytes()) == entry.name));
         }
+        // Where the file system has no links git writes the target into a plain file, whose content is compared.
         LINK if checkout.settings.symlinks || !metadata.is_file() => return Ok(FileState::Other),
         LINK => {}
         _ if !metadata.is_file() => return Ok(FileState::Other),
@@ -139,6 +143,8 @@ fn verdict(
         _ => {}
     }
     let now = seen(&metadata);
+    // git calls the other case racy: a file that changed in the tick in which the index was written has the noted time and
+    // perhaps the noted size, so only its content tells (git's Documentation/technical/racy-git).
     if now == entry.seen && entry.seen.mtime < written {
         return Ok(FileState::Same);
     }
@@ -211,6 +217,7 @@ fn with_other_ends(checkout: &Checkout, path: &Path, size: u64) -> io::Result<Op
 /// The first bytes of a file, so many at most, piece by piece. A file that grows meanwhile differs either way.
 fn pieces(path: &Path, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut file = files::open_regular(path)?.take(size);
+    // Piece by piece: a file may be larger than the memory of a step.
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer)? {

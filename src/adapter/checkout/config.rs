@@ -1,4 +1,6 @@
-//! The few settings of a repository that change how it is read. Decides which repositories cannot be read here.
+//! The few settings of a repository that change how it is read.
+//!
+//! Decides which repositories cannot be read here. Depends on files.
 
 use super::place::GitPlace;
 use super::{BadCheckout, Format, file};
@@ -17,7 +19,7 @@ pub(super) struct GitConfig {
     pub(super) symlinks: bool,
     /// Whether it has no tree of files.
     bare: bool,
-    /// Where the tree of files is said to be, from git's own directory.
+    /// The place of the tree of files by `core.worktree`, seen from git's own directory.
     tree: Option<String>,
     /// A worktree may have settings of its own.
     own: bool,
@@ -72,6 +74,7 @@ impl GitConfig {
             match (key.as_str(), value.as_str()) {
                 ("extensions.objectformat", "sha1") => self.format = Format::Sha1,
                 ("extensions.objectformat", "sha256") => self.format = Format::Sha256,
+                // git refuses an extension that it does not know, too: it may change what every other file means.
                 ("extensions.objectformat", other) => {
                     return Err(format!("objects are named by {other:?}, which is not read here"));
                 }

@@ -1,5 +1,7 @@
-//! What git may do to a file between the commit and the tree of files: other line ends, filters such as LFS's. Decides
-//! when it cannot be told whether a file is changed: then git alone, with the settings of whoever checked it out, knows.
+//! What git may do to a file between the commit and the tree of files: other line ends, filters such as LFS's.
+//!
+//! Decides when it cannot be told whether a file is changed. Then only git knows, with the settings of the user that checked
+//! it out. Depends on files.
 
 use super::{BadCheckout, Checkout, file};
 use std::ffi::OsStr;
@@ -42,6 +44,7 @@ impl LineEnds {
 pub(super) fn filtered(checkout: &Checkout, top: &Path, path: &[u8]) -> Result<Option<String>, BadCheckout> {
     let tracked = Path::new(OsStr::from_bytes(path));
     let name = tracked.file_name().unwrap_or_default().as_bytes();
+    // Attributes of every directory above the file hold for it, and the repository's own (`info/attributes`) as well.
     let beside = tracked.ancestors().skip(1).map(|directory| top.join(directory).join(".gitattributes"));
     for attributes in std::iter::once(checkout.place.common.join("info/attributes")).chain(beside) {
         let bytes = file::bytes(&attributes, LARGEST)?.unwrap_or_default();
@@ -57,6 +60,7 @@ pub(super) fn filtered(checkout: &Checkout, top: &Path, path: &[u8]) -> Result<O
 fn converts(line: &[u8], name: &[u8]) -> bool {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(pattern) = words.next().filter(|pattern| !pattern.starts_with(b"#")) else { return false };
+    // A pattern that is not understood is taken to fit: an error that asks for git is better than a good image called dirty.
     let fits = match pattern.strip_prefix(b"*.") {
         Some(end) if !end.iter().any(|b| b"*?[\\/".contains(b)) => {
             name.strip_suffix(end).is_some_and(|rest| rest.ends_with(b"."))

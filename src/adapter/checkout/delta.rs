@@ -1,4 +1,6 @@
-//! Deltas: how git stores an object as the difference to another. Pure.
+//! Deltas: how git stores an object as the difference to another (git's gitformat-pack).
+//!
+//! Decides which bytes are a delta, and how large its object may be. Pure.
 
 /// The largest object that is put together, in bytes: only commits are read.
 const LARGEST: usize = 16 << 20;
@@ -26,6 +28,7 @@ pub(super) fn apply(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
         } else {
             return None;
         }
+        // Checked at each operation: a few bytes can copy the base over and over.
         if made.len() > length {
             return None;
         }
@@ -62,6 +65,7 @@ fn copy(op: u8, rest: &mut &[u8]) -> Option<(usize, usize)> {
     };
     let offset = read(0..4)?;
     let length = read(4..7)?;
+    // The format's own: no bits of a length mean 64 KiB, since a copy of nothing would be of no use.
     Some((offset, if length == 0 { 0x10000 } else { length }))
 }
 

@@ -1,5 +1,8 @@
-//! One of git's files. Decides what is absent: only what the system says is not there. What may not be read, or is no
-//! regular file, is an error that names it; taken for absent, it would let another repository further up be read instead.
+//! One of git's files.
+//!
+//! Decides what is absent: only a file of which the system says so. A file that may not be read, or is no regular file, is
+//! an error that names it, because another repository further up would be read instead if it were taken for absent.
+//! Depends on `std`.
 
 use super::BadCheckout;
 use crate::adapter::files;

@@ -1,5 +1,6 @@
-//! git's index: the list of tracked files, with what git noted of each when it last looked. Decides which bytes are
-//! one. Pure.
+//! git's index: the list of tracked files, with what git noted of each when it last looked (git's gitformat-index).
+//!
+//! Decides which bytes are an index. Pure.
 
 use super::Format;
 use super::object::varint;
@@ -55,7 +56,7 @@ pub(super) enum BadIndex {
 pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<IndexEntry<'_>>, BadIndex> {
     let end = bytes.len().checked_sub(format.length()).ok_or(BadIndex::Damaged)?;
     let (body, checksum) = bytes.split_at(end);
-    // git may be told not to compute it.
+    // All zeros where git was told not to compute it (`index.skipHash`).
     if checksum.iter().any(|b| *b != 0) && ring::digest::digest(format.algorithm(), body).as_ref() != checksum {
         return Err(BadIndex::Damaged);
     }
@@ -79,7 +80,8 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Vec<IndexEntry<'_>>,
         }
         entries.push(entry);
     }
-    // Extensions that begin with a small letter change what the entries mean.
+    // Extensions that begin with a small letter change what the entries mean, so an unknown one ends the reading. `sdir`
+    // only says that there may be entries for whole directories, which are read; a `link` needs another file.
     while !reader.rest.is_empty() {
         let signature = reader.take(4)?;
         if signature == b"link" {
@@ -117,6 +119,7 @@ impl<'a> Reader<'a> {
         let begin = self.rest.len();
         let ctime = (self.u32()?, self.u32()?);
         let mtime = (self.u32()?, self.u32()?);
+        // Device and inode, and below user and group, are left out: they differ in each copy and mount of a checkout.
         self.take(8)?;
         let mode = self.u32()?;
         self.take(8)?;
@@ -144,6 +147,8 @@ impl<'a> Reader<'a> {
         if path.len() > LONGEST || !is_inside(&path) {
             return Err(BadIndex::Damaged);
         }
+        // Bits of the format: 0x8000 assume-valid, 0x4000 (extended) skip-worktree; 0x3000 the stage of a conflict, 0x2000
+        // (extended) intent-to-add.
         Ok(IndexEntry {
             path,
             mode,

@@ -1,6 +1,7 @@
-//! Commits in git's store. Decides where one is looked for: a file of its own, then packs, then borrowed stores.
+//! Commits in git's store.
 //!
-//! Only the tree of a commit is needed, so nothing but commits is ever read.
+//! Decides where one is looked for: a file of its own, then packs, then borrowed stores. Nothing but commits is ever read,
+//! because only the tree's name is needed. Depends on files and `miniz_oxide`.
 
 use super::{BadCheckout, Format, delta, file};
 use crate::adapter::files;
@@ -25,6 +26,7 @@ pub(super) fn tree_of(common: &Path, format: Format, commit: &str) -> Result<Vec
     let name = from_hex(commit).ok_or_else(|| BadCheckout::file(common, "not a hash"))?;
     let missing = || BadCheckout::file(&common.join("objects"), format!("the commit {commit} is not there"));
     let content = find(common, format, &name)?.ok_or_else(missing)?;
+    // The name is the hash of the content, so a damaged or wrongly assembled commit cannot pass.
     if format.name("commit", &content) != name {
         return Err(BadCheckout::file(&common.join("objects"), format!("the commit {commit} is damaged")));
     }
@@ -68,7 +70,7 @@ fn loose(store: &Path, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
     content.map(Some).ok_or_else(|| BadCheckout::file(&path, "it is not a commit"))
 }
 
-/// What follows an object in a pack is the next one, and is not looked at.
+/// The object at the beginning of these bytes. The next one follows it in a pack, and is not looked at.
 fn inflate(bytes: &[u8], largest: usize) -> Option<Vec<u8>> {
     decompress_to_vec_zlib_with_limit(bytes, largest).ok()
 }
@@ -127,6 +129,7 @@ impl PackIndex {
     /// The object's offset in the pack.
     fn find(&self, name: &[u8]) -> std::io::Result<Option<u64>> {
         let Some(first) = name.first().map(|b| u64::from(*b)) else { return Ok(None) };
+        // The table says how many names begin with each byte or a smaller one, so that only one byte's names are searched.
         let mut low = if first == 0 { 0 } else { self.u32(Self::FANOUT + (first - 1) * 4)? };
         let mut high = self.u32(Self::FANOUT + first * 4)?;
         let mut found = vec![0; name.len()];
@@ -164,7 +167,8 @@ struct Pack {
 impl Pack {
     /// The content of the commit at this offset; `None` if it cannot be read as one.
     fn object(&self, mut offset: u64) -> std::io::Result<Option<Vec<u8>>> {
-        // From the commit down to what is stored whole; all of them together may have as much as one object.
+        // From the commit down to the object that is stored whole. All deltas together may have as much as one object, so
+        // that a hostile chain takes no more memory than an honest commit.
         let mut deltas: Vec<Vec<u8>> = Vec::new();
         let mut room = LARGEST;
         while deltas.len() <= DEEPEST {
@@ -184,7 +188,7 @@ impl Pack {
         Ok(None)
     }
 
-    /// What stands at an offset. Most commits are small, so that little is read at first.
+    /// The object or delta at an offset. Little is read at first, because most commits are small.
     fn piece(&self, offset: u64, room: usize) -> std::io::Result<Option<Unpacked>> {
         let left = self.file.metadata()?.len().saturating_sub(offset);
         let left = usize::try_from(left).unwrap_or(COMPRESSED);
@@ -200,11 +204,11 @@ impl Pack {
     }
 }
 
-/// What a delta is a delta to.
+/// The object to which a delta is the difference.
 enum DeltaBase {
     /// It is none, but the commit itself.
     None,
-    /// What stands so far before it.
+    /// The object so many bytes before it.
     Before(u64),
     Named(Vec<u8>),
 }
@@ -217,6 +221,7 @@ struct Unpacked {
 
 impl Unpacked {
     fn parse(mut rest: &[u8], format: Format, room: usize) -> Option<Self> {
+        // Kinds of the format: 1 a commit, 6 a delta to what stands before it, 7 a delta to a named object.
         let base = match kind(&mut rest)? {
             1 => DeltaBase::None,
             6 => DeltaBase::Before(varint(&mut rest)?),

@@ -1,5 +1,7 @@
-//! Where a checkout's parts are. Decides as git does: the nearest `.git` upwards, a directory or a file that names one
-//! (worktrees, submodules); what all worktrees share is in `commondir`.
+//! Where a checkout's parts are.
+//!
+//! Decides as git does: the nearest `.git` upwards, a directory or a file that names one (worktrees, submodules); the parts
+//! that all worktrees share are in `commondir`. Depends on files.
 
 use super::BadCheckout;
 use super::file::{is_directory, known, look, text};
@@ -18,6 +20,7 @@ pub(super) struct GitPlace {
 
 impl GitPlace {
     pub(super) fn find(directory: &Path) -> Result<Self, BadCheckout> {
+        // Links are resolved first: "upwards" is where the directory really lies.
         let start = directory.canonicalize().map_err(|e| BadCheckout::file(directory, e))?;
         for tree in start.ancestors() {
             if let Some(place) = Self::of_tree(tree)? {

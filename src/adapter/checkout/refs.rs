@@ -1,4 +1,7 @@
-//! The head of a checkout. Decides what it points at: a file of its own goes before the file of packed ones.
+//! The head of a checkout.
+//!
+//! Decides what the head points at: a name's own file goes before the file of packed names, because git writes a change
+//! there first. Depends on files.
 
 use super::place::GitPlace;
 use super::{BadCheckout, file};
@@ -26,6 +29,7 @@ pub(super) fn head(place: &GitPlace) -> Result<Head, BadCheckout> {
         None => return Err(BadCheckout::file(&path, "it is not there")),
     };
     let branch = name.strip_prefix("refs/heads/").map(str::to_owned);
+    // git leaves this head in a repository with a reftable, for programs that do not know of reftables.
     if branch.as_deref() == Some(".invalid") {
         return Err(BadCheckout::Unsupported("the repository stores its branches in a reftable".into()));
     }
@@ -55,7 +59,7 @@ enum Points {
 fn loose(place: &GitPlace, name: &str) -> Result<Option<Points>, BadCheckout> {
     for directory in [&place.git, &place.common] {
         let path = directory.join(name);
-        // Where names lie below this one is no file of its own.
+        // A directory there holds names below this one, so this name has no file of its own.
         if file::is_directory(&path)? {
             continue;
         }
@@ -90,7 +94,7 @@ fn parse(text: &str, path: &Path) -> Result<Commit, BadCheckout> {
     text.parse().map_err(|_| BadCheckout::file(path, why))
 }
 
-/// A name becomes a path.
+/// True if a name stays below git's directory as a path: the head may be a stranger's.
 fn is_safe(name: &str) -> bool {
     name.starts_with("refs/")
         && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))

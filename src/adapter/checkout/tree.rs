@@ -1,5 +1,7 @@
-//! The tree that an index stands for. Decides its name, by making the same objects that `git write-tree` would; so the
-//! index can be compared with a commit without reading a single tree. Pure.
+//! The tree that an index stands for.
+//!
+//! Decides its name, by making the same objects that `git write-tree` would, so that the index can be compared with a commit
+//! without reading a single tree. Pure.
 
 use super::Format;
 use super::index::IndexEntry;

@@ -29,7 +29,7 @@ impl Kube {
             namespace: Some(namespace.to_string()),
             name: None,
         };
-        // From the API server's memory: a moment old is good enough, and it is asked often.
+        // From the API server's memory (`resourceVersion=0`): a moment old is good enough, and it is asked often.
         let path = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?resourceVersion=0&labelSelector={}",
             encoded(&format!("kubernetes.io/service-name={service}"))
@@ -46,7 +46,8 @@ fn serving(list: &Value) -> Vec<Backend> {
     let ends = slices.into_iter().flatten().filter_map(|slice| slice.pointer("/endpoints").and_then(Value::as_array));
     for end in ends.flatten() {
         let condition = |name: &str| end.pointer(&format!("/conditions/{name}")).and_then(Value::as_bool);
-        // Absent is yes, says the API; `serving` is what counts for one that is ending.
+        // The API says that absent means yes. `serving` goes first, because a pod that is ending is not `ready` and still
+        // answers, and counts, the requests that it has.
         let serves = condition("serving").or_else(|| condition("ready")).unwrap_or(true);
         let address = end.pointer("/addresses/0").and_then(Value::as_str);
         if let (Some(address), true) = (address, serves) {

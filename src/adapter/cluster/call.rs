@@ -77,6 +77,7 @@ impl Kube {
             .method(method)
             .uri(&call.path)
             .header(ACCEPT, "application/json")
+            // No decoder is built in: a compressed answer could not be read.
             .header(ACCEPT_ENCODING, "identity")
             .header(USER_AGENT, concat!("andante/", env!("CARGO_PKG_VERSION")));
         let mut bytes = Vec::new();
@@ -94,7 +95,7 @@ fn parts((head, body): (http::response::Parts, Body)) -> (u16, HeaderMap, Body) 
     (head.status.as_u16(), head.headers, body)
 }
 
-/// Seconds only: nobody sends the API server's other form, a date.
+/// Seconds only, because the API server never sends the header's other form, a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -36,6 +36,7 @@ impl Default for Connect {
             context: None,
             namespace: None,
             call_limit: Duration::from_secs(10),
+            // A bookmark is due each minute; one that is 20 s late does not come any more.
             silence: Duration::from_secs(80),
         }
     }
@@ -70,6 +71,7 @@ fn find(settings: &Connect, environment: &Environment) -> Result<(Config, Option
     if !files.is_empty() {
         return from_files(&files, context, environment);
     }
+    // A service account has no contexts, so whoever names one means a file.
     if context.is_none() && environment.in_pod() {
         let config = Config::incluster().map_err(|e| ConnectError::ServiceAccount(e.to_string()))?;
         return Ok((config, None));
@@ -91,7 +93,7 @@ fn from_files(
         Some(named) => Some(proxy_address(&named)?),
         None => proxy_of(&config.cluster_url, environment)?,
     };
-    // Where no certificate is looked at, none is needed: the client would load the system's, and fail without them.
+    // A connection that looks at no certificate needs none, but the client would load the system's and fail without them.
     let encrypted = |address: &Uri| address.scheme_str() != Some("http");
     let looks = encrypted(&config.cluster_url) || config.proxy_url.as_ref().is_some_and(encrypted);
     if config.root_cert.is_none() && (!looks || config.accept_invalid_certs) {
@@ -112,7 +114,8 @@ fn proxy_of(server: &Uri, environment: &Environment) -> Result<Option<Uri>, Conn
     }
 }
 
-/// Without a scheme it is plain HTTP, as everywhere. The address itself may hold a password: it is not repeated.
+/// The address of a proxy. One without a scheme is plain HTTP, as in other tools. It may hold a password, so it is never
+/// repeated.
 fn proxy_address(named: &str) -> Result<Uri, ConnectError> {
     let whole = if named.contains("://") { named.to_owned() } else { format!("http://{named}") };
     let address: Uri = whole.parse().map_err(|_| ConnectError::Proxy("it is not a URL"))?;

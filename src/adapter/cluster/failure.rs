@@ -2,7 +2,7 @@
 //!
 //! Decides, from the status and the `ApiStatus` object of an answer, which [`ApiError`] it is and which of its words may
 //! be printed: an API error's text may hold the whole object, environment values included, so it is never repeated.
-//! What is kept: reasons, names of fields, what a webhook said on its first line, and our own words. Pure.
+//! Reasons, names of fields, the first line of a webhook and our own words are kept. Pure.
 
 use crate::model::api_error::ApiError;
 use serde::Deserialize;
@@ -39,14 +39,6 @@ impl fmt::Display for ApiRequest {
         let name = self.name.as_ref().map(|n| format!(" {n}")).unwrap_or_default();
         write!(f, "{} {}{name}{}", self.verb, self.qualified(), self.place())
     }
-}
-
-/// Marks a 404 that is not about the object: the whole kind is unknown to this cluster.
-const NO_KIND: &str = "the cluster does not have";
-
-/// True if a "not found" is about the kind of object, which the cluster does not know, and not about one object.
-pub(crate) fn lacks_kind(not_found: &str) -> bool {
-    not_found.contains(NO_KIND)
 }
 
 /// The part of a `ApiStatus` that is looked at.
@@ -90,6 +82,7 @@ pub(super) fn of_answer(asked: &ApiRequest, code: u16, retry_after: Option<Durat
 
 fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &ApiStatus) -> ApiError {
     let details = status.details.as_ref();
+    // First, because each denial has the status that its writer chose: Knative's webhooks 400, a quota 403.
     if (400..500).contains(&code)
         && let Some(denial) = denial(&status.message)
     {
@@ -100,8 +93,10 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
             "{asked}: the API server does not accept our credentials (missing, expired, or of another cluster)"
         )),
         403 => forbidden(asked, status),
+        // An unknown kind is a 404 as well, and its Status names no object.
         404 if details.is_some_and(|d| !d.name.is_empty()) => ApiError::NotFound(asked.to_string()),
-        404 => ApiError::NotFound(format!("{asked}: {NO_KIND} {}", asked.qualified())),
+        404 => ApiError::NoKind(format!("{asked}: the cluster does not have {}", asked.qualified())),
+        // The same status for two things: "already exists" of a create, "the object has been modified" of the rest.
         409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
         409 => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
         410 => ApiError::Gone,
@@ -109,6 +104,7 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
             ApiError::Refused(format!("{asked}: a test of the patch did not hold"))
         }
         408 | 429 | 500.. => {
+            // The header goes first; a Status may say it as well.
             let told = details.map(|d| d.retry_after_seconds).filter(|s| *s > 0).map(Duration::from_secs);
             ApiError::Server { status: code, text: trouble(asked, status), retry_after: retry_after.or(told) }
         }
@@ -117,7 +113,7 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
     }
 }
 
-/// What an admission webhook, a policy or a quota said, its first line.
+/// The first line of an admission webhook, a policy or a quota that denied the request.
 fn denial(message: &str) -> Option<String> {
     if let Some(rest) = message.strip_prefix("admission webhook ") {
         let (name, said) = rest.split_once(" denied the request")?;
@@ -129,7 +125,7 @@ fn denial(message: &str) -> Option<String> {
     (of_policy || rest.starts_with("exceeded quota: ")).then(|| one_line(rest, 300))
 }
 
-/// The rule that has to be added, since that is what the reader has to do.
+/// Names the rule that has to be added, because adding it is what the reader has to do.
 fn forbidden(asked: &ApiRequest, status: &ApiStatus) -> ApiError {
     let user = status.message.split_once("User \"").and_then(|(_, rest)| rest.split_once('"'));
     let user = user.map_or_else(|| "this user".to_owned(), |(user, _)| one_line(user, 200));
@@ -166,8 +162,8 @@ fn complaint(status: &ApiStatus, code: u16) -> String {
     if fields.is_empty() { why } else { format!("{why}: {}", fields.join(", ")) }
 }
 
-/// `unknown field "spec.x"` and `duplicate field "spec.x"` after the last "strict decoding error". Before it stands the
-/// object itself.
+/// `unknown field "spec.x"` and `duplicate field "spec.x"` after the last "strict decoding error". The text before it is the
+/// object itself, which must not be printed.
 fn strict(message: &str) -> Vec<String> {
     let Some((_, list)) = message.rsplit_once("strict decoding error: ") else { return Vec::new() };
     let fields = list.split(", ").filter_map(|item| {

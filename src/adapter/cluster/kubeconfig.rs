@@ -1,9 +1,9 @@
 //! From kubeconfig files to a connection's settings.
 //!
-//! Decides which context, cluster and user count. kube's own loader does the same, but reads proxy variables of the
-//! process on the way and fails on a `NO_PROXY` that everybody else accepts; its parse errors quote lines of the file,
-//! which holds tokens; and a YAML reader made for each of its types is a twentieth of the binary. Depends on kube's types
-//! of the file.
+//! Decides which context, cluster and user count. kube's own loader is not used for three reasons. It reads proxy variables
+//! of the process on the way and fails on a `NO_PROXY` that everybody else accepts. Its parse errors quote lines of the file,
+//! which holds tokens. And a YAML reader for each of its types is a twentieth of the binary. Depends on kube's types of the
+//! file.
 
 use super::connect_error::ConnectError;
 use kube::Config;
@@ -50,9 +50,11 @@ fn read(path: &Path) -> Result<Kubeconfig, String> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|_| not_one())?;
     let mut file = Kubeconfig::default();
     for document in documents.into_iter().filter(|d| !d.is_null()) {
+        // By way of a tree: one YAML reader for everything, and kube's types read JSON with the code that is here anyway.
         let next = serde_json::from_value(numbers_as_text(document)).map_err(|_| not_one())?;
         file = file.merge(next).map_err(|e| plain(&e))?;
     }
+    // Paths are relative to the file that holds them, so they are made whole before files are merged.
     let whole = |named: &mut Option<String>| {
         if let (Some(name), Some(folder)) = (named.as_mut(), path.parent()) {
             *name = folder.join(&*name).to_string_lossy().into_owned();

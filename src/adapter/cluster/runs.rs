@@ -1,11 +1,12 @@
 //! What the cluster knows about runs and people: whether a run still runs, when it began, who we are, and what an
 //! installation's ConfigMap says.
 //!
-//! Decides what counts as the end of a run. All of it is optional knowledge: a missing right is "unknown".
+//! Decides what counts as the end of a run. All of it is optional knowledge, because the deadline in the record tells as
+//! well: a missing right is "unknown". Depends on requests and owners.
 
 use super::Kube;
 use super::call::Call;
-use super::failure::{ApiRequest, lacks_kind};
+use super::failure::ApiRequest;
 use crate::model::api_error::ApiError;
 use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner, OwnerKind};
@@ -18,7 +19,7 @@ impl Kube {
         match self.run(owner).await {
             Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) || is_over(&run) => Liveness::Done,
             Some(Ok(_)) => Liveness::Running,
-            Some(Err(ApiError::NotFound(why))) if !lacks_kind(&why) => Liveness::Done,
+            Some(Err(ApiError::NotFound(_))) => Liveness::Done,
             // Also where the cluster has no such kind: the run is one of another cluster.
             Some(Err(_)) | None => Liveness::Unknown,
         }
@@ -35,6 +36,7 @@ impl Kube {
 
     /// Who the cluster says we are; else the name of the kubeconfig's user; else `None`.
     pub async fn who_am_i(&self) -> Option<String> {
+        // Every user that the cluster knows may ask this (ClusterRole system:basic-user).
         let group = "authentication.k8s.io";
         let asked = ApiRequest { verb: "create", group, resource: "selfsubjectreviews", namespace: None, name: None };
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});

@@ -1,6 +1,6 @@
 //! One Knative Service, its Configuration and its Revisions: [`Cluster`] as requests.
 //!
-//! Decides paths and parameters only.
+//! Decides paths and parameters only, each so that the narrowest right is enough. Depends on requests and the ports.
 
 use super::Kube;
 use super::call::Call;
@@ -48,6 +48,7 @@ impl KnativeService {
 
 /// Who writes, and that a misspelt field is an error instead of nothing.
 fn write_parameters() -> String {
+    // Knative's schema is structural: without `Strict` the API server drops an unknown field and says that all is well.
     format!("fieldManager={}&fieldValidation=Strict", crate::FIELD_MANAGER)
 }
 
@@ -97,9 +98,10 @@ impl Cluster for KnativeService {
     }
 
     async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
+        // Ten are enough to find one that has something wrong; a large revision may have hundreds.
         let namespace = self.kube.namespace.to_string();
         let path = format!(
-            "/api/v1/namespaces/{namespace}/pods?limit=10&labelSelector=serving.knative.dev%2Frevision%3D{name}"
+            "/api/v1/namespaces/{namespace}/pods?limit=50&labelSelector=serving.knative.dev%2Frevision%3D{name}"
         );
         let asked = ApiRequest { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;

@@ -43,6 +43,7 @@ impl Kube {
             "{path}&watch=true&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={seconds}",
             encoded(version)
         );
+        // The limit of a call covers the beginning of the answer alone, since its end comes in minutes.
         let call = Call { asked, path, body: None };
         let body = self.open(&call).await?;
         let now = Instant::now();
@@ -70,6 +71,7 @@ impl Watch for ObjectWatch {
                 }
                 return Some(change);
             }
+            // Two ends: of the silence, and of a stream that goes on although it was asked to end.
             let deadline = (self.heard + self.silence).min(self.until);
             let frame = timeout_at(deadline, self.body.as_mut()?.frame()).await;
             self.heard = Instant::now();

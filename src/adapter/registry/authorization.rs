@@ -1,4 +1,4 @@
-//! What is sent to a registry to say who asks.
+//! What is sent to a registry to say who asks. Decides that it is never shown. Depends on nothing.
 
 use std::fmt;
 

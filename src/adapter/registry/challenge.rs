@@ -1,4 +1,6 @@
-//! What a registry asks for before it answers: the `WWW-Authenticate` header. Decides how its text is read. Pure.
+//! What a registry asks for before it answers: the `WWW-Authenticate` header.
+//!
+//! Decides how its text is read. Pure.
 
 use http::HeaderValue;
 
@@ -17,7 +19,7 @@ impl Challenge {
     }
 }
 
-/// How many challenges and parameters are read.
+/// How many challenges and parameters are read: the header is a stranger's, and has no bound of its own.
 const MOST: usize = 32;
 
 /// The challenges of all such headers, in order.
@@ -44,6 +46,7 @@ fn read(text: &str) -> Vec<Challenge> {
             continue;
         };
         let (value, after) = value_of(value);
+        // A parameter without a challenge before it belongs to nothing.
         if let Some(challenge) = found.last_mut() {
             challenge.parameters.push((word.to_ascii_lowercase(), value));
         }

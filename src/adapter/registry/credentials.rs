@@ -1,4 +1,6 @@
-//! What is known of an account at a registry. Never printed: the type shows nothing of itself.
+//! What is known of an account at a registry.
+//!
+//! Decides how it is sent. It is never printed: the type shows nothing of itself, not even in a debug line. Depends on base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

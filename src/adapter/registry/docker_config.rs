@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 1 << 20;
 /// The files of a directory that may be it, the one that Docker writes first.
 const NAMES: [&str; 2] = ["config.json", ".dockerconfigjson"];
-/// The user name that stands for "the password is a token".
+/// The user name that stands for "the password is a token", as Docker writes it for registries with identity tokens.
 const TOKEN_USER: &str = "<token>";
 
 /// A file that cannot be used.
@@ -137,6 +137,7 @@ impl DockerEntry {
             // Some writers leave the padding out.
             let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
             let bytes = GeneralPurpose::new(&STANDARD, lenient).decode(auth.trim()).ok()?;
+            // Docker's own reader cuts zero bytes off the password, too.
             let text = String::from_utf8(bytes).ok()?;
             let (user, password) = text.split_once(':')?;
             (user.to_owned(), password.trim_end_matches('\0').to_owned())
@@ -157,7 +158,7 @@ impl fmt::Debug for DockerConfig {
     }
 }
 
-/// What is at a path; `None`: nothing. What may not be looked at is not nothing.
+/// What is at a path; `None`: nothing. A path that may not be looked at is an error, because something may be there.
 fn look_at(path: &Path) -> Result<Option<Metadata>, BadDockerConfig> {
     match path.metadata() {
         Ok(found) => Ok(Some(found)),
@@ -179,6 +180,7 @@ fn in_directory(directory: &Path) -> Result<PathBuf, BadDockerConfig> {
 fn normal(key: &str) -> String {
     let key = key.split_once("://").map_or(key, |(_, rest)| rest).trim_end_matches('/');
     let (host, path) = key.find('/').map_or((key, ""), |slash| key.split_at(slash));
+    // Only as the whole path: `gcr.io/stuff/v2` is a repository, and not all of `gcr.io/stuff`.
     let path = if ["/v1", "/v2"].contains(&path) { "" } else { path };
     let host = if ["index.docker.io", DOCKER_HUB_HOST].contains(&host) { DOCKER_HUB } else { host };
     format!("{}{path}", host.to_ascii_lowercase())

@@ -1,5 +1,7 @@
-//! What a registry's refusal means. Decides which failures may pass, and which words are printed: the registry's own
-//! are not, since nobody vouches for them.
+//! What a registry's refusal means.
+//!
+//! Decides which failures may pass, and which words are printed: the registry's own are not, because nobody vouches for
+//! them. Depends on the credentials' kind.
 
 use super::credentials::Credentials;
 use http::StatusCode;
@@ -60,10 +62,10 @@ pub enum RegistryError {
     /// No answer.
     #[error("no answer: {0}")]
     Unreachable(String),
-    /// Who listens there does not speak TLS.
+    /// The server there does not speak TLS.
     #[error("it does not speak TLS ({0}); --plain-http speaks plain HTTP with it")]
     NotTls(String),
-    /// Who listens there hangs up when TLS is begun.
+    /// The server there hangs up when TLS is begun.
     #[error(
         "no answer: it hung up when TLS was begun ({0}); if it does not speak TLS, --plain-http speaks plain HTTP with it"
     )]
@@ -82,8 +84,8 @@ impl RegistryError {
         matches!(self, Self::Limited { .. } | Self::Trouble { .. } | Self::Unreachable(_) | Self::HungUp(_))
     }
 
-    /// True if a registry that has no such repository, or not yet, may answer so: who may not see one is not told
-    /// whether it exists.
+    /// True if a registry that has no such repository, or not yet, may answer so, because it does not tell those who may not
+    /// see a repository whether it exists.
     pub fn may_be_absence(&self) -> bool {
         matches!(self, Self::Denied { unknown_account: false, .. })
     }
@@ -120,7 +122,8 @@ fn judge(status: StatusCode, headers: &HeaderMap, credentials: &Credentials, tok
     let number = status.as_u16();
     match number {
         401 | 403 => {
-            // Whoever takes passwords answers 403 to one that is believed and may not do this; a token may lack a right.
+            // A server that takes passwords answers 401 to one that it does not believe, and 403 to one that it believes and
+            // that may not do this. A refused token may only lack a right.
             let takes_passwords = token_server || wants_password(headers);
             let unknown_account = number == 401 && takes_passwords && credentials.are_sent();
             RegistryError::Denied { status: number, token_server, unknown_account, hint: hint(credentials) }
@@ -139,7 +142,7 @@ fn wants_password(headers: &HeaderMap) -> bool {
 
 /// What can be done about a refusal.
 fn hint(credentials: &Credentials) -> String {
-    // Who may not see a repository is not told that it does not exist.
+    // Registries do not tell those who may not see a repository that it does not exist: it may be the first build.
     let absent = "registries say so also of a repository that does not exist yet";
     match credentials {
         Credentials::None => format!("no credentials are kept for it: give --docker-config DIR; {absent}"),

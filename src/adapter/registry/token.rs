@@ -1,7 +1,7 @@
-//! From what a registry asks for to what it accepts: a password, or a token of the server that it names.
+//! Turns a registry's challenge into the authorization that it accepts: a password, or a token of the server that it names.
 //!
 //! Decides where credentials may be sent: to a token server over TLS; over plain HTTP only if the registry itself is
-//! spoken to so, and the server is near or plain HTTP was allowed.
+//! spoken to in that way, and the server is near or plain HTTP was allowed. Depends on the transport and the challenge.
 
 use super::authorization::Authorization;
 use super::challenge::Challenge;
@@ -69,9 +69,11 @@ async fn token(
     reference: &Reference,
     credentials: &Credentials,
 ) -> Result<Authorization, RegistryError> {
+    // The right to pull and no more: nothing is ever pushed here.
     let own = format!("repository:{}:pull", reference.repository.path);
     let scope = bearer.parameter("scope").unwrap_or(&own);
     let service = bearer.parameter("service");
+    // Two protocols of the same server: an identity token is exchanged by POST (OAuth 2), a password sent along with a GET.
     let sent = if let Credentials::Identity(token) = credentials {
         let mut form = vec![
             ("grant_type", "refresh_token"),
@@ -104,6 +106,7 @@ async fn token(
     let told: Token = serde_json::from_slice(&answer.body).map_err(|_| odd())?;
     let token =
         [told.token, told.access_token].into_iter().flatten().find(|token| !token.is_empty()).ok_or_else(odd)?;
+    // It becomes a header's value.
     if !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(odd());
     }

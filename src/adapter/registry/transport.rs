@@ -1,5 +1,7 @@
-//! Requests to registries and token servers. Decides how far one goes: a limit of time, of redirects and of bytes; and
-//! that a redirect to another origin takes no credentials along.
+//! Requests to registries and token servers.
+//!
+//! Decides how far one goes: a limit of time, of redirects and of bytes; and that a redirect to another origin takes no
+//! credentials along. Depends on reqwest and the environment's proxies.
 
 use super::authorization::Authorization;
 use super::failure::{BadRegistry, RegistryError};
@@ -43,7 +45,7 @@ pub(super) enum Sent {
 }
 
 impl Transport {
-    /// Plain HTTP that nobody asked for is for what is near: no proxy gets to read it.
+    /// A client. Plain HTTP that nobody asked for goes to near hosts only, so that no proxy gets to read it.
     pub(super) fn new(
         ca_file: Option<&Path>,
         limit: Duration,
@@ -64,7 +66,9 @@ impl Transport {
                 proxy.clone().filter(|_| !direct)
             };
             Client::builder()
+                // Followed by hand below, where it is known whether credentials may go along.
                 .redirect(redirect::Policy::none())
+                // The environment's proxies are chosen by `chosen`, by the rules that hold for the cluster too.
                 .no_proxy()
                 .proxy(Proxy::custom(chosen))
                 .connect_timeout(limit)
@@ -87,6 +91,7 @@ impl Transport {
     ) -> Result<RegistryAnswer, RegistryError> {
         let origin = url.origin();
         let mut url = url;
+        // Some registries redirect to a store at another host. What is sent to say who asks is for their own origin alone.
         for _ in 0..=REDIRECTS {
             let mut request = self.client.request(method.clone(), url.clone()).header(ACCEPT, accept);
             if url.origin() == origin {
@@ -139,7 +144,8 @@ impl Transport {
         Ok(RegistryAnswer { url, status, headers, body })
     }
 
-    /// No answer. The reason at the bottom is told; those above repeat the address.
+    /// The error of a request without an answer. Only the reason at the bottom is told, because those above repeat the
+    /// address.
     fn lost(&self, error: &reqwest::Error) -> RegistryError {
         let mut bottom: &(dyn Error + 'static) = error;
         loop {

@@ -30,7 +30,7 @@ impl Aside {
     pub(super) async fn read(&self, path: &Path, largest: u64) -> Result<(String, SystemTime)> {
         let path = path.to_owned();
         self.run(move || {
-            // Looked at first: what is written meanwhile is newer than it is told to be, not older.
+            // The time is looked at first, so that text which is written meanwhile counts as older than it is, never newer.
             let written = path.metadata()?.modified()?;
             Ok((crate::adapter::files::read_text(&path, largest)?, written))
         })
@@ -38,6 +38,7 @@ impl Aside {
     }
 
     async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        // A thread that hangs in a dead mount stays. One for each file can be borne, one for each reading could not.
         if self.out.swap(true, Ordering::AcqRel) {
             return Err(Error::other("it is still being read: does its mount answer?"));
         }

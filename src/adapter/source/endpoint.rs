@@ -1,6 +1,7 @@
 //! One process that exposes its metrics as text, by its address.
 //!
-//! It must be one process: behind an address that leads to several, counters would seem to fall and rise.
+//! Decides what an answer without series means. It must be one process, because counters would seem to fall and rise behind
+//! an address that leads to several. Depends on the fetch and the evidence's series.
 
 use super::fetch::{BadFetch, Fetch};
 use super::printable::printable;
@@ -33,6 +34,7 @@ impl Endpoint {
         if strata.is_empty() {
             return Err(no_series(&from, arms, &self.dialect));
         }
+        // Now, and not when it was asked: counts may have grown until the last byte came.
         Ok(Reading { at: SystemClock.now(), strata })
     }
 

@@ -80,8 +80,9 @@ impl Fetch {
         })?;
         let client = crate::adapter::tls::client(&roots, || {
             Client::builder()
-                // Where it leads to was not named by the owner, and would get the credentials.
+                // The owner did not name the place that a redirect leads to, and it would get the credentials.
                 .redirect(redirect::Policy::none())
+                // A proxy's answer would be taken for the source's.
                 .no_proxy()
                 .connect_timeout(limit)
                 .timeout(limit)
@@ -100,6 +101,7 @@ impl Fetch {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BadFetch::UserInUrl);
         }
+        // Loopback is what `kubectl port-forward` listens on.
         let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if self.credentials != HttpCredentials::None && url.scheme() == "http" && !loopback {
             return Err(BadFetch::InTheOpen(url.authority().to_owned()));
@@ -148,6 +150,7 @@ impl Fetch {
         let text = self.aside.read(path, LARGEST_SECRET).await;
         let (text, _) = text.map_err(|e| format!("the credentials in {}: {e}", path.display()))?;
         let text = text.trim();
+        // A line break would begin another header.
         if text.is_empty() || text.contains(|c: char| c.is_control()) {
             return Err(format!("{} does not hold one line of credentials", path.display()));
         }
@@ -166,6 +169,7 @@ impl Fetched {
                  --gate-basic-file)",
                 self.status
             ))),
+            // These pass with time; other statuses say that the address or the setting is wrong.
             status @ (408 | 429 | 500..) => Err(NoReading::Unreachable { from, text: format!("status {status}") }),
             status => Err(NoReading::Broken { from, text: format!("status {status}") }),
         }

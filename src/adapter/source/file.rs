@@ -80,6 +80,7 @@ impl CountsFile {
         let newest = Arc::new(Mutex::new(Err("nothing came yet".to_owned())));
         let place = Arc::clone(&newest);
         let put = move |value| *place.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        // A thread, because reading standard input cannot be broken off: waited for, it would stop the way back.
         std::thread::spawn(move || {
             let mut lines = std::io::BufReader::new(stream);
             loop {

@@ -1,7 +1,7 @@
 //! Asks the owner's own gates.
 //!
-//! Decides which failure is "nothing there" and which is "no answer". Nothing of a body is printed but the field that was
-//! asked for, shortened.
+//! Decides which failure is "nothing there" and which is "no answer". Of a body only the field that was asked for is
+//! printed, shortened, because the rest is nobody's business here. Depends on the fetch and the gates.
 
 use super::fetch::{BadFetch, Fetch};
 use super::printable::printable;
@@ -15,13 +15,13 @@ use serde_json::Value as Json;
 #[derive(Debug)]
 pub struct Gates {
     fetch: Fetch,
-    /// Without the owner's credentials: an HTTP gate is somebody else.
+    /// A client without the owner's credentials, because an HTTP gate is somebody else's server.
     plain: Fetch,
     prometheus: Option<Url>,
 }
 
 impl Gates {
-    /// Those who ask; `prometheus` answers queries.
+    /// The clients that ask; `prometheus` answers queries.
     pub fn new(fetch: Fetch, plain: Fetch, prometheus: Option<&str>) -> Result<Self, BadFetch> {
         let prometheus = prometheus.map(|url| fetch.check(url)).transpose()?;
         Ok(Self { fetch, plain, prometheus })
@@ -61,6 +61,7 @@ impl Gates {
             Err(error) => return Measured::Unanswered(error.to_string()),
         };
         let Some(field) = field else { return Measured::Status(fetched.status) };
+        // An error page may be JSON as well, and its fields answer another question.
         if !(200..300).contains(&fetched.status) {
             return Measured::Unanswered(format!("{from} answered {}", fetched.status));
         }

@@ -1,7 +1,8 @@
 //! The ingress gateway itself: Kourier's Envoys count both revisions, so no metrics system is needed.
 //!
-//! Every pod behind the gateway's Service is asked at once, at its own address, and is a stratum of its own. Decides which
-//! pods are asked, and what is said where a permission or the gateway is missing.
+//! Every pod behind the gateway's Service is asked at once, at its own address, and is a stratum of its own: one process
+//! counts both revisions at one instant, which is what a comparison needs. Decides which pods are asked, and what is said
+//! where a permission or the gateway is missing. Depends on the API server's adapter and the fetch.
 
 use super::endpoint::{broken, no_series, one_stratum, scrape};
 use super::fetch::Fetch;
@@ -110,10 +111,12 @@ impl Gateway {
 
     /// Envoy sends what its filter finds: a kilobyte instead of a list of all services.
     fn url(&self, pod: &Backend, arms: &Arms) -> Result<Url, NoReading> {
+        // An IPv6 address in a URL stands in brackets.
         let address = if pod.address.contains(':') { format!("[{}]", pod.address) } else { pod.address.clone() };
         let unusable = |_| NoReading::Broken { from: self.name(), text: format!("{address} is not an address") };
         let mut url: Url =
             format!("http://{address}:{}/stats/prometheus", self.place.port).parse().map_err(unusable)?;
+        // The filter is a regular expression, and names of revisions may have dots.
         let quoted = |text: &str| text.replace('.', "\\.");
         let filter = format!(
             "^cluster\\.{}/({}|{})\\.upstream_rq_(total|active|completed|5xx|time)$",

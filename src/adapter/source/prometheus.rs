@@ -1,7 +1,8 @@
 //! Prometheus, or what speaks its query API: raw counter series by one instant query.
 //!
-//! Decides what an answer of the API means, and of which time it tells: that of the oldest sample, not of the question.
-//! Never `rate()` or `increase()`: they guess between scrapes, and a test of counts needs counts.
+//! Decides what an answer of the API means, and of which time it tells: that of the oldest sample and not of the question,
+//! because Prometheus repeats a sample until the next scrape. The query never uses `rate()` or `increase()`: they guess
+//! between scrapes, and a test of counts needs counts. Depends on the fetch and the evidence's series.
 
 use super::endpoint::{broken, no_series};
 use super::fetch::{BadFetch, Fetch, Fetched};
@@ -87,6 +88,8 @@ impl Prometheus {
 
     /// A time of the server's clock by ours: it was as old as this when we asked. The same scrape keeps its time.
     fn when(&self, scraped: f64, time: f64, asked: Timestamp) -> Timestamp {
+        // The server's clock is used for the age alone, so that its difference to ours does not matter. The age of one
+        // scrape is computed once: computed again it would differ by the way of each question, and look like news.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((same, at)) = *last
             && same == scraped.to_bits()

@@ -1,6 +1,6 @@
 //! The settings, read from the cluster as far as flags leave it to say. At most three objects are read.
 
-use crate::adapter::cluster::{Kube, lacks_kind};
+use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ImageArgs};
 use crate::command::people::{answered, failed};
@@ -51,7 +51,7 @@ pub(super) async fn find(
 fn look(asked: Result<Value, ApiError>) -> Result<Lookup, Stop> {
     match asked {
         Ok(texts) => Ok(Lookup::Object(of(&texts))),
-        Err(ApiError::NotFound(why)) if lacks_kind(&why) => Ok(Lookup::NoKind(why)),
+        Err(ApiError::NoKind(why)) => Ok(Lookup::NoKind(why)),
         Err(ApiError::NotFound(_)) => Ok(Lookup::Absent),
         Err(ApiError::Forbidden(why)) => Ok(Lookup::Forbidden(why)),
         Err(error) => Err(failed(&error)),

@@ -63,7 +63,7 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
 
 fn ignore_absence<T>(result: Result<T, ApiError>) -> Result<(), ApiError> {
     match result {
-        Ok(_) | Err(ApiError::NotFound(_)) => Ok(()),
+        Ok(_) | Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -83,6 +83,6 @@ fn action(args: &ControlArgs) -> Result<Action, Stop> {
 
 fn answer(steered: Steered, word: &'static str) -> Outcome {
     let mut outcome = Outcome::new(Code::Done, format!("rollout {}: {}", steered.rollout, steered.what)).word(word);
-    outcome.rollout = Some(steered.rollout.to_string());
+    outcome.rollout = Some(steered.rollout.clone());
     outcome.next(steered.next)
 }

@@ -7,22 +7,20 @@ use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::cli::{Output, PlanArgs};
 use crate::command::report;
+use crate::command::roll::tags;
 use crate::command::{Stop, connect};
 use crate::machine::world::World;
 use crate::model::outcome::Code;
-use crate::rollout::splits::Tags;
+use crate::rollout::plan::Plan;
 use crate::run::watch::service::see_service;
 use crate::view::plan::{PlanQuestion, Preview, compose, lines::lines};
 use serde_json::{Value, json};
 
 /// Shows the plan; the code says whether it could begin now.
 pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<Code, Stop> {
-    if args.tags.candidate_tag == args.tags.stable_tag {
-        return Err(Stop::bad_input("--candidate-tag and --stable-tag must differ"));
-    }
     let asked = PlanQuestion {
-        plan: args.plan.plan().map_err(Stop::bad_input)?,
-        tags: Tags { candidate: args.tags.candidate_tag.clone(), stable: args.tags.stable_tag.clone() },
+        tags: tags(&args.tags)?,
+        plan: Plan::new(&args.plan.options()).map_err(Stop::bad_input)?,
         stable: args.stable.clone(),
         from_file: args.file.is_some(),
     };

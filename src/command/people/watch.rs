@@ -171,9 +171,8 @@ impl<'a> Watching<'a> {
         if !status.serving.served && now < after(since, LAST_WAIT) {
             return Ok(None);
         }
-        let word = rollout.outcome.as_deref().unwrap_or_default();
-        let code = Code::ALL.into_iter().find(|code| code.word() == word);
-        Ok(Some(code.unwrap_or(Code::Done)))
+        // A record that does not say how it ended claims nothing good.
+        Ok(Some(rollout.outcome.unwrap_or(Code::RolledBack)))
     }
 
     /// How long nothing can change without news: until the owner's deadline, or the next question after its life.

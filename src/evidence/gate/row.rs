@@ -6,18 +6,29 @@
 use super::{Gate, Judged, Measured};
 use crate::model::event::Log;
 use crate::model::event::Topic;
+use crate::model::time::human;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How patient gates are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Patience {
     /// Time between two questions of one gate.
+    #[serde(with = "human")]
     pub every: Duration,
     /// How many answers in a row must be wrong; at least 1.
     pub failures: u32,
     /// How many questions in a row may go without a usable answer before users go back; at least 1.
     pub errors: u32,
+}
+
+/// The defaults of the command line.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(10), failures: 1, errors: 6 }
+    }
 }
 
 /// One gate's answers.
@@ -37,7 +48,7 @@ pub struct GateRow {
     patience: Patience,
     places: Vec<GateState>,
     out: Option<usize>,
-    /// What is out was asked before the step was served.
+    /// The question that is out was asked before the step was served.
     stale: bool,
 }
 
@@ -53,7 +64,7 @@ impl GateRow {
         self.places.iter().all(|place| place.last.is_some())
     }
 
-    /// A step begins: what was answered before is not an answer to it. Rows of failures go on.
+    /// A step begins: an answer from before it does not answer for it. Rows of failures go on.
     pub fn begin(&mut self) {
         for place in &mut self.places {
             place.last = None;
@@ -63,24 +74,29 @@ impl GateRow {
     }
 
     /// The gate to ask now, if one is due and none is out.
-    pub fn due(&mut self, now: Timestamp) -> Option<Gate> {
-        if self.out.is_some() {
-            return None;
-        }
-        let at = self.places.iter().position(|place| self.moment(place).is_none_or(|moment| moment <= now))?;
-        if let Some(place) = self.places.get_mut(at) {
-            place.asked = Some(now);
-        }
-        self.out = Some(at);
-        self.gates.get(at).cloned()
+    pub fn due(&self, now: Timestamp) -> Option<Gate> {
+        self.first_due(now).and_then(|at| self.gates.get(at).cloned())
     }
 
-    /// When to ask next; none while one is out, or where there are no gates.
+    /// The gate that is due is asked now.
+    pub fn asked(&mut self, now: Timestamp) {
+        self.out = self.first_due(now);
+        if let Some(place) = self.out.and_then(|at| self.places.get_mut(at)) {
+            place.asked = Some(now);
+        }
+    }
+
+    fn first_due(&self, now: Timestamp) -> Option<usize> {
+        let due = |place: &GateState| self.moment(place).is_none_or(|moment| moment <= now);
+        self.out.is_none().then(|| self.places.iter().position(due))?
+    }
+
+    /// When to ask next; none while one is out or due, or where there are no gates.
     pub fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.out.is_some() {
+        if self.out.is_some() || self.first_due(now).is_some() {
             return None;
         }
-        self.places.iter().map(|place| self.moment(place).unwrap_or(now)).min()
+        self.places.iter().filter_map(|place| self.moment(place)).min()
     }
 
     fn moment(&self, place: &GateState) -> Option<Timestamp> {
@@ -93,7 +109,8 @@ impl GateRow {
         let stale = std::mem::take(&mut self.stale);
         let (Some(gate), Some(place)) = (self.gates.get(at), self.places.get_mut(at)) else { return };
         let judged = gate.judge(measured);
-        // A pass from before the step says nothing of it; what is wrong is wrong since before.
+        // A pass from before the step says nothing of the step. A failure counts, because what was wrong before users came
+        // is wrong with them, too.
         if stale && matches!(judged, Judged::Pass(_) | Judged::NoData(_)) {
             return;
         }
@@ -111,6 +128,7 @@ impl GateRow {
             }
             Judged::NoData(text) => {
                 log.once(Topic::Wait, format!("gate {text}"));
+                // It answered, which ends a row of errors. It did not pass, so a row of failures goes on.
                 place.errors = 0;
             }
             Judged::Error(text) => {
@@ -164,6 +182,7 @@ mod tests {
     fn play(row: &mut GateRow, second: i64, measured: Measured) -> Vec<String> {
         let mut log = Log::default();
         row.due(at(second)).unwrap_or_else(|| panic!("nothing is due at {second}"));
+        row.asked(at(second));
         row.answered(&measured, &mut log);
         log.take().into_iter().map(|said| said.text).collect()
     }
@@ -172,21 +191,25 @@ mod tests {
     fn one_is_out_at_a_time_and_each_in_its_turn() {
         let mut row = row(&["a: promql x < 1", "b: promql y < 1"], 1, 3);
         assert_eq!(row.due(at(0)).unwrap().name, "a");
+        assert_eq!(row.due(at(0)).unwrap().name, "a", "asked twice, the same answer");
+        row.asked(at(0));
         assert_eq!((row.due(at(0)), row.next_moment(at(0))), (None, None));
         row.answered(&Number(0.0), &mut Log::default());
-        assert_eq!(row.next_moment(at(0)), Some(at(0)));
         assert_eq!(row.due(at(0)).unwrap().name, "b");
+        row.asked(at(0));
         row.answered(&Number(0.0), &mut Log::default());
         assert_eq!((row.due(at(9)), row.next_moment(at(9))), (None, Some(at(10))));
         assert_eq!(row.missing(), None);
         row.begin();
         assert_eq!(row.missing().unwrap(), "gate a has not been asked at this step yet");
         assert!(row.due(at(9)).is_some());
+        row.asked(at(9));
         // An answer to a question of the step before is none to this one.
         row.begin();
         row.answered(&Number(0.0), &mut Log::default());
         assert_eq!(row.missing().unwrap(), "gate a has not been asked at this step yet");
         assert!(row.due(at(9)).is_some());
+        row.asked(at(9));
         // But what is wrong counts from the start.
         row.begin();
         row.answered(&Number(2.0), &mut Log::default());
@@ -224,7 +247,7 @@ mod tests {
 
     #[test]
     fn without_gates_nothing_is_asked_and_nothing_is_missing() {
-        let mut row = row(&[], 1, 1);
+        let row = row(&[], 1, 1);
         assert!(row.have_answered() && row.due(at(0)).is_none() && row.missing().is_none() && row.failed().is_none());
         assert_eq!(row.next_moment(at(0)), None);
     }

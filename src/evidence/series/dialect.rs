@@ -1,4 +1,5 @@
-//! What a metrics system calls its counts: presets for what is known, names and label templates for the rest.
+//! What a metrics system calls its counts: presets for what is known, names and label templates for the rest, because names
+//! and labels change from one release of Knative to the next and a collector may change them once more.
 //!
 //! Decides which series are asked for and what each counts. Depends on label templates and samples.
 
@@ -35,7 +36,7 @@ pub enum Unit {
 pub struct HistogramSeries {
     /// The series of its cumulative buckets.
     pub bucket: String,
-    /// Of its edges.
+    /// The unit of its edges.
     pub unit: Unit,
 }
 
@@ -100,6 +101,8 @@ impl Dialect {
             Labels::known(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
         };
         match preset {
+            // Kourier names an Envoy cluster after namespace and revision. One process counts both arms, and what was sent
+            // beside what was answered: a request that is never answered fails here, and in no metric of Knative's.
             Preset::Kourier => Self {
                 ways: vec![Metrics {
                     sent: Some("envoy_cluster_upstream_rq_total".into()),
@@ -118,6 +121,8 @@ impl Dialect {
                 one_series_each: true,
                 advice: KOURIER_ADVICE,
             },
+            // 1.19 went from OpenCensus to OpenTelemetry, and names and units changed. The activator exports
+            // `http_server_request_duration_seconds` as well, so that one would count a buffered request twice.
             Preset::QueueProxy => {
                 let since_1_19 = Metrics {
                     sent: None,
@@ -146,6 +151,7 @@ impl Dialect {
                     ways: vec![since_1_19, before],
                     labels: labels(&["k8s_namespace_name={namespace}", "kn_revision_name={revision}"]),
                     strata: ["pod_name", "pod", "k8s_pod_name", "instance"].map(str::to_owned).to_vec(),
+                    // A pod has one series for each status.
                     one_series_each: false,
                     advice: QUEUE_PROXY_ADVICE,
                 }
@@ -172,6 +178,7 @@ impl Dialect {
             }
             Err(error) => return Err(error.into()),
         };
+        // A star may fit several series of one process, as Contour's names of clusters do.
         self.one_series_each &= !self.labels.is_open();
         Ok(self)
     }
@@ -240,6 +247,7 @@ impl Dialect {
             let mut names = way.names();
             names.sort_unstable();
             names.dedup();
+            // One query for everything: two queries would be answered at two instants.
             let labels = self.labels_of(way).promql(namespace, revisions);
             counts.push(format!("{{__name__=~\"{}\"{labels}}}", names.join("|")));
             // One metric each: `timestamp` drops its name.
@@ -297,6 +305,7 @@ impl HistogramSeries {
         let text = sample.labels.get("le").map_or("", String::as_str);
         let bad = || BadSeries::Edge { name: self.bucket.clone(), edge: text.to_owned() };
         let edge: f64 = text.parse().map_err(|_| bad())?;
+        // Whole microseconds, so that edges can be compared as numbers: 0.005 s and 5 ms are one edge.
         let scaled = edge * if self.unit == Unit::Seconds { 1e6 } else { 1e3 };
         match scaled.round() {
             _ if edge == f64::INFINITY => Ok(INFINITE),

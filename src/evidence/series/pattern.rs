@@ -86,10 +86,12 @@ impl Labels {
 
     /// As matchers of PromQL, for all the revisions at once.
     pub fn promql(&self, namespace: &Namespace, revisions: [&RevisionName; 2]) -> String {
+        // `=~` must match the whole value (Prometheus anchors it), so that `hello-1` does not take `hello-11` along.
         let mut text = String::new();
         for (name, template) in &self.0 {
             let mut values: Vec<String> =
                 revisions.iter().map(|r| expression(&filled(template, namespace, r))).collect();
+            // Where a template has no `{revision}` both revisions ask for the same value.
             values.dedup();
             let value = values.join("|").replace('\\', "\\\\").replace('"', "\\\"");
             let _ = write!(text, ",{name}=~\"{value}\"");
@@ -109,6 +111,7 @@ pub(crate) fn expression(text: &str) -> String {
         match c {
             '*' => out.push_str(".*"),
             c if c.is_ascii_alphanumeric() || "_-/".contains(c) || !c.is_ascii() => out.push(c),
+            // Names of revisions have dots, which would stand for any character.
             c => out.extend(['\\', c]),
         }
     }

@@ -1,4 +1,6 @@
-//! Digests of contents. Decides which algorithms are known and how long each one's value is. Depends on names.
+//! Digests of contents.
+//!
+//! Decides which algorithms are known and how long each one's value is. Depends on names.
 
 use crate::model::name::BadName;
 use std::fmt;
@@ -68,6 +70,7 @@ impl FromStr for Digest {
         let (word, hex) = text.split_once(':').ok_or_else(|| bad("ALGORITHM:VALUE, such as sha256:64 digits"))?;
         let algorithm = Algorithm::ALL.into_iter().find(|a| a.word() == word);
         let algorithm = algorithm.ok_or_else(|| bad("the algorithm is sha256, sha384, sha512 or blake3"))?;
+        // Lower case only, as the container tools have it: the same content must not have two digests.
         let lower_hex = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if hex.len() != algorithm.digits() || !lower_hex {
             return Err(bad(match algorithm {

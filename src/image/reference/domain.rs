@@ -1,4 +1,6 @@
-//! Host and port of a registry. Decides which texts are one. Depends on names.
+//! Host and port of a registry.
+//!
+//! Decides which texts are a host, and with which hosts plain HTTP may be spoken. Depends on names.
 
 use crate::model::name::name_type;
 use std::net::IpAddr;
@@ -16,11 +18,12 @@ impl Domain {
         split_port(self.as_str()).0
     }
 
-    /// True for hosts that plain HTTP may be spoken with unasked: `localhost` itself, and addresses of the loopback,
-    /// private and link-local ranges. A name that merely resolves to such an address is none: whoever can
+    /// True for hosts with which plain HTTP may be spoken unasked: `localhost` itself, and addresses of the loopback,
+    /// private and link-local ranges. A name that merely resolves to such an address does not count, because whoever can
     /// answer for the name could choose the address.
     pub fn is_near(&self) -> bool {
         let host = self.host().to_ascii_lowercase();
+        // The name itself and none below it: a pod's resolver may send `x.localhost` elsewhere.
         if host == "localhost" {
             return true;
         }

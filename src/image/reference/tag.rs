@@ -1,8 +1,10 @@
-//! The tag of an image. Decides which texts are one. Depends on names.
+//! The tag of an image.
+//!
+//! Decides which texts are a tag. Depends on names.
 
 use crate::model::name::name_type;
 
-/// The longest tag, in characters.
+/// The longest tag, in characters: the distribution specification's own bound.
 pub(crate) const LONGEST: usize = 128;
 
 name_type! {

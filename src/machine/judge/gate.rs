@@ -1,8 +1,9 @@
 //! Whether the next step may be taken, and which one it is.
 
 use super::{Finding, Judge};
+use crate::machine::walk::course::reachable;
 use crate::model::percent::Percent;
-use crate::rollout::plan::{Plan, Step, Style};
+use crate::rollout::plan::{Plan, Step};
 
 /// What the evidence says about the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Judge {
         if step >= plan.steps.len() {
             return Advice::Go(plan.steps.len());
         }
-        let next = if plan.style == Style::Budget { self.farthest(plan, step) } else { Advice::Go(step + 1) };
+        let next = if plan.style.by_budget() { self.farthest(plan, step) } else { Advice::Go(step + 1) };
         // A plan of one switch has nothing to compare before it.
         let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
         match (next, missing) {
@@ -54,15 +55,12 @@ impl Judge {
     /// below 100 % in the same move.
     fn farthest(&self, plan: &Plan, step: usize) -> Advice {
         let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
-        if step >= below {
-            return Advice::Go(step + 1);
-        }
+        let Some(may) = reachable(plan, step).filter(|_| step < below) else { return Advice::Go(step + 1) };
         let Some((reach, budget)) = self.reach() else { return Advice::Go(step + 1) };
-        let reachable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
-        let far = plan.steps.iter().take(below).filter(reachable).count();
-        let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| step + i + 1);
+        let affordable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
+        let far = plan.steps.iter().take(below).filter(affordable).count();
         // The first step is taken in any case: nothing is known without it.
-        match far.min(asked) {
+        match far.min(*may.end()) {
             next if next > step => Advice::Go(next),
             _ if step == 0 => Advice::Go(1),
             _ => Advice::Wait(format!(

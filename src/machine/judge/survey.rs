@@ -43,18 +43,19 @@ impl Survey {
         self.found.as_ref()
     }
 
-    /// True if it is time to read.
-    pub fn wants(&mut self, now: Timestamp) -> bool {
-        let due = self.next_at.is_none_or(|at| now >= at);
-        if due {
-            self.asked.get_or_insert(now);
-        }
-        due
+    /// True if it is time to read and no reading is out.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.asked.is_none() && self.next_at.is_none_or(|at| now >= at)
     }
 
-    /// When it is time to read, if no reading is out.
-    pub fn next_moment(&self) -> Option<Timestamp> {
-        self.next_at.filter(|_| self.asked.is_none())
+    /// A reading is out.
+    pub fn asked(&mut self, now: Timestamp) {
+        self.asked = Some(now);
+    }
+
+    /// When it will be time to read, if no reading is out or due.
+    pub fn next_moment(&self, now: Timestamp) -> Option<Timestamp> {
+        self.next_at.filter(|at| self.asked.is_none() && *at > now)
     }
 
     /// A reading came, or none.

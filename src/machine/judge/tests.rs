@@ -35,7 +35,8 @@ fn place(step: usize, percents: (u8, u8), served: i64) -> StepPlace {
 /// Asks for a reading and gives it.
 fn read(judge: &mut Judge, reading: Reading) {
     let now = reading.at;
-    assert!(judge.wants(now), "a reading is due at {now}");
+    assert!(judge.is_due(now), "a reading is due at {now}");
+    judge.asked(now);
     judge.read(Ok(reading), now, &mut Log::default());
 }
 
@@ -48,12 +49,13 @@ fn counted(judge: &Judge) -> (u64, u64) {
 fn windows_open_with_the_first_reading_that_was_asked_for_after_serving() {
     let mut judge = judge();
     judge.enter(place(1, (50, 50), 10), at(8));
-    assert!(judge.wants(at(8)), "asked before it was served");
+    assert!(judge.is_due(at(8)), "asked before it was served");
+    judge.asked(at(8));
     judge.read(Ok(reading(11, (90, 0), (70, 0))), at(11), &mut Log::default());
     assert!(!judge.open);
     read(&mut judge, reading(18, (100, 0), (100, 0)));
     assert_eq!(counted(&judge), (0, 0), "Knative's own probes are in it");
-    assert!(!judge.wants(at(20)) && judge.next_moment() == Some(at(28)));
+    assert!(!judge.is_due(at(20)) && judge.next_moment(at(20)) == Some(at(28)));
     read(&mut judge, reading(28, (150, 0), (150, 0)));
     assert_eq!(counted(&judge), (50, 50));
     // The next step opens anew; what came between is nobody's.
@@ -69,7 +71,8 @@ fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() 
     let mut judge = judge();
     judge.enter(place(1, (50, 50), 10), at(10));
     let told = |judge: &mut Judge, now: i64, of: i64, n: u64| {
-        assert!(judge.wants(at(now)));
+        assert!(judge.is_due(at(now)));
+        judge.asked(at(now));
         judge.read(Ok(reading(of, (n, 0), (n, 0))), at(now), &mut Log::default());
         (judge.open, counted(judge))
     };
@@ -157,7 +160,7 @@ fn nothing_is_counted_while_our_own_probes_run() {
     judge.enter(place(1, (50, 50), 0), at(0));
     read(&mut judge, reading(0, (0, 0), (0, 0)));
     judge.shut();
-    assert!(!judge.wants(at(60)) && judge.next_moment().is_none());
+    assert!(!judge.is_due(at(60)) && judge.next_moment(at(60)).is_none());
     judge.reopen(at(60));
     read(&mut judge, reading(60, (100, 0), (130, 0)));
     read(&mut judge, reading(70, (110, 0), (140, 0)));
@@ -242,7 +245,8 @@ fn an_outage_ends_a_patience_and_is_no_evidence_meanwhile() {
     read(&mut judge, reading(0, (0, 0), (0, 0)));
     read(&mut judge, reading(10, (90_000, 0), (90_000, 0)));
     let gone = || Err(NoReading::Unreachable { from: "the gateway".into(), text: "refused".into() });
-    assert!(judge.wants(at(20)));
+    assert!(judge.is_due(at(20)));
+    judge.asked(at(20));
     judge.read(gone(), at(20), &mut log);
     assert!(matches!(judge.finding(), Finding::Little(_)), "what was accepted is not any more");
     assert_eq!(judge.patience_ends(at(21)), Some(at(140)));
@@ -300,8 +304,8 @@ fn plan(style: Style, approve: Option<i64>) -> Plan {
     Plan::new(&PlanOptions {
         style,
         steps: vec![],
-        dwell: Duration::from_secs(30),
-        bake: Duration::ZERO,
+        dwell: Some(Duration::from_secs(30)),
+        bake: Some(Duration::ZERO),
         to: Percent::FULL,
         approve: approve.map(|p| p.try_into().unwrap()).into_iter().collect(),
         approval_timeout: Duration::from_secs(60),

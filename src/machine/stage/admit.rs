@@ -55,21 +55,26 @@ fn end(outcome: Outcome) -> Begin {
     Begin::End(Box::new(outcome))
 }
 
-/// Decides how to begin. `claim` is free, resume or take over.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one decision over everything known; a struct of borrows would hide no less"
-)]
-pub(crate) fn begin(
-    goal: &StageGoal,
-    claim: Claim,
-    record: Option<&Record>,
-    world: &World,
-    service: &Service,
-    now: Timestamp,
-    blank: impl Fn(Start) -> Record,
-    log: &mut Log,
-) -> Begin {
+/// What is looked at when a rollout begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admission<'a> {
+    /// What is to be staged.
+    pub goal: &'a StageGoal,
+    /// Free, resume or take over.
+    pub claim: Claim,
+    /// The record that stands there.
+    pub record: Option<&'a Record>,
+    /// All that is known.
+    pub world: &'a World,
+    /// The Service in it.
+    pub service: &'a Service,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Decides how to begin. `blank` makes the record of a rollout that begins from a split.
+pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, log: &mut Log) -> Begin {
+    let Admission { goal, claim, record, world, service, .. } = admission;
     let split = match &service.split {
         Ok(split) => split,
         Err(error) => {
@@ -79,7 +84,7 @@ pub(crate) fn begin(
     };
     if claim == Claim::Resume
         && let Some(record) = record
-        && let Some(answer) = resume(goal, record, world, service, now, log)
+        && let Some(answer) = resume(admission, record, log)
     {
         return answer;
     }
@@ -101,20 +106,14 @@ pub(crate) fn begin(
         }
     }
     match &goal.want {
-        Want::Template(change) => from_template(goal, change, claim, fresh, world, service, log),
-        Want::Revision(name) => from_revision(goal, name.as_ref(), fresh, world, service),
+        Want::Template(change) => from_template(admission, change, fresh, log),
+        Want::Revision(name) => from_revision(admission, name.as_ref(), fresh),
     }
 }
 
 /// The same run came again. None: begin anew.
-fn resume(
-    goal: &StageGoal,
-    record: &Record,
-    world: &World,
-    service: &Service,
-    now: Timestamp,
-    log: &mut Log,
-) -> Option<Begin> {
+fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Begin> {
+    let Admission { goal, world, service, now, .. } = admission;
     if moved(record, service) == Moved::Traffic {
         let what = format!(
             "{} changed the traffic of {} meanwhile; nothing was written",
@@ -176,22 +175,15 @@ fn resume(
         let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
         let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
         outcome.next = format!("`andante walk {}` goes on", service.called());
-        outcome.candidate = Some(candidate);
-        outcome.rollout = Some(record.id.to_string());
+        outcome.candidate.clone_from(&record.candidate);
+        outcome.rollout = Some(record.id.clone());
         return Some(end(outcome));
     }
     Some(end(staged(world, service, record, true)))
 }
 
-fn from_template(
-    goal: &StageGoal,
-    change: &TemplateChange,
-    claim: Claim,
-    mut fresh: Record,
-    world: &World,
-    service: &Service,
-    log: &mut Log,
-) -> Begin {
+fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: Record, log: &mut Log) -> Begin {
+    let Admission { goal, claim, world, service, .. } = admission;
     let stable = fresh.start.stable.clone();
     let template = match change.apply(&service.template) {
         Ok(template) => template,
@@ -222,7 +214,7 @@ fn from_template(
             // What is wanted now is what stable runs: the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
             fresh.phase = Phase::RolledBack;
-            fresh.outcome = Some(Code::Done.word().to_owned());
+            fresh.outcome = Some(Code::Done);
             fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
             let what = format!("back to {stable}, which serves this already");
             return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
@@ -232,7 +224,7 @@ fn from_template(
             // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
             let mut noted = world.record().and_then(Result::ok).unwrap_or_else(|| Record {
                 phase: Phase::Finished,
-                outcome: Some(Code::Done.word().to_owned()),
+                outcome: Some(Code::Done),
                 candidate: Some(stable.clone()),
                 ..fresh.clone()
             });
@@ -262,7 +254,7 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
         outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
             .word("unchanged")
             .next("--again makes a new revision of it");
-    outcome.candidate = Some(revision.to_string());
+    outcome.candidate = Some(revision.clone());
     outcome.digest = digest;
     outcome
 }
@@ -280,13 +272,8 @@ fn warn_of_gitops(service: &Service, log: &mut Log) {
     }
 }
 
-fn from_revision(
-    goal: &StageGoal,
-    name: Option<&RevisionName>,
-    mut fresh: Record,
-    world: &World,
-    service: &Service,
-) -> Begin {
+fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fresh: Record) -> Begin {
+    let Admission { goal, world, service, .. } = admission;
     let pinned = fresh.start.split.pinned(&fresh.start.latest);
     let chosen = match name {
         Some(name) => world.revision(name),

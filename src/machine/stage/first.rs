@@ -157,7 +157,7 @@ impl Stage {
         if let Want::Template(change) = &self.goal.want {
             record.template = change.apply(&service.template).ok().map(|t| fingerprint(&t));
         }
-        record.outcome = Some(Code::Done.word().to_owned());
+        record.outcome = Some(Code::Done);
         match order(service, record, None, None, Event::new(Topic::Stage, format!("{ready} serves everyone"))) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
@@ -169,7 +169,7 @@ impl Stage {
         let mut outcome =
             outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)
                 .word("created");
-        outcome.candidate = Some(ready.to_string());
+        outcome.candidate = Some(ready.clone());
         outcome
     }
 }

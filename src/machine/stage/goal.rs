@@ -2,6 +2,7 @@
 
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::template::TemplateChange;
+use crate::rollout::goal::{Goal, TakeUp};
 use crate::rollout::splits::Tags;
 use serde_json::Value;
 use std::time::Duration;
@@ -38,4 +39,36 @@ pub struct StageGoal {
     pub hold_for: Duration,
     /// The identity of a new rollout.
     pub id: RolloutId,
+}
+
+impl StageGoal {
+    /// The staging that a goal asks for, if it asks for one, under the identity of a new rollout.
+    pub fn of(goal: &Goal, id: RolloutId) -> Option<Self> {
+        let candidate = goal.candidate()?;
+        let change = TemplateChange {
+            image: candidate.image.clone(),
+            container: candidate.container.clone(),
+            env: candidate.env.clone(),
+            file: candidate.manifest.as_ref().and_then(|m| m.pointer("/spec/template")).cloned(),
+            revision_name: candidate.revision_name.clone(),
+            again: candidate.again.then(|| id.to_string()),
+        };
+        let want = match &candidate.revision {
+            _ if candidate.changes_the_template() => Want::Template(Box::new(change)),
+            Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
+            Some(TakeUp::Newest) | None => Want::Revision(None),
+        };
+        Some(Self {
+            service: goal.service().clone(),
+            want,
+            manifest: candidate.manifest.clone(),
+            stable: candidate.stable.clone(),
+            tags: candidate.tags.clone(),
+            again: candidate.again,
+            deadline: candidate.ready_within,
+            grace: candidate.grace,
+            hold_for: candidate.hold_for,
+            id,
+        })
+    }
 }

@@ -61,12 +61,15 @@ impl Stage {
             self.ask_pods_pause = ASK_PODS_FIRST;
             return Ok(state);
         };
-        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_FIRST));
         let said = world.pods.as_ref().filter(|p| p.revision == *candidate);
-        if now >= due && said.is_none_or(|p| !p.forbidden) {
+        let heard = said.map(|p| p.at).filter(|heard| self.ask_pods_at.is_some_and(|due| due <= *heard));
+        if let Some(heard) = heard {
             // A slow start is not asked about every three seconds for ten minutes.
             self.ask_pods_pause = (self.ask_pods_pause * 2).min(ASK_PODS_AT_MOST);
-            self.ask_pods_at = Some(after(now, self.ask_pods_pause));
+            self.ask_pods_at = Some(after(heard, self.ask_pods_pause));
+        }
+        let due = *self.ask_pods_at.get_or_insert(after(now, ASK_PODS_FIRST));
+        if now >= due && said.is_none_or(|p| !p.forbidden) {
             return Err(Next::Look(Look::Pods(candidate.clone())));
         }
         Ok(match said.and_then(|p| p.trouble.clone()) {

@@ -65,9 +65,9 @@ impl Walk {
                 outcome.word = outcome.code.word();
             }
         }
-        outcome.candidate = Some(candidate);
+        outcome.candidate.clone_from(&record.candidate);
         outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
-        outcome.rollout = Some(record.id.to_string());
+        outcome.rollout = Some(record.id.clone());
         Next::end(outcome)
     }
 }

@@ -10,8 +10,10 @@ use crate::evidence::reading::{Arms, NoReading};
 use crate::evidence::{OnInconclusive, OnObjective, Rules};
 use crate::machine::judge::{Advice, Finding, Judge, StepPlace};
 use crate::machine::next::Next;
+use crate::machine::next::Question;
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
+use crate::machine::walk::scene::Scene;
 use crate::machine::write::order;
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
@@ -21,7 +23,6 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::model::time::{before, words};
-use crate::rollout::plan::Style;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -69,8 +70,8 @@ impl Walk {
                 return stays(Code::Inconclusive, what, "mend the source, or name another with --evidence");
             }
             log.once(Topic::Wait, format!("reading the rate of {} before anyone is moved", arms.stable));
-            let read = self.survey.wants(now).then(|| Box::new(arms));
-            return Some(Next::Wait { until: self.survey.next_moment(), ask: None, read, gate: None });
+            let ask = if self.survey.is_due(now) { vec![Question::Reading(arms)] } else { vec![] };
+            return Some(Next::Wait { until: self.survey.next_moment(now), ask });
         };
         let course = Course {
             steps: plan
@@ -79,7 +80,7 @@ impl Walk {
                 .filter(|s| s.percent < Percent::FULL)
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
-            by_budget: plan.style == Style::Budget,
+            by_budget: plan.style.by_budget(),
         };
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
             Ok(told) => log.once(Topic::Check, told),
@@ -128,35 +129,24 @@ impl Walk {
     }
 
     /// A served step: this is where windows are.
-    pub(super) fn take_place(&mut self, record: &Record, candidate: &RevisionName, served: Timestamp, now: Timestamp) {
+    pub(super) fn take_place(&mut self, scene: &Scene<'_>, served: Timestamp) {
         // Its windows begin when the last question of ours from before is answered.
         if self.probing.is_asking() && !self.last_look {
-            return self.approach_place(record, candidate, now);
+            return self.approach_place(scene);
         }
+        let (record, candidate, now) = (scene.record, scene.candidate, scene.now);
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
         judge.enter(StepPlace { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
     }
 
     /// A step that is written and not served yet.
-    pub(super) fn approach_place(&mut self, record: &Record, candidate: &RevisionName, now: Timestamp) {
+    pub(super) fn approach_place(&mut self, scene: &Scene<'_>) {
+        let (record, candidate, now) = (scene.record, scene.candidate, scene.now);
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
         let baking = record.phase == Phase::Baking;
         judge.approach(StepPlace { step: record.step, percents, served: now, baking }, now);
-    }
-
-    /// Adds the reading that is due, if there is one, to a wait.
-    pub(super) fn reading_on(&mut self, next: Next, record: &Record, now: Timestamp) -> Next {
-        let decides_at = Some(self.decides_at(record)).filter(|at| *at > now);
-        match (next, self.judge.as_mut().filter(|_| record.step > 0)) {
-            (Next::Wait { until, ask, gate, .. }, Some(judge)) => {
-                let read = judge.wants(now).then(|| Box::new(judge.arms().clone()));
-                let moments = [until, decides_at, judge.next_moment(), judge.patience_ends(now)];
-                Next::Wait { until: moments.into_iter().flatten().min(), ask, read, gate }
-            }
-            (next, _) => next,
-        }
     }
 
     /// The evidence, if it is what users go back for.
@@ -203,13 +193,8 @@ impl Walk {
     }
 
     /// The end, or the way on, where users stay although the evidence has not decided or the objective is broken.
-    pub(super) fn without_decision(
-        &mut self,
-        service: &Service,
-        record: &Record,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Option<Next> {
+    pub(super) fn without_decision(&mut self, scene: &Scene<'_>, log: &mut Log) -> Option<Next> {
+        let (service, record, now) = (scene.service, scene.record, scene.now);
         if self.holds_at_the_end(record)
             && let Some(Finding::Broken(what)) = self.judge.as_ref().map(Judge::finding)
         {
@@ -219,7 +204,7 @@ impl Walk {
             (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
             // Nothing speaks against the candidate: what the deadline cuts short is held as well.
             (None, OnInconclusive::Hold) if record.step > 0 && now >= record.deadline => {
-                Some(self.held(service, record, Code::Inconclusive, self.late(record), now))
+                Some(self.held(service, record, Code::Inconclusive, self.late(record.step), now))
             }
             (Some(why), OnInconclusive::Promote) => {
                 let last = record.step >= self.goal.plan.steps.len();
@@ -237,7 +222,7 @@ impl Walk {
         let mut held = self.with_evidence(record);
         held.phase = Phase::Held;
         held.step_at = now;
-        held.outcome = Some(code.word().to_owned());
+        held.outcome = Some(code);
         let what = Event::new(Topic::Wait, format!("held where it is: {why}"));
         held.reason = Some(why);
         write(order(service, held, None, None, what), service)
@@ -245,8 +230,7 @@ impl Walk {
 
     /// The end of a walk that was held without a good reason to stop.
     pub(super) fn held_end(record: &Record, service: &Service) -> Option<Outcome> {
-        let word = record.outcome.as_deref()?;
-        let code = Code::ALL.into_iter().find(|c| c.word() == word)?;
+        let code = record.outcome?;
         let reason = record.reason.clone().unwrap_or_default();
         let what = format!("{reason}; traffic stays where it is");
         Some(
@@ -255,10 +239,10 @@ impl Walk {
         )
     }
 
-    /// Whether the next step may be taken, and which one it is.
-    pub(super) fn gate(&self, record: &Record, promoted: bool) -> Advice {
-        let plan = &self.goal.plan;
-        if promoted || self.promoted_anyway {
+    /// Which step may be taken next as far as the evidence goes.
+    pub(super) fn advice(&self, scene: &Scene<'_>) -> Advice {
+        let (plan, record) = (&self.goal.plan, scene.record);
+        if scene.is_promoted() || self.promoted_anyway {
             return Advice::Go(plan.steps.len());
         }
         self.judge.as_ref().map_or(Advice::Go(record.step + 1), |judge| judge.gate(plan, record.step))
@@ -311,14 +295,15 @@ impl Walk {
     }
 
     /// Saves what is new, if it is time to.
-    pub(super) fn save(&mut self, service: &Service, record: &Record, at_once: bool, now: Timestamp) -> Option<Next> {
-        let judge = self.judge.as_mut().filter(|_| record.step > 0)?;
+    pub(super) fn save(&mut self, scene: &Scene<'_>, at_once: bool) -> Option<Next> {
+        let (service, record, now) = (scene.service, scene.record, scene.now);
+        let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
         if !(judge.is_save_due(now) || at_once && judge.is_unsaved()) {
             return None;
         }
         let saved = judge.saved()?;
-        judge.mark_saved(now);
         let what = Event::new(Topic::Check, judge.summary());
+        self.saving = Some(now);
         let to = Record { evidence: Some(Box::new(saved)), ..record.clone() };
         Some(write(order(service, to, None, None, what), service))
     }

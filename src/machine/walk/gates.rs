@@ -1,58 +1,204 @@
-//! The walk's use of the owner's own gates: asked while users are on the candidate, awaited before each further step.
+//! The walk's gates: one list of everything that sends users back or keeps the next step from being taken.
 //!
-//! Decides when they are asked; what their answers mean is [`crate::evidence::gate`]'s.
+//! Decides nothing that it does not return: a gate is a function of the scene and of what the walk remembers, and asking it
+//! twice changes nothing. A new gate is a row of [`GATES`] and the state that it judges. An *alarm* is judged at every
+//! decision, because users may be on the candidate at any moment; a *step* verdict counts only once the split is served,
+//! and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
-use crate::evidence::gate::{Gate, GateRow, Patience};
-use crate::evidence::reading::Arms;
-use crate::machine::next::Next;
-use crate::model::name::{Namespace, RevisionName};
-use crate::rollout::record::Record;
+use super::course::stay;
+use super::scene::Scene;
+use super::step::step_split;
+use super::waiting::Waiting;
+use crate::evidence::OnInconclusive;
+use crate::evidence::verdict::Verdict;
+use crate::machine::judge::Advice;
+use crate::machine::rollback::Why;
+use crate::machine::world::Signal;
+use crate::model::outcome::Code;
+use crate::model::time::{after, words};
+use crate::rollout::goal::OnTerm;
+use crate::rollout::record::Phase;
 use jiff::Timestamp;
+use std::time::Duration;
 
-/// Gates, and where the revisions live that they are about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GateGoal {
-    /// The gates.
-    pub gates: Vec<Gate>,
-    /// How patient they are.
-    pub patience: Patience,
-    /// The namespace of the Service.
-    pub namespace: Namespace,
+/// What a gate says of the next step.
+pub(super) type StepVerdict = Verdict<Waiting, Why>;
+
+/// One gate.
+struct WalkGate {
+    /// Why users go back, if they must.
+    alarm: fn(&Walk, &Scene<'_>) -> Option<Why>,
+    /// Whether the next step may be taken; the time is since when the present one is served.
+    step: fn(&Walk, &Scene<'_>, Timestamp) -> StepVerdict,
 }
 
-impl GateGoal {
-    pub(super) fn row(&self) -> GateRow {
-        GateRow::new(self.gates.clone(), self.patience)
+impl WalkGate {
+    /// A gate that only sends back.
+    const fn alarm(alarm: fn(&Walk, &Scene<'_>) -> Option<Why>) -> Self {
+        Self { alarm, step: |_, _, _| Verdict::Pass }
+    }
+
+    /// A gate that only holds.
+    const fn step(step: fn(&Walk, &Scene<'_>, Timestamp) -> StepVerdict) -> Self {
+        Self { alarm: |_, _| None, step }
     }
 }
+
+/// All gates, in the order in which their reasons are told.
+const GATES: [WalkGate; 15] = [
+    WalkGate::alarm(terminated),
+    WalkGate::alarm(aborted),
+    WalkGate::alarm(stable_is_gone),
+    WalkGate::alarm(ill),
+    WalkGate::step(paused),
+    WalkGate::step(dwelling),
+    WalkGate::step(question_is_due),
+    WalkGate { alarm: probes_failed, step: probes_missing },
+    WalkGate::step(not_ready_now),
+    WalkGate { alarm: asking_failed, step: asking_missing },
+    WalkGate { alarm: evidence_against, step: evidence_missing },
+    WalkGate::alarm(out_of_time),
+    WalkGate::step(unapproved),
+    WalkGate::step(blocked),
+    WalkGate::step(last_look),
+];
 
 impl Walk {
-    /// Adds the gate that is due, if there is one, to a wait. Before the first step there is nobody to ask about.
-    pub(super) fn gating_on(&mut self, next: Next, record: &Record, candidate: &RevisionName, now: Timestamp) -> Next {
-        let (Next::Wait { until, ask, read, .. }, Some(goal)) = (&next, &self.goal.gates) else { return next };
-        if record.step == 0 {
-            return next;
-        }
-        let (until, ask, read) = (*until, ask.clone(), read.clone());
-        let arms = Arms {
-            namespace: goal.namespace.clone(),
-            stable: record.start.stable.clone(),
-            candidate: candidate.clone(),
-        };
-        let gate = self.gates.due(now).map(|gate| Box::new((gate, arms)));
-        let until = [until, self.gates.next_moment(now)].into_iter().flatten().min();
-        Next::Wait { until, ask, read, gate }
+    /// Why users go back now, if anything says so.
+    pub(super) fn alarm(&self, scene: &Scene<'_>) -> Option<Why> {
+        GATES.iter().find_map(|gate| (gate.alarm)(self, scene))
     }
 
-    /// What the owner's gates lack for the next step, or for the end.
-    pub(super) fn gate_missing(&self, record: &Record, promoted: bool) -> Option<String> {
-        if record.step == 0 || promoted { None } else { self.gates.missing() }
+    /// The first gate that keeps the next step from being taken, if one does.
+    pub(super) fn holds_back(&self, scene: &Scene<'_>, served: Timestamp) -> StepVerdict {
+        let verdicts = GATES.iter().map(|gate| (gate.step)(self, scene, served));
+        verdicts.into_iter().find(|verdict| *verdict != Verdict::Pass).unwrap_or(Verdict::Pass)
     }
+}
 
-    /// The deadline passed; what was waited for.
-    pub(super) fn late(&self, record: &Record) -> String {
-        let waits = self.gate_missing(record, false).map(|missing| format!("; still waiting for {missing}"));
-        format!("the deadline passed{}", waits.unwrap_or_default())
+/// SIGTERM in a pod: nobody else may come after a pipeline's end.
+fn terminated(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let back = !walk.goal.once && walk.goal.on_term == OnTerm::Rollback;
+    (back && scene.world.signal == Some(Signal::Terminate)).then(|| Why::new(Code::Interrupted, "stopped by SIGTERM"))
+}
+
+fn aborted(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let abort = scene.control.abort.as_ref()?;
+    Some(Why::new(Code::Aborted, format!("aborted by {}", abort.by)))
+}
+
+fn stable_is_gone(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let stable = &scene.record.start.stable;
+    let gone = scene.world.revision(stable).is_none() && !scene.record.split.share(stable).is_zero();
+    gone.then(|| Why::new(Code::CouldNotRestore, format!("{stable} was deleted")))
+}
+
+fn ill(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let reason = walk.failing.as_ref()?;
+    Some(Why::new(Code::RolledBack, format!("{}: {reason}", scene.candidate)))
+}
+
+fn probes_failed(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let reason = walk.probing.failed()?;
+    Some(Why::new(Code::RolledBack, format!("{}: {reason}", scene.candidate)))
+}
+
+fn asking_failed(walk: &Walk, _: &Scene<'_>) -> Option<Why> {
+    walk.gates.iter().find_map(|gate| gate.failed())
+}
+
+fn evidence_against(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    walk.evidence_against(scene.record)
+}
+
+/// The deadline, or a decision that does not come in time. Where the owner's policy is to hold, users who are on the
+/// candidate already stay there: that is no way back ([`Walk::without_decision`]).
+fn out_of_time(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let (record, now, policy) = (scene.record, scene.now, walk.on_inconclusive());
+    let undecided = walk.undecided(record, now).filter(|_| policy == OnInconclusive::Rollback);
+    let holds = record.step > 0 && policy == OnInconclusive::Hold;
+    let late = || (now >= record.deadline && !holds).then(|| walk.late(record.step));
+    undecided.or_else(late).map(|reason| Why::blameless(Code::Inconclusive, reason))
+}
+
+fn paused(_: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    match &scene.control.pause {
+        Some(pause) => Verdict::Wait(Waiting::Paused { by: pause.by.clone(), at: pause.at }),
+        None => Verdict::Pass,
     }
+}
+
+/// How long the step is stayed at, and until when. A probe that failed meanwhile makes the dwell begin anew, because a
+/// candidate that comes and goes must not be taken for a healthy one.
+fn dwell(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> (Duration, Timestamp) {
+    let stay = stay(&walk.goal.plan, scene.record, scene.is_promoted());
+    let failed = walk.probing.failed_at().filter(|_| !walk.last_look);
+    (stay, after(failed.map_or(served, |failed| failed.max(served)), stay))
+}
+
+fn dwelling(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> StepVerdict {
+    let (stay, until) = dwell(walk, scene, served);
+    let hurried = walk.promoted_anyway && scene.record.phase != Phase::Baking;
+    if scene.now < until && !hurried { Verdict::Wait(Waiting::Dwell { stay, until }) } else { Verdict::Pass }
+}
+
+/// A question that is due or out is answered first, because the last look before users are moved has to be a fresh one.
+fn question_is_due(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    let open = walk.probing.is_asking() || walk.due_probe(scene).is_some();
+    if open { Verdict::Wait(Waiting::Answer) } else { Verdict::Pass }
+}
+
+/// While windows are counted no probe is sent, so that only the last look's probes count.
+fn probes_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    let count = !walk.judges(scene.record) || walk.last_look;
+    if count && !walk.probing.passed() { Verdict::Wait(Waiting::Probes(walk.probing.wanted())) } else { Verdict::Pass }
+}
+
+fn not_ready_now(walk: &Walk, _: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    if walk.health.is_ill() { Verdict::Wait(Waiting::Ready) } else { Verdict::Pass }
+}
+
+fn asking_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    match walk.gate_missing(scene.record.step, scene.is_promoted()) {
+        Some(missing) => Verdict::Wait(Waiting::Gate(missing)),
+        None => Verdict::Pass,
+    }
+}
+
+fn evidence_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    match walk.advice(scene) {
+        Advice::Go(_) => Verdict::Pass,
+        Advice::Wait(why) => Verdict::Wait(Waiting::Evidence(why)),
+    }
+}
+
+fn unapproved(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> StepVerdict {
+    let Some((step, next)) = walk.next_step(scene) else { return Verdict::Pass };
+    let approved = scene.is_promoted() || scene.control.approval(step, scene.record.attempt).is_some();
+    if !next.approval || approved {
+        return Verdict::Pass;
+    }
+    let patience = walk.goal.plan.approval_timeout;
+    match scene.record.approval_since {
+        None => Verdict::Wait(Waiting::ApprovalUnasked { step, since: dwell(walk, scene, served).1 }),
+        Some(asked) if scene.now >= after(asked, patience) => Verdict::Fail(Why::new(
+            Code::NotApproved,
+            format!("nobody approved step {step} within {}", words(patience)),
+        )),
+        Some(asked) => Verdict::Wait(Waiting::Approval { step, until: after(asked, patience) }),
+    }
+}
+
+fn blocked(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    let Some((step, next)) = walk.next_step(scene) else { return Verdict::Pass };
+    match step_split(scene.world, scene.record, scene.candidate, next.percent) {
+        Ok(_) => Verdict::Pass,
+        Err(blocker) => Verdict::Wait(Waiting::Blocked { step, blocker }),
+    }
+}
+
+/// With the windows shut the candidate's own address is asked once more before a move.
+fn last_look(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
+    if walk.needs_look(scene.record) { Verdict::Wait(Waiting::LastLook) } else { Verdict::Pass }
 }

@@ -2,18 +2,10 @@
 
 use super::{GateGoal, JudgeGoal};
 use crate::evidence::probe::{Address, Probe};
-use crate::model::name::ServiceName;
+use crate::model::name::{Namespace, ServiceName};
+use crate::rollout::goal::{AddressKind, Goal, OnTerm};
 use crate::rollout::plan::Plan;
 use std::time::Duration;
-
-/// What to do when a signal ends the walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnTerm {
-    /// Roll back: nobody else may come after a pipeline's end.
-    Rollback,
-    /// Leave traffic where it is.
-    Hold,
-}
 
 /// The goal of a walk.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,4 +32,31 @@ pub struct WalkGoal {
     pub judge: Option<JudgeGoal>,
     /// The owner's own gates, if there are any.
     pub gates: Option<GateGoal>,
+    /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: it is not
+    /// looked at.
+    pub restarts: Option<u32>,
+}
+
+impl WalkGoal {
+    /// The walk that a goal asks for in a namespace, if it asks for one. `in_cluster`: where nothing else is said, the cluster's
+    /// own address of the candidate is asked.
+    pub fn of(goal: &Goal, namespace: &Namespace, in_cluster: bool) -> Option<Self> {
+        let (walk, plan) = (goal.walk()?, goal.plan()?.clone());
+        let own = walk.address.map_or(in_cluster, |kind| kind == AddressKind::Cluster);
+        let gates = GateGoal { gates: walk.gates.clone(), patience: walk.gate_patience, namespace: namespace.clone() };
+        Some(Self {
+            service: goal.service().clone(),
+            plan,
+            deadline: walk.deadline,
+            grace: walk.grace,
+            serve_within: walk.serve_within,
+            probe: walk.probe.clone(),
+            address: if own { Address::Cluster(namespace.clone()) } else { Address::Public },
+            on_term: walk.on_term,
+            once: walk.once,
+            judge: walk.judge.clone().map(|rules| JudgeGoal { rules, namespace: namespace.clone() }),
+            gates: Some(gates).filter(|goal| !goal.gates.is_empty()),
+            restarts: walk.restarts,
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
 
-use super::{OnTerm, Walk, write};
+use super::{Walk, write};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
 use crate::machine::outcomes::{ended_before, refused};
@@ -14,6 +14,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::time::after;
+use crate::rollout::goal::OnTerm;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
@@ -184,8 +185,8 @@ impl Walk {
         if record.phase == Phase::Finished {
             let mut outcome =
                 outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
-            outcome.candidate = Some(candidate);
-            outcome.rollout = Some(record.id.to_string());
+            outcome.candidate.clone_from(&record.candidate);
+            outcome.rollout = Some(record.id.clone());
             return outcome;
         }
         if ours && record.owner.kind != crate::rollout::owner::OwnerKind::Person {

@@ -1,6 +1,7 @@
-//! What is followed of a target: the Service itself and its Revisions, and how news of them changes what is known.
+//! The two things that are followed of a target, the Service itself and its Revisions, and how news of them changes what is
+//! known.
 //!
-//! Decides nothing. Depends on the ports and the world.
+//! Decides that a Service that is not there is a state and no failure. Depends on the ports and the world.
 
 use super::{News, Watchable};
 use crate::machine::world::World;
@@ -22,7 +23,8 @@ impl<C: Cluster> Watchable for Services<'_, C> {
                 let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
                 Ok(List { version: version.unwrap_or_default().to_owned(), items: vec![object] })
             }
-            Err(ApiError::NotFound(_)) => Ok(List { items: vec![], version: "0".into() }),
+            // From version 0 a watch begins with what there is, so that a Service that is made meanwhile is not missed.
+            Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => Ok(List { items: vec![], version: "0".into() }),
             Err(error) => Err(error),
         }
     }
@@ -69,6 +71,7 @@ pub(crate) fn revision_news(world: &mut World, news: News) -> Result<(), ApiErro
         News::Trouble(error) => return Err(error),
         News::Fine => {}
         News::Now(object) => {
+            // A Revision that cannot be read is as good as none, and must not stop the walk of two others.
             if let Ok(revision) = Revision::from_json(&object) {
                 world.revisions.insert(revision.name.clone(), revision);
             }

@@ -13,7 +13,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::model::time::words;
-use crate::rollout::plan::{Plan, Step, Style};
+use crate::rollout::plan::{Plan, Step};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{Start, Tags};
 use crate::view::status::{phase_word, rollout_duration};
@@ -191,8 +191,7 @@ fn shortest(moves: &[Move], plan: &Plan) -> u64 {
     let stays = |last: bool| {
         moves.iter().filter(move |m| !m.done && (m.step == Some(plan.steps.len())) == last).filter_map(|m| m.stay_ms)
     };
-    let before: u64 =
-        if plan.style == Style::Budget { stays(false).max().unwrap_or_default() } else { stays(false).sum() };
+    let before: u64 = if plan.style.by_budget() { stays(false).max().unwrap_or_default() } else { stays(false).sum() };
     before + stays(true).sum::<u64>()
 }
 
@@ -242,13 +241,13 @@ fn warnings(asked: &PlanQuestion, record: Option<&Record>, service: &Service, ca
             )),
         }
     }
-    if matches!(asked.plan.style, Style::BlueGreen | Style::AllAtOnce) {
+    if asked.plan.style.is_one_switch() {
         warnings.push(
             "one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable"
                 .to_owned(),
         );
     }
-    if asked.plan.style == Style::Budget {
+    if asked.plan.style.by_budget() {
         warnings.push(
             "by the exposure budget: steps are passed over as far as the evidence allows; the walk needs --evidence"
                 .to_owned(),

@@ -17,8 +17,8 @@ fn asked(style: Style, to: i64) -> PlanQuestion {
     let wish = PlanOptions {
         style,
         steps: if style == Style::Canary { vec![p(1), p(50)] } else { vec![] },
-        dwell: Duration::from_secs(120),
-        bake: Duration::from_secs(300),
+        dwell: Some(Duration::from_secs(120)),
+        bake: Some(Duration::from_secs(300)),
         to: p(to),
         approve: if to == 100 { vec![p(100)] } else { vec![] },
         approval_timeout: Duration::from_secs(1800),

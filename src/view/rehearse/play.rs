@@ -8,7 +8,7 @@ use super::knative::Knative;
 use super::traffic::{Behaviour, Traffic};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{NoReading, Pair, Reading};
-use crate::machine::next::{Machine, Next};
+use crate::machine::next::{Heard, Machine, Next, Question};
 use crate::machine::standing::Claimant;
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
@@ -87,12 +87,15 @@ pub(crate) fn play<M: Machine, C: Chance>(
         match next {
             Next::End(outcome) => break *outcome,
             Next::Write(order) => me.knative.take(&order, &mut machine, me.now, &mut log),
-            Next::Wait { until, ask, read, .. } => {
-                if let (Some(request), None) = (ask, &me.question) {
-                    me.question = Some(me.answer(&request));
-                }
-                if read.is_some() && me.reading.is_none() {
-                    me.reading = Some(after(me.now, READS_IN));
+            Next::Wait { until, ask } => {
+                for question in ask {
+                    machine.asked(&question, me.now);
+                    match question {
+                        Question::Probe(request) => me.question = Some(me.answer(&request)),
+                        Question::Reading(_) => me.reading = Some(after(me.now, READS_IN)),
+                        // A rehearsal has neither gates of an owner nor pods that could be listed.
+                        Question::Gate(_) | Question::Pods { .. } => {}
+                    }
                 }
                 me.wait(&mut machine, until, &mut log);
             }
@@ -138,10 +141,10 @@ impl<C: Chance> Rehearsal<C> {
         self.pass(own);
         let next = self.now;
         if let Some((_, answer)) = self.question.take_if(|(at, _)| *at <= next) {
-            machine.answered(answer, next, log);
+            machine.heard(Heard::Probe(answer), next, log);
         }
         if self.reading.take_if(|at| *at <= next).is_some() {
-            machine.read(self.read(), next, log);
+            machine.heard(Heard::Reading(self.read()), next, log);
         }
     }
 

@@ -15,7 +15,7 @@ const Z: f64 = 1.96;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Mean {
     /// The mean.
-    pub mean: f64,
+    pub average: f64,
     /// Half of the interval.
     pub give_or_take: f64,
     /// 95 % are at or below this.
@@ -80,7 +80,11 @@ impl Mean {
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
         let rank = (values.len() * 95).div_ceil(100).saturating_sub(1);
-        Self { mean, give_or_take: Z * (variance / n).sqrt(), p95: values.get(rank).copied().unwrap_or_default() }
+        Self {
+            average: mean,
+            give_or_take: Z * (variance / n).sqrt(),
+            p95: values.get(rank).copied().unwrap_or_default(),
+        }
     }
 }
 
@@ -107,7 +111,7 @@ impl fmt::Display for RehearsalTable {
         for row in self.rows.iter().chain([&self.all]) {
             let (part, low, high) = row.part;
             let interval = format!("{:.2}..{:.2} %", low * 100.0, high * 100.0);
-            let both = |mean: &Mean| format!("{:.1} +-{:.1}", mean.mean, mean.give_or_take);
+            let both = |mean: &Mean| format!("{:.1} +-{:.1}", mean.average, mean.give_or_take);
             writeln!(
                 f,
                 "{:<18} {:>6} {:>6.2} % {:>16}   {:>15} {:>6.0} {:>15}   {:>9} {:>9}",
@@ -118,7 +122,7 @@ impl fmt::Display for RehearsalTable {
                 both(&row.bad),
                 row.bad.p95,
                 both(&row.extra),
-                time(row.took.mean),
+                time(row.took.average),
                 time(row.took.p95)
             )?;
         }
@@ -157,9 +161,11 @@ mod tests {
         let bad = table.rows[1].bad;
         // 10 to 19: mean 14.5, deviation 3.03.
         assert!(
-            (bad.mean - 14.5).abs() < 1e-9 && (bad.give_or_take - 1.877).abs() < 1e-2 && (bad.p95 - 19.0).abs() < 1e-9
+            (bad.average - 14.5).abs() < 1e-9
+                && (bad.give_or_take - 1.877).abs() < 1e-2
+                && (bad.p95 - 19.0).abs() < 1e-9
         );
-        assert!((table.all.took.mean - 276.0).abs() < 1e-9);
+        assert!((table.all.took.average - 276.0).abs() < 1e-9);
         let text = table.to_string();
         let line: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
         assert_eq!(line.join(" "), "inconclusive 10 10.00 % 5.52..17.44 % 14.5 +-1.9 19 -0.5 +-0.0 1m 1m");

@@ -5,6 +5,7 @@
 use super::rollout::{Rollout, word};
 use super::times::{clock, moment};
 use super::{Life, RevisionStatus, Role, Status, dead_words};
+use crate::model::outcome::Code;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
@@ -65,9 +66,9 @@ fn stand(rollout: &Rollout) -> String {
 
 /// How it ended; the outcome's word where it says more than the phase.
 fn ended(rollout: &Rollout) -> String {
-    match rollout.outcome.as_deref() {
-        Some(outcome) if rollout.phase == Phase::RolledBack && outcome != "rolled-back" && outcome != "done" => {
-            format!("{} ({outcome})", word(rollout.phase))
+    match rollout.outcome {
+        Some(outcome) if rollout.phase == Phase::RolledBack && !matches!(outcome, Code::RolledBack | Code::Done) => {
+            format!("{} ({})", word(rollout.phase), outcome.word())
         }
         _ => word(rollout.phase).to_owned(),
     }
@@ -136,9 +137,12 @@ fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     let Some(waits) = &rollout.waits else { return Vec::new() };
     let mut lines = vec![row("since", &moment(rollout.since, now))];
     let until = match waits.until {
+        Some(until) if until <= now && waits.kind == "time" => {
+            format!("; due since {}, a gate or a failed probe holds it", clock(until))
+        }
         Some(until) if until <= now => format!("; due since {}", clock(until)),
         Some(until) if waits.kind == "approval" => format!("; rolled back at {}", moment(until, now)),
-        Some(until) => format!("; due {}", moment(until, now)),
+        Some(until) => format!("; due {} at the earliest", moment(until, now)),
         None => String::new(),
     };
     lines.push(row("waits for", &format!("{}{until}", waits.text)));
@@ -198,7 +202,7 @@ candidate  hello-00002 1 %, up (1 pod), dev.local/hello-00002
 traffic    hello-00001 99 % (tag stable), hello-00002 1 % (tag candidate)
 served     the same, since 1970-01-01 00:00:12 UTC (48s ago)
 since      1970-01-01 00:00:10 UTC (50s ago)
-waits for  step 2 (50 %), after the dwell and its gates; due 1970-01-01 00:02:13 UTC (in 1m 13s)
+waits for  step 2 (50 %), after the dwell and its gates; due 1970-01-01 00:02:13 UTC (in 1m 13s) at the earliest
 next       nothing; `andante control pause|abort|promote hello -n demo` steers it";
         assert_eq!(text(&explained(&with(&walking(), 5), None)), expected);
     }
@@ -218,7 +222,7 @@ next       `andante stage hello -n demo --image REF` begins a rollout";
     fn an_end_tells_why() {
         let mut record = walking();
         record.phase = Phase::RolledBack;
-        record.outcome = Some("aborted".into());
+        record.outcome = Some(Code::Aborted);
         record.reason = Some("aborted by kim".into());
         record.reject("aborted by kim", at(55));
         let text = text(&explained(&with(&record, 5), None));

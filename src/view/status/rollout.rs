@@ -10,6 +10,7 @@ use crate::machine::standing::{Moved, moved, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
+use crate::model::outcome::Code;
 use crate::model::percent::Percent;
 use crate::model::split::TrafficTarget;
 use crate::rollout::control::{Approval, Control, ControlRequest};
@@ -57,7 +58,7 @@ pub(crate) struct Rollout {
     /// Candidates that were rolled back.
     pub rejected: Vec<Rejected>,
     /// How it ended, in a word.
-    pub outcome: Option<String>,
+    pub outcome: Option<Code>,
     /// Why it ended.
     pub reason: Option<String>,
 }
@@ -147,7 +148,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         edit: edit(record, service),
         left_out: record.left_out.clone(),
         rejected: record.rejected.clone(),
-        outcome: record.outcome.clone(),
+        outcome: record.outcome,
         reason: record.reason.clone(),
     }
 }

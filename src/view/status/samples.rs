@@ -44,8 +44,8 @@ pub(crate) fn walking() -> Record {
     let wish = PlanOptions {
         style: Style::Canary,
         steps: vec![p(1), p(50)],
-        dwell: Duration::from_secs(120),
-        bake: Duration::from_secs(300),
+        dwell: Some(Duration::from_secs(120)),
+        bake: Some(Duration::from_secs(300)),
         to: p(100),
         approve: vec![p(100)],
         approval_timeout: Duration::from_secs(1800),

@@ -5,18 +5,20 @@
 
 use super::Called;
 use super::holder::Life;
+use crate::machine::standing::{Moved, moved, who_moved};
+use crate::machine::walk::course::{reachable, served_at, stay};
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
-use crate::model::observed::{Service, Truth};
+use crate::model::observed::Service;
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
-use crate::rollout::plan::{Plan, Step};
+use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::time::Duration;
+use std::ops::RangeInclusive;
 
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,13 +27,18 @@ pub(crate) struct Waits {
     pub kind: &'static str,
     /// The same as a sentence.
     pub text: String,
-    /// The step that comes next, counted from 1.
+    /// The step that comes next, counted from 1; where the evidence may pass some over, the first that may be taken.
     pub next_step: Option<usize>,
     /// Its percentage.
     pub next_percent: Option<Percent>,
+    /// The last step that the evidence may let it go to in one move: `next_step` again where none is passed over.
+    pub up_to_step: Option<usize>,
+    /// Its percentage.
+    pub up_to_percent: Option<Percent>,
     /// It needs an approval that is not given yet.
     pub needs_approval: bool,
-    /// When the wait ends by itself: the next move, or the end of the patience for an approval.
+    /// When the wait ends by itself: the next move at the earliest, since a failed probe makes a dwell begin anew and a gate
+    /// may hold it; or the end of the patience for an approval.
     pub until: Option<Timestamp>,
     /// The command that ends it, if a person is waited for.
     pub command: Option<String>,
@@ -44,6 +51,8 @@ impl Waits {
             text: text.into(),
             next_step: None,
             next_percent: None,
+            up_to_step: None,
+            up_to_percent: None,
             needs_approval: false,
             until: None,
             command: None,
@@ -68,6 +77,12 @@ pub(super) fn waits(
     let here = &called.words;
     let waits = match record.phase {
         Phase::Finished | Phase::RolledBack => return None,
+        // Whoever holds the rollout writes nothing more, whatever the plan says.
+        _ if moved(record, service) == Moved::Traffic => Waits::of(
+            "nobody",
+            format!("nobody: {} changed the traffic, and the walk writes nothing more", who_moved(service, true)),
+        )
+        .command(format!("andante settle {here}")),
         _ if life.is_dead() => Waits::of("nobody", format!("the next run, or `andante settle {here}`")),
         Phase::Staging => {
             Waits::of("ready", format!("the candidate to be Ready: {}", candidate_words(record, world, service)))
@@ -105,20 +120,15 @@ fn walking(record: &Record, control: &Control, service: &Service, called: &Calle
     }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
     let promoted = control.promoted(record.attempt).is_some();
-    let due = due(record, plan, promoted, service);
-    let next = if record.step >= plan.steps.len() {
-        None
-    } else if promoted {
-        plan.steps.last().map(|step| (plan.steps.len(), step))
-    } else {
-        plan.step(record.step + 1).map(|step| (record.step + 1, step))
-    };
-    match next {
+    let served = served_at(service, record, control).unwrap_or(record.step_at);
+    let due = after(served, stay(plan, record, promoted));
+    let last = plan.steps.len();
+    match reachable(plan, record.step).map(|range| if promoted { last..=last } else { range }) {
         None => {
             let what = if plan.to() < Percent::FULL { "the hold" } else { "the end" };
             Waits { until: Some(due), ..Waits::of("time", format!("{what}, after {}", stay_words(record))) }
         }
-        Some((number, step)) => before(number, step, due, record, control, plan, here),
+        Some(steps) => before(&steps, due, record, control, plan, here),
     }
 }
 
@@ -126,27 +136,34 @@ fn stay_words(record: &Record) -> &'static str {
     if record.phase == Phase::Baking { "the bake and its gates" } else { "the dwell and its gates" }
 }
 
+/// What comes before the next move, which goes to one of `steps`.
 fn before(
-    number: usize,
-    step: &Step,
+    steps: &RangeInclusive<usize>,
     due: Timestamp,
     record: &Record,
     control: &Control,
     plan: &Plan,
     here: &str,
 ) -> Waits {
-    let unapproved = step.approval
-        && control.approval(number, record.attempt).is_none()
-        && control.promoted(record.attempt).is_none();
+    let (number, up_to) = (*steps.start(), *steps.end());
+    let percent = |step: usize| plan.step(step).map_or(Percent::ZERO, |s| s.percent);
+    // Steps that may be passed over need no approval: a range ends where one is needed.
+    let asks = number == up_to && plan.step(number).is_some_and(|s| s.approval);
+    let unapproved =
+        asks && control.approval(number, record.attempt).is_none() && control.promoted(record.attempt).is_none();
+    let step = format!("step {number} ({})", percent(number));
     let mut waits = if unapproved && record.approval_since.is_some() {
-        Waits::of("approval", format!("an approval of step {number} ({})", step.percent))
+        Waits::of("approval", format!("an approval of {step}"))
     } else if unapproved {
-        Waits::of("time", format!("step {number} ({}), which needs an approval", step.percent))
+        Waits::of("time", format!("{step}, which needs an approval"))
+    } else if up_to > number {
+        let far = format!("{step}, or as far as the evidence allows, at most step {up_to} ({})", percent(up_to));
+        Waits::of("time", format!("{far}, after the dwell and its gates"))
     } else {
-        Waits::of("time", format!("step {number} ({}), after the dwell and its gates", step.percent))
+        Waits::of("time", format!("{step}, after the dwell and its gates"))
     };
-    waits.next_step = Some(number);
-    waits.next_percent = Some(step.percent);
+    (waits.next_step, waits.next_percent) = (Some(number), Some(percent(number)));
+    (waits.up_to_step, waits.up_to_percent) = (Some(up_to), Some(percent(up_to)));
     waits.needs_approval = unapproved;
     waits.until = Some(match record.approval_since {
         Some(since) if unapproved => after(since, plan.approval_timeout),
@@ -158,64 +175,5 @@ fn before(
     waits
 }
 
-/// When the next move is due: dwell and bake count from when the split is served, as far as the Route's condition tells
-/// (conditions carry whole seconds; the walk itself may have seen it a little earlier).
-fn due(record: &Record, plan: &Plan, promoted: bool, service: &Service) -> Timestamp {
-    let last = record.step >= plan.steps.len();
-    let stay = match plan.step(record.step) {
-        _ if promoted && !last => Duration::ZERO,
-        _ if record.phase == Phase::Baking => plan.bake,
-        Some(step) => step.dwell,
-        None => Duration::ZERO,
-    };
-    let routes = service.conditions.get("RoutesReady").filter(|c| c.truth == Truth::True).and_then(|c| c.since);
-    let served = routes.map_or(record.step_at, |since| after(since, Duration::from_secs(1)).max(record.step_at));
-    after(served, stay)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::samples::{asked_by_kim, at, explained, walking, with};
-    use super::*;
-
-    fn waits(record: &Record, control: Option<&Control>) -> Waits {
-        explained(&with(record, record.generation), control).rollout.unwrap().waits.unwrap()
-    }
-
-    #[test]
-    fn the_next_move_is_due_when_the_dwell_after_serving_is_over() {
-        let waits = waits(&walking(), None);
-        // Step written at 10, served by the Route's word at 12 (whole seconds, so 13), dwell 120.
-        assert_eq!((waits.kind, waits.next_step, waits.until), ("time", Some(2), Some(at(133))));
-        assert!(!waits.needs_approval);
-    }
-
-    #[test]
-    fn an_approval_is_named_with_its_command() {
-        let mut record = walking();
-        record.step = 2;
-        let early = waits(&record, None);
-        assert_eq!((early.kind, early.needs_approval), ("time", true));
-        record.approval_since = Some(at(100));
-        let now = waits(&record, None);
-        assert_eq!(now.kind, "approval");
-        assert_eq!(now.until, Some(at(1900)));
-        assert_eq!(now.command.unwrap(), "andante control approve hello -n demo --rollout r1 --step 3");
-        let mut control = Control::of(record.id.clone());
-        control.approved.push(crate::rollout::control::Approval { step: 3, request: asked_by_kim() });
-        assert!(!waits(&record, Some(&control)).needs_approval);
-    }
-
-    #[test]
-    fn people_come_before_time() {
-        let record = walking();
-        let mut control = Control::of(record.id.clone());
-        control.promote = Some(asked_by_kim());
-        let promoted = waits(&record, Some(&control));
-        assert_eq!((promoted.next_step, promoted.until), (Some(3), Some(at(13))));
-        control.pause = Some(asked_by_kim());
-        assert_eq!(waits(&record, Some(&control)).text, "somebody to resume: paused by kim");
-        control.abort = Some(asked_by_kim());
-        assert_eq!(waits(&record, Some(&control)).kind, "rollback");
-    }
-}
+mod tests;

@@ -163,6 +163,11 @@ impl Space {
         self.cluster.ask(&self.host(name), "/")
     }
 
+    /// One request for a path of a Service (or of `TAG-NAME`).
+    pub fn ask_for(&self, name: &str, path: &str) -> Option<Answer> {
+        self.cluster.ask(&self.host(name), path)
+    }
+
     /// The version that answers at a Service (or `TAG-NAME`); None: no answer, or not the application's.
     pub fn version(&self, name: &str) -> Option<String> {
         self.ask(name).filter(|a| a.status == 200).and_then(|a| a.version)

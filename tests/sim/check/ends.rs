@@ -3,6 +3,7 @@
 use super::start::{meant, merged};
 use super::{Entry, could_not, entries, ours, record, started, went_back};
 use crate::sim::story::Story;
+use andante::model::outcome::Code;
 use andante::rollout::record::Phase;
 
 /// A finished rollout has the owner's shape, with the candidate where stable was, and none of our tags.
@@ -156,7 +157,7 @@ mod tests {
             1
         );
         let given_up = walk().split("w", &[("s1", 0), ("s2", 100)], |r| {
-            (r.phase, r.outcome) = (Phase::RolledBack, Some("could-not-restore".into()));
+            (r.phase, r.outcome) = (Phase::RolledBack, Some(Code::CouldNotRestore));
         });
         assert_eq!(rolled_back(&given_up.story()).len(), 1, "stable is Ready");
     }

@@ -15,6 +15,7 @@ pub(crate) mod start;
 
 use super::story::{Story, Write};
 use andante::model::observed::RECORD;
+use andante::model::outcome::Code;
 use andante::rollout::record::{Phase, Record};
 use serde_json::Value;
 
@@ -137,10 +138,10 @@ pub(crate) fn went_back(record: &Record) -> bool {
 
 /// The record was only closed: somebody else had moved traffic, and it stays as they left it.
 pub(crate) fn closed(record: &Record) -> bool {
-    record.outcome.as_deref() == Some("taken-over")
+    record.outcome == Some(Code::TakenOver)
 }
 
 /// It is over, and users could not be brought back.
 pub(crate) fn could_not(record: &Record) -> bool {
-    record.outcome.as_deref() == Some("could-not-restore")
+    record.outcome == Some(Code::CouldNotRestore)
 }

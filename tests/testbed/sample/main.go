@@ -16,6 +16,8 @@
 //	START_DELAY       time before it listens
 //	CRASH_ON_START    message with which it exits (status 3) at once
 //	CRASH_AFTER       number of requests after which it exits (status 4)
+//	CRASH_PATH        a request for this path ends the one process that gets
+//	                  it (status 4); others of the same revision go on
 //	CRASH_AFTER_TIME  time after which it exits, counted from each start
 //	CRASH_AT          moment (RFC 3339 or Unix seconds) at which it exits,
 //	                  and after which each new start exits at once
@@ -145,7 +147,11 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, health) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	crashPath := s.text("CRASH_PATH", "")
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if crashPath != "" && r.URL.Path == crashPath {
+			die(exitLater, "crashed as it was asked to")
+		}
 		if n := requests.Add(1); crashAfter > 0 && n > crashAfter {
 			die(exitLater, fmt.Sprintf("crashed after %d requests", crashAfter))
 		}

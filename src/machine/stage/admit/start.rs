@@ -26,9 +26,9 @@ pub(crate) fn start_of(
     if let Some(record) = record
         && record.split == *split
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
-        && record.outcome.as_deref() != Some(Code::CouldNotRestore.word())
+        && record.outcome != Some(Code::CouldNotRestore)
         // Closed because somebody had moved traffic: what they wrote is what the owner has now.
-        && record.outcome.as_deref() != Some(Code::TakenOver.word())
+        && record.outcome != Some(Code::TakenOver)
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable)
     {
@@ -74,7 +74,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
             && r.start.followed_latest()
             && !start.followed_latest()
             && r.split.share(&start.stable) == split.share(&start.stable)
-            && r.outcome.as_deref() != Some(Code::TakenOver.word())
+            && r.outcome != Some(Code::TakenOver)
     });
     if !pinned_by_us {
         return start;
@@ -179,7 +179,7 @@ mod tests {
     fn pinned() -> Record {
         let mut record = record();
         record.phase = Phase::Finished;
-        record.outcome = Some(Code::Done.word().to_owned());
+        record.outcome = Some(Code::Done);
         record.split = split(json!([{"revisionName": "s2", "percent": 100}]));
         record
     }
@@ -199,7 +199,7 @@ mod tests {
         let other = following_again(start(now.clone(), "s2"), Some(&pinned()), &split(now.clone()));
         assert!(!other.followed_latest(), "another revision than we wrote");
         let mut theirs = pinned();
-        theirs.outcome = Some(Code::TakenOver.word().to_owned());
+        theirs.outcome = Some(Code::TakenOver);
         let mine = json!([{"revisionName": "s2", "percent": 100}]);
         assert!(!following_again(start(mine.clone(), "s2"), Some(&theirs), &split(mine.clone())).followed_latest());
         assert!(!following_again(start(mine.clone(), "s2"), None, &split(mine)).followed_latest());

@@ -1,0 +1,62 @@
+//! Gates that ask the world something of their own: they keep what they heard, and judge by it.
+//!
+//! The owner's gates and built-in ones are the same kind of thing here: a new one is a file with its state and its rule, and
+//! a line in [`gates_of`].
+
+mod owners;
+mod restarts;
+
+pub use owners::GateGoal;
+
+use super::scene::Scene;
+use super::{Walk, WalkGoal};
+use crate::machine::next::{Heard, Question};
+use crate::machine::rollback::Why;
+use crate::model::event::Log;
+use jiff::Timestamp;
+use owners::OwnerGates;
+use restarts::Restarts;
+use std::fmt::Debug;
+
+/// A gate with questions of its own.
+pub(super) trait AskingGate: Debug {
+    /// A look at the scene before anything is decided.
+    fn see(&mut self, _: &Scene<'_>) {}
+    /// What it asks now, if it is time to and nothing of it is out.
+    fn due(&self, scene: &Scene<'_>) -> Option<Question>;
+    /// When it will ask next, if it asks nothing now.
+    fn next_moment(&self, scene: &Scene<'_>) -> Option<Timestamp>;
+    /// A question is out; it may be another gate's.
+    fn asked(&mut self, question: &Question, now: Timestamp);
+    /// What came of a question; it may be another gate's.
+    fn heard(&mut self, heard: &Heard, now: Timestamp, log: &mut Log);
+    /// A step begins: what was heard before says nothing good of it.
+    fn begin(&mut self);
+    /// Why users go back.
+    fn failed(&self) -> Option<Why>;
+    /// What a further step, or the end, waits for.
+    fn missing(&self) -> Option<String>;
+    /// True if it has heard at this step what a short call came to hear.
+    fn has_answered(&self) -> bool;
+}
+
+/// The gates of a walk that ask something of their own, in the order in which their reasons are told.
+pub(super) fn gates_of(goal: &WalkGoal) -> Vec<Box<dyn AskingGate>> {
+    let owners = goal.gates.as_ref().map(|gates| Box::new(OwnerGates::new(gates)) as Box<dyn AskingGate>);
+    let restarts = goal.restarts.map(|limit| Box::new(Restarts::new(limit)) as Box<dyn AskingGate>);
+    restarts.into_iter().chain(owners).collect()
+}
+
+impl Walk {
+    /// What these gates lack for the next step, or for the end. Before the first step there is nobody to ask about.
+    pub(super) fn gate_missing(&self, step: usize, promoted: bool) -> Option<String> {
+        let asks = step > 0 && !promoted;
+        self.gates.iter().filter(|_| asks).find_map(|gate| gate.missing())
+    }
+
+    /// The deadline passed; what was waited for.
+    pub(super) fn late(&self, step: usize) -> String {
+        let waits = self.gate_missing(step, false).map(|missing| format!("; still waiting for {missing}"));
+        format!("the deadline passed{}", waits.unwrap_or_default())
+    }
+}

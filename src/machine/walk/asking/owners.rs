@@ -1,0 +1,83 @@
+//! The owner's own gates in a walk: which there are, and whom they are about.
+//!
+//! What their answers mean is [`crate::evidence::gate`]'s.
+
+use super::super::scene::Scene;
+use super::AskingGate;
+use crate::evidence::gate::{Gate, GateRow, Patience};
+use crate::evidence::reading::Arms;
+use crate::machine::next::{Heard, Question};
+use crate::machine::rollback::Why;
+use crate::model::event::Log;
+use crate::model::name::Namespace;
+use crate::model::outcome::Code;
+use jiff::Timestamp;
+
+/// Gates, and where the revisions live that they are about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateGoal {
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// How patient they are.
+    pub patience: Patience,
+    /// The namespace of the Service.
+    pub namespace: Namespace,
+}
+
+/// The owner's gates and their answers.
+#[derive(Debug)]
+pub(super) struct OwnerGates {
+    namespace: Namespace,
+    row: GateRow,
+}
+
+impl OwnerGates {
+    pub(super) fn new(goal: &GateGoal) -> Self {
+        Self { namespace: goal.namespace.clone(), row: GateRow::new(goal.gates.clone(), goal.patience) }
+    }
+}
+
+impl AskingGate for OwnerGates {
+    /// Before the first step there is nobody to ask about.
+    fn due(&self, scene: &Scene<'_>) -> Option<Question> {
+        let gate = self.row.due(scene.now).filter(|_| scene.record.step > 0)?;
+        let arms = Arms {
+            namespace: self.namespace.clone(),
+            stable: scene.record.start.stable.clone(),
+            candidate: scene.candidate.clone(),
+        };
+        Some(Question::Gate(Box::new((gate, arms))))
+    }
+
+    fn next_moment(&self, scene: &Scene<'_>) -> Option<Timestamp> {
+        self.row.next_moment(scene.now).filter(|_| scene.record.step > 0)
+    }
+
+    fn asked(&mut self, question: &Question, now: Timestamp) {
+        if matches!(question, Question::Gate(_)) {
+            self.row.asked(now);
+        }
+    }
+
+    fn heard(&mut self, heard: &Heard, _: Timestamp, log: &mut Log) {
+        if let Heard::Gate(measured) = heard {
+            self.row.answered(measured, log);
+        }
+    }
+
+    fn begin(&mut self) {
+        self.row.begin();
+    }
+
+    fn failed(&self) -> Option<Why> {
+        self.row.failed().map(|reason| Why::new(Code::GateFailed, reason))
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.row.missing()
+    }
+
+    fn has_answered(&self) -> bool {
+        self.row.have_answered()
+    }
+}

@@ -1,0 +1,46 @@
+//! The course of a walk as its plan and record tell it: how long a step is stayed at, since when, and which steps may come
+//! next. The walk and `status` read the same rule, so that neither says what the other does not do.
+
+use crate::model::observed::Service;
+use crate::model::percent::Percent;
+use crate::model::time::after;
+use crate::rollout::control::Control;
+use crate::rollout::plan::Plan;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// How long users stay at the present step of the record before the next move. A promoted rollout does not dwell, but it
+/// bakes: a bake is what a promotion skips to.
+pub(crate) fn stay(plan: &Plan, record: &Record, promoted: bool) -> Duration {
+    match plan.step(record.step) {
+        _ if promoted && record.step < plan.steps.len() => Duration::ZERO,
+        _ if record.phase == Phase::Baking => plan.bake,
+        Some(step) => step.dwell,
+        None => Duration::ZERO,
+    }
+}
+
+/// Since when the present step's dwell counts, for whoever has not watched it himself; none while that is not known. The
+/// Route's condition tells when the split was served, in whole seconds, so it is rounded up: a dwell gets longer by that,
+/// never shorter. A pause that was taken back makes the dwell begin anew.
+pub(crate) fn served_at(service: &Service, record: &Record, control: &Control) -> Option<Timestamp> {
+    let routes = service.conditions.get("RoutesReady")?;
+    let served = after(routes.since?, Duration::from_secs(1)).max(record.step_at);
+    let resumed = control.resumed.as_ref().map(|request| request.at);
+    Some(resumed.map_or(served, |resumed| resumed.max(served)))
+}
+
+/// The steps that may come after `step` steps of the plan. With a budget the evidence may pass some over: never one that
+/// needs an approval, and never the last one below 100 % in the same move. None at the end of the plan.
+pub(crate) fn reachable(plan: &Plan, step: usize) -> Option<RangeInclusive<usize>> {
+    let next = step + 1;
+    plan.step(next)?;
+    if !plan.style.by_budget() {
+        return Some(next..=next);
+    }
+    let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
+    let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| next + i);
+    Some(next..=asked.max(next))
+}

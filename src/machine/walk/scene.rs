@@ -1,0 +1,42 @@
+//! What one decision of the walk looks at, as one value: a gate is a function of it and of what the walk remembers.
+
+use crate::machine::world::World;
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::rollout::control::Control;
+use crate::rollout::record::Record;
+use jiff::Timestamp;
+
+/// Everything that is looked at.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    /// All that is known.
+    pub(super) world: &'a World,
+    /// The Service in it.
+    pub(super) service: &'a Service,
+    /// The record on it, which is ours.
+    pub(super) record: &'a Record,
+    /// The revision that is walked to.
+    pub(super) candidate: &'a RevisionName,
+    /// What people ask of this rollout.
+    pub(super) control: Control,
+    /// The time.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        world: &'a World,
+        service: &'a Service,
+        record: &'a Record,
+        candidate: &'a RevisionName,
+        now: Timestamp,
+    ) -> Self {
+        Self { world, service, record, candidate, control: Control::on(service, &record.id), now }
+    }
+
+    /// Somebody asked to go straight to the end of this attempt.
+    pub(super) fn is_promoted(&self) -> bool {
+        self.control.promoted(self.record.attempt).is_some()
+    }
+}

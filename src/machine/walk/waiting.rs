@@ -1,0 +1,143 @@
+//! What a walk waits for: the typed reason, what is said of it, and what the walk does meanwhile.
+
+use super::scene::Scene;
+use super::{Walk, write};
+use crate::machine::next::Next;
+use crate::machine::write::order;
+use crate::model::event::{Event, Log, Topic};
+use crate::model::percent::Percent;
+use crate::model::time::words;
+use crate::rollout::record::Phase;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Why the next step is not taken now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// A person stopped dwell and ramp.
+    Paused { by: String, at: Timestamp },
+    /// The step's own time is not over.
+    Dwell { stay: Duration, until: Timestamp },
+    /// The candidate's answer is awaited, or about to be asked for.
+    Answer,
+    /// Probes must pass in a row; which.
+    Probes(String),
+    /// The candidate has no ready pod at the moment.
+    Ready,
+    /// A gate with questions of its own lacks a pass; which.
+    Gate(String),
+    /// The evidence does not allow the step yet; why.
+    Evidence(String),
+    /// A step needs an approval, and nobody was told so yet; since when it is due.
+    ApprovalUnasked { step: usize, since: Timestamp },
+    /// A step needs an approval; until when it is waited for.
+    Approval { step: usize, until: Timestamp },
+    /// Knative would not take the split; why.
+    Blocked { step: usize, blocker: String },
+    /// Windows shut, the candidate's own address is asked before a move.
+    LastLook,
+}
+
+impl Waiting {
+    /// When it ends by itself, before the deadline.
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Dwell { until, .. } | Self::Approval { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// True if the last look before a move is over for now: windows open again.
+    fn ends_look(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::Ready | Self::Gate(_) | Self::Evidence(_) | Self::Blocked { .. })
+    }
+
+    /// What a short call says of it, where it may end on it.
+    fn rest(&self) -> Option<String> {
+        match self {
+            Self::Paused { .. } => Some("paused".to_owned()),
+            Self::Dwell { until, .. } => Some(format!("the next move is due at {until}")),
+            Self::Gate(missing) => Some(missing.clone()),
+            Self::Evidence(why) => Some(why.clone()),
+            Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
+            Self::Blocked { blocker, .. } => Some(blocker.clone()),
+            Self::Answer | Self::Probes(_) | Self::Ready | Self::ApprovalUnasked { .. } | Self::LastLook => None,
+        }
+    }
+}
+
+impl Walk {
+    /// Waits for it: says so once, shuts or opens windows, and ends a short call that has seen what it came to see.
+    pub(super) fn wait_for(&mut self, waiting: &Waiting, scene: &Scene<'_>, log: &mut Log) -> Next {
+        let (record, now) = (scene.record, scene.now);
+        match waiting {
+            Waiting::ApprovalUnasked { step, since } => return self.ask_approval(*step, *since, scene),
+            Waiting::LastLook => self.begin_look(now),
+            _ if waiting.ends_look() => self.end_look(now),
+            _ => {}
+        }
+        self.say_waiting(waiting, scene, log);
+        if let Some(rest) = waiting.rest().filter(|_| self.goal.once && self.may_rest(waiting, scene)) {
+            return self.rest(scene, &rest);
+        }
+        self.wait(waiting.until().unwrap_or(record.deadline), record, now)
+    }
+
+    /// A short call sees what it came to see before it ends, where there is something that it could see.
+    fn may_rest(&self, waiting: &Waiting, scene: &Scene<'_>) -> bool {
+        match waiting {
+            Waiting::Dwell { .. } => self.due_probe(scene).is_none() && self.has_looked(scene.record),
+            Waiting::Gate(_) | Waiting::Evidence(_) => self.has_looked(scene.record),
+            _ => true,
+        }
+    }
+
+    fn say_waiting(&self, waiting: &Waiting, scene: &Scene<'_>, log: &mut Log) {
+        let record = scene.record;
+        let text = match waiting {
+            Waiting::Paused { by, at } => format!("paused by {by} at {}", at.strftime("%H:%M:%S")),
+            Waiting::Dwell { stay, .. } if record.step > 0 => {
+                let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
+                format!("{kind} {} at step {} of {}", words(*stay), record.step, self.goal.plan.steps.len())
+            }
+            Waiting::Probes(wanted) => wanted.clone(),
+            Waiting::Ready => {
+                format!("{} has no ready pod at the moment; no step until it has or has failed", scene.candidate)
+            }
+            Waiting::Evidence(why) => return say_unproved(why, log),
+            Waiting::Blocked { step, blocker } => {
+                self.say_approval(scene, log);
+                format!("step {step} cannot be taken: {blocker}")
+            }
+            Waiting::LastLook => return self.say_approval(scene, log),
+            // What a gate says and a wait for an approval are lines of their own.
+            Waiting::Dwell { .. }
+            | Waiting::Answer
+            | Waiting::Gate(_)
+            | Waiting::ApprovalUnasked { .. }
+            | Waiting::Approval { .. } => return,
+        };
+        log.once(Topic::Wait, text);
+    }
+
+    /// The write that tells people that a step waits for them, so that a restart does not give them a new half hour.
+    fn ask_approval(&self, step: usize, since: Timestamp, scene: &Scene<'_>) -> Next {
+        let (service, mut to) = (scene.service, scene.record.clone());
+        to.approval_since = Some(since.max(to.step_at));
+        let plan = &self.goal.plan;
+        let percent = plan.step(step).map_or(Percent::ZERO, |s| s.percent);
+        let what = format!(
+            "step {step} ({percent}) waits for approval, at most {}: `andante control approve {} --rollout {} --step {step}`",
+            words(plan.approval_timeout),
+            service.called(),
+            to.id
+        );
+        write(order(service, to, None, None, Event::new(Topic::Wait, what)), service)
+    }
+}
+
+/// What the evidence lacks is said when it is another thing than before: numbers alone are said with each save.
+fn say_unproved(why: &str, log: &mut Log) {
+    let kind: String = why.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+    log.once_of(Topic::Wait, &kind, why);
+}

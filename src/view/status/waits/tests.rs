@@ -1,0 +1,275 @@
+use super::super::samples::{asked_by_kim, at, explained, walking, with};
+use super::*;
+use crate::evidence::Rules;
+use crate::evidence::probe::Answer;
+use crate::evidence::probe::Probe;
+use crate::evidence::reading::Counters;
+use crate::evidence::reading::Pair;
+use crate::evidence::reading::Reading;
+use crate::machine::claim::Asker;
+use crate::machine::claim::IfBusy;
+use crate::machine::next::Heard;
+use crate::machine::next::Machine;
+use crate::machine::next::Next;
+use crate::machine::next::Question;
+use crate::machine::next::Written;
+use crate::machine::standing::Claimant;
+use crate::machine::walk::Walk;
+use crate::machine::walk::WalkGoal;
+use crate::model::event::Log;
+use crate::model::outcome::Code;
+use crate::rollout::control::ControlRequest;
+use crate::rollout::goal::{Goal, GoalOptions, WalkOptions};
+use crate::rollout::plan::PlanOptions;
+use crate::rollout::plan::Style;
+use crate::view::status::explain;
+use crate::view::status::samples::called;
+use crate::view::status::samples::world;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn waits(record: &Record, control: Option<&Control>) -> Waits {
+    explained(&with(record, record.generation), control).rollout.unwrap().waits.unwrap()
+}
+
+#[test]
+fn the_next_move_is_due_when_the_dwell_after_serving_is_over() {
+    let waits = waits(&walking(), None);
+    // Step written at 10, served by the Route's word at 12 (whole seconds, so 13), dwell 120.
+    assert_eq!((waits.kind, waits.next_step, waits.until), ("time", Some(2), Some(at(133))));
+    assert!(!waits.needs_approval);
+}
+
+#[test]
+fn an_approval_is_named_with_its_command() {
+    let mut record = walking();
+    record.step = 2;
+    let early = waits(&record, None);
+    assert_eq!((early.kind, early.needs_approval), ("time", true));
+    record.approval_since = Some(at(100));
+    let now = waits(&record, None);
+    assert_eq!(now.kind, "approval");
+    assert_eq!(now.until, Some(at(1900)));
+    assert_eq!(now.command.unwrap(), "andante control approve hello -n demo --rollout r1 --step 3");
+    let mut control = Control::of(record.id.clone());
+    control.approved.push(crate::rollout::control::Approval { step: 3, request: asked_by_kim() });
+    assert!(!waits(&record, Some(&control)).needs_approval);
+}
+
+#[test]
+fn people_come_before_time() {
+    let record = walking();
+    let mut control = Control::of(record.id.clone());
+    control.promote = Some(asked_by_kim());
+    let promoted = waits(&record, Some(&control));
+    assert_eq!((promoted.next_step, promoted.until), (Some(3), Some(at(13))));
+    control.pause = Some(asked_by_kim());
+    assert_eq!(waits(&record, Some(&control)).text, "somebody to resume: paused by kim");
+    control.abort = Some(asked_by_kim());
+    assert_eq!(waits(&record, Some(&control)).kind, "rollback");
+}
+
+/// A walk that is watched from outside: the real machine on a Service that serves every split at once, and what `status`
+/// says of it in the meantime.
+struct Watched {
+    walk: Walk,
+    object: Value,
+    control: Option<Control>,
+    now: i64,
+    /// What the candidate's own address answers.
+    status: u16,
+}
+
+impl Watched {
+    fn new(record: &Record, judge: Option<Rules>, probe: Option<Probe>) -> Self {
+        let asker = Asker { owner: record.owner.clone(), intent: record.intent, if_busy: IfBusy::Fail, force: false };
+        let options = WalkOptions { probe, judge, restarts: None, ..WalkOptions::default() };
+        let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(options) };
+        let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"demo".parse().unwrap(), true).unwrap();
+        let goal = WalkGoal { plan: record.plan.clone().unwrap(), ..goal };
+        let walk = Walk::new(goal, Claimant::new(asker, record.writer.clone()));
+        Self { walk, object: with(record, record.generation), control: None, now: 12, status: 200 }
+    }
+
+    fn world(&self) -> World {
+        world(&self.object, self.control.as_ref())
+    }
+
+    /// What `status` says now.
+    fn waits(&self) -> Waits {
+        explain(&self.world(), &called(), at(self.now)).unwrap().rollout.unwrap().waits.unwrap()
+    }
+
+    /// A thousand healthy requests a second, as the split tells.
+    fn reading(&self) -> Reading {
+        let seconds = u64::try_from(self.now).unwrap();
+        let counters = |n: u64| Counters { sent: Some(n), active: Some(0), completed: n, failed: 0, latency: None };
+        let share = self.world().record().unwrap().unwrap().split.share(&"hello-00002".parse().unwrap());
+        let candidate = seconds * 10 * u64::from(share.get());
+        let pair = Pair { stable: Some(counters(seconds * 1000 - candidate)), candidate: Some(counters(candidate)) };
+        Reading { at: at(self.now), strata: [("g".to_owned(), pair)].into() }
+    }
+
+    /// What is asked at this second is answered, and what is written is served; the step that was taken, if one was.
+    fn second(&mut self) -> Option<usize> {
+        let mut log = Log::default();
+        for _ in 0..10 {
+            match self.walk.decide(&self.world(), at(self.now), &mut log) {
+                Next::Wait { ask, .. } if ask.is_empty() => break,
+                Next::Wait { ask, .. } => {
+                    for question in ask {
+                        let heard = match &question {
+                            Question::Probe(_) => Heard::Probe(Answer::Http {
+                                status: self.status,
+                                headers: vec![],
+                                body: String::new(),
+                                latency: Duration::ZERO,
+                            }),
+                            Question::Reading(_) => Heard::Reading(Ok(self.reading())),
+                            Question::Gate(_) | Question::Pods { .. } => panic!("no gate was named"),
+                        };
+                        self.walk.asked(&question, at(self.now));
+                        self.walk.heard(heard, at(self.now), &mut log);
+                    }
+                }
+                Next::Write(order) => {
+                    let step = self.world().record().unwrap().unwrap().step;
+                    let record = order.record.clone().unwrap();
+                    self.object = with(&record, record.generation);
+                    let since = at(self.now).to_string();
+                    self.object["status"]["conditions"][0]["lastTransitionTime"] = json!(since);
+                    self.walk.written(&Written::Yes, &self.world(), at(self.now), &mut log);
+                    if record.step != step {
+                        return Some(record.step);
+                    }
+                }
+                other => panic!("at {}: {other:?}", self.now),
+            }
+        }
+        self.now += 1;
+        None
+    }
+
+    /// Lets time pass to this second, without a step.
+    fn until(&mut self, second: i64) {
+        while self.now < second {
+            assert_eq!(self.second(), None, "no step before second {second}");
+        }
+    }
+
+    /// Plays until the next step is taken; what `status` said just before, when it was taken, and which it was.
+    fn next_step(&mut self) -> (Waits, i64, usize) {
+        for _ in 0..3000 {
+            let said = self.waits();
+            if let Some(step) = self.second() {
+                return (said, self.now, step);
+            }
+        }
+        panic!("no step within 3000 s");
+    }
+
+    fn paused(&mut self, second: i64) {
+        let mut control = Control::of("r1".parse().unwrap());
+        control.pause = Some(ControlRequest { at: at(second), ..asked_by_kim() });
+        self.control = Some(control);
+    }
+}
+
+fn probe() -> Probe {
+    Probe {
+        path: "/healthz".into(),
+        status: None,
+        body: None,
+        header: None,
+        max_latency: None,
+        passes: 1,
+        failures: 3,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+    }
+}
+
+#[test]
+fn a_plain_step_is_taken_when_and_as_it_was_said() {
+    let mut watched = Watched::new(&walking(), None, None);
+    watched.now = 13;
+    let (said, taken, step) = watched.next_step();
+    assert_eq!((said.next_step, said.up_to_step, said.until), (Some(step), Some(step), Some(at(taken))));
+}
+
+#[test]
+fn after_a_resume_the_step_is_taken_when_it_was_said() {
+    let mut watched = Watched::new(&walking(), None, None);
+    watched.until(40);
+    watched.paused(40);
+    watched.until(90);
+    assert_eq!(watched.waits().kind, "resume");
+    let control = watched.control.as_mut().unwrap();
+    control.pause = None;
+    control.resumed = Some(ControlRequest { at: at(90), ..asked_by_kim() });
+    let (said, taken, step) = watched.next_step();
+    assert_eq!((said.until, said.next_step), (Some(at(taken)), Some(step)));
+    assert_eq!(taken, 90 + 120, "the dwell began anew");
+}
+
+#[test]
+fn after_a_failed_probe_the_step_is_taken_no_earlier_than_was_said_and_the_wait_is_explained() {
+    let mut watched = Watched::new(&walking(), None, Some(probe()));
+    watched.until(60);
+    watched.status = 500;
+    watched.until(66);
+    watched.status = 200;
+    let said = watched.waits().until.unwrap();
+    watched.until(140);
+    let status = explain(&watched.world(), &called(), at(watched.now)).unwrap();
+    let line =
+        super::super::lines::lines(&status, at(watched.now)).into_iter().find(|l| l.starts_with("waits for")).unwrap();
+    assert!(line.ends_with("a gate or a failed probe holds it"), "{line}");
+    let (_, taken, step) = watched.next_step();
+    assert!(at(taken) > said && step == 2, "said {said}, taken at {taken}");
+}
+
+#[test]
+fn a_walk_by_budget_goes_no_further_and_no_earlier_than_was_said() {
+    let mut record = walking();
+    let plan = PlanOptions {
+        style: Style::Budget,
+        steps: vec![],
+        dwell: Some(Duration::from_secs(30)),
+        bake: Some(Duration::from_secs(300)),
+        to: Percent::FULL,
+        approve: vec![],
+        approval_timeout: Duration::from_secs(1800),
+    };
+    record.plan = Some(Plan::new(&plan).unwrap());
+    let mut watched = Watched::new(&record, Some(Rules::default()), None);
+    let mut passed_over = 0;
+    for _ in 0..12 {
+        let before = watched.world().record().unwrap().unwrap().step;
+        let (said, taken, step) = watched.next_step();
+        let (first, last) = (said.next_step.unwrap(), said.up_to_step.unwrap());
+        assert!((first..=last).contains(&step), "step {step} was taken, {first} to {last} were said: {}", said.text);
+        // The walk saw its split served itself; Knative's condition carries whole seconds and is rounded up.
+        assert!(at(taken + 1) >= said.until.unwrap(), "step {step} was taken at {taken}: {said:?}");
+        passed_over += step - before - 1;
+        if step == record.plan.as_ref().unwrap().steps.len() {
+            assert!(passed_over > 0, "the walk passed no step over, so this shows nothing");
+            return;
+        }
+    }
+    panic!("no end");
+}
+
+#[test]
+fn after_a_foreign_edit_nobody_is_waited_for() {
+    let mut object = with(&walking(), 9);
+    object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+    object["metadata"]["annotations"]["serving.knative.dev/lastModifier"] = json!("kim");
+    let waits = explained(&object, None).rollout.unwrap().waits.unwrap();
+    assert_eq!((waits.kind, waits.next_step, waits.until), ("nobody", None, None));
+    assert_eq!(waits.text, "nobody: kim changed the traffic, and the walk writes nothing more");
+    let mut watched = Watched::new(&walking(), None, None);
+    watched.object = object;
+    let next = watched.walk.decide(&watched.world(), at(60), &mut Log::default());
+    assert!(matches!(next, Next::End(outcome) if outcome.code == Code::TakenOver));
+}
