@@ -125,7 +125,8 @@ subcommands! {
     Control(ControlArgs),
     /// Show every split that would be written; writes nothing.
     ///
-    /// Exits with 3 if the rollout would be refused as things are.
+    /// Where a rollout is open, its own plan is shown unless another one is asked for. Exits with 3 if the rollout would be
+    /// refused as things are.
     Plan(PlanArgs),
     /// Play a walk against a made-up service, without a cluster: see what a plan costs before anybody is moved.
     ///

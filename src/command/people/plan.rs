@@ -12,6 +12,7 @@ use crate::command::{Stop, connect};
 use crate::machine::world::World;
 use crate::model::outcome::Code;
 use crate::rollout::plan::Plan;
+use crate::rollout::plan::PlanOptions;
 use crate::run::watch::service::see_service;
 use crate::view::plan::{PlanQuestion, Preview, compose, lines::lines};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<Code, Stop> {
     let asked = PlanQuestion {
         tags: tags(&args.tags)?,
-        plan: Plan::new(&args.plan.options()).map_err(Stop::bad_input)?,
+        plan: asked_plan(&args.plan.options())?,
         stable: args.stable.clone(),
         from_file: args.file.is_some(),
     };
@@ -48,6 +49,12 @@ pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<C
         Output::Json => report::line(&json_of(&preview)),
     }
     Ok(if preview.refusals.is_empty() { Code::Done } else { Code::BadState })
+}
+
+/// The plan that the flags ask for; none where they say nothing but what is usual.
+fn asked_plan(options: &PlanOptions) -> Result<Option<Plan>, Stop> {
+    let says_something = *options != PlanOptions::default();
+    says_something.then(|| Plan::new(options)).transpose().map_err(Stop::bad_input)
 }
 
 fn json_of(preview: &Preview) -> String {

@@ -13,6 +13,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::model::time::words;
+use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::{Plan, Step};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{Start, Tags};
@@ -22,8 +23,8 @@ use std::time::Duration;
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlanQuestion {
-    /// The plan.
-    pub plan: Plan,
+    /// The plan that is asked about; none: that of the open rollout, else the usual one.
+    pub plan: Option<Plan>,
     /// Our two tags.
     pub tags: Tags,
     /// Which revision is stable, where the split leaves a choice.
@@ -55,6 +56,9 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         return Err(Box::new(outcome_of(Code::Done, what, &service).word("first-deployment")));
     }
     let open = record.as_ref().filter(|r| r.phase.is_open() && moved(r, &service) != Moved::Traffic).map(open);
+    let own = open.as_ref().and_then(|open| open.record.plan.clone());
+    let plan = asked.plan.clone().or(own).map_or_else(|| Plan::new(&PlanOptions::default()), Ok);
+    let plan = plan.map_err(|e| bad(e.to_string()))?;
     let start = match &open {
         Some(open) => open.record.start.clone(),
         None => start_of(asked.stable.as_ref(), Claim::Free, record.as_ref(), world, &service, split)?,
@@ -70,12 +74,12 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     }
     let new = placeholder(NEW).ok_or_else(|| bad("a placeholder is no name".to_owned()))?;
     let candidate = open.as_ref().and_then(|o| o.candidate.clone()).unwrap_or(new);
-    let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &asked.plan };
+    let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &plan };
     let moves = writer.moves(open.as_ref());
-    let shortest = shortest(&moves, &asked.plan);
+    let shortest = shortest(&moves, &plan);
     Ok(Preview {
         service: service.name.to_string(),
-        style: asked.plan.style,
+        style: plan.style,
         stable: shown(&service.name, &start.stable),
         candidate: shown(&service.name, &candidate),
         follows_latest: start.followed_latest(),
@@ -86,7 +90,7 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         rollback: entries(&service.name, &start.restored(Some(&candidate), tags)),
         shortest_ms: shortest,
         refusals,
-        warnings: warnings(asked, record.as_ref(), &service, &candidate),
+        warnings: warnings(asked, &plan, record.as_ref(), &service, &candidate),
     })
 }
 
@@ -213,7 +217,13 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn warnings(asked: &PlanQuestion, record: Option<&Record>, service: &Service, candidate: &RevisionName) -> Vec<String> {
+fn warnings(
+    asked: &PlanQuestion,
+    plan: &Plan,
+    record: Option<&Record>,
+    service: &Service,
+    candidate: &RevisionName,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if asked.from_file {
         warnings.push("from a file: whether its revisions are there and Ready was not looked at".to_owned());
@@ -241,13 +251,13 @@ fn warnings(asked: &PlanQuestion, record: Option<&Record>, service: &Service, ca
             )),
         }
     }
-    if asked.plan.style.is_one_switch() {
+    if plan.style.is_one_switch() {
         warnings.push(
             "one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable"
                 .to_owned(),
         );
     }
-    if asked.plan.style.by_budget() {
+    if plan.style.by_budget() {
         warnings.push(
             "by the exposure budget: steps are passed over as far as the evidence allows; the walk needs --evidence"
                 .to_owned(),

@@ -24,7 +24,7 @@ fn asked(style: Style, to: i64) -> PlanQuestion {
         approval_timeout: Duration::from_secs(1800),
     };
     PlanQuestion {
-        plan: Plan::new(&wish).unwrap(),
+        plan: Some(Plan::new(&wish).unwrap()),
         tags: Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() },
         stable: None,
         from_file: false,
@@ -77,6 +77,20 @@ fn an_open_rollout_shows_what_is_still_to_come() {
 }
 
 #[test]
+fn where_nothing_is_asked_an_open_rollout_shows_its_own_plan() {
+    let mut record = walking();
+    let wish = PlanOptions { style: Style::Linear, ..PlanOptions::default() };
+    record.plan = Some(Plan::new(&wish).unwrap());
+    let nothing = PlanQuestion { plan: None, ..asked(Style::Canary, 100) };
+    let preview = preview(&with(&record, 5), &nothing);
+    let steps: Vec<_> = preview.moves.iter().filter_map(|m| m.percent).collect();
+    assert_eq!((preview.style, steps), (Style::Linear, vec![20, 40, 60, 80, 100]));
+    // Without one it is what a walk does by itself.
+    let usual = compose(&nothing, &world(&service(json!({})), None), &Service::from_json(&service(json!({}))).unwrap());
+    assert_eq!(usual.unwrap().style, Style::Canary);
+}
+
+#[test]
 fn a_staging_one_is_not_pinned_yet() {
     let mut record = walking();
     record.phase = Phase::Staging;
@@ -114,7 +128,8 @@ fn a_file_without_status_gets_a_marked_placeholder() {
 fn the_budget_may_pass_over_all_steps_but_one() {
     let wanted = asked(Style::Budget, 100);
     let preview = preview(&service(json!({})), &wanted);
-    let dwell = wanted.plan.steps[0].dwell + wanted.plan.bake;
+    let plan = wanted.plan.as_ref().unwrap();
+    let dwell = plan.steps[0].dwell + plan.bake;
     assert_eq!(u128::from(preview.shortest_ms), dwell.as_millis());
     assert!(preview.warnings.iter().any(|w| w.contains("steps are passed over")));
 }
