@@ -1,4 +1,4 @@
-//! Users and the gateway that counts them, without chance: parts of requests add up until they are whole.
+//! Users and the gateway that counts them, without chance: parts of sent add up until they are whole.
 
 use andante::evidence::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
 use andante::model::observed::Served;
@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 /// Edges of the gateway's histogram in milliseconds.
 const EDGES: [f64; 6] = [10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
 
-/// What one revision's requests are like, and how many there were.
+/// What one revision's sent are like, and how many there were.
 #[derive(Debug, Clone)]
 struct Requests {
     fails: f64,
     milliseconds: f64,
-    requests: f64,
+    sent: f64,
     failures: f64,
     /// Answers at or below each edge.
     below: [f64; 6],
@@ -24,7 +24,7 @@ struct Requests {
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { fails: 0.0, milliseconds: 20.0, requests: 0.0, failures: 0.0, below: [0.0; 6], hangs: false, lost: 0.0 }
+        Self { fails: 0.0, milliseconds: 20.0, sent: 0.0, failures: 0.0, below: [0.0; 6], hangs: false, lost: 0.0 }
     }
 }
 
@@ -61,7 +61,7 @@ impl Users {
             let asked = self.how == "doubled" && target.tag.as_deref() == Some("candidate");
             let beside = if asked { self.rate * seconds / 10.0 } else { 0.0 };
             let served = self.revisions.entry(name.clone()).or_default();
-            served.requests += more + beside;
+            served.sent += more + beside;
             if served.hangs {
                 served.lost += more;
                 continue;
@@ -95,7 +95,7 @@ impl Users {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a script are small")]
         let whole = |n: f64| (n + 1e-6) as u64;
         let served = self.revisions.get(name)?;
-        let completed = whole(served.requests) - whole(served.lost);
+        let completed = whole(served.sent) - whole(served.lost);
         let mut latency: Vec<_> = EDGES
             .into_iter()
             .zip(served.below)
@@ -103,7 +103,7 @@ impl Users {
             .collect();
         latency.push((INFINITE, completed));
         Some(Counters {
-            sent: Some(whole(served.requests)),
+            sent: Some(whole(served.sent)),
             active: Some(0),
             completed,
             failed: whole(served.failures),
