@@ -1,24 +1,35 @@
 //! The command line: what was typed, nothing resolved. Depends on clap and the types that a text is parsed into.
 
+mod candidate;
+mod check;
 mod gates;
 mod given;
 mod image;
 mod judge;
 mod people;
+mod plan;
+mod probe;
 mod rehearse;
-mod roll;
+mod roll_out;
+mod settle;
 mod source;
+mod stage;
+mod walk;
 
+pub use candidate::{CandidateArgs, TagArgs};
+pub use check::CheckArgs;
 pub use gates::GateArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
+pub use plan::{PlanFlags, StyleArg};
+pub use probe::{AddressArg, ProbeArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
-pub use roll::{
-    AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
-    StyleArg, TagArgs, WalkArgs,
-};
+pub use roll_out::RollOutArgs;
+pub use settle::SettleArgs;
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
+pub use stage::StageArgs;
+pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
 use crate::model::name::{Namespace, ServiceName};
 use crate::model::outcome::Code;

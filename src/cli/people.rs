@@ -1,7 +1,8 @@
 //! Flags of the subcommands for people: `status`, `watch`, `control`, `plan`.
 
 use super::ClusterArgs;
-use super::roll::{PlanFlags, TagArgs};
+use super::candidate::TagArgs;
+use super::plan::PlanFlags;
 use crate::cli::CommandArgs;
 use crate::cli::Output;
 use crate::model::name::{RevisionName, RolloutId};

@@ -140,7 +140,7 @@ impl Walk {
             if record.phase == Phase::Baking && record.step < steps.len() {
                 record.phase = Phase::Walking;
             }
-            let whole = steps.get(record.step.wrapping_sub(1)).is_some_and(|s| s.percent == Percent::FULL);
+            let whole = self.goal.plan.step(record.step).is_some_and(|s| s.percent == Percent::FULL);
             if whole {
                 record.phase = Phase::Baking;
             }

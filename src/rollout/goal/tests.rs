@@ -1,6 +1,6 @@
 use super::*;
-use crate::evidence::Rules;
 use crate::evidence::probe::Probe;
+use crate::evidence::{Rules, Tail};
 use crate::model::percent::Percent;
 use crate::rollout::plan::{PlanOptions, Style};
 use crate::rollout::splits::Tags;
@@ -84,15 +84,23 @@ fn walks() -> impl Strategy<Value = WalkOptions> {
     let probe = proptest::option::of((1..5_u32, proptest::option::of("[a-z \"]{0,9}")).prop_map(|(passes, body)| {
         Probe { passes, body, header: Some(("X-Version".to_owned(), "v2".to_owned())), ..Probe::default() }
     }));
-    (plans(), gates, probe, proptest::option::of(1..9_u32), any::<bool>(), 1..100_u64).prop_map(
-        |(plan, gates, probe, restarts, once, every)| WalkOptions {
+    let rules =
+        (1..100_u64, 0.001..0.5_f64, proptest::option::of(1e-9..1.0_f64)).prop_map(|(every, objective, tail)| Rules {
+            every: Duration::from_secs(every),
+            tolerated_rate: objective / 7.0,
+            tail: tail.map(|part| Tail { part, within: every * 1001 }),
+            objective,
+            ..Rules::default()
+        });
+    (plans(), gates, probe, proptest::option::of(1..9_u32), any::<bool>(), rules).prop_map(
+        |(plan, gates, probe, restarts, once, rules)| WalkOptions {
             plan,
             deadline: Duration::from_secs(100_000),
             probe,
             gates,
             restarts,
             once,
-            judge: Some(Rules { every: Duration::from_secs(every), ..Rules::default() }),
+            judge: Some(rules),
             address: once.then_some(AddressKind::Cluster),
             on_term: if once { OnTerm::Hold } else { OnTerm::Rollback },
             ..WalkOptions::default()

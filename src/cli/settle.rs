@@ -1,0 +1,39 @@
+//! Flags of `settle`.
+
+use super::{ClusterArgs, CommandArgs, Output, ResultsArgs, TagArgs, plain};
+use clap::Args;
+
+/// Flags of `settle`.
+#[derive(Debug, Clone, Args)]
+pub struct SettleArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Only this rollout (its id, or the uid of the run that owns it); another one is left alone. `any`: whoever's it is,
+    /// as at a terminal. In a pod: this run's own.
+    #[arg(long, value_name = "ID", value_parser = plain)]
+    pub rollout: Option<String>,
+    /// Where to: `stable`, `candidate`, or a revision's name. Without it an unfinished rollout goes back to stable, a
+    /// finished one stays.
+    #[arg(long, value_name = "WHERE", value_parser = plain)]
+    pub to: Option<String>,
+    /// Remove a record that cannot be read; traffic stays as it is.
+    #[arg(long)]
+    pub discard_record: bool,
+    /// Tags.
+    #[command(flatten)]
+    pub tags: TagArgs,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+impl CommandArgs for SettleArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
+}

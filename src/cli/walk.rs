@@ -1,0 +1,120 @@
+//! Flags of `walk`, and the walk's part of a goal that they make.
+
+use super::{
+    ClusterArgs, CommandArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs, PlanFlags, ProbeArgs, ResultsArgs,
+    SourceArgs, duration,
+};
+use crate::rollout::goal::{AddressKind, OnTerm, WalkOptions};
+use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+/// Flags of `walk`.
+#[derive(Debug, Clone, Args)]
+pub struct WalkArgs {
+    /// Cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Ownership.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// Plan.
+    #[command(flatten)]
+    pub plan: PlanFlags,
+    /// Probe.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// Where evidence is read.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How it is judged.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+    /// The owner's own gates.
+    #[command(flatten)]
+    pub gates: GateArgs,
+    /// Back when so many more containers of the candidate than of stable, pod for pod, ended with an error or for want of
+    /// memory; `off` looks at no pods.
+    #[arg(long, value_name = "N|off", default_value = "2", value_parser = restarts, help_heading = "Gates")]
+    pub restarts: RestartsArg,
+    /// When the walk must be over; else rolled back.
+    #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
+    pub deadline: Duration,
+    /// How long a fault of the candidate's pods must last to be believed.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub grace: Duration,
+    /// How long a written split may take until it is served.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Time")]
+    pub serve_within: Duration,
+    /// What SIGTERM does (a pod is being deleted); Ctrl-C always holds.
+    #[arg(long, value_enum, default_value_t = OnTermArg::Rollback, help_heading = "Time")]
+    pub on_term: OnTermArg,
+    /// Do what is due now and exit, saying when the next move is due.
+    #[arg(long, help_heading = "Time")]
+    pub once: bool,
+    /// Results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+impl CommandArgs for WalkArgs {
+    fn output(&self) -> Output {
+        self.cluster.output
+    }
+
+    fn results(&self) -> Option<&ResultsArgs> {
+        Some(&self.results)
+    }
+}
+
+impl WalkArgs {
+    /// The walk's part of a goal, or which two flags do not fit together. Whoever calls `via` another address means the
+    /// public name.
+    pub fn options(&self) -> Result<WalkOptions, String> {
+        let rules = self.judge.rules()?;
+        let public = self.probe.via.as_ref().map(|_| AddressKind::Public);
+        Ok(WalkOptions {
+            plan: self.plan.options(),
+            deadline: self.deadline,
+            grace: self.grace,
+            serve_within: self.serve_within,
+            probe: self.probe.probe(),
+            address: self.probe.address.map(AddressKind::from).or(public),
+            on_term: self.on_term.into(),
+            once: self.once,
+            judge: Some(rules).filter(|_| self.source.evidence != EvidenceFrom::None),
+            gates: self.gates.gates.clone(),
+            gate_patience: self.gates.patience(),
+            restarts: self.restarts.0,
+        })
+    }
+}
+
+/// What SIGTERM does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnTermArg {
+    /// Back to stable.
+    Rollback,
+    /// Leave traffic where it is.
+    Hold,
+}
+
+impl From<OnTermArg> for OnTerm {
+    fn from(on_term: OnTermArg) -> Self {
+        match on_term {
+            OnTermArg::Rollback => Self::Rollback,
+            OnTermArg::Hold => Self::Hold,
+        }
+    }
+}
+
+/// How many restarts are too many; none: nobody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartsArg(pub Option<u32>);
+
+fn restarts(text: &str) -> Result<RestartsArg, String> {
+    if text == "off" {
+        return Ok(RestartsArg(None));
+    }
+    let limit = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    limit.map(|n| RestartsArg(Some(n))).ok_or_else(|| "a whole number from 1 to 1000, or `off`".to_owned())
+}
