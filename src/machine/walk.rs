@@ -44,9 +44,8 @@ mod step;
 mod take;
 mod waiting;
 
-pub use asking::GateGoal;
 pub use evidence::JudgeGoal;
-pub use goal::WalkGoal;
+pub use goal::{GateGoal, WalkGoal};
 
 /// The walking machine.
 #[derive(Debug)]
