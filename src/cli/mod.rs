@@ -9,6 +9,7 @@ mod given;
 mod image;
 mod judge;
 mod people;
+mod probe;
 mod rehearse;
 mod roll;
 mod source;
@@ -17,10 +18,10 @@ pub use gates::GateArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
+pub use probe::{AddressArg, ProbeArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use roll::{
-    AddressArg, CandidateArgs, CheckArgs, OnTermArg, PlanFlags, ProbeArgs, RollOutArgs, SettleArgs, StageArgs,
-    StyleArg, TagArgs, WalkArgs,
+    CandidateArgs, CheckArgs, OnTermArg, PlanFlags, RollOutArgs, SettleArgs, StageArgs, StyleArg, TagArgs, WalkArgs,
 };
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 

@@ -1,0 +1,102 @@
+//! Flags of probes: what is asked at the candidate's own address, and where that is.
+
+use super::{duration, plain};
+use crate::evidence::probe::Probe;
+use crate::rollout::goal::AddressKind;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Probes of the candidate's own address.
+#[derive(Debug, Clone, Args)]
+pub struct ProbeArgs {
+    /// Probe this path of the candidate's own address before and during every step.
+    #[arg(long = "probe", value_name = "PATH", value_parser = path, help_heading = "Probe")]
+    pub probe: Option<String>,
+    /// Status that passes; else any 2xx or 3xx.
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..600), requires = "probe", help_heading = "Probe")]
+    pub probe_status: Option<u16>,
+    /// Text that the body must contain.
+    #[arg(long, value_name = "TEXT", value_parser = plain, requires = "probe", help_heading = "Probe")]
+    pub probe_body: Option<String>,
+    /// Header that must be there with a value that contains the text.
+    #[arg(long, value_name = "NAME:TEXT", value_parser = header, requires = "probe", help_heading = "Probe")]
+    pub probe_header: Option<(String, String)>,
+    /// Longest time to the whole answer.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "probe", help_heading = "Probe")]
+    pub probe_latency: Option<Duration>,
+    /// How many must pass in a row.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Probe")]
+    pub probe_passes: u32,
+    /// How many failures in a row send users back.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Probe")]
+    pub probe_failures: u32,
+    /// Time between two probes.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, help_heading = "Probe")]
+    pub probe_interval: Duration,
+    /// Time limit of one.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Probe")]
+    pub probe_timeout: Duration,
+    /// Connect here (http://host:port) instead of the address's own name, for example to the ingress gateway, where names
+    /// do not resolve.
+    #[arg(long, value_name = "URL", value_parser = plain, help_heading = "Probe")]
+    pub via: Option<String>,
+    /// Which address is asked: the public one that Knative reports, or the cluster's own. In a pod `cluster`, else `public`.
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Probe")]
+    pub address: Option<AddressArg>,
+    /// Certificates to believe beside the system's (PEM).
+    #[arg(long, value_name = "FILE", help_heading = "Probe")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Which of a tag's two addresses is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AddressArg {
+    /// The one that Knative reports.
+    Public,
+    /// TAG-SERVICE.NAMESPACE.svc.cluster.local.
+    Cluster,
+}
+
+impl ProbeArgs {
+    /// The probe, if one was asked for.
+    pub fn probe(&self) -> Option<Probe> {
+        Some(Probe {
+            path: self.probe.clone()?,
+            status: self.probe_status,
+            body: self.probe_body.clone(),
+            header: self.probe_header.clone(),
+            max_latency: self.probe_latency,
+            passes: self.probe_passes,
+            failures: self.probe_failures,
+            interval: self.probe_interval,
+            timeout: self.probe_timeout,
+        })
+    }
+}
+
+impl From<AddressArg> for AddressKind {
+    fn from(address: AddressArg) -> Self {
+        match address {
+            AddressArg::Public => Self::Public,
+            AddressArg::Cluster => Self::Cluster,
+        }
+    }
+}
+
+/// A path and query.
+fn path(text: &str) -> Result<String, String> {
+    super::reject_unresolved(text)?;
+    if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("a path begins with `/` and has no spaces".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// `NAME:TEXT`.
+fn header(text: &str) -> Result<(String, String), String> {
+    super::reject_unresolved(text)?;
+    let (name, value) = text.split_once(':').ok_or("not of the form NAME:TEXT")?;
+    http::HeaderName::try_from(name.trim()).map_err(|_| format!("`{name}` is not a header name"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
