@@ -30,6 +30,3 @@ pub mod model;
 pub mod rollout;
 pub mod run;
 pub mod view;
-
-/// The field manager under which every write is made.
-pub const FIELD_MANAGER: &str = "andante";

@@ -3,7 +3,7 @@
 //! Decides nothing: the runner decides what a signal means. Tekton's entrypoint forwards every signal to the process group
 //! (cmd/entrypoint/runner.go), so the SIGTERM of a pod that is deleted arrives here. Depends on the runtime.
 
-use crate::machine::world::Signal;
+use crate::model::signal::Signal;
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

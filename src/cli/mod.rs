@@ -1,4 +1,8 @@
-//! The command line: what was typed, nothing resolved. Depends on clap and the types that a text is parsed into.
+//! The command line: what was typed, nothing resolved.
+//!
+//! Decides syntax, and which texts are valid values, because an error about a flag must be said before anything is done. What
+//! a default means and what is then done is the affair of `command`. It may use clap, `view`, `machine`, `image` and what is
+//! below them, for the types that a text is parsed into. Begin reading with [`Cli`].
 
 mod candidate;
 mod check;

@@ -1,6 +1,7 @@
 //! The commands: from what was typed to goals, ports and an exit code.
 //!
-//! Decides what defaults mean here (in a pod, at a terminal). Depends on everything else; nothing depends on it.
+//! Decides what defaults mean here (in a pod, at a terminal), and which adapters stand behind the ports. It may use every
+//! other room, and only `main` uses it. Begin reading with [`run`].
 
 mod image;
 mod people;

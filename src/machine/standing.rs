@@ -5,7 +5,7 @@
 use crate::machine::claim::{Asker, Claim, claim};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
-use crate::model::observed::Service;
+use crate::model::observed::{FIELD_MANAGER, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{FORMAT, Phase, Record};
@@ -170,7 +170,7 @@ pub fn moved(record: &Record, service: &Service) -> Moved {
 /// Names who edited the spec, as far as the API server knows.
 pub fn who_moved(service: &Service, traffic: bool) -> String {
     let writer = service
-        .last_writer(|w| w.manager != crate::FIELD_MANAGER && if traffic { w.traffic } else { w.template })
+        .last_writer(|w| w.manager != FIELD_MANAGER && if traffic { w.traffic } else { w.template })
         .map(|w| w.manager.as_str());
     match (service.last_modifier(), writer) {
         (Some(user), Some(manager)) => format!("{user} (with {manager})"),

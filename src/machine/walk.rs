@@ -6,6 +6,7 @@
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::course::served_at;
 use crate::machine::health::Health;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
@@ -18,7 +19,6 @@ use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::walk::asking::AskingGate;
 use crate::machine::walk::asking::gates_of;
-use crate::machine::walk::course::served_at;
 
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, Signal, World};
@@ -35,7 +35,6 @@ mod advance;
 mod asking;
 mod back;
 mod closing;
-pub(crate) mod course;
 mod evidence;
 mod gates;
 mod goal;
@@ -45,9 +44,8 @@ mod step;
 mod take;
 mod waiting;
 
-pub use asking::GateGoal;
 pub use evidence::JudgeGoal;
-pub use goal::WalkGoal;
+pub use goal::{GateGoal, WalkGoal};
 
 /// The walking machine.
 #[derive(Debug)]

@@ -4,19 +4,11 @@
 
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
+pub use crate::model::signal::Signal;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::rollout::record::{BadRecord, Record};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-
-/// A signal of the operating system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: the pod is going away.
-    Terminate,
-    /// SIGINT: a person pressed Ctrl-C.
-    Interrupt,
-}
 
 /// The Service as far as known.
 #[derive(Debug, Clone, Default)]

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod percent;
 pub(crate) mod podwords;
 pub(crate) mod ready;
+pub mod signal;
 pub mod split;
 pub mod template;
 pub(crate) mod time;

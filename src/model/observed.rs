@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub const RECORD: &str = "andante.dev/rollout";
 /// The annotation through which people steer a running rollout.
 pub const CONTROL: &str = "andante.dev/control";
+/// The field manager under which every write of ours is made: who wrote last is seen by it.
+pub const FIELD_MANAGER: &str = "andante";
 
 /// One of three answers of a Kubernetes condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

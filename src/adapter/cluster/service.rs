@@ -8,6 +8,7 @@ use super::failure::ApiRequest;
 use super::watch::ObjectWatch;
 use crate::model::api_error::ApiError;
 use crate::model::name::{RevisionName, ServiceName};
+use crate::model::observed::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{Cluster, List};
 use serde_json::Value;
@@ -49,7 +50,7 @@ impl KnativeService {
 /// Who writes, and that a misspelt field is an error instead of nothing.
 fn write_parameters() -> String {
     // Knative's schema is structural: without `Strict` the API server drops an unknown field and says that all is well.
-    format!("fieldManager={}&fieldValidation=Strict", crate::FIELD_MANAGER)
+    format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict")
 }
 
 impl Cluster for KnativeService {

@@ -1,7 +1,7 @@
 //! Whether the next step may be taken, and which one it is.
 
 use super::{Finding, Judge};
-use crate::machine::walk::course::reachable;
+use crate::machine::course::reachable;
 use crate::model::percent::Percent;
 use crate::rollout::plan::{Plan, Step};
 

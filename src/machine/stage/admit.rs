@@ -10,7 +10,7 @@ use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
-use crate::model::observed::{Revision, Service};
+use crate::model::observed::{FIELD_MANAGER, Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
@@ -261,7 +261,7 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
 
 /// Somebody else applies the containers: their next apply conflicts with us, or undoes us.
 fn warn_of_gitops(service: &Service, log: &mut Log) {
-    if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != crate::FIELD_MANAGER) {
+    if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != FIELD_MANAGER) {
         log.once(
             Topic::Note,
             format!(

@@ -6,8 +6,6 @@
 mod owners;
 mod restarts;
 
-pub use owners::GateGoal;
-
 use super::scene::Scene;
 use super::{Walk, WalkGoal};
 use crate::machine::next::{Heard, Question};

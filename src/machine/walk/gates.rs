@@ -6,12 +6,12 @@
 //! and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
-use super::course::stay;
 use super::scene::Scene;
 use super::step::step_split;
 use super::waiting::Waiting;
 use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
+use crate::machine::course::stay;
 use crate::machine::judge::Advice;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;

@@ -1,11 +1,23 @@
 //! The goal of a walk: its plan, its limits, and what judges it.
 
-use super::{GateGoal, JudgeGoal};
+use super::JudgeGoal;
+use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::{Address, Probe};
 use crate::model::name::{Namespace, ServiceName};
 use crate::rollout::goal::{AddressKind, Goal, OnTerm};
 use crate::rollout::plan::Plan;
 use std::time::Duration;
+
+/// Gates, and where the revisions live that they are about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateGoal {
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// How patient they are.
+    pub patience: Patience,
+    /// The namespace of the Service.
+    pub namespace: Namespace,
+}
 
 /// The goal of a walk.
 #[derive(Debug, Clone, PartialEq)]

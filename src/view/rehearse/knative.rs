@@ -100,9 +100,9 @@ impl Knative {
 
     /// Changes the object as whoever may write it does; a changed spec is a new generation.
     pub fn edit(&mut self, now: Timestamp, change: impl FnOnce(&mut Value)) {
-        let spec = self.part("/spec").clone();
+        let spec = self.object.pointer("/spec").cloned();
         change(&mut self.object);
-        if *self.part("/spec") != spec {
+        if self.object.pointer("/spec") != spec.as_ref() {
             let generation = self.part(GENERATION).as_i64().unwrap_or_default();
             self.put("/metadata", "generation", json!(generation + 1));
             self.written = now;
@@ -156,7 +156,7 @@ impl Knative {
         if !is_time && !self.runs_ahead {
             return;
         }
-        let targets = self.part("/spec/traffic").as_array().into_iter().flatten();
+        let targets = self.object.pointer("/spec/traffic").and_then(Value::as_array).into_iter().flatten();
         let served = targets.map(|target| self.resolved(target)).collect();
         self.put("/status", "traffic", served);
         if is_time {

@@ -5,8 +5,8 @@
 
 use super::Called;
 use super::holder::Life;
+use crate::machine::course::{reachable, served_at, stay};
 use crate::machine::standing::{Moved, moved, who_moved};
-use crate::machine::walk::course::{reachable, served_at, stay};
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;

@@ -2,9 +2,10 @@
 //!
 //! What their answers mean is [`crate::evidence::gate`]'s.
 
+use super::super::goal::GateGoal;
 use super::super::scene::Scene;
 use super::AskingGate;
-use crate::evidence::gate::{Gate, GateRow, Patience};
+use crate::evidence::gate::GateRow;
 use crate::evidence::reading::Arms;
 use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
@@ -12,17 +13,6 @@ use crate::model::event::Log;
 use crate::model::name::Namespace;
 use crate::model::outcome::Code;
 use jiff::Timestamp;
-
-/// Gates, and where the revisions live that they are about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GateGoal {
-    /// The gates.
-    pub gates: Vec<Gate>,
-    /// How patient they are.
-    pub patience: Patience,
-    /// The namespace of the Service.
-    pub namespace: Namespace,
-}
 
 /// The owner's gates and their answers.
 #[derive(Debug)]
