@@ -1,6 +1,6 @@
 //! The Kubernetes API, spoken by `kube`: the adapter behind [`crate::run::ports::Cluster`].
 //!
-//! Decides how long a call may take, what a failure means ([`failure`]) and that nothing is tried twice, because the runner
+//! Decides how long a call may take, what a failure means (`failure`) and that nothing is tried twice, because the runner
 //! has the patience. Objects cross as the API's own JSON. Depends on `kube` for addresses, credentials and TLS only: every
 //! request is written out here, so that the answer's headers are seen and no retry of kube's own multiplies a write.
 

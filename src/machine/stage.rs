@@ -1,7 +1,7 @@
 //! Staging: a candidate is made (or taken up), proved ready at 0 %, and tagged by name; nobody is sent to it.
 //!
-//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in [`crate::machine::stage::admit`]; what is written when it
-//! fails, in [`crate::machine::rollback`]. Depends on pure modules only.
+//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in `admit`; what is written when it
+//! fails, in `machine::rollback`. Depends on pure modules only.
 
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};

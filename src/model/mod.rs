@@ -1,7 +1,7 @@
 //! The values that every room shares: names, percents, a whole split, and objects as they were observed.
 //!
 //! This room decides what a valid value is, and nothing else. A value that exists is valid, because it was parsed once, at
-//! the edge. The room may use no other room. Begin reading with [`split`], then [`observed`] and [`ready`].
+//! the edge. The room may use no other room. Begin reading with [`split`], then [`observed`] and `ready`.
 
 pub mod api_error;
 pub mod event;

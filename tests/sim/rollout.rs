@@ -23,7 +23,7 @@ use andante::model::outcome::Outcome;
 use andante::model::template::TemplateChange;
 use andante::rollout::goal::{Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
-use andante::rollout::plan::{Plan, Step, Style};
+use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
 use andante::rollout::splits::Tags;
 use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
@@ -254,7 +254,10 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         timeout: Duration::from_secs(3),
     });
     let gates = if looks.gates { vec!["failing: promql x < 0.5".parse().unwrap()] } else { vec![] };
+    // The story's own plan takes the place of this one.
+    let short = PlanOptions { dwell: Some(Duration::ZERO), bake: Some(Duration::ZERO), ..PlanOptions::default() };
     let options = WalkOptions {
+        plan: short,
         deadline: Duration::from_secs(600),
         serve_within: Duration::from_secs(60),
         probe,
