@@ -41,7 +41,9 @@ pub(super) trait AskingGate: Debug {
 /// The gates of a walk that ask something of their own, in the order in which their reasons are told.
 pub(super) fn gates_of(goal: &WalkGoal) -> Vec<Box<dyn AskingGate>> {
     let owners = goal.gates.as_ref().map(|gates| Box::new(OwnerGates::new(gates)) as Box<dyn AskingGate>);
-    let restarts = goal.restarts.map(|limit| Box::new(Restarts::new(limit)) as Box<dyn AskingGate>);
+    // Each of many short calls would begin to count anew and never see two ends.
+    let restarts =
+        goal.restarts.filter(|_| !goal.once).map(|limit| Box::new(Restarts::new(limit)) as Box<dyn AskingGate>);
     restarts.into_iter().chain(owners).collect()
 }
 

@@ -56,7 +56,10 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         return Err(Box::new(outcome_of(Code::Done, what, &service).word("first-deployment")));
     }
     let open = record.as_ref().filter(|r| r.phase.is_open() && moved(r, &service) != Moved::Traffic).map(open);
-    let own = open.as_ref().and_then(|open| open.record.plan.clone());
+    // A rollout that is held begins its next walk by another plan.
+    let walks = |record: &Record| matches!(record.phase, Phase::Walking | Phase::Baking | Phase::Interrupted);
+    let own = open.as_ref().filter(|open| walks(open.record)).and_then(|open| open.record.plan.clone());
+    let is_own = asked.plan.is_none() && own.is_some();
     let plan = asked.plan.clone().or(own).map_or_else(|| Plan::new(&PlanOptions::default()), Ok);
     let plan = plan.map_err(|e| bad(e.to_string()))?;
     let start = match &open {
@@ -77,6 +80,10 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &plan };
     let moves = writer.moves(open.as_ref());
     let shortest = shortest(&moves, &plan);
+    let mut warnings = warnings(asked, &plan, record.as_ref(), &service, &candidate);
+    if is_own {
+        warnings.push("this is the open rollout's own plan; a flag of the plan shows another one".to_owned());
+    }
     Ok(Preview {
         service: service.name.to_string(),
         style: plan.style,
@@ -90,7 +97,7 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         rollback: entries(&service.name, &start.restored(Some(&candidate), tags)),
         shortest_ms: shortest,
         refusals,
-        warnings: warnings(asked, &plan, record.as_ref(), &service, &candidate),
+        warnings,
     })
 }
 

@@ -133,7 +133,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         image: record.image.clone(),
         progress: record.plan.as_ref().map(|plan| progress(record, plan)),
         plan: record.plan.clone(),
-        waits: waits(record, &control, life, world, service, called),
+        waits: waits(record, &control, life, world, service, called, now),
         evidence: record.evidence.as_ref().map(|saved| EvidenceStatus {
             said: saved.said.clone(),
             stable: saved.counted().stable,

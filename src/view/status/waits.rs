@@ -73,6 +73,7 @@ pub(super) fn waits(
     world: &World,
     service: &Service,
     called: &Called,
+    now: Timestamp,
 ) -> Option<Waits> {
     let here = &called.words;
     let waits = match record.phase {
@@ -89,7 +90,7 @@ pub(super) fn waits(
         }
         Phase::Staged | Phase::Held => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
         Phase::Interrupted => Waits::of("run", "the same run to start again"),
-        Phase::Walking | Phase::Baking => walking(record, control, service, called),
+        Phase::Walking | Phase::Baking => walking(record, control, service, called, now),
     };
     Some(waits)
 }
@@ -106,7 +107,7 @@ fn candidate_words(record: &Record, world: &World, service: &Service) -> String 
     }
 }
 
-fn walking(record: &Record, control: &Control, service: &Service, called: &Called) -> Waits {
+fn walking(record: &Record, control: &Control, service: &Service, called: &Called, now: Timestamp) -> Waits {
     let here = &called.words;
     if let Some(abort) = &control.abort {
         return Waits::of("rollback", format!("the way back: aborted by {}", abort.by));
@@ -120,7 +121,8 @@ fn walking(record: &Record, control: &Control, service: &Service, called: &Calle
     }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
     let promoted = control.promoted(record.attempt).is_some();
-    let served = served_at(service, record, control).unwrap_or(record.step_at);
+    // A clock that runs ahead of ours puts nothing off.
+    let served = served_at(service, record, control).unwrap_or(record.step_at).min(now.max(record.step_at));
     let due = after(served, stay(plan, record, promoted));
     let last = plan.steps.len();
     match reachable(plan, record.step).map(|range| if promoted { last..=last } else { range }) {
@@ -147,8 +149,10 @@ fn before(
 ) -> Waits {
     let (number, up_to) = (*steps.start(), *steps.end());
     let percent = |step: usize| plan.step(step).map_or(Percent::ZERO, |s| s.percent);
-    // Steps that may be passed over need no approval: a range ends where one is needed.
-    let asks = number == up_to && plan.step(number).is_some_and(|s| s.approval);
+    // Steps that may be passed over need no approval: a range ends where one is needed. Once it is asked for, the evidence
+    // has allowed to go that far.
+    let asks = plan.step(up_to).is_some_and(|s| s.approval) && (number == up_to || record.approval_since.is_some());
+    let number = if asks { up_to } else { number };
     let unapproved =
         asks && control.approval(number, record.attempt).is_none() && control.promoted(record.attempt).is_none();
     let step = format!("step {number} ({})", percent(number));
@@ -157,7 +161,9 @@ fn before(
     } else if unapproved {
         Waits::of("time", format!("{step}, which needs an approval"))
     } else if up_to > number {
-        let far = format!("{step}, or as far as the evidence allows, at most step {up_to} ({})", percent(up_to));
+        let approval = if plan.step(up_to).is_some_and(|s| s.approval) { ", which needs an approval" } else { "" };
+        let far =
+            format!("{step}, or as far as the evidence allows, at most step {up_to} ({}){approval}", percent(up_to));
         Waits::of("time", format!("{far}, after the dwell and its gates"))
     } else {
         Waits::of("time", format!("{step}, after the dwell and its gates"))

@@ -7,7 +7,7 @@
 
 use super::super::scene::Scene;
 use super::AskingGate;
-use crate::machine::next::{Heard, Question};
+use crate::machine::next::{Heard, PodsOfBoth, Question};
 use crate::machine::rollback::Why;
 use crate::model::api_error::ApiError;
 use crate::model::event::{Log, Topic};
@@ -22,22 +22,32 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(30);
 /// The shortest: pods are asked at once when a revision's count of ready pods moved, since that is how a crash shows.
 const AT_ONCE: Duration = Duration::from_secs(3);
-/// So many pods of an arm are remembered; more are not seen in one list anyway.
-const MOST: usize = 500;
+/// How long it is not asked again where it was not permitted: a token may have been renewed meanwhile.
+const FORBIDDEN: Duration = Duration::from_secs(300);
+/// A list of pods holds at most so many; a shorter one is complete.
+const PAGE: usize = 50;
+/// So many containers of an arm are remembered at most.
+const MOST: usize = 2000;
+/// What the kubelet says of containers whose node went away under them: no fault of their program.
+const NODE_LOST: [&str; 2] = ["Unknown", "ContainerStatusUnknown"];
 
-/// How many of a pod's containers ended badly so far, and how the last one did.
+/// One container of a pod: how often it has ended so far, and how it did last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct PodEnds {
-    pod: String,
+struct ContainerEnds {
+    /// The pod's uid and the container's name.
+    id: (String, String),
+    /// When its pod was made (RFC 3339 in UTC, so that texts compare as times do).
+    created: String,
     ends: u64,
-    last: String,
+    /// How it ended last, if that was an error of its own.
+    bad: Option<String>,
 }
 
 /// What was seen of one revision's pods.
 #[derive(Debug, Clone, Default)]
 struct ArmEnds {
-    /// The ends that each pod had when it was seen last.
-    known: BTreeMap<String, u64>,
+    /// The most ends that each container was seen with.
+    known: BTreeMap<(String, String), u64>,
     /// Bad ends since the first look.
     counted: u64,
     /// Pods at the last look.
@@ -53,7 +63,10 @@ pub(super) struct Restarts {
     limit: u32,
     stable: ArmEnds,
     candidate: ArmEnds,
-    looked: bool,
+    /// Bad ends that the candidate's pods would have had, had they been stable's.
+    expected: f64,
+    /// When the youngest pod of the first look was made; none before that look.
+    first: Option<String>,
     out: bool,
     forbidden: bool,
     asked: Option<Timestamp>,
@@ -69,7 +82,8 @@ impl Restarts {
             limit,
             stable: ArmEnds::default(),
             candidate: ArmEnds::default(),
-            looked: false,
+            expected: 0.0,
+            first: None,
             out: false,
             forbidden: false,
             asked: None,
@@ -80,20 +94,32 @@ impl Restarts {
 
     /// When the pods are asked next; none: now, or never.
     fn moment(&self) -> Option<Timestamp> {
-        let pause = if self.ready == self.ready_then { EVERY } else { AT_ONCE };
+        let pause = match (self.forbidden, self.ready == self.ready_then) {
+            (true, _) => FORBIDDEN,
+            (false, true) => EVERY,
+            (false, false) => AT_ONCE,
+        };
         self.asked.map(|asked| after(asked, pause))
     }
 
-    fn is_silent(&self) -> bool {
-        self.out || self.forbidden
+    /// Takes one look at the pods of both.
+    fn look(&mut self, pods: &PodsOfBoth) {
+        let first = self.first.clone();
+        let stable = self.stable.see(&pods.stable, first.as_deref());
+        let candidate = self.candidate.see(&pods.candidate, first.as_deref());
+        self.expected += real(stable) / real(self.stable.pods.max(1)) * real(self.candidate.pods);
+        self.candidate.counted = self.candidate.counted.saturating_add(candidate);
+        self.stable.counted = self.stable.counted.saturating_add(stable);
+        if self.first.is_none() {
+            let made =
+                pods.stable.iter().chain(&pods.candidate).filter_map(|pod| text(pod, "/metadata/creationTimestamp"));
+            self.first = Some(made.max().unwrap_or_default().to_owned());
+        }
     }
+}
 
-    /// How many more containers of the candidate ended badly than its pods would have had, had they been stable's.
-    fn excess(&self) -> f64 {
-        let real = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        let a_pod = real(self.stable.counted) / real(self.stable.pods.max(1));
-        real(self.candidate.counted) - a_pod * real(self.candidate.pods.max(1))
-    }
+fn real(n: u64) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
 impl AskingGate for Restarts {
@@ -103,13 +129,13 @@ impl AskingGate for Restarts {
     }
 
     fn due(&self, scene: &Scene<'_>) -> Option<Question> {
-        let due = !self.is_silent() && self.moment().is_none_or(|at| scene.now >= at);
+        let due = !self.out && self.moment().is_none_or(|at| scene.now >= at);
         let (stable, candidate) = (&scene.record.start.stable, scene.candidate);
         due.then(|| Question::Pods { stable: stable.clone(), candidate: candidate.clone() })
     }
 
     fn next_moment(&self, scene: &Scene<'_>) -> Option<Timestamp> {
-        self.moment().filter(|at| !self.is_silent() && *at > scene.now)
+        self.moment().filter(|at| !self.out && *at > scene.now)
     }
 
     fn asked(&mut self, question: &Question, now: Timestamp) {
@@ -123,20 +149,17 @@ impl AskingGate for Restarts {
         self.out = false;
         match answer {
             Ok(pods) => {
-                self.stable.see(&pods.stable, self.looked);
+                self.forbidden = false;
                 let before = self.candidate.counted;
-                self.candidate.see(&pods.candidate, self.looked);
-                self.looked = true;
+                self.look(pods);
                 if let Some(last) = self.candidate.last.as_ref().filter(|_| self.candidate.counted > before) {
                     log.say(Topic::Check, format!("a container of the candidate ended: {last}"));
                 }
             }
             Err(ApiError::Forbidden(why)) => {
                 self.forbidden = true;
-                log.once(
-                    Topic::Note,
-                    format!("restarts are not judged, pods cannot be listed here (optional right): {why}"),
-                );
+                let lacks = "restarts are not judged, pods cannot be listed here (optional right)";
+                log.once(Topic::Note, format!("{lacks}: {why}"));
             }
             // The next look tells what this one did not: nothing is lost, since pods keep their counts.
             Err(_) => {}
@@ -146,7 +169,7 @@ impl AskingGate for Restarts {
     fn begin(&mut self) {}
 
     fn failed(&self) -> Option<Why> {
-        if self.excess() < f64::from(self.limit) {
+        if real(self.candidate.counted) - self.expected < f64::from(self.limit) {
             return None;
         }
         let (bad, stable) = (self.candidate.counted, self.stable.counted);
@@ -167,58 +190,72 @@ impl AskingGate for Restarts {
         None
     }
 
-    /// A short call does not wait for it: with each call its counts begin anew, so one look tells nothing.
+    /// Nobody waits for it: it speaks when there is something to say.
     fn has_answered(&self) -> bool {
         true
     }
 }
 
 impl ArmEnds {
-    /// Takes a list of pods. What they had when they were seen first is not counted, unless the pod itself is new.
-    fn see(&mut self, pods: &[Value], looked: bool) {
-        let seen: Vec<PodEnds> = pods.iter().filter_map(ends_of).collect();
-        self.pods = u64::try_from(seen.len()).unwrap_or(u64::MAX);
-        for pod in seen {
-            let before = self.known.insert(pod.pod, pod.ends).or(if looked { Some(0) } else { None });
-            let more = before.map_or(0, |before| pod.ends.saturating_sub(before));
-            if more > 0 {
-                self.counted = self.counted.saturating_add(more);
-                self.last = Some(pod.last);
+    /// Takes a list of pods; how many bad ends are new in it. What a pod had behind it when it was seen first is not counted,
+    /// unless the pod itself is younger than those of the `first` look: a list is cut, so an old pod may turn up late.
+    fn see(&mut self, pods: &[Value], first: Option<&str>) -> u64 {
+        let seen: Vec<ContainerEnds> = pods.iter().filter(|pod| is_its_own(pod)).flat_map(containers).collect();
+        self.pods = u64::try_from(pods.iter().filter(|pod| is_its_own(pod)).count()).unwrap_or(u64::MAX);
+        let mut new = 0_u64;
+        for container in &seen {
+            let is_new = first.is_some_and(|first| container.created.as_str() > first);
+            let before = self.known.get(&container.id).copied();
+            let more = container.ends.saturating_sub(before.unwrap_or(if is_new { 0 } else { container.ends }));
+            let most = self.known.entry(container.id.clone()).or_default();
+            *most = (*most).max(container.ends);
+            if let Some(bad) = container.bad.as_ref().filter(|_| more > 0) {
+                new = new.saturating_add(more);
+                self.last = Some(bad.clone());
             }
+        }
+        // Of a complete list what is not in it is gone for good.
+        if pods.len() < PAGE {
+            self.known.retain(|id, _| seen.iter().any(|container| container.id == *id));
         }
         while self.known.len() > MOST {
             self.known.pop_first();
         }
+        new
     }
 }
 
-/// The bad ends of one pod. A pod that is being deleted, preempted or evicted is none of its program's faults: its
-/// containers end with 143 or 137 because somebody ends them.
-fn ends_of(pod: &Value) -> Option<PodEnds> {
-    let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty());
-    if pod.pointer("/metadata/deletionTimestamp").is_some() || text("/status/reason").is_some() {
-        return None;
-    }
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let ended: Vec<(u64, String)> = statuses.into_iter().flatten().filter_map(bad_ends).collect();
-    let ends = ended.iter().map(|(ends, _)| ends).sum();
-    let last = ended.into_iter().next_back().map(|(_, last)| last).unwrap_or_default();
-    Some(PodEnds { pod: text("/metadata/uid").or_else(|| text("/metadata/name"))?.to_owned(), ends, last })
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty())
 }
 
-/// How often a container ended badly, taken that it always ended as it did last; none if it ended well or never.
-fn bad_ends(status: &Value) -> Option<(u64, String)> {
-    let ended = ["/state/terminated", "/lastState/terminated"].iter().find_map(|p| status.pointer(p))?;
-    let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
-    let reason = ended.get("reason").and_then(Value::as_str).unwrap_or("Error");
-    if code == 0 && reason != "OOMKilled" {
-        return None;
-    }
+/// False for a pod that is being deleted, preempted or evicted: its containers end with 143 or 137 because somebody ends them.
+fn is_its_own(pod: &Value) -> bool {
+    pod.pointer("/metadata/deletionTimestamp").is_none() && text(pod, "/status/reason").is_none()
+}
+
+fn containers(pod: &Value) -> Vec<ContainerEnds> {
+    let uid = text(pod, "/metadata/uid").or_else(|| text(pod, "/metadata/name")).unwrap_or_default();
+    let created = text(pod, "/metadata/creationTimestamp").unwrap_or_default();
+    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
+    statuses.map(|status| of_container(uid, created, status)).collect()
+}
+
+/// The ends of one container. Kubernetes tells how often it was started again and how it ended last; an end that no start
+/// followed yet is not among the restarts.
+fn of_container(uid: &str, created: &str, status: &Value) -> ContainerEnds {
+    let ended = ["/state/terminated", "/lastState/terminated"].iter().find_map(|p| status.pointer(p));
     let restarts = status.get("restartCount").and_then(Value::as_u64).unwrap_or_default();
-    // The end of one that does not run again yet is not among its restarts.
-    let waits = status.pointer("/state/running").is_none();
-    let name = status.get("name").and_then(Value::as_str).unwrap_or("?");
-    Some((restarts.saturating_add(u64::from(waits)), format!("{name}, exit code {code}, {reason}")))
+    let waits = ended.is_some() && status.pointer("/state/running").is_none();
+    let name = text(status, "/name").unwrap_or("?");
+    let bad = ended.and_then(|ended| {
+        let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or_default();
+        let reason = text(ended, "/reason").unwrap_or("Error");
+        let error = (code != 0 || reason == "OOMKilled") && !NODE_LOST.contains(&reason);
+        error.then(|| format!("{name}, exit code {code}, {reason}"))
+    });
+    let ends = restarts.saturating_add(u64::from(waits));
+    ContainerEnds { id: (uid.to_owned(), name.to_owned()), created: created.to_owned(), ends, bad }
 }
 
 #[cfg(test)]

@@ -261,6 +261,29 @@ fn a_walk_by_budget_goes_no_further_and_no_earlier_than_was_said() {
 }
 
 #[test]
+fn an_approval_that_a_walk_by_budget_waits_for_is_named() {
+    let mut record = walking();
+    let plan = PlanOptions { style: Style::Budget, approve: vec![10.try_into().unwrap()], ..PlanOptions::default() };
+    let plan = Plan::new(&plan).unwrap();
+    let at_ten = plan.steps.iter().position(|s| s.approval).unwrap() + 1;
+    record.plan = Some(plan);
+    let before = waits(&record, None);
+    assert!(before.text.contains("at most step 6 (10 %), which needs an approval"), "{}", before.text);
+    assert!(!before.needs_approval && before.up_to_step == Some(at_ten));
+    record.approval_since = Some(at(100));
+    let now = waits(&record, None);
+    assert_eq!((now.kind, now.next_step, now.needs_approval), ("approval", Some(at_ten), true));
+    assert_eq!(now.command.unwrap(), "andante control approve hello -n demo --rollout r1 --step 6");
+}
+
+#[test]
+fn a_persons_clock_that_runs_ahead_puts_nothing_off() {
+    let mut control = Control::of("r1".parse().unwrap());
+    control.resumed = Some(ControlRequest { at: at(6000), ..asked_by_kim() });
+    assert_eq!(waits(&walking(), Some(&control)).until, Some(at(60 + 120)));
+}
+
+#[test]
 fn after_a_foreign_edit_nobody_is_waited_for() {
     let mut object = with(&walking(), 9);
     object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);

@@ -3,7 +3,7 @@ use crate::machine::next::PodsOfBoth;
 use serde_json::json;
 
 fn pod(name: &str, restarts: u64, state: Value, last: Value) -> Value {
-    json!({"metadata": {"name": name, "uid": name}, "status": {"containerStatuses": [
+    json!({"metadata": {"name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"}, "status": {"containerStatuses": [
         {"name": "queue-proxy", "restartCount": 0, "state": {"running": {}}, "lastState": {}},
         {"name": "user-container", "restartCount": restarts, "state": state, "lastState": last}]}})
 }
@@ -47,8 +47,48 @@ fn two_crashes_of_one_pod_of_three_send_users_back_and_one_does_not() {
 #[test]
 fn what_ended_before_the_first_look_does_not_count_and_a_new_pod_does() {
     assert_eq!(failed(&[(vec![well("s1")], vec![crashed("c1", 7)]), (vec![well("s1")], vec![crashed("c1", 8)])]), None);
-    let new = (vec![well("s1")], vec![well("c1"), crashed("c2", 2)]);
-    assert!(failed(&[(vec![well("s1")], vec![well("c1")]), new]).is_some());
+    let mut young = crashed("c2", 2);
+    young["metadata"]["creationTimestamp"] = json!("2026-01-01T00:05:00Z");
+    let first = (vec![well("s1")], vec![well("c1")]);
+    assert!(failed(&[first.clone(), (vec![well("s1")], vec![well("c1"), young])]).is_some());
+    // A list is cut: an old pod that turns up late brings its past with it.
+    assert_eq!(failed(&[first, (vec![well("s1")], vec![well("c1"), crashed("c2", 9)])]), None);
+}
+
+/// What is known of the past is the number of ends and how the last one was: only ends that came since count, by how they were.
+#[test]
+fn good_ends_of_the_past_are_not_counted_with_a_bad_one() {
+    let ended = |restarts, code: i64| {
+        let reason = if code == 0 { "Completed" } else { "Error" };
+        let last = json!({"terminated": {"exitCode": code, "reason": reason}});
+        (vec![well("s1")], vec![pod("c1", restarts, json!({"running": {}}), last)])
+    };
+    assert_eq!(failed(&[ended(10, 0), ended(11, 3)]), None, "ten good ends before");
+    assert_eq!(failed(&[ended(0, 0), ended(1, 3), ended(2, 0)]), None);
+    assert!(failed(&[ended(0, 0), ended(1, 3), ended(2, 0), ended(3, 3)]).is_some());
+    // The kubelet forgets a container that is gone: its count stays, how it ended does not.
+    let forgotten = (vec![well("s1")], vec![pod("c1", 7, json!({"running": {}}), json!({}))]);
+    assert_eq!(failed(&[ended(7, 3), forgotten, ended(8, 3)]), None);
+}
+
+#[test]
+fn a_node_that_went_away_is_no_fault_of_the_program() {
+    let lost = |restarts| {
+        let last = json!({"terminated": {"exitCode": 255, "reason": "Unknown"}});
+        pod("c1", restarts, json!({"running": {}}), last)
+    };
+    assert_eq!(failed(&[(vec![well("s1")], vec![well("c1")]), (vec![well("s1")], vec![lost(3)])]), None);
+}
+
+#[test]
+fn stable_that_goes_to_sleep_later_predicts_no_more_than_it_did() {
+    let many: Vec<Value> = (0..10).map(|n| well(&format!("s{n}"))).collect();
+    let mut ill = many.clone();
+    ill[0] = crashed("s0", 1);
+    let ten =
+        |restarts| (0..10).map(|n| if n == 0 { crashed("c0", restarts) } else { well(&format!("c{n}")) }).collect();
+    let looks = [(many, ten(0)), (ill, ten(0)), (vec![], ten(3))];
+    assert!(failed(&looks).is_some(), "one end in ten pods predicts one in ten, also once they sleep");
 }
 
 #[test]
@@ -80,13 +120,15 @@ fn a_scale_down_a_preemption_and_a_good_end_are_no_faults() {
 }
 
 #[test]
-fn without_the_right_it_says_so_once_and_asks_no_more() {
+fn without_the_right_it_says_so_once_and_asks_seldom() {
     let (mut gate, mut log) = (Restarts::new(2), Log::default());
     for _ in 0..2 {
         gate.heard(&Heard::Pods(Err(ApiError::Forbidden("list pods".into()))), Timestamp::UNIX_EPOCH, &mut log);
     }
     assert_eq!(log.take().len(), 1);
-    assert!(gate.is_silent() && gate.failed().is_none());
+    gate.asked = Some(Timestamp::UNIX_EPOCH);
+    assert_eq!(gate.moment(), Some(Timestamp::from_second(300).unwrap()), "a token may be renewed");
+    assert!(gate.failed().is_none());
 }
 
 #[test]
