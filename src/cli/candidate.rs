@@ -2,7 +2,7 @@
 
 use super::{pair, plain};
 use crate::model::name::{RevisionName, Tag};
-use crate::rollout::goal::TakeUp;
+use crate::rollout::goal::{CandidateOptions, TakeUp};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -61,8 +61,6 @@ pub struct TagArgs {
 /// An image reference that is at least plausible; the full grammar is Knative's to judge.
 fn image(text: &str) -> Result<String, String> {
     super::reject_unresolved(text)?;
-    if text.is_empty() || text.len() > 512 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("not an image reference".into());
-    }
+    CandidateOptions::check_image(text)?;
     Ok(text.to_owned())
 }

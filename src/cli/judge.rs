@@ -1,7 +1,7 @@
 //! Flags that say how evidence is judged.
 
 use super::duration;
-use crate::evidence::{OnInconclusive, OnObjective, Rules, Tail};
+use crate::evidence::{OnInconclusive, OnObjective, RuleOptions, Rules, Tail};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -84,24 +84,15 @@ pub enum OnInconclusiveArg {
 impl JudgeArgs {
     /// The rules, or which two flags do not fit together.
     pub fn rules(&self) -> Result<Rules, String> {
-        let tolerated_rate = self.tolerated_rate.unwrap_or(self.objective / 10.0);
-        if tolerated_rate > self.objective {
-            return Err(format!(
-                "--tolerated-rate {} % is above --objective {} %: a rate that may not be exceeded cannot be tolerated",
-                tolerated_rate * 100.0,
-                self.objective * 100.0
-            ));
-        }
-        let least = if self.accept_without_evidence { 0 } else { 10 };
-        Ok(Rules {
+        let rules = Rules::from(RuleOptions {
             alpha: self.alpha,
             beta: self.beta,
             objective: self.objective,
             tail: self.latency_objective,
-            tolerated_rate,
+            tolerated_rate: self.tolerated_rate,
             tolerated_odds: self.tolerated_odds,
             margin: self.latency_margin.0,
-            min_requests: self.min_requests.unwrap_or(least),
+            min_requests: self.min_requests,
             every: self.evidence_every,
             warm_up: self.warm_up,
             lag: self.evidence_lag,
@@ -116,7 +107,8 @@ impl JudgeArgs {
                 OnInconclusiveArg::Promote => OnInconclusive::Promote,
             },
             patience: self.evidence_patience,
-        })
+        });
+        rules.check().map(|()| rules)
     }
 }
 

@@ -87,9 +87,7 @@ impl From<AddressArg> for AddressKind {
 /// A path and query.
 fn path(text: &str) -> Result<String, String> {
     super::reject_unresolved(text)?;
-    if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("a path begins with `/` and has no spaces".into());
-    }
+    Probe::check_path(text)?;
     Ok(text.to_owned())
 }
 

@@ -5,6 +5,7 @@ use super::{
     SourceArgs, duration,
 };
 use crate::rollout::goal::{AddressKind, OnTerm, WalkOptions};
+use crate::rollout::plan::Plan;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -70,10 +71,13 @@ impl WalkArgs {
     /// The walk's part of a goal, or which two flags do not fit together. Whoever calls `via` another address means the
     /// public name.
     pub fn options(&self) -> Result<WalkOptions, String> {
+        // What is wrong with the plan is said first; the goal makes it again.
+        let plan = self.plan.options();
+        Plan::new(&plan).map_err(|e| e.to_string())?;
         let rules = self.judge.rules()?;
         let public = self.probe.via.as_ref().map(|_| AddressKind::Public);
         Ok(WalkOptions {
-            plan: self.plan.options(),
+            plan,
             deadline: self.deadline,
             grace: self.grace,
             serve_within: self.serve_within,

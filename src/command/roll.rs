@@ -37,9 +37,6 @@ use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// How long a failure to start must last to be believed in `roll-out`, where the walk's own grace is shorter.
-const STAGE_GRACE: Duration = Duration::from_secs(20);
-
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
@@ -70,12 +67,8 @@ pub(super) async fn roll_out(
     lines: &mut Lines,
 ) -> Result<Outcome, Stop> {
     let walk = &args.walk;
-    let times = Times {
-        ready_within: args.ready_within,
-        // A start is slower to judge than a revision that was ready.
-        grace: walk.grace.max(STAGE_GRACE),
-        hold_for: walk.deadline,
-    };
+    let usual = CandidateOptions::default();
+    let times = Times { ready_within: args.ready_within, grace: usual.grace, hold_for: usual.hold_for };
     // Everything that can be wrong with the walk is found before anything is staged.
     let candidate = candidate(&walk.cluster, &args.candidate, &times, environment)?;
     let goal = goal(&walk.cluster, Some(candidate), Some(walk))?;

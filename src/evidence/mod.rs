@@ -57,6 +57,6 @@ pub mod window;
 
 pub use counts::{Counts, Table};
 pub use nats::{Nats, Trouble};
-pub use rules::{OnInconclusive, OnObjective, Rules, Tail};
+pub use rules::{OnInconclusive, OnObjective, RuleOptions, Rules, Tail};
 pub use saved::{LeftOut, Saved};
 pub use sums::Sums;

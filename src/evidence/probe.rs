@@ -105,6 +105,28 @@ pub enum Answer {
 }
 
 impl Probe {
+    /// A path and query as they may be put behind an address: one without the slash would change the host that is asked.
+    pub fn check_path(text: &str) -> Result<(), &'static str> {
+        if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err("a path begins with `/` and has no spaces");
+        }
+        Ok(())
+    }
+
+    /// What about it cannot be asked for.
+    pub fn check(&self) -> Result<(), String> {
+        Self::check_path(&self.path)?;
+        if self.status.is_some_and(|status| !(100..600).contains(&status)) {
+            return Err("a status is between 100 and 599".to_owned());
+        }
+        // The characters of a token (RFC 9110, section 5.6.2).
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        match self.header.as_ref().map(|(name, _)| name).filter(|name| name.is_empty() || !name.chars().all(token)) {
+            Some(name) => Err(format!("`{name}` is not a header name")),
+            None => Ok(()),
+        }
+    }
+
     /// The words for a row that passes.
     pub fn passed(&self) -> String {
         format!("{} of {} passed in a row", counted(self.passes), self.path)

@@ -71,7 +71,7 @@ pub struct Tail {
 /// # Ok::<(), andante::evidence::Trouble>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(from = "RuleOptions", rename_all = "kebab-case")]
 pub struct Rules {
     /// How often at most a candidate that is no worse is rolled back by the comparison; between 0 and 1.
     pub alpha: f64,
@@ -107,6 +107,80 @@ pub struct Rules {
     /// How long readings may fail in a row before that is no decision.
     #[serde(with = "human")]
     pub patience: Duration,
+}
+
+/// Rules as they are asked for: what is absent has its default, and two of them follow from the others.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the field of the same name of Rules")]
+pub struct RuleOptions {
+    pub alpha: f64,
+    pub beta: f64,
+    pub objective: f64,
+    pub tail: Option<Tail>,
+    /// None: a tenth of the objective.
+    pub tolerated_rate: Option<f64>,
+    pub tolerated_odds: f64,
+    pub margin: Option<usize>,
+    /// None: 10, or none at all where no proof is wanted.
+    pub min_requests: Option<u64>,
+    #[serde(with = "human")]
+    pub every: Duration,
+    #[serde(with = "human")]
+    pub warm_up: Duration,
+    #[serde(with = "human")]
+    pub lag: Duration,
+    pub accept_without: bool,
+    pub on_objective: OnObjective,
+    pub on_inconclusive: OnInconclusive,
+    #[serde(with = "human")]
+    pub patience: Duration,
+}
+
+impl Default for RuleOptions {
+    fn default() -> Self {
+        let rules = Rules::default();
+        Self {
+            alpha: rules.alpha,
+            beta: rules.beta,
+            objective: rules.objective,
+            tail: rules.tail,
+            tolerated_rate: None,
+            tolerated_odds: rules.tolerated_odds,
+            margin: rules.margin,
+            min_requests: None,
+            every: rules.every,
+            warm_up: rules.warm_up,
+            lag: rules.lag,
+            accept_without: rules.accept_without,
+            on_objective: rules.on_objective,
+            on_inconclusive: rules.on_inconclusive,
+            patience: rules.patience,
+        }
+    }
+}
+
+impl From<RuleOptions> for Rules {
+    fn from(options: RuleOptions) -> Self {
+        let least = if options.accept_without { 0 } else { 10 };
+        Self {
+            alpha: options.alpha,
+            beta: options.beta,
+            objective: options.objective,
+            tail: options.tail,
+            tolerated_rate: options.tolerated_rate.unwrap_or(options.objective / 10.0),
+            tolerated_odds: options.tolerated_odds,
+            margin: options.margin,
+            min_requests: options.min_requests.unwrap_or(least),
+            every: options.every,
+            warm_up: options.warm_up,
+            lag: options.lag,
+            accept_without: options.accept_without,
+            on_objective: options.on_objective,
+            on_inconclusive: options.on_inconclusive,
+            patience: options.patience,
+        }
+    }
 }
 
 /// The defaults of the command line.
@@ -158,6 +232,9 @@ impl Rules {
         }
         if self.every < Duration::from_secs(1) {
             return Err("time between two readings: at least 1s".to_owned());
+        }
+        if self.tail.is_some_and(|tail| tail.within == 0) {
+            return Err("a latency objective: no answer takes no time".to_owned());
         }
         if self.tolerated_rate > self.objective {
             return Err(format!(

@@ -91,6 +91,14 @@ pub enum BadGoal {
     /// Rules of evidence that contradict each other, or are out of range.
     #[error("{0}")]
     Rules(String),
+    /// A value that cannot be.
+    #[error("{what}: {why}")]
+    Value {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
     /// A number out of its range.
     #[error("{what} must be between {from} and {to}")]
     Range {

@@ -58,6 +58,10 @@ impl StageGoal {
             Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
             Some(TakeUp::Newest) | None => Want::Revision(None),
         };
+        // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is slower to
+        // judge than a revision that was ready.
+        let walk = goal.walk();
+        let grace = walk.map_or(candidate.grace, |walk| candidate.grace.max(walk.grace));
         Some(Self {
             service: goal.service().clone(),
             want,
@@ -66,8 +70,8 @@ impl StageGoal {
             tags: candidate.tags.clone(),
             again: candidate.again,
             deadline: candidate.ready_within,
-            grace: candidate.grace,
-            hold_for: candidate.hold_for,
+            grace,
+            hold_for: walk.map_or(candidate.hold_for, |walk| walk.deadline),
             id,
         })
     }

@@ -119,12 +119,23 @@ impl CandidateOptions {
         self.image.is_some() || !self.env.is_empty() || file
     }
 
+    /// An image reference that is at least plausible; the full grammar is Knative's to judge.
+    pub fn check_image(text: &str) -> Result<(), &'static str> {
+        if text.is_empty() || text.len() > 512 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err("not an image reference");
+        }
+        Ok(())
+    }
+
     pub(super) fn check(&self, service: &ServiceName) -> Result<(), BadGoal> {
         Tags::new(self.tags.candidate.clone(), self.tags.stable.clone())?;
         if let Some(name) = &self.revision_name
             && !name.as_str().starts_with(&format!("{service}-"))
         {
             return Err(BadGoal::RevisionName { service: service.clone(), name: name.clone() });
+        }
+        if let Some(image) = &self.image {
+            Self::check_image(image).map_err(|why| BadGoal::Value { what: "--image", why: why.to_owned() })?;
         }
         let changes = self.changes_the_template() || self.container.is_some() || self.revision_name.is_some();
         if self.revision.is_some() && changes {

@@ -20,6 +20,18 @@ fn what_is_absent_has_the_command_lines_defaults() {
     assert_eq!((plan.style, plan.steps.len(), plan.bake), (Style::Canary, 5, Duration::from_secs(300)));
 }
 
+/// As the flags do it: `--objective 10%` tolerates 1 %, and where no proof is wanted no number of requests is.
+#[test]
+fn rules_that_follow_from_others_follow_in_a_file_as_well() {
+    let rules = |judge: serde_json::Value| {
+        of(json!({"service": "hello", "walk": {"judge": judge}})).unwrap().walk().unwrap().judge.clone().unwrap()
+    };
+    assert!((rules(json!({"objective": 0.1})).tolerated_rate - 0.01).abs() < 1e-12);
+    assert!((rules(json!({"objective": 0.0005})).tolerated_rate - 0.00005).abs() < 1e-12);
+    assert_eq!(rules(json!({"accept-without": true})).min_requests, 0);
+    assert_eq!(rules(json!({})), Rules::default());
+}
+
 #[test]
 fn what_does_not_fit_together_is_no_goal() {
     for (value, wanted) in [
@@ -31,6 +43,9 @@ fn what_does_not_fit_together_is_no_goal() {
         (json!({"walk": {"plan": {"dwell": "1h"}}}), "lengthen --deadline or shorten --dwell or --bake"),
         (json!({"walk": {"judge": {"objective": 0.001, "tolerated-rate": 0.1}}}), "is above --objective"),
         (json!({"walk": {"judge": {"alpha": 1.5}}}), "the alpha is 1.5"),
+        (json!({"walk": {"probe": {"path": ".evil.example/x"}}}), "a path begins with `/`"),
+        (json!({"walk": {"probe": {"path": "/", "header": ["X Y", "v"]}}}), "`X Y` is not a header name"),
+        (json!({"candidate": {"image": "a b"}}), "--image: not an image reference"),
         (json!({"walk": {"restarts": 0}}), "--restarts must be between 1 and 1000"),
         (json!({"walk": {"probe": {"path": "/", "passes": 0}}}), "--probe-passes must be between"),
         (json!({"walk": {"gates": ["nothing"]}}), "has no name"),

@@ -100,6 +100,9 @@ impl WalkOptions {
             None if plan.style.by_budget() => return Err(BadGoal::BudgetWithoutEvidence),
             None => {}
         }
+        if let Some(Err(why)) = self.probe.as_ref().map(Probe::check) {
+            return Err(BadGoal::Value { what: "--probe", why });
+        }
         let ranges = [("--restarts", self.restarts.unwrap_or(1)), ("--gate-failures", self.gate_patience.failures)];
         let counts = [("--gate-errors", self.gate_patience.errors)];
         let probes = self.probe.iter().flat_map(|p| [("--probe-passes", p.passes), ("--probe-failures", p.failures)]);
