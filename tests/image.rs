@@ -72,7 +72,7 @@ fn what_cannot_be_the_image_is_refused() {
     let mut foreign = program(1000);
     foreign[18] = 0x28;
     for (name, program, wanted) in [
-        ("large", program(3_000_000), "3000000 are allowed"),
+        ("large", program(3_500_000), "3500000 are allowed"),
         ("dynamic", dynamic, "dynamic loader"),
         ("foreign", foreign, "machine 0x28"),
         ("script", b"#!/bin/sh\n".to_vec(), "not a Linux program"),
