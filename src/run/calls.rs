@@ -39,6 +39,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         match result {
             Ok(object) => {
                 self.fine();
+                self.takes_writes();
                 self.refusals = 0;
                 // Our own write comes back before the watch shows it: without this look we would decide by the old world.
                 match self.see(&object) {
@@ -47,11 +48,19 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 }
             }
             Err(ApiError::Refused(_)) => {
+                // It was looked at: the API server takes writes, though not this one.
+                self.takes_writes();
                 self.refusals += 1;
                 Written::Refused
             }
             Err(error) if error.is_passing() => Written::Unsure(error),
             Err(error) => Written::Denied(error),
+        }
+    }
+
+    fn takes_writes(&mut self) {
+        if self.writes.worked() {
+            self.log.say(Topic::Api, "the API server takes writes again");
         }
     }
 
@@ -87,20 +96,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Written::Yes | Written::Denied(_) => Ok(()),
             Written::Refused => self.read_service().await,
             Written::Unsure(error) => {
-                self.trouble(error)?;
-                self.pause(error).await;
+                self.writes.failed(error, self.clock.now());
+                let pause = self.writes.pause(error);
+                self.pause(pause).await;
                 self.read_service().await
             }
         }
     }
 
-    async fn pause(&mut self, error: &ApiError) {
-        let asked = match error {
-            ApiError::Server { retry_after, .. } => *retry_after,
-            _ => None,
-        };
-        let own = self.pauses.next().unwrap_or(Duration::from_secs(10));
-        let pause = asked.unwrap_or(own).min(Duration::from_secs(30));
+    /// The pause before a call is tried again; a signal cuts it short.
+    async fn pause(&mut self, pause: Duration) {
         // After a signal there are 4.5 s for everything, and the usual pauses would take all of it.
         let pause = if self.signalled.is_some() { pause.min(Duration::from_millis(200)) } else { pause };
         tokio::select! {
@@ -108,6 +113,11 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Some(signal) = self.signals.recv() => self.signal(signal),
             () = tokio::time::sleep(pause) => {}
         }
+    }
+
+    async fn pause_reads(&mut self, error: &ApiError) {
+        let pause = self.reads.pause(error);
+        self.pause(pause).await;
     }
 
     /// Reads the Service until it is known, within the patience.
@@ -130,7 +140,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 Err(error) => {
                     self.trouble(&error)?;
                     self.flush(self.clock.now());
-                    self.pause(&error).await;
+                    self.pause_reads(&error).await;
                 }
             }
         }
@@ -178,12 +188,12 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                     }
                     // It appears a moment after its Service.
                     Err(error @ (ApiError::NotFound(_) | ApiError::NoKind(_))) => {
-                        self.pause(&error).await;
+                        self.pause_reads(&error).await;
                         Ok(())
                     }
                     Err(error) => {
                         self.trouble(&error)?;
-                        self.pause(&error).await;
+                        self.pause_reads(&error).await;
                         Ok(())
                     }
                 }

@@ -6,6 +6,7 @@
 //! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`.
 
 mod calls;
+mod patience;
 pub mod ports;
 pub(crate) mod watch;
 
@@ -20,11 +21,12 @@ use crate::model::event::{Event, Topic};
 use crate::model::outcome::Outcome;
 use crate::run::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::run::watch::service::{Revisions, Services, revision_news, see_service, service_news};
-use crate::run::watch::{News, delays, follow};
+use crate::run::watch::{News, follow};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{FuturesUnordered, LocalBoxStream};
 use jiff::Timestamp;
+use patience::Patience;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -91,12 +93,13 @@ struct Runner<'a, C, K, S> {
     limits: Limits,
     world: World,
     log: Log,
-    failing_since: Option<Timestamp>,
-    last_error: String,
+    /// Of reads and watches.
+    reads: Patience,
+    /// Of writes: the API server may read well and write nothing.
+    writes: Patience,
     signalled: Option<Timestamp>,
     signals_seen: u32,
     refusals: u32,
-    pauses: backon::ExponentialBackoff,
 }
 
 /// Drives `machine` to its end.
@@ -120,12 +123,11 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         limits,
         world: World::default(),
         log: Log::default(),
-        failing_since: None,
-        last_error: String::new(),
+        reads: Patience::new(),
+        writes: Patience::new(),
         signalled: None,
         signals_seen: 0,
         refusals: 0,
-        pauses: delays(),
     };
     let outcome = loop {
         let now = clock.now();
@@ -210,12 +212,10 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
-        if passed(self.failing_since, self.limits.patience) {
-            let patience = crate::model::time::words(self.limits.patience);
-            return Some(GiveUp::Unreachable(format!(
-                "the API server did not answer properly for {patience}; last: {}",
-                self.last_error
-            )));
+        let silent = self.reads.over("the API server did not answer properly", self.limits.patience, now);
+        let refuses = "the API server took no write, although it could be read,";
+        if let Some(why) = silent.or_else(|| self.writes.over(refuses, self.limits.patience, now)) {
+            return Some(GiveUp::Unreachable(why));
         }
         if self.refusals > MAX_REFUSALS {
             return Some(GiveUp::Unreachable(format!(
@@ -234,21 +234,20 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         self.log.say(Topic::Note, format!("{name} received"));
     }
 
+    /// A read was answered.
     fn fine(&mut self) {
-        if self.failing_since.take().is_some() {
+        if self.reads.worked() {
             self.log.say(Topic::Api, "the API server answers again");
-            self.pauses = delays();
         }
     }
 
+    /// A read failed: borne for a while if it may pass.
     fn trouble(&mut self, error: &ApiError) -> Result<(), GiveUp> {
         if !error.is_passing() {
             return Err(GiveUp::Api(error.clone()));
         }
-        let now = self.clock.now();
-        self.failing_since.get_or_insert(now);
-        self.last_error = error.to_string();
-        self.log.once(Topic::Api, self.last_error.clone());
+        self.reads.failed(error, self.clock.now());
+        self.log.once(Topic::Api, error.to_string());
         Ok(())
     }
 
@@ -286,12 +285,10 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         revisions: &mut LocalBoxStream<'_, News>,
         out: &mut Out<'_>,
     ) -> Woke {
-        let own = [
-            self.failing_since.map(|s| (s, self.limits.patience)),
-            self.signalled.map(|s| (s, self.limits.after_signal)),
-        ];
-        let own = own.into_iter().flatten().map(|(since, limit)| crate::model::time::after(since, limit));
-        let until = until.into_iter().chain(own).min();
+        let signalled = self.signalled.map(|since| crate::model::time::after(since, self.limits.after_signal));
+        let patience = self.limits.patience;
+        let own = [self.reads.ends(patience), self.writes.ends(patience), signalled];
+        let until = until.into_iter().chain(own.into_iter().flatten()).min();
         let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
         let timer = async {
             match pause {

@@ -109,6 +109,8 @@ pub(crate) struct Script {
     pub(crate) chooser: Option<Chooser>,
     /// Times at which no call gets an answer (a reset at once).
     pub(crate) outages: Vec<Range<Duration>>,
+    /// From then on reads are answered and writes are not taken: a webhook that must be asked and cannot be.
+    pub(crate) no_writes_from: Option<Duration>,
 }
 
 impl Script {
@@ -127,7 +129,11 @@ impl Script {
         Self { chooser: Some(Chooser::new(seed, per_mille)), ..Self::default() }
     }
 
-    pub(crate) fn fault(&mut self, call: usize, now: Duration) -> Option<Fault> {
+    pub(crate) fn fault(&mut self, verb: &str, call: usize, now: Duration) -> Option<Fault> {
+        let writes = verb == "patch services" || verb == "create services";
+        if writes && self.no_writes_from.is_some_and(|from| now >= from) {
+            return Some(Fault::Status { status: 500, after: false, retry_after: None });
+        }
         let scripted = self.exact.get(&call).copied();
         let outage = self.outages.iter().any(|o| o.contains(&now)).then_some(Fault::Reset { after: false });
         scripted.or(outage).or_else(|| self.chooser.as_mut().and_then(Chooser::draw))

@@ -104,7 +104,7 @@ impl Handle {
         let (there, back) = (Duration::from_millis(there), Duration::from_millis(back));
         let (crash, fault) = {
             let mut script = self.script.borrow_mut();
-            (script.crash, script.fault(call, self.world.start.elapsed()))
+            (script.crash, script.fault(verb, call, self.world.start.elapsed()))
         };
         // Only a write can meet a conflict, or be overtaken.
         let only_writes = |f: &Fault| matches!(f, Fault::Conflict | Fault::Raced { .. });

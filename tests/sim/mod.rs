@@ -33,6 +33,7 @@ pub(crate) mod world;
 
 mod cases;
 mod exhaustive;
+mod no_writes;
 mod pipeline;
 mod seeded;
 mod tests_api;

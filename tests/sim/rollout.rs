@@ -88,6 +88,7 @@ pub(crate) struct Theatre {
     ended: Rc<RefCell<Vec<Ended>>>,
     signals: Rc<RefCell<BTreeMap<String, UnboundedSender<Signal>>>>,
     calls: Rc<RefCell<BTreeMap<String, usize>>>,
+    writes: Rc<RefCell<BTreeMap<String, usize>>>,
     complaints: Rc<RefCell<Vec<String>>>,
     seed: u64,
     /// The gateway neither restarts nor fails.
@@ -98,9 +99,9 @@ impl Theatre {
     pub(crate) fn new(seed: u64) -> Self {
         // The library's own jitter must repeat itself too.
         fastrand::seed(seed);
-        let (ended, signals, calls, complaints) = Default::default();
+        let (ended, signals, calls, writes, complaints) = Default::default();
         let (world, sink) = (World::new("hello", seed), SimSink::default());
-        Self { world, sink, ended, signals, calls, complaints, seed, calm: false }
+        Self { world, sink, ended, signals, calls, writes, complaints, seed, calm: false }
     }
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
@@ -203,6 +204,11 @@ impl Theatre {
         self.calls.borrow().get(label).copied().unwrap_or(0)
     }
 
+    /// How many writes of the Service a process tried.
+    pub(crate) fn writes(&self, label: &str) -> usize {
+        self.writes.borrow().get(label).copied().unwrap_or(0)
+    }
+
     /// The story so far.
     pub(crate) fn story(&self, prologue: usize) -> Story {
         self.world.story(prologue, self.ended.borrow().clone())
@@ -230,6 +236,8 @@ impl Drop for Guard {
         theatre.ended.borrow_mut().push(ended);
         theatre.signals.borrow_mut().remove(&self.label);
         theatre.calls.borrow_mut().insert(self.label.clone(), self.handle.calls());
+        let writes = self.handle.verbs().get("patch services").copied().unwrap_or(0);
+        theatre.writes.borrow_mut().insert(self.label.clone(), writes);
     }
 }
 

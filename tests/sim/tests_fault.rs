@@ -124,7 +124,7 @@ fn an_abandoned_write_still_takes_effect() {
 fn outages_and_bursts_are_drawn_from_the_seed() {
     let draw = |seed| {
         let mut script = Script::random(seed, 200);
-        (1..200).map(|i| script.fault(i, Duration::ZERO)).collect::<Vec<_>>()
+        (1..200).map(|i| script.fault("patch services", i, Duration::ZERO)).collect::<Vec<_>>()
     };
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1), draw(2));
@@ -135,7 +135,7 @@ fn outages_and_bursts_are_drawn_from_the_seed() {
         outages: vec![Duration::from_secs(1)..Duration::from_secs(2)],
         ..Script::default()
     };
-    assert_eq!(script.fault(1, Duration::ZERO), None);
-    assert_eq!(script.fault(2, Duration::from_millis(1500)), Some(Fault::Reset { after: false }));
-    assert_eq!(script.fault(3, Duration::ZERO), Some(Fault::Conflict));
+    assert_eq!(script.fault("patch services", 1, Duration::ZERO), None);
+    assert_eq!(script.fault("patch services", 2, Duration::from_millis(1500)), Some(Fault::Reset { after: false }));
+    assert_eq!(script.fault("patch services", 3, Duration::ZERO), Some(Fault::Conflict));
 }

@@ -1,0 +1,65 @@
+//! How long something may fail in a row, and how its repeats are spaced.
+//!
+//! Decides that patience belongs to what fails: a good read says nothing of writes, since an admission webhook that cannot be
+//! asked, a full disk or a policy lets the API server read well and write nothing. Depends on time alone.
+
+use super::watch::delays;
+use crate::model::api_error::ApiError;
+use crate::model::time::{after, words};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The longest pause between two tries.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The pause once the backoff has come to its end.
+const USUAL: Duration = Duration::from_secs(10);
+
+/// One kind of call that may fail for a while.
+#[derive(Debug)]
+pub(super) struct Patience {
+    since: Option<Timestamp>,
+    last: String,
+    pauses: backon::ExponentialBackoff,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self { since: None, last: String::new(), pauses: delays() }
+    }
+
+    /// It worked. True if it had failed before.
+    pub(super) fn worked(&mut self) -> bool {
+        let failed = self.since.take().is_some();
+        if failed {
+            self.pauses = delays();
+        }
+        failed
+    }
+
+    /// It failed.
+    pub(super) fn failed(&mut self, error: &ApiError, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.last = error.to_string();
+    }
+
+    /// When it has failed for too long, if it fails.
+    pub(super) fn ends(&self, limit: Duration) -> Option<Timestamp> {
+        self.since.map(|since| after(since, limit))
+    }
+
+    /// What is to be said once it has failed for too long; `what` failed.
+    pub(super) fn over(&self, what: &str, limit: Duration, now: Timestamp) -> Option<String> {
+        let over = self.ends(limit).is_some_and(|end| now >= end);
+        over.then(|| format!("{what} for {}; last: {}", words(limit), self.last))
+    }
+
+    /// The pause before the next try: what the server asked for, else longer and longer.
+    pub(super) fn pause(&mut self, error: &ApiError) -> Duration {
+        let asked = match error {
+            ApiError::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let own = self.pauses.next().unwrap_or(USUAL);
+        asked.unwrap_or(own).min(LONGEST)
+    }
+}

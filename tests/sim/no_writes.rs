@@ -1,0 +1,53 @@
+//! The API server reads well and takes no write: an admission webhook that must be asked and cannot be, a full disk.
+
+use super::fault::Script;
+use super::rollout::{Job, Looks, Theatre, asker, plan};
+use super::world::simulate;
+use andante::machine::claim::IfBusy;
+use andante::model::outcome::{Code, Outcome};
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// What came of a walk that meets it after this time: the end, how long that took, and how many writes were tried.
+fn walk(candidate: &'static str, dwell: u64, after: u64) -> (Outcome, Duration, usize) {
+    simulate(async move {
+        let mut theatre = Theatre::new(7);
+        theatre.calm = true;
+        let world = theatre.world.clone();
+        world.deploy(&world.plain("ok:1")).await;
+        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
+        sleep(Duration::from_secs(10)).await;
+        let asker = asker("a", 1, IfBusy::Supersede);
+        theatre.process("stage", &asker, &Job::Stage { image: candidate.into(), again: false }, Script::default()).await;
+        let from = Some(world.start.elapsed() + Duration::from_secs(after));
+        let script = Script { no_writes_from: from, ..Script::default() };
+        let begun = Instant::now();
+        let looks = Looks { probe: true, ..Looks::default() };
+        let job = Job::Walk(plan(&[50, 100], dwell, 60, None), looks);
+        let outcome = theatre.process("a", &asker, &job, script).await.unwrap();
+        (outcome, begun.elapsed(), theatre.writes("a"))
+    })
+}
+
+/// The next step cannot be written: the patience of writes is over after two minutes, whatever reads say.
+#[test]
+fn a_step_that_cannot_be_written_ends_within_the_patience_and_says_what_traffic_is() {
+    let (outcome, took, writes) = walk("ok:2", 20, 10);
+    assert_eq!(outcome.code, Code::Unreachable, "{}", outcome.line());
+    assert!(outcome.what.contains("took no write, although it could be read, for 2m"), "{}", outcome.what);
+    assert!(outcome.what.contains("the server is out of sorts"), "the server's words: {}", outcome.what);
+    assert!(outcome.line().contains("traffic now: hello-00001 50 %"), "{}", outcome.line());
+    assert!(took < Duration::from_secs(160), "{took:?}");
+    assert!(writes < 30, "{writes} writes in {took:?}");
+}
+
+/// A way back that is owed and cannot be written needs a person.
+#[test]
+fn a_way_back_that_cannot_be_written_asks_for_a_person() {
+    let (outcome, took, writes) = walk("flaky-probe:2-15", 60, 12);
+    assert_eq!(outcome.code, Code::CouldNotRestore, "{}", outcome.line());
+    assert!(outcome.what.contains("the way back could not be written"), "{}", outcome.what);
+    assert!(outcome.line().contains("traffic now: hello-00001 50 %"), "{}", outcome.line());
+    assert!(took < Duration::from_secs(180) && writes < 30, "{writes} writes in {took:?}");
+}
