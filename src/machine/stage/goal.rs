@@ -1,4 +1,7 @@
 //! The goal of staging: what is to be staged, and within which limits.
+//!
+//! Decides whether a goal makes a new revision or takes up one that is there. It may use the goal and the values of
+//! `model`.
 
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::template::TemplateChange;
