@@ -61,8 +61,8 @@ impl StageGoal {
             Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
             Some(TakeUp::Newest) | None => Want::Revision(None),
         };
-        // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is slower to
-        // judge than a revision that was ready.
+        // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is
+        // slower to judge than a revision that was ready.
         let walk = goal.walk();
         let grace = walk.map_or(candidate.grace, |walk| candidate.grace.max(walk.grace));
         Some(Self {
