@@ -1,4 +1,6 @@
 //! What is to be staged, as it is typed.
+//!
+//! Decides that an image may be a reference at all; the cluster decides whether it is one.
 
 use super::{pair, plain};
 use crate::model::name::{RevisionName, Tag};

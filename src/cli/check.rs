@@ -1,4 +1,6 @@
 //! Flags of `check`.
+//!
+//! Decides defaults alone; [`crate::machine::check`] decides what they mean.
 
 use super::{ClusterArgs, CommandArgs, Output, ProbeArgs, ResultsArgs, duration};
 use crate::model::name::Tag;

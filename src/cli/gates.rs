@@ -1,4 +1,6 @@
 //! Flags of the owner's own gates.
+//!
+//! Decides defaults alone; [`crate::evidence::gate`] reads a gate's text.
 
 use super::{duration, plain};
 use crate::evidence::gate::{Gate, Patience};

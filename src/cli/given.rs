@@ -1,9 +1,9 @@
-//! Which of the arguments say something: a template (Tekton's, or a shell's) writes a flag also where it has no value for
-//! it, and that must mean the same as no flag.
+//! Which of the arguments say something: a template (Tekton's, or a shell's) writes a flag also where it has no value
+//! for it, and that must mean the same as no flag.
 //!
-//! Decides three things: `--flag=` counts as not given; `--switch=true` is the switch and `--switch=false` is not; a flag
-//! that takes several values and is followed by none counts as not given. Everything after `--` is left alone. Depends
-//! on clap's description of the command line.
+//! Decides three things: `--flag=` counts as not given; `--switch=true` is the switch and `--switch=false` is not; a
+//! flag that takes several values and is followed by none counts as not given. Everything after `--` is left alone. It
+//! may use clap's description of the command line.
 
 use clap::{ArgAction, Command};
 use std::collections::BTreeMap;
@@ -37,6 +37,7 @@ pub(super) fn given(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> {
         match (takes, value) {
             (Some(_), Some("")) | (Some(Takes::Nothing), Some("false")) => {}
             (Some(Takes::Nothing), Some("true")) => kept.push(format!("--{name}").into()),
+            // Tekton writes an empty array parameter as no argument at all, so the flag before it stands alone.
             (Some(Takes::Any), None) if rest.peek().is_none_or(|next| next.to_string_lossy().starts_with("--")) => {}
             _ => kept.push(argument),
         }

@@ -1,4 +1,6 @@
 //! Flags of `image`.
+//!
+//! Decides syntax and defaults; [`crate::image`] decides what an image is called.
 
 use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
 use crate::cli::CommandArgs;

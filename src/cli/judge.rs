@@ -1,4 +1,6 @@
 //! Flags that say how evidence is judged.
+//!
+//! Decides defaults, and which numbers make sense together; [`crate::evidence`] judges by them.
 
 use super::duration;
 use crate::evidence::{OnInconclusive, OnObjective, RuleOptions, Rules, Tail};
@@ -134,7 +136,7 @@ fn tail(text: &str) -> Result<Tail, String> {
     if within == 0 {
         return Err("no answer takes no time".to_owned());
     }
-    // A hundredth of a percentile is a digit of the part; what division adds beyond that is rounded away.
+    // Rounding takes away what the division adds behind the digits that were typed.
     let part = ((100.0 - quantile) * 1e7).round() / 1e9;
     Ok(Tail { part, within: u64::try_from(within).map_err(|_| bad())? })
 }

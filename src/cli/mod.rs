@@ -1,8 +1,8 @@
 //! The command line: what was typed, nothing resolved.
 //!
-//! Decides syntax, and which texts are valid values, because an error about a flag must be said before anything is done. What
-//! a default means and what is then done is the affair of `command`. It may use clap, `view`, `machine`, `image` and what is
-//! below them, for the types that a text is parsed into. Begin reading with [`Cli`].
+//! Decides syntax, and which texts are valid values, because an error about a flag must be said before anything is
+//! done. `command` decides what a default means and what is then done. It may use clap, `view`, `machine`, `image` and
+//! what is below them, for the types that a text is parsed into. Begin reading with [`Cli`].
 
 mod candidate;
 mod check;
@@ -61,6 +61,8 @@ impl Cli {
     /// whatever else its flag would have said about it. What says nothing (`--dwell=`) counts as not given.
     pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
+        // Tekton leaves `$(...)` as it stands where a result was never written, and runs the step all the same. This
+        // comes before clap, because clap would find another fault in such a value.
         for (i, argument) in arguments.iter().enumerate().skip(1) {
             let text = argument.to_string_lossy();
             if let Err(why) = reject_unresolved(&text) {

@@ -1,4 +1,6 @@
 //! Flags of the subcommands for people: `status`, `watch`, `control`, `plan`.
+//!
+//! Decides syntax alone; [`crate::view`] decides what is shown.
 
 use super::ClusterArgs;
 use super::candidate::TagArgs;

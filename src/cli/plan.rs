@@ -1,4 +1,6 @@
 //! The plan as it is typed: one set of flags for `walk`, `roll-out`, `plan` and `rehearse`.
+//!
+//! Decides defaults of flags alone; [`crate::rollout::plan`] decides what a style usually does.
 
 use super::duration;
 use crate::model::percent::Percent;

@@ -1,4 +1,6 @@
 //! Probes of the candidate's own address, as they are typed.
+//!
+//! Decides which texts are paths and headers; [`crate::evidence::probe`] judges answers.
 
 use super::{duration, plain};
 use crate::evidence::probe::Probe;

@@ -1,4 +1,6 @@
 //! Flags of `rehearse`: a plan, its judge, and how a made-up service behaves.
+//!
+//! Decides how spells, incidents and parts are written; [`crate::view::rehearse`] plays them.
 
 use super::{JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
@@ -98,6 +100,8 @@ impl ServiceArgs {
     /// The behaviour.
     pub fn behaviour(&self) -> Behaviour {
         let odds = self.candidate_odds;
+        // The candidate's odds are so many times stable's, because the judge compares odds; so many times a rate could
+        // be above 100 %.
         let times = odds * self.errors / (1.0 - self.errors + odds * self.errors);
         Behaviour {
             rate: self.rate,

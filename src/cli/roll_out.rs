@@ -1,4 +1,6 @@
 //! Flags of `roll-out`: what `stage` takes, and what `walk` takes.
+//!
+//! Decides defaults alone; `command` drives the two machines one after the other.
 
 use super::{CandidateArgs, CommandArgs, Output, ResultsArgs, WalkArgs, duration};
 use clap::Args;

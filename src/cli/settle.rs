@@ -1,4 +1,6 @@
 //! Flags of `settle`.
+//!
+//! Decides syntax alone; [`crate::machine::settle`] decides what becomes of a rollout.
 
 use super::{ClusterArgs, CommandArgs, Output, ResultsArgs, TagArgs, plain};
 use clap::Args;

@@ -1,4 +1,6 @@
 //! Flags that say where evidence is read.
+//!
+//! Decides how a place is written; the adapters read there.
 
 use super::{duration, plain};
 use crate::evidence::series::{BadDialect, Dialect, Preset};

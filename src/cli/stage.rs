@@ -1,4 +1,6 @@
 //! Flags of `stage`.
+//!
+//! Decides defaults alone; [`crate::machine::stage`] decides what they mean.
 
 use super::{CandidateArgs, ClusterArgs, CommandArgs, Output, OwnerArgs, ResultsArgs, duration};
 use clap::Args;

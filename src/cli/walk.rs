@@ -1,4 +1,6 @@
 //! Flags of `walk`, and the walk's part of a goal that they make.
+//!
+//! Decides how flags become the walk's part of a goal; [`crate::rollout::goal`] checks it.
 
 use super::{
     ClusterArgs, CommandArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs, PlanFlags, ProbeArgs, ResultsArgs,
@@ -38,6 +40,7 @@ pub struct WalkArgs {
     #[arg(long, value_name = "N|off", default_value = "2", value_parser = restarts, help_heading = "Gates")]
     pub restarts: RestartsArg,
     /// When the walk must be over; else rolled back.
+    // Tekton ends a TaskRun after an hour by default, and the walk has to be over before that.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,
     /// How long a fault of the candidate's pods must last to be believed.

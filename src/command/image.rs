@@ -1,8 +1,9 @@
 //! `andante image` and `andante image resolve`: what was typed, the checkout, the cluster's defaults and the registry,
-//! brought together. What a reference is made of is [`crate::image`]'s.
+//! brought together. [`crate::image`] decides what a reference is made of; this file decides which question is asked,
+//! and whether a build is needed.
 //!
-//! The reference alone goes to standard output and everything else to standard error, so that `$(andante image ...)` is a
-//! reference; with `--output json` everything is one object on standard output.
+//! The reference alone goes to standard output, and everything else goes to standard error, so that a shell may write
+//! `$(andante image ...)` for a reference; with `--output json` everything is one object on standard output.
 
 mod answer;
 mod ask;
@@ -51,8 +52,8 @@ pub(super) async fn image(args: &ImageArgs, environment: &Environment) -> Code {
     outcome.code
 }
 
-/// Every declared result first, then the work, then what came of it. A result that does not fit is an error: whoever
-/// builds and deploys would go on with nothing.
+/// Every declared result first, then the work, then what came of it. A result that does not fit is an error, because
+/// the build and the deployment that read it would go on with nothing.
 async fn with_results(
     place: Option<&Path>,
     answer: &mut ImageAnswer,
@@ -72,7 +73,7 @@ async fn with_results(
         };
         if let Err(error) = answer.write(results, &what) {
             let stop = unwritten(error);
-            // Whoever reads the results has this one to tell why the others are empty; one error is enough.
+            // The message tells readers of the results why the others are empty; one error is enough.
             let _ = results.set_text("message", &stop.0.what);
             return Err(stop);
         }
@@ -120,7 +121,7 @@ async fn name(
             answer.notes.push("an image of a changed tree is never taken for one that is built already".into());
             Ok(Outcome::new(Code::Done, format!("{} is to be built", answer.image)))
         }
-        // Another commit's image would be deployed as this one's.
+        // A tag that does not tell commits apart could pass another commit's image off as this one's.
         IfExists::Skip if !plan.tells_commit => {
             answer.exists = Some(false);
             answer.notes.push(format!(
@@ -162,7 +163,7 @@ async fn exists(
     let asking =
         ask::RegistryQuestion { registry: &args.registry, limit: cluster.request_timeout, patience: cluster.patience };
     let found = match asking.digest(&reference, environment).await {
-        // The first build makes the repository; whoever may not push is told so by the push.
+        // The first build makes the repository, and a push that is not allowed says so itself.
         Err(NoAnswer::Denied(why)) if wanted == IfExists::Skip => {
             return Ok(Outcome::new(
                 Code::Done,
@@ -186,6 +187,7 @@ async fn exists(
 async fn resolve(args: &ResolveArgs, environment: &Environment, answer: &mut ImageAnswer) -> Result<Outcome, Stop> {
     let mut reference: Reference = args.reference.clone();
     if reference.tag.is_none() && reference.digest.is_none() {
+        // Container tools read a reference without a tag in this way.
         reference.tag = "latest".parse().ok();
     }
     answer.image = reference.to_string();

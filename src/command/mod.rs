@@ -1,7 +1,7 @@
 //! The commands: from what was typed to goals, ports and an exit code.
 //!
-//! Decides what defaults mean here (in a pod, at a terminal), and which adapters stand behind the ports. It may use every
-//! other room, and only `main` uses it. Begin reading with [`run`].
+//! Decides what defaults mean here (in a pod, at a terminal), and which adapters stand behind the ports. It may use
+//! every other room, and only `main` uses it. Begin reading with [`run`].
 
 mod image;
 mod people;
@@ -43,7 +43,8 @@ impl Stop {
 
 pub use image::RESULTS as IMAGE_RESULTS;
 
-/// The results that every rolling step declares, with their neutral values.
+/// The results that every rolling step declares, with their neutral values: Tekton has no defaults for results, so each
+/// is written before anything is done.
 pub const RESULTS: [(&str, &str); 5] =
     [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
 
@@ -115,19 +116,19 @@ pub async fn run(cli: Cli) -> Code {
 fn declared(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
     let declares = |flag: &clap::Arg| flag.get_id() == "results";
     Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
-    // A build's reference is no rollout.
+    // `image` names a build and no rollout, so its results are others.
     Some(if name == "image" { &image::RESULTS } else { &RESULTS })
 }
 
-/// Arguments that cannot be read: a step that declares results still has to write them.
+/// Writes the results of a step whose arguments cannot be read: it declares them, so it still has to write them.
 pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
     let Some(declared) = arguments.get(1).and_then(|a| a.to_str()).and_then(declared) else { return };
     let named = results_place(arguments);
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    // What is wrong with the arguments is on the screen already; a result that cannot be written adds nothing.
+    // The screen shows already what is wrong with the arguments; a result that cannot be written adds nothing.
     if let Ok(Some(mut results)) = Results::begin(&directory(named.as_deref(), declared), declared) {
-        // Where no outcome is declared, none is written.
+        // `image` declares no outcome, so none is written then.
         let _ = results.set("outcome", Code::BadInput.word());
         let _ = results.set_text("message", what);
     }
@@ -135,6 +136,7 @@ pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
 
 /// What `--results PATH` or `--results=PATH` names, among arguments that cannot be read as a whole.
 fn results_place(arguments: &[OsString]) -> Option<PathBuf> {
+    // Words after `--` are no flags.
     let flags = || arguments.iter().take_while(|argument| *argument != "--");
     let joined = flags().map(|argument| argument.to_str()?.strip_prefix("--results=").map(PathBuf::from));
     let apart = flags().zip(flags().skip(1)).map(|(flag, path)| (flag == "--results").then(|| path.into()));
@@ -160,7 +162,7 @@ fn write_results(results: &mut Results, outcome: &Outcome, lines: &mut Lines) {
     ];
     let written = values.into_iter().try_for_each(|(name, value)| results.set(name, value));
     if let Err(error) = written.and_then(|()| results.set_text("message", &outcome.what)) {
-        // The rollout is what counts; a result that does not fit must not change how it ends.
+        // A result that does not fit must not change how a rollout ends.
         lines.say(SystemClock.now(), &Event::new(Topic::Note, error.to_string()));
     }
 }
@@ -189,11 +191,14 @@ fn owner(environment: &Environment) -> Result<Owner, Stop> {
 /// Who asks, since when, and how insistently.
 async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment) -> Result<Asker, Stop> {
     let owner = owner(environment)?;
+    // The intent is as old as the run, not as its build or this pod, so that the newest push wins (docs/protocol.md,
+    // rule 2).
     let intent = match args.intent_at {
         Some(at) => at,
         None if owner.kind == OwnerKind::Person => SystemClock.now(),
         None => kube.run_created(&owner).await.unwrap_or_else(|| SystemClock.now()),
     };
+    // A person is told that somebody is at it; a newer run takes over, because its intent is newer.
     let default = if owner.kind == OwnerKind::Person { IfBusy::Fail } else { IfBusy::Supersede };
     let if_busy = args.if_busy.map_or(default, IfBusy::from);
     Ok(Asker { owner, intent, if_busy, force: args.force })

@@ -1,7 +1,7 @@
-//! `status`, `watch`, `control` and `plan`: for people. What is asked for goes to standard output, why it could not be
-//! had to standard error; with `--output json` both are one JSON object a line on standard output.
+//! `status`, `watch`, `control` and `plan`: for people. An answer goes to standard output, and the reason for a missing
+//! one to standard error; with `--output json` both are one JSON object a line on standard output.
 //!
-//! Decides how long a question to the cluster may take. Depends on everything below.
+//! Decides how long a question to the cluster may take. It may use every room.
 
 mod control;
 mod plan;

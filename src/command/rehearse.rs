@@ -1,4 +1,5 @@
-//! `rehearse`: the walk against a made-up service, once with its lines, or many times as a table.
+//! `rehearse`: the walk against a made-up service, once with its lines, or many times as a table. Decides the seed of
+//! each run and how cores share them. It may use the rehearsal of `view` and the walk.
 
 use super::Stop;
 use crate::cli::{Output, RehearseArgs};
@@ -27,7 +28,7 @@ impl Chance for Dice {
     }
 }
 
-/// `andante rehearse`. Bad endings are what it is about: it ends well whenever it could rehearse.
+/// `andante rehearse`. It ends well whenever it could rehearse, because bad endings are what it is asked about.
 pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, Stop> {
     let goal = goal(args)?;
     let Some(runs) = args.runs else {

@@ -1,6 +1,6 @@
 //! Events as lines on standard output: for people, or one JSON object each. The only place that prints.
 //!
-//! Depends on events and `std`.
+//! Decides the form of a line. It may use events and `std`.
 
 use crate::cli::Output;
 use crate::model::event::Event;

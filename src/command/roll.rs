@@ -1,4 +1,7 @@
 //! `stage`, `check`, `walk`, `roll-out` and `settle`: goals for the machines, and the ports they run against.
+//!
+//! Decides which adapters a machine runs against, and what a run has to say before it may stage anything. It may use
+//! every room; the machines decide all the rest.
 
 use super::source::source;
 use super::{Stop, asker, connect, owner};
@@ -59,8 +62,8 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     Ok(work.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
 }
 
-/// `andante roll-out`: staging and the walk in one process, so that a signal finds whoever works at that moment, and one
-/// exit code and one set of results say how it ended.
+/// `andante roll-out`: staging and the walk in one process, so that a signal finds the machine that works at that
+/// moment, and one exit code and one set of results say how it ended.
 pub(super) async fn roll_out(
     args: &RollOutArgs,
     environment: &Environment,
@@ -171,7 +174,7 @@ fn candidate(
         grace: times.grace,
         hold_for: times.hold_for,
     };
-    // An image that a build did not name is no wish for whatever revision lies about.
+    // A missing image must not mean a wish for some revision that lies about: a build may have failed to name it.
     let says_nothing = candidate.revision.is_none() && !candidate.changes_the_template();
     if says_nothing && environment.run().map_err(Stop::bad_input)?.is_some() {
         return Err(Stop::bad_input(
@@ -198,7 +201,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     };
     let kube = connect(&args.cluster, environment)?;
     let owner = owner(environment)?;
-    // A settling run does not queue: whoever else writes loses the epoch.
+    // A settling run does not queue, because it takes the epoch from every other writer.
     let run_began = kube.run_created(&owner).await;
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {
@@ -253,7 +256,7 @@ fn listen() -> Result<UnboundedReceiver<Signal>, Stop> {
     signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))
 }
 
-/// Passes lines on and keeps the end back: that of staging is none if a walk follows.
+/// Passes lines on and keeps the end back, because the end of staging is none if a walk follows.
 struct Between<'a> {
     lines: &'a mut Lines,
     end: Option<(Timestamp, Event)>,
@@ -279,7 +282,7 @@ fn claimant(asker: Asker) -> Claimant {
 }
 
 fn new_id() -> RolloutId {
-    // Letters and digits alone: always a valid id.
+    // A word of letters is always a valid id.
     random(8).parse().unwrap_or_else(|_| unreachable!("a word of lower-case letters is a rollout id"))
 }
 

@@ -1,4 +1,5 @@
-//! The source of evidence that the flags name.
+//! The source of evidence that the flags name. Decides which credentials go to which server. It may use the adapters of
+//! sources.
 
 use super::Stop;
 use crate::adapter::cluster::Kube;
@@ -24,7 +25,7 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Sto
                 service: args.gateway_service.clone(),
                 port: args.gateway_port,
             };
-            // Envoy's counters are open to whoever reaches the port; nobody's credentials are sent there.
+            // Nobody's credentials are sent there, because Envoy shows its counters to everyone who reaches the port.
             CountersFrom::Gateway(Box::new(Gateway::new(
                 kube.clone(),
                 place,
@@ -64,7 +65,8 @@ fn who_asks(args: &SourceArgs, gates: &GateArgs) -> Result<Option<Box<Gates>>, S
     Ok(Some(Box::new(asks)))
 }
 
-/// The credentials and certificates for queries to this server: what was named for the evidence is for that server alone.
+/// The credentials and certificates for queries to this server. Those that were named for the evidence are for its
+/// server alone.
 fn meant_for<'a>(
     server: Option<&str>,
     args: &'a SourceArgs,

@@ -1,7 +1,7 @@
 //! Checking: does the candidate answer at its own address as it must? Nobody is moved and nothing is written.
 //!
-//! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step. Decides which target
-//! is asked, and when the answer is a pass, a fail or none. Depends on pure modules only.
+//! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step. Decides
+//! which target is asked, and when the answer is a pass, a fail or none. It may use pure modules only.
 
 use crate::evidence::probe::{Address, Probe};
 use crate::machine::health::{Health, Watcher};

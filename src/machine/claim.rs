@@ -1,6 +1,7 @@
 //! Whose turn it is when two want to write one target.
 //!
-//! Decides rule 2 (docs/protocol.md): take over, resume, wait or refuse. Depends on the record; time and liveness are arguments.
+//! Decides rule 2 (docs/protocol.md): take over, resume, wait or refuse. It may use the record and its owner; time and
+//! liveness are arguments.
 
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::owner::{Liveness, Owner};
@@ -67,7 +68,7 @@ pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Times
     if !record.phase.is_open() {
         return Claim::Free;
     }
-    // A person who staged or held has left the terminal: whoever comes next goes on.
+    // A person who staged or held has left the terminal, so the next asker goes on.
     let rests = matches!(record.phase, Phase::Staged | Phase::Held) && record.owner.kind == OwnerKind::Person;
     if rests || is_dead(record, alive, now) || asker.force {
         return Claim::TakeOver;
@@ -76,7 +77,8 @@ pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Times
         IfBusy::Wait => Claim::Wait,
         IfBusy::Fail => Claim::Busy,
         IfBusy::Supersede if asker.intent > record.intent => Claim::TakeOver,
-        // Equal times: who holds it keeps it.
+        // Two runs may well have begun in the same second, which is as fine as Kubernetes tells it: the holder keeps
+        // the target.
         IfBusy::Supersede => Claim::Superseded,
     }
 }

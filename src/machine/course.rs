@@ -1,5 +1,6 @@
-//! The course of a walk as its plan and record tell it: how long a step is stayed at, since when, and which steps may come
-//! next. The walk and `status` read the same rule, so that neither says what the other does not do.
+//! The course of a walk as its plan and record tell it: how long a step is stayed at, since when, and which steps may
+//! come next. Decides this once for the walk and for `status`, so that neither says what the other does not do. It may
+//! use the plan, the record and the Service.
 
 use crate::model::observed::Service;
 use crate::model::percent::Percent;
@@ -11,8 +12,8 @@ use jiff::Timestamp;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How long users stay at the present step of the record before the next move. A promoted rollout does not dwell, but it
-/// bakes: a bake is what a promotion skips to.
+/// How long users stay at the present step of the record before the next move. A promoted rollout does not dwell, but
+/// it bakes: a bake is what a promotion skips to.
 pub(crate) fn stay(plan: &Plan, record: &Record, promoted: bool) -> Duration {
     match plan.step(record.step) {
         _ if promoted && record.step < plan.steps.len() => Duration::ZERO,
@@ -22,9 +23,9 @@ pub(crate) fn stay(plan: &Plan, record: &Record, promoted: bool) -> Duration {
     }
 }
 
-/// Since when the present step's dwell counts, for whoever has not watched it himself; none while that is not known. The
-/// Route's condition tells when the split was served, in whole seconds, so it is rounded up: a dwell gets longer by that,
-/// never shorter. A pause that was taken back makes the dwell begin anew.
+/// Since when the present step's dwell counts, for a reader that has not watched it; none while that is not known. The
+/// Route's condition tells when the split was served, in whole seconds, so it is rounded up: a dwell gets longer by
+/// that, never shorter. A pause that was taken back makes the dwell begin anew.
 pub(crate) fn served_at(service: &Service, record: &Record, control: &Control) -> Option<Timestamp> {
     let routes = service.conditions.get("RoutesReady")?;
     let served = after(routes.since?, Duration::from_secs(1)).max(record.step_at);
@@ -32,8 +33,8 @@ pub(crate) fn served_at(service: &Service, record: &Record, control: &Control) -
     Some(resumed.map_or(served, |resumed| resumed.max(served)))
 }
 
-/// The steps that may come after `step` steps of the plan. With a budget the evidence may pass some over: never one that
-/// needs an approval, and never the last one below 100 % in the same move. None at the end of the plan.
+/// The steps that may come after `step` steps of the plan. With a budget the evidence may pass some over: never one
+/// that needs an approval, and never the last one below 100 % in the same move. None at the end of the plan.
 pub(crate) fn reachable(plan: &Plan, step: usize) -> Option<RangeInclusive<usize>> {
     let next = step + 1;
     plan.step(next)?;

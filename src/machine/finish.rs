@@ -1,4 +1,5 @@
-//! On to the candidate for good, in the shape that the owner had (docs/protocol.md, rule 8).
+//! On to the candidate for good, in the shape that the owner had (docs/protocol.md, rule 8). Decides whether traffic
+//! may follow latest again. It may use the record, splits and observed objects.
 
 use crate::machine::next::Order;
 use crate::machine::rollback::CannotRestore;
@@ -41,7 +42,7 @@ pub(super) fn finish(
     next.step_at = now;
     next.approval_since = None;
     let mut split = record.start.finished(candidate, follow);
-    // What a rollback had to leave out stays out; what blocks now is left out as well, users come first.
+    // A target that blocks now is left out, like those that a rollback had to leave out, because users come first.
     if let Some(safe) = only_ready(&split, candidate, |name| world.serves(name)) {
         next.left_out.extend(safe.left_out);
         split = safe.split;
@@ -56,6 +57,7 @@ fn newer_than(candidate: &RevisionName, service: &Service) -> Option<String> {
     if !is_current(service) {
         return Some("the Configuration has not observed the present template yet".into());
     }
+    // Latest means the newest ready revision: a newer template would get all users as soon as it is Ready, unjudged.
     match (&service.latest_created, &service.latest_ready) {
         (Some(created), _) if created != candidate => {
             Some(format!("a newer template waits ({created}); it reaches nobody until it is staged"))

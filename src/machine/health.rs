@@ -1,6 +1,7 @@
-//! The candidate's health while users are on it (docs/protocol.md, rule 11): a fault must last for a grace before it is believed.
+//! The candidate's health while users are on it (docs/protocol.md, rule 11).
 //!
-//! Decides Healthy or Failing. Depends on observed revisions; remembers since when something was wrong.
+//! Decides whether a fault is believed: it must last for a grace, because a Revision that failed may become Ready again
+//! by itself. It may use observed revisions, and remembers since when something was wrong.
 
 use crate::model::observed::Revision;
 use crate::model::ready::{Pods, pods};
@@ -40,7 +41,7 @@ impl Watcher {
             None => Some("it was deleted".to_owned()),
             Some(revision) => match pods(revision) {
                 Pods::Up | Pods::Asleep => None,
-                // Part of its pods are there: the autoscaler is at work.
+                // Some of its pods are there and serve, so the autoscaler is at work.
                 Pods::Coming(_) if revision.actual > 0 => None,
                 Pods::Coming(why) | Pods::Down(why) => Some(why),
             },

@@ -1,10 +1,10 @@
-//! The judge of a walk: decides when counters are read, what each reading is a window of, and what the evidence says.
+//! The judge of a walk. Decides when counters are read, what each reading is a window of, and what the evidence says.
 //!
-//! Windows of a step open with the first reading that was asked for, and tells of a time, after its split was served, since
-//! Knative's own probes of a split are in the counters. Between a write and that moment users may be on the candidate
-//! already: windows go on, and can break its objective and nothing else. A reading of no later time than the last one is no
-//! news. What the judge knows is saved with the counters of that instant: after a crash it is taken up, and what came since
-//! is one window. Depends on evidence and readings; time is an argument.
+//! A step's windows open with the first reading that was asked for, and tells of a time, after its split was served,
+//! since Knative's own probes of a split are in the counters. Before that moment users may be on the candidate already,
+//! so windows go on, and can break its objective and nothing else. A reading of no later time than the last one is no
+//! news. The judge saves what it knows with the counters of that instant, so after a crash all that came since is one
+//! window. It may use evidence and readings; time is an argument.
 
 mod gate;
 mod survey;
@@ -153,7 +153,7 @@ impl Judge {
         &self.arms
     }
 
-    /// This is where the rollout is now, served. A new place opens new windows; the one that is open was of both splits.
+    /// The rollout is here now, served. A new place opens new windows; the one that is open was of both splits.
     pub fn enter(&mut self, place: StepPlace, now: Timestamp) {
         let new = self.place.is_none_or(|p| p.step != place.step);
         if new {
@@ -162,14 +162,14 @@ impl Judge {
         } else if self.moving {
             (self.open, self.looked, self.from, self.next_at) = (false, false, Some(now), None);
         }
-        // A pause counts its dwell anew; it does not cool anything down.
+        // A pause makes the dwell begin anew; it cools nothing down, so no warm-up begins.
         let known = self.place.filter(|_| !new && !self.moving);
         self.place = Some(StepPlace { served: known.map_or(place.served, |p| p.served), ..place });
         self.moving = false;
     }
 
-    /// This is where the rollout will be as soon as it is served. Windows go on meanwhile, for what speaks against the
-    /// candidate: whom users met on the way nobody knows.
+    /// The rollout will be here as soon as it is served. Windows go on meanwhile, for what speaks against the
+    /// candidate, because nobody knows which revision users met on the way.
     pub fn approach(&mut self, place: StepPlace, now: Timestamp) {
         if self.place.is_none() {
             self.settle_in(&place, now);
@@ -317,7 +317,7 @@ impl Judge {
             return Finding::Little("the split is not served yet".to_owned());
         }
         let candidate = sums.at_step();
-        // What was taken up is old: a move waits for the window of what came since.
+        // Evidence that was taken up is old, so a move waits for the window of what came since.
         let windows = self.seen.1 > Duration::ZERO;
         if self.failing.is_some() {
             return Finding::Little("the evidence cannot be read at the moment".to_owned());

@@ -1,7 +1,8 @@
 //! What a machine is: given the world and the time, what to say and what to do next.
 //!
-//! `stage`, `walk` and `settle` are machines. A machine decides by level, not by edge: asked again with the same world it
-//! gives the same answer, so a lost answer, a restart or a missed event never loses it. Depends on pure modules only.
+//! `stage`, `walk`, `settle` and `check` are machines. A machine decides by level, not by edge: asked again with the
+//! same world it gives the same answer, so a lost answer, a restart or a missed event never loses a decision. This file
+//! decides nothing; it may use pure modules only.
 
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
@@ -94,8 +95,8 @@ pub enum Next {
     Wait {
         /// When to decide again without news.
         until: Option<Timestamp>,
-        /// What to ask meanwhile. A machine that was told that it is asked ([`Machine::asked`]) asks nothing of the same
-        /// kind again before it has heard of it.
+        /// What to ask meanwhile. A machine that was told that it is asked ([`Machine::asked`]) asks nothing of the
+        /// same kind again before it has heard of it.
         ask: Vec<Question>,
     },
     /// It is over.
@@ -121,7 +122,7 @@ pub enum Written {
     Yes,
     /// A test of it did not hold: the world was read again.
     Refused,
-    /// No answer, or a failing server: the world was read again.
+    /// No answer, or a failing server: the write may have taken effect all the same, so the world was read again.
     Unsure(ApiError),
     /// It was judged and refused for good.
     Denied(ApiError),

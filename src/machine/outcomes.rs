@@ -1,5 +1,5 @@
 //! Ends that every machine shares: a claim that is refused, a write that is denied, a rollout that is over already.
-//! Depends on the record, observed objects and outcomes.
+//! Decides their exit codes and sentences. It may use the record, observed objects and outcomes.
 
 use crate::machine::claim::Claim;
 use crate::machine::next::GiveUp;
@@ -78,7 +78,7 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     outcome.candidate.clone_from(&record.candidate);
     outcome.rollout = Some(record.id.clone());
     let mut next = Vec::new();
-    // What somebody else wrote stays as it is; it may well follow latest.
+    // After a takeover traffic is as somebody else wrote it, which may well follow latest.
     if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
         let stage = if code.blames() { "stage a mended image of" } else { "stage again, for" };
         next.push(format!(

@@ -1,6 +1,6 @@
-//! What is asked of the candidate's own address during a step: first a waking call if it sleeps, then probes in a row.
+//! Questions to the candidate's own address during a step: first a waking call if it sleeps, then probes in a row.
 //!
-//! Decides which question is next and when, and whether the row of answers passes. Depends on probes and observed
+//! Decides which question is next and when, and whether the row of answers passes. It may use probes and observed
 //! revisions; time is an argument.
 
 use crate::evidence::probe::{Answer, Probe, ProbeRequest, ProbeRow, counted};
@@ -63,8 +63,8 @@ impl Probing {
         self.failed_at = None;
     }
 
-    /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is never
-    /// taken for a healthy one.
+    /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is
+    /// never taken for a healthy one.
     pub(super) fn failed_at(&self) -> Option<Timestamp> {
         self.failed_at
     }
@@ -100,6 +100,7 @@ impl Probing {
     pub(super) fn due(&self, url: Option<&str>, now: Timestamp) -> Option<ProbeRequest> {
         let url = url.filter(|_| self.is_due(now))?.to_owned();
         if self.wake {
+            // Any request wakes a revision, because Knative holds it until a pod is there; so the path does not matter.
             return Some(ProbeRequest { url, path: "/".into(), timeout: WAKE_TIMEOUT });
         }
         let probe = self.probe.as_ref()?;
@@ -131,6 +132,7 @@ impl Probing {
 
     fn woken(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         match answer {
+            // Any status shows that a pod answered; whether it is a good one is for the probes to say.
             Answer::Http { status, .. } => {
                 log.say(Topic::Check, format!("the candidate is awake (status {status})"));
                 self.wake = false;

@@ -1,6 +1,7 @@
-//! The two moves that end a rollout, shared by every machine: back to stable, and on to the candidate for good.
+//! The way back to stable, shared by every machine.
 //!
-//! Decides rules 8 and 9 (docs/protocol.md) for what is there now. Depends on the record, layouts and observed objects.
+//! Decides what rule 9 (docs/protocol.md) means for what is there now; rule 8 is [`crate::machine::finish`]'s. It may
+//! use the record, splits and observed objects.
 
 use crate::machine::next::Order;
 use crate::machine::world::World;
@@ -51,8 +52,8 @@ pub(super) struct CannotRestore {
 }
 
 /// Back to the split from before, in one write that takes effect: only targets that are Ready now. Where stable is gone
-/// and the candidate still serves, users go to the candidate, because the only alternative is nothing at all; the record
-/// then says `could-not-restore`.
+/// and the candidate still serves, users go to the candidate, because the only alternative is nothing at all; the
+/// record then says `could-not-restore`.
 pub(super) fn roll_back(
     world: &World,
     service: &Service,
@@ -76,7 +77,7 @@ pub(super) fn roll_back(
     let stable = &record.start.stable;
     let is_latest = service.latest_ready.as_ref() == Some(stable) && service.latest_created.as_ref() == Some(stable);
     let wanted = if why.code == Code::Done && is_latest && is_current(service) {
-        // There is no rejected template that latest could mean: the owner gets back exactly what they had.
+        // The owner gets back exactly what they had, because there is no rejected template that latest could mean.
         record.start.split.clone()
     } else {
         // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
@@ -93,8 +94,8 @@ pub(super) fn roll_back(
         next.left_out = safe.left_out;
         (safe.split, what)
     } else {
-        // Only where stable is gone for good, and only if users are on the candidate already: one that never had anybody, or
-        // a stable that is merely not Ready at this moment, is no reason to send everyone to what just failed.
+        // Users go to what just failed only if stable is gone for good and they are on the candidate already. A stable
+        // that is merely not Ready at this moment is no reason, nor is a candidate that never had anybody.
         let gone = world.revision(stable).is_none_or(|r| r.deleting);
         let has_users = |name: &&RevisionName| service.split.as_ref().is_ok_and(|s| !s.share(name).is_zero());
         let Some(candidate) = keep.filter(|_| gone).filter(has_users) else {
@@ -111,7 +112,7 @@ pub(super) fn roll_back(
     let what = Event::new(Topic::Traffic, what);
     order(service, next.clone(), Some(split.clone()), None, what.clone())
         .or_else(|_| {
-            // Users come before memory: a record that has grown too large gives up what only helps to explain.
+            // Users come before memory, so a record that has grown too large gives up what only helps to explain.
             next.rejected.clear();
             next.plan = None;
             next.evidence = None;
@@ -127,8 +128,8 @@ fn shortened(reason: &str) -> String {
     reason.chars().take(MAX_REASON).collect()
 }
 
-/// A last write that Knative does not take because a 0 % target of it turned unready meanwhile: the same without that
-/// target. None if nothing of the kind is in the way.
+/// The last write again, without a 0 % target that turned unready meanwhile: Knative takes a split whole or not at all,
+/// so it would wait for that target. None if nothing of the kind is in the way.
 pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
     let blocks = |t: &&TrafficTarget| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
@@ -136,6 +137,7 @@ pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<
     let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
     let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
     let mut next = record.clone();
+    // Our own tags are not the owner's, so nobody is told to restore them.
     let ours = |t: &TrafficTarget| {
         t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag))
     };
@@ -146,6 +148,7 @@ pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<
 /// True if users are still on the candidate of a rollout that went back.
 pub(super) fn is_stuck(service: &Service, record: &Record) -> bool {
     let candidate = record.candidate.as_ref().map(RevisionName::as_str);
+    // After a good end users are meant to be on it.
     record.phase != Phase::Finished
         && service
             .served

@@ -1,7 +1,7 @@
 //! Settling: any state to a safe one, idempotently; the `finally` task and the hand brake.
 //!
-//! Decides which end a target gets (docs/protocol.md, what people may rely on). It asks nobody's leave: whoever else still writes loses
-//! the epoch and stops. Depends on pure modules only.
+//! Decides which end a target gets (docs/protocol.md, what people may rely on). It waits for nobody, because another
+//! process that still writes finds this one in the record and stops. It may use pure modules only.
 
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
@@ -35,7 +35,7 @@ pub enum To {
     Revision(RevisionName),
 }
 
-/// In place of a rollout's id: whoever's it is.
+/// Stands in place of a rollout's id and means any of them.
 const ANY: &str = "any";
 
 /// The goal of settling.
@@ -57,8 +57,8 @@ pub struct SettleGoal {
     pub run_began: Option<Timestamp>,
 }
 
-/// The end where the rollout had one already: how it ended is the result, since a pipeline's `finally` may be all that is
-/// left to tell it.
+/// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
+/// that is left to tell it.
 fn over(record: &Record, service: &Service) -> Outcome {
     let mut outcome = ended_before(record, service);
     outcome.code = Code::Done;
@@ -105,7 +105,7 @@ impl Settle {
         if let Some(record) = &record
             && let Some(other) = self.is_anothers(record)
         {
-            // A newer run's: that it was superseded is how this one's rollout ended.
+            // The record is a newer run's, so this run's rollout ended by being superseded.
             let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
             let word = if newer { Code::Superseded.word() } else { "untouched" };
             return Next::end(outcome_of(Code::Done, other, service).word(word));
@@ -119,7 +119,7 @@ impl Settle {
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
-                // What an interrupted walk left as its reason is why there is something to settle.
+                // An interrupted walk's own reason tells why there is something to settle.
                 let after = record.reason.as_ref().map(|reason| format!(" after: {reason}")).unwrap_or_default();
                 let why = Why::blameless(Code::RolledBack, format!("settled by {who}{after}"));
                 self.back(&record, world, service, &why, now)
@@ -211,7 +211,7 @@ impl Settle {
         roll_back(world, service, &record, why, now).map_err(|e| e.why)
     }
 
-    /// Somebody moved traffic by hand: that stands; only the record is closed.
+    /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
     fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
@@ -246,7 +246,7 @@ impl Settle {
             let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
             match Start::new(split.clone(), latest.clone(), None) {
                 Ok(start) => start,
-                // Served by several, and named explicitly: everyone goes there.
+                // Several revisions serve and one was named, so everyone goes to that one.
                 Err(_) => self.flattened(&split, &latest, name).map_err(|e| e.to_string())?,
             }
         };
@@ -292,7 +292,7 @@ impl Settle {
         let mut outcome = ended_before(record, service);
         outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
         if outcome.code == Code::RolledBack || outcome.code == Code::Done {
-            // The command did what it was asked for.
+            // The command was asked to settle, and a rollback settles.
             outcome.code = Code::Done;
         }
         if unserved {
@@ -338,7 +338,7 @@ impl Machine for Settle {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.closing(world, service, &record, now),
-            // Somebody else wrote after us: what they left is settled again only when asked again.
+            // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }

@@ -1,7 +1,7 @@
 //! Staging: a candidate is made (or taken up), proved ready at 0 %, and tagged by name; nobody is sent to it.
 //!
-//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. How a rollout begins is in `admit`; what is written when it
-//! fails, in `machine::rollback`. Depends on pure modules only.
+//! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. `admit` decides how a rollout begins, and
+//! `machine::rollback` what is written when it fails. It may use pure modules only.
 
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
@@ -31,9 +31,10 @@ mod prove;
 
 pub use goal::{StageGoal, Want};
 
-/// When the pods of a candidate that does not come up are first asked why; the pause doubles from there.
+/// When the pods of a candidate that does not come up are first asked why; the pause doubles from there. Its Revision
+/// may say nothing of a crash or of an image that cannot be pulled for ten minutes (seen on Knative 1.23).
 const ASK_PODS_FIRST: Duration = Duration::from_secs(3);
-/// The longest pause between two such questions.
+/// The longest pause between two such questions: ten minutes of waiting are some fifty questions and not two hundred.
 const ASK_PODS_AT_MOST: Duration = Duration::from_secs(12);
 
 /// The staging machine.
@@ -54,7 +55,7 @@ pub struct Stage {
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
     denied: Option<Outcome>,
-    /// The Service (or its first template) was written by us and is waited for.
+    /// This is a first deployment, and its first revision is waited for.
     first: bool,
     /// The Service was there when this process looked.
     seen: bool,
@@ -92,7 +93,8 @@ impl Stage {
             self.ended_at.map(|ended| after(ended, LAST_WAIT)),
             self.ask_pods_at,
         ];
-        // What is past was acted on already, or cannot be (no right to ask for pods): waiting for it would be spinning.
+        // Waiting for a past moment would be spinning: it was acted on already, or cannot be (no right to ask for
+        // pods).
         Next::wait(moments.into_iter().flatten().filter(|at| *at > now).min())
     }
 
@@ -114,8 +116,8 @@ impl Stage {
         now >= after(*self.down_since.get_or_insert(now), self.goal.grace)
     }
 
-    /// The same run came again after it had rolled this candidate back, killed before it could say so: it ends in the
-    /// same way, not as somebody who tries a rejected candidate.
+    /// The same run came again, because it was killed between its rollback and its last line. It ends in the same way,
+    /// and not as somebody who tries a rejected candidate. A person has no run that could tell one try from the next.
     fn is_own_end(&self, record: &Record) -> bool {
         let same = match &self.goal.want {
             Want::Template(change) => change.image.is_some() && change.image == record.image,
@@ -152,6 +154,8 @@ impl Stage {
             if let Some(record) = record {
                 log.once(Topic::Wait, format!("{} holds {} ({}); waiting", record.owner, service.name, record.id));
             }
+            // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever
+            // time wakes it.
             return Next::wait(Some(after(now, Duration::from_secs(5)).min(self.deadline(now))));
         }
         if service.latest_ready.is_none() {
@@ -186,7 +190,7 @@ impl Stage {
                 }
             }
             Begin::Write { mut record, split, template, what } => {
-                // A note that did not get through is not what this ends with any more.
+                // A note that did not get through is no longer the end.
                 self.noted = None;
                 self.claimant.sign(&mut record);
                 match order(service, *record, split, template, Event::new(Topic::Stage, what)) {
@@ -210,6 +214,7 @@ impl Stage {
             }
             _ => return self.gone_back(world, service, record, now),
         }
+        // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
         match moved(record, service) {
             Moved::No => {}
             Moved::Traffic => {
@@ -239,6 +244,7 @@ impl Stage {
         if let Some(abort) = &control.abort {
             self.failed.get_or_insert(Why::new(Code::Aborted, format!("aborted by {}", abort.by)));
         }
+        // A reason to go back stays, even if the candidate becomes ready meanwhile (ARCHITECTURE.md, rule 4).
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);
         }
@@ -249,6 +255,8 @@ impl Stage {
                 next.phase = Phase::Staged;
                 next.candidate = Some(candidate.clone());
                 next.step_at = now;
+                // The walk that follows may be another process, so the owner has to count as alive until that has
+                // begun.
                 next.deadline = after(now, self.goal.hold_for);
                 let split = next.start.at(&candidate, crate::model::percent::Percent::ZERO, &next.tags);
                 let what = Event::new(
@@ -341,6 +349,8 @@ impl Machine for Stage {
             self.first_template = world.service().map(|s| s.template.clone());
         }
         if let Written::Denied(error) = written {
+            // A creation that is answered with "not found" means the namespace, since there is no Service yet to be
+            // missed.
             if let (crate::model::api_error::ApiError::NotFound(_), Presence::Absent) = (error, &world.target) {
                 let what =
                     format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);

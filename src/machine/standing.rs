@@ -1,6 +1,6 @@
 //! Holding a target: how a machine gets the right to write, and how it notices that it has lost it.
 //!
-//! Decides rules 1 to 3 (docs/protocol.md) at the level of one process. Depends on the record, ownership and the world.
+//! Decides rules 1 to 3 (docs/protocol.md) for one process. It may use the record, ownership and the world.
 
 use crate::machine::claim::{Asker, Claim, claim};
 use crate::machine::world::World;
@@ -75,9 +75,11 @@ impl Claimant {
         let alive = if ours || !record.phase.is_open() {
             Liveness::Unknown
         } else if moved(record, service) == Moved::Traffic {
-            // Whoever held it has lost it to a person's edit and writes nothing more.
+            // The owner lost the target to somebody's edit and writes nothing more (rule 3), so nobody has to wait for
+            // it.
             Liveness::Done
         } else if record.owner.kind == OwnerKind::Person {
+            // No API tells whether a person still sits at the terminal; only the deadline does.
             Liveness::Unknown
         } else {
             world.liveness_of(&record.owner)?
@@ -158,6 +160,8 @@ pub fn outcome_of(code: Code, what: impl Into<String>, service: &Service) -> Out
 
 /// Whether somebody edited the spec since the record's last write.
 pub fn moved(record: &Record, service: &Service) -> Moved {
+    // The API server raises the generation with every change of the spec, and the record names the one of its own
+    // write.
     if service.generation == record.generation {
         Moved::No
     } else if service.split.as_ref() == Ok(&record.split) {
@@ -170,6 +174,7 @@ pub fn moved(record: &Record, service: &Service) -> Moved {
 /// Names who edited the spec, as far as the API server knows.
 pub fn who_moved(service: &Service, traffic: bool) -> String {
     let writer = service
+        // Our own writes are not what is asked about.
         .last_writer(|w| w.manager != FIELD_MANAGER && if traffic { w.traffic } else { w.template })
         .map(|w| w.manager.as_str());
     match (service.last_modifier(), writer) {

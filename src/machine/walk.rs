@@ -1,8 +1,8 @@
 //! The walk: users move from stable to the candidate step by step, each step on verdicts, and back at once on a Fail.
 //!
-//! A machine (see [`crate::machine::next`]): `(world, now) -> what next`. Everything that must survive a crash is in the record;
-//! what it keeps itself (rows of probes, since when a split is served) is made anew after a restart. Decides rules 6 to
-//! 12 of docs/protocol.md. Depends on pure modules only.
+//! A machine (see [`crate::machine::next`]): `(world, now) -> what next`. The record holds everything that must survive
+//! a crash; the walk's own memory (rows of probes, since when a split is served) is made anew after a restart. Decides
+//! rules 6 to 12 of docs/protocol.md. It may use pure modules only.
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
@@ -58,7 +58,7 @@ pub struct Walk {
     denied: Option<Outcome>,
     /// Since when the present step is served; none before that.
     served: Option<Timestamp>,
-    /// The step (and record epoch) that `served` and the proof speak of.
+    /// The step and phase that `served` and the rows speak of.
     at_step: Option<(usize, Phase)>,
     waiting_since: Option<Timestamp>,
     paused: bool,
@@ -77,7 +77,7 @@ pub struct Walk {
     saving: Option<Timestamp>,
     /// What has been wrong with the candidate's pods for long enough to be believed.
     failing: Option<String>,
-    /// When users of the last step were told, for the log.
+    /// Why traffic ends pinned although the owner followed latest, for the last sentence.
     finish_note: Option<String>,
 }
 
@@ -137,6 +137,8 @@ impl Walk {
         let Some(candidate) = record.candidate.clone() else {
             return Next::end(outcome_of(Code::BadState, "the record names no candidate", service));
         };
+        // Alarms come before every end that leaves traffic where it is, because SIGTERM in a pod is one of them (rule
+        // 12).
         let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
         self.watch_health(&scene);
@@ -190,6 +192,7 @@ impl Walk {
             self.waiting_since = None;
             self.last_look = false;
             self.begin_gates();
+            // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);
         }
     }
@@ -206,11 +209,11 @@ impl Walk {
         let (record, now) = (scene.record, scene.now);
         let served = served_at(scene.service, record, &scene.control).unwrap_or(now).min(now);
         self.served = Some(served);
-        // What a gate said on the way here was not said of this step.
+        // Gates begin anew, because on the way here they did not speak of this step.
         self.begin_gates();
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
-            // Of a step that another process wrote it is not known how long it took.
+            // Nobody has watched how long a step took that another process wrote.
             let ours = self.began.is_some_and(|began| record.step_at >= began);
             let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
             log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
@@ -218,14 +221,14 @@ impl Walk {
         served
     }
 
-    /// A split is on its way. Users may be on the candidate already, so whatever can find it out is asked.
+    /// A split is on its way. Users may be on the candidate already, so everything that can tell is asked.
     fn unserved(&mut self, scene: &Scene<'_>, text: &str, log: &mut Log) -> Next {
         let (record, now) = (scene.record, scene.now);
         let since = *self.waiting_since.get_or_insert(now);
         let limit = after(since, self.goal.serve_within);
         if now >= limit {
             let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
-            // What keeps a split from being served is another target or the route; a sick candidate shows by its health.
+            // Another target or the route keeps a split from being served; a sick candidate shows by its health.
             return self.go_back(scene, Why::blameless(Code::RolledBack, reason), log);
         }
         if scene.service.truth("RoutesReady") == Truth::False {
@@ -352,7 +355,7 @@ impl Machine for Walk {
                 outcome.word = outcome.code.word();
                 outcome.what = format!("{}; the way back was refused: {}", why.reason, outcome.what);
             } else if self.claimant.has_written() && outcome.code == Code::BadInput {
-                // Not the input: something in the cluster denies in mid-walk what it allowed before.
+                // The input is not to blame: something in the cluster denies in mid-walk what it allowed before.
                 outcome.code = Code::NotPermitted;
             }
             outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();

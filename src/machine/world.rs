@@ -1,6 +1,7 @@
 //! Everything known of the world at one moment, folded from watches, answers and signals.
 //!
-//! Decides only what is newer: an older report never overwrites a newer one. Depends on observed objects and the record.
+//! Decides which report is newer, because an older one must never overwrite a newer one. It may use observed objects
+//! and the record.
 
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
@@ -65,10 +66,11 @@ impl World {
         }
     }
 
-    /// Takes a report of the Service, unless a newer one of the same object is known already: a watch may lag behind the
-    /// answer to our own write.
+    /// Takes a report of the Service, unless a newer one of the same object is known already: a watch may lag behind
+    /// the answer to our own write.
     pub fn see_service(&mut self, service: Service) {
         let version: Option<u64> = service.resource_version.parse().ok();
+        // Versions of two objects do not compare, because a Service may be deleted and made again under one name.
         let same = self.service().is_some_and(|known| known.uid == service.uid);
         if same && version.zip(self.version).is_some_and(|(new, known)| new < known) {
             return;
@@ -79,6 +81,7 @@ impl World {
 
     /// The Service is gone. A report about another object of the same name than the one known is ignored.
     pub fn lose_service(&mut self, uid: Option<&str>) {
+        // A late report of a deletion may speak of the object before this one.
         if uid.is_none() || self.service().is_none_or(|known| Some(known.uid.as_str()) == uid) {
             self.target = Presence::Absent;
             self.version = None;

@@ -1,6 +1,7 @@
 //! The one fenced write (docs/protocol.md, rule 1): every change of a record, a split or a template is built here.
 //!
-//! Decides what is tested before and what the record says after. Depends on the record and observed objects.
+//! Decides what is tested before the write and what the record says after it. It may use the record and observed
+//! objects.
 
 use crate::machine::next::Order;
 use crate::model::event::Event;
@@ -16,6 +17,7 @@ fn fence(service: &Service) -> Vec<Value> {
         json!({"op": "test", "path": "/metadata/generation", "value": service.generation}),
     ];
     if service.annotations.is_empty() {
+        // Without annotations the record has no parent that a pointer could lead to, so the parent is tested instead.
         patch.push(json!({"op": "test", "path": "/metadata/annotations", "value": null}));
     } else {
         // A record that must not exist yet is tested as null, which passes only where it is absent.
@@ -24,7 +26,7 @@ fn fence(service: &Service) -> Vec<Value> {
     patch
 }
 
-/// Where the record stands, as a JSON pointer.
+/// Where the record stands, as a JSON pointer, in which `~1` is a slash.
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 
 /// A fenced write of a template alone, for a Service that serves nobody yet.
@@ -51,12 +53,15 @@ pub(super) fn order(
     mut what: Event,
 ) -> Result<Order, BadRecord> {
     let present = service.annotations.get(RECORD);
+    // The epoch rises above every record that was here (ARCHITECTURE.md, rule 3): a test of the old text then fails for
+    // any other writer, even if nothing else differs.
     let last_epoch =
         present.and_then(|text| Record::parse(text).ok()).map_or(record.epoch, |r| r.epoch.max(record.epoch));
     record.epoch = last_epoch + 1;
     // A split that stands already is not sent: the generation must move exactly when the spec does.
     let split = split.filter(|wanted| service.split.as_ref() != Ok(wanted));
     let moves = split.is_some() || template.is_some();
+    // The fence tests the generation, so the write makes exactly this one; any other is somebody's edit (rule 3).
     record.generation = service.generation + i64::from(moves);
     if let Some(split) = &split {
         record.split = split.clone();

@@ -1,7 +1,7 @@
 //! Every split that a rollout would write, in order, before anything is written.
 //!
-//! Decides nothing of its own: the splits come from [`crate::rollout::splits`] and the refusals from `begin`, by the same code as
-//! the machines; the rest is words. Depends on pure modules only.
+//! Decides words only: the splits come from [`crate::rollout::splits`] and the refusals from
+//! [`crate::machine::stage::admit`], so a plan promises what the machines would do. It may use pure modules only.
 
 mod compose;
 pub(crate) mod lines;
@@ -13,8 +13,8 @@ use crate::model::split::Split;
 use crate::rollout::plan::Style;
 use serde::Serialize;
 
-/// Stands for the revision that is ready now where that is not known, and for the one that is still to be made. Both are
-/// printed in angle brackets, which no name has.
+/// Two placeholders: one stands for the revision that is ready now where that is not known, the other for the one that
+/// is still to be made. Both are printed in angle brackets, which no name has.
 const NOW: &str = "now.placeholder";
 const NEW: &str = "new.placeholder";
 

@@ -1,8 +1,8 @@
 //! A rehearsal: the real walk and the real judge, on a virtual clock, against a service that is made up.
 //!
-//! Decides nothing about rollouts: it plays Knative, the gateway and the users, so that an owner can see what a plan costs
-//! before anybody is moved. Chance comes from outside, so that the same seed is the same rehearsal. Golden walks and the
-//! benchmark of decisions use the same [`Knative`]. Depends on machines.
+//! Decides nothing about rollouts: it plays Knative, the gateway and the users, so that an owner can see what a plan
+//! costs before anybody is moved. Chance comes from outside, so that the same seed is the same rehearsal. Golden walks
+//! and the benchmark of decisions use the same [`Knative`]. It may use the machines.
 
 mod chance;
 mod knative;

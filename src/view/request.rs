@@ -1,7 +1,8 @@
 //! Steering a rollout from outside: what a person's request changes, and whether it can.
 //!
-//! Decides which request makes sense now, and the one fenced write that makes it: the annotation of requests alone, never
-//! the record, never the spec. Depends on the record, requests and observed objects.
+//! Decides which request makes sense now, and the one fenced write that makes it: the annotation of requests alone,
+//! never the record, never the spec, because those are the owner's to write. It may use the record, requests and
+//! observed objects.
 
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
@@ -13,7 +14,7 @@ use crate::view::status::{Called, clock, dead_words, life, phase_word};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Where the requests stand, as a JSON pointer.
+/// Where the requests stand, as a JSON pointer, in which `~1` is a slash.
 const POINTER: &str = "/metadata/annotations/andante.dev~1control";
 
 /// What may be asked.
@@ -100,6 +101,7 @@ pub(crate) fn steer(
             if !has_begun(record) {
                 return Err(not_begun(record, here, "there is nothing to promote"));
             }
+            // A promotion names an attempt, so one of an earlier attempt does not count as asked already.
             new.promote = new.promote.filter(|before| before.attempt == record.attempt);
             ask(&mut new.promote, request, "promote")
         }
@@ -144,7 +146,7 @@ fn approve(
     request: ControlRequest,
     here: &str,
 ) -> Result<String, Refusal> {
-    // A held rollout's next walk brings its own plan, whose steps may mean something else.
+    // The next walk of a held rollout brings its own plan, whose steps may mean something else.
     let plan = record.plan.as_ref().filter(|_| has_begun(record));
     let Some(plan) = plan else { return Err(not_begun(record, here, "there is no step to approve")) };
     let number = step.unwrap_or(record.step + 1);
@@ -224,6 +226,7 @@ fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now
         }
         _ => {}
     }
+    // An abort goes before every other request, because the walk goes back whatever else was asked.
     if let (Some(abort), true) = (&control.abort, action != Action::Abort) {
         return format!("it goes back all the same: abort was asked by {}", abort.by);
     }

@@ -1,7 +1,7 @@
 //! What is going on with a Service, as a value: who holds it, where it stands, what is waited for, what to do next.
 //!
-//! Decides nothing about traffic; [`explain`] looks at what was seen once, [`lines`] and [`glance`] put it in words. The
-//! JSON form is part of the interface (`docs/status.md`). Depends on pure modules only.
+//! Decides nothing about traffic: [`explain`] looks at what was seen once, [`lines`] and [`glance`] put it in words.
+//! The JSON form is part of the interface (`docs/status.md`). It may use pure modules only.
 
 mod advice;
 pub(crate) mod glance;
@@ -28,7 +28,7 @@ use crate::model::split::Split;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The annotation with which Knative itself is told to move traffic slowly.
+/// The annotation with which Knative itself is told to move traffic slowly; Knative reads both spellings.
 const ROLLOUT_DURATION: [&str; 2] = ["serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration"];
 
 /// How a Service is called: its namespace, and the words that name it on a command line (`hello -n demo`).

@@ -1,4 +1,5 @@
-//! What `image` says: in results, for people, as JSON. Decides that a reference stands alone on standard output.
+//! The answers of `image`: in results, for people, as JSON. Decides that a reference stands alone on standard output.
+//! It may use what was composed and the report.
 
 use super::source::CommitSource;
 use crate::adapter::tekton::{BadResult, Results};

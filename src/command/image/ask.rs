@@ -1,5 +1,5 @@
 //! One question to a registry, with patience. Decides how long a registry may be in trouble, and where credentials are
-//! looked for.
+//! looked for. It may use the registry's adapter and the clock.
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::env::Environment;

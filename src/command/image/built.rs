@@ -1,5 +1,5 @@
 //! The digest of an image that was built: told, or read from what the builder left. Decides that a layout is believed
-//! only if the manifest in it has that digest.
+//! only if the manifest in it has that digest. It may read files.
 
 use crate::adapter::files;
 use crate::cli::ImageArgs;

@@ -1,4 +1,6 @@
-//! The settings, read from the cluster as far as flags leave it to say. At most three objects are read.
+//! The settings, read from the cluster as far as flags leave them open: at most three objects. Decides what an answer
+//! of the API server means for the search; [`crate::image::defaults`] decides the order. It may use the cluster's
+//! adapter.
 
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;

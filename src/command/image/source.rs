@@ -1,5 +1,5 @@
-//! The commit and the branch: told, or read from a checkout. Decides that a checkout which is at another commit than was
-//! told, or whose files are not the commit's, is an error.
+//! The commit and the branch: told, or read from a checkout. Decides that a checkout which is at another commit than
+//! was told, or whose files are not the commit's, is an error. It may use the checkout's adapter.
 
 use crate::adapter::checkout::Checkout;
 use crate::cli::{Dirty, ImageArgs};

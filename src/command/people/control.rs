@@ -1,6 +1,6 @@
 //! `andante control`: one fenced write of the annotation of requests.
 //!
-//! Decides how often a refused write is tried again. What is written is [`crate::view::request`]'s.
+//! Decides how often a refused write is tried again. [`crate::view::request`] decides what is written.
 
 use super::{absent, called, failed, look_at_service, patiently};
 use crate::adapter::clock::SystemClock;
@@ -16,7 +16,7 @@ use crate::run::watch::delays;
 use crate::view::request::{Action, ControlWish, Steered, steer};
 use std::time::Duration;
 
-/// So often is a write tried that others were faster than, or whose answer was lost.
+/// How often a write is tried while others are faster or its answer is lost.
 const TRIES: usize = 8;
 
 /// Asks it, and says what happens next.

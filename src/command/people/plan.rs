@@ -1,6 +1,6 @@
 //! `andante plan`: the splits of a rollout, from a file or from one look at the cluster. Writes nothing.
 //!
-//! Decides what a file without a status lacks. What is shown is [`crate::view::plan`]'s.
+//! Decides what a file without a status lacks. [`crate::view::plan`] decides what is shown.
 
 use super::{absent, look};
 use crate::adapter::env::Environment;
@@ -61,7 +61,8 @@ fn json_of(preview: &Preview) -> String {
     serde_json::to_value(preview).unwrap_or_default().to_string()
 }
 
-/// A manifest that no cluster has seen yet has no identity and no generation; what they are does not matter here.
+/// Gives a manifest an identity and a generation, which it lacks where no cluster has seen it. No write comes of it, so
+/// any values do.
 fn identified(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.entry("uid").or_insert(json!("none"));

@@ -1,6 +1,6 @@
 //! `andante watch`: a line whenever something changes, until the rollout is over or nobody looks any more.
 //!
-//! Decides what counts as a change and when to stop. Depends on feeds, the runtime's timer and the status.
+//! Decides what counts as a change and when to stop. It may use the watches, the runtime's timer and the status.
 
 use super::{absent, ask_for_life, called, failed, json_of};
 use crate::adapter::clock::SystemClock;
@@ -45,6 +45,7 @@ pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result
         }
         let pause = me.pause(SystemClock.now());
         tokio::select! {
+            // The branches are tried in this order, so that Ctrl-C never waits behind busy watches.
             biased;
             _ = signals.recv() => return Ok(Code::Done),
             Some(news) = services.next() => me.hear(news, true)?,
@@ -171,7 +172,7 @@ impl<'a> Watching<'a> {
         if !status.serving.served && now < after(since, LAST_WAIT) {
             return Ok(None);
         }
-        // A record that does not say how it ended claims nothing good.
+        // A record that does not say how it ended must not count as a good end.
         Ok(Some(rollout.outcome.unwrap_or(Code::RolledBack)))
     }
 
@@ -183,6 +184,7 @@ impl<'a> Watching<'a> {
         };
         let last = self.over_since.map(|since| after(since, LAST_WAIT));
         let until = [deadline, last, Some(after(now, LIFE))].into_iter().flatten().min().unwrap_or(now);
+        // A moment that is past already must not make this loop spin.
         Duration::try_from(until.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the next step may be taken, and which one it is.
+//! Decides whether the next step may be taken, and which one it is. It may use findings, the plan and the course.
 
 use super::{Finding, Judge};
 use crate::machine::course::reachable;
@@ -15,7 +15,8 @@ pub enum Advice {
 }
 
 impl Judge {
-    /// After `step` steps of the plan: where to, as far as the evidence goes. Dwell, approvals and probes are the walk's.
+    /// After `step` steps of the plan: where to, as far as the evidence goes. The walk decides about dwell, approvals
+    /// and probes.
     pub fn gate(&self, plan: &Plan, step: usize) -> Advice {
         let mut unsure = None;
         if step > 0 {
@@ -51,15 +52,16 @@ impl Judge {
         Some(format!("how long answers take was compared for {timed} requests, at least {least} wanted"))
     }
 
-    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last one
-    /// below 100 % in the same move.
+    /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last
+    /// one below 100 % in the same move.
     fn farthest(&self, plan: &Plan, step: usize) -> Advice {
         let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
         let Some(may) = reachable(plan, step).filter(|_| step < below) else { return Advice::Go(step + 1) };
         let Some((reach, budget)) = self.reach() else { return Advice::Go(step + 1) };
+        // The tiny excess forgives rounding, since hundredths are not exact in binary.
         let affordable = |s: &&Step| f64::from(s.percent.get()) / 100.0 <= reach + 1e-9;
         let far = plan.steps.iter().take(below).filter(affordable).count();
-        // The first step is taken in any case: nothing is known without it.
+        // The first step is taken in any case, because nothing is known without it.
         match far.min(*may.end()) {
             next if next > step => Advice::Go(next),
             _ if step == 0 => Advice::Go(1),

@@ -1,4 +1,5 @@
-//! Before the first step: stable's rate, and whether a decision can be had in time.
+//! Before the first step: decides what stable's rate is, and whether a decision can be had in time. It may use readings
+//! and the forecast.
 
 use super::words;
 use crate::evidence::Counts;
@@ -12,9 +13,9 @@ use crate::model::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// So many requests tell a rate well enough.
+/// How many requests tell a rate well enough.
 const ENOUGH: u64 = 100;
-/// A rate is not looked at for longer than this.
+/// How long a rate is looked at, at most.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What was found.
@@ -76,7 +77,7 @@ impl Survey {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
         };
-        // What tells of no later time is no news.
+        // A reading of no later time is no news.
         if reading.at <= memory.at() {
             return;
         }

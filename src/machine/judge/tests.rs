@@ -65,7 +65,8 @@ fn windows_open_with_the_first_reading_that_was_asked_for_after_serving() {
     assert_eq!(counted(&judge), (60, 90));
 }
 
-/// A source that keeps what it heard tells of the time before the split was served for a while, and again of the same time.
+/// A source that keeps what it heard tells of the time before the split was served for a while, and again of the same
+/// time.
 #[test]
 fn what_tells_of_an_older_time_opens_nothing_and_the_same_time_closes_nothing() {
     let mut judge = judge();
@@ -346,7 +347,8 @@ fn an_unknown_rate_of_requests_bounds_nothing() {
     assert!(judge.reach().is_some());
 }
 
-/// Steps that are shorter than the warm-up would let a slow candidate through to where there is no stable to compare with.
+/// Steps that are shorter than the warm-up would let a slow candidate through to where there is no stable to compare
+/// with.
 #[test]
 fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
     let rules = Rules { margin: Some(0), warm_up: Duration::from_secs(30), ..rules() };

@@ -1,4 +1,5 @@
-//! What the judge says, for people: counts of both arms, the evidence, what decides, and why.
+//! What the judge says, for people: counts of both arms, the evidence, what decides, and why. Decides words only. It
+//! may use sums and rules.
 
 use super::Judge;
 use crate::evidence::Sums;
@@ -26,7 +27,8 @@ pub(super) fn number(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// Evidence given as its logarithm.
+/// Evidence given as its logarithm. Its size is cut at e^20, which is far above a million, where [`number`] says no
+/// more.
 fn evidence(ln: f64) -> String {
     number(ln.min(20.0).exp())
 }

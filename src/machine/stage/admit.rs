@@ -1,6 +1,7 @@
 //! How a rollout begins: what is stable, what is the candidate, and whether there is anything to do at all.
 //!
-//! Decides before the first write everything that can be refused (docs/protocol.md, rules 2, 4 and 6). Depends on pure modules only.
+//! Decides everything that can be refused before the first write (docs/protocol.md, rules 2, 4 and 6), because a
+//! refusal then leaves nothing to clean up. It may use pure modules only.
 
 use crate::machine::claim::Claim;
 use crate::machine::outcomes::{STAGED, staged};
@@ -25,7 +26,7 @@ mod start;
 
 pub(crate) use start::{start_of, tags_are_free, targets_are_ready};
 
-/// The answer.
+/// How a rollout begins, or why it does not.
 pub(crate) enum Begin {
     /// It ends here; nothing was or will be written.
     End(Box<Outcome>),
@@ -99,6 +100,7 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     }
     let mut fresh = blank(start);
     if let Some(old) = record {
+        // Rejected candidates and the newest intent outlive the rollout (rule 2).
         fresh.rejected.clone_from(&old.rejected);
         fresh.intent = fresh.intent.max(old.intent);
         if claim == Claim::TakeOver {
@@ -129,7 +131,8 @@ fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Be
     let same = match &goal.want {
         Want::Template(change) => {
             let wanted = change.apply(&service.template);
-            // As it was typed then, or (for a change of what stands there) as it stands now.
+            // The change is the same if it makes the template of then, or (where it changes what stands there) the one
+            // that stands now.
             change.image == record.image
                 && wanted.is_ok_and(|t| {
                     record.template == Some(fingerprint(&t))
@@ -141,7 +144,8 @@ fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Be
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
     };
     let person = record.owner.kind == crate::rollout::owner::OwnerKind::Person;
-    // Before the question what was asked for: the template is the editor's by now, so it says nothing about that.
+    // This comes before the question what was asked for, because the template is the editor's by now and says nothing
+    // about that.
     if moved(record, service) == Moved::Template && record.phase == Phase::Staging && (same || !person) {
         let what = format!(
             "{} changed the template of {} during staging; nobody was moved",
@@ -151,7 +155,7 @@ fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Be
         return Some(end(outcome_of(Code::Superseded, what, service)));
     }
     if !same {
-        // A person may change their mind while nobody is on the candidate; a run that does is misconfigured.
+        // A person may change their mind while nobody is on the candidate; a run that changes it is misconfigured.
         if person && matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Interrupted) {
             return None;
         }
@@ -190,7 +194,8 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
     };
     let print = fingerprint(&template);
-    // A file may also take fields away, which the live template cannot show: what was typed last tells.
+    // A file may also take fields away, which the live template cannot show, so it is compared with what was typed
+    // last.
     let typed = world.record().and_then(Result::ok).and_then(|r| r.template);
     let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
     let same = says_the_same(&service.template, &template) && !retyped;
@@ -211,7 +216,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
         if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
-            // What is wanted now is what stable runs: the candidate that was staged before only has to go.
+            // Stable runs what is wanted now, so the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
             fresh.phase = Phase::RolledBack;
             fresh.outcome = Some(Code::Done);
@@ -259,7 +264,8 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
     outcome
 }
 
-/// Somebody else applies the containers: their next apply conflicts with us, or undoes us.
+/// Warns of somebody else who applies the containers. Knative declares them one unit for server-side apply, so nobody
+/// can own the image alone, and their next apply conflicts with us or undoes us.
 fn warn_of_gitops(service: &Service, log: &mut Log) {
     if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != FIELD_MANAGER) {
         log.once(
@@ -311,7 +317,8 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
     }
     if service.latest_created.as_ref() == Some(&candidate) {
-        // Not ready yet: named, it would block the split; followed as latest, it does not.
+        // A revision that is not Ready yet would block a split that names it; one that follows latest does not wait for
+        // it.
         let split = fresh.start.staging(&fresh.tags);
         let what = format!("users pinned to {}, waiting for {candidate}", fresh.start.stable);
         return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
@@ -321,6 +328,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
 
 /// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.
 fn newest_idle<'a>(fresh: &Record, pinned: &Split, world: &'a World) -> Option<&'a Revision> {
+    // Creation times are whole seconds, so the generation decides first.
     let age = |r: &Revision| (r.configuration_generation, r.created);
     let stable = world.revision(&fresh.start.stable).map(age);
     world

@@ -1,5 +1,6 @@
 //! The first deployment: there is nobody to protect yet, so the first revision serves everyone as soon as it is ready,
-//! and that is said plainly.
+//! and that is said plainly. Decides what is created or patched, and when it counts as deployed. It may use pure
+//! modules only.
 
 use super::{Stage, Want};
 use crate::machine::next::Next;
@@ -54,6 +55,8 @@ impl Stage {
             }
             if let Value::Object(spec) = whole.entry("spec").or_insert_with(|| json!({})) {
                 spec.insert("template".into(), template);
+                // Without traffic Knative sends everyone to the newest ready revision, and there is no other revision
+                // yet.
                 spec.remove("traffic");
             }
         }
@@ -68,7 +71,7 @@ impl Stage {
         Next::Create(Box::new(object))
     }
 
-    /// A Service without a ready revision: there is nobody to protect, so the first one goes live at once.
+    /// Deploys to a Service without a ready revision: there is nobody to protect, so the first one goes live at once.
     pub(super) fn first_deployment(&mut self, world: &World, service: &Service, now: Timestamp, log: &mut Log) -> Next {
         if world.signal.is_some() {
             return Next::end(outcome_of(
@@ -80,7 +83,7 @@ impl Stage {
         if now >= self.deadline(now) && !self.first {
             return Next::end(outcome_of(Code::NeverReady, "nothing could be written before the deadline", service));
         }
-        // The template that the server made of ours (it fills in and respells): another one is somebody else's.
+        // The server fills in and respells our template; a template other than that one is somebody else's.
         if let Some(ours) = &self.first_template {
             if *ours != service.template {
                 let what = format!(
@@ -132,7 +135,7 @@ impl Stage {
         self.wait(now)
     }
 
-    /// The first revision is ready: leave a record behind, so that an older run that arrives later knows.
+    /// The first revision is ready. A record is left behind, so that an older run that arrives later knows (rule 2).
     pub(super) fn first_done(&mut self, service: &Service, ready: &RevisionName, now: Timestamp) -> Next {
         // An earlier revision that became ready late is not what was asked for.
         let newest = is_current(service) && service.latest_created.as_ref() == Some(ready);

@@ -1,4 +1,7 @@
 //! The goal of staging: what is to be staged, and within which limits.
+//!
+//! Decides whether a goal makes a new revision or takes up one that is there. It may use the goal and the values of
+//! `model`.
 
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::template::TemplateChange;
@@ -58,8 +61,8 @@ impl StageGoal {
             Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
             Some(TakeUp::Newest) | None => Want::Revision(None),
         };
-        // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is slower to
-        // judge than a revision that was ready.
+        // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is
+        // slower to judge than a revision that was ready.
         let walk = goal.walk();
         let grace = walk.map_or(candidate.grace, |walk| candidate.grace.max(walk.grace));
         Some(Self {

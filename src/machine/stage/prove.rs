@@ -1,4 +1,6 @@
 //! Which revision the candidate is (by lineage, rule 5), and whether its pods are there (rule 11).
+//!
+//! Decides when the candidate is proved, and when its time is over. It may use observed objects and the record.
 
 use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
 use crate::machine::next::{Look, Next};
@@ -48,7 +50,8 @@ impl Stage {
         Err(self.wait(now))
     }
 
-    /// Conditions are slow to tell why pods do not come: the pods themselves are asked, every few seconds while waiting.
+    /// Asks the pods themselves every few seconds while waiting, because conditions are slow to tell why pods do not
+    /// come.
     pub(super) fn with_pods(
         &mut self,
         state: Pods,
@@ -99,6 +102,8 @@ impl Stage {
             me.failed = Some(why.clone());
             me.fail(world, service, record, &why, now)
         };
+        // Until the Configuration has observed our generation, it still names the revision of an older template as
+        // created last.
         if !is_current(service) {
             return Err(timeout(self));
         }
@@ -109,7 +114,7 @@ impl Stage {
             return Err(timeout(self));
         }
         if created == record.start.stable {
-            // Spelt in another way, but the same: nothing to roll out.
+            // The template is spelt in another way and means the same, so Knative makes no new revision of it.
             let reason = format!("{created} serves this already: the template makes no new revision");
             let why = Why::blameless(Code::Done, reason);
             self.failed = Some(why.clone());

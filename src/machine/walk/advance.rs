@@ -1,4 +1,6 @@
 //! A step that is served: what holds it, and then the next step or the end of the plan.
+//!
+//! Decides the next write of a walk that nothing holds back. It may use the gates, the judge and the record.
 
 use super::scene::Scene;
 use super::step::step_split;
@@ -80,6 +82,7 @@ impl Walk {
         to.step_at = scene.now;
         to.approval_since = None;
         let whole = number == steps && step.percent == Percent::FULL;
+        // At 100 % there is no stable left to compare with, so the last step bakes: the objective alone is watched.
         to.phase = if whole { Phase::Baking } else { Phase::Walking };
         let (evidence, said) = self.evidence_for(&to, &split);
         to.evidence = evidence;
@@ -115,7 +118,8 @@ impl Walk {
         self.save(scene, true).unwrap_or_else(|| Next::end(self.not_due(scene, what)))
     }
 
-    /// True if a short call has seen what it came to see: probes, or one reading of the evidence, and one answer of each gate.
+    /// True if a short call has seen what it came to see: probes, or one reading of the evidence, and one answer of
+    /// each gate.
     pub(super) fn has_looked(&self, record: &Record) -> bool {
         if record.step > 0 && !self.gates.iter().all(|gate| gate.has_answered()) {
             return false;

@@ -1,7 +1,9 @@
 //! Gates that ask the world something of their own: they keep what they heard, and judge by it.
 //!
-//! The owner's gates and built-in ones are the same kind of thing here: a new one is a file with its state and its rule, and
-//! a line in [`gates_of`].
+//! The owner's gates and built-in ones are the same kind of thing here: a new one is a file with its state and its
+//! rule, and a line in [`gates_of`].
+//!
+//! Decides in which order they are asked and heard. It may use the scene alone.
 
 mod owners;
 mod restarts;

@@ -1,4 +1,5 @@
-//! The write that takes users back. Once there is a reason it stays: a Fail is never taken back.
+//! The write that takes users back. A reason to go back stays, because a Fail is never taken back (ARCHITECTURE.md,
+//! rule 4).
 
 use super::Walk;
 use super::scene::Scene;
@@ -18,7 +19,7 @@ impl Walk {
         let record = &self.with_evidence(scene.record);
         match roll_back(scene.world, service, record, &why, now) {
             Ok(order) => Next::Write(Box::new(order)),
-            // Stable may be back in a moment; a Fail stays a Fail meanwhile.
+            // Stable may be back in a moment, and a Fail stays a Fail meanwhile.
             Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
                 let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
                 log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));

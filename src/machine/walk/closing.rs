@@ -1,4 +1,5 @@
-//! After the last write: the end once it is served, and what it says.
+//! After the last write: decides when the walk ends, by which code, and what the end says. It may use the record and
+//! observed objects.
 
 use super::Walk;
 use crate::machine::next::Next;
@@ -19,6 +20,7 @@ impl Walk {
     pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
+        // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
         let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
         if unserved
             && record.phase != Phase::Held
@@ -59,7 +61,7 @@ impl Walk {
         };
         if unserved {
             outcome.what.push_str("; written, but not confirmed as served yet");
-            // Who is held was not to be brought back.
+            // A held rollout was not to go back.
             if record.phase != Phase::Held && is_stuck(service, record) {
                 outcome.code = Code::CouldNotRestore;
                 outcome.word = outcome.code.word();

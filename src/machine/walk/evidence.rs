@@ -1,7 +1,7 @@
 //! The walk's evidence: when it is read, what it holds up, what it sends back, what is saved.
 //!
-//! Decides how findings of the [`crate::machine::judge::Judge`] act on the walk. Without a judge a walk goes by readiness, replicas
-//! and probes alone.
+//! Decides how findings of the [`crate::machine::judge::Judge`] act on the walk. Without a judge a walk goes by
+//! readiness, replicas and probes alone. It may use the judge, the plan and the record.
 
 use super::{Walk, write};
 use crate::evidence::Saved;
@@ -77,14 +77,16 @@ impl Walk {
             steps: plan
                 .steps
                 .iter()
+                // At 100 % there is no stable left to compare with, so no decision is to be had there.
                 .filter(|s| s.percent < Percent::FULL)
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
             by_budget: plan.style.by_budget(),
         };
+        // The bake comes after the decision, so its time is not there to decide in.
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
             Ok(told) => log.once(Topic::Check, told),
-            // What many short calls find out adds up: none of them has to see the end.
+            // The findings of many short calls add up, so none of them has to see the end.
             Err(told) if plan.to() < Percent::FULL || self.goal.once => log.once(Topic::Note, told),
             Err(told) if rules.on_inconclusive == OnInconclusive::Promote => {
                 log.once(Topic::Note, format!("{told}; it goes on without one then, as --on-inconclusive says"));
@@ -130,7 +132,7 @@ impl Walk {
 
     /// A served step: this is where windows are.
     pub(super) fn take_place(&mut self, scene: &Scene<'_>, served: Timestamp) {
-        // Its windows begin when the last question of ours from before is answered.
+        // Windows begin when our last question is answered, because requests of ours would be counted as users'.
         if self.probing.is_asking() && !self.last_look {
             return self.approach_place(scene);
         }
@@ -177,13 +179,13 @@ impl Walk {
         judge.outage(now).or_else(late)
     }
 
-    /// What no decision does: back, unless the owner said otherwise.
+    /// What happens without a decision: users go back, unless the owner said otherwise.
     pub(super) fn on_inconclusive(&self) -> OnInconclusive {
         self.judge.as_ref().map_or(OnInconclusive::Rollback, |judge| judge.rules().on_inconclusive)
     }
 
-    /// When no decision is waited for any longer: at the deadline. One that goes on without a decision is over by then, so
-    /// it leaves time for the bake, and a tenth of all or five minutes for splits, probes and gates.
+    /// When no decision is waited for any longer: at the deadline. One that goes on without a decision is over by then,
+    /// so it leaves time for the bake, and a tenth of all or five minutes for splits, probes and gates.
     pub(super) fn decides_at(&self, record: &Record) -> Timestamp {
         if self.on_inconclusive() != OnInconclusive::Promote {
             return record.deadline;
@@ -202,7 +204,7 @@ impl Walk {
         }
         match (self.undecided(record, now), self.on_inconclusive()) {
             (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
-            // Nothing speaks against the candidate: what the deadline cuts short is held as well.
+            // Nothing speaks against the candidate, so a walk that the deadline cuts short is held as well.
             (None, OnInconclusive::Hold) if record.step > 0 && now >= record.deadline => {
                 Some(self.held(service, record, Code::Inconclusive, self.late(record.step), now))
             }

@@ -1,9 +1,9 @@
 //! The walk's gates: one list of everything that sends users back or keeps the next step from being taken.
 //!
-//! Decides nothing that it does not return: a gate is a function of the scene and of what the walk remembers, and asking it
-//! twice changes nothing. A new gate is a row of [`GATES`] and the state that it judges. An *alarm* is judged at every
-//! decision, because users may be on the candidate at any moment; a *step* verdict counts only once the split is served,
-//! and in the order of the list, because what stands earlier explains the wait better.
+//! Decides nothing that it does not return: a gate is a function of the scene and of what the walk remembers, and
+//! asking it twice changes nothing. A new gate is a row of [`GATES`] and the state that it judges. An *alarm* is judged
+//! at every decision, because users may be on the candidate at any moment; a *step* verdict counts only once the split
+//! is served, and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
 use super::scene::Scene;
@@ -77,7 +77,8 @@ impl Walk {
     }
 }
 
-/// SIGTERM in a pod: nobody else may come after a pipeline's end.
+/// SIGTERM in a pod takes users back (rule 12), because nobody else may come after a pipeline's end. A short call is
+/// followed by the next one, so it leaves them where they are.
 fn terminated(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     let back = !walk.goal.once && walk.goal.on_term == OnTerm::Rollback;
     (back && scene.world.signal == Some(Signal::Terminate)).then(|| Why::new(Code::Interrupted, "stopped by SIGTERM"))
@@ -149,7 +150,7 @@ fn question_is_due(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict 
     if open { Verdict::Wait(Waiting::Answer) } else { Verdict::Pass }
 }
 
-/// While windows are counted no probe is sent, so that only the last look's probes count.
+/// No probe is sent while windows are counted, so only those of the last look count then.
 fn probes_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     let count = !walk.judges(scene.record) || walk.last_look;
     if count && !walk.probing.passed() { Verdict::Wait(Waiting::Probes(walk.probing.wanted())) } else { Verdict::Pass }
@@ -198,7 +199,8 @@ fn blocked(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     }
 }
 
-/// With the windows shut the candidate's own address is asked once more before a move.
+/// Asks the candidate's own address once more before a move, with the windows shut, so that no probe is counted as a
+/// user.
 fn last_look(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     if walk.needs_look(scene.record) { Verdict::Wait(Waiting::LastLook) } else { Verdict::Pass }
 }

@@ -1,4 +1,5 @@
-//! The goal of a walk: its plan, its limits, and what judges it.
+//! The goal of a walk: its plan, its limits, and what judges it. Decides which address is asked where nothing was said.
+//! It may use the goal and evidence.
 
 use super::JudgeGoal;
 use crate::evidence::gate::{Gate, Patience};
@@ -50,8 +51,8 @@ pub struct WalkGoal {
 }
 
 impl WalkGoal {
-    /// The walk that a goal asks for in a namespace, if it asks for one. `in_cluster`: where nothing else is said, the cluster's
-    /// own address of the candidate is asked.
+    /// The walk that a goal asks for in a namespace, if it asks for one. `in_cluster`: where nothing else is said, the
+    /// cluster's own address of the candidate is asked.
     pub fn of(goal: &Goal, namespace: &Namespace, in_cluster: bool) -> Option<Self> {
         let (walk, plan) = (goal.walk()?, goal.plan()?.clone());
         let own = walk.address.map_or(in_cluster, |kind| kind == AddressKind::Cluster);

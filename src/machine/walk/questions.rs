@@ -1,4 +1,5 @@
-//! What the walk asks while it waits. It is drawn up after the decision, so that deciding twice asks for the same.
+//! The questions that the walk asks while it waits. They are drawn up after the decision, so that deciding twice asks
+//! for the same. It may use the judge, the gates and the probes.
 
 use super::Walk;
 use super::scene::Scene;
@@ -29,8 +30,8 @@ impl Walk {
         Next::Wait { until: moments.into_iter().flatten().min(), ask }
     }
 
-    /// What is to be asked of the candidate's own address now. Where users are counted nothing is, because requests of ours
-    /// would be counted as theirs.
+    /// The question to the candidate's own address that is due now. Nothing is asked where users are counted, because
+    /// requests of ours would be counted as theirs.
     pub(super) fn due_probe(&self, scene: &Scene<'_>) -> Option<ProbeRequest> {
         let url = self.candidate_url(scene)?;
         self.probing.due(Some(&url), scene.now)

@@ -1,4 +1,6 @@
 //! The split of one step.
+//!
+//! Decides whether Knative would take it (docs/protocol.md, rule 6). It may use the record and the world.
 
 use crate::machine::world::World;
 use crate::model::name::RevisionName;

@@ -1,4 +1,5 @@
-//! How a walk begins: whether this process may take the rollout, from which step it goes on, and what ended before it came.
+//! How a walk begins. Decides whether this process may take the rollout, from which step it goes on, and what is said
+//! if the rollout ended before. It may use claims, the record and the world.
 
 use super::{Walk, write};
 use crate::machine::claim::Claim;
@@ -35,7 +36,7 @@ impl Walk {
                 outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
             );
         };
-        // A pod that is stopped before it could go on has users of its own run to bring back first.
+        // A pod that is stopped before it could go on must first bring back the users of its own run.
         let ours_to_bring_back = world.signal == Some(Signal::Terminate)
             && self.goal.on_term == OnTerm::Rollback
             && !self.goal.once
@@ -58,6 +59,8 @@ impl Walk {
                 return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
             }
             log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
+            // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever
+            // time wakes it.
             return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
         }
         if !record.phase.is_open() {
@@ -121,14 +124,17 @@ impl Walk {
         let same_run = claim == Claim::Resume && goes_on;
         let at = old.plan.as_ref().and_then(|p| p.step(old.step)).map_or(Percent::ZERO, |s| s.percent);
         let steps = &self.goal.plan.steps;
+        // Another plan has other steps, so the walk goes on after the last one that is not above what users have.
         record.step = match old.phase {
             Phase::Staged | Phase::Interrupted => 0,
             _ => steps.iter().take_while(|s| s.percent <= at).count(),
         };
         if !goes_on || old.plan.as_ref() != Some(&self.goal.plan) {
+            // People approve and promote an attempt: what they asked of another plan or beginning must not count for
+            // this one.
             record.attempt += 1;
         }
-        // Whoever begins anew gets the whole time: another run, a person who comes back, the next of many short calls.
+        // A new beginning gets the whole time: another run, a person who comes back, the next of many short calls.
         if !same_run || self.goal.once || self.claimant.asker.owner.kind == OwnerKind::Person {
             record.deadline = after(now, self.goal.deadline);
         }
@@ -145,7 +151,8 @@ impl Walk {
                 record.phase = Phase::Baking;
             }
         }
-        // Evidence is one rollout's and one run's. Of what was stopped in between only the sums are taken up.
+        // Evidence belongs to one rollout and one run. After a stop in between only the sums are taken up, because what
+        // the counters grew by meanwhile is no step's.
         record.evidence = match claim {
             Claim::Resume if goes_on => record.evidence,
             Claim::Resume => record.evidence.map(|saved| Box::new(saved.without_counters())),

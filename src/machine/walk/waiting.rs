@@ -1,4 +1,5 @@
-//! What a walk waits for: the typed reason, what is said of it, and what the walk does meanwhile.
+//! What a walk waits for: decides what is said of each typed reason, and what the walk does meanwhile. It may use the
+//! scene and the log.
 
 use super::scene::Scene;
 use super::{Walk, write};
@@ -83,7 +84,7 @@ impl Walk {
         self.wait(waiting.until().unwrap_or(record.deadline), record, now)
     }
 
-    /// A short call sees what it came to see before it ends, where there is something that it could see.
+    /// True if a short call may end now: it first sees what it came to see, where it could see anything.
     fn may_rest(&self, waiting: &Waiting, scene: &Scene<'_>) -> bool {
         match waiting {
             Waiting::Dwell { .. } => self.due_probe(scene).is_none() && self.has_looked(scene.record),
@@ -110,7 +111,7 @@ impl Walk {
                 format!("step {step} cannot be taken: {blocker}")
             }
             Waiting::LastLook => return self.say_approval(scene, log),
-            // What a gate says and a wait for an approval are lines of their own.
+            // Gates and waits for an approval have lines of their own.
             Waiting::Dwell { .. }
             | Waiting::Answer
             | Waiting::Gate(_)
@@ -136,7 +137,7 @@ impl Walk {
     }
 }
 
-/// What the evidence lacks is said when it is another thing than before: numbers alone are said with each save.
+/// Says what the evidence lacks, once for each kind of lack: new numbers alone are said with each save.
 fn say_unproved(why: &str, log: &mut Log) {
     let kind: String = why.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
     log.once_of(Topic::Wait, &kind, why);

@@ -1,6 +1,7 @@
-//! Composing the preview from what was seen.
+//! Composes the preview from what was seen.
 //!
-//! Decides which moves are still to come where a rollout is open already. Depends on layouts, plans and the record.
+//! Decides which moves are still to come where a rollout is open already. It may use splits, plans, the record, and
+//! what the machines refuse.
 
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
 use crate::machine::claim::Claim;
@@ -69,9 +70,11 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     let tags = open.as_ref().map_or(&asked.tags, |o| &o.record.tags);
     let mut refusals = Vec::new();
     if open.is_none() {
-        // With a tag in the way no split can be composed at all.
+        // A tag of the owner's that is in the way would be in a split twice, which Knative refuses, so no split can be
+        // composed at all.
         tags_are_free(tags, &start, &service)?;
     }
+    // A file does not tell which revisions are there, so nothing can be refused for their sake.
     if !asked.from_file {
         refusals.extend(targets_are_ready(&start, world, &service).err().map(|o| o.line()));
     }
@@ -110,6 +113,7 @@ fn open(record: &Record) -> Open<'_> {
         Phase::Walking | Phase::Baking | Phase::Held => {
             record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent)
         }
+        // An interrupted walk begins at its first step again, and a staged one has not begun.
         _ => Percent::ZERO,
     };
     Open { record, candidate: record.candidate.clone(), at }
@@ -197,7 +201,8 @@ impl MoveWriter<'_> {
     }
 }
 
-/// The time that the moves to come take at least. By the budget all steps but one may be passed over.
+/// The time that the moves to come take at least. By the budget all steps but one may be passed over, so one stay
+/// counts.
 fn shortest(moves: &[Move], plan: &Plan) -> u64 {
     let stays = |last: bool| {
         moves.iter().filter(move |m| !m.done && (m.step == Some(plan.steps.len())) == last).filter_map(|m| m.stay_ms)

@@ -1,10 +1,10 @@
-//! A preview as lines for a person. Depends on the preview alone.
+//! A preview as lines for a person. Decides their layout; it may use the preview alone.
 
 use super::{Move, PlannedTarget, Preview};
 use crate::model::time::words;
 use std::time::Duration;
 
-/// How wide the first column is.
+/// How wide the first column is: the longest label is `candidate`, and two spaces follow it.
 const LABEL: usize = 11;
 
 /// The preview in lines.

@@ -1,5 +1,5 @@
-//! Exact draws: how many requests come, and how many of them meet a fate. No approximation by a normal law, because it is
-//! the rare ones that decide.
+//! Exact draws: how many requests come, and how many of them meet a fate. Decides to approximate nothing by a normal
+//! law, because the rare ones decide a rollout. It uses no other module.
 
 /// A source of chance.
 pub(crate) trait Chance {
@@ -7,8 +7,8 @@ pub(crate) trait Chance {
     fn unit(&mut self) -> f64;
 }
 
-/// How many of `n` independent trials succeed, each with probability `p`. Counts the trials between successes, which are
-/// geometric; takes time in proportion to the smaller of successes and failures.
+/// How many of `n` independent trials succeed, each with probability `p`. Counts the trials between successes, which
+/// are geometric; takes time in proportion to the smaller of successes and failures.
 pub(crate) fn binomial(chance: &mut impl Chance, n: u64, p: f64) -> u64 {
     if p > 0.5 {
         return n - binomial(chance, n, 1.0 - p);
@@ -19,6 +19,7 @@ pub(crate) fn binomial(chance: &mut impl Chance, n: u64, p: f64) -> u64 {
     let never = (-p).ln_1p();
     let (mut at, mut successes) = (0_u64, 0_u64);
     loop {
+        // `ln_1p` keeps the digits of a tiny probability, which `ln(1 - p)` would lose.
         let skipped = (-chance.unit()).ln_1p() / never;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is not negative")]
         let skipped = skipped as u64;
@@ -61,7 +62,8 @@ pub(super) mod tests {
         }
     }
 
-    /// Compares the frequencies of `draws` draws with the law's probabilities by chi-square; its value over its degrees.
+    /// Compares the frequencies of `draws` draws with the law's probabilities by chi-square; its value over its
+    /// degrees.
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     fn misfit(draws: usize, law: &[f64], mut draw: impl FnMut() -> u64) -> f64 {
         let mut seen = vec![0_u64; law.len() + 1];

@@ -1,8 +1,9 @@
-//! A made-up Service with a staged candidate, as a machine sees it: the object, its Revisions, and what becomes of a write.
+//! A made-up Service with a staged candidate, as a machine sees it: the object, its Revisions, and what becomes of a
+//! write.
 //!
-//! Decides that a write whose tests do not hold changes nothing, that a split is served a while after it was written, and
-//! that pods are there unless the candidate is down. Rehearsals, golden walks and benchmarks share this stand-in; what
-//! Knative really does is proved on a cluster.
+//! Decides that a write whose tests do not hold changes nothing, that a split is served a while after it was written,
+//! and that pods are there unless the candidate is down. Rehearsals, golden walks and benchmarks share this stand-in; a
+//! test on a cluster proves what Knative really does. It may use the machines' values.
 
 use super::patch::patched;
 use crate::machine::next::{Machine, Order, Written};
@@ -98,7 +99,7 @@ impl Knative {
         self.pods = there;
     }
 
-    /// Changes the object as whoever may write it does; a changed spec is a new generation.
+    /// Changes the object as any writer may; a changed spec is a new generation, as with the API server.
     pub fn edit(&mut self, now: Timestamp, change: impl FnOnce(&mut Value)) {
         let spec = self.object.pointer("/spec").cloned();
         change(&mut self.object);
@@ -165,6 +166,7 @@ impl Knative {
                 {"type": "ConfigurationsReady", "status": "True"}
             ]);
             self.put("/status", "conditions", conditions);
+            // The generation counts as observed only now, so a split that runs ahead is not believed before.
             self.put("/status", "observedGeneration", self.part(GENERATION).clone());
         }
         self.version += 1;
@@ -203,6 +205,8 @@ impl Knative {
             self.world.see_service(service);
         }
         let revision = |(name, pods): (&RevisionName, bool)| {
+            // A Revision stays Ready without a pod, as a real one does while it sleeps or starts; Active tells of the
+            // pods.
             let active = if pods { "True" } else { "Unknown" };
             Revision::from_json(&json!({"metadata": {"name": name}, "status": {
                 "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [

@@ -1,6 +1,7 @@
 //! A JSON patch as an API server applies it: all or nothing, and a `test` for null passes where nothing is.
 //!
-//! Decides only what one fenced write needs: `test`, `add` and `remove` of members of objects. Pure.
+//! Decides only what one fenced write needs: `test`, `add` and `remove` of members of objects. It uses JSON values
+//! alone.
 
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub(super) fn patched(object: &Value, patch: &Value) -> Option<Value> {
         }
         let (parent, key) = path.rsplit_once('/')?;
         let members = object.pointer_mut(parent)?.as_object_mut()?;
+        // The order matters: `~01` stands for `~1` and not for a slash.
         let key = key.replace("~1", "/").replace("~0", "~");
         match operation.get("op")?.as_str()? {
             "add" => members.insert(key, value?.clone()),

@@ -1,7 +1,7 @@
 //! One rehearsal: a machine, driven through virtual time to its end.
 //!
-//! Decides what wakes the machine: its own moments, answers, readings, a split that is served, pods that go or come. It is
-//! the runner's part ([`crate::run`]) without a network, and says what came of it.
+//! Decides what wakes the machine: its own moments, answers, readings, a split that is served, pods that go or come. It
+//! does the runner's part ([`crate::run`]) without a network, and says what came of it. It may use the machines.
 
 use super::chance::Chance;
 use super::knative::Knative;
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// How long a reading takes.
 const READS_IN: Duration = Duration::from_millis(20);
-/// So often in a row without time passing is a machine that never waits.
+/// How many decisions in a row without time passing show a machine that never waits.
 const MOST_STILL: u32 = 10_000;
 
 /// What came of a rehearsal.
@@ -35,7 +35,8 @@ pub(crate) struct Played {
     pub took: Duration,
     /// Requests that the candidate failed or never answered.
     pub bad: u64,
-    /// How many fewer stable would have failed of them, incidents aside; below 0 by luck, or where the candidate is better.
+    /// How many more these are than stable would have failed of them, incidents aside; below 0 by luck, or where the
+    /// candidate is better.
     pub extra: f64,
 }
 
@@ -51,8 +52,8 @@ struct Rehearsal<C> {
     lines: Vec<(Timestamp, Event)>,
 }
 
-/// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that name: a
-/// second one if the first dies.
+/// Plays a walk of a Service that was just staged by `hold`. `process` makes the machine of the run's process of that
+/// name: a second one if the first dies.
 pub(crate) fn play<M: Machine, C: Chance>(
     process: impl Fn(&str) -> M,
     hold: &Claimant,
@@ -130,7 +131,7 @@ impl<C: Chance> Rehearsal<C> {
             return (after(self.now, request.timeout), silent);
         }
         let latency = behaviour.latency.mul_f64(behaviour.slower);
-        // Health is not what users meet: a candidate that fails requests may well call itself healthy.
+        // Users meet something else than health: a candidate that fails requests may well call itself healthy.
         (after(self.now, latency), Answer::Http { status: 200, headers: vec![], body: String::new(), latency })
     }
 
@@ -153,14 +154,15 @@ impl<C: Chance> Rehearsal<C> {
         let served = self.knative.due().filter(|due| *due > self.now);
         let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
         let next = [until, served, change].into_iter().flatten().min();
-        // Without any moment nothing would ever happen: an hour later at least the deadline has.
+        // Without any moment nothing would ever happen; an hour later the deadline has passed at least.
         self.now = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
         self.traffic.pass(since(self.began, self.now));
         self.traffic.split(self.knative.share(self.now));
         self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
     }
 
-    /// The process dies if it is time to: what it knew and what it had asked is lost, and users go on. True once it is back.
+    /// The process dies if it is time to: what it knew and what it had asked is lost, and users go on. True once it is
+    /// back.
     fn dies(&mut self) -> bool {
         let crash = self.traffic.behaviour().crash.filter(|_| !self.died);
         let Some((crash, at)) = crash.zip(self.traffic.since_moved()).filter(|(crash, at)| *at >= crash.from) else {

@@ -1,7 +1,7 @@
 //! Many rehearsals in one table: how they ended, what they cost, and how sure that is.
 //!
-//! Every figure comes with half the width of its 95 % interval: 1.96 standard errors of a mean; for a part the score
-//! interval (Wilson), which is right for rare ends too. Pure.
+//! Decides how sure a figure is: a mean comes with half the width of its 95 % interval (1.96 standard errors), a part
+//! with the score interval (Wilson), which is right for rare ends too. It may use what was played.
 
 use super::play::Played;
 use std::collections::BTreeMap;
@@ -79,6 +79,7 @@ impl Mean {
         let n = count(values.len().max(1));
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        // The nearest rank: a value that really came, without interpolation.
         let rank = (values.len() * 95).div_ceil(100).saturating_sub(1);
         Self {
             average: mean,

@@ -1,7 +1,8 @@
 //! The users of a made-up service, and the gateway that counts them.
 //!
 //! Decides how many requests come, to whom they go and what becomes of them. Each request is sent to the candidate with
-//! the split's probability, by itself, and fails by itself; time goes in ticks of at most a second.
+//! the split's probability, by itself, and fails by itself; time goes in ticks of at most a second. It may use chance
+//! and the form of readings.
 
 use super::chance::{Chance, binomial, poisson};
 use crate::evidence::reading::{Counters, INFINITE, Pair};
@@ -195,6 +196,7 @@ impl<C: Chance> Traffic<C> {
     pub(crate) fn pass(&mut self, until: Duration) {
         while self.now < until {
             let change = self.next_change().unwrap_or(until);
+            // A change that is due at this very moment must not stop time: a tick is a microsecond at least.
             let next = until.min(self.now + TICK).min(change.max(self.now + Duration::from_micros(1)));
             self.tick(next);
         }
@@ -219,6 +221,7 @@ impl<C: Chance> Traffic<C> {
             tally.completed += n - lost;
             tally.failed += failed;
             tally.active += lost;
+            // Buckets are drawn in turn, each from what the ones before it left: that is a multinomial draw.
             let (mut left, mut rest) = (n - lost, 1.0);
             for (bucket, part) in tally.buckets.iter_mut().zip(law) {
                 let here = if rest > 0.0 { binomial(&mut self.chance, left, (part / rest).min(1.0)) } else { 0 };
@@ -237,6 +240,7 @@ impl<C: Chance> Traffic<C> {
         }
         self.now = until;
         self.past.push_back((until, self.tallies.clone()));
+        // Older tallies than a reading can ask for are forgotten.
         let oldest = until.saturating_sub(self.behaviour.lag + self.behaviour.skew);
         while self.past.get(1).is_some_and(|(at, _)| *at <= oldest) {
             self.past.pop_front();

@@ -1,6 +1,6 @@
 //! What a person can do next.
 //!
-//! Decides words only. Depends on the record and the status.
+//! Decides words only. It may use the record and the status.
 
 use super::{Called, Status};
 use crate::rollout::record::{Phase, Record};
@@ -17,6 +17,8 @@ pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) ->
     if !rollout.open {
         return after_the_end(status, record, here);
     }
+    // After a foreign edit of traffic no walk writes any more (rule 3), so this comes before everything that a walk
+    // could do.
     if rollout.edit.as_ref().is_some_and(|edit| edit.of == "traffic") {
         return vec![format!("`andante settle {here}` closes the rollout and leaves traffic as it is")];
     }

@@ -1,13 +1,13 @@
 //! A status as one short line, for a live view: phase, step, who gets what and how its pods are.
 //!
-//! Decides what is left out; two glances are equal when nothing worth a line changed. Depends on the status alone.
+//! Decides what is left out; two glances are equal when nothing worth a line changed. It may use the status alone.
 
 use super::lines::pods;
 use super::rollout::word;
 use super::{RevisionStatus, Status, dead_words, rollout::Rollout};
 use crate::rollout::record::Phase;
 
-/// How wide the first column is.
+/// How wide the first column is: a space follows `walking 10/10 (100 %)`.
 const STAND: usize = 22;
 
 /// The status in one line.
@@ -15,7 +15,7 @@ pub(crate) fn glance(status: &Status) -> String {
     let stand = status.rollout.as_ref().map_or_else(|| "no rollout".to_owned(), stand);
     let served = status.serving.served;
     let revision = |s: &RevisionStatus| {
-        // An arrow: asked for, not served yet.
+        // An arrow marks a percentage that is asked for and not served yet.
         let (sign, percent) = if served { (' ', s.percent) } else { ('>', s.asked) };
         format!("{} {sign}{percent:>3} % {}", s.name, pods(s))
     };

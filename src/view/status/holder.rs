@@ -1,6 +1,7 @@
 //! Who holds a rollout, and whether they can still act.
 //!
-//! Decides it by the rule that claims follow ([`crate::rollout::owner`]), in more words. Depends on the record and ownership.
+//! Decides it by the rule that claims follow (docs/protocol.md, rule 2), in more words. It may use the record and
+//! ownership.
 
 use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{Phase, Record};
@@ -15,7 +16,7 @@ pub(crate) enum Life {
     Running,
     /// Its deadline has not passed; more is not known.
     Presumed,
-    /// It has done its part (staged, held) and left; whoever comes next goes on.
+    /// It has done its part (staged, held) and left; the next one to come goes on.
     Resting,
     /// Its run is done or gone.
     Done,

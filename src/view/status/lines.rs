@@ -1,6 +1,6 @@
 //! A status as a few aligned lines for a person.
 //!
-//! Decides words and order. Depends on the status alone.
+//! Decides words and order. It may use the status alone.
 
 use super::rollout::{Rollout, word};
 use super::times::{clock, moment};
@@ -10,7 +10,7 @@ use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
 
-/// How wide the first column is.
+/// How wide the first column is: the longest labels, such as `waits for`, have nine letters, and two spaces follow.
 const LABEL: usize = 11;
 /// How many rejected candidates are printed; JSON has all.
 const MAX_REJECTED: usize = 2;

@@ -1,6 +1,6 @@
 //! The rollout's part of a status: owner, progress, requests of people, foreign edits, and what is waited for.
 //!
-//! Decides what of the record is worth saying. Depends on the record, ownership and the world.
+//! Decides what of the record is worth saying. It may use the record, ownership and the world.
 
 use super::Called;
 use super::holder::{Holder, life};

@@ -1,6 +1,6 @@
 //! The revisions of a status: what each is to the rollout, what users it gets, how its pods are.
 //!
-//! Decides which revisions are worth naming. Depends on the record and the world.
+//! Decides which revisions are worth naming. It may use the record and the world.
 
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
@@ -47,11 +47,12 @@ pub(crate) struct RevisionStatus {
     pub digest: Option<String>,
 }
 
-/// Stable, candidate, then whoever else serves or is asked to.
+/// Stable, candidate, then every other revision that serves or is asked to.
 pub(super) fn sides(world: &World, service: &Service, record: Option<&Record>) -> Vec<RevisionStatus> {
     let mut names: Vec<(Role, RevisionName)> = Vec::new();
     if let Some(record) = record {
         names.push((Role::Stable, record.start.stable.clone()));
+        // After a first deployment both are one revision.
         let candidate = record.candidate.clone().filter(|name| *name != record.start.stable);
         names.extend(candidate.map(|name| (Role::Candidate, name)));
     }

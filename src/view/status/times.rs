@@ -1,4 +1,5 @@
-//! Times as people read them: always UTC, and how far they are from now.
+//! Times as people read them: always UTC, and how far they are from now. Decides their form; it uses no other part of a
+//! status.
 
 use crate::model::time::words;
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! What an open rollout waits for.
 //!
-//! Decides words only, by the same rules as the walk: the next step, its approval, when it is due. Depends on the record,
-//! requests and the world.
+//! Decides words only, by the same rules as the walk ([`crate::machine::course`]): the next step, its approval, when it
+//! is due. It may use the record, requests and the world.
 
 use super::Called;
 use super::holder::Life;
@@ -37,8 +37,8 @@ pub(crate) struct Waits {
     pub up_to_percent: Option<Percent>,
     /// It needs an approval that is not given yet.
     pub needs_approval: bool,
-    /// When the wait ends by itself: the next move at the earliest, since a failed probe makes a dwell begin anew and a gate
-    /// may hold it; or the end of the patience for an approval.
+    /// When the wait ends by itself: the next move at the earliest, since a failed probe makes a dwell begin anew and a
+    /// gate may hold it; or the end of the patience for an approval.
     pub until: Option<Timestamp>,
     /// The command that ends it, if a person is waited for.
     pub command: Option<String>,
@@ -78,7 +78,7 @@ pub(super) fn waits(
     let here = &called.words;
     let waits = match record.phase {
         Phase::Finished | Phase::RolledBack => return None,
-        // Whoever holds the rollout writes nothing more, whatever the plan says.
+        // The walk writes nothing more after a foreign edit (rule 3), whatever the plan says.
         _ if moved(record, service) == Moved::Traffic => Waits::of(
             "nobody",
             format!("nobody: {} changed the traffic, and the walk writes nothing more", who_moved(service, true)),
@@ -149,8 +149,8 @@ fn before(
 ) -> Waits {
     let (number, up_to) = (*steps.start(), *steps.end());
     let percent = |step: usize| plan.step(step).map_or(Percent::ZERO, |s| s.percent);
-    // Steps that may be passed over need no approval: a range ends where one is needed. Once it is asked for, the evidence
-    // has allowed to go that far.
+    // Steps that may be passed over need no approval, because a range ends where one is needed. Once it is asked for,
+    // the evidence has allowed to go that far.
     let asks = plan.step(up_to).is_some_and(|s| s.approval) && (number == up_to || record.approval_since.is_some());
     let number = if asks { up_to } else { number };
     let unapproved =

@@ -1,7 +1,7 @@
 //! What the owner has when a rollout begins, and what about it forbids to begin.
 //!
-//! Decides whose tags are whose, what an older record still says truly, and which targets would block every split
-//! (docs/protocol.md, rules 4, 6 and 9). Depends on pure modules only.
+//! Decides which tags are the owner's and which are ours, what of an older record is still true, and which targets
+//! would block every split (docs/protocol.md, rules 4, 6 and 9). It may use pure modules only.
 
 use crate::machine::claim::Claim;
 use crate::machine::standing::outcome_of;
@@ -27,7 +27,7 @@ pub(crate) fn start_of(
         && record.split == *split
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome != Some(Code::CouldNotRestore)
-        // Closed because somebody had moved traffic: what they wrote is what the owner has now.
+        // A rollout closed in this way had its traffic moved by somebody: the owner has now what they wrote.
         && record.outcome != Some(Code::TakenOver)
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable)
@@ -50,7 +50,7 @@ pub(crate) fn start_of(
     })
 }
 
-/// What the owner had, less the targets that a rollback had to leave out and that still are not there: no split could
+/// The start without the targets that a rollback had to leave out and that still are not there, because no split could
 /// hold them.
 fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
     let absent = |t: &TrafficTarget| {
@@ -61,6 +61,7 @@ fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
     let kept: Vec<TrafficTarget> = start.split.targets().iter().filter(|t| !absent(t)).cloned().collect();
     let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
     match Split::new(kept) {
+        // The walked entry moves up by the entries before it that are gone.
         Ok(split) => Start { split, main: start.main - before, ..start.clone() },
         Err(_) => start.clone(),
     }
@@ -84,7 +85,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
     };
     let targets = start.split.targets().iter().enumerate().map(follow).collect();
     match Split::new(targets) {
-        // What latest means here is what users are on.
+        // Latest means here what users are on.
         Ok(split) if split.targets().len() == start.split.targets().len() => {
             Start { split, latest: start.stable.clone(), ..start }
         }
@@ -94,7 +95,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
 
 /// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
 fn without_our_tags(split: &Split, record: &Record) -> Split {
-    // Ours is a tag that our last write put there, on the same revision; one that was set since is the owner's.
+    // A tag is ours if our last write put it there, on the same revision; one that was set since is the owner's.
     let ours = |t: &TrafficTarget, tag: &Tag| {
         let written = record.split.tagged(tag).is_some_and(|w| w.follow == t.follow);
         written && (*tag == record.tags.candidate || *tag == record.tags.stable)
@@ -128,7 +129,7 @@ pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Re
             );
         }
     }
-    // Host names are TAG-SERVICE; a label of over 63 characters makes the whole Route fail.
+    // Host names are TAG-SERVICE. Knative admits a label of over 63 characters, and then the whole Route fails.
     for tag in [&tags.candidate, &tags.stable] {
         if tag.as_str().len() + 1 + service.name.as_str().len() > 63 {
             return bad(

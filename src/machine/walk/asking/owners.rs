@@ -1,6 +1,6 @@
 //! The owner's own gates in a walk: which there are, and whom they are about.
 //!
-//! What their answers mean is [`crate::evidence::gate`]'s.
+//! [`crate::evidence::gate`] decides what their answers mean; this file decides when they are asked, and about whom.
 
 use super::super::goal::GateGoal;
 use super::super::scene::Scene;

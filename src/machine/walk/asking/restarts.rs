@@ -1,9 +1,11 @@
-//! The gate on restarts: containers of the candidate that ended with an error, or were killed for memory, while users were
-//! being walked to it.
+//! The gate on restarts: containers of the candidate that ended with an error, or were killed for memory, while users
+//! were being walked to it.
 //!
 //! A revision stays Ready while one pod of several crashes and comes back (seen on Knative 1.23: 130 of 12,000 requests
-//! failed, and nothing else told), so the pods themselves are asked. Stable's pods are the control: what befalls both, such
-//! as a node that fails, is no fault of the candidate's. The right to list pods is optional; without it a line says so.
+//! failed, and nothing else told), so the pods themselves are asked. Stable's pods are the control: what befalls both,
+//! such as a node that fails, is no fault of the candidate's. The right to list pods is optional; without it a line
+//! says so. Decides which ends count, and how many more than stable's pods predict send users back. It may use the
+//! scene and the pods as the API shows them.
 
 use super::super::scene::Scene;
 use super::AskingGate;
@@ -26,7 +28,7 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 const FORBIDDEN: Duration = Duration::from_secs(300);
 /// A list of pods holds at most so many; a shorter one is complete.
 const PAGE: usize = 50;
-/// So many containers of an arm are remembered at most.
+/// How many containers of an arm are remembered at most.
 const MOST: usize = 2000;
 /// What the kubelet says of containers whose node went away under them: no fault of their program.
 const NODE_LOST: [&str; 2] = ["Unknown", "ContainerStatusUnknown"];
@@ -197,8 +199,9 @@ impl AskingGate for Restarts {
 }
 
 impl ArmEnds {
-    /// Takes a list of pods; how many bad ends are new in it. What a pod had behind it when it was seen first is not counted,
-    /// unless the pod itself is younger than those of the `first` look: a list is cut, so an old pod may turn up late.
+    /// Takes a list of pods; how many bad ends are new in it. What a pod had behind it when it was seen first is not
+    /// counted, unless the pod itself is younger than those of the `first` look: a list is cut, so an old pod may turn
+    /// up late.
     fn see(&mut self, pods: &[Value], first: Option<&str>) -> u64 {
         let seen: Vec<ContainerEnds> = pods.iter().filter(|pod| is_its_own(pod)).flat_map(containers).collect();
         self.pods = u64::try_from(pods.iter().filter(|pod| is_its_own(pod)).count()).unwrap_or(u64::MAX);
@@ -214,7 +217,7 @@ impl ArmEnds {
                 self.last = Some(bad.clone());
             }
         }
-        // Of a complete list what is not in it is gone for good.
+        // A container that a complete list does not hold is gone for good.
         if pods.len() < PAGE {
             self.known.retain(|id, _| seen.iter().any(|container| container.id == *id));
         }
@@ -229,7 +232,8 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty())
 }
 
-/// False for a pod that is being deleted, preempted or evicted: its containers end with 143 or 137 because somebody ends them.
+/// False for a pod that is being deleted, preempted or evicted: its containers end with 143 (SIGTERM) or 137 (SIGKILL)
+/// because somebody ends them.
 fn is_its_own(pod: &Value) -> bool {
     pod.pointer("/metadata/deletionTimestamp").is_none() && text(pod, "/status/reason").is_none()
 }
@@ -241,8 +245,8 @@ fn containers(pod: &Value) -> Vec<ContainerEnds> {
     statuses.map(|status| of_container(uid, created, status)).collect()
 }
 
-/// The ends of one container. Kubernetes tells how often it was started again and how it ended last; an end that no start
-/// followed yet is not among the restarts.
+/// The ends of one container. Kubernetes tells how often it was started again and how it ended last; an end that no
+/// start followed yet is not among the restarts.
 fn of_container(uid: &str, created: &str, status: &Value) -> ContainerEnds {
     let ended = ["/state/terminated", "/lastState/terminated"].iter().find_map(|p| status.pointer(p));
     let restarts = status.get("restartCount").and_then(Value::as_u64).unwrap_or_default();

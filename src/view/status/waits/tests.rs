@@ -69,8 +69,8 @@ fn people_come_before_time() {
     assert_eq!(waits(&record, Some(&control)).kind, "rollback");
 }
 
-/// A walk that is watched from outside: the real machine on a Service that serves every split at once, and what `status`
-/// says of it in the meantime.
+/// A walk that is watched from outside: the real machine on a Service that serves every split at once, and what
+/// `status` says of it in the meantime.
 struct Watched {
     walk: Walk,
     object: Value,
