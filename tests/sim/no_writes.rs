@@ -19,7 +19,9 @@ fn walk(candidate: &'static str, dwell: u64, after: u64) -> (Outcome, Duration, 
         world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
         sleep(Duration::from_secs(10)).await;
         let asker = asker("a", 1, IfBusy::Supersede);
-        theatre.process("stage", &asker, &Job::Stage { image: candidate.into(), again: false }, Script::default()).await;
+        theatre
+            .process("stage", &asker, &Job::Stage { image: candidate.into(), again: false }, Script::default())
+            .await;
         let from = Some(world.start.elapsed() + Duration::from_secs(after));
         let script = Script { no_writes_from: from, ..Script::default() };
         let begun = Instant::now();
