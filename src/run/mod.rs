@@ -26,7 +26,7 @@ use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{FuturesUnordered, LocalBoxStream};
 use jiff::Timestamp;
-use patience::Patience;
+use patience::CallPatience;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -94,9 +94,9 @@ struct Runner<'a, C, K, S> {
     world: World,
     log: Log,
     /// Of reads and watches.
-    reads: Patience,
+    reads: CallPatience,
     /// Of writes: the API server may read well and write nothing.
-    writes: Patience,
+    writes: CallPatience,
     signalled: Option<Timestamp>,
     signals_seen: u32,
     refusals: u32,
@@ -123,8 +123,8 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         limits,
         world: World::default(),
         log: Log::default(),
-        reads: Patience::new(),
-        writes: Patience::new(),
+        reads: CallPatience::new(),
+        writes: CallPatience::new(),
         signalled: None,
         signals_seen: 0,
         refusals: 0,

@@ -16,13 +16,13 @@ const USUAL: Duration = Duration::from_secs(10);
 
 /// One kind of call that may fail for a while.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct CallPatience {
     since: Option<Timestamp>,
     last: String,
     pauses: backon::ExponentialBackoff,
 }
 
-impl Patience {
+impl CallPatience {
     pub(super) fn new() -> Self {
         Self { since: None, last: String::new(), pauses: delays() }
     }
