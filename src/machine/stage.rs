@@ -10,7 +10,7 @@ use crate::machine::rollback::{Why, mend, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::order;
+use crate::machine::write::{order, while_latest_stands};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -173,11 +173,11 @@ impl Stage {
         let admission = Admission { goal: &self.goal, claim, record, world, service, now };
         match begin(admission, blank, log) {
             Begin::End(outcome) => Next::end(*outcome),
-            Begin::Wait => {
+            Begin::Wait { what, late } => {
                 if now >= self.deadline(now) {
-                    let what = "the revision was not Ready at the deadline; nothing was written";
-                    return Next::end(outcome_of(Code::NeverReady, what, service));
+                    return Next::end(*late);
                 }
+                log.once(Topic::Wait, what);
                 self.wait(now)
             }
             Begin::Note { mut record, outcome } => {
@@ -194,7 +194,7 @@ impl Stage {
                 self.noted = None;
                 self.claimant.sign(&mut record);
                 match order(service, *record, split, template, Event::new(Topic::Stage, what)) {
-                    Ok(order) => Next::Write(Box::new(order)),
+                    Ok(order) => Next::Write(Box::new(while_latest_stands(service, order))),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
                 }
             }

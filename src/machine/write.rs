@@ -26,6 +26,17 @@ fn fence(service: &Service) -> Vec<Value> {
     patch
 }
 
+/// The same write, refused if latest means another revision by now. Where users follow latest, a write that names a
+/// revision for them rests on what latest meant when it was read, and the generation does not move with that.
+pub(super) fn while_latest_stands(service: &Service, mut order: Order) -> Order {
+    let follows = service.split.iter().flat_map(Split::targets).any(|t| t.follows_latest() && !t.percent.is_zero());
+    if let (true, Some(latest), Value::Array(patch)) = (follows, &service.latest_ready, &mut order.patch) {
+        let at = patch.iter().position(|op| op["op"] != "test").unwrap_or(patch.len());
+        patch.insert(at, json!({"op": "test", "path": "/status/latestReadyRevisionName", "value": latest}));
+    }
+    order
+}
+
 /// Where the record stands, as a JSON pointer, in which `~1` is a slash.
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 

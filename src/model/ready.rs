@@ -5,6 +5,7 @@
 
 use crate::model::observed::{Revision, Service, Truth};
 use crate::model::split::Split;
+use std::collections::BTreeMap;
 
 /// Whether the split in `spec.traffic` is what users get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,16 @@ pub(crate) fn is_current(service: &Service) -> bool {
 /// Rule 7: generation observed, `ConfigurationsReady` not `OutOfDate`, `RoutesReady` True, `status.traffic` equal to the
 /// request entry by entry.
 pub(crate) fn serving(service: &Service) -> Serving {
+    served_if(service, equals_status)
+}
+
+/// Rule 6: users have the shares that `spec.traffic` asks for, so what it means now is what is served. Not so while
+/// Knative's own gradual rollout is under way, or while a revision that became Ready is just being switched to.
+pub(crate) fn shares_are_served(service: &Service) -> Serving {
+    served_if(service, equals_shares)
+}
+
+fn served_if(service: &Service, agrees: impl Fn(&Split, &Service) -> bool) -> Serving {
     let Ok(split) = &service.split else { return Serving::Blocked("spec.traffic cannot be read".into()) };
     if service.observed_generation < service.generation {
         return Serving::NotYet("not observed yet".into());
@@ -49,11 +60,25 @@ pub(crate) fn serving(service: &Service) -> Serving {
         Some(c) => return Serving::NotYet(format!("{}: {}", c.reason, c.message)),
         None => return Serving::NotYet("no RoutesReady condition yet".into()),
     }
-    if equals_status(split, service) {
+    if agrees(split, service) {
         Serving::Yes
     } else {
         Serving::NotYet("status.traffic is not the split asked for yet".into())
     }
+}
+
+/// Compares the shares of revisions alone: tags, order and entries at 0 % send no user anywhere.
+fn equals_shares(split: &Split, service: &Service) -> bool {
+    let latest = service.latest_ready.as_ref();
+    let mut shares: BTreeMap<Option<&str>, i64> = BTreeMap::new();
+    for wanted in split.targets() {
+        let revision = wanted.revision().or(latest).map(crate::model::name::RevisionName::as_str);
+        *shares.entry(revision).or_default() += i64::from(wanted.percent);
+    }
+    for served in &service.served {
+        *shares.entry(served.revision_name.as_deref()).or_default() -= served.percent;
+    }
+    shares.values().all(|left| *left == 0)
 }
 
 /// Compares spec and status by revision, percent and tag, entries that follow latest resolved to the newest ready one.

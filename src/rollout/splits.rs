@@ -43,7 +43,7 @@ impl Default for Tags {
 pub struct Start {
     /// `spec.traffic` as it stood, without tags of an earlier rollout of ours.
     pub split: Split,
-    /// The revision that entries with `latestRevision: true` meant then.
+    /// The revision that entries with `latestRevision: true` meant then (the one that is walked means `stable`).
     pub latest: RevisionName,
     /// The revision that users are walked away from.
     pub stable: RevisionName,
@@ -98,6 +98,19 @@ impl Start {
     /// What stable had at the start: the whole that steps are percents of.
     pub fn whole(&self) -> Percent {
         self.main_target().percent
+    }
+
+    /// The owner's entries by name: the one that is walked meant stable, every other one that followed latest meant
+    /// `latest`. The two differ where we pinned an owner who follows latest, and a newer template waits since.
+    fn named(&self) -> impl Iterator<Item = TrafficTarget> + '_ {
+        let meant = |i| if i == self.main { &self.stable } else { &self.latest };
+        self.split.targets().iter().enumerate().map(move |(i, t)| t.pinned(meant(i)))
+    }
+
+    /// The owner's split with every entry that followed latest replaced by the revision it meant.
+    pub(crate) fn pinned(&self) -> Split {
+        // Naming what an entry meant already keeps the sum and the tags.
+        Split::new(self.named().collect()).unwrap_or_else(|_| self.split.pinned(&self.latest))
     }
 
     /// True if the entry that is walked followed latest.
@@ -169,7 +182,7 @@ impl Start {
     /// candidate given here keeps its tag at 0 % for diagnosis.
     // By name, because the template is still the rejected one after a rollback: "latest" would bring it back.
     pub fn restored(&self, keep: Option<&RevisionName>, tags: &Tags) -> Split {
-        let owners = self.split.targets().iter().map(|t| t.pinned(&self.latest));
+        let owners = self.named();
         let kept = keep
             .filter(|_| self.split.tagged(&tags.candidate).is_none())
             .map(|name| TrafficTarget::named(name, Percent::ZERO, Some(tags.candidate.clone())));
@@ -179,7 +192,7 @@ impl Start {
     fn assemble(&self, entries: impl Iterator<Item = TrafficTarget>) -> Split {
         // Every shape above moves share between entries of a valid split and adds 0 % entries under tags that were
         // checked to be free, so this cannot fail; the owner's own split is the one safe answer if it did.
-        Split::new(entries.collect()).unwrap_or_else(|_| self.split.pinned(&self.latest))
+        Split::new(entries.collect()).unwrap_or_else(|_| self.pinned())
     }
 }
 

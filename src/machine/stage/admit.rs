@@ -14,6 +14,7 @@ use crate::model::name::RevisionName;
 use crate::model::observed::{FIELD_MANAGER, Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
+use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
 use crate::model::template::{TemplateChange, fingerprint, says_the_same};
 use crate::rollout::owner::OwnerKind;
@@ -24,14 +25,19 @@ use serde_json::Value;
 
 mod start;
 
-pub(crate) use start::{start_of, tags_are_free, targets_are_ready};
+pub(crate) use start::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 
 /// How a rollout begins, or why it does not.
 pub(crate) enum Begin {
     /// It ends here; nothing was or will be written.
     End(Box<Outcome>),
-    /// The revision asked for is on its way.
-    Wait,
+    /// What decides is on its way.
+    Wait {
+        /// What is waited for, for the log.
+        what: String,
+        /// The end if it has not come by the deadline.
+        late: Box<Outcome>,
+    },
     /// There is nothing to do, but the run's intent is to be noted in the record; traffic and template stay.
     Note {
         /// The record to leave.
@@ -89,7 +95,14 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     {
         return answer;
     }
-    let start = match start_of(goal.stable.as_ref(), claim, record, world, service, split) {
+    // Nothing below may be concluded from a status of an older generation: somebody's template may have been written
+    // already, and `latestCreatedRevisionName` still name the revision before it (seen for up to 2 s).
+    if !is_current(service) {
+        return wait_for(service, "Knative has not taken up the present spec yet");
+    }
+    let inherited = inherited_start(goal.stable.as_ref(), claim, record, world, split);
+    let begins_anew = inherited.is_none();
+    let start = match inherited.map_or_else(|| fresh_start(goal.stable.as_ref(), record, service, split), Ok) {
         Ok(start) => start,
         Err(outcome) => return end(*outcome),
     };
@@ -97,6 +110,10 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service))
     {
         return end(*outcome);
+    }
+    // To pin what is not served yet would move users (rule 6); an inherited start brings them back and need not wait.
+    if begins_anew && let Serving::NotYet(why) | Serving::Blocked(why) = shares_are_served(service) {
+        return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
     }
     let mut fresh = blank(start);
     if let Some(old) = record {
@@ -111,6 +128,17 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         Want::Template(change) => from_template(admission, change, fresh, log),
         Want::Revision(name) => from_revision(admission, name.as_ref(), fresh),
     }
+}
+
+/// Waits, and if it is in vain ends with nothing written.
+fn wait_for(service: &Service, why: &str) -> Begin {
+    let late = outcome_of(
+        Code::BadState,
+        format!("a rollout of {} cannot begin: at the deadline {why}; nothing was written", service.name),
+        service,
+    );
+    let next = format!("`andante status {}` and `kubectl describe ksvc` show what Knative waits for", service.called());
+    Begin::Wait { what: format!("{}: {why}; waiting", service.name), late: Box::new(late.next(next)) }
 }
 
 /// The same run came again. None: begin anew.
@@ -280,7 +308,7 @@ fn warn_of_gitops(service: &Service, log: &mut Log) {
 
 fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fresh: Record) -> Begin {
     let Admission { goal, world, service, .. } = admission;
-    let pinned = fresh.start.split.pinned(&fresh.start.latest);
+    let pinned = fresh.start.pinned();
     let chosen = match name {
         Some(name) => world.revision(name),
         None => newest_idle(&fresh, &pinned, world),
@@ -323,7 +351,8 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         let what = format!("users pinned to {}, waiting for {candidate}", fresh.start.stable);
         return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
     }
-    Begin::Wait
+    let late = outcome_of(Code::NeverReady, "the revision was not Ready at the deadline; nothing was written", service);
+    Begin::Wait { what: format!("{candidate}: {}", revision.complaint()), late: Box::new(late) }
 }
 
 /// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.

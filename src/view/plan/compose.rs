@@ -5,7 +5,7 @@
 
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
 use crate::machine::claim::Claim;
-use crate::machine::stage::admit::{start_of, tags_are_free, targets_are_ready};
+use crate::machine::stage::admit::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
@@ -65,7 +65,8 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     let plan = plan.map_err(|e| bad(e.to_string()))?;
     let start = match &open {
         Some(open) => open.record.start.clone(),
-        None => start_of(asked.stable.as_ref(), Claim::Free, record.as_ref(), world, &service, split)?,
+        None => inherited_start(asked.stable.as_ref(), Claim::Free, record.as_ref(), world, split)
+            .map_or_else(|| fresh_start(asked.stable.as_ref(), record.as_ref(), &service, split), Ok)?,
     };
     let tags = open.as_ref().map_or(&asked.tags, |o| &o.record.tags);
     let mut refusals = Vec::new();

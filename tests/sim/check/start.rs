@@ -6,8 +6,10 @@ use andante::rollout::record::Record;
 
 /// The start's entries as names, merged and sorted: what users had.
 pub(crate) fn meant(record: &Record) -> Vec<Entry> {
-    let (list, _) = started(record);
-    merged(list.iter().map(|e| e.resolved(record.start.latest.as_str())))
+    let (list, main) = started(record);
+    let start = &record.start;
+    let latest = |i| if i == main { start.stable.as_str() } else { start.latest.as_str() };
+    merged(list.iter().enumerate().map(|(i, e)| e.resolved(latest(i))))
 }
 
 /// Entries with the same revision and tag as one, sorted; nothing without share and tag.

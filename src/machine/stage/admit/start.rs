@@ -13,27 +13,33 @@ use crate::model::split::{Follow, Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{BadStart, Start, Tags};
 
-/// What the owner had: of the older record while it is still true, else of what stands there now.
-pub(crate) fn start_of(
+/// What the owner had, by the older record while that is still true.
+pub(crate) fn inherited_start(
     chosen: Option<&RevisionName>,
     claim: Claim,
     record: Option<&Record>,
     world: &World,
-    service: &Service,
     split: &Split,
-) -> Result<Start, Box<Outcome>> {
-    let bad = |code, what: String| Box::new(outcome_of(code, what, service));
-    if let Some(record) = record
-        && record.split == *split
+) -> Option<Start> {
+    let record = record?;
+    let still_true = record.split == *split
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome != Some(Code::CouldNotRestore)
         // A rollout closed in this way had its traffic moved by somebody: the owner has now what they wrote.
         && record.outcome != Some(Code::TakenOver)
         && world.serves(&record.start.stable)
-        && chosen.is_none_or(|name| *name == record.start.stable)
-    {
-        return Ok(without_left_out(&record.start, record, world));
-    }
+        && chosen.is_none_or(|name| *name == record.start.stable);
+    still_true.then(|| without_left_out(&record.start, record, world))
+}
+
+/// What the owner has: the split that stands there now.
+pub(crate) fn fresh_start(
+    chosen: Option<&RevisionName>,
+    record: Option<&Record>,
+    service: &Service,
+    split: &Split,
+) -> Result<Start, Box<Outcome>> {
+    let bad = |code, what: String| Box::new(outcome_of(code, what, service));
     let latest = service
         .latest_ready
         .clone()
@@ -85,10 +91,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
     };
     let targets = start.split.targets().iter().enumerate().map(follow).collect();
     match Split::new(targets) {
-        // Latest means here what users are on.
-        Ok(split) if split.targets().len() == start.split.targets().len() => {
-            Start { split, latest: start.stable.clone(), ..start }
-        }
+        Ok(split) if split.targets().len() == start.split.targets().len() => Start { split, ..start },
         _ => start,
     }
 }
@@ -144,7 +147,7 @@ pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Re
 /// Refused before the first write: a target that is not Ready, because Knative would block everything after it.
 pub(crate) fn targets_are_ready(start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
     let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
-    for name in start.split.pinned(&start.latest).revisions() {
+    for name in start.pinned().revisions() {
         if !world.serves(name) {
             let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
             return bad(
@@ -192,6 +195,11 @@ mod tests {
         assert!(again.followed_latest());
         assert_eq!((again.latest.as_str(), again.stable.as_str()), ("s2", "s2"));
         assert_eq!(again.restored(None, &pinned().tags).to_string(), "s2 100 %, s1 0 % (tag old)");
+        // A newer template waits: what the owner previews under a tag stays that.
+        let previewed =
+            json!([{"revisionName": "s2", "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "p"}]);
+        let again = following_again(start(previewed.clone(), "s3"), Some(&pinned()), &split(previewed));
+        assert_eq!(again.restored(None, &pinned().tags).to_string(), "s2 100 %, s3 0 % (tag p)");
     }
 
     #[test]
