@@ -146,7 +146,8 @@ impl State {
         let at = self.now();
         self.log.deleted.push((at, name.to_owned()));
         let version = self.bump();
-        let mut object = revision.object;
+        let mut object = revision.object.clone();
+        self.buried.insert(name.to_owned(), revision);
         object["metadata"]["resourceVersion"] = json!(version.to_string());
         self.publish(Kind::Revision, true, Rc::new(object));
         self.soon(Due::Configuration);

@@ -64,7 +64,8 @@ pub(crate) fn requests(served: &[Served], name: &str, from: Duration, to: Durati
 }
 
 fn goes(state: &State, name: &str) -> Goes {
-    let revision = state.revisions.get(name);
+    // A gateway does not forget what it counted when a revision is deleted.
+    let revision = state.revisions.get(name).or_else(|| state.buried.get(name));
     let since = revision.and_then(|r| r.ready_at);
     match (revision.map(|r| r.behaviour), since) {
         (Some(Behaviour::AnswersBadly { later, .. }), Some(at)) => Goes::Badly(at + later),

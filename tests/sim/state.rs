@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) route: Route,
     pub(crate) ingress: Ingress,
     pub(crate) revisions: BTreeMap<String, Revision>,
+    /// Those that were deleted.
+    pub(crate) buried: BTreeMap<String, Revision>,
     pub(crate) history: Vec<Entry>,
     /// Watches from an older version are told that it is gone.
     pub(crate) compacted: u64,
@@ -95,6 +97,7 @@ impl State {
             route: Route::default(),
             ingress: Ingress::default(),
             revisions: BTreeMap::new(),
+            buried: BTreeMap::new(),
             history: vec![],
             compacted: 0,
             queue: BinaryHeap::new(),

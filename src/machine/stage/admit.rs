@@ -255,7 +255,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         let known = world.record().and_then(Result::ok).map(|r| r.intent);
         if serves_it && fresh.owner.kind != OwnerKind::Person && known.is_none_or(|intent| intent < fresh.intent) {
             // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
-            let mut noted = world.record().and_then(Result::ok).unwrap_or_else(|| Record {
+            // A record that somebody's edit overtook would tell the end of its rollout of a split that it never wrote.
+            let true_still = world.record().and_then(Result::ok).filter(|r| moved(r, service) == Moved::No);
+            let mut noted = true_still.unwrap_or_else(|| Record {
                 phase: Phase::Finished,
                 outcome: Some(Code::Done),
                 candidate: Some(stable.clone()),
