@@ -93,6 +93,8 @@ pub(crate) struct Theatre {
     seed: u64,
     /// The gateway neither restarts nor fails.
     pub(crate) calm: bool,
+    /// Every process does what is due and exits (`--once`); by this plan.
+    pub(crate) once: Option<Plan>,
 }
 
 impl Theatre {
@@ -101,7 +103,7 @@ impl Theatre {
         fastrand::seed(seed);
         let (ended, signals, calls, writes, complaints) = Default::default();
         let (world, sink) = (World::new("hello", seed), SimSink::default());
-        Self { world, sink, ended, signals, calls, writes, complaints, seed, calm: false }
+        Self { world, sink, ended, signals, calls, writes, complaints, seed, calm: false, once: None }
     }
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
@@ -126,7 +128,7 @@ impl Theatre {
                         self.world.with(|s| s.log.has_gate.insert(label.to_owned()));
                     }
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
-                    let mut machine = self.watched(label, Walk::new(walk_goal(plan, *looks), hold));
+                    let mut machine = self.watched(label, Walk::new(self.walk_goal(plan, *looks), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
@@ -178,8 +180,13 @@ impl Theatre {
             deadline: Duration::from_secs(120),
             grace: Duration::from_secs(10),
             hold_for: Duration::from_secs(120),
+            goes_on: self.once.clone(),
             id: rollout_id(label),
         }
+    }
+
+    fn walk_goal(&self, plan: &Plan, looks: Looks) -> WalkGoal {
+        WalkGoal { once: self.once.is_some(), ..walk_goal(plan, looks) }
     }
 
     /// Sends a signal to a process, if it lives.

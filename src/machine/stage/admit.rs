@@ -18,6 +18,7 @@ use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
 use crate::model::template::{TemplateChange, fingerprint, says_the_same};
 use crate::rollout::owner::OwnerKind;
+use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::Start;
 use jiff::Timestamp;
@@ -89,8 +90,16 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
             return end(outcome_of(Code::BadState, what, service));
         }
     };
-    if claim == Claim::Resume
-        && let Some(record) = record
+    let goes_on = |record: &Record| match claim {
+        Claim::Resume => true,
+        // A short call by a newer owner goes on where the last one left off, or no share would ever be passed.
+        Claim::TakeOver => {
+            let by_its_plan = |plan: &Plan| record.plan.as_ref().is_none_or(|walked| walked == plan);
+            goal.goes_on.as_ref().is_some_and(by_its_plan)
+        }
+        _ => false,
+    };
+    if let Some(record) = record.filter(|r| goes_on(r))
         && let Some(answer) = resume(admission, record, log)
     {
         return answer;
@@ -141,9 +150,9 @@ fn wait_for(service: &Service, why: &str) -> Begin {
     Begin::Wait { what: format!("{}: {why}; waiting", service.name), late: Box::new(late.next(next)) }
 }
 
-/// The same run came again. None: begin anew.
+/// The same run came again, or the next of many short calls. None: begin anew.
 fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Begin> {
-    let Admission { goal, world, service, now, .. } = admission;
+    let Admission { goal, claim, world, service, now, .. } = admission;
     if moved(record, service) == Moved::Traffic {
         let what = format!(
             "{} changed the traffic of {} meanwhile; nothing was written",
@@ -171,6 +180,9 @@ fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Be
         Want::Revision(None) => true,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
     };
+    if !same && claim == Claim::TakeOver {
+        return None;
+    }
     let person = record.owner.kind == crate::rollout::owner::OwnerKind::Person;
     // This comes before the question what was asked for, because the template is the editor's by now and says nothing
     // about that.

@@ -6,6 +6,7 @@
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::template::TemplateChange;
 use crate::rollout::goal::{Goal, TakeUp};
+use crate::rollout::plan::Plan;
 use crate::rollout::splits::Tags;
 use serde_json::Value;
 use std::time::Duration;
@@ -40,6 +41,9 @@ pub struct StageGoal {
     pub grace: Duration,
     /// How long the record names this owner as alive after staging, for the walk that follows.
     pub hold_for: Duration,
+    /// The plan of the short call that follows (`--once`): each call may have an owner of its own, and goes on with a
+    /// rollout of the same candidate by the same plan. None: a newer owner begins anew.
+    pub goes_on: Option<Plan>,
     /// The identity of a new rollout.
     pub id: RolloutId,
 }
@@ -75,6 +79,7 @@ impl StageGoal {
             deadline: candidate.ready_within,
             grace,
             hold_for: walk.map_or(candidate.hold_for, |walk| walk.deadline),
+            goes_on: walk.filter(|walk| walk.once).and_then(|_| goal.plan().cloned()),
             id,
         })
     }
