@@ -13,6 +13,7 @@ mod cluster {
 
     mod admission;
     mod approval;
+    mod begins;
     mod bluegreen;
     mod build;
     mod build_registry;
