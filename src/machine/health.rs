@@ -27,19 +27,27 @@ pub(super) struct Watcher {
     grace: Duration,
     since: Option<Timestamp>,
     moment: Option<Timestamp>,
+    /// It slept when it was last seen well: its next pods are a start and no recovery.
+    asleep: bool,
+    /// It lost pods that it had, and has none back yet.
+    lost: bool,
+    /// When it last had pods again after it had lost them.
+    back: Option<Timestamp>,
 }
 
 impl Watcher {
     /// A watcher that believes a fault after `grace`.
     pub(super) fn new(grace: Duration) -> Self {
-        Self { grace, since: None, moment: None }
+        Self { grace, since: None, moment: None, asleep: false, lost: false, back: None }
     }
 
     /// Judges what is seen now. `waking`: we are waking it from zero ourselves, which may take longer.
     pub(super) fn judge(&mut self, revision: Option<&Revision>, waking: bool, now: Timestamp) -> Health {
-        let trouble = match revision {
+        let state = revision.map(pods);
+        let asleep = state == Some(Pods::Asleep);
+        let trouble = match revision.zip(state) {
             None => Some("it was deleted".to_owned()),
-            Some(revision) => match pods(revision) {
+            Some((revision, state)) => match state {
                 Pods::Up | Pods::Asleep => None,
                 // Some of its pods are there and serve, so the autoscaler is at work.
                 Pods::Coming(_) if revision.actual > 0 => None,
@@ -47,10 +55,13 @@ impl Watcher {
             },
         };
         let Some(why) = trouble else {
-            self.since = None;
-            self.moment = None;
+            if std::mem::take(&mut self.lost) {
+                self.back = Some(now);
+            }
+            (self.since, self.moment, self.asleep) = (None, None, asleep);
             return Health::Fine;
         };
+        self.lost |= !self.asleep && !waking;
         let grace = if waking { self.grace.max(WAKE_GRACE) } else { self.grace };
         let until = after(*self.since.get_or_insert(now), grace);
         self.moment = Some(until);
@@ -63,6 +74,11 @@ impl Watcher {
         if self.since.is_some() {
             self.since = Some(now);
         }
+    }
+
+    /// When the candidate last came back after it had lost its pods: what was seen of it before is of no use for a step.
+    pub(super) fn back(&self) -> Option<Timestamp> {
+        self.back
     }
 
     /// True while something is wrong that is not believed yet: no moment to send anybody more there.
@@ -104,6 +120,30 @@ mod tests {
         assert_eq!(watcher.judge(Some(&up), false, at(9)), Health::Fine);
         assert_eq!(watcher.judge(Some(&down), false, at(12)), Health::Fine);
         assert!(matches!(watcher.judge(Some(&down), false, at(22)), Health::Failing(_)));
+    }
+
+    #[test]
+    fn pods_that_were_lost_come_back_and_those_of_a_sleeper_only_start() {
+        let (up, down) = (revision(1, 1, "True"), revision(0, 1, "Unknown"));
+        let asleep = Revision::from_json(&json!({"metadata": {"name": "r"}, "status": {"actualReplicas": 0,
+            "desiredReplicas": 0, "conditions": [{"type": "Ready", "status": "True"},
+            {"type": "Active", "status": "False", "reason": "NoTraffic"}]}}))
+        .unwrap();
+        let mut watcher = Watcher::new(Duration::from_secs(10));
+        for (second, seen, back) in [
+            (0, &up, None),
+            (1, &down, None),
+            (3, &up, Some(3)),
+            (4, &up, Some(3)),
+            (5, &asleep, Some(3)),
+            (6, &down, Some(3)),
+            (8, &up, Some(3)),
+            (9, &down, Some(3)),
+            (10, &asleep, Some(10)),
+        ] {
+            watcher.judge(Some(seen), false, at(second));
+            assert_eq!(watcher.back(), back.map(at), "at {second} s");
+        }
     }
 
     #[test]

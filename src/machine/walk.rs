@@ -141,7 +141,7 @@ impl Walk {
         // 12).
         let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
-        self.watch_health(&scene);
+        self.watch_health(&scene, log);
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
@@ -160,12 +160,16 @@ impl Walk {
     }
 
     /// Takes a look at the candidate's pods: what is wrong has to last to be believed.
-    fn watch_health(&mut self, scene: &Scene<'_>) {
+    fn watch_health(&mut self, scene: &Scene<'_>, log: &mut Log) {
         let candidate = scene.world.revision(scene.candidate);
+        let back = self.health.back();
         self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
             Health::Failing(reason) => Some(reason),
             Health::Fine => None,
         };
+        if self.health.back() != back && self.at_step.is_some() {
+            log.say(Topic::Wait, format!("{} has its pods again; the dwell begins anew", scene.candidate));
+        }
     }
 
     /// The split is served: on with the walk, and what was learned is saved while it waits.

@@ -130,12 +130,13 @@ fn paused(_: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     }
 }
 
-/// How long the step is stayed at, and until when. A probe that failed meanwhile makes the dwell begin anew, because a
-/// candidate that comes and goes must not be taken for a healthy one.
+/// How long the step is stayed at, and until when. A probe that failed meanwhile, or pods that were gone, make the dwell
+/// begin anew, because a candidate that comes and goes must not be taken for a healthy one.
 fn dwell(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> (Duration, Timestamp) {
     let stay = stay(&walk.goal.plan, scene.record, scene.is_promoted());
     let failed = walk.probing.failed_at().filter(|_| !walk.last_look);
-    (stay, after(failed.map_or(served, |failed| failed.max(served)), stay))
+    let anew = failed.max(walk.health.back());
+    (stay, after(anew.map_or(served, |anew| anew.max(served)), stay))
 }
 
 fn dwelling(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> StepVerdict {
