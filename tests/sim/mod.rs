@@ -32,6 +32,7 @@ pub(crate) mod webhook;
 pub(crate) mod world;
 
 mod cases;
+mod comes_and_goes;
 mod exhaustive;
 mod no_writes;
 mod pipeline;
