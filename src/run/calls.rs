@@ -97,7 +97,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Written::Refused => self.read_service().await,
             Written::Unsure(error) => {
                 self.writes.failed(error, self.clock.now());
-                let pause = self.writes.pause(error);
+                let pause = self.writes.pause(error, self.limits.patience, self.clock.now());
                 self.pause(pause).await;
                 self.read_service().await
             }
@@ -116,7 +116,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     async fn pause_reads(&mut self, error: &ApiError) {
-        let pause = self.reads.pause(error);
+        let pause = self.reads.pause(error, self.limits.patience, self.clock.now());
         self.pause(pause).await;
     }
 

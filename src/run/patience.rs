@@ -53,13 +53,14 @@ impl CallPatience {
         over.then(|| format!("{what} for {}; last: {}", words(limit), self.last))
     }
 
-    /// The pause before the next try: what the server asked for, else longer and longer.
-    pub(super) fn pause(&mut self, error: &ApiError) -> Duration {
+    /// The pause before the next try: what the server asked for, else longer and longer; never longer than the patience.
+    pub(super) fn pause(&mut self, error: &ApiError, limit: Duration, now: Timestamp) -> Duration {
         let asked = match error {
             ApiError::Server { retry_after, .. } => *retry_after,
             _ => None,
         };
         let own = self.pauses.next().unwrap_or(USUAL);
-        asked.unwrap_or(own).min(LONGEST)
+        let left = self.ends(limit).map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+        asked.unwrap_or(own).min(LONGEST).min(left.unwrap_or(LONGEST))
     }
 }

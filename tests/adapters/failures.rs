@@ -141,6 +141,24 @@ async fn a_server_in_trouble_is_asked_once_and_its_wish_is_kept() {
             server(503, "no reason given", None),
         ),
         (Reply::json(504, &status(504, "Timeout", SECRET, &Value::Null)), server(504, "Timeout", None)),
+        (
+            Reply::json(
+                500,
+                &status(500, "InternalError", &format!("{webhook}: dial tcp: connection refused"), &Value::Null),
+            ),
+            server(500, "the webhook webhook.serving.knative.dev could not be asked (connection refused)", None),
+        ),
+        (
+            Reply::json(
+                500,
+                &status(500, "", "resourceVersion should not be set on objects to be created", &Value::Null),
+            ),
+            server(500, "resourceVersion should not be set on objects to be created", None),
+        ),
+        (
+            Reply::json(500, &status(500, "", &format!("etcdserver: no space: value {SECRET} of key"), &Value::Null)),
+            server(500, "etcdserver: no space: value", None),
+        ),
     ];
     for (reply, expected) in cases {
         let error = patch_refused(reply).await;

@@ -175,13 +175,32 @@ fn strict(message: &str) -> Vec<String> {
     fields.take(5).collect()
 }
 
-/// A server's trouble: its reason, and a webhook that could not be asked by name.
+/// A server's trouble: a webhook that could not be asked, by name and with why; else the reason and the server's own words.
 fn trouble(asked: &ApiRequest, status: &ApiStatus) -> String {
     let webhook = status.message.split_once("failed calling webhook \"").and_then(|(_, rest)| rest.split_once('"'));
-    match webhook {
-        Some((name, _)) => format!("{asked}: the webhook {} could not be asked", one_line(name, 100)),
-        None => format!("{asked}: {}", reason(status, "no reason given")),
+    if let Some((name, rest)) = webhook {
+        // The last part is what the network said; before it stands an address.
+        let why = rest.rsplit(": ").next().map(harmless).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        return format!("{asked}: the webhook {} could not be asked{why}", one_line(name, 100));
     }
+    match (reason(status, ""), harmless(&status.message)) {
+        (reason, words) if reason.is_empty() && words.is_empty() => format!("{asked}: no reason given"),
+        (reason, words) if words.is_empty() => format!("{asked}: {reason}"),
+        (reason, words) if reason.is_empty() => format!("{asked}: {words}"),
+        (reason, words) => format!("{asked}: {reason}: {words}"),
+    }
+}
+
+/// The first words of a message, up to where a value could begin: at whatever is more than letters.
+fn harmless(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let plain = |word: &&str| {
+        let bare = word.trim_end_matches([':', ',', ';', '.']);
+        !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphabetic() || c == '.')
+    };
+    let words: Vec<&str> = first.split_whitespace().take_while(plain).collect();
+    one_line(words.join(" ").trim_end_matches([':', ',', ';']), 160)
 }
 
 fn reason(status: &ApiStatus, otherwise: &str) -> String {
