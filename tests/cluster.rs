@@ -28,6 +28,7 @@ mod cluster {
     mod hurt;
     mod image;
     mod kills;
+    mod moved_tag;
     mod no_writes;
     mod others;
     mod pipeline_ends;

@@ -9,6 +9,7 @@ mod call;
 mod connect;
 mod connect_error;
 mod failure;
+mod images;
 mod kubeconfig;
 mod runs;
 mod service;

@@ -47,7 +47,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = goal(&args.cluster, candidate, None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, lines).await
+    drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, environment, lines).await
 }
 
 /// `andante walk`.
@@ -58,7 +58,14 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
     let asker = asker(&args.owner, &kube, environment).await?;
-    let work = Work { kube: &kube, args: &args.cluster, prober: &prober, source: &source, signals: &mut listen()? };
+    let work = Work {
+        kube: &kube,
+        environment,
+        args: &args.cluster,
+        prober: &prober,
+        source: &source,
+        signals: &mut listen()?,
+    };
     Ok(work.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
 }
 
@@ -83,6 +90,7 @@ pub(super) async fn roll_out(
     let mut signals = listen()?;
     let staging = Work {
         kube: &kube,
+        environment,
         args: &walk.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
@@ -98,7 +106,8 @@ pub(super) async fn roll_out(
         return Ok(staged);
     }
     lines.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
-    let walking = Work { kube: &kube, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
+    let walking =
+        Work { kube: &kube, environment, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
     Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
 }
 
@@ -118,6 +127,7 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
     let owner = owner(environment)?;
     let work = Work {
         kube: &kube,
+        environment,
         args: &args.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
@@ -218,7 +228,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    drive_alone(&mut Settle::new(goal, hold), &args.cluster, &kube, lines).await
+    drive_alone(&mut Settle::new(goal, hold), &args.cluster, &kube, environment, lines).await
 }
 
 /// Drives a machine that asks the candidate nothing and reads no counters.
@@ -226,16 +236,18 @@ async fn drive_alone(
     machine: &mut impl Machine,
     args: &ClusterArgs,
     kube: &Kube,
+    environment: &Environment,
     lines: &mut Lines,
 ) -> Result<Outcome, Stop> {
     let (prober, source) = (nothing_to_probe()?, EvidenceSource::nothing());
-    let work = Work { kube, args, prober: &prober, source: &source, signals: &mut listen()? };
+    let work = Work { kube, environment, args, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(machine, lines).await)
 }
 
 /// What one machine after another works with.
 struct Work<'a> {
     kube: &'a Kube,
+    environment: &'a Environment,
     args: &'a ClusterArgs,
     prober: &'a HttpProber,
     source: &'a EvidenceSource,
@@ -245,7 +257,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
-        let service: KnativeService = self.kube.service(self.args.service.clone());
+        let service: KnativeService = self.kube.service(self.args.service.clone()).asking_registries(self.environment);
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
         let ports = Ports { cluster: &service, prober: self.prober, source: self.source, clock: &SystemClock };
         run(machine, ports, sink, self.signals, limits).await

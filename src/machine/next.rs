@@ -29,6 +29,8 @@ pub enum Look {
     Liveness(Owner),
     /// What the pods of a revision say that does not become ready.
     Pods(RevisionName),
+    /// Which digest an image reference means now.
+    Image(String),
 }
 
 /// Something to ask while waiting.

@@ -102,11 +102,13 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     let name = candidate.map(ToString::to_string).unwrap_or_default();
     let url = service.tag_url(&record.tags.candidate).unwrap_or("an address that is not there yet").to_owned();
     let late = if served { "" } else { " (its address is not served yet)" };
-    let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}"), service)
+    let digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
+    let runs = digest.as_ref().map(|digest| format!(", which runs {digest}")).unwrap_or_default();
+    let mut outcome = outcome_of(Code::Done, format!("staged {name} at 0 %{late}: {url}{runs}"), service)
         .word(STAGED)
         .next(format!("andante walk {}", service.called()));
     outcome.candidate = candidate.cloned();
-    outcome.digest = candidate.and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
+    outcome.digest = digest;
     outcome.rollout = Some(record.id.clone());
     outcome
 }

@@ -173,6 +173,7 @@ impl Stage {
         let admission = Admission { goal: &self.goal, claim, record, world, service, now };
         match begin(admission, blank, log) {
             Begin::End(outcome) => Next::end(*outcome),
+            Begin::Look(image) => Next::Look(Look::Image(image)),
             Begin::Wait { what, late } => {
                 if now >= self.deadline(now) {
                     return Next::end(*late);

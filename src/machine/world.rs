@@ -3,6 +3,7 @@
 //! Decides which report is newer, because an older one must never overwrite a newer one. It may use observed objects
 //! and the record.
 
+use crate::model::bytes::Meaning;
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
 pub use crate::model::signal::Signal;
@@ -51,6 +52,8 @@ pub struct World {
     pub configuration_generation: Option<i64>,
     /// What the pods of a revision said when they were last asked, and when that was.
     pub pods: Option<PodsSaid>,
+    /// What image references meant when they were asked for.
+    pub images: BTreeMap<String, Meaning>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
     /// The Service's version when it was last seen.

@@ -5,6 +5,7 @@
 
 use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::split::{BadSplit, Split};
+use crate::model::template::serving_container;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -129,9 +130,9 @@ pub struct Revision {
     pub actual: i64,
     /// Pods that the autoscaler wants; -1 when it does not know.
     pub desired: i64,
-    /// The image of its (first) container, as the template said.
+    /// The image of the container that serves, as the template said.
     pub image: Option<String>,
-    /// The digest reference that runs.
+    /// The digest reference of it that runs.
     pub digest: Option<String>,
     /// `autoscaling.knative.dev/min-scale`, else 0.
     pub min_scale: i64,
@@ -196,6 +197,14 @@ fn writers(object: &Value) -> Vec<FieldWriter> {
             })
         })
         .collect()
+}
+
+/// The digest reference that a container of a Revision runs: by its name, or the first where there is none.
+fn digest(revision: &Value, container: Option<&Value>) -> Option<String> {
+    let list = revision.pointer("/status/containerStatuses")?.as_array()?;
+    let name = container.and_then(|c| text(c, "/name"));
+    let named = list.iter().find(|status| name.is_some() && text(status, "/name") == name);
+    text(named.or_else(|| list.first())?, "/imageDigest").map(str::to_owned)
 }
 
 /// The answer of a condition that may be absent.
@@ -272,6 +281,8 @@ impl Revision {
         let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
         let labels = string_map(object.pointer("/metadata/labels"));
         let annotations = string_map(object.pointer("/metadata/annotations"));
+        let containers = object.pointer("/spec/containers").and_then(Value::as_array);
+        let serving = containers.and_then(|list| list.get(serving_container(list)?));
         Ok(Self {
             name: text(object, "/metadata/name")
                 .and_then(|n| n.parse().ok())
@@ -286,8 +297,8 @@ impl Revision {
             conditions: conditions(object),
             actual: number("/status/actualReplicas").unwrap_or_default(),
             desired: number("/status/desiredReplicas").unwrap_or_default(),
-            image: text(object, "/spec/containers/0/image").map(str::to_owned),
-            digest: text(object, "/status/containerStatuses/0/imageDigest").map(str::to_owned),
+            image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
+            digest: digest(object, serving),
             // Knative takes the older spelling as well, and the newer one first.
             min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
                 .iter()

@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 // An equal template raises no generation of the Configuration, so Knative makes no Revision of it.
 pub const AGAIN: &str = "andante.dev/again";
 
+/// The annotation that makes a template differ from an equal one whose image meant other bytes.
+pub const DIGEST: &str = "andante.dev/image-digest";
+
 /// What is to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateChange {
@@ -25,6 +28,8 @@ pub struct TemplateChange {
     pub revision_name: Option<RevisionName>,
     /// Make a new revision even if nothing else changes; the value tells one time from another.
     pub again: Option<String>,
+    /// The digest that the image means now, where an equal template stands for other bytes.
+    pub digest: Option<String>,
 }
 
 /// A change that cannot be made.
@@ -42,18 +47,25 @@ pub enum BadChange {
 }
 
 impl TemplateChange {
-    /// True if the change is an image and nothing else, so that equal references mean an equal candidate.
+    /// True if the change is the serving container's image and nothing else, so that equal references with equal bytes
+    /// mean an equal candidate.
     pub fn is_image_alone(&self) -> bool {
-        self.image.is_some() && self.env.is_empty() && self.file.is_none() && self.again.is_none()
+        self.image.is_some()
+            && self.container.is_none()
+            && self.env.is_empty()
+            && self.file.is_none()
+            && self.again.is_none()
     }
 
     /// The new template, without a name unless one was given: Knative refuses a changed template that keeps its name.
     pub fn apply(&self, present: &Value) -> Result<Value, BadChange> {
         let mut template = self.file.clone().unwrap_or_else(|| present.clone());
+        let mut image_changes = false;
         if self.image.is_some() || !self.env.is_empty() {
             let container = self.container(&mut template)?;
             if let Some(image) = &self.image {
-                container.insert("image".into(), json!(image));
+                let before = container.insert("image".into(), json!(image));
+                image_changes = before.as_ref() != Some(&json!(image));
             }
             for (name, value) in &self.env {
                 set_env(container, name, value);
@@ -67,10 +79,15 @@ impl TemplateChange {
                 if let Some(name) = &self.revision_name {
                     metadata.insert("name".into(), json!(name));
                 }
-                if let Some(again) = &self.again {
+                if let Some(Value::Object(annotations)) = metadata.get_mut("annotations").filter(|_| image_changes) {
+                    // It spoke of the image from before.
+                    annotations.remove(DIGEST);
+                }
+                for (annotation, value) in [(AGAIN, &self.again), (DIGEST, &self.digest)] {
+                    let Some(value) = value else { continue };
                     let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
                     if let Value::Object(annotations) = annotations {
-                        annotations.insert(AGAIN.into(), json!(again));
+                        annotations.insert(annotation.into(), json!(value));
                     }
                 }
                 if metadata.is_empty() {
@@ -95,16 +112,23 @@ impl TemplateChange {
                 .iter()
                 .position(|c| name(c) == *wanted)
                 .ok_or_else(|| BadChange::NoSuchContainer(wanted.clone(), names))?,
-            None if list.len() == 1 => 0,
-            None => {
-                // Of several containers exactly one has a port, else Knative refuses the template (k8s_validation.go,
-                // `validateContainersPorts`): it is the one that serves.
-                let with_port = |c: &Value| c.get("ports").and_then(Value::as_array).is_some_and(|p| !p.is_empty());
-                list.iter().position(with_port).ok_or(BadChange::WhichContainer(names))?
-            }
+            None => serving_container(list).ok_or(BadChange::WhichContainer(names))?,
         };
         list.get_mut(index).and_then(Value::as_object_mut).ok_or(BadChange::NoContainer)
     }
+}
+
+/// The image of the container that serves: the only one, or the one with a port.
+pub fn serving_image(template: &Value) -> Option<&str> {
+    let list = template.pointer("/spec/containers")?.as_array()?;
+    list.get(serving_container(list)?)?.get("image")?.as_str()
+}
+
+/// Which of several containers serves. Exactly one has a port, else Knative refuses the template (`k8s_validation.go`,
+/// `validateContainersPorts`).
+pub fn serving_container(list: &[Value]) -> Option<usize> {
+    let with_port = |c: &Value| c.get("ports").and_then(Value::as_array).is_some_and(|p| !p.is_empty());
+    if list.len() == 1 { Some(0) } else { list.iter().position(with_port) }
 }
 
 fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {

@@ -8,6 +8,7 @@ use super::{CALL_AFTER_SIGNAL, Runner};
 use crate::machine::next::{GiveUp, Look, Order, Written};
 use crate::machine::world::{PodsSaid, Presence};
 use crate::model::api_error::ApiError;
+use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
 use crate::run::ports::{Clock, Cluster, Sink};
 use futures_util::future::pending;
@@ -175,6 +176,14 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 }
                 let trouble = answer.ok().and_then(|pods| crate::model::podwords::trouble(&pods));
                 self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });
+                Ok(())
+            }
+            Look::Image(reference) => {
+                let cluster = self.cluster;
+                let template = self.world.service().map(|s| s.template.clone()).unwrap_or_default();
+                let asked = async { Ok(cluster.meaning(&reference, &template).await) };
+                let said = self.call(asked).await.unwrap_or_else(|e| Meaning::Unknown(e.to_string()));
+                self.world.images.insert(reference, said);
                 Ok(())
             }
             Look::Configuration => {

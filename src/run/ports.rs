@@ -8,6 +8,7 @@ use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::model::api_error::ApiError;
+use crate::model::bytes::Meaning;
 use crate::model::event::Event;
 use crate::model::name::RevisionName;
 use crate::rollout::owner::{Liveness, Owner};
@@ -67,6 +68,11 @@ pub trait Cluster {
     fn pods(&self, name: &RevisionName) -> impl Future<Output = Result<Vec<Value>, ApiError>> {
         let name = name.to_string();
         async move { Err(ApiError::Forbidden(format!("list pods of {name}"))) }
+    }
+    /// Which digest an image reference means now, asked of its registry as Knative does, with the pull Secrets that a
+    /// Service of this template has.
+    fn meaning(&self, _: &str, _: &Value) -> impl Future<Output = Meaning> {
+        async { Meaning::Unknown("nobody was named who could be asked".to_owned()) }
     }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;

@@ -2,10 +2,12 @@
 
 use super::api::Who;
 use super::fault::{Crash, Fault, Script};
+use super::image::digest;
 use super::state::{Kind, State};
 use super::watch::{SimWatch, WatchEnd};
 use super::world::World;
 use andante::model::api_error::ApiError;
+use andante::model::bytes::{Meaning, digest_of};
 use andante::model::name::{RevisionName, ServiceName};
 use andante::rollout::owner::{Liveness, Owner};
 use andante::run::ports::{Cluster, List};
@@ -229,6 +231,16 @@ impl Cluster for Handle {
             may.map(|()| s.revisions.get(&name).map(|r| r.pods(s.now())).unwrap_or_default())
         };
         self.call("list pods", list).await.map(|(v, _)| v)
+    }
+
+    async fn meaning(&self, image: &str, _: &Value) -> Meaning {
+        let image = image.to_owned();
+        let get = move |s: &mut State| Ok(s.registry_answers.then(|| digest(&image, s.pushes(&image))));
+        match self.call("head manifests", get).await {
+            Ok((Some(reference), _)) => digest_of(&reference).map_or(Meaning::Nothing, |d| Meaning::Digest(d.into())),
+            Ok((None, _)) => Meaning::Unknown("connection refused".into()),
+            Err(error) => Meaning::Unknown(error.to_string()),
+        }
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

@@ -52,13 +52,14 @@ impl Behaviour {
     }
 }
 
-/// The digest reference that Knative would resolve the image to.
-pub(crate) fn digest(image: &str) -> String {
+/// The digest reference that Knative would resolve the image to, when it was pushed so many times.
+pub(crate) fn digest(image: &str, pushes: u32) -> String {
     if image.contains('@') {
         return image.to_owned();
     }
     let repository = image.rsplit_once(':').map_or(image, |(r, _)| r);
-    let sum = image.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let pushed = if pushes > 1 { format!("{image} {pushes}") } else { image.to_owned() };
+    let sum = pushed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     format!("{repository}@sha256:{sum:064x}")
 }
 
@@ -71,6 +72,6 @@ fn images_tell_what_they_do() {
     };
     assert_eq!(later, Duration::from_secs(15));
     assert!(matches!(Behaviour::of("anything:1", &mut rng), Behaviour::Starts { sleeps: false, .. }));
-    assert_ne!(digest("ok:1"), digest("ok:2"));
-    assert!(digest("ok:1").starts_with("ok@sha256:"));
+    assert_ne!(digest("ok:1", 1), digest("ok:2", 1));
+    assert!(digest("ok:1", 1).starts_with("ok@sha256:"));
 }

@@ -16,6 +16,7 @@ impl State {
     /// The next thing in a revision's life, if it is still that one.
     pub(crate) fn live(&mut self, name: &str, uid: u64, life: Life) {
         let now = self.now();
+        let pushes = self.revisions.get(name).map_or(1, |r| self.pushes(r.image()));
         let has_users = self.ingress.served().iter().any(|(served, _)| served == name);
         let Some(r) = self.revisions.get_mut(name).filter(|r| r.uid == uid) else { return };
         let mut next: Vec<(Duration, Life)> = vec![];
@@ -26,7 +27,7 @@ impl State {
                 r.container = Cond::no("ContainerMissing", text);
             }
             (Life::Resolve, behaviour) => {
-                r.resolve();
+                r.resolve(pushes);
                 r.container = Cond::maybe("Deploying", "");
                 let life = match behaviour {
                     Behaviour::Starts { after, .. } => (after, Life::Start),

@@ -34,6 +34,7 @@ pub(crate) mod world;
 mod cases;
 mod comes_and_goes;
 mod exhaustive;
+mod moved_tag;
 mod no_writes;
 mod pipeline;
 mod seeded;

@@ -143,8 +143,8 @@ impl Revision {
         self.object.clone()
     }
 
-    /// The tag of the image was resolved.
-    pub(crate) fn resolve(&mut self) {
-        self.digest = Some(digest(self.image()));
+    /// The tag of the image was resolved, after it was pushed so many times.
+    pub(crate) fn resolve(&mut self, pushes: u32) {
+        self.digest = Some(digest(self.image(), pushes));
     }
 }

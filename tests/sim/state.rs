@@ -79,6 +79,10 @@ pub(crate) struct State {
     queued: BTreeSet<Due>,
     order: u64,
     pub(crate) liveness: BTreeMap<String, Liveness>,
+    /// How often an image was pushed under its reference, where that is more than once.
+    pub(crate) pushes: BTreeMap<String, u32>,
+    /// The registry answers.
+    pub(crate) registry_answers: bool,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
     pub(crate) log: Log,
@@ -104,6 +108,8 @@ impl State {
             queued: BTreeSet::new(),
             order: 0,
             liveness: BTreeMap::new(),
+            pushes: BTreeMap::new(),
+            registry_answers: true,
             pods_readable: true,
             log: Log::default(),
         }
@@ -117,6 +123,16 @@ impl State {
     pub(crate) fn fresh_uid(&mut self) -> u64 {
         self.uids += 1;
         self.uids
+    }
+
+    /// How often an image was pushed under this reference.
+    pub(crate) fn pushes(&self, image: &str) -> u32 {
+        self.pushes.get(image).copied().unwrap_or(1)
+    }
+
+    /// Other bytes are pushed under a reference.
+    pub(crate) fn push_again(&mut self, image: &str) {
+        *self.pushes.entry(image.to_owned()).or_insert(1) += 1;
     }
 
     /// Raises the version of the store.

@@ -6,7 +6,9 @@ use super::Kube;
 use super::call::Call;
 use super::failure::ApiRequest;
 use super::watch::ObjectWatch;
+use crate::adapter::env::Environment;
 use crate::model::api_error::ApiError;
+use crate::model::bytes::Meaning;
 use crate::model::name::{RevisionName, ServiceName};
 use crate::model::observed::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
@@ -20,11 +22,19 @@ const GROUP: &str = "serving.knative.dev";
 pub struct KnativeService {
     kube: Kube,
     name: ServiceName,
+    /// Where credentials and proxies for registries are found; none: no registry is asked.
+    registries: Option<Environment>,
 }
 
 impl KnativeService {
     pub(super) fn new(kube: Kube, name: ServiceName) -> Self {
-        Self { kube, name }
+        Self { kube, name, registries: None }
+    }
+
+    /// The same, and it asks registries what images mean.
+    #[must_use]
+    pub fn asking_registries(self, environment: &Environment) -> Self {
+        Self { registries: Some(environment.clone()), ..self }
     }
 
     fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> ApiRequest {
@@ -109,6 +119,13 @@ impl Cluster for KnativeService {
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
             _ => Err(ApiError::Unreachable("list pods: the answer is not a list".into())),
+        }
+    }
+
+    async fn meaning(&self, image: &str, template: &Value) -> Meaning {
+        match &self.registries {
+            Some(environment) => self.kube.meaning(image, template, environment).await,
+            None => Meaning::Unknown("no registry is asked here".to_owned()),
         }
     }
 

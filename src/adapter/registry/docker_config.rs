@@ -90,6 +90,21 @@ impl DockerConfig {
         }
     }
 
+    /// Takes another file's credentials as well; of two for the same place the later ones count.
+    pub fn add(&mut self, other: Self) {
+        for (key, credentials) in other.entries {
+            self.entries.retain(|(known, _)| *known != key);
+            self.entries.push((key, credentials));
+        }
+        self.helpers.extend(other.helpers);
+        self.store = other.store.or_else(|| self.store.take());
+    }
+
+    /// The file in a pull Secret, as the API shows it: in base64.
+    pub fn of_secret(data: &str) -> Option<Self> {
+        Self::parse(&base64::engine::general_purpose::STANDARD.decode(data).ok()?).ok()
+    }
+
     /// A parser's own complaint would quote the file.
     fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let file: File = serde_json::from_slice(bytes).map_err(|_| "it is not a Docker config (JSON with auths)")?;

@@ -4,9 +4,8 @@
 //! refusal then leaves nothing to clean up. It may use pure modules only.
 
 use crate::machine::claim::Claim;
-use crate::machine::outcomes::{STAGED, staged};
 use crate::machine::stage::{StageGoal, Want};
-use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::event::Topic;
@@ -24,14 +23,20 @@ use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::Value;
 
+mod bytes;
+mod resume;
 mod start;
 
+use bytes::WantedBytes;
+use resume::resume;
 pub(crate) use start::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 
 /// How a rollout begins, or why it does not.
 pub(crate) enum Begin {
     /// It ends here; nothing was or will be written.
     End(Box<Outcome>),
+    /// Equal words may hide other bytes: what the image means is asked first.
+    Look(String),
     /// What decides is on its way.
     Wait {
         /// What is waited for, for the log.
@@ -150,82 +155,6 @@ fn wait_for(service: &Service, why: &str) -> Begin {
     Begin::Wait { what: format!("{}: {why}; waiting", service.name), late: Box::new(late.next(next)) }
 }
 
-/// The same run came again, or the next of many short calls. None: begin anew.
-fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Begin> {
-    let Admission { goal, claim, world, service, now, .. } = admission;
-    if moved(record, service) == Moved::Traffic {
-        let what = format!(
-            "{} changed the traffic of {} meanwhile; nothing was written",
-            who_moved(service, true),
-            service.name
-        );
-        let next = format!(
-            "`andante settle {}` closes the record and leaves traffic as it is, then begin anew",
-            service.called()
-        );
-        return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
-    }
-    let same = match &goal.want {
-        Want::Template(change) => {
-            let wanted = change.apply(&service.template);
-            // The change is the same if it makes the template of then, or (where it changes what stands there) the one
-            // that stands now.
-            change.image == record.image
-                && wanted.is_ok_and(|t| {
-                    record.template == Some(fingerprint(&t))
-                        || says_the_same(&service.template, &t)
-                        || change.again.is_some()
-                })
-        }
-        Want::Revision(None) => true,
-        Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
-    };
-    if !same && claim == Claim::TakeOver {
-        return None;
-    }
-    let person = record.owner.kind == crate::rollout::owner::OwnerKind::Person;
-    // This comes before the question what was asked for, because the template is the editor's by now and says nothing
-    // about that.
-    if moved(record, service) == Moved::Template && record.phase == Phase::Staging && (same || !person) {
-        let what = format!(
-            "{} changed the template of {} during staging; nobody was moved",
-            who_moved(service, false),
-            service.name
-        );
-        return Some(end(outcome_of(Code::Superseded, what, service)));
-    }
-    if !same {
-        // A person may change their mind while nobody is on the candidate; a run that changes it is misconfigured.
-        if person && matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Interrupted) {
-            return None;
-        }
-        let candidate = record.candidate.as_ref().map_or_else(|| "its candidate".to_owned(), ToString::to_string);
-        let what = format!(
-            "this run already rolls out {candidate} (rollout {}) and cannot change to something else",
-            record.id
-        );
-        return Some(end(
-            outcome_of(Code::BadState, what, service).next(format!("`andante settle {}` first", service.called()))
-        ));
-    }
-    if record.phase == Phase::Staging {
-        log.once(Topic::Claim, format!("going on with rollout {}", record.id));
-        let mut record = record.clone();
-        record.deadline = record.deadline.max(crate::model::time::after(now, goal.deadline + goal.hold_for));
-        return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
-    }
-    if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
-        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
-        let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
-        let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
-        outcome.next = format!("`andante walk {}` goes on", service.called());
-        outcome.candidate.clone_from(&record.candidate);
-        outcome.rollout = Some(record.id.clone());
-        return Some(end(outcome));
-    }
-    Some(end(staged(world, service, record, true)))
-}
-
 fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: Record, log: &mut Log) -> Begin {
     let Admission { goal, claim, world, service, .. } = admission;
     let stable = fresh.start.stable.clone();
@@ -239,8 +168,15 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
     let typed = world.record().and_then(Result::ok).and_then(|r| r.template);
     let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
     let same = says_the_same(&service.template, &template) && !retyped;
+    let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
+    let (mut template, mut print, mut same, mut moved_on) = (template, print, same, String::new());
     if !goal.again {
-        let before = fresh.rejected.iter().find(|r| {
+        let ran = fresh.rejected.iter().map(|r| &r.revision).chain([&stable]).chain(&service.latest_created);
+        let bytes = match WantedBytes::of(&admission, &template, ran, log) {
+            Ok(bytes) => bytes,
+            Err(image) => return Begin::Look(image),
+        };
+        let before = fresh.rejected.iter().filter(|r| !bytes.differ_from(world.revision(&r.revision))).find(|r| {
             r.template.as_ref() == Some(&print)
                 || (change.is_image_alone() && r.image.is_some() && r.image == change.image)
                 || (same && service.latest_created.as_ref() == Some(&r.revision))
@@ -253,8 +189,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             );
         }
         let running = world.revision(&stable);
-        let serves_it = (same && service.latest_created.as_ref() == Some(&stable))
+        let says_it = (same && service.latest_created.as_ref() == Some(&stable))
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
+        let serves_it = says_it && !bytes.differ_from(running);
         if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
             // Stable runs what is wanted now, so the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
@@ -282,6 +219,16 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         if serves_it {
             return end(unchanged(service, &stable, running));
         }
+        if same && bytes.differ_from(newest) {
+            // An equal template makes no revision, so it is told apart by what its image means.
+            let told_apart = TemplateChange { digest: bytes.digest.clone(), ..change.clone() };
+            template = match told_apart.apply(&service.template) {
+                Ok(template) => template,
+                Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
+            };
+            (print, same) = (fingerprint(&template), false);
+            moved_on = format!("; its image means {} now", bytes.digest.unwrap_or_default());
+        }
     }
     warn_of_gitops(service, log);
     fresh.template = Some(print);
@@ -289,7 +236,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
     let what = if same {
         "users pinned to stable; the template is there already".to_owned()
     } else {
-        format!("users pinned to {stable}, template patched in the same write")
+        format!("users pinned to {stable}, template patched in the same write{moved_on}")
     };
     Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
 }

@@ -59,6 +59,7 @@ impl StageGoal {
             file: candidate.manifest.as_ref().and_then(|m| m.pointer("/spec/template")).cloned(),
             revision_name: candidate.revision_name.clone(),
             again: candidate.again.then(|| id.to_string()),
+            digest: None,
         };
         let want = match &candidate.revision {
             _ if candidate.changes_the_template() => Want::Template(Box::new(change)),
