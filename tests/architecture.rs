@@ -55,7 +55,7 @@ const TABLE: &[Row] = &[
         outside: &["http", "reqwest", "ring", "rustls", "serde_saphyr", "std::fs", "std::io", "tokio"],
     },
     Row { name: "adapter/checkout", rooms: &[], outside: &["miniz_oxide", "std::os"] },
-    Row { name: "adapter/clock", rooms: &[], outside: &["jiff::Timestamp::now"] },
+    Row { name: "adapter/clock", rooms: &[], outside: &["jiff::Timestamp::now", "std::time::Instant"] },
     Row { name: "adapter/cluster", rooms: &[], outside: &["fastrand", "http_body_util", "kube"] },
     Row { name: "adapter/env", rooms: &[], outside: &["std::env"] },
     Row { name: "adapter/proxy", rooms: &[], outside: &["std::net::IpAddr", "std::net::SocketAddr"] },

@@ -21,11 +21,13 @@ use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::time::words;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
 use clap::CommandFactory;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A command that ends before it begins.
 #[derive(Debug)]
@@ -188,16 +190,33 @@ fn owner(environment: &Environment) -> Result<Owner, Stop> {
     }))
 }
 
+/// Says whose clock counts, where this machine's is another one.
+fn say_clock(lines: &mut Lines) {
+    let Some(ahead) = SystemClock::ahead() else { return };
+    let by = words(Duration::from_secs(ahead.unsigned_abs().as_secs()));
+    let how = if ahead.is_negative() { "behind" } else { "ahead of" };
+    let what = format!("this machine's clock is {by} {how} the API server's; every time here is the server's");
+    lines.say(SystemClock.now(), &Event::new(Topic::Note, what));
+}
+
 /// Who asks, since when, and how insistently.
-async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment) -> Result<Asker, Stop> {
+async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment, lines: &mut Lines) -> Result<Asker, Stop> {
     let owner = owner(environment)?;
     // The intent is as old as the run, not as its build or this pod, so that the newest push wins (docs/protocol.md,
     // rule 2).
     let intent = match args.intent_at {
-        Some(at) => at,
-        None if owner.kind == OwnerKind::Person => SystemClock.now(),
+        Some(at) => {
+            kube.set_clock().await;
+            at
+        }
+        None if owner.kind == OwnerKind::Person => {
+            // Whose clock runs ahead would else be the newest for as long.
+            kube.set_clock().await;
+            SystemClock.now()
+        }
         None => kube.run_created(&owner).await.unwrap_or_else(|| SystemClock.now()),
     };
+    say_clock(lines);
     // A person is told that somebody is at it; a newer run takes over, because its intent is newer.
     let default = if owner.kind == OwnerKind::Person { IfBusy::Fail } else { IfBusy::Supersede };
     let if_busy = args.if_busy.map_or(default, IfBusy::from);

@@ -46,7 +46,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment)?);
     let goal = goal(&args.cluster, candidate, None)?;
     let kube = connect(&args.cluster, environment)?;
-    let asker = asker(&args.owner, &kube, environment).await?;
+    let asker = asker(&args.owner, &kube, environment, lines).await?;
     drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, environment, lines).await
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let kube = connect(&args.cluster, environment)?;
     let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
-    let asker = asker(&args.owner, &kube, environment).await?;
+    let asker = asker(&args.owner, &kube, environment, lines).await?;
     let work = Work {
         kube: &kube,
         environment,
@@ -86,7 +86,7 @@ pub(super) async fn roll_out(
     let kube = connect(&walk.cluster, environment)?;
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
-    let asker = asker(&walk.owner, &kube, environment).await?;
+    let asker = asker(&walk.owner, &kube, environment, lines).await?;
     let mut signals = listen()?;
     let staging = Work {
         kube: &kube,
@@ -212,6 +212,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     let kube = connect(&args.cluster, environment)?;
     let owner = owner(environment)?;
     // A settling run does not queue, because it takes the epoch from every other writer.
+    kube.set_clock().await;
     let run_began = kube.run_created(&owner).await;
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {

@@ -211,14 +211,16 @@ impl Walk {
             return served;
         }
         let (record, now) = (scene.record, scene.now);
-        let served = served_at(scene.service, record, &scene.control).unwrap_or(now).min(now);
+        // Nobody has watched how long a step took that another process wrote. The condition's time is of the API
+        // server's clock, so what this process saw itself is not measured by it.
+        let ours = self.began.is_some_and(|began| record.step_at >= began);
+        let told = served_at(scene.service, record, &scene.control).filter(|_| !ours);
+        let served = told.unwrap_or(now).min(now);
         self.served = Some(served);
         // Gates begin anew, because on the way here they did not speak of this step.
         self.begin_gates();
         if record.step > 0 {
             let took = now.duration_since(record.step_at);
-            // Nobody has watched how long a step took that another process wrote.
-            let ours = self.began.is_some_and(|began| record.step_at >= began);
             let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
             log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
         }

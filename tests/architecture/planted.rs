@@ -162,7 +162,13 @@ fn a_permit_that_nobody_needs_is_found() {
     let sources = sources();
     let mut house = planted(&sources, &[]);
     house.sources.retain(|source| source.file != "adapter/clock.rs");
-    assert_eq!(walls(&house).unused(), ["adapter/clock has no use for jiff::Timestamp::now any more"]);
+    assert_eq!(
+        walls(&house).unused(),
+        [
+            "adapter/clock has no use for jiff::Timestamp::now any more",
+            "adapter/clock has no use for std::time::Instant any more"
+        ]
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::punctual::Punctual;
 use super::sink::SimSink;
 use super::source::SimSource;
 use super::story::{Ended, Story};
-use super::time::stamp;
+use super::time::{SimClock, stamp};
 use super::world::World;
 use andante::evidence::Rules;
 use andante::evidence::gate::Patience;
@@ -114,7 +114,7 @@ impl Theatre {
         self.signals.borrow_mut().insert(label.to_owned(), sender);
         let mut sink = self.sink.of(label);
         let hold = Claimant::new(asker.clone(), label.to_owned());
-        let (clock, limits) = (self.world.clock(), Limits::default());
+        let (clock, limits) = (self.clock_of(label), Limits::default());
         let work = async {
             match job {
                 Job::Stage { .. } | Job::TakeUp(_) => {
@@ -123,7 +123,7 @@ impl Theatre {
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Walk(plan, looks) => {
-                    let source = SimSource::new(&self.world, label, self.seed, self.calm);
+                    let source = SimSource::new(&self.world, label, self.seed, self.calm, &clock);
                     if looks.gates {
                         self.world.with(|s| s.log.has_gate.insert(label.to_owned()));
                     }
@@ -154,6 +154,26 @@ impl Theatre {
                 Some(outcome)
             }
         }
+    }
+
+    /// The clock of a process: most are right, some are off by what nobody notices, some by minutes or hours. The first
+    /// answer sets those, and a process asks for the time before it begins.
+    fn clock_of(&self, label: &str) -> SimClock {
+        let clock = self.world.clock();
+        if self.calm {
+            return clock;
+        }
+        let seed = label.bytes().fold(self.seed, |seed, b| seed.wrapping_mul(31).wrapping_add(u64::from(b)));
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let ahead = match rng.u8(..10) {
+            0..6 => 0,
+            6..8 => rng.i64(-2000..=2000),
+            8 => rng.i64(-600_000..=600_000),
+            _ => rng.i64(-7_200_000..=7_200_000),
+        };
+        let clock = clock.ahead(ahead);
+        clock.align();
+        clock
     }
 
     fn watched<M>(&self, label: &str, machine: M) -> Punctual<M> {

@@ -3,6 +3,7 @@
 use super::image::Behaviour;
 use super::state::State;
 use super::story::{Gated, Served};
+use super::time::SimClock;
 use super::world::World;
 use andante::evidence::gate::{Gate, Measured};
 use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
@@ -29,6 +30,7 @@ pub(crate) struct SimSource {
     world: World,
     run: String,
     rng: RefCell<fastrand::Rng>,
+    clock: SimClock,
     /// The gateway has restarted at these times.
     restarts: Vec<Duration>,
     /// How many readings in a hundred fail.
@@ -37,7 +39,7 @@ pub(crate) struct SimSource {
 
 impl SimSource {
     /// A gateway that restarts now and then, and does not always answer; `calm`: it never does either.
-    pub(crate) fn new(world: &World, run: &str, seed: u64, calm: bool) -> Self {
+    pub(crate) fn new(world: &World, run: &str, seed: u64, calm: bool, clock: &SimClock) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         // The same for every process of a story.
         let restarts = (0..if calm { 0 } else { rng.usize(0..3) }).map(|_| Duration::from_secs(rng.u64(20..200)));
@@ -46,6 +48,7 @@ impl SimSource {
             world: world.clone(),
             run: run.to_owned(),
             rng: RefCell::new(rng),
+            clock: clock.clone(),
             restarts,
             failing: if calm { 0 } else { 8 },
         }
@@ -107,7 +110,7 @@ impl Source for SimSource {
         if self.fails().await {
             return Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() });
         }
-        let at = andante::run::ports::Clock::now(&self.world.clock());
+        let at = andante::run::ports::Clock::now(&self.clock);
         let pair = self.world.with(|s| {
             let now = s.now();
             let since = self.restarts.iter().filter(|r| **r <= now).max().copied().unwrap_or_default();

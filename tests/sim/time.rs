@@ -1,7 +1,7 @@
 //! Virtual time: the paused runtime clock, shown as timestamps of a fixed day.
 
 use andante::run::ports::Clock;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,14 +29,34 @@ const BUSY: u32 = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct SimClock {
     start: Instant,
+    /// By how many milliseconds it is ahead of the API server's.
+    ahead: Rc<Cell<i64>>,
     asked: Rc<Cell<(u64, u32)>>,
     alarm: Rc<Notify>,
 }
 
+/// Clocks that differ by no more (in milliseconds) are left as they are.
+const NEAR: i64 = 2000;
+
 impl SimClock {
     /// A clock of a simulation that began at `start`.
     pub(crate) fn new(start: Instant) -> Self {
-        Self { start, asked: Rc::default(), alarm: Rc::new(Notify::new()) }
+        Self { start, ahead: Rc::default(), asked: Rc::default(), alarm: Rc::new(Notify::new()) }
+    }
+
+    /// The same, ahead of the API server's by so many milliseconds.
+    pub(crate) fn ahead(self, millis: i64) -> Self {
+        self.ahead.set(millis);
+        self
+    }
+
+    /// What the adapter does with the first answer of the API server: a clock that is far off is set, to within half
+    /// of a second, since an answer tells whole ones.
+    pub(crate) fn align(&self) {
+        if self.ahead.get().abs() > NEAR {
+            let true_millis = i64::try_from(self.start.elapsed().as_millis()).unwrap();
+            self.ahead.set(500 - true_millis % 1000);
+        }
     }
 
     /// Resolves when the run spins.
@@ -54,6 +74,6 @@ impl Clock for SimClock {
         if count == BUSY {
             self.alarm.notify_one();
         }
-        stamp(at)
+        stamp(at) + SignedDuration::from_millis(self.ahead.get())
     }
 }

@@ -4,10 +4,12 @@
 
 use super::Kube;
 use super::failure::{self, ApiRequest};
+use crate::adapter::clock::SystemClock;
 use crate::model::api_error::ApiError;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use kube::client::{AuthError, Body};
 use serde_json::Value;
 use std::error::Error;
@@ -87,8 +89,24 @@ impl Kube {
         }
         let unsendable = |_| ApiError::Invalid(format!("{}: the request cannot be written", call.asked));
         let request = request.body(Body::from(bytes)).map_err(unsendable)?;
-        self.client.send(request).await.map_err(|e| lost(&call.asked, &e))
+        let answer = self.client.send(request).await.map_err(|e| lost(&call.asked, &e))?;
+        if let Some(server) = date(answer.headers()) {
+            SystemClock::align(server);
+        }
+        Ok(answer)
     }
+
+    /// Sets the clock by the API server's, for who has asked it nothing yet. Any answer tells the time.
+    pub async fn set_clock(&self) {
+        let asked = ApiRequest { verb: "get", group: "", resource: "version", namespace: None, name: None };
+        let _ = self.call(&Call { asked, path: "/version".into(), body: None }).await;
+    }
+}
+
+/// The time at which an answer was made (RFC 9110, 6.6.1).
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 fn parts((head, body): (http::response::Parts, Body)) -> (u16, HeaderMap, Body) {

@@ -42,6 +42,8 @@ PACKAGES = {
     # Andante's own image is made here too.
     "libdeflate-gzip": "libdeflate-tools",
     "/usr/share/ca-certificates/mozilla": "ca-certificates",
+    # Another time of day for one process: the tests of clocks.
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1": "faketime",
     # Only the tests of evidence run it, as a process of their own.
     "prometheus": "prometheus",
     "/usr/lib/python3/dist-packages/yaml/__init__.py": "python3-yaml",
