@@ -16,7 +16,7 @@ use crate::model::name::RolloutId;
 use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::ready::{Serving, serving};
+use crate::model::ready::{Serving, is_current, serving};
 use crate::model::time::{after, words};
 use crate::rollout::owner::{Owner, OwnerKind};
 use jiff::Timestamp;
@@ -170,6 +170,12 @@ impl Machine for Check {
         }
         if !world.listed {
             return Next::wait(None);
+        }
+        // Which revision a tag means is told by the status, and one of an older generation names another.
+        let deadline = after(self.began.unwrap_or(now), self.goal.deadline);
+        if self.goal.tag.is_some() && !is_current(service) && now < deadline {
+            log.once(Topic::Wait, format!("{}: Knative has not taken up the present spec yet; waiting", service.name));
+            return Next::wait(Some(deadline));
         }
         match self.target(world, service) {
             Ok(asked) => self.judge(world, service, &asked, now, log),
@@ -336,6 +342,17 @@ mod tests {
         let none = end(&mut check(OwnerKind::Person, "me", Some("green")), &world(1), "v2");
         assert_eq!((none.code, none.what.as_str()), (Code::BadState, "no target of hello has the tag `green`"));
         assert_eq!(end(&mut check(OwnerKind::Person, "me", Some("candidate")), &world(1), "v2").code, Code::Done);
+    }
+
+    #[test]
+    fn a_tag_of_an_older_generation_is_not_asked() {
+        let mut older = world(1);
+        let Presence::Seen(service) = &mut older.target else { unreachable!("it was seen") };
+        service.generation += 1;
+        let mut check = check(OwnerKind::Person, "me", Some("candidate"));
+        let next = check.decide(&older, at(0), &mut Log::default());
+        assert_eq!(next, Next::wait(Some(at(60))), "neither asked nor called missing");
+        assert_eq!(end(&mut check, &world(1), "v2").code, Code::Done);
     }
 
     #[test]
