@@ -30,6 +30,7 @@ use crate::model::ready::{Serving, serving};
 use crate::model::time::{after, words};
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
+use std::time::Duration;
 
 mod advance;
 mod asking;
@@ -46,6 +47,10 @@ mod waiting;
 
 pub use evidence::JudgeGoal;
 pub use goal::{GateGoal, WalkGoal};
+
+/// By how much two clocks may differ unnoticed (`adapter::clock`): what another process or the API server timed is put off by it,
+/// so that a dwell after a restart is never shorter than was planned.
+const CLOCKS: Duration = Duration::from_secs(2);
 
 /// The walking machine.
 #[derive(Debug)]
@@ -215,7 +220,7 @@ impl Walk {
         // server's clock, so what this process saw itself is not measured by it.
         let ours = self.began.is_some_and(|began| record.step_at >= began);
         let told = served_at(scene.service, record, &scene.control).filter(|_| !ours);
-        let served = told.unwrap_or(now).min(now);
+        let served = told.map_or(now, |told| after(told, CLOCKS).min(now));
         self.served = Some(served);
         // Gates begin anew, because on the way here they did not speak of this step.
         self.begin_gates();
