@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) liveness: BTreeMap<String, Liveness>,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
+    /// Knative's controllers do nothing more.
+    pub(crate) stalled: bool,
     pub(crate) log: Log,
 }
 
@@ -102,6 +104,7 @@ impl State {
             order: 0,
             liveness: BTreeMap::new(),
             pods_readable: true,
+            stalled: false,
             log: Log::default(),
         }
     }
@@ -158,6 +161,9 @@ impl State {
             let Some(Reverse((_, _, due))) = self.queue.pop() else { break };
             self.queued.remove(&due);
             any = true;
+            if self.stalled {
+                continue;
+            }
             match due {
                 Due::Service => self.reconcile_service(),
                 Due::Configuration => self.reconcile_configuration(),
