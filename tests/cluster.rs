@@ -43,4 +43,5 @@ mod cluster {
     mod styles;
     mod unready;
     mod users;
+    mod way_back;
 }
