@@ -47,4 +47,5 @@ mod cluster {
     mod styles;
     mod unready;
     mod users;
+    mod way_back;
 }

@@ -12,7 +12,7 @@ pub struct SettleArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
     /// Only this rollout (its id, or the uid of the run that owns it); another one is left alone. `any`: whoever's it is,
-    /// as at a terminal. In a pod: this run's own.
+    /// as at a terminal. In a pod: this run's own; with --to also one whose run is over, if no newer run holds it.
     #[arg(long, value_name = "ID", value_parser = plain)]
     pub rollout: Option<String>,
     /// Where to: `stable`, `candidate`, or a revision's name. Without it an unfinished rollout goes back to stable, a

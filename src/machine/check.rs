@@ -6,7 +6,7 @@
 use crate::evidence::probe::{Address, Probe};
 use crate::machine::health::{Health, Watcher};
 use crate::machine::next::{GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::gave_up;
+use crate::machine::outcomes::{gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::{Presence, World};
@@ -76,7 +76,7 @@ impl Check {
                 .map(|revision| CheckedTarget { tag: tag.clone(), revision, rollout: None })
                 .ok_or_else(|| end(Code::BadState, format!("no target of {} has the tag `{tag}`", service.name)));
         }
-        let record = world.record().transpose().map_err(|e| end(Code::BadState, e.to_string()))?;
+        let record = world.record().transpose().map_err(|e| Box::new(unreadable(&e, service)))?;
         let open = record.filter(|r| r.phase.is_open());
         let Some((record, revision)) = open.and_then(|r| r.candidate.clone().map(|c| (r, c))) else {
             let stage = format!("`andante stage {}` makes a candidate; --tag asks another target", service.called());

@@ -1,10 +1,11 @@
 //! On to the candidate for good, in the shape that the owner had (docs/protocol.md, rule 8). Decides whether traffic
 //! may follow latest again. It may use the record, splits and observed objects.
 
+use crate::machine::migration::taken_name;
 use crate::machine::next::Order;
 use crate::machine::rollback::CannotRestore;
 use crate::machine::world::World;
-use crate::machine::write::order;
+use crate::machine::write::{RecordSize, sure_order};
 use crate::model::event::Event;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
@@ -29,6 +30,7 @@ pub(super) fn finish(
     world: &World,
     service: &Service,
     record: &Record,
+    size: RecordSize,
     now: Timestamp,
 ) -> Result<Finish, CannotRestore> {
     let candidate =
@@ -41,6 +43,7 @@ pub(super) fn finish(
     next.reason = None;
     next.step_at = now;
     next.approval_since = None;
+    next.accept(candidate);
     let mut split = record.start.finished(candidate, follow);
     // A target that blocks now is left out, like those that a rollback had to leave out, because users come first.
     if let Some(safe) = only_ready(&split, candidate, |name| world.serves(name)) {
@@ -48,7 +51,9 @@ pub(super) fn finish(
         split = safe.split;
     }
     let what = Event::new(Topic::Traffic, format!("finished: {split}"));
-    let order = order(service, next, Some(split), None, what).map_err(|e| CannotRestore { why: e.to_string() })?;
+    let taken = taken_name(world, service, record);
+    let order =
+        sure_order(service, next, split, taken, size, what).map_err(|e| CannotRestore { why: e.to_string() })?;
     Ok(Finish { order, stays_pinned })
 }
 
@@ -104,9 +109,9 @@ mod tests {
 
     #[test]
     fn a_finish_follows_latest_only_if_latest_is_the_candidate() {
-        let good = finish(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), now()).unwrap();
+        let good = finish(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), RecordSize::Whole, now()).unwrap();
         assert_eq!((split_of(&good.order).as_str(), good.stays_pinned), ("latest 100 %", None));
-        let newer = finish(&world(&["s1", "s2"]), &service("s3", "s2"), &record(), now()).unwrap();
+        let newer = finish(&world(&["s1", "s2"]), &service("s3", "s2"), &record(), RecordSize::Whole, now()).unwrap();
         assert_eq!(split_of(&newer.order), "s2 100 %");
         assert!(newer.stays_pinned.unwrap().contains("s3"));
     }

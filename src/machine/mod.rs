@@ -11,6 +11,7 @@ pub(crate) mod course;
 mod finish;
 mod health;
 pub mod judge;
+mod migration;
 pub mod next;
 pub(crate) mod outcomes;
 mod probing;

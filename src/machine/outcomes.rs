@@ -2,12 +2,13 @@
 //! Decides their exit codes and sentences. It may use the record, observed objects and outcomes.
 
 use crate::machine::claim::Claim;
+use crate::machine::migration::cause_and_remedy;
 use crate::machine::next::GiveUp;
-use crate::machine::standing::outcome_of;
+use crate::machine::standing::{outcome_of, record_lost};
 use crate::machine::world::World;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::{BadRecord, Phase, Record};
 use std::time::Duration;
 
 /// How long the end waits for a last split to be served before it says so.
@@ -91,6 +92,26 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     }
     outcome.next = next.join("; ");
     outcome
+}
+
+/// The end where the record cannot be read. A rollout had begun, unless a newer Andante only writes it in another way.
+pub(crate) fn unreadable(error: &BadRecord, service: &Service) -> Outcome {
+    match error {
+        BadRecord::Format(_) | BadRecord::TooLarge(_) => outcome_of(Code::BadState, error.to_string(), service),
+        BadRecord::Unreadable(_) => record_lost(error.to_string(), service),
+    }
+}
+
+/// Says of an end that its split is not served, why, and what to do about it.
+pub(crate) fn unserved(outcome: &mut Outcome, world: &World, service: &Service) {
+    let (cause, remedy) = cause_and_remedy(world, service);
+    outcome.what.push_str("; written, but not confirmed as served yet");
+    if !cause.is_empty() {
+        outcome.what = format!("{} ({cause})", outcome.what);
+    }
+    if !remedy.is_empty() {
+        outcome.next = if outcome.next.is_empty() { remedy } else { format!("{remedy}; {}", outcome.next) };
+    }
 }
 
 /// The word of good staging: a walk may follow.

@@ -3,9 +3,10 @@
 //! Decides what rule 9 (docs/protocol.md) means for what is there now; rule 8 is [`crate::machine::finish`]'s. It may
 //! use the record, splits and observed objects.
 
+use crate::machine::migration::{is_ours, misplaced, state_of, taken_name, taken_tag};
 use crate::machine::next::Order;
 use crate::machine::world::World;
-use crate::machine::write::order;
+use crate::machine::write::{RecordSize, sure_order};
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
@@ -59,6 +60,7 @@ pub(super) fn roll_back(
     service: &Service,
     record: &Record,
     why: &Why,
+    size: RecordSize,
     now: Timestamp,
 ) -> Result<Order, CannotRestore> {
     let serves = |name: &RevisionName| world.serves(name);
@@ -82,7 +84,11 @@ pub(super) fn roll_back(
     } else {
         // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
         let stands = |name: &&RevisionName| !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
-        record.start.restored(keep.filter(stands), &record.tags)
+        // Nor does Knative take a split with a tag whose name somebody else's Service has.
+        let is_free = |_: &&RevisionName| {
+            !service.split.as_ref().is_ok_and(|s| taken_tag(service, s) == Some(&record.tags.candidate))
+        };
+        record.start.restored(keep.filter(stands).filter(is_free), &record.tags)
     };
     let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
         let mut what = format!("back to {}: {}", safe.split, why.reason);
@@ -99,25 +105,24 @@ pub(super) fn roll_back(
         let gone = world.revision(stable).is_none_or(|r| r.deleting);
         let has_users = |name: &&RevisionName| service.split.as_ref().is_ok_and(|s| !s.share(name).is_zero());
         let Some(candidate) = keep.filter(|_| gone).filter(has_users) else {
-            return Err(CannotRestore {
-                why: format!("{} is not Ready, nothing was written", blockers(&wanted, world)),
-            });
+            return Err(CannotRestore { why: format!("{}, nothing was written", blockers(&wanted, world)) });
         };
+        // Whoever asks to go back once the rollout is over learns that there is no way; nothing is to be brought to rest.
+        if record.phase == Phase::Finished {
+            return Err(CannotRestore {
+                why: format!("{}, users stay on {candidate} and nothing was written", state_of(world, stable)),
+            });
+        }
         next.outcome = Some(Code::CouldNotRestore);
         let split = emergency(record, candidate, world)
             .ok_or_else(|| CannotRestore { why: format!("{stable} is gone and no safe split is left") })?;
         let what = format!("{stable} is gone, everyone to {candidate}, the only one left: {split}");
         (split, what)
     };
-    let what = Event::new(Topic::Traffic, what);
-    order(service, next.clone(), Some(split.clone()), None, what.clone())
-        .or_else(|_| {
-            // Users come before memory, so a record that has grown too large gives up what only helps to explain.
-            next.rejected.clear();
-            next.plan = None;
-            next.evidence = None;
-            order(service, next, Some(split), None, what)
-        })
+    // What serves users is not rejected, whatever was said of it.
+    next.rejected.retain(|r| split.share(&r.revision).is_zero());
+    let taken = taken_name(world, service, record);
+    sure_order(service, next, split, taken, size, Event::new(Topic::Traffic, what))
         .map_err(|e| CannotRestore { why: e.to_string() })
 }
 
@@ -128,39 +133,41 @@ fn shortened(reason: &str) -> String {
     reason.chars().take(MAX_REASON).collect()
 }
 
-/// The last write again, without a 0 % target that turned unready meanwhile: Knative takes a split whole or not at all,
-/// so it would wait for that target. None if nothing of the kind is in the way.
-pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
+/// The last write again, without what keeps Knative from taking it, because it takes a split whole or not at all: a 0 %
+/// target that turned unready meanwhile, one of our tags whose name somebody else's Service has, a name of the template
+/// that is taken. None if nothing of the kind is in the way.
+pub(super) fn mend(world: &World, service: &Service, record: &Record, size: RecordSize) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
-    let blocks = |t: &&TrafficTarget| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
-    let blocking = standing.targets().iter().find(blocks)?;
-    let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
-    let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
+    let taken = taken_name(world, service, record);
+    let clash = taken_tag(service, standing);
+    let clashes = |t: &TrafficTarget| t.tag.is_some() && t.tag.as_ref() == clash && is_ours(t, &record.tags);
+    let unready = |t: &TrafficTarget| t.revision().is_some_and(|name| !world.serves(name));
+    let blocking = standing.targets().iter().find(|t| t.percent.is_zero() && (unready(t) || clashes(t)));
+    let what = match (blocking, taken) {
+        (Some(target), _) if clashes(target) => {
+            format!("without {target}: the Service that Knative needs for this tag is somebody else's")
+        }
+        (Some(target), _) => format!("without {target}, which is not Ready and keeps Knative from taking the split"),
+        (None, Some(_)) => "the same split once more".to_owned(),
+        (None, None) => return None,
+    };
+    let kept = standing.targets().iter().filter(|t| !(t.percent.is_zero() && clashes(t))).cloned().collect();
+    let safe = only_ready(&Split::new(kept).ok()?, &record.start.stable, |name| world.serves(name))?;
     let mut next = record.clone();
     // Our own tags are not the owner's, so nobody is told to restore them.
-    let ours = |t: &TrafficTarget| {
-        t.tag.as_ref().is_some_and(|tag| [&record.tags.candidate, &record.tags.stable].contains(&tag))
-    };
-    next.left_out.extend(safe.left_out.into_iter().filter(|t| !ours(t)));
-    order(service, next, Some(safe.split), None, Event::new(Topic::Traffic, what)).ok()
+    next.left_out.extend(safe.left_out.into_iter().filter(|t| !is_ours(t, &record.tags)));
+    sure_order(service, next, safe.split, taken, size, Event::new(Topic::Traffic, what)).ok()
 }
 
-/// True if users are still on the candidate of a rollout that went back.
+/// True if users are elsewhere than the end of this rollout has them.
 pub(super) fn is_stuck(service: &Service, record: &Record) -> bool {
-    let candidate = record.candidate.as_ref().map(RevisionName::as_str);
-    // After a good end users are meant to be on it.
-    record.phase != Phase::Finished
-        && service
-            .served
-            .iter()
-            .any(|t| t.percent > 0 && candidate.is_some() && t.revision_name.as_deref() == candidate)
+    misplaced(service, &record.split)
 }
 
-/// The names in a split that are not Ready.
+/// What is wrong with the revisions of a split that do not serve.
 fn blockers(split: &Split, world: &World) -> String {
-    let names: Vec<_> =
-        split.revisions().into_iter().filter(|name| !world.serves(name)).map(ToString::to_string).collect();
-    names.join(", ")
+    let unready = split.revisions().into_iter().filter(|name| !world.serves(name));
+    unready.map(|name| state_of(world, name)).collect::<Vec<_>>().join(", ")
 }
 
 /// Everyone whom stable served goes to the candidate; the others stay if they serve.
@@ -208,7 +215,8 @@ mod tests {
     #[test]
     fn back_by_name_never_to_latest() {
         let why = Why::new(Code::RolledBack, "probe failed");
-        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        let order =
+            roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).unwrap();
         assert_eq!(split_of(&order), "s1 100 %, s2 0 % (tag candidate)");
         let next = order.record.unwrap();
         assert_eq!(next.phase, Phase::RolledBack);
@@ -218,7 +226,8 @@ mod tests {
     #[test]
     fn an_unready_candidate_loses_its_tag() {
         let why = Why::new(Code::RolledBack, "crashed");
-        let order = roll_back(&world(&["s1"]), &service("s2", "s1"), &record(), &why, now()).unwrap();
+        let order =
+            roll_back(&world(&["s1"]), &service("s2", "s1"), &record(), &why, RecordSize::Whole, now()).unwrap();
         assert_eq!(split_of(&order), "s1 100 %");
     }
 
@@ -232,7 +241,7 @@ mod tests {
                     {"type": "Active", "status": "Unknown", "reason": active}]}});
             world.revisions.insert("s2".parse().unwrap(), Revision::from_json(&candidate).unwrap());
             let why = Why::new(Code::Worse, "worse");
-            split_of(&roll_back(&world, &service("s2", "s2"), &record(), &why, now()).unwrap())
+            split_of(&roll_back(&world, &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).unwrap())
         };
         assert_eq!(back_with(2, "Queued"), "s1 100 %");
         assert_eq!(back_with(0, "NoTraffic"), "s1 100 %, s2 0 % (tag candidate)");
@@ -241,7 +250,8 @@ mod tests {
     #[test]
     fn an_interruption_rejects_nobody() {
         let why = Why::new(Code::Interrupted, "SIGTERM");
-        let order = roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        let order =
+            roll_back(&world(&["s1", "s2"]), &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).unwrap();
         let next = order.record.unwrap();
         assert_eq!((next.phase, next.rejected.len()), (Phase::Interrupted, 0));
     }
@@ -249,16 +259,58 @@ mod tests {
     #[test]
     fn without_stable_users_go_to_whoever_serves_or_nothing_is_written() {
         let why = Why::new(Code::RolledBack, "x");
-        let order = roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &why, now()).unwrap();
+        let order =
+            roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).unwrap();
         assert_eq!(split_of(&order), "s2 100 %");
         // A stable that exists is waited for, not given up.
         let mut unready = world(&["s2"]);
         unready
             .revisions
             .insert("s1".parse().unwrap(), Revision::from_json(&json!({"metadata": {"name": "s1"}})).unwrap());
-        assert!(roll_back(&unready, &service("s2", "s2"), &record(), &why, now()).is_err());
+        assert!(roll_back(&unready, &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).is_err());
         assert_eq!(order.record.unwrap().outcome, Some(Code::CouldNotRestore));
-        let nothing = roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, now()).unwrap_err();
-        assert!(nothing.why.contains("s1 is not Ready"), "{}", nothing.why);
+        let nothing =
+            roll_back(&world(&[]), &service("s2", "s2"), &record(), &why, RecordSize::Whole, now()).unwrap_err();
+        assert!(nothing.why.contains("s1 is gone"), "{}", nothing.why);
+    }
+
+    #[test]
+    fn after_a_good_end_a_stable_that_is_gone_moves_nobody_and_rejects_nobody() {
+        let asked = Why { blames: true, ..Why::blameless(Code::RolledBack, "asked for by kim") };
+        let mut over = record();
+        over.phase = Phase::Finished;
+        let refused =
+            roll_back(&world(&["s2"]), &service("s2", "s2"), &over, &asked, RecordSize::Whole, now()).unwrap_err();
+        assert!(
+            refused.why.starts_with("s1 is gone (deleted, or collected by Knative), users stay on s2"),
+            "{}",
+            refused.why
+        );
+        // In mid-walk its users go to the only one that is left, which nobody rejects.
+        let blamed = Why::new(Code::RolledBack, "probe failed");
+        let order =
+            roll_back(&world(&["s2"]), &service("s2", "s2"), &record(), &blamed, RecordSize::Whole, now()).unwrap();
+        assert_eq!(order.record.unwrap().rejected, []);
+    }
+
+    #[test]
+    fn a_tag_whose_name_is_somebody_elses_stays_out_of_the_way_back() {
+        let mut service = service("s2", "s2");
+        let split = json!([{"revisionName": "s1", "percent": 50, "tag": "stable"},
+            {"revisionName": "s2", "percent": 50, "tag": "candidate"}]);
+        service.split = Split::from_json(Some(&split));
+        let said = json!({"metadata": {"name": "s", "uid": "u", "generation": 2}, "status": {"conditions": [
+            {"type": "RoutesReady", "status": "False", "reason": "NotOwned",
+             "message": "There is an existing placeholder Service \"candidate-s\" that we do not own."}]}});
+        service.conditions = Service::from_json(&said).unwrap().conditions;
+        let why = Why::new(Code::RolledBack, "probe failed");
+        let world = world(&["s1", "s2"]);
+        let order = roll_back(&world, &service, &record(), &why, RecordSize::Whole, now()).unwrap();
+        assert_eq!(split_of(&order), "s1 100 %");
+        // The last write is mended in the same way.
+        service.split = Ok(Split::from_json(Some(&json!([{"revisionName": "s1", "percent": 100},
+            {"revisionName": "s2", "percent": 0, "tag": "candidate"}])))
+        .unwrap());
+        assert_eq!(split_of(&mend(&world, &service, &record(), RecordSize::Whole).unwrap()), "s1 100 %");
     }
 }

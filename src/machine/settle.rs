@@ -5,24 +5,25 @@
 
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up};
-use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, unreadable};
+use crate::machine::rollback::{Why, roll_back};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{discard_order, order};
-use crate::model::event::Log;
-use crate::model::event::{Event, Topic};
+use crate::machine::write::{RecordSize, discard_order, order};
+use crate::model::api_error::ApiError;
+use crate::model::event::{Event, Log, Topic};
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::percent::Percent;
-use crate::model::ready::{Serving, is_current, serving};
-use crate::model::split::{Split, TrafficTarget};
+use crate::model::ready::is_current;
 use crate::model::time::after;
-use crate::rollout::owner::OwnerKind;
-use crate::rollout::record::{Phase, Record};
-use crate::rollout::splits::{BadStart, Start, Tags, only_ready};
+use crate::rollout::owner::{Liveness, OwnerKind};
+use crate::rollout::record::{BadRecord, Phase, Record};
+use crate::rollout::splits::{Tags, salvaged};
 use jiff::Timestamp;
+
+mod closing;
+mod revision;
 
 /// Where to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,12 +80,17 @@ pub struct Settle {
     denied: Option<Outcome>,
     discarded: bool,
     began: Option<Timestamp>,
+    /// Since when the last write is served.
+    served_at: Option<Timestamp>,
+    /// How much of the record is written: less once the API server has no room for it.
+    size: RecordSize,
 }
 
 impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
-        Self { goal, claimant, ended_at: None, denied: None, discarded: false, began: None }
+        let (ended_at, served_at, denied, began) = (None, None, None, None);
+        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, size: RecordSize::Whole }
     }
 
     fn untouched(service: &Service, what: impl Into<String>) -> Next {
@@ -104,16 +110,17 @@ impl Settle {
         }
         if let Some(record) = &record
             && let Some(other) = self.is_anothers(record)
+            && let Some(next) = self.leave(record, other, world, service, now)
         {
-            // The record is a newer run's, so this run's rollout ended by being superseded.
-            let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
-            let word = if newer { Code::Superseded.word() } else { "untouched" };
-            return Next::end(outcome_of(Code::Done, other, service).word(word));
+            return next;
         }
         let who = self.claimant.asker.owner.to_string();
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
+                if let Some(next) = self.left_over(&record, world, service, now) {
+                    return next;
+                }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
                 return Next::end(over(&record, service));
             }
@@ -157,7 +164,7 @@ impl Settle {
                 }
                 let mut record = record;
                 self.claimant.sign(&mut record);
-                finish(world, service, &record, now)
+                finish(world, service, &record, self.size, now)
                     .map(|f| {
                         if let Some(why) = f.stays_pinned {
                             log.once(
@@ -169,11 +176,15 @@ impl Settle {
                     })
                     .map_err(|e| e.why)
             }
-            (None, Some(To::Stable | To::Candidate)) => {
-                return Next::end(
-                    outcome_of(Code::BadState, format!("{} has no record of a rollout", service.name), service)
-                        .next(format!("name the revision: `andante settle {} --to REVISION`", service.called())),
-                );
+            (None, Some(to @ (To::Stable | To::Candidate))) => {
+                let split = service.split.as_ref().ok().filter(|_| to == To::Stable);
+                let Some(found) = split.and_then(|split| salvaged(split, &self.goal.tags)) else {
+                    return Next::end(
+                        outcome_of(Code::BadState, format!("{} has no record of a rollout", service.name), service)
+                            .next(format!("name the revision: `andante settle {} --to REVISION`", service.called())),
+                    );
+                };
+                self.salvage(found, world, service, now)
             }
             (record, Some(To::Revision(name))) => match self.to_revision(record, &name, world, service, now) {
                 Ok(order) => return Next::Write(Box::new(order)),
@@ -198,6 +209,29 @@ impl Settle {
         (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
     }
 
+    /// The end where the record is another's. Who says where to is not told that all is well: a newer run's rollout, or one
+    /// whose run still goes on, is left alone with a code of its own, and any other one is settled, since a record can be
+    /// edited. None: go on.
+    fn leave(&self, record: &Record, other: String, world: &World, service: &Service, now: Timestamp) -> Option<Next> {
+        // The record is a newer run's, so this run's rollout ended by being superseded.
+        let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
+        if self.goal.to.is_none() || self.goal.rollout.is_some() {
+            let word = if newer { Code::Superseded.word() } else { "untouched" };
+            return Some(Next::end(outcome_of(Code::Done, other, service).word(word)));
+        }
+        let all_the_same = "--rollout any does it all the same";
+        if newer || !record.phase.is_open() {
+            return Some(Next::end(outcome_of(Code::Superseded, other, service).next(all_the_same)));
+        }
+        match world.liveness_of(&record.owner) {
+            None => Some(Next::Look(Look::Liveness(record.owner.clone()))),
+            Some(Liveness::Running) if now < record.deadline => {
+                Some(Next::end(outcome_of(Code::Busy, other, service).next(all_the_same)))
+            }
+            Some(_) => None,
+        }
+    }
+
     fn back(
         &self,
         record: &Record,
@@ -208,7 +242,7 @@ impl Settle {
     ) -> Result<Order, String> {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
-        roll_back(world, service, &record, why, now).map_err(|e| e.why)
+        roll_back(world, service, &record, why, self.size, now).map_err(|e| e.why)
     }
 
     /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
@@ -222,87 +256,6 @@ impl Settle {
         record.step_at = now;
         let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
         order(service, record, None, None, what).map_err(|e| e.to_string())
-    }
-
-    fn to_revision(
-        &self,
-        record: Option<Record>,
-        name: &RevisionName,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-    ) -> Result<Order, String> {
-        let Some(revision) = world.revision(name) else {
-            return Err(format!("there is no revision {name} of {}; nothing was written", service.name));
-        };
-        if !revision.serves() {
-            return Err(format!("{name} is not Ready ({}); nothing was written", revision.complaint()));
-        }
-        let ours = record.as_ref().filter(|r| moved(r, service) != Moved::Traffic);
-        let start = if let Some(record) = ours {
-            record.start.clone()
-        } else {
-            let split = service.split.clone().map_err(|e| e.to_string())?;
-            let latest = service.latest_ready.clone().unwrap_or_else(|| name.clone());
-            match Start::new(split.clone(), latest.clone(), None) {
-                Ok(start) => start,
-                // Several revisions serve and one was named, so everyone goes to that one.
-                Err(_) => self.flattened(&split, &latest, name).map_err(|e| e.to_string())?,
-            }
-        };
-        let mut next = record.unwrap_or_else(|| {
-            let (id, tags) = (self.goal.id.clone(), self.goal.tags.clone());
-            self.claimant.begin(id, start.clone(), tags, service, now)
-        });
-        self.claimant.sign(&mut next);
-        let safe = only_ready(&start.finished(name, false).pinned(&start.latest), name, |n| world.serves(n))
-            .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
-        next.start = start;
-        next.phase = Phase::Finished;
-        next.candidate = Some(name.clone());
-        next.outcome = Some(Code::Done);
-        next.reason = Some(format!("settled to {name} by {}", self.claimant.asker.owner));
-        next.step_at = now;
-        next.left_out = safe.left_out;
-        let what =
-            Event::new(Topic::Traffic, format!("everyone whom {} served to {name}: {}", next.start.stable, safe.split));
-        order(service, next, Some(safe.split), None, what).map_err(|e| e.to_string())
-    }
-
-    /// A start in which everyone is on `name`; the owner's 0 % tags stay.
-    fn flattened(&self, split: &Split, latest: &RevisionName, name: &RevisionName) -> Result<Start, BadStart> {
-        let ours = |t: &TrafficTarget| {
-            t.tag.as_ref().is_some_and(|tag| [&self.goal.tags.candidate, &self.goal.tags.stable].contains(&tag))
-        };
-        let tagged = split.targets().iter().filter(|t| t.percent.is_zero() && t.tag.is_some() && !ours(t)).cloned();
-        let all = [TrafficTarget::named(name, Percent::FULL, None)].into_iter().chain(tagged).collect();
-        let flat = Split::new(all).map_err(|_| BadStart::Ambiguous(split.clone()))?;
-        Start::new(flat, latest.clone(), Some(name))
-    }
-
-    fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
-        if unserved && let Some(order) = mend(world, service, record) {
-            return Next::Write(Box::new(order));
-        }
-        if unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
-            return Next::wait(Some(after(ended, LAST_WAIT)));
-        }
-        let mut outcome = ended_before(record, service);
-        outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
-        if outcome.code == Code::RolledBack || outcome.code == Code::Done {
-            // The command was asked to settle, and a rollback settles.
-            outcome.code = Code::Done;
-        }
-        if unserved {
-            outcome.what.push_str("; written, but not confirmed as served yet");
-            if is_stuck(service, record) {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
-        }
-        Next::end(outcome)
     }
 }
 
@@ -334,7 +287,9 @@ impl Machine for Settle {
                 let what = Event::new(Topic::Claim, "a record that cannot be read is removed; traffic stays as it is");
                 return Next::Write(Box::new(discard_order(service, what)));
             }
-            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+            // The brake works without a memory: who says where to needs no record for it.
+            Err(BadRecord::Unreadable(_)) if matches!(self.goal.to, Some(To::Stable | To::Revision(_))) => None,
+            Err(error) => return Next::end(unreadable(&error, service)),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.closing(world, service, &record, now),
@@ -345,14 +300,93 @@ impl Machine for Settle {
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
-        if let Written::Denied(error) = written {
-            let mut outcome = denied(error);
-            outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
-            self.denied = Some(outcome);
+        let Written::Denied(error) = written else { return };
+        let refused = matches!(error, ApiError::Invalid(_));
+        if refused && self.size == RecordSize::Whole {
+            // Perhaps it is the record for which there is no room.
+            self.size = RecordSize::Least;
+            return;
         }
+        let mut outcome = denied(error);
+        if refused {
+            // Nothing that was typed is to blame, and whoever pulled the brake must not read of bad input.
+            outcome.code = Code::CouldNotRestore;
+            outcome.word = outcome.code.word();
+            outcome.what = format!("the write was refused, with the least record too: {}", outcome.what);
+            outcome.next = format!(
+                "remove what refuses it, or move users by hand: `kubectl edit ksvc {}`, spec.traffic",
+                world.service().map_or_else(|| self.goal.service.to_string(), Service::called)
+            );
+        }
+        outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+        self.denied = Some(outcome);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
         gave_up(world, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::claim::{Asker, IfBusy};
+    use crate::model::observed::{RECORD, Revision};
+    use crate::rollout::owner::Owner;
+    use crate::rollout::record::tests::record;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn run(uid: &str) -> Owner {
+        Owner { kind: OwnerKind::PipelineRun, name: format!("ns/{uid}"), uid: uid.into() }
+    }
+
+    /// What `settle` of the run `a`, which began at second 100, says of the rollout of the run `b`.
+    fn of_another(to: Option<To>, intent: i64, alive: Liveness, phase: Phase) -> Next {
+        let mut theirs = record();
+        (theirs.owner, theirs.intent, theirs.deadline, theirs.phase) = (run("b"), at(intent), at(900), phase);
+        let service = Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 2, "annotations": {RECORD: theirs.to_text().unwrap()}},
+            "spec": {"traffic": theirs.split}
+        }));
+        let mut world = World::default();
+        world.see_service(service.unwrap());
+        world.see_revisions(["s1", "s2"].map(|name| {
+            let ready = json!([{"type": "Ready", "status": "True"}]);
+            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"conditions": ready}})).unwrap()
+        }));
+        world.liveness = Some(("b".into(), alive));
+        let goal = SettleGoal {
+            service: "s".parse().unwrap(),
+            rollout: None,
+            to,
+            discard: false,
+            tags: Tags::default(),
+            id: "r2".parse().unwrap(),
+            run_began: Some(at(100)),
+        };
+        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+        Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(500), &mut Log::default())
+    }
+
+    #[test]
+    fn who_says_where_to_is_not_told_that_all_is_well_of_a_rollout_of_anothers() {
+        use Liveness::{Done, Running, Unknown};
+        let code = |next: Next| match next {
+            Next::End(end) => Some(end.code),
+            Next::Write(_) => None,
+            other => unreachable!("{other:?}"),
+        };
+        let to_stable = |intent, alive, phase| code(of_another(Some(To::Stable), intent, alive, phase));
+        assert_eq!(to_stable(50, Done, Phase::Walking), None, "nobody is left to do it");
+        assert_eq!(to_stable(50, Unknown, Phase::Walking), None, "the owner in the record may be anybody's");
+        assert_eq!(to_stable(50, Running, Phase::Walking), Some(Code::Busy));
+        assert_eq!(to_stable(200, Done, Phase::Walking), Some(Code::Superseded), "a newer run's");
+        assert_eq!(to_stable(50, Done, Phase::Finished), Some(Code::Superseded), "it is over, and theirs");
+        let finally = |intent| code(of_another(None, intent, Done, Phase::Walking));
+        assert_eq!((finally(50), finally(200)), (Some(Code::Done), Some(Code::Done)), "`finally` minds its own");
     }
 }

@@ -5,12 +5,12 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged, unreadable};
 use crate::machine::rollback::{Why, mend, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{order, while_latest_stands};
+use crate::machine::write::{RecordSize, order, while_latest_stands};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -282,7 +282,7 @@ impl Stage {
     ) -> Next {
         let mut record = record.clone();
         record.candidate = record.candidate.or_else(|| self.candidate.clone());
-        match roll_back(world, service, &record, why, now) {
+        match roll_back(world, service, &record, why, RecordSize::Whole, now) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(cannot) => {
                 let what = format!("{}; and the split from before could not be written: {}", why.reason, cannot.why);
@@ -305,7 +305,7 @@ impl Stage {
     fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
-            if let Some(order) = mend(world, service, record) {
+            if let Some(order) = mend(world, service, record, RecordSize::Whole) {
                 return Next::Write(Box::new(order));
             }
             if now < after(ended, LAST_WAIT) {
@@ -336,7 +336,7 @@ impl Machine for Stage {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+            Err(error) => return Next::end(unreadable(&error, service)),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),

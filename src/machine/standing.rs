@@ -59,13 +59,21 @@ impl Claimant {
     /// Compares the record on the Service with what this process wrote last.
     pub fn standing(&mut self, record: Option<Record>) -> Standing {
         match record {
-            Some(record) if record.writer == self.writer => {
+            Some(record) if record.writer == self.writer && !self.is_replaced(&record) => {
                 self.epoch = Some(record.epoch);
                 Standing::Ours(Box::new(record))
             }
             record if self.epoch.is_some() => Standing::Lost(record.map(Box::new)),
             record => Standing::Outside(record.map(Box::new)),
         }
+    }
+
+    /// True if this record came by no write of a rollout: each one raises the epoch, and a process changes its owner's
+    /// record alone.
+    fn is_replaced(&self, record: &Record) -> bool {
+        let epochs = |own: u64| if record.writer == self.writer { record.epoch < own } else { record.epoch <= own };
+        let renamed = record.writer == self.writer && record.owner.uid != self.asker.owner.uid;
+        renamed || self.epoch.is_some_and(epochs)
     }
 
     /// May this process act on a target that it does not hold? `None`: the owner's liveness is needed first.
@@ -127,10 +135,10 @@ impl Claimant {
 
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
-        let Some(record) = record else {
-            return outcome_of(
-                Code::TakenOver,
-                "the rollout's record was removed; this run writes nothing more",
+        let Some(record) = record.filter(|record| !self.is_replaced(record)) else {
+            let how = if record.is_some() { "replaced by another one" } else { "removed" };
+            return record_lost(
+                format!("the rollout's record was {how} by hand; this run writes nothing more"),
                 service,
             );
         };
@@ -142,6 +150,12 @@ impl Claimant {
         what.push_str("; this run writes nothing more");
         outcome_of(code, what, service)
     }
+}
+
+/// The end where the record of a rollout that had begun is lost. The brake works without it.
+pub(super) fn record_lost(what: impl Into<String>, service: &Service) -> Outcome {
+    let next = format!("`andante settle {} --to stable` takes users back, without the record", service.called());
+    outcome_of(Code::RecordLost, what, service).next(next)
 }
 
 fn phase_words(record: &Record) -> String {

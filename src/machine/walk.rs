@@ -13,7 +13,7 @@ use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::Heard;
 use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
-use crate::machine::outcomes::{denied, gave_up};
+use crate::machine::outcomes::{denied, gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -22,6 +22,7 @@ use crate::machine::walk::asking::gates_of;
 
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, Signal, World};
+use crate::machine::write::RecordSize;
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::observed::{Service, Truth};
@@ -82,6 +83,8 @@ pub struct Walk {
     saving: Option<Timestamp>,
     /// What has been wrong with the candidate's pods for long enough to be believed.
     failing: Option<String>,
+    /// How much of the record is written: less once the API server has no room for it.
+    size: RecordSize,
     /// Why traffic ends pinned although the owner followed latest, for the last sentence.
     finish_note: Option<String>,
 }
@@ -110,6 +113,7 @@ impl Walk {
             last_look: false,
             saving: None,
             failing: None,
+            size: RecordSize::Whole,
             finish_note: None,
         }
     }
@@ -329,7 +333,7 @@ impl Machine for Walk {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+            Err(error) => return Next::end(unreadable(&error, service)),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
@@ -360,6 +364,9 @@ impl Machine for Walk {
             judge.mark_saved(at);
         }
         if let Written::Denied(error) = written {
+            if self.denied_for_room(error, world) {
+                return;
+            }
             let mut outcome = denied(error);
             if let Some(why) = &self.failed {
                 outcome.code = Code::CouldNotRestore;

@@ -3,9 +3,10 @@
 //! Decides what is tested before the write and what the record says after it. It may use the record and observed
 //! objects.
 
+use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
-use crate::model::observed::{RECORD, Service};
+use crate::model::observed::{CONTROL, RECORD, Service};
 use crate::model::split::Split;
 use crate::rollout::record::{BadRecord, Record};
 use serde_json::{Value, json};
@@ -54,15 +55,65 @@ pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     Order { patch: Value::Array(patch), record: None, what }
 }
 
+/// How much of the record a write carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordSize {
+    /// All that there is to remember.
+    Whole,
+    /// What no later process can do without, where the API server has no room for more.
+    Least,
+}
+
+/// What a write changes beside the record.
+#[derive(Debug)]
+struct SpecChange<'a> {
+    split: Option<Split>,
+    template: Option<Value>,
+    /// The template's own name, which goes.
+    taken: Option<&'a str>,
+}
+
 /// Builds the one fenced write (rule 1): tests of uid, generation and record, then record, split and template in one.
 /// `record.generation` is set to what the write will make it; `record.epoch` is raised.
 pub(super) fn order(
     service: &Service,
-    mut record: Record,
+    record: Record,
     split: Option<Split>,
     template: Option<Value>,
+    what: Event,
+) -> Result<Order, BadRecord> {
+    build(service, record, SpecChange { split, template, taken: None }, RecordSize::Whole, what)
+}
+
+/// The same for a write that has to take effect: a name that keeps Knative from migrating traffic goes with it, and the
+/// record is cut down where there is no room for the whole of it.
+pub(super) fn sure_order(
+    service: &Service,
+    record: Record,
+    split: Split,
+    taken: Option<&str>,
+    size: RecordSize,
     mut what: Event,
 ) -> Result<Order, BadRecord> {
+    if let Some(name) = taken {
+        what.text = format!("{}; {}", what.text, unnamed_words(name));
+    }
+    let change = || SpecChange { split: Some(split.clone()), template: None, taken };
+    match build(service, record.clone(), change(), size, what.clone()) {
+        // Users come before memory.
+        Err(BadRecord::TooLarge(_)) => build(service, record, change(), RecordSize::Least, what),
+        order => order,
+    }
+}
+
+fn build(
+    service: &Service,
+    mut record: Record,
+    change: SpecChange<'_>,
+    size: RecordSize,
+    mut what: Event,
+) -> Result<Order, BadRecord> {
+    let SpecChange { split, template, taken } = change;
     let present = service.annotations.get(RECORD);
     // The epoch rises above every record that was here (ARCHITECTURE.md, rule 3): a test of the old text then fails for
     // any other writer, even if nothing else differs.
@@ -71,7 +122,7 @@ pub(super) fn order(
     record.epoch = last_epoch + 1;
     // A split that stands already is not sent: the generation must move exactly when the spec does.
     let split = split.filter(|wanted| service.split.as_ref() != Ok(wanted));
-    let moves = split.is_some() || template.is_some();
+    let moves = split.is_some() || template.is_some() || taken.is_some();
     // The fence tests the generation, so the write makes exactly this one; any other is somebody's edit (rule 3).
     record.generation = service.generation + i64::from(moves);
     if let Some(split) = &split {
@@ -79,17 +130,30 @@ pub(super) fn order(
     } else if let Ok(present) = &service.split {
         record.split = present.clone();
     }
-    let (record, left_out) = record.fitting();
-    if let Some(left_out) = left_out.words() {
-        what.text = format!("{}; {left_out}", what.text);
-    }
+    let record = match size {
+        RecordSize::Whole => {
+            let (record, left_out) = record.fitting();
+            if let Some(left_out) = left_out.words() {
+                what.text = format!("{}; {left_out}", what.text);
+            }
+            record
+        }
+        RecordSize::Least => record.least(),
+    };
     let mut patch = fence(service);
     if service.annotations.is_empty() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
     patch.push(json!({"op": "add", "path": POINTER, "value": record.to_text()?}));
+    if size == RecordSize::Least && service.annotations.contains_key(CONTROL) {
+        // What people asked of this rollout is done with, and its room is needed.
+        patch.push(json!({"op": "remove", "path": "/metadata/annotations/andante.dev~1control"}));
+    }
     if let Some(template) = template {
         patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
+    }
+    if taken.is_some() {
+        patch.push(json!({"op": "remove", "path": "/spec/template/metadata/name"}));
     }
     if let Some(split) = split {
         patch.push(json!({"op": "add", "path": "/spec/traffic", "value": split}));
@@ -160,5 +224,38 @@ mod tests {
         let order = order(&service, record(), None, None, Event::new(Topic::Claim, "x")).unwrap();
         assert_eq!(order.record.unwrap().epoch, 42);
         assert_eq!(order.patch[2]["value"], json!(there.to_text().unwrap()));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_goes_in_the_same_write() {
+        let what = Event::new(Topic::Traffic, "back");
+        let service = service(json!({"a": "b"}));
+        let sure = |taken| {
+            sure_order(&service, record(), Split::all_latest(), taken, RecordSize::Whole, what.clone()).unwrap()
+        };
+        let order = sure(Some("s-1"));
+        let last = order.patch.as_array().unwrap().last().unwrap().clone();
+        assert_eq!(last, json!({"op": "remove", "path": "/spec/template/metadata/name"}));
+        assert_eq!(order.record.unwrap().generation, 8, "the split stands, and the spec moves all the same");
+        assert!(order.what.text.starts_with("back; the template's name s-1 is taken out"), "{}", order.what.text);
+        assert_eq!(sure(None).record.unwrap().generation, 7);
+    }
+
+    #[test]
+    fn the_least_record_is_never_longer_than_the_one_it_replaces() {
+        let mut there = record();
+        there.rejected = vec![];
+        there.reject(&"because ".repeat(30), there.intent);
+        there.evidence = Some(Box::new(crate::evidence::Saved::of_counts(crate::evidence::Table::default())));
+        let text = there.to_text().unwrap();
+        let service = service(json!({RECORD: text.clone(), "full": "x".repeat(9)}));
+        let mut next = there.clone();
+        next.reason = Some("the candidate breaks the objective ".repeat(8));
+        let what = Event::new(Topic::Traffic, "back");
+        let order = sure_order(&service, next, Split::all_latest(), None, RecordSize::Least, what).unwrap();
+        let least = order.record.unwrap();
+        assert_eq!(least.epoch, there.epoch + 1);
+        assert!(least.to_text().unwrap().len() < text.len(), "{} of {}", least.to_text().unwrap().len(), text.len());
+        assert_eq!((&least.start, &least.candidate), (&there.start, &there.candidate));
     }
 }

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 pub const RECORD: &str = "andante.dev/rollout";
 /// The annotation through which people steer a running rollout.
 pub const CONTROL: &str = "andante.dev/control";
+/// So many bytes of annotations, names and values together, an object may have.
+// The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
+pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
 /// The field manager under which every write of ours is made: who wrote last is seen by it.
 pub const FIELD_MANAGER: &str = "andante";
 
@@ -256,6 +259,11 @@ impl Service {
     /// A condition's answer.
     pub fn truth(&self, kind: &str) -> Truth {
         truth_of(&self.conditions, kind)
+    }
+
+    /// How many bytes its annotations have, names and values together.
+    pub(crate) fn annotation_bytes(&self) -> usize {
+        self.annotations.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// The address of a tag, as Knative reports it.

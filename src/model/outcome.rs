@@ -52,6 +52,8 @@ pub enum Code {
     ObjectiveBroken = 24,
     /// A gate of the owner's own failed.
     GateFailed = 25,
+    /// The record of a rollout that had begun was garbled, removed or replaced; traffic is as it was.
+    RecordLost = 26,
     /// The registry has the image already, and that was to be an error.
     Exists = 30,
     /// The registry did not answer, or refused.
@@ -64,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -84,6 +86,7 @@ impl Code {
         Self::Worse,
         Self::ObjectiveBroken,
         Self::GateFailed,
+        Self::RecordLost,
         Self::Exists,
         Self::Registry,
         Self::NoImage,
@@ -117,6 +120,7 @@ impl Code {
             Self::Worse => "worse",
             Self::ObjectiveBroken => "objective-broken",
             Self::GateFailed => "gate-failed",
+            Self::RecordLost => "record-lost",
             Self::Exists => "exists",
             Self::Registry => "registry",
             Self::NoImage => "no-image",
@@ -144,12 +148,17 @@ impl Code {
             Self::Interrupted => "a signal ended it; the last line says what traffic is now",
             Self::NotPermitted => "a permission is missing; the message names it",
             Self::Unreachable => "the cluster did not answer for too long; traffic is as it was last written",
-            Self::CouldNotRestore => "users could not be brought back to stable: a person is needed",
+            Self::CouldNotRestore => {
+                "users could not be brought back to stable, or where `settle --to` says: a person is needed"
+            }
             Self::Worse => "the comparison found the candidate worse than stable; users are back on stable",
             Self::ObjectiveBroken => {
                 "the candidate breaks the objective and stable does not; users are back on stable unless `--on-objective hold`"
             }
             Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
+            Self::RecordLost => {
+                "the rollout's record was garbled, removed or replaced; traffic stays: `settle --to stable`"
+            }
             Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
             Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",
             Self::NoImage => "the registry has no such image",

@@ -146,7 +146,9 @@ pub enum BadRecord {
     )]
     Format(u64),
     /// It was damaged or edited by hand.
-    #[error("the annotation andante.dev/rollout cannot be read ({0}): repair it, or `andante settle --discard-record`")]
+    #[error(
+        "the annotation andante.dev/rollout cannot be read ({0}): repair it, or `andante settle --to stable` (users go back by the tags in spec.traffic), or `andante settle --discard-record` (traffic stays)"
+    )]
     Unreadable(String),
     /// It would not fit.
     #[error("the record would be {0} bytes, more than {MAX_BYTES}: remove traffic targets that are no longer needed")]
@@ -192,6 +194,30 @@ impl Record {
             (self.evidence, left_out) = (None, LeftOut::All);
         }
         (self, left_out)
+    }
+
+    /// The same with what no later process can do without, for an object that has no room for more. What only helps to
+    /// explain or to go on goes, the list of rejected candidates too, because users come before memory.
+    // All of it at once: Knative copies the annotations to the Configuration, the Route and the Ingress, and adds up to
+    // half a kilobyte of its own, so a record that barely fits on the Service would keep the split from being served.
+    #[must_use]
+    pub fn least(self) -> Self {
+        Self {
+            evidence: None,
+            plan: None,
+            approval_since: None,
+            image: None,
+            template: None,
+            left_out: Vec::new(),
+            rejected: Vec::new(),
+            reason: None,
+            ..self
+        }
+    }
+
+    /// Forgets that this revision was rejected, because it serves now.
+    pub fn accept(&mut self, serves: &RevisionName) {
+        self.rejected.retain(|r| r.revision != *serves);
     }
 
     /// Remembers the candidate as rejected.

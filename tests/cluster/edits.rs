@@ -147,6 +147,6 @@ fn a_removed_record_ends_the_walk() {
     let mut walk = space.start_as("run", &STAY);
     walk.line("step 1 of 2 is served", LONG);
     space.kubectl(&["annotate", "ksvc", "hello", "andante.dev/rollout-"]).good();
-    walk.wait(LONG).ended(14).says("the rollout's record was removed");
+    walk.wait(LONG).ended(26).says("the rollout's record was removed");
     assert_eq!(space.split("hello"), HALF);
 }

@@ -211,7 +211,7 @@ fn a_damaged_record_is_refused_with_a_way_out() {
     space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", "andante.dev/rollout={\"format\":1,\"id\":"]).good();
     let before = space.service("hello");
     for arguments in [&V2[..], &WALK[..], &["settle", "hello"][..]] {
-        let ended = space.start_as("run", arguments).wait(LONG).ended(3);
+        let ended = space.start_as("run", arguments).wait(LONG).ended(26);
         assert!(ended.last().contains("--discard-record"), "{}", ended.last());
     }
     let after = space.service("hello");

@@ -11,6 +11,14 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 
 const MODIFIER: &str = "serving.knative.dev/lastModifier";
+/// So many bytes all annotations of an object may have together.
+pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
+
+/// How many bytes the annotations of an object have, names and values together.
+pub(crate) fn annotation_bytes(object: &Value) -> usize {
+    let map = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    map.into_iter().flatten().map(|(k, v)| k.len() + v.as_str().unwrap_or_default().len()).sum()
+}
 
 /// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +104,12 @@ impl State {
         }
         if new == *old {
             return Ok(new);
+        }
+        // Judged last, with what admission added.
+        if annotation_bytes(&new) > MAX_ANNOTATIONS {
+            return Err(ApiError::Invalid(
+                "patch services.serving.knative.dev: Invalid: metadata.annotations (FieldValueTooLong)".into(),
+            ));
         }
         managed::note(&mut new, Some(old), &who.manager, &time::text(self.now()));
         new["metadata"]["resourceVersion"] = json!(self.bump().to_string());

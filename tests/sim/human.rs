@@ -1,6 +1,6 @@
 //! People with kubectl, who know nothing of the rollout: they read the object, change it and write it back.
 
-use super::api::Who;
+use super::api::{MAX_ANNOTATIONS, Who, annotation_bytes};
 use super::state::State;
 use super::world::World;
 use andante::model::api_error::ApiError;
@@ -71,6 +71,22 @@ impl World {
                     None => map.remove(key),
                 };
             }
+        })
+    }
+
+    /// Fills the annotations to the last byte that the API server takes.
+    pub(crate) fn fill_annotations(&self) -> Result<(), ApiError> {
+        let service = self.service().ok_or(ApiError::NotFound("services".into()))?;
+        let key = "example.com/filled";
+        let room = MAX_ANNOTATIONS.saturating_sub(annotation_bytes(&service) + key.len());
+        self.annotate(key, Some(&"x".repeat(room)))
+    }
+
+    /// Applies a template of a fixed name, as teams do that name their revisions.
+    pub(crate) fn apply_named(&self, name: &str, image: &str) -> Result<(), ApiError> {
+        self.edit(|o| {
+            o["spec"]["template"]["metadata"]["name"] = json!(name);
+            o["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
         })
     }
 

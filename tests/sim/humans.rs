@@ -30,6 +30,12 @@ pub(crate) enum Meddling {
     Record,
     /// Writes an annotation of one's own.
     Annotation,
+    /// Fills the annotations to the last byte.
+    Full,
+    /// Applies another template under the name of a revision that is there.
+    Name,
+    /// Damages the record.
+    Garble,
 }
 
 impl Meddling {
@@ -46,6 +52,9 @@ impl Meddling {
             (Self::Tag, 8),
             (Self::Record, 3),
             (Self::Annotation, 10),
+            (Self::Full, 5),
+            (Self::Name, 8),
+            (Self::Garble, 2),
         ];
         let sum: u32 = all.iter().map(|(_, weight)| weight).sum();
         let mut left = rng.u32(..sum);
@@ -99,6 +108,9 @@ pub(crate) async fn meddle(theatre: Theatre, what: Meddling, when: Duration, mut
         Meddling::Tag => drop(world.add_tag("mine", &stable)),
         Meddling::Record => drop(world.annotate(RECORD, None)),
         Meddling::Annotation => drop(world.annotate("example.com/note", Some("hello"))),
+        Meddling::Full => drop(world.fill_annotations()),
+        Meddling::Name => drop(world.apply_named(&stable, "ok:9")),
+        Meddling::Garble => drop(world.annotate(RECORD, Some("{\"format\":1,\"id\":"))),
     }
 }
 

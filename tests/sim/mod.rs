@@ -31,6 +31,7 @@ pub(crate) mod watch;
 pub(crate) mod webhook;
 pub(crate) mod world;
 
+mod brake;
 mod cases;
 mod comes_and_goes;
 mod exhaustive;

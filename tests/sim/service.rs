@@ -19,7 +19,9 @@ impl State {
         // A named revision must exist before the Route may name it; until then the Route, and what the status says of
         // it, stays as it was: for a moment the new generation is "observed" and the old routes are "True".
         let waits = named && !caught_up;
-        if !waits && self.route.take(traffic) {
+        // A name that another template's revision has keeps every split from being migrated, whatever the split is.
+        let taken = self.configuration.as_ref().is_some_and(|c| c.name_taken);
+        if !waits && !taken && self.route.take(traffic) {
             self.soon(Due::Route);
         }
         self.report_service(&service, waits, caught_up);

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) registry_answers: bool,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
+    /// Knative's controllers do nothing more.
+    pub(crate) stalled: bool,
     pub(crate) log: Log,
 }
 
@@ -111,6 +113,7 @@ impl State {
             pushes: BTreeMap::new(),
             registry_answers: true,
             pods_readable: true,
+            stalled: false,
             log: Log::default(),
         }
     }
@@ -177,6 +180,9 @@ impl State {
             let Some(Reverse((_, _, due))) = self.queue.pop() else { break };
             self.queued.remove(&due);
             any = true;
+            if self.stalled {
+                continue;
+            }
             match due {
                 Due::Service => self.reconcile_service(),
                 Due::Configuration => self.reconcile_configuration(),

@@ -8,6 +8,7 @@ use crate::adapter::env::Environment;
 use crate::cli::{ActionArg, ControlArgs};
 use crate::command::report;
 use crate::command::{Stop, connect};
+use crate::machine::outcomes::unreadable;
 use crate::model::api_error::ApiError;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::Liveness;
@@ -34,7 +35,7 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
         let Some(service) = world.service() else { return Err(absent(&args.cluster, &kube)) };
         let record = match world.record() {
             Some(Ok(record)) => record,
-            Some(Err(error)) => return Err(Stop::new(Code::BadState, error.to_string())),
+            Some(Err(error)) => return Err(Stop(Box::new(unreadable(&error, service)))),
             None => {
                 let outcome = Outcome::new(Code::BadState, format!("there is no rollout on {}", service.name));
                 return Err(Stop(Box::new(
@@ -52,7 +53,14 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
                 report::complain(&format!("andante: {error}; looking again"));
                 tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(1))).await;
             }
-            Err(error) => return Err(failed(&error)),
+            Err(error) => {
+                let Stop(mut outcome) = failed(&error);
+                if wish.action == Action::Abort {
+                    // A request is an annotation of its own, for which there may be no room; the brake needs none.
+                    outcome.next = format!("`andante settle {} --to stable` takes users back at once", called.words);
+                }
+                return Err(Stop(outcome));
+            }
         }
     }
     Err(Stop::new(

@@ -101,7 +101,7 @@ impl Walk {
             let what = Event::new(Topic::Wait, format!("held at {to} as asked"));
             return write(order(service, record, None, None, what), service);
         }
-        match finish(scene.world, service, &record, scene.now) {
+        match finish(scene.world, service, &record, self.size, scene.now) {
             Ok(finish) => {
                 if let Some(why) = &finish.stays_pinned {
                     log.once(Topic::Note, format!("traffic stays pinned by name, latest is not restored: {why}"));

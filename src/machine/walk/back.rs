@@ -7,9 +7,17 @@ use crate::machine::next::Next;
 use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::standing::outcome_of;
+use crate::machine::world::World;
+use crate::machine::write::RecordSize;
+use crate::model::api_error::ApiError;
 use crate::model::event::{Log, Topic};
+use crate::model::observed::MAX_ANNOTATIONS;
 use crate::model::outcome::Code;
 use crate::model::time::after;
+use crate::rollout::record::MAX_BYTES;
+
+/// A step's record may be so much longer than the one before it: evidence, mostly.
+const ROOM: usize = MAX_BYTES;
 
 impl Walk {
     /// Takes users back.
@@ -17,7 +25,7 @@ impl Walk {
         self.failed = Some(why.clone());
         let (service, now) = (scene.service, scene.now);
         let record = &self.with_evidence(scene.record);
-        match roll_back(scene.world, service, record, &why, now) {
+        match roll_back(scene.world, service, record, &why, self.size, now) {
             Ok(order) => Next::Write(Box::new(order)),
             // Stable may be back in a moment, and a Fail stays a Fail meanwhile.
             Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
@@ -32,11 +40,30 @@ impl Walk {
                     service,
                 )
                 .next(format!(
-                    "bring {} back or `andante settle {} --to REVISION`",
+                    "bring {} back, or `andante settle {} --to REVISION`",
                     record.start.stable,
                     service.called()
                 )),
             ),
         }
+    }
+
+    /// A way back that is refused with its record is tried once more with the least of it. A walk that cannot write its
+    /// record any more because others filled the object's annotations goes back too: it could neither go on nor be resumed.
+    pub(super) fn denied_for_room(&mut self, error: &ApiError, world: &World) -> bool {
+        if !matches!(error, ApiError::Invalid(_)) || self.size == RecordSize::Least || !self.claimant.has_written() {
+            return false;
+        }
+        let full = world.service().is_some_and(|s| s.annotation_bytes() + ROOM > MAX_ANNOTATIONS);
+        let users = world.record().and_then(Result::ok).is_some_and(|r| r.phase.is_open() && r.step > 0);
+        if self.failed.is_none() && full && users {
+            let why =
+                format!("the annotations of {} are full, so the record cannot be written: {error}", self.goal.service);
+            self.failed = Some(Why::blameless(Code::Inconclusive, why));
+        }
+        if self.failed.is_some() {
+            self.size = RecordSize::Least;
+        }
+        self.failed.is_some()
     }
 }

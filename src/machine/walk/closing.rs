@@ -3,7 +3,7 @@
 
 use super::Walk;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
@@ -19,16 +19,17 @@ impl Walk {
     /// The last write is done: the end once it is served.
     pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
-        let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
+        // A template that somebody edits meanwhile leaves the split as it was written, and may keep it from being served.
+        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
         // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
         let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
-        if unserved
+        if is_unserved
             && record.phase != Phase::Held
-            && let Some(order) = mend(world, service, record)
+            && let Some(order) = mend(world, service, record, self.size)
         {
             return Next::Write(Box::new(order));
         }
-        if unserved && now < after(ended, LAST_WAIT) && !terminated {
+        if is_unserved && now < after(ended, LAST_WAIT) && !terminated {
             let quick = after(ended, Duration::from_secs(2));
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
@@ -59,8 +60,12 @@ impl Walk {
             }
             _ => ended_before(record, service),
         };
-        if unserved {
-            outcome.what.push_str("; written, but not confirmed as served yet");
+        // A record without room for its reason leaves that to the last line.
+        if let (Some(why), None) = (&self.failed, &record.reason) {
+            outcome.what = format!("{}: {}", outcome.what, why.reason);
+        }
+        if is_unserved {
+            unserved(&mut outcome, world, service);
             // A held rollout was not to go back.
             if record.phase != Phase::Held && is_stuck(service, record) {
                 outcome.code = Code::CouldNotRestore;

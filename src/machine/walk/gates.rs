@@ -13,6 +13,7 @@ use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
 use crate::machine::course::stay;
 use crate::machine::judge::Advice;
+use crate::machine::migration::taken_name;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
@@ -194,6 +195,12 @@ fn unapproved(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> StepVerdict 
 
 fn blocked(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     let Some((step, next)) = walk.next_step(scene) else { return Verdict::Pass };
+    if let Some(name) = taken_name(scene.world, scene.service, scene.record) {
+        let blocker = format!(
+            "a revision has the template's name {name} already, and Knative migrates no traffic while it stands there: take spec.template.metadata.name out"
+        );
+        return Verdict::Wait(Waiting::Blocked { step, blocker });
+    }
     match step_split(scene.world, scene.record, scene.candidate, next.percent) {
         Ok(_) => Verdict::Pass,
         Err(blocker) => Verdict::Wait(Waiting::Blocked { step, blocker }),

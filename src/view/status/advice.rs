@@ -2,7 +2,7 @@
 //!
 //! Decides words only. It may use the record and the status.
 
-use super::{Called, Status};
+use super::{Called, Role, Status};
 use crate::rollout::record::{Phase, Record};
 
 /// What to do next.
@@ -41,6 +41,9 @@ pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) ->
 
 fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {
     let mut next = Vec::new();
+    if !status.serving.served && status.revisions.iter().any(|r| r.percent != r.asked) {
+        next.push(format!("`andante settle {here}` brings users to where this rollout ended, or says what keeps them"));
+    }
     let rolled_back = record.phase == Phase::RolledBack;
     let pinned = status.asked.as_ref().is_some_and(|split| split.latest_share().is_zero());
     if rolled_back && pinned && record.start.followed_latest() {
@@ -58,17 +61,38 @@ fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {
         next.push(if rolled_back || first {
             format!("`andante stage {here} --image REF` begins the next one")
         } else {
-            format!("nothing; `andante settle {here} --to stable` would still roll back")
+            way_back(status, here)
         });
     }
     next
 }
 
+/// Whether a release that ended well can still be taken back. Nothing holds the revision from before any more, so it may be
+/// collected at any time, and what may be collected is not promised.
+fn way_back(status: &Status, here: &str) -> String {
+    let Some(stable) = status.revisions.iter().find(|r| r.role == Role::Stable) else { return "nothing".to_owned() };
+    let name = &stable.name;
+    match (stable.pods, &stable.why) {
+        ("missing", _) => format!(
+            "nothing; {name} is gone, so there is no way back to it: `andante settle {here} --to REVISION` takes another one"
+        ),
+        ("up" | "asleep", _) => {
+            format!("nothing; `andante settle {here} --to stable` rolls back while Knative keeps {name}")
+        }
+        (_, why) => format!(
+            "nothing; {name} is not ready to take users back: {}",
+            why.as_deref().unwrap_or("its pods are not there")
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Life;
-    use super::super::samples::{at, explained, walking, with};
+    use super::super::explain;
+    use super::super::samples::{at, called, explained, walking, with, world};
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_dead_owner_is_said_plainly() {
@@ -89,6 +113,33 @@ mod tests {
         assert!(status.next[0].contains("pinned by name"), "{:?}", status.next);
         record.phase = Phase::Finished;
         let status = explained(&with(&record, 5), None);
-        assert!(status.next[0].contains("--to stable"), "{:?}", status.next);
+        assert!(
+            status.next[0].contains("--to stable` rolls back while Knative keeps hello-00001"),
+            "{:?}",
+            status.next
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_not_offered() {
+        let mut record = walking();
+        record.phase = Phase::Finished;
+        let object = with(&record, 5);
+        let mut world = world(&object, None);
+        world.revisions.remove(&record.start.stable);
+        let next = explain(&world, &called(), at(60)).unwrap().next;
+        assert!(next[0].contains("hello-00001 is gone, so there is no way back"), "{next:?}");
+        assert!(!next[0].contains("--to stable"), "{next:?}");
+    }
+
+    #[test]
+    fn users_who_are_elsewhere_after_the_end_are_brought_back() {
+        let mut record = walking();
+        record.phase = Phase::RolledBack;
+        let mut object = with(&record, 5);
+        object["status"]["traffic"][0]["percent"] = json!(50);
+        object["status"]["traffic"][1]["percent"] = json!(50);
+        let status = explained(&object, None);
+        assert!(status.next[0].starts_with("`andante settle hello -n demo` brings users"), "{:?}", status.next);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Entry, Ours, closed, entries, ours, started};
 use crate::sim::story::Story;
 use andante::rollout::record::Phase;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Annotations that are neither ours nor the webhook's.
@@ -55,7 +55,23 @@ pub(crate) fn owners(story: &Story) -> Vec<String> {
             wrong.push(format!("write {} changes labels", our.number));
         }
         let template = before["spec"]["template"] != our.write.after["spec"]["template"];
-        if template && our.record.phase != Phase::Staging {
+        // A way back takes a name away that keeps Knative from migrating traffic, and nothing else of the template.
+        let unnamed = |o: &Value| {
+            let mut template = o["spec"]["template"].clone();
+            if let Some(metadata) = template["metadata"].as_object_mut() {
+                metadata.remove("name");
+            }
+            if template["metadata"] == json!({}) || template["metadata"].is_null() {
+                template.as_object_mut().map(|t| t.remove("metadata"));
+            }
+            template
+        };
+        let name = before["spec"]["template"]["metadata"]["name"].as_str().unwrap_or_default();
+        let taken = story.log.writes.iter().any(|w| entries(&w.after).iter().any(|e| e.name.as_deref() == Some(name)))
+            || our.write.truth.ready.contains(name);
+        let is_gone = our.write.after["spec"]["template"]["metadata"]["name"].is_null();
+        let only_name = taken && is_gone && unnamed(before) == unnamed(&our.write.after);
+        if template && our.record.phase != Phase::Staging && !only_name {
             wrong.push(format!("write {} changes the template while {:?}", our.number, our.record.phase));
         }
     }
@@ -67,7 +83,6 @@ mod tests {
     use super::*;
     use crate::sim::check::fixture::{Fixture, walk};
     use andante::rollout::record::Record;
-    use serde_json::json;
 
     fn third(record: &mut Record) {
         record.start.split = serde_json::from_value(json!([{"latestRevision": true, "percent": 80},
@@ -104,5 +119,15 @@ mod tests {
         object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("ok:9");
         story.log.writes[2].after = std::rc::Rc::new(object);
         assert_eq!(owners(&story).len(), 2);
+        // A name that no revision has is not ours to take away.
+        let with_name = |name: &str| {
+            let mut story = walk().story();
+            let mut object = Value::clone(story.log.writes[2].before.as_ref().unwrap());
+            object["spec"]["template"]["metadata"]["name"] = json!(name);
+            story.log.writes[2].before = Some(std::rc::Rc::new(object));
+            story
+        };
+        assert_eq!(owners(&with_name("s9")).len(), 1);
+        assert_eq!(owners(&with_name("s1")), Vec::<String>::new());
     }
 }

@@ -1,0 +1,150 @@
+//! After the last write of `settle`: decides when it ends, by which code, and what the end says of those whom users were
+//! sent to. It may use the record and observed objects.
+
+use super::{Settle, over};
+use crate::machine::migration::{misplaced, state_of};
+use crate::machine::next::{Look, Next};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
+use crate::machine::rollback::{is_stuck, mend};
+use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::world::World;
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Pods, Serving, pods, serving};
+use crate::model::time::after;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// So long a revision that sleeps is watched for a first request that wakes it.
+// The autoscaler looks every two seconds (config-autoscaler, tick-interval), and its answer has to come back.
+const WAKES_WITHIN: Duration = Duration::from_secs(6);
+
+/// What the revision is that users were sent to.
+enum Home {
+    /// It answers, as far as can be told.
+    Up,
+    /// Not known yet; until when it is waited for.
+    Wait(Timestamp),
+    /// Its pods have to be asked.
+    Ask,
+    /// Something to know.
+    Note(String),
+    /// It does not answer.
+    Down(String),
+}
+
+impl Settle {
+    /// The write is done: the end once it is served.
+    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        if moved(record, service) == Moved::Traffic && misplaced(service, &record.split) {
+            let who = who_moved(service, true);
+            let what = format!("{who} changed the traffic of {} right after it was settled", service.name);
+            return Next::end(outcome_of(Code::TakenOver, what, service));
+        }
+        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        if is_unserved && let Some(order) = mend(world, service, record, self.size) {
+            return Next::Write(Box::new(order));
+        }
+        if is_unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
+            return Next::wait(Some(after(ended, LAST_WAIT)));
+        }
+        let mut outcome = ended_before(record, service);
+        outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+        if outcome.code == Code::RolledBack || outcome.code == Code::Done {
+            // The command was asked to settle, and a rollback settles.
+            outcome.code = Code::Done;
+        }
+        if is_unserved {
+            unserved(&mut outcome, world, service);
+        }
+        // What somebody else asked for is theirs to see served.
+        let closed = record.outcome == Some(Code::TakenOver);
+        if is_unserved && !closed && is_stuck(service, record) {
+            fail(&mut outcome);
+        }
+        if is_unserved || closed {
+            return Next::end(outcome);
+        }
+        match self.home(world, record, now) {
+            Home::Up => {}
+            Home::Wait(until) => return Next::wait(Some(until)),
+            Home::Ask => return Next::Look(Look::Pods(home_of(record).clone())),
+            Home::Note(note) => outcome.what = format!("{}; {note}", outcome.what),
+            Home::Down(why) => {
+                outcome.what = format!("{}; {why}", outcome.what);
+                let to = format!("mend it, or `andante settle {} --to REVISION`", service.called());
+                outcome.next = if outcome.next.is_empty() { to } else { format!("{to}; {}", outcome.next) };
+                fail(&mut outcome);
+            }
+        }
+        Next::end(outcome)
+    }
+
+    /// Whether those who were sent there are answered. `Ready` alone does not tell: it stays True of a revision that was
+    /// Ready once, whatever became of what it needs to start.
+    fn home(&mut self, world: &World, record: &Record, now: Timestamp) -> Home {
+        let served = *self.served_at.get_or_insert(now);
+        let name = home_of(record);
+        let Some(revision) = world.revision(name) else { return Home::Note(state_of(world, name)) };
+        if revision.actual > 0 || world.signal.is_some() {
+            return Home::Up;
+        }
+        match pods(revision) {
+            Pods::Up => Home::Up,
+            Pods::Asleep if now < after(served, WAKES_WITHIN) => Home::Wait(after(served, WAKES_WITHIN)),
+            Pods::Asleep => Home::Note(format!("{name} sleeps: whether it still starts shows with its first request")),
+            Pods::Coming(_) | Pods::Down(_) if now < after(served, LAST_WAIT) => Home::Wait(after(served, LAST_WAIT)),
+            Pods::Coming(why) | Pods::Down(why) => match &world.pods {
+                Some(said) if said.revision == *name && said.at >= after(served, LAST_WAIT) => {
+                    let trouble = said.trouble.as_ref().map(|t| format!("; {t}")).unwrap_or_default();
+                    Home::Down(format!("everyone is on {name}, which does not answer: {why}{trouble}"))
+                }
+                _ => Home::Ask,
+            },
+        }
+    }
+
+    /// What is left to do for a rollout that is over: users may still be elsewhere than its end has them. None if they are
+    /// where they belong.
+    pub(super) fn left_over(
+        &mut self,
+        record: &Record,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+    ) -> Option<Next> {
+        let stands = moved(record, service) != Moved::Traffic;
+        if !stands || serving(service) == Serving::Yes || !is_stuck(service, record) {
+            return None;
+        }
+        let mut signed = record.clone();
+        self.claimant.sign(&mut signed);
+        if let Some(order) = mend(world, service, &signed, self.size) {
+            return Some(Next::Write(Box::new(order)));
+        }
+        let until = after(*self.began.get_or_insert(now), LAST_WAIT);
+        if now < until {
+            return Some(Next::wait(Some(until)));
+        }
+        let mut outcome = over(record, service);
+        unserved(&mut outcome, world, service);
+        fail(&mut outcome);
+        Some(Next::end(outcome))
+    }
+}
+
+fn fail(outcome: &mut Outcome) {
+    outcome.code = Code::CouldNotRestore;
+    outcome.word = outcome.code.word();
+}
+
+/// The revision that a settled rollout has everyone on.
+fn home_of(record: &Record) -> &RevisionName {
+    match (&record.candidate, record.phase, record.outcome) {
+        (Some(candidate), Phase::Finished, _) | (Some(candidate), _, Some(Code::CouldNotRestore)) => candidate,
+        _ => &record.start.stable,
+    }
+}
