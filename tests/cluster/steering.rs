@@ -56,6 +56,32 @@ fn a_person_pauses_resumes_and_promotes() {
     assert_eq!((&seen["rollout"]["phase"], &seen["rollout"]["open"]), (&json!("finished"), &json!(false)));
 }
 
+/// What was over before is not the end that is waited for; and a watch that breaks off is no news.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_watch_until_done_waits_for_the_next_rollout_and_is_not_disturbed() {
+    let space = Space::new("until-done");
+    space.serve(&sample("hello", "v1"));
+    space.stage("hello", "v2");
+    space.andante(&["walk", "hello", "--style", "all-at-once", "--bake", "1s"]).ended(0);
+    let proxy = FaultProxy::start();
+    let mut watch = proxy.andante(&space, "run", &["watch", "hello", "--until-done"]);
+    watch.line("finished", LONG);
+    proxy.inject(When::next("watch").times(4), Fault::Answer(429));
+    proxy.cut_watches();
+    space.stage("hello", "v3");
+    let mut walk = space.start(&["walk", "hello", "--steps", "20,100", "--dwell", "10m"]);
+    walk.line("step 1 of 2 is served", LONG);
+    space.andante(&["control", "abort", "hello"]).ended(0);
+    walk.wait(LONG).ended(15);
+    let watched = watch.wait(LONG).ended(15);
+    let waits = "andante: no rollout is open on hello; the next one is waited for\n";
+    assert_eq!(watched.err, waits, "nothing else is in the live view");
+    // One that is named is meant although it is over.
+    let id = space.record("hello")["id"].as_str().unwrap().to_owned();
+    space.andante(&["watch", "hello", "--until-done", "--rollout", &id]).ended(15);
+}
+
 /// `plan` writes nothing, and what it shows is what is written.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
