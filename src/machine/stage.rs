@@ -234,10 +234,21 @@ impl Stage {
                 return Next::end(outcome_of(Code::Superseded, what, service));
             }
         }
+        if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
+            // One write, so that nobody waits for a staging that is gone.
+            let reason = format!("stopped by {}", signal.name());
+            let what = Event::new(Topic::Stage, format!("{reason}; the record says so"));
+            let stopped = Record { outcome: Some(Code::Interrupted), reason: Some(reason), ..record.clone() };
+            return match order(service, stopped, None, None, what) {
+                Ok(order) => Next::Write(Box::new(order)),
+                Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+            };
+        }
         if world.signal.is_some() {
             let what = "stopped by a signal; nobody was moved, the candidate stays at 0 %";
             return Next::end(
-                outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"),
+                outcome_of(Code::Interrupted, what, service)
+                    .next(format!("run the same again to go on, or `andante settle {}`", service.called())),
             );
         }
         let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);

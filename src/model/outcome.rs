@@ -52,6 +52,8 @@ pub enum Code {
     ObjectiveBroken = 24,
     /// A gate of the owner's own failed.
     GateFailed = 25,
+    /// Nobody acts on the rollout at the moment, so nobody does what was asked.
+    Unattended = 27,
     /// The registry has the image already, and that was to be an error.
     Exists = 30,
     /// The registry did not answer, or refused.
@@ -64,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -84,6 +86,7 @@ impl Code {
         Self::Worse,
         Self::ObjectiveBroken,
         Self::GateFailed,
+        Self::Unattended,
         Self::Exists,
         Self::Registry,
         Self::NoImage,
@@ -117,6 +120,7 @@ impl Code {
             Self::Worse => "worse",
             Self::ObjectiveBroken => "objective-broken",
             Self::GateFailed => "gate-failed",
+            Self::Unattended => "unattended",
             Self::Exists => "exists",
             Self::Registry => "registry",
             Self::NoImage => "no-image",
@@ -150,6 +154,9 @@ impl Code {
                 "the candidate breaks the objective and stable does not; users are back on stable unless `--on-objective hold`"
             }
             Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
+            Self::Unattended => {
+                "`control`: nobody walks the rollout now, traffic stays as it is; the message names what does act"
+            }
             Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
             Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",
             Self::NoImage => "the registry has no such image",

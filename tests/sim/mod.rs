@@ -36,6 +36,7 @@ mod exhaustive;
 mod no_writes;
 mod pipeline;
 mod seeded;
+mod stopped;
 mod tests_api;
 mod tests_fault;
 mod tests_knative;

@@ -21,7 +21,9 @@ impl Walk {
         let ended = *self.ended_at.get_or_insert(now);
         let unserved = serving(service) != Serving::Yes && moved(record, service) == Moved::No;
         // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
-        let terminated = world.signal.is_some() && now >= after(ended, Duration::from_secs(2));
+        // Whoever leaves users where they are has nothing to wait for.
+        let patience = if record.is_stopped() { Duration::ZERO } else { Duration::from_secs(2) };
+        let terminated = world.signal.is_some() && now >= after(ended, patience);
         if unserved
             && record.phase != Phase::Held
             && let Some(order) = mend(world, service, record)
