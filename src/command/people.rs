@@ -173,10 +173,21 @@ pub(super) fn failed(error: &ApiError) -> Stop {
     Stop::new(code, error.to_string())
 }
 
+/// There is none there. Whoever asks about a Service has one in mind, so the namespace is more likely wrong than the
+/// Service missing.
 fn absent(args: &ClusterArgs, kube: &Kube) -> Stop {
-    let outcome =
-        Outcome::new(Code::BadState, format!("there is no Service {} in namespace {}", args.service, kube.namespace()));
-    Stop(Box::new(outcome.next(format!("`andante stage {} --image REF` creates it", words(args)))))
+    let what = format!("there is no Service {} in namespace {}", args.service, kube.namespace());
+    let next = if args.namespace.is_some() {
+        "check name and namespace: `kubectl get services.serving.knative.dev --all-namespaces` lists them all"
+            .to_owned()
+    } else {
+        format!(
+            "name its namespace with -n: {} is only where nothing else is said; \
+             `kubectl get services.serving.knative.dev --all-namespaces` lists them all",
+            kube.namespace()
+        )
+    };
+    Stop(Box::new(Outcome::new(Code::BadState, what).next(next)))
 }
 
 /// How the Service is named in commands that are proposed: with the flags that were needed to get here.

@@ -5,7 +5,7 @@
 
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::owner::{Liveness, Owner};
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::Record;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,8 @@ pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Times
     if !record.phase.is_open() {
         return Claim::Free;
     }
-    // A person who staged or held has left the terminal, so the next asker goes on.
-    let rests = matches!(record.phase, Phase::Staged | Phase::Held) && record.owner.kind == OwnerKind::Person;
+    // A person who staged, held or pressed Ctrl-C has left the terminal, so the next asker goes on.
+    let rests = record.rests() && record.owner.kind == OwnerKind::Person;
     if rests || is_dead(record, alive, now) || asker.force {
         return Claim::TakeOver;
     }
@@ -86,7 +86,9 @@ pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Times
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::outcome::Code;
     use crate::rollout::owner::OwnerKind;
+    use crate::rollout::record::Phase;
     use crate::rollout::record::tests::record;
 
     fn at(seconds: i64) -> Timestamp {
@@ -150,7 +152,16 @@ mod tests {
         let mut record = held(Phase::Staged);
         record.owner.kind = OwnerKind::Person;
         assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::TakeOver);
-        record.phase = Phase::Walking;
-        assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::Busy);
+        for open in [Phase::Walking, Phase::Staging] {
+            record.phase = open;
+            assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::Busy);
+        }
+        // Whoever pressed Ctrl-C has left as well, also in the middle of staging.
+        record.outcome = Some(Code::Interrupted);
+        for stopped in [Phase::Staging, Phase::Held, Phase::Interrupted] {
+            record.phase = stopped;
+            let newer = asker("b", 200, IfBusy::Fail);
+            assert_eq!(claim(Some(&record), &newer, Liveness::Unknown, at(500)), Claim::TakeOver, "{stopped:?}");
+        }
     }
 }

@@ -326,14 +326,7 @@ impl Judge {
             return Finding::Little("what came since the evidence was saved has not been read yet".to_owned());
         }
         if !windows || candidate < self.rules.min_requests {
-            let of = &self.arms.candidate;
-            return Finding::Little(match candidate {
-                0 => format!("no request to {of} has been counted at this step"),
-                n => format!(
-                    "{n} requests to {of} were counted at this step, at least {} wanted",
-                    self.rules.min_requests
-                ),
-            });
+            return Finding::Little(self.few(windows, candidate));
         }
         if sums.ln_accepted(&self.rules) >= self.rules.accepted_at() {
             Finding::Accepted(self.accepted(sums))

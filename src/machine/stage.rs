@@ -5,7 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged, unreadable};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, staged, unreadable};
 use crate::machine::rollback::{Why, mend, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -235,10 +235,21 @@ impl Stage {
                 return Next::end(outcome_of(Code::Superseded, what, service));
             }
         }
+        if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
+            // One write, so that nobody waits for a staging that is gone.
+            let reason = format!("stopped by {}", signal.name());
+            let what = Event::new(Topic::Stage, format!("{reason}; the record says so"));
+            let stopped = Record { outcome: Some(Code::Interrupted), reason: Some(reason), ..record.clone() };
+            return match order(service, stopped, None, None, what) {
+                Ok(order) => Next::Write(Box::new(order)),
+                Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+            };
+        }
         if world.signal.is_some() {
             let what = "stopped by a signal; nobody was moved, the candidate stays at 0 %";
             return Next::end(
-                outcome_of(Code::Interrupted, what, service).next("run the same again to go on, or `andante settle`"),
+                outcome_of(Code::Interrupted, what, service)
+                    .next(format!("run the same again to go on, or `andante settle {}`", service.called())),
             );
         }
         let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
@@ -340,7 +351,14 @@ impl Machine for Stage {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
+            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
+                (Some(own), Some(newer)) => {
+                    let mut outcome = ended_before(own, service);
+                    outcome.what = followed(&outcome.what, newer);
+                    Next::end(outcome)
+                }
+                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            },
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }

@@ -11,6 +11,7 @@ use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{FORMAT, Phase, Record};
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
+use serde::Serialize;
 
 /// A process that wants to write, or does.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub struct Claimant {
     pub asker: Asker,
     /// This very process.
     pub writer: String,
-    /// The epoch of its own last write; none before the first.
-    epoch: Option<u64>,
+    /// The record of its own last write; none before the first.
+    own: Option<Box<Record>>,
 }
 
 /// How a process stands to the target at this moment.
@@ -39,7 +40,7 @@ pub enum Standing {
 pub enum Moved {
     /// Nobody.
     No,
-    /// `spec.traffic` is not what was written last.
+    /// `spec.traffic` is not what was written last, or it is that of another object.
     Traffic,
     /// The template changed; traffic is as written.
     Template,
@@ -48,22 +49,23 @@ pub enum Moved {
 impl Claimant {
     /// A process that has not written yet.
     pub fn new(asker: Asker, writer: String) -> Self {
-        Self { asker, writer, epoch: None }
+        Self { asker, writer, own: None }
     }
 
     /// True once this process has written.
     pub fn has_written(&self) -> bool {
-        self.epoch.is_some()
+        self.own.is_some()
     }
 
     /// Compares the record on the Service with what this process wrote last.
     pub fn standing(&mut self, record: Option<Record>) -> Standing {
         match record {
             Some(record) if record.writer == self.writer && !self.is_replaced(&record) => {
-                self.epoch = Some(record.epoch);
-                Standing::Ours(Box::new(record))
+                let record = Box::new(record);
+                self.own = Some(record.clone());
+                Standing::Ours(record)
             }
-            record if self.epoch.is_some() => Standing::Lost(record.map(Box::new)),
+            record if self.own.is_some() => Standing::Lost(record.map(Box::new)),
             record => Standing::Outside(record.map(Box::new)),
         }
     }
@@ -73,7 +75,7 @@ impl Claimant {
     fn is_replaced(&self, record: &Record) -> bool {
         let epochs = |own: u64| if record.writer == self.writer { record.epoch < own } else { record.epoch <= own };
         let renamed = record.writer == self.writer && record.owner.uid != self.asker.owner.uid;
-        renamed || self.epoch.is_some_and(epochs)
+        renamed || self.own.as_ref().is_some_and(|own| epochs(own.epoch))
     }
 
     /// May this process act on a target that it does not hold? `None`: the owner's liveness is needed first.
@@ -82,9 +84,8 @@ impl Claimant {
         let ours = record.owner.uid == self.asker.owner.uid;
         let alive = if ours || !record.phase.is_open() {
             Liveness::Unknown
-        } else if moved(record, service) == Moved::Traffic {
-            // The owner lost the target to somebody's edit and writes nothing more (rule 3), so nobody has to wait for
-            // it.
+        } else if lost_to_edit(record, service).is_some() {
+            // Its owner writes nothing more (rule 3), so nobody has to wait for it.
             Liveness::Done
         } else if record.owner.kind == OwnerKind::Person {
             // No API tells whether a person still sits at the terminal; only the deadline does.
@@ -133,6 +134,14 @@ impl Claimant {
         record.intent = record.intent.max(self.asker.intent);
     }
 
+    /// The last record of a process that had done its part when the next rollout began, before that was confirmed as
+    /// served: its end is its own, and not that of somebody who was overtaken.
+    pub fn done_before(&self, newer: Option<&Record>) -> Option<&Record> {
+        let closed =
+            |own: &&Record| matches!(own.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held);
+        self.own.as_deref().filter(closed).filter(|own| newer.is_some_and(|newer| newer.id != own.id))
+    }
+
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
         let Some(record) = record.filter(|record| !self.is_replaced(record)) else {
@@ -178,10 +187,63 @@ pub fn moved(record: &Record, service: &Service) -> Moved {
     // write.
     if service.generation == record.generation {
         Moved::No
+    } else if is_another(record, service) {
+        Moved::Traffic
     } else if service.split.as_ref() == Ok(&record.split) {
         Moved::Template
     } else {
         Moved::Traffic
+    }
+}
+
+/// True if the Service was made anew since, with the record of the one before (a copy, a restored backup). A generation
+/// never falls, so this cannot be the object that the record was written to.
+fn is_another(record: &Record, service: &Service) -> bool {
+    service.generation < record.generation
+}
+
+/// Why whoever holds this open rollout writes nothing more, if an edit took the target from it (rule 3).
+pub fn lost_to_edit(record: &Record, service: &Service) -> Option<LostTo> {
+    let of = match moved(record, service) {
+        _ if !record.phase.is_open() => return None,
+        Moved::Traffic if is_another(record, service) => EditOf::Service,
+        Moved::Traffic => EditOf::Traffic,
+        // The candidate is what the staged template makes, so with another one there is nothing to wait for.
+        Moved::Template if record.phase == Phase::Staging => EditOf::Template,
+        Moved::Template | Moved::No => return None,
+    };
+    Some(LostTo { of, by: who_moved(service, of != EditOf::Template) })
+}
+
+/// What of a Service was edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditOf {
+    /// `spec.traffic`.
+    Traffic,
+    /// `spec.template`.
+    Template,
+    /// All of it: it was deleted and made again.
+    Service,
+}
+
+/// An edit that took the target from a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostTo {
+    /// What was edited.
+    pub of: EditOf,
+    /// Who did it, as far as the API server knows.
+    pub by: String,
+}
+
+impl std::fmt::Display for LostTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let by = &self.by;
+        match self.of {
+            EditOf::Traffic => write!(f, "{by} changed the traffic"),
+            EditOf::Template => write!(f, "{by} changed the template during staging"),
+            EditOf::Service => write!(f, "{by} made the Service anew, and the record is of the one before"),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::machine::walk::asking::AskingGate;
 use crate::machine::walk::asking::gates_of;
 
 use crate::machine::walk::scene::Scene;
-use crate::machine::world::{Presence, Signal, World};
+use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
 use crate::model::event::Log;
 use crate::model::event::Topic;
@@ -43,6 +43,7 @@ mod goal;
 mod questions;
 mod scene;
 mod step;
+mod stopped;
 mod take;
 mod waiting;
 
@@ -156,8 +157,8 @@ impl Walk {
             return self.go_back(&scene, why, log);
         }
         self.enter(record, now);
-        if let Some(end) = Self::stop(world, service, record) {
-            return end;
+        if let Some(signal) = world.signal {
+            return self.stop(signal, service, record);
         }
         if let Some(next) = self.without_decision(&scene, log) {
             return next;
@@ -258,17 +259,6 @@ impl Walk {
         self.asking(self.wait(limit, record, now), scene, probe, log)
     }
 
-    /// The end on a signal where traffic stays as it is.
-    pub(super) fn stop(world: &World, service: &Service, record: &Record) -> Option<Next> {
-        let signal = world.signal?;
-        let how = if signal == Signal::Interrupt { "Ctrl-C" } else { "SIGTERM" };
-        let mut outcome =
-            outcome_of(Code::Interrupted, format!("stopped by {how}; traffic stays where it is"), service)
-                .next(format!("`andante walk {0}` goes on, `andante settle {0}` rolls back", service.called()));
-        outcome.rollout = Some(record.id.clone());
-        Some(Next::end(outcome))
-    }
-
     /// An answer of the candidate's own address.
     fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         let waking = self.probing.is_waking();
@@ -319,8 +309,10 @@ impl Machine for Walk {
             }
             Presence::Absent => {
                 return Next::end(
-                    Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service))
-                        .next(format!("create it with `andante stage {} --image REF`", self.goal.service)),
+                    Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service)).next(format!(
+                        "name its namespace with -n if that is another one; `andante stage {} --image REF` creates it",
+                        self.goal.service
+                    )),
                 );
             }
             Presence::Seen(service) => service.as_ref(),
@@ -337,7 +329,10 @@ impl Machine for Walk {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
+            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
+                (Some(own), Some(newer)) => self.done_before(world, service, own, newer),
+                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            },
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
@@ -377,12 +372,23 @@ impl Machine for Walk {
                 outcome.code = Code::NotPermitted;
             }
             outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+            if let (Some(signal), None) = (world.signal, &self.failed) {
+                outcome = self.unmarked(world, signal, &outcome);
+            }
             self.denied = Some(outcome);
         }
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
         let mut outcome = gave_up(world, why);
+        let goes_on = |record: &Record| matches!(record.phase, Phase::Walking | Phase::Baking);
+        if let (Some(signal), None) = (world.signal, &self.failed)
+            && self.claimant.has_written()
+            && !self.goal.once
+            && world.record().and_then(Result::ok).is_some_and(|record| goes_on(&record))
+        {
+            return self.unmarked(world, signal, &outcome);
+        }
         if let Some(why) = &self.failed
             && !world
                 .record()

@@ -54,6 +54,8 @@ pub enum Code {
     GateFailed = 25,
     /// The record of a rollout that had begun was garbled, removed or replaced; traffic is as it was.
     RecordLost = 26,
+    /// Nobody acts on the rollout at the moment, so nobody does what was asked.
+    Unattended = 27,
     /// The registry has the image already, and that was to be an error.
     Exists = 30,
     /// The registry did not answer, or refused.
@@ -66,7 +68,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -87,6 +89,7 @@ impl Code {
         Self::ObjectiveBroken,
         Self::GateFailed,
         Self::RecordLost,
+        Self::Unattended,
         Self::Exists,
         Self::Registry,
         Self::NoImage,
@@ -121,6 +124,7 @@ impl Code {
             Self::ObjectiveBroken => "objective-broken",
             Self::GateFailed => "gate-failed",
             Self::RecordLost => "record-lost",
+            Self::Unattended => "unattended",
             Self::Exists => "exists",
             Self::Registry => "registry",
             Self::NoImage => "no-image",
@@ -158,6 +162,9 @@ impl Code {
             Self::GateFailed => "a gate of the owner's own failed, or `check` did; users are on stable",
             Self::RecordLost => {
                 "the rollout's record was garbled, removed or replaced; traffic stays: `settle --to stable`"
+            }
+            Self::Unattended => {
+                "`control`: nobody walks the rollout now, traffic stays as it is; the message names what does act"
             }
             Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
             Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",

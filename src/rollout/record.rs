@@ -34,7 +34,7 @@ pub enum Phase {
     Walking,
     /// The candidate has everything and is watched.
     Baking,
-    /// Stopped below the end on request; a later walk goes on.
+    /// Stopped below the end, on request or by a signal; a later walk goes on.
     Held,
     /// A signal rolled it back; the same run may start again.
     Interrupted,
@@ -159,6 +159,16 @@ impl Record {
     /// How it ended. A record that does not say is read as one that was rolled back, which claims nothing good.
     pub fn ended_as(&self) -> Code {
         self.outcome.unwrap_or(Code::RolledBack)
+    }
+
+    /// A signal ended the process that was at it, and users stayed where they were: whoever comes next goes on from there.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Staging | Phase::Held) && self.outcome == Some(Code::Interrupted)
+    }
+
+    /// Nobody is at it although it is open, because its last process has done its part, or was stopped by a signal.
+    pub fn rests(&self) -> bool {
+        matches!(self.phase, Phase::Staged | Phase::Held | Phase::Interrupted) || self.is_stopped()
     }
 
     /// Reads the annotation's text.

@@ -25,13 +25,15 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 Duration::try_from(all).unwrap_or_default().min(CALL_AFTER_SIGNAL)
             });
             let limit = async { if let Some(left) = left { tokio::time::sleep(left).await } else { pending().await } };
-            // A second signal ends everything as soon as this call is over; a third has nothing to add.
-            let listening = self.signals_seen < 2;
             tokio::select! {
                 biased;
                 result = call.as_mut() => return result,
-                Some(signal) = self.signals.recv(), if listening => self.signal(signal),
+                Some(signal) = self.signals.recv(), if self.is_patient() => self.signal(signal),
                 () = limit => return Err(ApiError::Unreachable("cut short after a signal".into())),
+            }
+            // Whoever signals twice waits for no answer.
+            if !self.is_patient() {
+                return Err(ApiError::Unreachable("cut short after a second signal".into()));
             }
         }
     }
@@ -107,6 +109,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     /// The pause before a call is tried again; a signal cuts it short.
     async fn pause(&mut self, pause: Duration) {
+        if !self.is_patient() {
+            return;
+        }
         // After a signal there are 4.5 s for everything, and the usual pauses would take all of it.
         let pause = if self.signalled.is_some() { pause.min(Duration::from_millis(200)) } else { pause };
         tokio::select! {

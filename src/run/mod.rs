@@ -208,8 +208,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         let passed = |since: Option<Timestamp>, limit: Duration| {
             since.is_some_and(|s| now >= crate::model::time::after(s, limit))
         };
-        // A second signal means that nobody wants to wait, not even for a rollback.
-        if self.signals_seen > 1 || passed(self.signalled, self.limits.after_signal) {
+        if !self.is_patient() || passed(self.signalled, self.limits.after_signal) {
             return Some(GiveUp::Signal);
         }
         let silent = self.reads.over("the API server did not answer properly", self.limits.patience, now);
@@ -225,13 +224,17 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         None
     }
 
+    /// A second signal means that nobody wants to wait, not even for a rollback.
+    fn is_patient(&self) -> bool {
+        self.signals_seen < 2
+    }
+
     fn signal(&mut self, signal: Signal) {
         self.signals_seen += 1;
         self.world.signal = Some(signal);
         let now = self.clock.now();
         self.signalled.get_or_insert(now);
-        let name = if signal == Signal::Terminate { "SIGTERM" } else { "Ctrl-C" };
-        self.log.say(Topic::Note, format!("{name} received"));
+        self.log.say(Topic::Note, format!("{} received", signal.name()));
     }
 
     /// A read was answered.

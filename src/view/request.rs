@@ -4,13 +4,15 @@
 //! never the record, never the spec, because those are the owner's to write. It may use the record, requests and
 //! observed objects.
 
+use crate::machine::standing::lost_to_edit;
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
+use crate::model::outcome::Code;
 use crate::rollout::control::{Approval, Control, ControlRequest};
 use crate::rollout::owner::Liveness;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
-use crate::view::status::{Called, clock, dead_words, life, phase_word};
+use crate::view::status::{Called, Life, clock, dead_words, life, phase_word};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -52,6 +54,8 @@ pub(crate) struct Steered {
     pub next: String,
     /// The rollout.
     pub rollout: RolloutId,
+    /// Somebody is at the rollout, as far as known, and does what was asked.
+    pub attended: bool,
 }
 
 /// Why a wish cannot be granted.
@@ -61,11 +65,13 @@ pub(crate) struct Refusal {
     what: String,
     /// What to do instead; may be empty.
     pub next: String,
+    /// The exit code.
+    pub code: Code,
 }
 
 impl Refusal {
     fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), next: next.into() }
+        Self { what: what.into(), next: next.into(), code: Code::BadState }
     }
 }
 
@@ -90,6 +96,12 @@ pub(crate) fn steer(
         let next =
             if finished { format!("`andante settle {here} --to stable` still rolls it back") } else { String::new() };
         return Err(Refusal::new(what, next));
+    }
+    // Neither its owner nor the next walk obeys after such an edit, so there is nothing to note.
+    if let Some(lost) = lost_to_edit(record, service) {
+        let what = format!("nobody goes on with rollout {}: {lost}", record.id);
+        let next = format!("`andante settle {here}` ends it");
+        return Err(Refusal { code: Code::Unattended, ..Refusal::new(what, next) });
     }
     let present = service.annotations.get(CONTROL).map(String::as_str);
     let old = Control::parse(present, &record.id);
@@ -116,8 +128,12 @@ pub(crate) fn steer(
         Action::Approve(step) => approve(&mut new, record, step, request, here)?,
     };
     let patch = if new == old { None } else { Some(patch(service, present, &new)?) };
-    let next = next(record, &new, wish.action, alive, now, here);
-    Ok(Steered { patch, what, next, rollout: record.id.clone() })
+    let life = life(record, alive, now);
+    let (attended, next) = match nobody(record, life, here) {
+        Some(next) => (false, next),
+        None => (true, next(record, &new, wish.action, life, here)),
+    };
+    Ok(Steered { patch, what, next, rollout: record.id.clone(), attended })
 }
 
 fn ask(slot: &mut Option<ControlRequest>, request: ControlRequest, verb: &str) -> String {
@@ -129,9 +145,13 @@ fn ask(slot: &mut Option<ControlRequest>, request: ControlRequest, verb: &str) -
     what
 }
 
-/// True while a walk with a plan of its own is on: a staged or held rollout's next walk brings another plan.
+/// True while a walk with a plan of its own is on: a staged or held rollout's next walk brings another plan. One that a
+/// signal stopped goes on with its own.
 fn has_begun(record: &Record) -> bool {
-    !matches!(record.phase, Phase::Staging | Phase::Staged | Phase::Held)
+    match record.phase {
+        Phase::Held => record.is_stopped(),
+        phase => !matches!(phase, Phase::Staging | Phase::Staged),
+    }
 }
 
 fn not_begun(record: &Record, here: &str, so: &str) -> Refusal {
@@ -206,23 +226,32 @@ fn patch(service: &Service, present: Option<&str>, new: &Control) -> Result<Valu
     Ok(Value::Array(patch))
 }
 
-/// What happens next.
-fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now: Timestamp, here: &str) -> String {
-    let life = life(record, alive, now);
-    if life.is_dead() {
-        return format!(
-            "nobody acts on it now ({}): `andante walk {here}` takes the rollout over and obeys, `andante settle {here}` rolls back",
+/// What does act, where nobody is at the rollout; none where somebody is, as far as known.
+fn nobody(record: &Record, life: Life, here: &str) -> Option<String> {
+    let settles = format!("`andante settle {here}` rolls back");
+    match life {
+        _ if life.is_dead() => Some(format!(
+            "nobody acts on it now ({}): `andante walk {here}` takes the rollout over and obeys, {settles}",
             dead_words(life)
-        );
+        )),
+        Life::Resting if record.phase == Phase::Staging => {
+            Some(format!("nobody stages at the moment: the same `andante stage {here} ...` goes on, {settles}"))
+        }
+        Life::Resting => {
+            Some(format!("nobody walks at the moment: the next `andante walk {here}` obeys it, {settles}"))
+        }
+        _ => None,
     }
+}
+
+/// What happens next, where somebody is at it.
+fn next(record: &Record, control: &Control, action: Action, life: Life, here: &str) -> String {
     match record.phase {
         Phase::Staging => {
             return format!("the walk that follows the staging obeys it; `andante settle {here}` ends the rollout now");
         }
         Phase::Staged | Phase::Held | Phase::Interrupted => {
-            return format!(
-                "nobody walks at the moment: the next `andante walk {here}` obeys it, `andante settle {here}` rolls back"
-            );
+            return format!("the next walk of its run obeys it; `andante settle {here}` rolls back now");
         }
         _ => {}
     }
@@ -232,6 +261,12 @@ fn next(record: &Record, control: &Control, action: Action, alive: Liveness, now
     }
     let paused = control.pause.is_some();
     match action {
+        // A process that was killed leaves no trace that could be read before its deadline.
+        Action::Abort if life == Life::Presumed => format!(
+            "users go back to stable in one write, as soon as its owner sees this; whether {} is still there cannot be \
+             known: where nothing happens within seconds, `andante settle {here}` rolls back",
+            record.owner
+        ),
         Action::Abort => "users go back to stable in one write, as soon as its owner sees this".to_owned(),
         Action::Pause => format!(
             "dwell and ramp stop; a failing gate and the deadline ({}) still send users back; `andante control resume {here}`",

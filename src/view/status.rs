@@ -12,6 +12,7 @@ mod rollout;
 pub(crate) mod samples;
 mod sides;
 mod times;
+pub(crate) mod until_done;
 mod waits;
 
 pub(crate) use holder::Life;
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_and_what_is_served_may_differ() {
-        let mut object = with(&samples::walking(), 1);
+        let mut object = with(&samples::walking(), 5);
         object["status"]["traffic"][0]["percent"] = json!(100);
         object["status"]["traffic"][1]["percent"] = json!(0);
         let status = explained(&object, None);

@@ -14,7 +14,9 @@ fn send(signal: &str) {
 #[tokio::test]
 async fn each_signal_is_delivered_a_second_one_too() {
     let mut signals = listen().unwrap();
-    for (sent, expected) in [("TERM", Signal::Terminate), ("TERM", Signal::Terminate), ("INT", Signal::Interrupt)] {
+    let all =
+        [("TERM", Signal::Terminate), ("TERM", Signal::Terminate), ("INT", Signal::Interrupt), ("HUP", Signal::Hangup)];
+    for (sent, expected) in all {
         send(sent);
         let came = timeout(Duration::from_secs(5), signals.recv()).await.unwrap();
         assert_eq!(came, Some(expected));

@@ -1,7 +1,9 @@
 //! No cluster, or one that does not answer: an exit code of its own, and who was asked for what.
 
 use super::{andante, expect, file};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A kubeconfig of a cluster whose port nobody listens on. Written once: another test may be reading it.
 fn nobody_there() -> String {
@@ -56,6 +58,24 @@ fn a_watch_and_a_walk_are_patient_for_as_long_as_told() {
     assert!(watch.stderr.starts_with("andante: no answer from the API server: "), "{}", watch.stderr);
     let walk = andante(&["walk", "hello", "--kubeconfig", &file, "--patience", "300ms"]);
     assert_eq!((walk.code, walk.stderr.as_str()), (21, ""), "{}", walk.stdout);
+}
+
+/// Whoever starts it with `nohup` wants it to outlive the terminal: a SIGHUP that is ignored stays so.
+#[test]
+fn a_hangup_that_is_ignored_ends_nothing() {
+    let file = nobody_there();
+    let watch = format!("trap '' HUP; exec \"$0\" watch hello --kubeconfig '{file}' --patience 2s");
+    let mut child = Command::new("sh")
+        .args(["-c", &watch, env!("CARGO_BIN_EXE_andante")])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let sent = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    // The patience ends it, and not the signal, after which a watch ends with 0.
+    assert_eq!(child.wait().unwrap().code(), Some(21));
 }
 
 #[test]

@@ -154,6 +154,27 @@ fn settling_stops_a_walk_that_lives() {
     assert_eq!(space.service("hello")["metadata"]["annotations"], version, "settled once");
 }
 
+/// The last write takes effect, and the next run begins before the walk hears of it: the walk was done, and says so.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
+    let space = serving("done-first");
+    let proxy = FaultProxy::start();
+    let older = Run::pending(&space, "older");
+    older.andante(&space, &V2).wait(LONG).ended(0);
+    // The claim, 50 %, 100 %, and the end.
+    let gate = proxy.hold(When::next("patch").nth(4), Point::After);
+    let walk = older.andante(&space, &[&WALK[..], &["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]].concat());
+    gate.reached(LONG);
+    later(&space, "newer").andante(&space, &V3).wait(LONG).ended(0).ends_with("staged hello-00003");
+    gate.open();
+    walk.wait(LONG)
+        .ended(0)
+        .says("began the next rollout before that was confirmed")
+        .ends_with("finished: hello-00002");
+    assert_eq!(space.split("hello"), "hello-00002 100 #stable, hello-00003 0 #candidate");
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn two_settle_at_once() {

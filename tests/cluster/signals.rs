@@ -69,7 +69,11 @@ fn sigterm_holds_where_it_was_told_to() {
     let watch = space.watch("hello");
     let hold = [&DWELL[..], &["--on-term", "hold"]].concat();
     ends(at_half(&space, &proxy, &hold), "TERM");
-    assert_eq!(space.record("hello")["phase"], "walking");
+    // The record says that nobody walks.
+    assert_eq!(
+        (&space.record("hello")["phase"], &space.record("hello")["outcome"]),
+        (&"held".into(), &"interrupted".into())
+    );
     assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
     proxy.andante(&space, "run", &hold).wait(LONG).ended(0).ends_with("finished");
     assert_eq!(splits(&watch).len(), 6, "each split once: {:?}", splits(&watch));
@@ -82,6 +86,29 @@ fn ctrl_c_holds_and_says_how_to_go_on() {
     let ran = ends(at_half(&space, &proxy, &STAY), "INT");
     assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
     assert!(ran.last().contains("andante walk hello") && ran.last().contains("andante settle hello"), "{}", ran.last());
+    let record = space.record("hello");
+    assert_eq!((&record["phase"], &record["outcome"]), (&"held".into(), &"interrupted".into()));
+    assert_eq!(record["reason"], "stopped by Ctrl-C");
+    space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0);
+    space.answers("hello", "v1", 5);
+}
+
+/// The API server hangs: the first Ctrl-C tries to mark the record for a moment, the second does not wait for it.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_second_ctrl_c_leaves_at_once() {
+    let (space, proxy) = space("sigint-twice");
+    let walk = at_half(&space, &proxy, &STAY);
+    proxy.inject(When::next("any").times(usize::MAX), Fault::Silence);
+    walk.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let sent = Timestamp::now();
+    walk.signal("INT");
+    let ran = walk.wait(LONG).ended(19);
+    let took = Timestamp::now().duration_since(sent);
+    assert!(took < SignedDuration::from_millis(500), "out after {took:?}");
+    assert!(ran.last().contains("could not be marked"), "{}", ran.last());
+    proxy.behave();
     space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0);
     space.answers("hello", "v1", 5);
 }

@@ -40,6 +40,7 @@ mod no_writes;
 mod pipeline;
 mod seeded;
 mod short_calls;
+mod stopped;
 mod tests_api;
 mod tests_fault;
 mod tests_knative;

@@ -132,7 +132,14 @@ pub(super) fn lost(asked: &ApiRequest, error: &(dyn Error + 'static)) -> ApiErro
             None => break,
         }
     }
-    ApiError::Unreachable(format!("{asked}: {}", failure::one_line(&innermost.to_string(), 200)))
+    let text = innermost.to_string();
+    ApiError::Unreachable(format!("{asked}: {}", failure::one_line(without_links(&text), 200)))
+}
+
+/// The text up to the first link: libraries append where their manual explains an error, which tells nobody anything.
+fn without_links(text: &str) -> &str {
+    let end = text.find("https://docs.rs/").unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).trim_end_matches([':', ' '])
 }
 
 /// A value in a query, percent-encoded.
@@ -143,4 +150,22 @@ pub(super) fn encoded(text: &str) -> String {
             _ => format!("%{b:02X}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_librarys_link_to_its_manual_is_not_repeated() {
+        let asked =
+            ApiRequest { verb: "watch", group: "", resource: "pods", namespace: Some("demo".into()), name: None };
+        // As rustls words it.
+        let error = std::io::Error::other(
+            "peer closed connection without sending TLS close_notify: \
+             https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof",
+        );
+        let said = lost(&asked, &error).to_string();
+        assert!(said.ends_with("peer closed connection without sending TLS close_notify"), "{said}");
+    }
 }

@@ -45,7 +45,7 @@ pub(super) async fn control(args: &ControlArgs, environment: &Environment) -> Re
         };
         let alive = world.liveness_of(&record.owner).unwrap_or(Liveness::Unknown);
         let steered = steer(service, &record, alive, &wish, &by, SystemClock.now(), &called)
-            .map_err(|refusal| Stop(Box::new(Outcome::new(Code::BadState, refusal.to_string()).next(refusal.next))))?;
+            .map_err(|refusal| Stop(Box::new(Outcome::new(refusal.code, refusal.to_string()).next(refusal.next))))?;
         let Some(patch) = &steered.patch else { return Ok(answer(steered, "unchanged")) };
         match cluster.patch_service(patch).await {
             Ok(_) => return Ok(answer(steered, "asked")),
@@ -90,7 +90,13 @@ fn action(args: &ControlArgs) -> Result<Action, Stop> {
 }
 
 fn answer(steered: Steered, word: &'static str) -> Outcome {
-    let mut outcome = Outcome::new(Code::Done, format!("rollout {}: {}", steered.rollout, steered.what)).word(word);
+    let what = format!("rollout {}: {}", steered.rollout, steered.what);
+    let mut outcome = if steered.attended {
+        Outcome::new(Code::Done, what).word(word)
+    } else {
+        // What was asked is noted, but nobody is there to do it.
+        Outcome::new(Code::Unattended, what)
+    };
     outcome.rollout = Some(steered.rollout.clone());
     outcome.next(steered.next)
 }

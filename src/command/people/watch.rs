@@ -10,15 +10,15 @@ use crate::adapter::signal;
 use crate::cli::{Output, WatchArgs};
 use crate::command::report;
 use crate::command::{Stop, connect};
-use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::world::{Presence, World};
 use crate::model::api_error::ApiError;
-use crate::model::outcome::{Code, Outcome};
+use crate::model::outcome::Code;
 use crate::model::time::after;
 use crate::run::ports::Clock;
 use crate::run::watch::service::{Revisions, Services, revision_news, service_news};
 use crate::run::watch::{News, follow};
 use crate::view::status::glance::glance;
+use crate::view::status::until_done::UntilDone;
 use crate::view::status::{Called, Status, explain};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -26,6 +26,9 @@ use std::time::Duration;
 
 /// How often it is asked whether a run that holds the Service still runs.
 const LIFE: Duration = Duration::from_secs(30);
+/// How long the API server may fail before a person who watches is told: a watch that breaks off, or a server that asks for
+/// a moment's patience, is no news.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Watches until it is over.
 pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result<Code, Stop> {
@@ -37,6 +40,7 @@ pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result
     let mut me = Watching::new(args, &kube);
     loop {
         let now = SystemClock.now();
+        me.complain(now);
         if me.life_is_due(now) {
             ask_for_life(&cluster, &mut me.world).await;
         }
@@ -64,8 +68,11 @@ struct Watching<'a> {
     last: String,
     /// When, and by which owner, it was last asked whether the owner lives.
     life: Option<(Timestamp, String)>,
-    failing_since: Option<Timestamp>,
-    over_since: Option<Timestamp>,
+    /// Since when the API server fails, and whether that was said.
+    failing: Option<(Timestamp, bool)>,
+    until_done: UntilDone,
+    /// It was said that no rollout is open.
+    told: bool,
     seen: bool,
 }
 
@@ -79,8 +86,9 @@ impl<'a> Watching<'a> {
             shown: None,
             last: String::new(),
             life: None,
-            failing_since: None,
-            over_since: None,
+            failing: None,
+            until_done: UntilDone::new(args.rollout.clone()),
+            told: false,
             seen: false,
         }
     }
@@ -89,7 +97,7 @@ impl<'a> Watching<'a> {
         let heard = if of_service { service_news(&mut self.world, news) } else { revision_news(&mut self.world, news) };
         match heard {
             Ok(()) => {
-                self.failing_since = None;
+                self.fine();
                 Ok(())
             }
             Err(error) => self.trouble(&error),
@@ -101,11 +109,26 @@ impl<'a> Watching<'a> {
         if !error.is_passing() {
             return Err(failed(error));
         }
-        if self.failing_since.is_none() {
-            report::complain(&format!("andante: {error}; trying again"));
-        }
-        let since = *self.failing_since.get_or_insert(now);
+        let (since, _) = *self.failing.get_or_insert((now, false));
         if now >= after(since, self.args.cluster.patience) { Err(failed(error)) } else { Ok(()) }
+    }
+
+    /// Says that the API server is silent once it has been for a while: what passes by itself is no news.
+    fn complain(&mut self, now: Timestamp) {
+        if let Some((since, said)) = &mut self.failing
+            && !*said
+            && now >= after(*since, SILENCE)
+        {
+            *said = true;
+            report::complain("andante: the API server does not answer; trying again");
+        }
+    }
+
+    /// It answers.
+    fn fine(&mut self) {
+        if self.failing.take().is_some_and(|(_, said)| said) {
+            report::complain("andante: the API server answers again");
+        }
     }
 
     /// A new owner is asked after at once, the same one now and then.
@@ -141,9 +164,9 @@ impl<'a> Watching<'a> {
         {
             return Ok(Some(code));
         }
-        let end = if self.args.until_done { self.end(&status, now) } else { Ok(None) };
+        let end = if self.args.until_done { self.end(&status, now) } else { None };
         self.shown = Some(status);
-        end
+        Ok(end)
     }
 
     /// Prints a line unless it is the last one again; a code if nobody reads.
@@ -158,22 +181,13 @@ impl<'a> Watching<'a> {
         if read { None } else { Some(Code::Done) }
     }
 
-    /// The code of a rollout that is over and served.
-    fn end(&mut self, status: &Status, now: Timestamp) -> Result<Option<Code>, Stop> {
-        let Some(rollout) = &status.rollout else {
-            let what = format!("there is no rollout on {} to wait for", status.service);
-            return Err(Stop(Box::new(Outcome::new(Code::BadState, what))));
-        };
-        if rollout.open {
-            self.over_since = None;
-            return Ok(None);
+    /// The code of the rollout that is meant, once it is over; says once if there is none yet.
+    fn end(&mut self, status: &Status, now: Timestamp) -> Option<Code> {
+        let ended = self.until_done.look(status, now);
+        if ended.is_none() && self.until_done.waits_for_the_next(status) && !std::mem::replace(&mut self.told, true) {
+            report::complain(&format!("andante: no rollout is open on {}; the next one is waited for", status.service));
         }
-        let since = *self.over_since.get_or_insert(now);
-        if !status.serving.served && now < after(since, LAST_WAIT) {
-            return Ok(None);
-        }
-        // A record that does not say how it ended must not count as a good end.
-        Ok(Some(rollout.outcome.unwrap_or(Code::RolledBack)))
+        ended
     }
 
     /// How long nothing can change without news: until the owner's deadline, or the next question after its life.
@@ -182,8 +196,12 @@ impl<'a> Watching<'a> {
             Some(Ok(record)) if record.phase.is_open() => Some(record.deadline).filter(|at| *at > now),
             _ => None,
         };
-        let last = self.over_since.map(|since| after(since, LAST_WAIT));
-        let until = [deadline, last, Some(after(now, LIFE))].into_iter().flatten().min().unwrap_or(now);
+        let silence = self.failing.filter(|(_, said)| !said).map(|(since, _)| after(since, SILENCE));
+        let until = [deadline, self.until_done.until(), silence, Some(after(now, LIFE))]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(now);
         // A moment that is past already must not make this loop spin.
         Duration::try_from(until.duration_since(now)).unwrap_or_default().max(Duration::from_millis(10))
     }

@@ -44,6 +44,12 @@ impl Judge {
         }
     }
 
+    /// True while the first window of this step is open: its counts may decide in a moment, so that nothing can be said of
+    /// them yet.
+    pub fn awaits_first_window(&self) -> bool {
+        self.seen.1.is_zero() && self.failing.is_none() && matches!(self.finding(), Finding::Little(_))
+    }
+
     /// At 100 % there is no stable to compare with: a source that tells how long answers take has told it by then, also
     /// where steps are shorter than the warm-up.
     fn untimed(&self) -> Option<String> {

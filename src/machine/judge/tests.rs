@@ -155,6 +155,19 @@ fn a_candidate_whose_requests_hang_is_no_wrong_split() {
     assert_eq!(counted(&judge), (1000, 0));
 }
 
+/// Whoever looks at a step before its first window has closed cannot know whether anything was counted.
+#[test]
+fn before_the_first_window_has_closed_nothing_is_said_of_its_counts() {
+    let mut judge = judge();
+    judge.enter(place(1, (50, 50), 0), at(0));
+    read(&mut judge, reading(0, (0, 0), (0, 0)));
+    assert_eq!(judge.finding(), Finding::Little("the first window of this step has not closed yet".into()));
+    assert!(judge.awaits_first_window());
+    read(&mut judge, reading(10, (3, 0), (0, 0)));
+    assert_eq!(judge.finding(), Finding::Little("no request to s-2 has been counted at this step".into()));
+    assert!(!judge.awaits_first_window());
+}
+
 #[test]
 fn nothing_is_counted_while_our_own_probes_run() {
     let mut judge = judge();

@@ -80,6 +80,16 @@ impl Judge {
         self.sums.as_ref().map_or_else(|| self.words(), |sums| self.accepted(sums))
     }
 
+    /// Too little was counted at this step. Before a window has closed nobody knows whether anything was.
+    pub(super) fn few(&self, windows: bool, candidate: u64) -> String {
+        let (of, least) = (&self.arms.candidate, self.rules.min_requests);
+        match candidate {
+            _ if !windows => "the first window of this step has not closed yet".to_owned(),
+            0 => format!("no request to {of} has been counted at this step"),
+            n => format!("{n} requests to {of} were counted at this step, at least {least} wanted"),
+        }
+    }
+
     pub(super) fn broken(&self, sums: &Sums, which: Which, baking: bool) -> String {
         let (_, _, counts, ln) = sums.objective(&self.rules);
         let control = if baking {

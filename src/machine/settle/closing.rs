@@ -1,10 +1,10 @@
 //! After the last write of `settle`: decides when it ends, by which code, and what the end says of those whom users were
 //! sent to. It may use the record and observed objects.
 
-use super::{Settle, over};
+use super::{Settle, over, settled};
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
+use crate::machine::outcomes::{LAST_WAIT, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -51,12 +51,7 @@ impl Settle {
         if is_unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
-        let mut outcome = ended_before(record, service);
-        outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
-        if outcome.code == Code::RolledBack || outcome.code == Code::Done {
-            // The command was asked to settle, and a rollback settles.
-            outcome.code = Code::Done;
-        }
+        let mut outcome = settled(record, service);
         if is_unserved {
             unserved(&mut outcome, world, service);
         }

@@ -7,6 +7,7 @@ use crate::machine::next::{Look, Next};
 use crate::machine::outcomes::{ended_before, refused};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
+use crate::machine::walk::stopped::phase_before;
 use crate::machine::world::{Signal, World};
 use crate::machine::write::order;
 use crate::model::event::Log;
@@ -85,7 +86,10 @@ impl Walk {
             )));
         }
         let same_owner = record.owner.uid == self.claimant.asker.owner.uid;
-        let rests = matches!(record.phase, Phase::Staged | Phase::Held);
+        // Whoever comes after a rest may bring another plan; a run that was stopped in mid-walk goes on with its own.
+        let person = record.owner.kind == OwnerKind::Person;
+        let phase = if person { record.phase } else { phase_before(&record) };
+        let rests = matches!(phase, Phase::Staged | Phase::Held);
         if let Some(plan) = &record.plan
             && same_owner
             && !rests
@@ -120,12 +124,14 @@ impl Walk {
         now: Timestamp,
     ) -> Next {
         let mut record = old.clone();
-        let goes_on = matches!(old.phase, Phase::Walking | Phase::Baking);
+        // A walk that a signal stopped goes on as if it had been killed: same attempt, same dwell.
+        record.phase = phase_before(old);
+        let goes_on = matches!(record.phase, Phase::Walking | Phase::Baking);
         let same_run = claim == Claim::Resume && goes_on;
         let at = old.plan.as_ref().and_then(|p| p.step(old.step)).map_or(Percent::ZERO, |s| s.percent);
         let steps = &self.goal.plan.steps;
         // Another plan has other steps, so the walk goes on after the last one that is not above what users have.
-        record.step = match old.phase {
+        record.step = match record.phase {
             Phase::Staged | Phase::Interrupted => 0,
             _ => steps.iter().take_while(|s| s.percent <= at).count(),
         };

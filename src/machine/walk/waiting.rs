@@ -3,6 +3,7 @@
 
 use super::scene::Scene;
 use super::{Walk, write};
+use crate::machine::judge::Judge;
 use crate::machine::next::Next;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
@@ -105,6 +106,7 @@ impl Walk {
             Waiting::Ready => {
                 format!("{} has no ready pod at the moment; no step until it has or has failed", scene.candidate)
             }
+            Waiting::Evidence(_) if self.judge.as_ref().is_some_and(Judge::awaits_first_window) => return,
             Waiting::Evidence(why) => return say_unproved(why, log),
             Waiting::Blocked { step, blocker } => {
                 self.say_approval(scene, log);

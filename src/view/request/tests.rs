@@ -1,4 +1,6 @@
 use super::*;
+use crate::model::split::Split;
+use crate::rollout::owner::OwnerKind;
 use crate::view::status::samples::{asked_by_kim, at, called, walking, with};
 
 fn service(record: &Record, control: Option<&Control>) -> Service {
@@ -127,10 +129,56 @@ fn nobody_to_obey_is_said() {
     let mut record = walking();
     record.deadline = at(30);
     let dead = asked(&record, None, &wish(Action::Abort)).unwrap();
-    assert!(dead.patch.is_some());
+    assert!(dead.patch.is_some() && !dead.attended);
     assert!(dead.next.contains("nobody acts on it now") && dead.next.contains("andante settle"), "{}", dead.next);
     let mut rests = walking();
     rests.phase = Phase::Staged;
     let rests = asked(&rests, None, &wish(Action::Abort)).unwrap();
-    assert!(rests.next.contains("nobody walks at the moment"), "{}", rests.next);
+    assert!(!rests.attended && rests.next.contains("nobody walks at the moment"), "{}", rests.next);
+    // A run that staged has a walk to come.
+    let mut staged = walking();
+    (staged.phase, staged.owner.kind) = (Phase::Staged, OwnerKind::PipelineRun);
+    let staged = asked(&staged, None, &wish(Action::Abort)).unwrap();
+    assert!(staged.attended && staged.next.contains("the next walk of its run"), "{}", staged.next);
+}
+
+#[test]
+fn a_rollout_that_ctrl_c_stopped_has_nobody_to_obey_and_keeps_its_plan() {
+    let mut record = walking();
+    (record.phase, record.outcome, record.step) = (Phase::Held, Some(Code::Interrupted), 2);
+    for action in [Action::Abort, Action::Pause, Action::Promote, Action::Approve(None)] {
+        let steered = asked(&record, None, &wish(action)).unwrap();
+        assert!(!steered.attended, "{action:?}");
+        for acts in ["`andante walk hello -n demo`", "`andante settle hello -n demo`"] {
+            assert!(steered.next.contains(acts), "{}", steered.next);
+        }
+    }
+    record.phase = Phase::Staging;
+    let staging = asked(&record, None, &wish(Action::Abort)).unwrap();
+    assert!(!staging.attended && staging.next.contains("nobody stages"), "{}", staging.next);
+}
+
+/// A process that was killed leaves no trace, so what acts is named all the same.
+#[test]
+fn an_abort_that_perhaps_nobody_sees_names_what_acts() {
+    let steered = asked(&walking(), None, &wish(Action::Abort)).unwrap();
+    assert!(steered.attended && steered.next.contains("`andante settle hello -n demo` rolls back"), "{}", steered.next);
+}
+
+#[test]
+fn after_an_edit_that_ends_the_walk_nothing_is_asked() {
+    let mut moved = service(&walking(), None);
+    moved.generation += 1;
+    moved.split = Ok(Split::all_latest());
+    let refused = |service: &Service, record: &Record| {
+        steer(service, record, Liveness::Running, &wish(Action::Abort), "lee", at(60), &called()).unwrap_err()
+    };
+    let refusal = refused(&moved, &walking());
+    assert_eq!(refusal.code, Code::Unattended);
+    assert!(refusal.to_string().contains("somebody changed the traffic"), "{refusal}");
+    assert!(refusal.next.contains("`andante settle hello -n demo`"), "{}", refusal.next);
+    // The record of a Service that was deleted and made again.
+    let mut anew = service(&walking(), None);
+    anew.generation = 1;
+    assert!(refused(&anew, &walking()).to_string().contains("made the Service anew"));
 }

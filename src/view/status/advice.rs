@@ -3,6 +3,8 @@
 //! Decides words only. It may use the record and the status.
 
 use super::{Called, Role, Status};
+use crate::machine::standing::EditOf;
+use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 
 /// What to do next.
@@ -17,10 +19,16 @@ pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) ->
     if !rollout.open {
         return after_the_end(status, record, here);
     }
-    // After a foreign edit of traffic no walk writes any more (rule 3), so this comes before everything that a walk
+    // After a foreign edit that ends a walk nobody writes any more (rule 3), so this comes before everything that a walk
     // could do.
-    if rollout.edit.as_ref().is_some_and(|edit| edit.of == "traffic") {
-        return vec![format!("`andante settle {here}` closes the rollout and leaves traffic as it is")];
+    match rollout.edit.as_ref().map(|edit| edit.of) {
+        Some(EditOf::Traffic | EditOf::Service) => {
+            return vec![format!("`andante settle {here}` closes the rollout and leaves traffic as it is")];
+        }
+        Some(EditOf::Template) if record.phase == Phase::Staging => {
+            return vec![format!("`andante settle {here}` ends the rollout, then `andante stage {here}` begins anew")];
+        }
+        _ => {}
     }
     if rollout.owner.life.is_dead() {
         let goes_on = format!("`andante walk {here}` takes it over and goes on");
@@ -29,7 +37,11 @@ pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) ->
     }
     let settles = format!("`andante settle {here}` rolls back");
     match record.phase {
+        Phase::Staging if record.is_stopped() => vec![format!("the same `andante stage {here} ...` goes on"), settles],
         Phase::Staging => vec![format!("wait; {settles}")],
+        Phase::Interrupted if rollout.owner.kind == OwnerKind::Person => {
+            vec![format!("`andante walk {here}` starts again from its first step"), settles]
+        }
         Phase::Staged | Phase::Held => vec![format!("`andante walk {here}` goes on"), settles],
         Phase::Interrupted => vec![settles],
         _ => match rollout.waits.as_ref().and_then(|w| w.command.clone()) {

@@ -3,8 +3,9 @@
 //! Decides what is left out; two glances are equal when nothing worth a line changed. It may use the status alone.
 
 use super::lines::pods;
-use super::rollout::word;
+use super::rollout::{moves, word};
 use super::{RevisionStatus, Status, dead_words, rollout::Rollout};
+use crate::machine::standing::EditOf;
 use crate::rollout::record::Phase;
 
 /// How wide the first column is: a space follows `walking 10/10 (100 %)`.
@@ -38,7 +39,8 @@ pub(crate) fn glance(status: &Status) -> String {
 }
 
 fn stand(rollout: &Rollout) -> String {
-    let phase = word(rollout.phase);
+    let nobody = rollout.left.is_some() && moves(rollout.phase);
+    let phase = if nobody { "left" } else { word(rollout.phase) };
     match &rollout.progress {
         Some(p) if matches!(rollout.phase, Phase::Walking | Phase::Baking | Phase::Held) => {
             format!("{phase} {}/{} ({})", p.step, p.of, p.percent)
@@ -62,7 +64,12 @@ fn remarks(rollout: &Rollout) -> Vec<String> {
     for approval in requests.approved.iter().filter(|a| a.step > step) {
         remarks.push(format!("step {} approved by {}", approval.step, approval.request.by));
     }
-    remarks.extend(rollout.edit.as_ref().map(|e| format!("{} changed the {}", e.by, e.of)));
+    remarks.extend(rollout.edit.as_ref().map(|e| match e.of {
+        EditOf::Traffic => format!("{} changed the traffic", e.by),
+        EditOf::Template => format!("{} changed the template", e.by),
+        EditOf::Service => format!("{} made the Service anew", e.by),
+    }));
+    remarks.extend(rollout.reason.clone());
     if let Some(waits) = &rollout.waits {
         if rollout.owner.life.is_dead() {
             remarks.push(format!("{}: waits for {}", dead_words(rollout.owner.life), waits.text));
@@ -100,6 +107,14 @@ mod tests {
         object["status"]["conditions"] =
             json!([{"type": "RoutesReady", "status": "False", "reason": "RevisionMissing"}]);
         assert!(glance(&explained(&object, None)).contains("REFUSED by Knative: RevisionMissing"));
+    }
+
+    #[test]
+    fn a_walk_that_lost_its_target_is_left() {
+        let mut edited = with(&walking(), 6);
+        edited["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+        let line = glance(&explained(&edited, None));
+        assert!(line.starts_with("left 1/3 (1 %)  ") && line.contains("somebody changed the traffic"), "{line}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ownership.
 
 use crate::rollout::owner::{Liveness, OwnerKind};
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::Record;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub(crate) enum Life {
     Running,
     /// Its deadline has not passed; more is not known.
     Presumed,
-    /// It has done its part (staged, held) and left; the next one to come goes on.
+    /// It has done its part (staged, held) or was stopped by a signal, and left; the next one to come goes on.
     Resting,
     /// Its run is done or gone.
     Done,
@@ -52,10 +52,9 @@ pub(crate) struct Holder {
 
 /// Whether the owner of a record can still act.
 pub(crate) fn life(record: &Record, alive: Liveness, now: Timestamp) -> Life {
-    let rests = matches!(record.phase, Phase::Staged | Phase::Held);
     match alive {
         _ if !record.phase.is_open() => Life::Over,
-        _ if rests && record.owner.kind == OwnerKind::Person => Life::Resting,
+        _ if record.rests() && record.owner.kind == OwnerKind::Person => Life::Resting,
         Liveness::Done => Life::Done,
         _ if now >= record.deadline => Life::Overdue,
         Liveness::Running => Life::Running,
@@ -76,6 +75,7 @@ mod tests {
     use super::super::samples::{at, walking};
     use super::*;
     use crate::rollout::owner::Owner;
+    use crate::rollout::record::Phase;
 
     #[test]
     fn an_owner_is_dead_when_its_run_is_done_or_its_deadline_passed() {

@@ -2,9 +2,10 @@
 //!
 //! Decides words and order. It may use the status alone.
 
-use super::rollout::{Rollout, word};
+use super::rollout::{Rollout, moves, word};
 use super::times::{clock, moment};
 use super::{Life, RevisionStatus, Role, Status, dead_words};
+use crate::machine::standing::EditOf;
 use crate::model::outcome::Code;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Phase;
@@ -52,15 +53,18 @@ fn headline(status: &Status) -> String {
 
 fn stand(rollout: &Rollout) -> String {
     let phase = word(rollout.phase);
-    match &rollout.progress {
-        Some(p) if rollout.open && rollout.phase != Phase::Interrupted => {
-            format!("is {phase}, step {} of {} ({})", p.step, p.of, p.percent)
+    let at = match &rollout.progress {
+        Some(p) if rollout.phase != Phase::Interrupted => {
+            format!("{phase}, step {} of {} ({})", p.step, p.of, p.percent)
         }
-        _ if rollout.open => format!("is {phase}"),
-        _ => match &rollout.reason {
-            Some(reason) => format!("{}: {reason}", ended(rollout)),
-            None => ended(rollout),
-        },
+        _ => phase.to_owned(),
+    };
+    match (&rollout.left, &rollout.reason) {
+        (Some(why), _) if moves(rollout.phase) => format!("was {at}, and nobody goes on: {why}"),
+        (_, Some(reason)) if rollout.open => format!("is {at}: {reason}"),
+        (_, None) if rollout.open => format!("is {at}"),
+        (_, Some(reason)) => format!("{}: {reason}", ended(rollout)),
+        (_, None) => ended(rollout),
     }
 }
 
@@ -168,9 +172,12 @@ fn events(rollout: &Rollout) -> Vec<String> {
         }
     }
     if let Some(edit) = &rollout.edit {
-        let effect =
-            if edit.of == "traffic" { "the walk writes nothing more" } else { "it reaches nobody until it is staged" };
-        lines.push(row("edited", &format!("{} changed the {}: {effect}", edit.by, edit.of)));
+        let (what, effect) = match edit.of {
+            EditOf::Traffic => ("changed the traffic", "the walk writes nothing more"),
+            EditOf::Service => ("made the Service anew", "the walk writes nothing more"),
+            EditOf::Template => ("changed the template", "it reaches nobody until it is staged"),
+        };
+        lines.push(row("edited", &format!("{} {what}: {effect}", edit.by)));
     }
     for target in &rollout.left_out {
         lines.push(row("left out", &format!("{target}, because it was not Ready")));
@@ -216,6 +223,43 @@ served     nothing
            not yet: status.traffic is not the split asked for yet
 next       `andante stage hello -n demo --image REF` begins a rollout";
         assert_eq!(text(&explained(&service(json!({})), None)), expected);
+    }
+
+    #[test]
+    fn a_rollout_that_nobody_goes_on_with_is_no_walk() {
+        let headline = |object: &serde_json::Value| text(&explained(object, None)).lines().next().unwrap().to_owned();
+        let mut edited = with(&walking(), 6);
+        edited["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+        assert_eq!(
+            headline(&edited),
+            "hello in demo: rollout r1 was walking, step 1 of 3 (1 %), and nobody goes on: somebody changed the traffic"
+        );
+        assert!(!text(&explained(&edited, None)).contains("due"), "no step comes");
+        // A Service that was deleted and made again with its annotations begins its generations anew.
+        let anew = text(&explained(&with(&walking(), 1), None));
+        assert!(anew.starts_with("hello in demo: rollout r1 was walking"), "{anew}");
+        assert!(anew.contains("somebody made the Service anew") && !anew.contains("due"), "{anew}");
+        let mut dead = walking();
+        dead.deadline = at(30);
+        assert!(headline(&with(&dead, 5)).contains("was walking, step 1 of 3 (1 %), and nobody goes on: its deadline"));
+    }
+
+    #[test]
+    fn ctrl_c_is_told_and_who_goes_on() {
+        let mut record = walking();
+        (record.outcome, record.reason) = (Some(Code::Interrupted), Some("stopped by Ctrl-C".into()));
+        record.phase = Phase::Held;
+        let held = text(&explained(&with(&record, 5), None));
+        assert!(
+            held.starts_with("hello in demo: rollout r1 is held, step 1 of 3 (1 %): stopped by Ctrl-C\n"),
+            "{held}"
+        );
+        assert!(held.contains("next       `andante walk hello -n demo` goes on"), "{held}");
+        (record.phase, record.plan) = (Phase::Staging, None);
+        let staging = text(&explained(&with(&record, 5), None));
+        let headline = "hello in demo: rollout r1 was staging, and nobody goes on: stopped by Ctrl-C\n";
+        assert!(staging.starts_with(headline), "{staging}");
+        assert!(staging.contains("`andante settle hello -n demo` rolls back"), "{staging}");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! Decides what of the record is worth saying. It may use the record, ownership and the world.
 
 use super::Called;
-use super::holder::{Holder, life};
+use super::holder::{Holder, Life, dead_words, life};
 use super::waits::{Waits, waits};
 use crate::evidence::Counts;
-use crate::machine::standing::{Moved, moved, who_moved};
+use crate::machine::standing::{EditOf, Moved, lost_to_edit, moved, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
@@ -53,6 +53,8 @@ pub(crate) struct Rollout {
     pub requests: Requests,
     /// Somebody edited the spec since the rollout's last write.
     pub edit: Option<Edit>,
+    /// Why nobody goes on with it at the moment although it is open and not at rest.
+    pub left: Option<String>,
     /// Targets of others that a rollback had to leave out.
     pub left_out: Vec<TrafficTarget>,
     /// Candidates that were rolled back.
@@ -103,8 +105,8 @@ pub(crate) struct Requests {
 /// A foreign edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Edit {
-    /// `traffic` or `template`.
-    pub of: &'static str,
+    /// What was edited.
+    pub of: EditOf,
     /// Who, as far as the API server knows.
     pub by: String,
 }
@@ -146,6 +148,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
             promote: control.promote,
         },
         edit: edit(record, service),
+        left: left(record, service, life),
         left_out: record.left_out.clone(),
         rejected: record.rejected.clone(),
         outcome: record.outcome,
@@ -160,13 +163,23 @@ fn progress(record: &Record, plan: &Plan) -> Progress {
 
 /// A foreign edit since the last write. After the end the spec is the owner's to edit, and that is nothing to report.
 fn edit(record: &Record, service: &Service) -> Option<Edit> {
-    let of = match moved(record, service) {
-        _ if !record.phase.is_open() => return None,
-        Moved::No => return None,
-        Moved::Traffic => "traffic",
-        Moved::Template => "template",
-    };
-    Some(Edit { of, by: who_moved(service, of == "traffic") })
+    if let Some(lost) = lost_to_edit(record, service) {
+        return Some(Edit { of: lost.of, by: lost.by });
+    }
+    let template = record.phase.is_open() && moved(record, service) == Moved::Template;
+    template.then(|| Edit { of: EditOf::Template, by: who_moved(service, false) })
+}
+
+/// Why nobody goes on with an open rollout.
+fn left(record: &Record, service: &Service, life: Life) -> Option<String> {
+    let lost = lost_to_edit(record, service).map(|lost| lost.to_string());
+    let stopped = || record.reason.clone().filter(|_| record.is_stopped());
+    lost.or_else(|| life.is_dead().then(|| dead_words(life).to_owned())).or_else(stopped)
+}
+
+/// True for a phase in which somebody is at work, so that a reader would wait for them.
+pub(super) fn moves(phase: Phase) -> bool {
+    matches!(phase, Phase::Staging | Phase::Walking | Phase::Baking)
 }
 
 /// A phase as people read it.
@@ -193,15 +206,21 @@ mod tests {
 
     #[test]
     fn a_foreign_edit_names_its_author() {
-        let mut object = with(&walking(), 1);
+        let mut object = with(&walking(), 5);
         object["metadata"]["generation"] = json!(99);
         object["metadata"]["annotations"]["serving.knative.dev/lastModifier"] = json!("kim");
-        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "template", by: "kim".into() }));
+        assert_eq!(
+            explained(&object, None).rollout.unwrap().edit,
+            Some(Edit { of: EditOf::Template, by: "kim".into() })
+        );
         object["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
-        assert_eq!(explained(&object, None).rollout.unwrap().edit, Some(Edit { of: "traffic", by: "kim".into() }));
+        assert_eq!(
+            explained(&object, None).rollout.unwrap().edit,
+            Some(Edit { of: EditOf::Traffic, by: "kim".into() })
+        );
         let mut over = walking();
         over.phase = Phase::Finished;
-        let mut object = with(&over, 1);
+        let mut object = with(&over, 5);
         object["metadata"]["generation"] = json!(99);
         assert_eq!(explained(&object, None).rollout.unwrap().edit, None);
     }
@@ -210,14 +229,14 @@ mod tests {
     fn evidence_is_what_was_saved_last() {
         let mut record = walking();
         record.evidence = Some(Box::new(Saved::of_counts(Table::of(90, 910, 1, 2))));
-        let evidence = explained(&with(&record, 1), None).rollout.unwrap().evidence.unwrap();
+        let evidence = explained(&with(&record, 5), None).rollout.unwrap().evidence.unwrap();
         assert_eq!((evidence.stable, evidence.candidate), (Counts::new(910, 2), Counts::new(90, 1)));
-        assert!(explained(&with(&walking(), 1), None).rollout.unwrap().evidence.is_none());
+        assert!(explained(&with(&walking(), 5), None).rollout.unwrap().evidence.is_none());
     }
 
     #[test]
     fn progress_counts_percents_of_what_stable_had() {
-        let rollout = explained(&with(&walking(), 1), None).rollout.unwrap();
+        let rollout = explained(&with(&walking(), 5), None).rollout.unwrap();
         let progress = rollout.progress.unwrap();
         assert_eq!((progress.step, progress.of, progress.percent.get(), progress.share.get()), (1, 3, 1, 1));
     }

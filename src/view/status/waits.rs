@@ -6,7 +6,7 @@
 use super::Called;
 use super::holder::Life;
 use crate::machine::course::{reachable, served_at, stay};
-use crate::machine::standing::{Moved, moved, who_moved};
+use crate::machine::standing::lost_to_edit;
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
@@ -14,6 +14,7 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
+use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
@@ -76,19 +77,24 @@ pub(super) fn waits(
     now: Timestamp,
 ) -> Option<Waits> {
     let here = &called.words;
+    // The walk writes nothing more after such an edit (rule 3), whatever the plan says.
+    if let Some(lost) = lost_to_edit(record, service) {
+        let who = if record.phase == Phase::Staging { "whoever staged" } else { "the walk" };
+        let text = format!("nobody: {lost}, and {who} writes nothing more");
+        return Some(Waits::of("nobody", text).command(format!("andante settle {here}")));
+    }
+    let person = record.owner.kind == OwnerKind::Person;
     let waits = match record.phase {
         Phase::Finished | Phase::RolledBack => return None,
-        // The walk writes nothing more after a foreign edit (rule 3), whatever the plan says.
-        _ if moved(record, service) == Moved::Traffic => Waits::of(
-            "nobody",
-            format!("nobody: {} changed the traffic, and the walk writes nothing more", who_moved(service, true)),
-        )
-        .command(format!("andante settle {here}")),
         _ if life.is_dead() => Waits::of("nobody", format!("the next run, or `andante settle {here}`")),
+        Phase::Staging if record.is_stopped() => {
+            Waits::of("nobody", "nobody: its staging was stopped").command(format!("andante settle {here}"))
+        }
         Phase::Staging => {
             Waits::of("ready", format!("the candidate to be Ready: {}", candidate_words(record, world, service)))
         }
         Phase::Staged | Phase::Held => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
+        Phase::Interrupted if person => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
         Phase::Interrupted => Waits::of("run", "the same run to start again"),
         Phase::Walking | Phase::Baking => walking(record, control, service, called, now),
     };

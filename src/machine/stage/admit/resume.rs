@@ -92,6 +92,8 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
         log.once(Topic::Claim, format!("going on with rollout {}", record.id));
         let mut record = record.clone();
         record.deadline = record.deadline.max(crate::model::time::after(now, goal.deadline + goal.hold_for));
+        // What stopped it is over.
+        (record.outcome, record.reason) = (None, None);
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
     if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
