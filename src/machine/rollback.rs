@@ -81,7 +81,9 @@ pub(super) fn roll_back(
         record.start.split.clone()
     } else {
         // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
-        let stands = |name: &&RevisionName| !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
+        let stands = |name: &&RevisionName| {
+            !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_) | Pods::NoRoom(_)))
+        };
         record.start.restored(keep.filter(stands), &record.tags)
     };
     let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {

@@ -28,6 +28,7 @@ pub(crate) mod admit;
 mod first;
 mod goal;
 mod prove;
+mod room;
 
 pub use goal::{StageGoal, Want};
 
@@ -48,6 +49,8 @@ pub struct Stage {
     down_since: Option<Timestamp>,
     ask_pods_at: Option<Timestamp>,
     ask_pods_pause: Duration,
+    /// What the candidate said last when it lacked room.
+    lack_of_room: Option<String>,
     /// The template of a first deployment as the server answered it.
     first_template: Option<Value>,
     /// The end once the intent of a run that has nothing to do is noted.
@@ -72,6 +75,7 @@ impl Stage {
             down_since: None,
             ask_pods_at: None,
             ask_pods_pause: ASK_PODS_FIRST,
+            lack_of_room: None,
             first_template: None,
             noted: None,
             failed: None,

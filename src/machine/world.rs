@@ -5,6 +5,7 @@
 
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
+use crate::model::podwords::PodTrouble;
 pub use crate::model::signal::Signal;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::rollout::record::{BadRecord, Record};
@@ -31,7 +32,7 @@ pub struct PodsSaid {
     /// When.
     pub at: Timestamp,
     /// What is wrong, if something is known to be.
-    pub trouble: Option<String>,
+    pub trouble: Option<PodTrouble>,
     /// There is no right to ask: asking again is of no use.
     pub forbidden: bool,
 }

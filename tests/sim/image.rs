@@ -11,6 +11,8 @@ pub(crate) enum Behaviour {
     Heals { after: Duration },
     /// `never`: its image cannot be resolved.
     Missing,
+    /// `no-room`: no node takes its pod until some time has passed; `no-quota`: its pod may not even be made until then.
+    NoRoom { until: Duration, quota: bool },
     /// `stuck`: it stays Unknown until Knative's own progress deadline.
     Stuck,
     /// `crash-start`: it exits with 3 and its last words.
@@ -40,6 +42,8 @@ impl Behaviour {
             "sleepy" => Self::Starts { after: start, sleeps: true },
             "heals" => Self::Heals { after: given.unwrap_or_else(|| draw(1, 5)) },
             "never" => Self::Missing,
+            "no-room" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: false },
+            "no-quota" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: true },
             "stuck" => Self::Stuck,
             "crash-unseen" => Self::CrashesUnseen,
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },

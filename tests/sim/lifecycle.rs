@@ -37,6 +37,10 @@ impl State {
                         next.push((Duration::from_millis(500), Life::Fail));
                         (after + Duration::from_secs(1), Life::Start)
                     }
+                    Behaviour::NoRoom { until, .. } => {
+                        next.push((Duration::from_millis(500), Life::Fail));
+                        (until, Life::Start)
+                    }
                     Behaviour::CrashesAtStart { after } => (after, Life::Fail),
                     Behaviour::Stuck | Behaviour::CrashesUnseen | Behaviour::Missing => (DEADLINE, Life::Deadline),
                 };
@@ -51,6 +55,14 @@ impl State {
                     next.push((later, Life::Die(0)));
                 }
                 next.push((IDLE, Life::Sleep));
+            }
+            // No room is told at once as a failure of the Revision, and is none.
+            (Life::Fail, Behaviour::NoRoom { quota, .. }) => {
+                r.resources = if quota {
+                    Cond::no("FailedCreate", "pods are forbidden: exceeded quota: few, requested: pods=1")
+                } else {
+                    Cond::no("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu.")
+                };
             }
             (Life::Fail, _) => {
                 r.container = Cond::no("ExitCode3", "Container failed with: cannot open the ledger");

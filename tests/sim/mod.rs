@@ -34,6 +34,7 @@ pub(crate) mod world;
 mod cases;
 mod exhaustive;
 mod no_writes;
+mod obstacles;
 mod pipeline;
 mod seeded;
 mod tests_api;

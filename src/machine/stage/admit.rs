@@ -5,6 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::outcomes::{STAGED, staged};
+use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -242,7 +243,11 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         }
     }
     warn_of_gitops(service, log);
-    fresh.template = Some(print);
+    let (template, same) = match anew(change, goal, world, service).filter(|_| same) {
+        Some(template) => (template, false),
+        None => (template, same),
+    };
+    fresh.template = Some(fingerprint(&template));
     let split = fresh.start.staging(&fresh.tags);
     let what = if same {
         "users pinned to stable; the template is there already".to_owned()

@@ -16,6 +16,7 @@ use crate::machine::judge::Advice;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
+use crate::model::ready::{Pods, pods};
 use crate::model::time::{after, words};
 use crate::rollout::goal::OnTerm;
 use crate::rollout::record::Phase;
@@ -96,8 +97,10 @@ fn stable_is_gone(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
 }
 
 fn ill(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
-    let reason = walk.failing.as_ref()?;
-    Some(Why::new(Code::RolledBack, format!("{}: {reason}", scene.candidate)))
+    let reason = format!("{}: {}", scene.candidate, walk.failing.as_ref()?);
+    // No room for its pods is the cluster's fault: the same candidate may be tried again.
+    let lacks_room = scene.world.revision(scene.candidate).is_some_and(|r| matches!(pods(r), Pods::NoRoom(_)));
+    Some(if lacks_room { Why::blameless(Code::RolledBack, reason) } else { Why::new(Code::RolledBack, reason) })
 }
 
 fn probes_failed(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {

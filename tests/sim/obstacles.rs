@@ -1,0 +1,92 @@
+//! What stands in a rollout's way and is not its candidate's fault: no room, a name that is taken, a stable that serves nobody.
+
+use super::fault::Script;
+use super::rollout::{Job, Theatre, asker};
+use super::state::State;
+use super::story::brief;
+use super::world::simulate;
+use andante::machine::claim::IfBusy;
+use andante::model::outcome::{Code, Outcome};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// What came of staging: the end, how long it took, the split that is left, what users get, and the lines.
+struct Staged {
+    outcome: Outcome,
+    took: Duration,
+    split: String,
+    served: Vec<(String, i64)>,
+    lines: String,
+    writes: usize,
+}
+
+/// Stages each image, one after the other, on a Service that runs `before`; the last end counts.
+fn stage(before: &'static str, traffic: Value, scene: fn(&mut State), images: &'static [&'static str]) -> Staged {
+    simulate(async move {
+        let theatre = Theatre::new(11);
+        let world = theatre.world.clone();
+        world.deploy(&world.plain(before)).await;
+        world.move_traffic(&traffic).unwrap();
+        sleep(Duration::from_secs(20)).await;
+        world.with(scene);
+        let mut last = None;
+        for (i, image) in images.iter().enumerate() {
+            let begun = Instant::now();
+            let label = format!("run{i}");
+            let job = Job::Stage { image: (*image).into(), again: false };
+            let asker = asker(&label, 100 + i as u64, IfBusy::Supersede);
+            let outcome = theatre.process(&label, &asker, &job, Script::default()).await.unwrap();
+            last = Some((outcome, begun.elapsed(), theatre.writes(&label)));
+        }
+        assert_eq!(theatre.complaints(), Vec::<String>::new());
+        let (outcome, took, writes) = last.unwrap();
+        let split = brief(&world.service().unwrap());
+        Staged { outcome, took, split, served: world.served_now(), lines: theatre.sink.lines().join("\n"), writes }
+    })
+}
+
+fn latest() -> Value {
+    json!([{"latestRevision": true, "percent": 100}])
+}
+
+fn everyone(name: &str) -> Vec<(String, i64)> {
+    vec![(name.to_owned(), 100)]
+}
+
+#[test]
+fn a_candidate_that_finds_room_in_time_is_staged() {
+    for image in ["no-room:2-60", "no-quota:2-60"] {
+        let images: &'static [&'static str] =
+            if image.starts_with("no-room") { &["no-room:2-60"] } else { &["no-quota:2-60"] };
+        let staged = stage("ok:1", latest(), |_| (), images);
+        assert_eq!(staged.outcome.code, Code::Done, "{image}: {}\n{}", staged.outcome.line(), staged.lines);
+        assert!(staged.lines.contains("hello-00002 lacks room"), "{image}: {}", staged.lines);
+        assert_eq!(staged.split, "hello-00001#stable=100 hello-00002#candidate=0");
+    }
+}
+
+#[test]
+fn without_room_it_ends_at_the_deadline_and_may_be_tried_again() {
+    let staged = stage("ok:1", latest(), |_| (), &["no-room:2-999"]);
+    assert_eq!(staged.outcome.code, Code::NeverReady, "{}", staged.outcome.line());
+    assert!(staged.outcome.what.contains("found no room within 2m"), "{}", staged.outcome.what);
+    assert!(!staged.outcome.next.contains("mended"), "{}", staged.outcome.next);
+    assert!(staged.took >= Duration::from_secs(120), "{:?}", staged.took);
+    assert_eq!(staged.split, "hello-00001=100");
+    // Room comes while nobody tries; the same image is then no rejected one.
+    let again = stage("ok:1", latest(), |_| (), &["no-room:2-150", "no-room:2-150"]);
+    assert_eq!(again.outcome.code, Code::Done, "{}", again.outcome.line());
+    assert_eq!(again.split, "hello-00001#stable=100 hello-00002#candidate=0");
+}
+
+#[test]
+fn a_first_deployment_waits_for_room_too() {
+    simulate(async {
+        let theatre = Theatre::new(5);
+        let job = Job::Stage { image: "no-room:1-60".into(), again: false };
+        let asker = asker("a", 100, IfBusy::Supersede);
+        let outcome = theatre.process("a", &asker, &job, Script::default()).await.unwrap();
+        assert_eq!(outcome.code, Code::Done, "{}", outcome.line());
+    });
+}
