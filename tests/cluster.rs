@@ -27,6 +27,7 @@ mod cluster {
     mod hurt;
     mod image;
     mod kills;
+    mod obstacles;
     mod others;
     mod pipeline_ends;
     mod pipeline_logs;

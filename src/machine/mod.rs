@@ -7,6 +7,7 @@
 
 pub(crate) mod check;
 pub mod claim;
+mod clash;
 pub(crate) mod course;
 mod finish;
 mod health;

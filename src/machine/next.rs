@@ -29,6 +29,8 @@ pub enum Look {
     Liveness(Owner),
     /// What the pods of a revision say that does not become ready.
     Pods(RevisionName),
+    /// Who has this name, which a tag's placeholder needs.
+    Name(String),
 }
 
 /// Something to ask while waiting.

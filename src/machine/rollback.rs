@@ -3,6 +3,7 @@
 //! Decides what rule 9 (docs/protocol.md) means for what is there now; rule 8 is [`crate::machine::finish`]'s. It may
 //! use the record, splits and observed objects.
 
+use crate::machine::clash::is_taken;
 use crate::machine::next::Order;
 use crate::machine::world::World;
 use crate::machine::write::order;
@@ -84,7 +85,8 @@ pub(super) fn roll_back(
         let stands = |name: &&RevisionName| {
             !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_) | Pods::NoRoom(_)))
         };
-        record.start.restored(keep.filter(stands), &record.tags)
+        let free = |_: &&RevisionName| !is_taken(service, &record.tags, &record.tags.candidate);
+        record.start.restored(keep.filter(stands).filter(free), &record.tags)
     };
     let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
         let mut what = format!("back to {}: {}", safe.split, why.reason);
@@ -134,10 +136,15 @@ fn shortened(reason: &str) -> String {
 /// so it would wait for that target. None if nothing of the kind is in the way.
 pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
-    let blocks = |t: &&TrafficTarget| t.percent.is_zero() && t.revision().is_some_and(|name| !world.serves(name));
+    let clashes = |t: &TrafficTarget| t.tag.as_ref().is_some_and(|tag| is_taken(service, &record.tags, tag));
+    let blocks = |t: &&TrafficTarget| {
+        t.percent.is_zero() && (clashes(t) || t.revision().is_some_and(|name| !world.serves(name)))
+    };
     let blocking = standing.targets().iter().find(blocks)?;
-    let what = format!("without {blocking}, which is not Ready and keeps Knative from taking the split");
-    let safe = only_ready(standing, &record.start.stable, |name| world.serves(name))?;
+    let why = if clashes(blocking) { "whose tag's name is taken" } else { "which is not Ready" };
+    let what = format!("without {blocking}, {why} and keeps Knative from taking the split");
+    let free = standing.targets().iter().filter(|t| !(t.percent.is_zero() && clashes(t))).cloned().collect();
+    let safe = only_ready(&Split::new(free).ok()?, &record.start.stable, |name| world.serves(name))?;
     let mut next = record.clone();
     // Our own tags are not the owner's, so nobody is told to restore them.
     let ours = |t: &TrafficTarget| {

@@ -4,6 +4,7 @@
 //! `machine::rollback` what is written when it fails. It may use pure modules only.
 
 use crate::machine::claim::Claim;
+use crate::machine::clash;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
 use crate::machine::rollback::{Why, mend, roll_back};
@@ -194,6 +195,9 @@ impl Stage {
                 }
             }
             Begin::Write { mut record, split, template, what } => {
+                if let Some(next) = split.as_ref().and_then(|s| clash::ahead(s, &record.tags, world, service)) {
+                    return next;
+                }
                 // A note that did not get through is no longer the end.
                 self.noted = None;
                 self.claimant.sign(&mut record);
@@ -208,6 +212,15 @@ impl Stage {
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
         if let Some(outcome) = self.noted.clone() {
             return Next::end(outcome);
+        }
+        // Nobody is on the candidate yet, so the tag is all that has to go.
+        if matches!(record.phase, Phase::Staging | Phase::Staged)
+            && moved(record, service) == Moved::No
+            && let Some(clash) = clash::seen(service, &record.tags)
+        {
+            let why =
+                Why::blameless(Code::BadState, format!("nobody was moved, the tag is taken back: {}", clash.words()));
+            return self.fail(world, service, record, &why, now);
         }
         match record.phase {
             Phase::Staging => {}

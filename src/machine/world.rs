@@ -37,6 +37,17 @@ pub struct PodsSaid {
     pub forbidden: bool,
 }
 
+/// Who has a name that Knative needs for a tag's placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameHolder {
+    /// Nobody, or the Service's own Route.
+    Nobody,
+    /// Something of this kind, with its article.
+    Other(&'static str),
+    /// It cannot be read.
+    Unknown,
+}
+
 /// What is known.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -52,6 +63,8 @@ pub struct World {
     pub configuration_generation: Option<i64>,
     /// What the pods of a revision said when they were last asked, and when that was.
     pub pods: Option<PodsSaid>,
+    /// Who has which names that tags need, as far as asked.
+    pub names: BTreeMap<String, NameHolder>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
     /// The Service's version when it was last seen.

@@ -40,6 +40,17 @@ pub struct List {
     pub version: String,
 }
 
+/// A kind of object whose name a tag's placeholder may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// A Service of Kubernetes: what a placeholder is.
+    Service,
+    /// A Service of Knative, which has a placeholder of its name.
+    KnativeService,
+    /// A Route, which has one too.
+    Route,
+}
+
 /// The API server, as far as one Service in one namespace is concerned. Every call has its own time limit and is one
 /// attempt: patience is the runner's.
 pub trait Cluster {
@@ -67,6 +78,11 @@ pub trait Cluster {
     fn pods(&self, name: &RevisionName) -> impl Future<Output = Result<Vec<Value>, ApiError>> {
         let name = name.to_string();
         async move { Err(ApiError::Forbidden(format!("list pods of {name}"))) }
+    }
+    /// GET of another object of the namespace by its name. The right to it is optional.
+    fn named(&self, _: NamedKind, name: &str) -> impl Future<Output = Result<Value, ApiError>> {
+        let name = name.to_owned();
+        async move { Err(ApiError::Forbidden(format!("get {name}"))) }
     }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;

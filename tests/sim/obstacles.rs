@@ -90,3 +90,35 @@ fn a_first_deployment_waits_for_room_too() {
         assert_eq!(outcome.code, Code::Done, "{}", outcome.line());
     });
 }
+
+fn taken(state: &mut State) {
+    state.foreign.insert("candidate-hello".into());
+}
+
+fn taken_and_hidden(state: &mut State) {
+    state.foreign.insert("stable-hello".into());
+    state.names_readable = false;
+}
+
+#[test]
+fn a_name_that_is_taken_is_seen_before_the_first_write() {
+    let staged = stage("ok:1", latest(), taken, &["ok:2"]);
+    assert_eq!((staged.outcome.code, staged.writes), (Code::BadState, 0), "{}", staged.outcome.line());
+    let line = staged.outcome.line();
+    assert!(line.contains("`candidate-hello`") && line.contains("--candidate-tag"), "{line}");
+    assert_eq!(staged.split, "latest=100");
+}
+
+#[test]
+fn a_taken_name_that_cannot_be_read_takes_the_tag_back_at_once() {
+    let staged = stage("ok:1", latest(), taken_and_hidden, &["slow:2-60"]);
+    assert_eq!(staged.outcome.code, Code::BadState, "{}", staged.outcome.line());
+    let line = staged.outcome.line();
+    assert!(line.contains("`stable-hello`") && line.contains("--stable-tag"), "{line}");
+    assert!(staged.took < Duration::from_secs(10), "{:?}", staged.took);
+    // No tag of ours is left, so Knative serves the split again.
+    assert_eq!((staged.split.as_str(), staged.served), ("hello-00001=100", everyone("hello-00001")));
+    // The same image is not blamed.
+    let again = stage("ok:1", latest(), taken_and_hidden, &["ok:2", "ok:2"]);
+    assert_eq!(again.outcome.code, Code::BadState, "{}", again.outcome.line());
+}

@@ -79,6 +79,10 @@ pub(crate) struct State {
     pub(crate) liveness: BTreeMap<String, Liveness>,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
+    /// Services of Kubernetes that are somebody else's.
+    pub(crate) foreign: BTreeSet<String>,
+    /// Runs may get such Services: an optional right.
+    pub(crate) names_readable: bool,
     pub(crate) log: Log,
 }
 
@@ -102,6 +106,8 @@ impl State {
             order: 0,
             liveness: BTreeMap::new(),
             pods_readable: true,
+            foreign: BTreeSet::new(),
+            names_readable: true,
             log: Log::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! refusal then leaves nothing to clean up. It may use pure modules only.
 
 use crate::machine::claim::Claim;
+use crate::machine::clash::owner_clashes;
 use crate::machine::outcomes::{STAGED, staged};
 use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
@@ -94,8 +95,9 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         Ok(start) => start,
         Err(outcome) => return end(*outcome),
     };
-    if let Err(outcome) =
-        tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service))
+    if let Err(outcome) = tags_are_free(&goal.tags, &start, service)
+        .and_then(|()| owner_clashes(&start.split, service))
+        .and_then(|()| targets_are_ready(&start, world, service))
     {
         return end(*outcome);
     }

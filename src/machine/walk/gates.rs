@@ -11,6 +11,7 @@ use super::step::step_split;
 use super::waiting::Waiting;
 use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
+use crate::machine::clash::seen;
 use crate::machine::course::stay;
 use crate::machine::judge::Advice;
 use crate::machine::rollback::Why;
@@ -47,10 +48,11 @@ impl WalkGate {
 }
 
 /// All gates, in the order in which their reasons are told.
-const GATES: [WalkGate; 15] = [
+const GATES: [WalkGate; 16] = [
     WalkGate::alarm(terminated),
     WalkGate::alarm(aborted),
     WalkGate::alarm(stable_is_gone),
+    WalkGate::alarm(name_is_taken),
     WalkGate::alarm(ill),
     WalkGate::step(paused),
     WalkGate::step(dwelling),
@@ -94,6 +96,14 @@ fn stable_is_gone(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
     let stable = &scene.record.start.stable;
     let gone = scene.world.revision(stable).is_none() && !scene.record.split.share(stable).is_zero();
     gone.then(|| Why::new(Code::CouldNotRestore, format!("{stable} was deleted")))
+}
+
+/// Knative serves no split with a tag whose name somebody else has; the candidate has nothing to answer for.
+fn name_is_taken(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let clash = seen(scene.service, &scene.record.tags)?;
+    // Before the first step this is no rollback but a rollout that cannot begin.
+    let code = if scene.record.step == 0 { Code::BadState } else { Code::RolledBack };
+    Some(Why::blameless(code, clash.words()))
 }
 
 fn ill(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
