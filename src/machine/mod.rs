@@ -19,6 +19,7 @@ mod rollback;
 pub mod settle;
 pub mod stage;
 pub mod standing;
+pub(crate) mod unserved;
 pub mod walk;
 pub mod world;
 mod write;

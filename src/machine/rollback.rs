@@ -97,6 +97,10 @@ pub(super) fn roll_back(
         }
         next.left_out = safe.left_out;
         (safe.split, what)
+    } else if matches!(record.phase, Phase::Staging | Phase::Staged) && nobody_was_moved(service, record) {
+        // Nothing can be made worse: stable serves nobody either, and the split from before is what stands in the spec.
+        let what = format!("nobody was moved, {wanted} stays as it was: {}", why.reason);
+        (wanted, what)
     } else {
         // Users go to what just failed only if stable is gone for good and they are on the candidate already. A stable
         // that is merely not Ready at this moment is no reason, nor is a candidate that never had anybody.
@@ -152,6 +156,12 @@ pub(super) fn mend(world: &World, service: &Service, record: &Record) -> Option<
     };
     next.left_out.extend(safe.left_out.into_iter().filter(|t| !ours(t)));
     order(service, next, Some(safe.split), None, Event::new(Topic::Traffic, what)).ok()
+}
+
+/// True if no target above 0 % is the candidate.
+fn nobody_was_moved(service: &Service, record: &Record) -> bool {
+    let on = |name: &RevisionName| service.split.as_ref().is_ok_and(|s| s.share(name).is_zero());
+    service.split.is_ok() && record.candidate.as_ref().is_none_or(on)
 }
 
 /// True if users are still on the candidate of a rollout that went back.

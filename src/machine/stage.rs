@@ -28,6 +28,7 @@ use std::time::Duration;
 pub(crate) mod admit;
 mod first;
 mod goal;
+mod mending;
 mod prove;
 mod room;
 
@@ -48,6 +49,8 @@ pub struct Stage {
     /// The candidate, once its lineage is proved.
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
+    /// How stable serves.
+    stable: mending::StableServes,
     ask_pods_at: Option<Timestamp>,
     ask_pods_pause: Duration,
     /// What the candidate said last when it lacked room.
@@ -74,6 +77,7 @@ impl Stage {
             began: None,
             candidate: None,
             down_since: None,
+            stable: mending::StableServes::default(),
             ask_pods_at: None,
             ask_pods_pause: ASK_PODS_FIRST,
             lack_of_room: None,
@@ -95,6 +99,7 @@ impl Stage {
         let moments = [
             Some(self.deadline(now)),
             self.down_since.map(|since| after(since, self.goal.grace)),
+            self.stable.settles(self.goal.grace),
             self.ended_at.map(|ended| after(ended, LAST_WAIT)),
             self.ask_pods_at,
         ];
@@ -229,6 +234,7 @@ impl Stage {
                 let ready = record.start.stable.clone();
                 return Next::end(Self::deployed(service, &ready));
             }
+            Phase::Finished => return self.mended(world, service, record, now),
             _ => return self.gone_back(world, service, record, now),
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
@@ -265,9 +271,13 @@ impl Stage {
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);
         }
+        self.watch_stable(record, world, now, log);
         match self.prove(world, service, record, now, log) {
             Err(next) => next,
             Ok(candidate) => {
+                if let Some(next) = self.mend(world, service, record, &candidate, now) {
+                    return next;
+                }
                 let mut next = record.clone();
                 next.phase = Phase::Staged;
                 next.candidate = Some(candidate.clone());

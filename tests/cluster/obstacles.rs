@@ -1,7 +1,8 @@
-//! What stands in a release's way and is not its fault: a tag's name that somebody else has.
+//! What stands in a release's way and is not its fault: a tag's name that somebody else has, a stable that serves nobody.
 
 use super::rights::{account, least};
 use super::support::*;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -57,4 +58,40 @@ fn a_taken_name_that_cannot_be_read_takes_the_tag_back_and_users_never_notice() 
     other.wait(LONG).ended(0).ends_with("staged hello-00002 at 0 %");
     let hits = load.stop();
     assert!(hits.iter().all(|hit| hit.is_good() && hit.version.as_deref() == Some("v1")), "{}", summary(&hits));
+}
+
+/// A Service whose only revision was Ready once and crashes at each start since.
+fn broken(test: &str) -> Space {
+    let space = Space::new(test);
+    let at = (Timestamp::now() + SignedDuration::from_secs(40)).to_string();
+    space.serve(&sample("hello", "v1").env("CRASH_AT", &at));
+    eventually("stable is not Ready", Duration::from_secs(180), || {
+        let revision = space.get("revision", "hello-00001");
+        let (ready, reason, _) = condition(&revision, "Ready");
+        (ready == "False").then_some(reason)
+    });
+    space
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn what_mends_a_broken_stable_gets_everyone_at_once() {
+    let space = broken("mends");
+    let advice = space.andante(&["status", "hello"]);
+    assert!(advice.whole().contains("`andante roll-out hello"), "{}", advice.whole());
+    // A release that does not start helps nobody, and is no reason to refuse the next one.
+    let bad = space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:crash", "--grace", "3s"]);
+    bad.ended(11).ends_with("cannot open the ledger");
+    let out = ["roll-out", "hello", "--set-env", "CRASH_AT=", "--image", "dev.local/andante-sample:v2"];
+    let ran = space.andante(&[&out[..], &["--style", "all-at-once"]].concat()).ended(0);
+    let ran = ran.says("hello-00001 serves nobody").ends_with("hello-00003 serves everyone");
+    assert!(ran.took < Duration::from_secs(60), "{:?}", ran.took);
+    assert_eq!(
+        (space.split("hello").as_str(), space.served("hello").as_str()),
+        ("latest 100", "latest=hello-00003 100")
+    );
+    space.answers("hello", "v2", 5);
+    // From here on there is something to protect.
+    space.stage("hello", "v3");
+    assert_eq!(space.split("hello"), "hello-00003 100 #stable, hello-00004 0 #candidate");
 }

@@ -122,3 +122,35 @@ fn a_taken_name_that_cannot_be_read_takes_the_tag_back_at_once() {
     let again = stage("ok:1", latest(), taken_and_hidden, &["ok:2", "ok:2"]);
     assert_eq!(again.outcome.code, Code::BadState, "{}", again.outcome.line());
 }
+
+#[test]
+fn what_mends_a_stable_that_serves_nobody_gets_everyone_at_once() {
+    let pinned = json!([{"revisionName": "hello-00001", "percent": 100}]);
+    for (traffic, left) in [(latest(), "latest=100"), (pinned, "hello-00002=100")] {
+        let staged = stage("breaks:1-5", traffic, |_| (), &["ok:2"]);
+        assert_eq!((staged.outcome.code, staged.outcome.word), (Code::Done, "finished"), "{}", staged.outcome.line());
+        assert!(staged.lines.contains("hello-00001 serves nobody (ExitCode3"), "{}", staged.lines);
+        assert_eq!((staged.split.as_str(), staged.served), (left, everyone("hello-00002")));
+    }
+}
+
+#[test]
+fn a_stable_that_is_up_for_a_moment_now_and_then_serves_nobody_either() {
+    let images: [&'static [&'static str]; 5] =
+        [&["slow:2-9"], &["slow:2-13"], &["slow:2-17"], &["slow:2-21"], &["slow:2-25"]];
+    for image in images {
+        let staged = stage("wavers:1-5", latest(), |_| (), image);
+        assert_eq!((staged.outcome.code, staged.outcome.word), (Code::Done, "finished"), "{}", staged.outcome.line());
+        assert_eq!((staged.split.as_str(), staged.served), ("latest=100", everyone("hello-00002")));
+    }
+}
+
+#[test]
+fn a_mending_release_that_does_not_start_moves_nobody_and_the_next_one_may() {
+    let failed = stage("breaks:1-5", latest(), |_| (), &["crash-start:2"]);
+    assert_eq!(failed.outcome.code, Code::NeverReady, "{}", failed.outcome.line());
+    assert_eq!(failed.split, "hello-00001=100");
+    let mended = stage("breaks:1-5", latest(), |_| (), &["crash-start:2", "ok:3"]);
+    assert_eq!(mended.outcome.code, Code::Done, "{}", mended.outcome.line());
+    assert_eq!((mended.split.as_str(), mended.served), ("latest=100", everyone("hello-00003")));
+}
