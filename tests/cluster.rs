@@ -31,6 +31,7 @@ mod cluster {
     mod kills;
     mod moved_tag;
     mod no_writes;
+    mod obstacles;
     mod others;
     mod pipeline_ends;
     mod pipeline_logs;

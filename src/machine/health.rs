@@ -51,7 +51,7 @@ impl Watcher {
                 Pods::Up | Pods::Asleep => None,
                 // Some of its pods are there and serve, so the autoscaler is at work.
                 Pods::Coming(_) if revision.actual > 0 => None,
-                Pods::Coming(why) | Pods::Down(why) => Some(why),
+                Pods::Coming(why) | Pods::NoRoom(why) | Pods::Down(why) => Some(why),
             },
         };
         let Some(why) = trouble else {

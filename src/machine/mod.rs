@@ -7,6 +7,7 @@
 
 pub(crate) mod check;
 pub mod claim;
+mod clash;
 pub(crate) mod course;
 mod finish;
 mod health;
@@ -19,6 +20,7 @@ mod rollback;
 pub mod settle;
 pub mod stage;
 pub mod standing;
+pub(crate) mod unserved;
 pub mod walk;
 pub mod world;
 mod write;

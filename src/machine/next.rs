@@ -31,6 +31,8 @@ pub enum Look {
     Pods(RevisionName),
     /// Which digest an image reference means now.
     Image(String),
+    /// Who has this name, which a tag's placeholder needs.
+    Name(String),
 }
 
 /// Something to ask while waiting.

@@ -3,7 +3,8 @@
 //! Decides what rule 9 (docs/protocol.md) means for what is there now; rule 8 is [`crate::machine::finish`]'s. It may
 //! use the record, splits and observed objects.
 
-use crate::machine::migration::{is_ours, misplaced, state_of, taken_name, taken_tag};
+use crate::machine::clash::is_taken;
+use crate::machine::migration::{is_ours, misplaced, state_of, taken_name};
 use crate::machine::next::Order;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, sure_order};
@@ -83,12 +84,11 @@ pub(super) fn roll_back(
         record.start.split.clone()
     } else {
         // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
-        let stands = |name: &&RevisionName| !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
-        // Nor does Knative take a split with a tag whose name somebody else's Service has.
-        let is_free = |_: &&RevisionName| {
-            !service.split.as_ref().is_ok_and(|s| taken_tag(service, s) == Some(&record.tags.candidate))
+        let stands = |name: &&RevisionName| {
+            !world.revision(name).is_some_and(|r| matches!(pods(r), Pods::Down(_) | Pods::NoRoom(_)))
         };
-        record.start.restored(keep.filter(stands).filter(is_free), &record.tags)
+        let free = |_: &&RevisionName| !is_taken(service, &record.tags, &record.tags.candidate);
+        record.start.restored(keep.filter(stands).filter(free), &record.tags)
     };
     let (split, what) = if let Some(safe) = only_ready(&wanted, stable, serves) {
         let mut what = format!("back to {}: {}", safe.split, why.reason);
@@ -99,6 +99,10 @@ pub(super) fn roll_back(
         }
         next.left_out = safe.left_out;
         (safe.split, what)
+    } else if matches!(record.phase, Phase::Staging | Phase::Staged) && nobody_was_moved(service, record) {
+        // Nothing can be made worse: stable serves nobody either, and the split from before is what stands in the spec.
+        let what = format!("nobody was moved, {wanted} stays as it was: {}", why.reason);
+        (wanted, what)
     } else {
         // Users go to what just failed only if stable is gone for good and they are on the candidate already. A stable
         // that is merely not Ready at this moment is no reason, nor is a candidate that never had anybody.
@@ -139,15 +143,14 @@ fn shortened(reason: &str) -> String {
 pub(super) fn mend(world: &World, service: &Service, record: &Record, size: RecordSize) -> Option<Order> {
     let standing = service.split.as_ref().ok()?;
     let taken = taken_name(world, service, record);
-    let clash = taken_tag(service, standing);
-    let clashes = |t: &TrafficTarget| t.tag.is_some() && t.tag.as_ref() == clash && is_ours(t, &record.tags);
+    let clashes = |t: &TrafficTarget| t.tag.as_ref().is_some_and(|tag| is_taken(service, &record.tags, tag));
     let unready = |t: &TrafficTarget| t.revision().is_some_and(|name| !world.serves(name));
     let blocking = standing.targets().iter().find(|t| t.percent.is_zero() && (unready(t) || clashes(t)));
     let what = match (blocking, taken) {
-        (Some(target), _) if clashes(target) => {
-            format!("without {target}: the Service that Knative needs for this tag is somebody else's")
+        (Some(target), _) => {
+            let why = if clashes(target) { "whose tag's name is taken" } else { "which is not Ready" };
+            format!("without {target}, {why} and keeps Knative from taking the split")
         }
-        (Some(target), _) => format!("without {target}, which is not Ready and keeps Knative from taking the split"),
         (None, Some(_)) => "the same split once more".to_owned(),
         (None, None) => return None,
     };
@@ -157,6 +160,12 @@ pub(super) fn mend(world: &World, service: &Service, record: &Record, size: Reco
     // Our own tags are not the owner's, so nobody is told to restore them.
     next.left_out.extend(safe.left_out.into_iter().filter(|t| !is_ours(t, &record.tags)));
     sure_order(service, next, safe.split, taken, size, Event::new(Topic::Traffic, what)).ok()
+}
+
+/// True if no target above 0 % is the candidate.
+fn nobody_was_moved(service: &Service, record: &Record) -> bool {
+    let on = |name: &RevisionName| service.split.as_ref().is_ok_and(|s| s.share(name).is_zero());
+    service.split.is_ok() && record.candidate.as_ref().is_none_or(on)
 }
 
 /// True if users are elsewhere than the end of this rollout has them.

@@ -4,6 +4,7 @@
 //! `machine::rollback` what is written when it fails. It may use pure modules only.
 
 use crate::machine::claim::Claim;
+use crate::machine::clash;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, staged, unreadable};
 use crate::machine::rollback::{Why, mend, roll_back};
@@ -27,7 +28,9 @@ use std::time::Duration;
 pub(crate) mod admit;
 mod first;
 mod goal;
+mod mending;
 mod prove;
+mod room;
 
 pub use goal::{StageGoal, Want};
 
@@ -46,8 +49,12 @@ pub struct Stage {
     /// The candidate, once its lineage is proved.
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
+    /// How stable serves.
+    stable: mending::StableServes,
     ask_pods_at: Option<Timestamp>,
     ask_pods_pause: Duration,
+    /// What the candidate said last when it lacked room.
+    lack_of_room: Option<String>,
     /// The template of a first deployment as the server answered it.
     first_template: Option<Value>,
     /// The end once the intent of a run that has nothing to do is noted.
@@ -70,8 +77,10 @@ impl Stage {
             began: None,
             candidate: None,
             down_since: None,
+            stable: mending::StableServes::default(),
             ask_pods_at: None,
             ask_pods_pause: ASK_PODS_FIRST,
+            lack_of_room: None,
             first_template: None,
             noted: None,
             failed: None,
@@ -90,6 +99,7 @@ impl Stage {
         let moments = [
             Some(self.deadline(now)),
             self.down_since.map(|since| after(since, self.goal.grace)),
+            self.stable.settles(self.goal.grace),
             self.ended_at.map(|ended| after(ended, LAST_WAIT)),
             self.ask_pods_at,
         ];
@@ -191,6 +201,9 @@ impl Stage {
                 }
             }
             Begin::Write { mut record, split, template, what } => {
+                if let Some(next) = split.as_ref().and_then(|s| clash::ahead(s, &record.tags, world, service)) {
+                    return next;
+                }
                 // A note that did not get through is no longer the end.
                 self.noted = None;
                 self.claimant.sign(&mut record);
@@ -206,6 +219,15 @@ impl Stage {
         if let Some(outcome) = self.noted.clone() {
             return Next::end(outcome);
         }
+        // Nobody is on the candidate yet, so the tag is all that has to go.
+        if matches!(record.phase, Phase::Staging | Phase::Staged)
+            && moved(record, service) == Moved::No
+            && let Some(clash) = clash::seen(service, &record.tags)
+        {
+            let why =
+                Why::blameless(Code::BadState, format!("nobody was moved, the tag is taken back: {}", clash.words()));
+            return self.fail(world, service, record, &why, now);
+        }
         match record.phase {
             Phase::Staging => {}
             Phase::Staged => return self.settled(world, service, record, now),
@@ -213,6 +235,7 @@ impl Stage {
                 let ready = record.start.stable.clone();
                 return Next::end(Self::deployed(service, &ready));
             }
+            Phase::Finished => return self.mended(world, service, record, now),
             _ => return self.gone_back(world, service, record, now),
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
@@ -260,9 +283,13 @@ impl Stage {
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);
         }
+        self.watch_stable(record, world, now, log);
         match self.prove(world, service, record, now, log) {
             Err(next) => next,
             Ok(candidate) => {
+                if let Some(next) = self.mend(world, service, record, &candidate, now) {
+                    return next;
+                }
                 let mut next = record.clone();
                 next.phase = Phase::Staged;
                 next.candidate = Some(candidate.clone());

@@ -6,6 +6,7 @@
 use crate::model::bytes::Meaning;
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
+use crate::model::podwords::PodTrouble;
 pub use crate::model::signal::Signal;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::rollout::record::{BadRecord, Record};
@@ -32,9 +33,20 @@ pub struct PodsSaid {
     /// When.
     pub at: Timestamp,
     /// What is wrong, if something is known to be.
-    pub trouble: Option<String>,
+    pub trouble: Option<PodTrouble>,
     /// There is no right to ask: asking again is of no use.
     pub forbidden: bool,
+}
+
+/// Who has a name that Knative needs for a tag's placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameHolder {
+    /// Nobody, or the Service's own Route.
+    Nobody,
+    /// Something of this kind, with its article.
+    Other(&'static str),
+    /// It cannot be read.
+    Unknown,
 }
 
 /// What is known.
@@ -54,6 +66,8 @@ pub struct World {
     pub pods: Option<PodsSaid>,
     /// What image references meant when they were asked for.
     pub images: BTreeMap<String, Meaning>,
+    /// Who has which names that tags need, as far as asked.
+    pub names: BTreeMap<String, NameHolder>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
     /// The Service's version when it was last seen.

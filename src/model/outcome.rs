@@ -18,7 +18,7 @@ pub enum Code {
     Done = 0,
     /// Bad input; nothing was written.
     BadInput = 2,
-    /// The Service is in a state from which this cannot begin; nothing was written.
+    /// The Service is in a state from which this cannot begin; nothing was written, or it was taken back.
     BadState = 3,
     /// Rolled back because a gate said so.
     RolledBack = 10,
@@ -137,7 +137,9 @@ impl Code {
         match self {
             Self::Done => "done: finished, held, staged, or nothing to do",
             Self::BadInput => "bad input; nothing was written",
-            Self::BadState => "the Service is in a state from which this cannot begin; nothing was written",
+            Self::BadState => {
+                "the Service is in a state from which this cannot begin; nothing was written, or it was taken back"
+            }
             Self::RolledBack => "probes, pods or the served split failed; users are back on stable",
             Self::NeverReady => "the candidate never became ready; traffic was not touched",
             Self::Inconclusive => {

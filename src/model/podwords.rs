@@ -19,28 +19,50 @@ const STUCK: [&str; 8] = [
     "ErrImageNeverPull",
 ];
 
-/// What is wrong with the first pod that has something wrong, for a person; none if nothing is known to be.
-pub(crate) fn trouble(pods: &[Value]) -> Option<String> {
-    pods.iter().find_map(of_pod)
+/// What is wrong with a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodTrouble {
+    /// For a person.
+    pub words: String,
+    /// It only lacks room, which somebody or something may still make.
+    pub lacks_room: bool,
+}
+
+/// True for reasons that speak of the cluster and not of the candidate: no node takes the pod, or a quota is full.
+// A quota that wants a limit which the template does not set (`failed quota`), a policy or a webhook refuse the same pod at
+// every time, so they are the candidate's.
+pub(crate) fn lacks_room(reason: &str, message: &str) -> bool {
+    reason == "Unschedulable" || (reason == "FailedCreate" && message.contains("exceeded quota"))
+}
+
+/// What is wrong with the first pod that has something wrong; none if nothing is known to be. A pod that started and failed
+/// tells more than one that found no room.
+pub(crate) fn trouble(pods: &[Value]) -> Option<PodTrouble> {
+    let words = pods.iter().find_map(of_containers).map(|words| PodTrouble { words, lacks_room: false });
+    words.or_else(|| pods.iter().find_map(without_node).map(|words| PodTrouble { words, lacks_room: true }))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty())
 }
 
-fn of_pod(pod: &Value) -> Option<String> {
-    let list = |pointer: &str| pod.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    // A pod without a node has no containers' states yet, so only its condition can tell.
-    let unscheduled = list("/status/conditions")
+fn list<'a>(pod: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    pod.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A pod without a node has no containers' states yet, so only its condition can tell.
+fn without_node(pod: &Value) -> Option<String> {
+    list(pod, "/status/conditions")
         .find(|c| text(c, "/type") == Some("PodScheduled") && text(c, "/reason") == Some("Unschedulable"))
-        .map(|c| format!("Unschedulable: {}", text(c, "/message").unwrap_or("no node fits")));
-    unscheduled.or_else(|| {
-        // The sidecar waits for the user's container; its own words would hide the cause.
-        list("/status/initContainerStatuses")
-            .chain(list("/status/containerStatuses"))
-            .filter(|c| text(c, "/name") != Some("queue-proxy"))
-            .find_map(of_container)
-    })
+        .map(|c| format!("Unschedulable: {}", text(c, "/message").unwrap_or("no node fits")))
+}
+
+fn of_containers(pod: &Value) -> Option<String> {
+    // The sidecar waits for the user's container; its own words would hide the cause.
+    list(pod, "/status/initContainerStatuses")
+        .chain(list(pod, "/status/containerStatuses"))
+        .filter(|c| text(c, "/name") != Some("queue-proxy"))
+        .find_map(of_container)
 }
 
 fn of_container(status: &Value) -> Option<String> {
@@ -83,17 +105,32 @@ mod tests {
     fn a_crash_is_told_by_its_last_words() {
         let crash = json!({"name": "user-container", "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
             "lastState": {"terminated": {"exitCode": 3, "message": "starting\ncannot open the ledger\n"}}});
-        assert_eq!(trouble(&pod(&crash)).unwrap(), "CrashLoopBackOff: exit code 3: cannot open the ledger");
+        assert_eq!(trouble(&pod(&crash)).unwrap().words, "CrashLoopBackOff: exit code 3: cannot open the ledger");
     }
 
     #[test]
     fn an_image_that_cannot_be_pulled_and_a_pod_without_a_node() {
         let pull =
             json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}});
-        assert_eq!(trouble(&pod(&pull)).unwrap(), "ImagePullBackOff: no such image");
+        let pull = pod(&pull);
+        assert_eq!(trouble(&pull).unwrap().words, "ImagePullBackOff: no such image");
         let unscheduled = json!({"status": {"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "insufficient cpu"}]}});
-        assert_eq!(trouble(&[unscheduled]).unwrap(), "Unschedulable: insufficient cpu");
+        let said = trouble(std::slice::from_ref(&unscheduled)).unwrap();
+        assert_eq!((said.words.as_str(), said.lacks_room), ("Unschedulable: insufficient cpu", true));
+        // One pod that waits for a node does not hide that another one cannot start.
+        let said = trouble(&[unscheduled, pull[0].clone()]).unwrap();
+        assert_eq!((said.words.as_str(), said.lacks_room), ("ImagePullBackOff: no such image", false));
+    }
+
+    #[test]
+    fn only_what_room_would_mend_lacks_room() {
+        let full = "pods \"x\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";
+        let unset = "pods \"x\" is forbidden: failed quota: few: must specify limits.cpu";
+        let refused = "admission webhook \"policy\" denied the request";
+        assert!(lacks_room("Unschedulable", "0/1 nodes are available") && lacks_room("FailedCreate", full));
+        assert!(!lacks_room("FailedCreate", unset) && !lacks_room("FailedCreate", refused));
+        assert!(!lacks_room("ProgressDeadlineExceeded", "") && !lacks_room("ImagePullBackOff", ""));
     }
 
     #[test]

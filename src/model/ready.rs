@@ -4,6 +4,7 @@
 //! elsewhere, because nothing is remembered here. Depends on observed objects and splits.
 
 use crate::model::observed::{Revision, Service, Truth};
+use crate::model::podwords::lacks_room;
 use crate::model::split::Split;
 use std::collections::BTreeMap;
 
@@ -103,6 +104,8 @@ pub(crate) enum Pods {
     Asleep,
     /// Not Ready yet, or its pods are still coming.
     Coming(String),
+    /// It only lacks room: no node takes its pods, or a quota is full. It starts by itself once there is room.
+    NoRoom(String),
     /// The revision wants pods and has none, or it is not Ready (any more). This is fatal if it lasts.
     Down(String),
 }
@@ -113,6 +116,7 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
         return Pods::Down("it is being deleted".into());
     }
     match revision.truth("Ready") {
+        Truth::False if is_roomless(revision) => return Pods::NoRoom(revision.complaint()),
         Truth::False => return Pods::Down(revision.complaint()),
         Truth::Unknown => return Pods::Coming(revision.complaint()),
         Truth::True => {}
@@ -137,6 +141,13 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
     }
     let reason = active.map(|c| c.reason.as_str()).filter(|r| !r.is_empty()).unwrap_or("unknown");
     Pods::Down(format!("0 of {} pods are ready (Active: {reason})", revision.desired.max(revision.min_scale)))
+}
+
+/// True if room is all that a revision lacks which is not Ready: its containers have nothing to answer for.
+fn is_roomless(revision: &Revision) -> bool {
+    let says = |kind: &str| revision.conditions.get(kind).filter(|c| c.truth == Truth::False);
+    says("ContainerHealthy").is_none()
+        && says("ResourcesAvailable").or_else(|| says("Ready")).is_some_and(|c| lacks_room(&c.reason, &c.message))
 }
 
 #[cfg(test)]
@@ -206,5 +217,25 @@ mod tests {
         assert!(matches!(pods(&revision("False", ("Unknown", ""), 0, 1, "0")), Pods::Down(_)));
         let crashing = pods(&revision("True", ("Unknown", "Queued"), 0, 1, "0"));
         assert_eq!(crashing, Pods::Down("0 of 1 pods are ready (Active: Queued)".into()));
+    }
+
+    #[test]
+    fn who_only_lacks_room_is_not_down() {
+        let failed = |conditions: Value| {
+            pods(
+                &Revision::from_json(&json!({"metadata": {"name": "r"}, "status": {"conditions": conditions}}))
+                    .unwrap(),
+            )
+        };
+        let (reason, full) = ("FailedCreate", "pods are forbidden: exceeded quota: few");
+        for kind in ["ResourcesAvailable", "Ready"] {
+            let state = failed(json!([{"type": "Ready", "status": "False", "reason": reason, "message": full},
+                {"type": kind, "status": "False", "reason": reason, "message": full}]));
+            assert_eq!(state, Pods::NoRoom(format!("{reason}: {full}")));
+        }
+        let crash = failed(json!([{"type": "Ready", "status": "False", "reason": "ExitCode3"},
+            {"type": "ContainerHealthy", "status": "False", "reason": "ExitCode3"},
+            {"type": "ResourcesAvailable", "status": "False", "reason": "Unschedulable"}]));
+        assert_eq!(crash, Pods::Down("ExitCode3".into()));
     }
 }

@@ -6,11 +6,11 @@
 
 use super::{CALL_AFTER_SIGNAL, Runner};
 use crate::machine::next::{GiveUp, Look, Order, Written};
-use crate::machine::world::{PodsSaid, Presence};
+use crate::machine::world::{NameHolder, PodsSaid, Presence};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
-use crate::run::ports::{Clock, Cluster, Sink};
+use crate::run::ports::{Clock, Cluster, NamedKind, Sink};
 use futures_util::future::pending;
 use std::pin::pin;
 use std::time::Duration;
@@ -191,6 +191,11 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 self.world.images.insert(reference, said);
                 Ok(())
             }
+            Look::Name(name) => {
+                let holder = self.holder_of(&name).await;
+                self.world.names.insert(name, holder);
+                Ok(())
+            }
             Look::Configuration => {
                 let cluster = self.cluster;
                 match self.call(cluster.configuration()).await {
@@ -214,4 +219,39 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             }
         }
     }
+
+    /// Who has a name that a tag's placeholder needs. The rights are optional, so no failure of these calls is trouble: what
+    /// cannot be read now shows once Knative tries.
+    async fn holder_of(&mut self, name: &str) -> NameHolder {
+        let cluster = self.cluster;
+        let placeholder = self.call(cluster.named(NamedKind::Service, name)).await;
+        if let Ok(object) = &placeholder {
+            let route = self.world.service().map(|service| service.name.as_str());
+            return if route.is_some() && owning_route(object) == route {
+                NameHolder::Nobody
+            } else {
+                NameHolder::Other("a Service")
+            };
+        }
+        // One that is not ready yet has no placeholder yet, and would then be the one that cannot have it.
+        let knative = self.call(cluster.named(NamedKind::KnativeService, name)).await;
+        if knative.is_ok() {
+            return NameHolder::Other("a Knative Service");
+        }
+        let absent = |answer: &Result<serde_json::Value, ApiError>| matches!(answer, Err(ApiError::NotFound(_)));
+        if absent(&placeholder) {
+            return NameHolder::Nobody;
+        }
+        match self.call(cluster.named(NamedKind::Route, name)).await {
+            Ok(_) => NameHolder::Other("a Route"),
+            Err(_) => NameHolder::Unknown,
+        }
+    }
+}
+
+/// The Route that owns a placeholder.
+fn owning_route(object: &serde_json::Value) -> Option<&str> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(serde_json::Value::as_array)?;
+    let route = owners.iter().find(|o| o["kind"] == "Route" && o["controller"] == true)?;
+    route["name"].as_str()
 }

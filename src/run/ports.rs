@@ -41,6 +41,17 @@ pub struct List {
     pub version: String,
 }
 
+/// A kind of object whose name a tag's placeholder may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// A Service of Kubernetes: what a placeholder is.
+    Service,
+    /// A Service of Knative, which has a placeholder of its name.
+    KnativeService,
+    /// A Route, which has one too.
+    Route,
+}
+
 /// The API server, as far as one Service in one namespace is concerned. Every call has its own time limit and is one
 /// attempt: patience is the runner's.
 pub trait Cluster {
@@ -73,6 +84,11 @@ pub trait Cluster {
     /// Service of this template has.
     fn meaning(&self, _: &str, _: &Value) -> impl Future<Output = Meaning> {
         async { Meaning::Unknown("nobody was named who could be asked".to_owned()) }
+    }
+    /// GET of another object of the namespace by its name. The right to it is optional.
+    fn named(&self, _: NamedKind, name: &str) -> impl Future<Output = Result<Value, ApiError>> {
+        let name = name.to_owned();
+        async move { Err(ApiError::Forbidden(format!("get {name}"))) }
     }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;

@@ -22,6 +22,7 @@ pub(crate) use rollout::word as phase_word;
 pub(crate) use sides::{RevisionStatus, Role};
 pub(crate) use times::clock;
 
+use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
 use crate::model::observed::{Condition, Service, Truth};
 use crate::model::ready::{Serving, serving};
@@ -135,7 +136,9 @@ pub(crate) fn explain(world: &World, called: &Called, now: Timestamp) -> Option<
     };
     status.revisions = sides::sides(world, service, record.as_ref());
     status.rollout = record.as_ref().map(|record| rollout::explain(record, world, service, called, now));
-    status.next = advice::next(&status, record.as_ref(), called);
+    let pinned = service.split.as_ref().ok().zip(service.latest_ready.as_ref()).map(|(s, latest)| s.pinned(latest));
+    let unserved = pinned.and_then(|split| nobody_is_served(&split, world));
+    status.next = advice::next(&status, record.as_ref(), unserved.as_deref(), called);
     Some(status)
 }
 

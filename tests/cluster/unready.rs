@@ -81,7 +81,33 @@ fn a_full_quota_moves_nobody() {
         let used = space.get("resourcequota", "few").pointer("/status/used/pods").cloned();
         (used == Some(json!(pods.to_string()))).then_some(())
     });
-    never_ready(&space, &["--image", "dev.local/andante-sample:v2"], &["hello-00002", "exceeded quota"]);
+    let image = ["--image", "dev.local/andante-sample:v2"];
+    never_ready(&space, &image, &["hello-00002", "found no room within 45s", "exceeded quota"]);
+    // It is not blamed: as soon as there is room the same image goes on, in the same revision.
+    space.kubectl(&["delete", "resourcequota", "few"]).good();
+    space.andante(&["stage", "hello", "--image", image[1]]).ended(0).ends_with("staged hello-00002 at 0 %");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn room_that_comes_in_time_is_enough() {
+    let space = space("room-later");
+    let pods = space.list("pods", "serving.knative.dev/service=hello").len();
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+        "spec": {"hard": {"pods": pods.to_string()}}});
+    space.apply(&quota);
+    eventually("the quota counts", SHORT, || {
+        let used = space.get("resourcequota", "few").pointer("/status/used/pods").cloned();
+        (used == Some(json!(pods.to_string()))).then_some(())
+    });
+    let mut stage =
+        space.start(&["stage", "hello", "--image", "dev.local/andante-sample:v2", "--grace", "3s", "--deadline", "4m"]);
+    stage.line("hello-00002 lacks room: FailedCreate", LONG);
+    // Longer than the grace by far: what adds nodes or room takes its time.
+    std::thread::sleep(Duration::from_secs(20));
+    space.kubectl(&["delete", "resourcequota", "few"]).good();
+    stage.wait(Duration::from_secs(240)).ended(0).ends_with("staged hello-00002 at 0 %");
+    space.answers("hello", "v1", 3);
 }
 
 #[test]
@@ -91,7 +117,11 @@ fn a_pod_that_fits_nowhere_moves_nobody() {
     let mut wanted = sample("hello", "v2").object;
     wanted["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "500"}});
     let file = space.file("huge.json", &wanted.to_string());
-    never_ready(&space, &["--from-file", &file], &["hello-00002", "Insufficient cpu"]);
+    let ran = never_ready(&space, &["--from-file", &file], &["hello-00002", "found no room", "Insufficient cpu"]);
+    assert!(ran.took >= DEADLINE, "nodes may come until the deadline: {:?}", ran.took);
+    ran.says("hello-00002 lacks room: Unschedulable");
+    let again = space.andante(&["stage", "hello", "--from-file", &file, "--deadline", "8s"]);
+    assert_eq!(again.code, 11, "not remembered as rejected: {}", again.whole());
 }
 
 #[test]

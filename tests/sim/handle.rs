@@ -10,7 +10,7 @@ use andante::model::api_error::ApiError;
 use andante::model::bytes::{Meaning, digest_of};
 use andante::model::name::{RevisionName, ServiceName};
 use andante::rollout::owner::{Liveness, Owner};
-use andante::run::ports::{Cluster, List};
+use andante::run::ports::{Cluster, List, NamedKind};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -241,6 +241,18 @@ impl Cluster for Handle {
             Ok((None, _)) => Meaning::Unknown("connection refused".into()),
             Err(error) => Meaning::Unknown(error.to_string()),
         }
+    }
+
+    async fn named(&self, kind: NamedKind, name: &str) -> Result<Value, ApiError> {
+        let name = name.to_owned();
+        let get = move |s: &mut State| {
+            if kind != NamedKind::KnativeService && !s.names_readable {
+                return Err(ApiError::Forbidden(format!("get {name}")));
+            }
+            let there = kind == NamedKind::Service && s.foreign.contains(&name);
+            there.then(|| serde_json::json!({"metadata": {"name": name}})).ok_or(ApiError::NotFound(name))
+        };
+        self.call("get names", get).await.map(|(v, _)| v)
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

@@ -11,6 +11,8 @@ pub(crate) enum Behaviour {
     Heals { after: Duration },
     /// `never`: its image cannot be resolved.
     Missing,
+    /// `no-room`: no node takes its pod until some time has passed; `no-quota`: its pod may not even be made until then.
+    NoRoom { until: Duration, quota: bool },
     /// `stuck`: it stays Unknown until Knative's own progress deadline.
     Stuck,
     /// `crash-start`: it exits with 3 and its last words.
@@ -19,6 +21,9 @@ pub(crate) enum Behaviour {
     CrashesUnseen,
     /// `crash-later`: it dies for good after it was Ready; `crash-loop`: comes back for a second now and then.
     CrashesLater { start: Duration, later: Duration, returns: bool },
+    /// `breaks`: it was Ready and crashes from some time on; its conditions say so, as of one that has all users.
+    /// `wavers`: it comes back for eight seconds now and then, and is Ready then.
+    Breaks { start: Duration, later: Duration, returns: bool },
     /// `restarts`: one of its pods' containers ends with 3 again and again from some time on; the others go on, so that
     /// nothing but the pods tells.
     Restarts { start: Duration, later: Duration },
@@ -40,11 +45,15 @@ impl Behaviour {
             "sleepy" => Self::Starts { after: start, sleeps: true },
             "heals" => Self::Heals { after: given.unwrap_or_else(|| draw(1, 5)) },
             "never" => Self::Missing,
+            "no-room" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: false },
+            "no-quota" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: true },
             "stuck" => Self::Stuck,
             "crash-unseen" => Self::CrashesUnseen,
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },
             "crash-later" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: false },
             "crash-loop" => Self::CrashesLater { start, later: given.unwrap_or_else(|| draw(0, 60)), returns: true },
+            "breaks" => Self::Breaks { start, later: given.unwrap_or_else(|| draw(0, 30)), returns: false },
+            "wavers" => Self::Breaks { start, later: given.unwrap_or_else(|| draw(0, 30)), returns: true },
             "restarts" => Self::Restarts { start, later: given.unwrap_or_else(|| draw(0, 30)) },
             "flaky-probe" => Self::AnswersBadly { start, later: given.unwrap_or_else(|| draw(0, 30)) },
             _ => Self::Starts { after: given.unwrap_or(start), sleeps: false },

@@ -32,11 +32,16 @@ impl State {
                 let life = match behaviour {
                     Behaviour::Starts { after, .. } => (after, Life::Start),
                     Behaviour::CrashesLater { start, .. }
+                    | Behaviour::Breaks { start, .. }
                     | Behaviour::AnswersBadly { start, .. }
                     | Behaviour::Restarts { start, .. } => (start, Life::Start),
                     Behaviour::Heals { after } => {
                         next.push((Duration::from_millis(500), Life::Fail));
                         (after + Duration::from_secs(1), Life::Start)
+                    }
+                    Behaviour::NoRoom { until, .. } => {
+                        next.push((Duration::from_millis(500), Life::Fail));
+                        (until, Life::Start)
                     }
                     Behaviour::CrashesAtStart { after } => (after, Life::Fail),
                     Behaviour::Stuck | Behaviour::CrashesUnseen | Behaviour::Missing => (DEADLINE, Life::Deadline),
@@ -48,10 +53,18 @@ impl State {
                 (r.ready_at, r.used_at) = (Some(now), now);
                 r.actual = r.min_scale().max(1);
                 r.desired = r.actual;
-                if let Behaviour::CrashesLater { later, .. } = behaviour {
+                if let Behaviour::CrashesLater { later, .. } | Behaviour::Breaks { later, .. } = behaviour {
                     next.push((later, Life::Die(0)));
                 }
                 next.push((IDLE, Life::Sleep));
+            }
+            // No room is told at once as a failure of the Revision, and is none.
+            (Life::Fail, Behaviour::NoRoom { quota, .. }) => {
+                r.resources = if quota {
+                    Cond::no("FailedCreate", "pods are forbidden: exceeded quota: few, requested: pods=1")
+                } else {
+                    Cond::no("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu.")
+                };
             }
             (Life::Fail, _) => {
                 r.container = Cond::no("ExitCode3", "Container failed with: cannot open the ledger");
@@ -64,14 +77,21 @@ impl State {
                 (r.dead, r.actual, r.desired) = (true, 0, r.desired.max(1));
                 r.active =
                     Cond::maybe("Queued", "Requests to the target are being buffered as resources are provisioned.");
-                if matches!(behaviour, Behaviour::CrashesLater { returns: true, .. }) {
+                if matches!(behaviour, Behaviour::Breaks { .. }) {
+                    r.container = Cond::no("ExitCode3", "Container failed with: cannot open the ledger");
+                }
+                if matches!(
+                    behaviour,
+                    Behaviour::CrashesLater { returns: true, .. } | Behaviour::Breaks { returns: true, .. }
+                ) {
                     // Kubernetes doubles the time between two starts of a container.
                     next.push((Duration::from_secs(4 << round.min(6)), Life::Return(round)));
                 }
             }
-            (Life::Return(round), _) => {
-                (r.dead, r.actual, r.active) = (false, 1, Cond::yes());
-                next.push((Duration::from_secs(1), Life::Die(round + 1)));
+            (Life::Return(round), behaviour) => {
+                (r.dead, r.actual, r.active, r.container) = (false, 1, Cond::yes(), Cond::yes());
+                let up = if matches!(behaviour, Behaviour::Breaks { .. }) { 8 } else { 1 };
+                next.push((Duration::from_secs(up), Life::Die(round + 1)));
             }
             (Life::Sleep, Behaviour::Starts { sleeps: true, .. }) => {
                 let idle = now.saturating_sub(r.used_at);

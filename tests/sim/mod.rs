@@ -37,6 +37,7 @@ mod comes_and_goes;
 mod exhaustive;
 mod moved_tag;
 mod no_writes;
+mod obstacles;
 mod pipeline;
 mod seeded;
 mod short_calls;

@@ -83,6 +83,11 @@ impl Revision {
         match self.behaviour {
             // Without a digest there is no Deployment yet.
             _ if self.digest.is_none() || (self.ready_at.is_some() && self.desired == 0) => vec![],
+            Behaviour::NoRoom { quota: true, .. } if self.ready_at.is_none() => vec![],
+            Behaviour::NoRoom { .. } if self.ready_at.is_none() => {
+                vec![json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
+                    "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}})]
+            }
             Behaviour::Stuck => vec![json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
                 "reason": "Unschedulable", "message": "0/1 nodes are available"}]}})],
             Behaviour::CrashesAtStart { .. } | Behaviour::CrashesUnseen => {

@@ -134,6 +134,14 @@ impl State {
             Ok(list) => {
                 self.route.assigned = Cond::yes();
                 self.route.status = merged(&list);
+                // Each tag needs a placeholder Service of its own; without it nothing more is done.
+                let placeholder = |a: &Assigned| format!("{}-{}", a.tag, self.name);
+                if let Some(taken) = list.iter().map(placeholder).find(|name| self.foreign.contains(name)) {
+                    let text = format!("There is an existing placeholder Service {taken:?} that we do not own.");
+                    self.route.ingress = Cond::no("NotOwned", text);
+                    self.soon(Due::Service);
+                    return;
+                }
                 if list != self.ingress.wanted {
                     self.ingress.wanted = list;
                     self.ingress.generation += 1;

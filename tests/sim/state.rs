@@ -87,6 +87,10 @@ pub(crate) struct State {
     pub(crate) pods_readable: bool,
     /// Knative's controllers do nothing more.
     pub(crate) stalled: bool,
+    /// Services of Kubernetes that are somebody else's.
+    pub(crate) foreign: BTreeSet<String>,
+    /// Runs may get such Services: an optional right.
+    pub(crate) names_readable: bool,
     pub(crate) log: Log,
 }
 
@@ -114,6 +118,8 @@ impl State {
             registry_answers: true,
             pods_readable: true,
             stalled: false,
+            foreign: BTreeSet::new(),
+            names_readable: true,
             log: Log::default(),
         }
     }

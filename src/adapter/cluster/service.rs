@@ -12,7 +12,7 @@ use crate::model::bytes::Meaning;
 use crate::model::name::{RevisionName, ServiceName};
 use crate::model::observed::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
-use crate::run::ports::{Cluster, List};
+use crate::run::ports::{Cluster, List, NamedKind};
 use serde_json::Value;
 
 const GROUP: &str = "serving.knative.dev";
@@ -127,6 +127,19 @@ impl Cluster for KnativeService {
             Some(environment) => self.kube.meaning(image, template, environment).await,
             None => Meaning::Unknown("no registry is asked here".to_owned()),
         }
+    }
+
+    async fn named(&self, kind: NamedKind, name: &str) -> Result<Value, ApiError> {
+        let resource = match kind {
+            NamedKind::KnativeService => return self.get("services", name).await,
+            NamedKind::Route => return self.get("routes", name).await,
+            NamedKind::Service => "services",
+        };
+        let namespace = self.kube.namespace.to_string();
+        let path = format!("/api/v1/namespaces/{namespace}/{resource}/{name}");
+        let (namespace, name) = (Some(namespace), Some(name.to_owned()));
+        let asked = ApiRequest { verb: "get", group: "", resource, namespace, name };
+        self.kube.call(&Call { asked, path, body: None }).await
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

@@ -91,10 +91,12 @@ impl Settle {
             Pods::Up => Home::Up,
             Pods::Asleep if now < after(served, WAKES_WITHIN) => Home::Wait(after(served, WAKES_WITHIN)),
             Pods::Asleep => Home::Note(format!("{name} sleeps: whether it still starts shows with its first request")),
-            Pods::Coming(_) | Pods::Down(_) if now < after(served, LAST_WAIT) => Home::Wait(after(served, LAST_WAIT)),
-            Pods::Coming(why) | Pods::Down(why) => match &world.pods {
+            Pods::Coming(_) | Pods::Down(_) | Pods::NoRoom(_) if now < after(served, LAST_WAIT) => {
+                Home::Wait(after(served, LAST_WAIT))
+            }
+            Pods::Coming(why) | Pods::Down(why) | Pods::NoRoom(why) => match &world.pods {
                 Some(said) if said.revision == *name && said.at >= after(served, LAST_WAIT) => {
-                    let trouble = said.trouble.as_ref().map(|t| format!("; {t}")).unwrap_or_default();
+                    let trouble = said.trouble.as_ref().map(|t| format!("; {}", t.words)).unwrap_or_default();
                     Home::Down(format!("everyone is on {name}, which does not answer: {why}{trouble}"))
                 }
                 _ => Home::Ask,

@@ -4,8 +4,11 @@
 //! refusal then leaves nothing to clean up. It may use pure modules only.
 
 use crate::machine::claim::Claim;
+use crate::machine::clash::owner_clashes;
+use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved, outcome_of};
+use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::event::Topic;
@@ -120,13 +123,18 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         Ok(start) => start,
         Err(outcome) => return end(*outcome),
     };
-    if let Err(outcome) =
-        tags_are_free(&goal.tags, &start, service).and_then(|()| targets_are_ready(&start, world, service))
+    if let Err(outcome) = tags_are_free(&goal.tags, &start, service)
+        .and_then(|()| owner_clashes(&start.split, service))
+        .and_then(|()| targets_are_ready(&start, world, service))
     {
         return end(*outcome);
     }
     // To pin what is not served yet would move users (rule 6); an inherited start brings them back and need not wait.
-    if begins_anew && let Serving::NotYet(why) | Serving::Blocked(why) = shares_are_served(service) {
+    // Where users have nothing that serves them, nothing can be moved, and a release may be what mends that.
+    if begins_anew
+        && nobody_is_served(&start.pinned(), world).is_none()
+        && let Serving::NotYet(why) | Serving::Blocked(why) = shares_are_served(service)
+    {
         return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
     }
     let mut fresh = blank(start);
@@ -169,7 +177,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
     let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
     let same = says_the_same(&service.template, &template) && !retyped;
     let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
-    let (mut template, mut print, mut same, mut moved_on) = (template, print, same, String::new());
+    let (mut template, mut same, mut moved_on) = (template, same, String::new());
     if !goal.again {
         let ran = fresh.rejected.iter().map(|r| &r.revision).chain([&stable]).chain(&service.latest_created);
         let bytes = match WantedBytes::of(&admission, &template, ran, log) {
@@ -226,12 +234,16 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
                 Ok(template) => template,
                 Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
             };
-            (print, same) = (fingerprint(&template), false);
+            same = false;
             moved_on = format!("; its image means {} now", bytes.digest.unwrap_or_default());
         }
     }
     warn_of_gitops(service, log);
-    fresh.template = Some(print);
+    let (template, same) = match anew(change, goal, world, service).filter(|_| same) {
+        Some(template) => (template, false),
+        None => (template, same),
+    };
+    fresh.template = Some(fingerprint(&template));
     let split = fresh.start.staging(&fresh.tags);
     let what = if same {
         "users pinned to stable; the template is there already".to_owned()

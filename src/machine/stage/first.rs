@@ -121,8 +121,11 @@ impl Stage {
             None => Pods::Coming("no revision yet".into()),
         };
         let down = matches!(state, Pods::Down(_)) && is_current(service);
+        if let Pods::NoRoom(lack) = &state {
+            self.lack_of_room = Some(lack.clone());
+        }
         let complaint = match state {
-            Pods::Down(why) | Pods::Coming(why) => why,
+            Pods::Down(why) | Pods::NoRoom(why) | Pods::Coming(why) => why,
             Pods::Up | Pods::Asleep => "its route is being made".into(),
         };
         if self.lasting(down, now) || now >= self.deadline(now) {
@@ -131,7 +134,7 @@ impl Stage {
                 outcome_of(Code::NeverReady, what, service).next("mend the image or its settings and run again"),
             );
         }
-        log.once(Topic::Wait, format!("first revision: {complaint}"));
+        self.say_waits("first revision", &complaint, log);
         self.wait(now)
     }
 

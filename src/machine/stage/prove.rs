@@ -7,7 +7,6 @@ use crate::machine::next::{Look, Next};
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
 use crate::model::event::Log;
-use crate::model::event::Topic;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
@@ -33,20 +32,16 @@ impl Stage {
         self.candidate = Some(candidate.clone());
         let state = world.revision(&candidate).map_or_else(|| Pods::Down("it does not exist".into()), pods);
         let state = self.with_pods(state, &candidate, world, now)?;
-        let down = matches!(state, Pods::Down(_));
-        let lasting = self.lasting(down, now);
-        let (Pods::Down(complaint) | Pods::Coming(complaint)) = state else { return Ok(candidate) };
-        if lasting || now >= self.deadline(now) {
-            let reason = if lasting {
-                format!("{candidate} does not become ready: {complaint}")
-            } else {
-                format!("{candidate} was not ready within {}: {complaint}", words(self.goal.deadline))
-            };
-            self.failed = Some(Why::new(Code::NeverReady, reason));
-            let why = self.failed.clone().unwrap_or_else(|| Why::new(Code::NeverReady, ""));
+        let lasting = self.lasting(matches!(state, Pods::Down(_)), now);
+        let why = self.never_ready(&candidate, &state, lasting, now);
+        let (Pods::Down(complaint) | Pods::NoRoom(complaint) | Pods::Coming(complaint)) = state else {
+            return Ok(candidate);
+        };
+        if let Some(why) = why {
+            self.failed = Some(why.clone());
             return Err(self.fail(world, service, record, &why, now));
         }
-        log.once(Topic::Wait, format!("{candidate}: {complaint}"));
+        self.say_waits(&candidate.to_string(), &complaint, log);
         Err(self.wait(now))
     }
 
@@ -59,7 +54,8 @@ impl Stage {
         world: &World,
         now: Timestamp,
     ) -> Result<Pods, Next> {
-        let Pods::Coming(_) = state else {
+        // While room is lacking, a container that fails meanwhile is of interest, too.
+        let (Pods::Coming(_) | Pods::NoRoom(_)) = state else {
             self.ask_pods_at = None;
             self.ask_pods_pause = ASK_PODS_FIRST;
             return Ok(state);
@@ -76,7 +72,8 @@ impl Stage {
             return Err(Next::Look(Look::Pods(candidate.clone())));
         }
         Ok(match said.and_then(|p| p.trouble.clone()) {
-            Some(trouble) => Pods::Down(trouble),
+            Some(trouble) if trouble.lacks_room => Pods::NoRoom(trouble.words),
+            Some(trouble) => Pods::Down(trouble.words),
             None => state,
         })
     }

@@ -11,12 +11,14 @@ use super::step::step_split;
 use super::waiting::Waiting;
 use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
+use crate::machine::clash::seen;
 use crate::machine::course::stay;
 use crate::machine::judge::Advice;
 use crate::machine::migration::taken_name;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
+use crate::model::ready::{Pods, pods};
 use crate::model::time::{after, words};
 use crate::rollout::goal::OnTerm;
 use crate::rollout::record::Phase;
@@ -47,10 +49,11 @@ impl WalkGate {
 }
 
 /// All gates, in the order in which their reasons are told.
-const GATES: [WalkGate; 15] = [
+const GATES: [WalkGate; 16] = [
     WalkGate::alarm(terminated),
     WalkGate::alarm(aborted),
     WalkGate::alarm(stable_is_gone),
+    WalkGate::alarm(name_is_taken),
     WalkGate::alarm(ill),
     WalkGate::step(paused),
     WalkGate::step(dwelling),
@@ -96,9 +99,19 @@ fn stable_is_gone(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
     gone.then(|| Why::new(Code::CouldNotRestore, format!("{stable} was deleted")))
 }
 
+/// Knative serves no split with a tag whose name somebody else has; the candidate has nothing to answer for.
+fn name_is_taken(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
+    let clash = seen(scene.service, &scene.record.tags)?;
+    // Before the first step this is no rollback but a rollout that cannot begin.
+    let code = if scene.record.step == 0 { Code::BadState } else { Code::RolledBack };
+    Some(Why::blameless(code, clash.words()))
+}
+
 fn ill(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
-    let reason = walk.failing.as_ref()?;
-    Some(Why::new(Code::RolledBack, format!("{}: {reason}", scene.candidate)))
+    let reason = format!("{}: {}", scene.candidate, walk.failing.as_ref()?);
+    // No room for its pods is the cluster's fault: the same candidate may be tried again.
+    let lacks_room = scene.world.revision(scene.candidate).is_some_and(|r| matches!(pods(r), Pods::NoRoom(_)));
+    Some(if lacks_room { Why::blameless(Code::RolledBack, reason) } else { Why::new(Code::RolledBack, reason) })
 }
 
 fn probes_failed(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {

@@ -2,22 +2,28 @@
 //!
 //! Decides words only. It may use the record and the status.
 
-use super::{Called, Role, Status};
+use super::{Called, RevisionStatus, Role, Status};
 use crate::machine::standing::EditOf;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 
-/// What to do next.
-pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) -> Vec<String> {
+/// What to do next. `unserved`: why users have nothing that serves them, if so.
+pub(super) fn next(status: &Status, record: Option<&Record>, unserved: Option<&str>, called: &Called) -> Vec<String> {
     let here = &called.words;
     if let Some(why) = &status.unreadable {
         return vec![why.clone()];
     }
     let (Some(record), Some(rollout)) = (record, &status.rollout) else {
-        return vec![format!("`andante stage {here} --image REF` begins a rollout")];
+        return unserved.map_or_else(
+            || vec![format!("`andante stage {here} --image REF` begins a rollout")],
+            |why| vec![mends(why, here)],
+        );
     };
     if !rollout.open {
-        return after_the_end(status, record, here);
+        return match unserved {
+            Some(why) => without_users_served(status, record, why, here),
+            None => after_the_end(status, record, here),
+        };
     }
     // After a foreign edit that ends a walk nobody writes any more (rule 3), so this comes before everything that a walk
     // could do.
@@ -49,6 +55,24 @@ pub(super) fn next(status: &Status, record: Option<&Record>, called: &Called) ->
             None => vec![format!("nothing; `andante control pause|abort|promote {here}` steers it")],
         },
     }
+}
+
+/// The command that helps where users have nothing that serves them.
+fn mends(why: &str, here: &str) -> String {
+    format!(
+        "`andante roll-out {here} --image REF` with what mends it: {why}, so it gets everyone as soon as it is Ready"
+    )
+}
+
+/// After the end of a rollout: the way back where that would serve, and a release that mends.
+fn without_users_served(status: &Status, record: &Record, why: &str, here: &str) -> Vec<String> {
+    let stable = &record.start.stable;
+    let stands = |r: &&RevisionStatus| r.name == stable.as_str() && matches!(r.pods, "up" | "asleep");
+    let back = status.revisions.iter().find(stands);
+    back.map(|_| format!("`andante settle {here} --to stable` goes back to {stable}, which is Ready"))
+        .into_iter()
+        .chain([mends(why, here)])
+        .collect()
 }
 
 fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {

@@ -33,7 +33,7 @@ pub(crate) struct RevisionStatus {
     pub percent: i64,
     /// What it is asked to get, in percent.
     pub asked: i64,
-    /// `up`, `asleep`, `coming`, `down` or `missing`.
+    /// `up`, `asleep`, `coming`, `no-room`, `down` or `missing`.
     pub pods: &'static str,
     /// Its own words about what is wrong.
     pub why: Option<String>,
@@ -91,6 +91,7 @@ fn pods_in_words(revision: Option<&Revision>) -> (&'static str, Option<String>) 
         Some(Pods::Up) => ("up", None),
         Some(Pods::Asleep) => ("asleep", None),
         Some(Pods::Coming(why)) => ("coming", Some(why)),
+        Some(Pods::NoRoom(why)) => ("no-room", Some(why)),
         Some(Pods::Down(why)) => ("down", Some(why)),
         None => ("missing", None),
     }

@@ -5,6 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::standing::outcome_of;
+use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
 use crate::model::name::{RevisionName, Tag};
 use crate::model::observed::{Revision, Service};
@@ -144,25 +145,41 @@ pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Re
     Ok(())
 }
 
-/// Refused before the first write: a target that is not Ready, because Knative would block everything after it.
+/// Refused before the first write: a target that is not Ready, because Knative would block everything after it. Where users
+/// have nothing that serves, a release is what mends that (`stage::mending`), and it leaves such targets out.
 pub(crate) fn targets_are_ready(start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
-    let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
-    for name in start.pinned().revisions() {
-        if !world.serves(name) {
-            let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
-            return bad(
-                format!(
-                    "the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written",
-                    service.name
-                ),
-                format!(
-                    "mend {name} or remove its target, for example `kn service update {} --untag TAG`",
-                    service.name
-                ),
-            );
-        }
+    let pinned = start.pinned();
+    if nobody_is_served(&pinned, world).is_some() {
+        return Ok(());
     }
-    Ok(())
+    let Some(name) = pinned.revisions().into_iter().find(|name| !world.serves(name)) else { return Ok(()) };
+    let why = world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint);
+    let what = format!(
+        "the traffic of {} names {name}, which is not Ready ({why}); Knative takes a split whole or not at all, so no split could follow, no rollback either; nothing was written",
+        service.name
+    );
+    let next = way_out(name, &pinned, world, service);
+    Err(Box::new(outcome_of(Code::BadState, what, service).next(next)))
+}
+
+/// What makes a split possible again in which `blocker` is not Ready.
+fn way_out(blocker: &RevisionName, pinned: &Split, world: &World, service: &Service) -> String {
+    let kn = format!("`kn service update {}", service.called());
+    let of = |t: &&TrafficTarget| t.revision() == Some(blocker);
+    let tag = pinned.targets().iter().filter(of).find_map(|t| t.tag.as_ref());
+    let untag = tag.map(|tag| format!(" --untag {tag}")).unwrap_or_default();
+    if pinned.share(blocker).is_zero() {
+        return match tag {
+            Some(_) => format!("mend {blocker} or remove its target: {kn}{untag}`"),
+            None => format!("mend {blocker} or remove its target from spec.traffic"),
+        };
+    }
+    let ready = pinned.targets().iter().find(|t| !t.percent.is_zero() && t.revision().is_some_and(|r| world.serves(r)));
+    match ready.and_then(TrafficTarget::revision) {
+        Some(ready) => format!("mend {blocker}, or send its users to who serves: {kn} --traffic {ready}=100{untag}`"),
+        // Its own pods serve although it is not Ready, as where a quota leaves no room for more of them.
+        None => "its pods serve, though: give it what it lacks, then run the same again".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! A stable revision that serves nobody: users have nothing that could be protected, so a candidate that is Ready gets everyone
+//! at once. A split that names stable would be taken by nobody (docs/protocol.md, rule 6), so there is no other way out.
+//!
+//! Decides when stable counts as such, and what the end then is. It may use observed revisions and the record.
+
+use super::Stage;
+use crate::machine::finish::finish;
+use crate::machine::next::Next;
+use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::standing::outcome_of;
+use crate::machine::unserved::nobody_is_served;
+use crate::machine::world::World;
+use crate::machine::write::RecordSize;
+use crate::model::event::{Event, Log, Topic};
+use crate::model::name::RevisionName;
+use crate::model::observed::Service;
+use crate::model::outcome::Code;
+use crate::model::ready::{Serving, is_current, serving};
+use crate::model::time::after;
+use crate::rollout::record::Record;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How stable serves, as far as this process has seen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StableServes {
+    /// Since when it serves nobody.
+    nobody_since: Option<Timestamp>,
+    /// Since when it serves again.
+    again_since: Option<Timestamp>,
+    /// Since when a candidate is Ready that may take its place.
+    candidate_since: Option<Timestamp>,
+}
+
+impl StableServes {
+    /// When it counts as down, or as up again.
+    pub(super) fn settles(&self, grace: Duration) -> Option<Timestamp> {
+        self.nobody_since.or(self.again_since).map(|since| after(since, grace))
+    }
+}
+
+impl Stage {
+    /// Keeps in mind since when stable serves nobody.
+    pub(super) fn watch_stable(&mut self, record: &Record, world: &World, now: Timestamp, log: &mut Log) {
+        let stable = &mut self.stable;
+        let Some(why) = nobody_is_served(&record.start.pinned(), world) else {
+            // A container that crashes again and again is up for a moment each time.
+            if stable.nobody_since.take().is_some() {
+                stable.again_since = Some(now);
+            }
+            return;
+        };
+        stable.nobody_since.get_or_insert(now);
+        stable.again_since = None;
+        log.once(
+            Topic::Stage,
+            format!(
+                "{why}: there is nothing to protect; what mends it gets everyone as soon as it is Ready, at once and with no way back"
+            ),
+        );
+    }
+
+    /// The candidate is Ready, and stable serves nobody: everyone goes to the candidate, once that has lasted for the grace.
+    /// None if stable serves, and has done so for as long where it did not before.
+    pub(super) fn mend(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+    ) -> Option<Next> {
+        let since = self.stable.nobody_since.or(self.stable.again_since)?;
+        if now < after(since, self.goal.grace) {
+            return Some(Next::wait(Some(after(since, self.goal.grace))));
+        }
+        self.stable.nobody_since?;
+        // The Service's status names its newest ready revision a moment after that is Ready; only then may latest be followed.
+        let until = after(*self.stable.candidate_since.get_or_insert(now), LAST_WAIT);
+        let known = is_current(service) && service.latest_ready.as_ref() == Some(candidate);
+        if record.start.followed_latest() && !known && now < until {
+            return Some(Next::wait(Some(until)));
+        }
+        let mut next = record.clone();
+        next.candidate = Some(candidate.clone());
+        Some(match finish(world, service, &next, RecordSize::Whole, now) {
+            Ok(finish) => {
+                let mut order = finish.order;
+                order.what = Event::new(
+                    Topic::Stage,
+                    format!("{candidate} is Ready: everyone to it, because stable serves nobody"),
+                );
+                Next::Write(Box::new(order))
+            }
+            Err(cannot) => Next::end(outcome_of(Code::BadState, cannot.why, service)),
+        })
+    }
+
+    /// Everyone was sent to the candidate; the end once that is served.
+    pub(super) fn mended(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
+        let mut outcome = match serving(service) {
+            Serving::Yes => {
+                let what = format!("{candidate} serves everyone; {} served nobody", record.start.stable);
+                outcome_of(Code::Done, what, service).word("finished")
+            }
+            _ if now < after(ended, LAST_WAIT) && world.signal.is_none() => return self.wait(now),
+            Serving::NotYet(why) | Serving::Blocked(why) => {
+                let what = format!("everyone was sent to {candidate}, which is Ready; it is not served yet: {why}");
+                outcome_of(Code::Inconclusive, what, service)
+            }
+        };
+        outcome.candidate = Some(candidate.clone());
+        outcome.digest = world.revision(candidate).and_then(|r| r.digest.clone());
+        outcome.rollout = Some(record.id.clone());
+        Next::end(outcome)
+    }
+}

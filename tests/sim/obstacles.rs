@@ -1,0 +1,156 @@
+//! What stands in a rollout's way and is not its candidate's fault: no room, a name that is taken, a stable that serves nobody.
+
+use super::fault::Script;
+use super::rollout::{Job, Theatre, asker};
+use super::state::State;
+use super::story::brief;
+use super::world::simulate;
+use andante::machine::claim::IfBusy;
+use andante::model::outcome::{Code, Outcome};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// What came of staging: the end, how long it took, the split that is left, what users get, and the lines.
+struct Staged {
+    outcome: Outcome,
+    took: Duration,
+    split: String,
+    served: Vec<(String, i64)>,
+    lines: String,
+    writes: usize,
+}
+
+/// Stages each image, one after the other, on a Service that runs `before`; the last end counts.
+fn stage(before: &'static str, traffic: Value, scene: fn(&mut State), images: &'static [&'static str]) -> Staged {
+    simulate(async move {
+        let theatre = Theatre::new(11);
+        let world = theatre.world.clone();
+        world.deploy(&world.plain(before)).await;
+        world.move_traffic(&traffic).unwrap();
+        sleep(Duration::from_secs(20)).await;
+        world.with(scene);
+        let mut last = None;
+        for (i, image) in images.iter().enumerate() {
+            let begun = Instant::now();
+            let label = format!("run{i}");
+            let job = Job::Stage { image: (*image).into(), again: false };
+            let asker = asker(&label, 100 + i as u64, IfBusy::Supersede);
+            let outcome = theatre.process(&label, &asker, &job, Script::default()).await.unwrap();
+            last = Some((outcome, begun.elapsed(), theatre.writes(&label)));
+        }
+        assert_eq!(theatre.complaints(), Vec::<String>::new());
+        let (outcome, took, writes) = last.unwrap();
+        let split = brief(&world.service().unwrap());
+        Staged { outcome, took, split, served: world.served_now(), lines: theatre.sink.lines().join("\n"), writes }
+    })
+}
+
+fn latest() -> Value {
+    json!([{"latestRevision": true, "percent": 100}])
+}
+
+fn everyone(name: &str) -> Vec<(String, i64)> {
+    vec![(name.to_owned(), 100)]
+}
+
+#[test]
+fn a_candidate_that_finds_room_in_time_is_staged() {
+    for image in ["no-room:2-60", "no-quota:2-60"] {
+        let images: &'static [&'static str] =
+            if image.starts_with("no-room") { &["no-room:2-60"] } else { &["no-quota:2-60"] };
+        let staged = stage("ok:1", latest(), |_| (), images);
+        assert_eq!(staged.outcome.code, Code::Done, "{image}: {}\n{}", staged.outcome.line(), staged.lines);
+        assert!(staged.lines.contains("hello-00002 lacks room"), "{image}: {}", staged.lines);
+        assert_eq!(staged.split, "hello-00001#stable=100 hello-00002#candidate=0");
+    }
+}
+
+#[test]
+fn without_room_it_ends_at_the_deadline_and_may_be_tried_again() {
+    let staged = stage("ok:1", latest(), |_| (), &["no-room:2-999"]);
+    assert_eq!(staged.outcome.code, Code::NeverReady, "{}", staged.outcome.line());
+    assert!(staged.outcome.what.contains("found no room within 2m"), "{}", staged.outcome.what);
+    assert!(!staged.outcome.next.contains("mended"), "{}", staged.outcome.next);
+    assert!(staged.took >= Duration::from_secs(120), "{:?}", staged.took);
+    assert_eq!(staged.split, "hello-00001=100");
+    // Room comes while nobody tries; the same image is then no rejected one.
+    let again = stage("ok:1", latest(), |_| (), &["no-room:2-150", "no-room:2-150"]);
+    assert_eq!(again.outcome.code, Code::Done, "{}", again.outcome.line());
+    assert_eq!(again.split, "hello-00001#stable=100 hello-00002#candidate=0");
+}
+
+#[test]
+fn a_first_deployment_waits_for_room_too() {
+    simulate(async {
+        let theatre = Theatre::new(5);
+        let job = Job::Stage { image: "no-room:1-60".into(), again: false };
+        let asker = asker("a", 100, IfBusy::Supersede);
+        let outcome = theatre.process("a", &asker, &job, Script::default()).await.unwrap();
+        assert_eq!(outcome.code, Code::Done, "{}", outcome.line());
+    });
+}
+
+fn taken(state: &mut State) {
+    state.foreign.insert("candidate-hello".into());
+}
+
+fn taken_and_hidden(state: &mut State) {
+    state.foreign.insert("stable-hello".into());
+    state.names_readable = false;
+}
+
+#[test]
+fn a_name_that_is_taken_is_seen_before_the_first_write() {
+    let staged = stage("ok:1", latest(), taken, &["ok:2"]);
+    assert_eq!((staged.outcome.code, staged.writes), (Code::BadState, 0), "{}", staged.outcome.line());
+    let line = staged.outcome.line();
+    assert!(line.contains("`candidate-hello`") && line.contains("--candidate-tag"), "{line}");
+    assert_eq!(staged.split, "latest=100");
+}
+
+#[test]
+fn a_taken_name_that_cannot_be_read_takes_the_tag_back_at_once() {
+    let staged = stage("ok:1", latest(), taken_and_hidden, &["slow:2-60"]);
+    assert_eq!(staged.outcome.code, Code::BadState, "{}", staged.outcome.line());
+    let line = staged.outcome.line();
+    assert!(line.contains("`stable-hello`") && line.contains("--stable-tag"), "{line}");
+    assert!(staged.took < Duration::from_secs(10), "{:?}", staged.took);
+    // No tag of ours is left, so Knative serves the split again.
+    assert_eq!((staged.split.as_str(), staged.served), ("hello-00001=100", everyone("hello-00001")));
+    // The same image is not blamed.
+    let again = stage("ok:1", latest(), taken_and_hidden, &["ok:2", "ok:2"]);
+    assert_eq!(again.outcome.code, Code::BadState, "{}", again.outcome.line());
+}
+
+#[test]
+fn what_mends_a_stable_that_serves_nobody_gets_everyone_at_once() {
+    let pinned = json!([{"revisionName": "hello-00001", "percent": 100}]);
+    for (traffic, left) in [(latest(), "latest=100"), (pinned, "hello-00002=100")] {
+        let staged = stage("breaks:1-5", traffic, |_| (), &["ok:2"]);
+        assert_eq!((staged.outcome.code, staged.outcome.word), (Code::Done, "finished"), "{}", staged.outcome.line());
+        assert!(staged.lines.contains("hello-00001 serves nobody (ExitCode3"), "{}", staged.lines);
+        assert_eq!((staged.split.as_str(), staged.served), (left, everyone("hello-00002")));
+    }
+}
+
+#[test]
+fn a_stable_that_is_up_for_a_moment_now_and_then_serves_nobody_either() {
+    let images: [&'static [&'static str]; 5] =
+        [&["slow:2-9"], &["slow:2-13"], &["slow:2-17"], &["slow:2-21"], &["slow:2-25"]];
+    for image in images {
+        let staged = stage("wavers:1-5", latest(), |_| (), image);
+        assert_eq!((staged.outcome.code, staged.outcome.word), (Code::Done, "finished"), "{}", staged.outcome.line());
+        assert_eq!((staged.split.as_str(), staged.served), ("latest=100", everyone("hello-00002")));
+    }
+}
+
+#[test]
+fn a_mending_release_that_does_not_start_moves_nobody_and_the_next_one_may() {
+    let failed = stage("breaks:1-5", latest(), |_| (), &["crash-start:2"]);
+    assert_eq!(failed.outcome.code, Code::NeverReady, "{}", failed.outcome.line());
+    assert_eq!(failed.split, "hello-00001=100");
+    let mended = stage("breaks:1-5", latest(), |_| (), &["crash-start:2", "ok:3"]);
+    assert_eq!(mended.outcome.code, Code::Done, "{}", mended.outcome.line());
+    assert_eq!((mended.split.as_str(), mended.served), ("latest=100", everyone("hello-00003")));
+}
