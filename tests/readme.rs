@@ -3,7 +3,7 @@
 //!
 //! `ANDANTE_BLESS=1 cargo test --test readme` rewrites the tables.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::indexing_slicing)]
 
 use andante::model::outcome::Code;
 use serde_json::Value;
@@ -15,6 +15,9 @@ use std::thread;
 const CODES: &str = "<!-- exit codes: generated, checked by a test -->\n";
 const BASES: &str = "<!-- rehearsed: generated, checked by a test -->\n";
 const END: &str = "<!-- end -->";
+
+/// One writer at a time: two tables are of one file.
+static FILE: Mutex<()> = Mutex::new(());
 
 /// What the error promises rest on, what was broken, and the command that breaks it. Whoever makes a promise hold
 /// without one of them takes its row out.
@@ -83,8 +86,6 @@ fn bases() -> String {
 /// The README with a table of it made anew, or a complaint that it is stale.
 fn holds(begin: &str, table: &str) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    // One writer at a time: two tables are of one file.
-    static FILE: Mutex<()> = Mutex::new(());
     let _one = FILE.lock().unwrap_or_else(PoisonError::into_inner);
     let text = std::fs::read_to_string(path).unwrap();
     let wanted = with_table(&text, begin, table);

@@ -13,15 +13,15 @@ const NEEDS: [(&str, &[&str]); 3] = [
     ("stepactions/roll-out/samples/one-pod.yaml", &["git-clone"]),
 ];
 
+/// Path and text of each README that has commands for the catalog.
 fn readmes() -> Vec<(String, String)> {
-    let packages = [tasks(), pipelines()].concat();
-    let mut paths: Vec<String> =
+    let mut paths =
         ["README.md", "tasks/README.md", "pipelines/README.md", "stepactions/README.md"].map(str::to_owned).to_vec();
-    paths.extend(packages.iter().map(|p| {
-        let readme = p.path.with_file_name("README.md");
+    paths.extend([tasks(), pipelines()].concat().iter().map(|package| {
+        let readme = package.path.with_file_name("README.md");
         readme.strip_prefix(root()).unwrap().to_str().unwrap().to_owned()
     }));
-    paths.into_iter().map(|path| (read(&root().join(&path)), path)).map(|(text, path)| (path, text)).collect()
+    paths.into_iter().map(|path| (path.clone(), read(&root().join(&path)))).collect()
 }
 
 /// The commands of a README.

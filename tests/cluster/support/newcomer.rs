@@ -76,12 +76,8 @@ impl<'a> Newcomer<'a> {
     #[track_caller]
     pub fn types(&self, script: &str) -> Done {
         // The image was made and pushed before: `make test` does.
-        let script: String =
-            script.lines().filter(|line| !line.starts_with("make image ")).fold(String::new(), |mut all, line| {
-                all.push_str(line);
-                all.push('\n');
-                all
-            });
+        let lines: Vec<&str> = script.lines().filter(|line| !line.starts_with("make image ")).collect();
+        let script = lines.join("\n");
         let path = format!("{}:{}", self.folder.join("bin").display(), env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
         shell.args(["-euo", "pipefail", "-c", &self.with_our_image(&script)]).current_dir(&self.folder);
