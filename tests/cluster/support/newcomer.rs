@@ -34,6 +34,13 @@ pub fn blocks(readme: &str, heading: &str) -> Vec<String> {
     blocks.map(|rest| rest.split_once("```").expect("a block ends").0.to_owned()).collect()
 }
 
+/// The text with the image of the example replaced by the one that is there.
+fn with_our_image(text: &str) -> String {
+    let place = fs::read_to_string(root().join("kustomization.yaml")).unwrap();
+    let example = place.lines().find_map(|line| line.trim().strip_prefix("- andante-image=")).unwrap();
+    text.replace(example, image())
+}
+
 impl<'a> Newcomer<'a> {
     pub fn new(space: &'a Space) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-newcomer", space.namespace));
@@ -59,17 +66,10 @@ impl<'a> Newcomer<'a> {
     pub fn sets_the_image(self) -> Self {
         let block = blocks("README.md", "## From Tekton").remove(0);
         let line = block.lines().find(|line| line.starts_with("sed -i")).expect("README sets the image in one place");
-        let said = self.with_our_image(line);
+        let said = with_our_image(line);
         assert_ne!(said, line, "README names no image to be replaced");
         self.types(&said);
         self
-    }
-
-    /// The text with the image of the example replaced by the one that is there.
-    fn with_our_image(&self, text: &str) -> String {
-        let place = fs::read_to_string(root().join("kustomization.yaml")).unwrap();
-        let example = place.lines().find_map(|line| line.trim().strip_prefix("- andante-image=")).unwrap();
-        text.replace(example, image())
     }
 
     /// Types a script; the test fails if a command of it does. The whole of it is shown.
@@ -80,7 +80,7 @@ impl<'a> Newcomer<'a> {
         let script = lines.join("\n");
         let path = format!("{}:{}", self.folder.join("bin").display(), env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
-        shell.args(["-euo", "pipefail", "-c", &self.with_our_image(&script)]).current_dir(&self.folder);
+        shell.args(["-euo", "pipefail", "-c", &with_our_image(&script)]).current_dir(&self.folder);
         shell.env("PATH", path).env("KUBECONFIG", self.folder.join("kubeconfig"));
         let done = run(&mut shell, None, PATIENCE);
         eprintln!("$ {script}\n{}{}", done.out, done.err);
