@@ -5,6 +5,7 @@ use super::catalog::{Item, extras, list, names, objects, pipelines, read, root, 
 use super::steps::{steps, steps_of_others, tasks_of};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Samples that need more than a cluster with Knative and Tekton: what their text and their README must name.
 const NEEDS: [(&str, &[&str]); 3] = [
@@ -35,7 +36,10 @@ fn every_file_that_a_command_names_is_there() {
     for (path, text) in readmes() {
         for word in commands(&text).split_whitespace() {
             let ours = ["tasks/", "pipelines/", "stepactions/", "samples/", "config/"];
-            if word.ends_with(".yaml") && !word.contains('*') && ours.iter().any(|folder| word.starts_with(folder)) {
+            if Path::new(word).extension().is_some_and(|e| e == "yaml")
+                && !word.contains('*')
+                && ours.iter().any(|folder| word.starts_with(folder))
+            {
                 assert!(root().join(word).exists(), "{path}: there is no {word}");
                 seen += 1;
             }
@@ -157,7 +161,7 @@ fn the_run_on_a_push_is_as_pipelines_as_code_takes_it() {
         let (value, name) = (value.as_str().unwrap(), name.strip_prefix("pipelinesascode.tekton.dev/").unwrap());
         match name {
             "on-event" | "on-target-branch" => {
-                assert!(value.starts_with('[') && value.ends_with(']'), "{name}: {value}")
+                assert!(value.starts_with('[') && value.ends_with(']'), "{name}: {value}");
             }
             "max-keep-runs" => assert!(value.parse::<u32>().unwrap() > 0),
             "pipeline" => {
