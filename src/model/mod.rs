@@ -5,6 +5,7 @@
 
 pub mod api_error;
 pub mod event;
+mod filled_in;
 pub mod name;
 pub mod observed;
 pub mod outcome;

@@ -38,6 +38,8 @@ fn what_cannot_be_meant_is_refused_with_its_field() {
         let name = file("refused.yaml", &service(more));
         refused(&name, &format!("{name}{said}"));
     }
+    let named = file("named.yaml", &service("    metadata: {name: bye-r1}\n    spec: {}\n"));
+    refused(&named, "spec.template.metadata.name of the file: `bye-r1` must begin with `hello-`");
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) mod world;
 
 mod cases;
 mod exhaustive;
+mod from_file;
 mod no_writes;
 mod pipeline;
 mod seeded;

@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) liveness: BTreeMap<String, Liveness>,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
+    /// `revision-timeout-seconds` of config-defaults, where the cluster sets it.
+    pub(crate) timeout: Option<u64>,
     pub(crate) log: Log,
 }
 
@@ -102,6 +104,7 @@ impl State {
             order: 0,
             liveness: BTreeMap::new(),
             pods_readable: true,
+            timeout: None,
             log: Log::default(),
         }
     }
