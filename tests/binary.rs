@@ -6,6 +6,8 @@
 
 #[path = "binary/flags.rs"]
 mod flags;
+#[path = "binary/from_file.rs"]
+mod from_file;
 #[path = "binary/image.rs"]
 mod image;
 #[path = "binary/plan.rs"]

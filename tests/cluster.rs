@@ -27,6 +27,7 @@ mod cluster {
     mod faults;
     mod first;
     mod first_contact;
+    mod from_file;
     mod hurt;
     mod image;
     mod kills;

@@ -43,7 +43,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
-    let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment)?);
+    let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment, lines)?);
     let goal = goal(&args.cluster, candidate, None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &kube, environment, lines).await?;
@@ -80,7 +80,7 @@ pub(super) async fn roll_out(
     let usual = CandidateOptions::default();
     let times = Times { ready_within: args.ready_within, grace: usual.grace, hold_for: usual.hold_for };
     // Everything that can be wrong with the walk is found before anything is staged.
-    let candidate = candidate(&walk.cluster, &args.candidate, &times, environment)?;
+    let candidate = candidate(&walk.cluster, &args.candidate, &times, environment, lines)?;
     let goal = goal(&walk.cluster, Some(candidate), Some(walk))?;
     let prober = prober(&walk.probe)?;
     let kube = connect(&walk.cluster, environment)?;
@@ -164,17 +164,22 @@ fn candidate(
     args: &CandidateArgs,
     times: &Times,
     environment: &Environment,
+    lines: &mut Lines,
 ) -> Result<CandidateOptions, Stop> {
     let tags = tags(&args.tags)?;
     if args.need_image && args.image.is_none() {
         return Err(Stop::bad_input("--need-image, and there is no --image: whoever builds it named none"));
     }
     let file = args.from_file.as_deref().map(|path| manifest::read_for_staging(path, cluster.service.as_str()));
+    let file = file.transpose().map_err(Stop::bad_input)?;
+    for note in file.iter().flat_map(|file| &file.notes) {
+        lines.say(SystemClock.now(), &Event::new(Topic::Note, note.clone()));
+    }
     let candidate = CandidateOptions {
         image: args.image.clone(),
         container: args.container.clone(),
         env: args.set_env.clone(),
-        manifest: file.transpose().map_err(Stop::bad_input)?,
+        manifest: file.map(|file| file.object),
         revision_name: args.revision_name.clone(),
         revision: args.revision.clone(),
         again: args.again,

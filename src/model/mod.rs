@@ -6,6 +6,7 @@
 pub mod api_error;
 pub mod bytes;
 pub mod event;
+mod filled_in;
 pub mod name;
 pub mod observed;
 pub mod outcome;

@@ -3,6 +3,7 @@
 //! Decides what the new template is. It works on the API's own JSON, because whatever is not understood here has to be
 //! written back unchanged. Depends on `serde_json` and names.
 
+use crate::model::filled_in::{Filled, filled_in};
 use crate::model::name::RevisionName;
 use serde_json::{Map, Value, json};
 
@@ -57,9 +58,26 @@ impl TemplateChange {
             && self.again.is_none()
     }
 
+    /// The name that the file gives to the new revision.
+    pub fn name_in_file(&self) -> Option<RevisionName> {
+        // One that is no name was refused with the goal.
+        self.file.as_ref()?.pointer("/metadata/name")?.as_str()?.parse().ok()
+    }
+
+    /// The same change, with the file's name for the new revision if no revision has it yet. Knative makes no second one
+    /// of a name and leaves the Route blocked instead.
+    #[must_use]
+    pub fn with_free_name(&self, exists: impl Fn(&RevisionName) -> bool) -> Self {
+        let own = self.revision_name.clone();
+        Self { revision_name: own.or_else(|| self.name_in_file().filter(|name| !exists(name))), ..self.clone() }
+    }
+
     /// The new template, without a name unless one was given: Knative refuses a changed template that keeps its name.
     pub fn apply(&self, present: &Value) -> Result<Value, BadChange> {
-        let mut template = self.file.clone().unwrap_or_else(|| present.clone());
+        let mut template = match &self.file {
+            Some(file) => with_kept(file, present),
+            None => present.clone(),
+        };
         let mut image_changes = false;
         if self.image.is_some() || !self.env.is_empty() {
             let container = self.container(&mut template)?;
@@ -145,20 +163,55 @@ fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
     }
 }
 
-/// True if `live` already says everything that `wanted` says: the API server fills in defaults, so a live template has
-/// more fields than the file that made it. The name of the template does not count.
-pub fn says_the_same(live: &Value, wanted: &Value) -> bool {
-    covers(&unnamed(live), &unnamed(wanted))
+/// What a file that does not speak of it leaves as it is: Knative fills it in when a Service is created and never again,
+/// so that writing the file would change it.
+const KEPT: &str = "enableServiceLinks";
+
+fn with_kept(file: &Value, present: &Value) -> Value {
+    let mut template = file.clone();
+    let kept = present.pointer("/spec").and_then(|spec| spec.get(KEPT));
+    if let (Some(kept), Some(Value::Object(spec))) = (kept, template.get_mut("spec")) {
+        spec.entry(KEPT).or_insert_with(|| kept.clone());
+    }
+    // Our own marks tell equal templates apart; taking one off would make a revision of what did not change.
+    let same_image = serving_image(file) == serving_image(present);
+    for mark in [AGAIN, DIGEST].into_iter().filter(|mark| *mark == AGAIN || same_image) {
+        let annotation = format!("/metadata/annotations/{}", mark.replace('/', "~1"));
+        let Some(value) = present.pointer(&annotation) else { continue };
+        let Value::Object(whole) = &mut template else { continue };
+        let metadata = whole.entry("metadata").or_insert_with(|| json!({}));
+        let annotations = metadata.as_object_mut().map(|m| m.entry("annotations").or_insert_with(|| json!({})));
+        if let Some(Value::Object(annotations)) = annotations {
+            annotations.entry(mark).or_insert_with(|| value.clone());
+        }
+    }
+    template
 }
 
-fn covers(live: &Value, wanted: &Value) -> bool {
+/// True if `live` says what `wanted` says and nothing else, but for what Knative usually fills in: a live template has
+/// more fields than the file that made it. The name of the template does not count.
+pub fn says_the_same(live: &Value, wanted: &Value) -> bool {
+    covers(&unnamed(live), &unnamed(wanted), &Filled::Usual(String::new()))
+}
+
+/// True if `live` says everything that `wanted` says, whatever else it says: enough where `wanted` is known to have made
+/// `live`, since a cluster may have defaults of its own.
+pub fn says_at_least(live: &Value, wanted: &Value) -> bool {
+    covers(&unnamed(live), &unnamed(wanted), &Filled::Anything)
+}
+
+fn covers(live: &Value, wanted: &Value, filled: &Filled) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| live.get(key).map_or_else(|| is_empty(value), |l| covers(l, value)))
+            let said = wanted.iter().all(|(key, value)| {
+                live.get(key).map_or_else(|| is_empty(value), |l| covers(l, value, &filled.inside(key)))
+            });
+            said && live.iter().all(|(key, value)| wanted.contains_key(key) || filled_in(value, &filled.inside(key)))
         }
         // Defaults add fields to objects and no entries to lists, so a list of another length is another list.
         (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w))
+            let entry = filled.inside("[]");
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w, &entry))
         }
         _ => live == wanted,
     }
@@ -216,6 +269,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_keeps_our_marks_as_long_as_they_are_true() {
+        let marked = |image: &str| json!({"metadata": {"annotations": {AGAIN: "r1", DIGEST: "sha256:aa"}}, "spec": {"containers": [{"image": image}]}});
+        let file = json!({"spec": {"containers": [{"image": "i:live"}]}});
+        let change = TemplateChange { file: Some(file), ..TemplateChange::default() };
+        assert!(says_the_same(&marked("i:live"), &change.apply(&marked("i:live")).unwrap()));
+        let moved = change.apply(&marked("i:1")).unwrap();
+        assert_eq!(moved["metadata"]["annotations"], json!({AGAIN: "r1"}), "the digest spoke of another image");
+    }
+
+    #[test]
     fn image_and_env_change_and_nothing_else_does() {
         let change = TemplateChange { env: vec![("A".into(), "1".into()), ("B".into(), "2".into())], ..image("i:2") };
         let new = change.apply(&template()).unwrap();
@@ -250,13 +313,70 @@ mod tests {
     }
 
     #[test]
+    fn the_files_name_is_used_while_it_is_free() {
+        let change = TemplateChange { file: Some(template()), ..TemplateChange::default() };
+        let name = |change: TemplateChange| change.apply(&json!({})).unwrap().pointer("/metadata/name").cloned();
+        assert_eq!(name(change.with_free_name(|_| false)), Some(json!("hello-v1")));
+        assert_eq!(name(change.with_free_name(|taken| taken.as_str() == "hello-v1")), None);
+        let own = TemplateChange { revision_name: Some("hello-v2".parse().unwrap()), ..change };
+        assert_eq!(name(own.with_free_name(|_| false)), Some(json!("hello-v2")));
+    }
+
+    /// As Knative 1.23 stores a template of an image alone.
+    fn stored() -> Value {
+        json!({"metadata": {"creationTimestamp": null, "annotations": {"client.knative.dev/updateTimestamp": "t"}}, "spec": {
+            "containerConcurrency": 0, "timeoutSeconds": 300, "enableServiceLinks": false,
+            "containers": [{"name": "user-container", "image": "i:1", "resources": {},
+                "ports": [{"containerPort": 80, "protocol": "TCP"}],
+                "readinessProbe": {"successThreshold": 1, "tcpSocket": {"port": 0}}}]}})
+    }
+
+    fn written() -> Value {
+        json!({"spec": {"containers": [{"image": "i:1", "env": [], "ports": [{"containerPort": 80}]}]}})
+    }
+
+    #[test]
     fn defaults_do_not_make_a_difference_but_values_do() {
-        let wanted =
-            json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"image": "i:1", "env": []}]}});
-        let live = json!({"metadata": {"name": "n"}, "spec": {"containers": [{"image": "i:1", "resources": {}}], "timeoutSeconds": 300}});
-        assert!(says_the_same(&live, &wanted));
-        assert!(!says_the_same(&wanted, &live));
-        assert!(!says_the_same(&live, &json!({"spec": {"containers": [{"image": "i:2"}]}})));
+        assert!(says_the_same(&stored(), &written()));
+        assert!(!says_the_same(&written(), &stored()));
+        assert!(!says_the_same(&stored(), &json!({"spec": {"containers": [{"image": "i:2"}]}})));
+        let mut slower = written();
+        slower["spec"]["timeoutSeconds"] = json!(60);
+        assert!(!says_the_same(&stored(), &slower));
+    }
+
+    #[test]
+    fn what_a_file_no_longer_says_is_a_difference() {
+        for (pointer, key, value) in [
+            ("/spec", "containerConcurrency", json!(10)),
+            ("/spec", "timeoutSeconds", json!(60)),
+            ("/spec", "serviceAccountName", json!("robot")),
+            ("/spec", "volumes", json!([{"name": "v"}])),
+            ("/spec/containers/0", "resources", json!({"limits": {"memory": "64Mi"}})),
+            ("/spec/containers/0", "readinessProbe", json!({"httpGet": {"path": "/healthz"}})),
+            ("/spec/containers/0", "args", json!(["-v"])),
+            ("/spec/containers/0", "name", json!("app")),
+            ("/metadata", "annotations", json!({"autoscaling.knative.dev/max-scale": "3"})),
+            ("/metadata", "labels", json!({"team": ""})),
+        ] {
+            let mut live = stored();
+            live.pointer_mut(pointer).unwrap()[key] = value;
+            assert!(!says_the_same(&live, &written()), "{pointer}/{key}");
+            assert!(says_at_least(&live, &written()), "{pointer}/{key}");
+        }
+    }
+
+    #[test]
+    fn what_knative_fills_in_only_at_the_creation_is_kept() {
+        let change = TemplateChange { file: Some(written()), ..TemplateChange::default() };
+        let template = change.apply(&stored()).unwrap();
+        assert_eq!(template["spec"]["enableServiceLinks"], json!(false));
+        assert_eq!(template["spec"].get("containerConcurrency"), None);
+        let mut says = written();
+        says["spec"]["enableServiceLinks"] = json!(true);
+        let change = TemplateChange { file: Some(says), ..TemplateChange::default() };
+        assert_eq!(change.apply(&stored()).unwrap()["spec"]["enableServiceLinks"], json!(true));
+        assert_eq!(change.apply(&json!({})).unwrap()["spec"]["enableServiceLinks"], json!(true));
     }
 
     #[test]

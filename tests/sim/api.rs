@@ -43,6 +43,14 @@ impl State {
         ApiError::NotFound(format!("services.serving.knative.dev {:?} not found", self.name))
     }
 
+    /// Fills in what this cluster's own defaults say.
+    fn fill_in(&self, object: &mut Value) {
+        let spec = object.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut);
+        if let (Some(timeout), Some(spec)) = (self.timeout, spec) {
+            spec.entry("timeoutSeconds").or_insert(json!(timeout));
+        }
+    }
+
     pub(crate) fn get_service(&self) -> Result<Value, ApiError> {
         self.service.as_deref().cloned().ok_or_else(|| self.not_found())
     }
@@ -56,6 +64,7 @@ impl State {
             return Err(ApiError::Invalid("metadata.name".into()));
         }
         webhook::default(&mut object);
+        self.fill_in(&mut object);
         webhook::validate(&object, None).map_err(ApiError::Invalid)?;
         let at = time::text(self.now());
         let (uid, version) = (self.fresh_uid(), self.bump());
@@ -93,6 +102,7 @@ impl State {
         // The status is a subresource: a write to the object leaves it.
         new["status"] = old["status"].clone();
         webhook::default(&mut new);
+        self.fill_in(&mut new);
         webhook::validate(&new, Some(old)).map_err(ApiError::Invalid)?;
         let spec_changed = new["spec"] != old["spec"];
         let modifier = |o: &Value| o["metadata"]["annotations"][MODIFIER].clone();

@@ -35,6 +35,7 @@ mod brake;
 mod cases;
 mod comes_and_goes;
 mod exhaustive;
+mod from_file;
 mod moved_tag;
 mod no_writes;
 mod obstacles;

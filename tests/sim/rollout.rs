@@ -27,6 +27,7 @@ use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
 use andante::rollout::splits::Tags;
 use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
+use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -38,6 +39,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) enum Job {
     /// Stage an image.
     Stage { image: String, again: bool },
+    /// Stage the template of a file.
+    File(Value),
     /// Take up a revision that is there.
     TakeUp(Option<RevisionName>),
     /// Walk by a plan.
@@ -117,7 +120,7 @@ impl Theatre {
         let (clock, limits) = (self.clock_of(label), Limits::default());
         let work = async {
             match job {
-                Job::Stage { .. } | Job::TakeUp(_) => {
+                Job::Stage { .. } | Job::File(_) | Job::TakeUp(_) => {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
@@ -183,6 +186,9 @@ impl Theatre {
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {
         let want = match job {
             Job::TakeUp(name) => Want::Revision(name.clone()),
+            Job::File(template) => {
+                Want::Template(Box::new(TemplateChange { file: Some(template.clone()), ..TemplateChange::default() }))
+            }
             Job::Stage { image, again } => Want::Template(Box::new(TemplateChange {
                 image: Some(image.clone()),
                 again: again.then(|| label.to_owned()),

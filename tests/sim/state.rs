@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) foreign: BTreeSet<String>,
     /// Runs may get such Services: an optional right.
     pub(crate) names_readable: bool,
+    /// `revision-timeout-seconds` of config-defaults, where the cluster sets it.
+    pub(crate) timeout: Option<u64>,
     pub(crate) log: Log,
 }
 
@@ -120,6 +122,7 @@ impl State {
             stalled: false,
             foreign: BTreeSet::new(),
             names_readable: true,
+            timeout: None,
             log: Log::default(),
         }
     }

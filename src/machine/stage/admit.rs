@@ -18,7 +18,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
-use crate::model::template::{TemplateChange, fingerprint, says_the_same};
+use crate::model::template::{TemplateChange, fingerprint, says_at_least, says_the_same};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
@@ -166,16 +166,19 @@ fn wait_for(service: &Service, why: &str) -> Begin {
 fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: Record, log: &mut Log) -> Begin {
     let Admission { goal, claim, world, service, .. } = admission;
     let stable = fresh.start.stable.clone();
-    let template = match change.apply(&service.template) {
+    let named = change.with_free_name(|name| world.revision(name).is_some());
+    let template = match named.apply(&service.template) {
         Ok(template) => template,
         Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
     };
     let print = fingerprint(&template);
-    // A file may also take fields away, which the live template cannot show, so it is compared with what was typed
-    // last.
-    let typed = world.record().and_then(Result::ok).and_then(|r| r.template);
-    let retyped = change.file.is_some() && typed.is_some_and(|typed| typed != print);
-    let same = says_the_same(&service.template, &template) && !retyped;
+    // What the cluster itself fills in cannot be told from what a file took away, unless the last write was of this very
+    // template and nobody changed anything since.
+    let wrote_it = world
+        .record()
+        .and_then(Result::ok)
+        .is_some_and(|r| r.template.as_ref() == Some(&print) && moved(&r, service) == Moved::No);
+    let same = says_the_same(&service.template, &template) || (wrote_it && says_at_least(&service.template, &template));
     let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
     let (mut template, mut same, mut moved_on) = (template, same, String::new());
     if !goal.again {
@@ -238,6 +241,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             moved_on = format!("; its image means {} now", bytes.digest.unwrap_or_default());
         }
     }
+    if !same {
+        warn_of_taken_name(change, &named, log);
+    }
     warn_of_gitops(service, log);
     let (template, same) = match anew(change, goal, world, service).filter(|_| same) {
         Some(template) => (template, false),
@@ -263,6 +269,14 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
     outcome.candidate = Some(revision.clone());
     outcome.digest = digest;
     outcome
+}
+
+/// Says that the file's name for the new revision cannot be given to it.
+pub(super) fn warn_of_taken_name(change: &TemplateChange, named: &TemplateChange, log: &mut Log) {
+    if let (Some(name), None) = (change.name_in_file(), &named.revision_name) {
+        let what = format!("the file names its revision {name}, which is there already: Knative names the new one");
+        log.once(Topic::Note, what);
+    }
 }
 
 /// Warns of somebody else who applies the containers. Knative declares them one unit for server-side apply, so nobody

@@ -2,6 +2,7 @@
 //! and that is said plainly. Decides what is created or patched, and when it counts as deployed. It may use pure
 //! modules only.
 
+use super::admit::warn_of_taken_name;
 use super::{Stage, Want};
 use crate::machine::next::Next;
 use crate::machine::standing::outcome_of;
@@ -39,7 +40,7 @@ impl Stage {
         );
         let bare = json!({"spec": {"containers": [{}]}});
         let present = object.pointer("/spec/template").cloned().unwrap_or(bare);
-        let template = match change.apply(&present) {
+        let template = match change.with_free_name(|_| false).apply(&present) {
             Ok(template) => template,
             Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
         };
@@ -94,11 +95,13 @@ impl Stage {
                 return Next::end(outcome_of(Code::Superseded, what, service));
             }
         } else if let Want::Template(change) = &self.goal.want {
-            let wanted = match change.apply(&service.template) {
+            let named = change.with_free_name(|name| world.revision(name).is_some());
+            let wanted = match named.apply(&service.template) {
                 Ok(wanted) => wanted,
                 Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
             };
             if !says_the_same(&service.template, &wanted) {
+                warn_of_taken_name(change, &named, log);
                 log.once(
                     Topic::Stage,
                     format!(

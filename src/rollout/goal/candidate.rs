@@ -134,6 +134,14 @@ impl CandidateOptions {
         {
             return Err(BadGoal::RevisionName { service: service.clone(), name: name.clone() });
         }
+        if let Some(name) = self.manifest.as_ref().and_then(|m| m.pointer("/spec/template/metadata/name")?.as_str()) {
+            let what = "spec.template.metadata.name of the file";
+            let bad = |why: String| BadGoal::Value { what, why };
+            name.parse::<RevisionName>().map_err(|e| bad(e.to_string()))?;
+            if !name.starts_with(&format!("{service}-")) {
+                return Err(bad(format!("`{name}` must begin with `{service}-`")));
+            }
+        }
         if let Some(image) = &self.image {
             Self::check_image(image).map_err(|why| BadGoal::Value { what: "--image", why: why.to_owned() })?;
         }
