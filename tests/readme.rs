@@ -1,16 +1,102 @@
-//! What the README says in tables is what the program does: the exit codes are written from the one enum.
+//! What the README says in tables is what the program does: the exit codes are written from the one enum, and what the
+//! error promises rest on is rehearsed by the very commands that stand there.
 //!
-//! `ANDANTE_BLESS=1 cargo test --test readme` rewrites the table.
+//! `ANDANTE_BLESS=1 cargo test --test readme` rewrites the tables.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::indexing_slicing)]
 
 use andante::model::outcome::Code;
+use serde_json::Value;
 use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-const BEGIN: &str = "<!-- exit codes: generated, checked by a test -->\n";
+const CODES: &str = "<!-- exit codes: generated, checked by a test -->\n";
+const BASES: &str = "<!-- rehearsed: generated, checked by a test -->\n";
 const END: &str = "<!-- end -->";
 
-fn table() -> String {
+/// One writer at a time: two tables are of one file.
+static FILE: Mutex<()> = Mutex::new(());
+
+/// What the error promises rest on, what was broken, and the command that breaks it. Whoever makes a promise hold
+/// without one of them takes its row out.
+const RESTS_ON: [(&str, &str, &str); 6] = [
+    (
+        "failures are independent of each other",
+        "five requests in a row share their fate, in two equal revisions",
+        "andante rehearse --style budget --errors 1% --objective 10% --clusters 5 --runs 50",
+    ),
+    (
+        "answers end before a step does",
+        "5 % of the candidate's requests hang for 5 minutes",
+        "andante rehearse --style budget --rate 1000 --candidate-hangs 5% --client-timeout 300s --runs 5",
+    ),
+    (
+        "the source tells failures",
+        "it tells none, and the candidate fails all",
+        "andante rehearse --style budget --candidate-errors 100% --failures-told 0 --runs 5",
+    ),
+    (
+        "stable meets its objective",
+        "both revisions fail 2 %, the objective is 1 %",
+        "andante rehearse --style budget --rate 20 --errors 2% --runs 20",
+    ),
+    (
+        "nothing breaks the objective for both at once",
+        "both fail 3 % for two minutes",
+        "andante rehearse --style budget --incident 2m+2m:3% --runs 20",
+    ),
+    (
+        "pods come as fast as users",
+        "a twentieth of the users who were just moved fails for 5 s, the revisions are equal",
+        "andante rehearse --style budget --cold-start 5s:5% --runs 20",
+    ),
+];
+
+/// How the rehearsals of a command ended, in words.
+fn rehearsed(command: &str) -> String {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let ran =
+        Command::new(env!("CARGO_BIN_EXE_andante")).args(&words[1..]).args(["--output", "json"]).output().unwrap();
+    assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
+    let table: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let ends: Vec<String> = table["outcomes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} `{}`", row["runs"], row["outcome"].as_str().unwrap()))
+        .collect();
+    let bad = table["all"]["bad_requests"]["mean"].as_f64().unwrap();
+    format!("{}; {bad:.0} bad requests on average", ends.join(", "))
+}
+
+fn bases() -> String {
+    let mut table = String::from("| it rests on | broken here | how that ends | |\n| --- | --- | --- | --- |\n");
+    let ends = thread::scope(|scope| {
+        let all = RESTS_ON.map(|(_, _, command)| scope.spawn(move || rehearsed(command)));
+        all.map(|one| one.join().unwrap())
+    });
+    for ((base, broken, command), end) in RESTS_ON.into_iter().zip(ends) {
+        writeln!(table, "| {base} | {broken} | {end} | `{command}` |").unwrap();
+    }
+    table
+}
+
+/// The README with a table of it made anew, or a complaint that it is stale.
+fn holds(begin: &str, table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let _one = FILE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = std::fs::read_to_string(path).unwrap();
+    let wanted = with_table(&text, begin, table);
+    if std::env::var_os("ANDANTE_BLESS").is_some() {
+        std::fs::write(path, &wanted).unwrap();
+    } else {
+        assert_eq!(text, wanted, "run `ANDANTE_BLESS=1 cargo test --test readme`");
+    }
+}
+
+fn codes() -> String {
     let mut table = String::from("| code | outcome | meaning |\n| ---: | --- | --- |\n");
     for code in Code::ALL {
         writeln!(table, "| {} | `{}` | {} |", code.number(), code.word(), code.meaning()).unwrap();
@@ -19,29 +105,28 @@ fn table() -> String {
 }
 
 /// The text with what stands between the marks replaced.
-fn with_table(text: &str, table: &str) -> String {
-    let (before, rest) = text.split_once(BEGIN).expect("the first mark");
+fn with_table(text: &str, begin: &str, table: &str) -> String {
+    let (before, rest) = text.split_once(begin).expect("the first mark");
     let (_, after) = rest.split_once(END).expect("the last mark");
-    format!("{before}{BEGIN}{table}{END}{after}")
+    format!("{before}{begin}{table}{END}{after}")
 }
 
 #[test]
 fn the_table_of_exit_codes_is_true() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let wanted = with_table(&text, &table());
-    if std::env::var_os("ANDANTE_BLESS").is_some() {
-        std::fs::write(path, &wanted).unwrap();
-    } else {
-        assert_eq!(text, wanted, "run `ANDANTE_BLESS=1 cargo test --test readme`");
-    }
+    holds(CODES, &codes());
+}
+
+#[test]
+fn what_the_error_promises_rest_on_costs_what_is_said_where_it_is_broken() {
+    holds(BASES, &bases());
 }
 
 #[test]
 fn a_stale_table_is_noticed() {
-    let stale = format!("a\n{BEGIN}| 0 | old |\n{END}\nb\n");
-    assert_ne!(stale, with_table(&stale, &table()));
-    assert_eq!(with_table(&stale, &table()), with_table(&with_table(&stale, &table()), &table()));
+    let stale = format!("a\n{CODES}| 0 | old |\n{END}\nb\n");
+    let whole = |text: &str| with_table(text, CODES, &codes());
+    assert_ne!(stale, whole(&stale));
+    assert_eq!(whole(&stale), whole(&whole(&stale)));
 }
 
 /// Every link of the walkthrough to a source file, with the names in backticks right behind it: `` `one` `` or

@@ -4,7 +4,7 @@
 
 use super::{JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{Behaviour, Incident, Spell};
+use crate::view::rehearse::{Behaviour, ColdStart, Incident, Spell};
 use clap::Args;
 use std::time::Duration;
 
@@ -73,6 +73,16 @@ pub struct ServiceArgs {
     /// After how long the client of an unanswered request gives up.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Service")]
     pub client_timeout: Duration,
+    /// So many requests in a row, of one revision, fail or pass together; 1: each by itself.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "Service")]
+    pub clusters: u64,
+    /// The part of failures that the source of evidence tells; it counts the others as good answers.
+    #[arg(long, value_name = "PART", default_value = "100%", value_parser = portion, help_heading = "Service")]
+    pub failures_told: f64,
+    /// After each step up, this part of the requests of the users whom it moved fails for a while: pods come later than
+    /// users, for example 5s:5%.
+    #[arg(long, value_name = "FOR:PART", value_parser = cold_start, help_heading = "Service")]
+    pub cold_start: Option<ColdStart>,
     /// Both revisions fail this part of their requests for a while, for example 2m+30s:20%.
     #[arg(long, value_name = "FROM+FOR:PART", value_parser = incident, help_heading = "Service")]
     pub incident: Option<Incident>,
@@ -112,6 +122,9 @@ impl ServiceArgs {
             latency: self.latency,
             spread: self.latency_spread,
             slower: self.candidate_slower,
+            together: self.clusters,
+            told: self.failures_told,
+            cold: self.cold_start,
             incident: self.incident,
             down: self.candidate_down,
             crash: self.crash,
@@ -161,6 +174,12 @@ fn incident(text: &str) -> Result<Incident, String> {
     Ok(Incident { spell: spell(when)?, errors: portion(part)? })
 }
 
+/// `FOR:PART`.
+fn cold_start(text: &str) -> Result<ColdStart, String> {
+    let (lasts, part) = text.rsplit_once(':').ok_or("not of the form FOR:PART, for example 5s:5%")?;
+    Ok(ColdStart { lasts: duration(lasts.trim())?, errors: portion(part)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +215,8 @@ mod tests {
             assert!(spell(bad).is_err(), "{bad}");
         }
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
+        assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
+        assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
         for bad in ["-1%", "NaN", "x", "1.1"] {
             assert!(portion(bad).is_err(), "{bad}");
         }

@@ -1,8 +1,8 @@
 //! The users of a made-up service, and the gateway that counts them.
 //!
 //! Decides how many requests come, to whom they go and what becomes of them. Each request is sent to the candidate with
-//! the split's probability, by itself, and fails by itself; time goes in ticks of at most a second. It may use chance
-//! and the form of readings.
+//! the split's probability, by itself, and fails by itself unless failures are told to come together; time goes in ticks
+//! of at most a second. It may use chance and the form of readings.
 
 use super::chance::{Chance, binomial, poisson};
 use crate::evidence::reading::{Counters, INFINITE, Pair};
@@ -65,6 +65,15 @@ pub struct Incident {
     pub errors: f64,
 }
 
+/// Pods that come later than the users that each step sends to them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ColdStart {
+    /// For how long after a larger share is served.
+    pub lasts: Duration,
+    /// The part of requests of the users who were moved by it that fails meanwhile.
+    pub errors: f64,
+}
+
 /// How the service and what is around it behave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
@@ -84,6 +93,12 @@ pub struct Behaviour {
     pub spread: f64,
     /// The candidate's times are so many times stable's.
     pub slower: f64,
+    /// So many requests in a row, of one revision, share their fate: 1 where each fails by itself.
+    pub together: u64,
+    /// The part of failures that the source tells; the others are counted as good answers.
+    pub told: f64,
+    /// The candidate's pods come later than its users.
+    pub cold: Option<ColdStart>,
     /// Both fail.
     pub incident: Option<Incident>,
     /// The candidate has no pod: what is sent to it is never answered.
@@ -110,6 +125,13 @@ struct Tally {
     buckets: [u64; EDGES_MS.len() + 1],
 }
 
+/// Requests that share their fate with one that came already.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bundle {
+    left: u64,
+    fails: bool,
+}
+
 /// The users and the gateway.
 #[derive(Debug)]
 pub(crate) struct Traffic<C> {
@@ -127,6 +149,9 @@ pub(crate) struct Traffic<C> {
     waiting: VecDeque<(Duration, u64)>,
     past: VecDeque<(Duration, [Tally; 2])>,
     bad: u64,
+    bundles: [Bundle; 2],
+    /// Until when the pods for the last step are missing, and the part of the candidate's users who were moved by it.
+    cold: Option<(Duration, f64)>,
 }
 
 impl<C: Chance> Traffic<C> {
@@ -146,6 +171,8 @@ impl<C: Chance> Traffic<C> {
             waiting: VecDeque::new(),
             past,
             bad: 0,
+            bundles: Default::default(),
+            cold: None,
         }
     }
 
@@ -156,6 +183,10 @@ impl<C: Chance> Traffic<C> {
 
     /// A split is served from now on: the part of users, between 0 and 1, that goes to the candidate.
     pub(crate) fn split(&mut self, share: f64) {
+        let colder = self.behaviour.cold.filter(|_| share > self.share);
+        if let Some(cold) = colder {
+            self.cold = Some((self.now + cold.lasts, (share - self.share) / share));
+        }
         self.share = share;
         if share > 0.0 {
             self.moved.get_or_insert(self.now);
@@ -189,7 +220,8 @@ impl<C: Chance> Traffic<C> {
         let (moved, at) = (self.moved?, self.since_moved()?);
         let incident = self.behaviour.incident.as_ref().map(|i| &i.spell);
         let spells = [self.behaviour.down.as_ref(), self.behaviour.crash.as_ref(), incident];
-        spells.into_iter().flatten().filter_map(|spell| spell.next(at)).min().map(|next| moved + next)
+        let spells = spells.into_iter().flatten().filter_map(|spell| spell.next(at)).map(|next| moved + next);
+        spells.chain(self.cold.map(|(until, _)| until).filter(|until| *until > self.now)).min()
     }
 
     /// Lets time pass.
@@ -215,11 +247,13 @@ impl<C: Chance> Traffic<C> {
                 (self.behaviour.candidate_errors, if down { 1.0 } else { self.behaviour.hanging })
             };
             let lost = binomial(&mut self.chance, n, hanging);
-            let failed = binomial(&mut self.chance, n - lost, 1.0 - (1.0 - errors) * (1.0 - everywhere));
+            let cold = if arm == 1 { self.cold_errors() } else { 0.0 };
+            let failed = self.failures(arm, n - lost, 1.0 - (1.0 - errors) * (1.0 - everywhere) * (1.0 - cold));
+            let told = binomial(&mut self.chance, failed, self.behaviour.told);
             let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(arm)) else { continue };
             tally.sent += n;
             tally.completed += n - lost;
-            tally.failed += failed;
+            tally.failed += told;
             tally.active += lost;
             // Buckets are drawn in turn, each from what the ones before it left: that is a multinomial draw.
             let (mut left, mut rest) = (n - lost, 1.0);
@@ -245,6 +279,28 @@ impl<C: Chance> Traffic<C> {
         while self.past.get(1).is_some_and(|(at, _)| *at <= oldest) {
             self.past.pop_front();
         }
+    }
+
+    /// The part of the candidate's requests that fails because its pods are not there yet.
+    fn cold_errors(&self) -> f64 {
+        let now = self.cold.filter(|(until, _)| self.now < *until).zip(self.behaviour.cold);
+        now.map_or(0.0, |((_, moved), cold)| moved * cold.errors)
+    }
+
+    /// How many of an arm's `n` requests fail. Bundles go on over ticks: a small share has few requests in each.
+    fn failures(&mut self, arm: usize, n: u64, p: f64) -> u64 {
+        let together = self.behaviour.together.max(1);
+        let Some(bundle) = self.bundles.get_mut(arm) else { return 0 };
+        let begun = bundle.left.min(n);
+        bundle.left -= begun;
+        let mut failed = if bundle.fails { begun } else { 0 };
+        let (whole, tail) = ((n - begun) / together, (n - begun) % together);
+        failed += together * binomial(&mut self.chance, whole, p);
+        if tail > 0 {
+            *bundle = Bundle { left: together - tail, fails: binomial(&mut self.chance, 1, p) == 1 };
+            failed += if bundle.fails { tail } else { 0 };
+        }
+        failed
     }
 
     /// What a source tells at this moment.

@@ -11,6 +11,9 @@ pub(crate) fn behaviour() -> Behaviour {
         latency: Duration::from_millis(60),
         spread: 0.8,
         slower: 1.0,
+        together: 1,
+        told: 1.0,
+        cold: None,
         incident: None,
         down: None,
         crash: None,
@@ -121,4 +124,57 @@ fn the_normal_law_is_the_known_one() {
         assert!((normal(x) - p).abs() < 2e-7, "{x}");
     }
     assert!((bucket_law(60.0, 0.8).iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn failures_that_come_together_are_as_many_and_in_groups() {
+    let together = Behaviour { together: 5, ..behaviour() };
+    let mut traffic = Traffic::new(together, Seeded(5));
+    traffic.split(0.01);
+    traffic.pass(seconds(20_000));
+    let Pair { stable: Some(stable), candidate: Some(candidate) } = traffic.reading() else { panic!() };
+    // The mean is the same; only the spread is wider.
+    let groups = |failed: u64, sent: u64, p: f64| {
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        near(failed / 5, sent as f64 / 5.0, p);
+    };
+    groups(stable.failed, stable.completed, 0.01);
+    groups(candidate.failed, candidate.completed, 0.2);
+    // At one request a second and revision, groups go on over ticks: the last one alone may not be whole.
+    assert!(candidate.failed % 5 == 0 || traffic.bundles[1].fails, "{candidate:?}");
+    let mut all = Traffic::new(Behaviour { together: 7, candidate_errors: 1.0, ..behaviour() }, Seeded(6));
+    all.split(0.3);
+    all.pass(seconds(50));
+    let candidate = all.reading().candidate.unwrap();
+    assert_eq!(candidate.failed, candidate.completed);
+}
+
+#[test]
+fn failures_that_are_not_told_are_bad_all_the_same() {
+    let mut traffic = Traffic::new(Behaviour { told: 0.25, ..behaviour() }, Seeded(7));
+    traffic.split(1.0);
+    traffic.pass(seconds(100));
+    let candidate = traffic.reading().candidate.unwrap();
+    near(traffic.bad(), 10_000.0, 0.2);
+    near(candidate.failed, 2_000.0, 0.25);
+}
+
+#[test]
+fn pods_that_come_late_fail_those_who_were_moved_to_them() {
+    let cold = Some(ColdStart { lasts: seconds(10), errors: 0.5 });
+    let mut traffic = Traffic::new(Behaviour { cold, candidate_errors: 0.0, ..behaviour() }, Seeded(8));
+    traffic.split(0.5);
+    traffic.pass(seconds(10));
+    near(traffic.bad(), 500.0, 0.5);
+    let before = traffic.bad();
+    traffic.pass(seconds(30));
+    assert_eq!(traffic.bad(), before, "they are there now");
+    // Of everyone, half were moved only now.
+    traffic.split(1.0);
+    traffic.pass(seconds(40));
+    near(traffic.bad() - before, 1_000.0, 0.25);
+    let before = traffic.bad();
+    traffic.split(0.2);
+    traffic.pass(seconds(50));
+    assert_eq!(traffic.bad(), before, "a way back needs no new pods");
 }
