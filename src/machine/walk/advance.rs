@@ -96,8 +96,8 @@ impl Walk {
         let (service, to) = (scene.service, self.goal.plan.to());
         let mut record = self.with_evidence(scene.record);
         if to < Percent::FULL {
+            // The step keeps its time: whoever goes on from here in the same run does not dwell at it once more.
             record.phase = Phase::Held;
-            record.step_at = scene.now;
             let what = Event::new(Topic::Wait, format!("held at {to} as asked"));
             return write(order(service, record, None, None, what), service);
         }

@@ -14,7 +14,7 @@ use crate::model::event::{Event, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
-use crate::model::time::after;
+use crate::model::time::{after, before};
 use crate::rollout::goal::OnTerm;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
@@ -140,7 +140,7 @@ impl Walk {
         }
         if !same_run {
             if !goes_on {
-                record.step_at = now;
+                record.step_at = self.dwelt_since(old, record.step, claim, now);
                 record.phase = Phase::Walking;
             }
             if record.phase == Phase::Baking && record.step < steps.len() {
@@ -183,6 +183,18 @@ impl Walk {
             }
         }
         write(order(service, record, split, None, Event::new(Topic::Claim, what)), service)
+    }
+
+    /// Since when the present step's dwell counts for a walk that goes on after a rest. What this very run held as it was
+    /// asked to, it has dwelt at already; at most a whole dwell counts, so that nobody's time to approve is over before
+    /// it began.
+    fn dwelt_since(&self, old: &Record, step: usize, claim: Claim, now: Timestamp) -> Timestamp {
+        let as_asked = claim == Claim::Resume && old.phase == Phase::Held && old.outcome.is_none();
+        let had = old.plan.as_ref().and_then(|plan| plan.step(old.step)).map(|step| step.percent);
+        match self.goal.plan.step(step) {
+            Some(here) if as_asked && had == Some(here.percent) => old.step_at.max(before(now, here.dwell)),
+            _ => now,
+        }
     }
 
     /// The rollout ended before this process came.
