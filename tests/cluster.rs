@@ -24,6 +24,7 @@ mod cluster {
     mod evidence_sources;
     mod faults;
     mod first;
+    mod first_contact;
     mod hurt;
     mod image;
     mod kills;

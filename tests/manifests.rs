@@ -9,8 +9,12 @@
 
 #[path = "manifests/catalog.rs"]
 mod catalog;
+#[path = "manifests/contact.rs"]
+mod contact;
 #[path = "manifests/generated.rs"]
 mod generated;
+#[path = "manifests/kustomization.rs"]
+mod kustomization;
 #[path = "manifests/linter.rs"]
 mod linter;
 #[path = "manifests/pipelines.rs"]

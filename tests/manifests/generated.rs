@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Compares a file with what it should be, or writes it.
-fn agrees(path: &Path, wanted: &str) {
+pub(crate) fn agrees(path: &Path, wanted: &str) {
     if Environment::of_process().variable("ANDANTE_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         // At once or not at all: other tests read it meanwhile.
@@ -172,7 +172,8 @@ fn step_actions_readme(action: &Item, task: &Item) -> String {
     format!(
         "# {name}\n\n{}.\n\nThe step of the Task [{name}](../../tasks/{name}), whose README says more, for Tasks of your own:\n\n\
          ```yaml\nsteps:\n  - name: {name}\n    ref: {{name: {name}}}\n    params:\n{params}{workspaces}```\n\n\
-         Install it by `kubectl apply -f stepactions/{name}/{name}.yaml`. Its account needs the rights of [support/rbac.yaml](../../tasks/{name}/support/rbac.yaml).\n\n\
+         `kubectl apply -k .` installs it with the rest of the catalog, whose image stands in `kustomization.yaml`; alone it is installed by \
+         `kubectl apply -f stepactions/{name}/{name}.yaml`, and `andante-image` says what it runs. Its account needs the rights of [support/rbac.yaml](../../tasks/{name}/support/rbac.yaml).\n\n\
          ## Parameters\n\n{}\n## Results\n\n{}",
         first_sentence(action),
         parameters(action.spec()),

@@ -209,7 +209,7 @@ fn nothing_about_security_is_left_to_chance() {
 }
 
 /// Steps with images of others: a fetch, a builder. Those that refer to a StepAction have its security context.
-fn steps_of_others() -> Vec<(String, Value)> {
+pub(crate) fn steps_of_others() -> Vec<(String, Value)> {
     let mut specs: Vec<(String, Value)> = tasks().iter().map(|task| (task.to_string(), task.spec().clone())).collect();
     for pipeline in pipelines() {
         specs.extend(tasks_of(&pipeline).iter().map(|task| (pipeline.to_string(), task["taskSpec"].clone())));
