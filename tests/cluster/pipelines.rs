@@ -143,10 +143,10 @@ fn a_person_approves_between_canary_and_full() {
         ("service", "hello"),
         ("image", V2),
         ("first", "20"),
-        ("watch", "1s"),
+        ("watch", "15s"),
         ("steps", "20,100"),
         ("approve", "100"),
-        ("dwell", "1s"),
+        ("dwell", "15s"),
         ("bake", "1s"),
     ];
     let run = pipeline("canary", &params).start(&space, "approved");
@@ -154,6 +154,12 @@ fn a_person_approves_between_canary_and_full() {
     eventually("the walk waits for a person", PIPELINE, || {
         run.log().contains("waits for approval, at most 30m: `andante control approve hello").then_some(())
     });
+    // The canary's own share was watched already: a person is asked at once.
+    let log = run.log();
+    assert!(!log.lines().any(|line| line.starts_with("full: ") && line.contains("dwell")), "{log}");
+    // Where people look says it, too, with the command.
+    let status = space.andante(&["status", "hello"]).ended(0);
+    status.says("andante control approve hello -n ");
     space.andante(&["control", "approve", "hello"]).ended(0);
     run.over().good().gives("outcome", "finished").says("canary: ").says("held at 20 %").says("approved by");
     space.answers("hello", "v2", 5);
