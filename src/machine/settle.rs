@@ -5,8 +5,9 @@
 
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, unreadable};
+use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
 use crate::machine::rollback::{Why, roll_back};
+use crate::machine::settle::closing::{over, settled};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::{RecordSize, discard_order, order};
@@ -56,30 +57,6 @@ pub struct SettleGoal {
     pub id: RolloutId,
     /// When the run that settles began, where that is known.
     pub run_began: Option<Timestamp>,
-}
-
-/// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
-/// that is left to tell it.
-fn over(record: &Record, service: &Service) -> Outcome {
-    let mut outcome = ended_before(record, service);
-    outcome.code = Code::Done;
-    if record.phase == Phase::Finished {
-        outcome.word = "finished";
-        let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
-        outcome.what = format!("finished: {serves}");
-    }
-    outcome
-}
-
-/// The end of settling as its last write left the record.
-fn settled(record: &Record, service: &Service) -> Outcome {
-    let mut outcome = ended_before(record, service);
-    outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
-    if outcome.code == Code::RolledBack || outcome.code == Code::Done {
-        // The command was asked to settle, and a rollback settles.
-        outcome.code = Code::Done;
-    }
-    outcome
 }
 
 /// The settling machine.

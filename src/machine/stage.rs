@@ -6,8 +6,8 @@
 use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, staged, unreadable};
-use crate::machine::rollback::{Why, mend, roll_back};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, unreadable};
+use crate::machine::rollback::{Why, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
@@ -17,7 +17,6 @@ use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::{CONTROL, Service};
 use crate::model::outcome::{Code, Outcome};
-use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
 use crate::rollout::record::{Phase, Record};
@@ -26,6 +25,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) mod admit;
+mod closing;
 mod first;
 mod goal;
 mod mending;
@@ -327,30 +327,6 @@ impl Stage {
                 Next::end(outcome_of(Code::CouldNotRestore, what, service))
             }
         }
-    }
-
-    /// The candidate is tagged by name; the end once that is served.
-    fn settled(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        let state = serving(service);
-        if state != Serving::Yes && now < after(ended, LAST_WAIT) && world.signal.is_none() {
-            return self.wait(now);
-        }
-        Next::end(staged(world, service, record, state == Serving::Yes))
-    }
-
-    /// Our own rollback is written; the end once it is served.
-    fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
-            if let Some(order) = mend(world, service, record, RecordSize::Whole) {
-                return Next::Write(Box::new(order));
-            }
-            if now < after(ended, LAST_WAIT) {
-                return self.wait(now);
-            }
-        }
-        Next::end(ended_before(record, service))
     }
 }
 

@@ -6,7 +6,6 @@
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
-use crate::machine::course::served_at;
 use crate::machine::health::Health;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
@@ -31,7 +30,6 @@ use crate::model::ready::{Serving, serving};
 use crate::model::time::{after, words};
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
-use std::time::Duration;
 
 mod advance;
 mod asking;
@@ -49,10 +47,6 @@ mod waiting;
 
 pub use evidence::JudgeGoal;
 pub use goal::{GateGoal, WalkGoal};
-
-/// By how much two clocks may differ unnoticed (`adapter::clock`): what another process or the API server timed is put off by it,
-/// so that a dwell after a restart is never shorter than was planned.
-const CLOCKS: Duration = Duration::from_secs(2);
 
 /// The walking machine.
 #[derive(Debug)]
@@ -213,28 +207,6 @@ impl Walk {
 
     fn begin_gates(&mut self) {
         self.gates.iter_mut().for_each(|gate| gate.begin());
-    }
-
-    /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.
-    fn served_since(&mut self, scene: &Scene<'_>, log: &mut Log) -> Timestamp {
-        if let Some(served) = self.served {
-            return served;
-        }
-        let (record, now) = (scene.record, scene.now);
-        // Nobody has watched how long a step took that another process wrote. The condition's time is of the API
-        // server's clock, so what this process saw itself is not measured by it.
-        let ours = self.began.is_some_and(|began| record.step_at >= began);
-        let told = served_at(scene.service, record, &scene.control).filter(|_| !ours);
-        let served = told.map_or(now, |told| after(told, CLOCKS).min(now));
-        self.served = Some(served);
-        // Gates begin anew, because on the way here they did not speak of this step.
-        self.begin_gates();
-        if record.step > 0 {
-            let took = now.duration_since(record.step_at);
-            let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
-            log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
-        }
-        served
     }
 
     /// A split is on its way. Users may be on the candidate already, so everything that can tell is asked.

@@ -4,39 +4,14 @@
 //! owner's other entries are carried over untouched and in their order, because `spec.traffic` is one atomic list: whoever
 //! writes one entry writes all of them. Depends on names, percents and splits only.
 
-use crate::model::name::{RevisionName, Tag};
+mod tags;
+
+pub use tags::{BadTags, Tags};
+
+use crate::model::name::RevisionName;
 use crate::model::percent::Percent;
 use crate::model::split::{Follow, Split, TrafficTarget};
 use serde::{Deserialize, Serialize};
-
-/// The two tags that a rollout owns while it lasts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tags {
-    /// Tag of the revision that is being walked to.
-    pub candidate: Tag,
-    /// Tag that keeps the way back reachable.
-    pub stable: Tag,
-}
-
-/// Two tags that are one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("--candidate-tag and --stable-tag must differ")]
-pub struct BadTags;
-
-impl Tags {
-    /// Two tags, which must differ.
-    pub fn new(candidate: Tag, stable: Tag) -> Result<Self, BadTags> {
-        if candidate == stable { Err(BadTags) } else { Ok(Self { candidate, stable }) }
-    }
-}
-
-/// `candidate` and `stable`.
-impl Default for Tags {
-    fn default() -> Self {
-        let tag = |text: &str| text.parse().unwrap_or_else(|_| unreachable!("`{text}` is a tag"));
-        Self { candidate: tag("candidate"), stable: tag("stable") }
-    }
-}
 
 /// The split that the owner had when the rollout began, with what every entry meant at that time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
 //! After the last write of `settle`: decides when it ends, by which code, and what the end says of those whom users were
 //! sent to. It may use the record and observed objects.
 
-use super::{Settle, over, settled};
+use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next};
-use crate::machine::outcomes::{LAST_WAIT, unserved};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -33,6 +33,30 @@ enum Home {
     Note(String),
     /// It does not answer.
     Down(String),
+}
+
+/// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
+/// that is left to tell it.
+pub(super) fn over(record: &Record, service: &Service) -> Outcome {
+    let mut outcome = ended_before(record, service);
+    outcome.code = Code::Done;
+    if record.phase == Phase::Finished {
+        outcome.word = "finished";
+        let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
+        outcome.what = format!("finished: {serves}");
+    }
+    outcome
+}
+
+/// The end of settling as its last write left the record.
+pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
+    let mut outcome = ended_before(record, service);
+    outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+    if outcome.code == Code::RolledBack || outcome.code == Code::Done {
+        // The command was asked to settle, and a rollback settles.
+        outcome.code = Code::Done;
+    }
+    outcome
 }
 
 impl Settle {

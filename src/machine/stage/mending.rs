@@ -25,17 +25,17 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default)]
 pub(super) struct StableServes {
     /// Since when it serves nobody.
-    nobody_since: Option<Timestamp>,
+    nobody: Option<Timestamp>,
     /// Since when it serves again.
-    again_since: Option<Timestamp>,
+    again: Option<Timestamp>,
     /// Since when a candidate is Ready that may take its place.
-    candidate_since: Option<Timestamp>,
+    candidate: Option<Timestamp>,
 }
 
 impl StableServes {
     /// When it counts as down, or as up again.
     pub(super) fn settles(&self, grace: Duration) -> Option<Timestamp> {
-        self.nobody_since.or(self.again_since).map(|since| after(since, grace))
+        self.nobody.or(self.again).map(|since| after(since, grace))
     }
 }
 
@@ -45,13 +45,13 @@ impl Stage {
         let stable = &mut self.stable;
         let Some(why) = nobody_is_served(&record.start.pinned(), world) else {
             // A container that crashes again and again is up for a moment each time.
-            if stable.nobody_since.take().is_some() {
-                stable.again_since = Some(now);
+            if stable.nobody.take().is_some() {
+                stable.again = Some(now);
             }
             return;
         };
-        stable.nobody_since.get_or_insert(now);
-        stable.again_since = None;
+        stable.nobody.get_or_insert(now);
+        stable.again = None;
         log.once(
             Topic::Stage,
             format!(
@@ -70,13 +70,13 @@ impl Stage {
         candidate: &RevisionName,
         now: Timestamp,
     ) -> Option<Next> {
-        let since = self.stable.nobody_since.or(self.stable.again_since)?;
+        let since = self.stable.nobody.or(self.stable.again)?;
         if now < after(since, self.goal.grace) {
             return Some(Next::wait(Some(after(since, self.goal.grace))));
         }
-        self.stable.nobody_since?;
+        self.stable.nobody?;
         // The Service's status names its newest ready revision a moment after that is Ready; only then may latest be followed.
-        let until = after(*self.stable.candidate_since.get_or_insert(now), LAST_WAIT);
+        let until = after(*self.stable.candidate.get_or_insert(now), LAST_WAIT);
         let known = is_current(service) && service.latest_ready.as_ref() == Some(candidate);
         if record.start.followed_latest() && !known && now < until {
             return Some(Next::wait(Some(until)));

@@ -6,6 +6,7 @@ use super::scene::Scene;
 use super::step::step_split;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
+use crate::machine::course::served_at;
 use crate::machine::finish::finish;
 use crate::machine::judge::Advice;
 use crate::machine::next::Next;
@@ -14,11 +15,39 @@ use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
+use crate::model::time::after;
 use crate::rollout::plan::Step;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// By how much two clocks may differ unnoticed (`adapter::clock`): what another process or the API server timed is put off by it,
+/// so that a dwell after a restart is never shorter than was planned.
+const CLOCKS: Duration = Duration::from_secs(2);
 
 impl Walk {
+    /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.
+    pub(super) fn served_since(&mut self, scene: &Scene<'_>, log: &mut Log) -> Timestamp {
+        if let Some(served) = self.served {
+            return served;
+        }
+        let (record, now) = (scene.record, scene.now);
+        // Nobody has watched how long a step took that another process wrote. The condition's time is of the API
+        // server's clock, so what this process saw itself is not measured by it.
+        let ours = self.began.is_some_and(|began| record.step_at >= began);
+        let told = served_at(scene.service, record, &scene.control).filter(|_| !ours);
+        let served = told.map_or(now, |told| after(told, CLOCKS).min(now));
+        self.served = Some(served);
+        // Gates begin anew, because on the way here they did not speak of this step.
+        self.begin_gates();
+        if record.step > 0 {
+            let took = now.duration_since(record.step_at);
+            let after = if ours { format!(" ({:.1} s after the write)", took.as_secs_f64()) } else { String::new() };
+            log.once(Topic::Check, format!("step {} of {} is served{after}", record.step, self.goal.plan.steps.len()));
+        }
+        served
+    }
+
     /// The step is served: gates, then the next one.
     pub(super) fn advance(&mut self, scene: &Scene<'_>, served: Timestamp, log: &mut Log) -> Next {
         let served = self.after_pause(scene, served, log);

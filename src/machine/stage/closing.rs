@@ -1,0 +1,40 @@
+//! After the last write of staging: decides when it ends, and by which end. It may use the record and observed objects.
+
+use super::Stage;
+use crate::machine::next::Next;
+use crate::machine::outcomes::{LAST_WAIT, ended_before, staged};
+use crate::machine::rollback::mend;
+use crate::machine::standing::{Moved, moved};
+use crate::machine::world::World;
+use crate::machine::write::RecordSize;
+use crate::model::observed::Service;
+use crate::model::ready::{Serving, serving};
+use crate::model::time::after;
+use crate::rollout::record::Record;
+use jiff::Timestamp;
+
+impl Stage {
+    /// The candidate is tagged by name; the end once that is served.
+    pub(super) fn settled(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        let state = serving(service);
+        if state != Serving::Yes && now < after(ended, LAST_WAIT) && world.signal.is_none() {
+            return self.wait(now);
+        }
+        Next::end(staged(world, service, record, state == Serving::Yes))
+    }
+
+    /// Our own rollback is written; the end once it is served.
+    pub(super) fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let ended = *self.ended_at.get_or_insert(now);
+        if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
+            if let Some(order) = mend(world, service, record, RecordSize::Whole) {
+                return Next::Write(Box::new(order));
+            }
+            if now < after(ended, LAST_WAIT) {
+                return self.wait(now);
+            }
+        }
+        Next::end(ended_before(record, service))
+    }
+}
