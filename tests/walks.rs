@@ -16,10 +16,11 @@ use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::Signal;
 use andante::model::event::Log;
-use andante::model::observed::CONTROL;
+use andante::model::observed::{CONTROL, RECORD};
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::record::{Phase, Record};
 use andante::view::rehearse::Knative;
 use clap::Parser;
 use jiff::Timestamp;
@@ -118,6 +119,16 @@ impl Stage {
         });
     }
 
+    /// A newer run begins its own rollout, with users pinned where they are.
+    fn begin_another(&mut self) {
+        let old = self.knative.world(self.now).record().unwrap().unwrap();
+        let owner = Owner { kind: OwnerKind::PipelineRun, name: "shop/release-8".into(), uid: "u8".into() };
+        let (id, writer) = ("r8".parse().unwrap(), "another".to_owned());
+        let (epoch, phase, intent) = (old.epoch + 1, Phase::Staging, self.now);
+        let new = Record { id, writer, owner, epoch, phase, intent, outcome: None, ..old };
+        self.edit(|object| object["metadata"]["annotations"][RECORD] = json!(new.to_text().unwrap()));
+    }
+
     /// Something happens.
     fn happen(&mut self, what: &str) {
         match what.split_whitespace().collect::<Vec<_>>().as_slice() {
@@ -147,6 +158,7 @@ impl Stage {
             ["killed"] => self.done = true,
             ["sigterm"] => self.signal(Some(Signal::Terminate)),
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
+            ["another", "rollout", "begins"] => self.begin_another(),
             ["traffic", "edited"] => {
                 self.edit(|o| o["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]));
             }

@@ -93,6 +93,11 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     outcome
 }
 
+/// What was done, and that the next rollout began before it was confirmed as served.
+pub(crate) fn followed(what: &str, newer: &Record) -> String {
+    format!("{what}; written, and {} began the next rollout before that was confirmed as served", newer.owner)
+}
+
 /// The word of good staging: a walk may follow.
 pub(crate) const STAGED: &str = "staged";
 

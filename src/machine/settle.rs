@@ -5,7 +5,7 @@
 
 use crate::machine::finish::finish;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up};
 use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
@@ -66,6 +66,17 @@ fn over(record: &Record, service: &Service) -> Outcome {
         outcome.word = "finished";
         let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
         outcome.what = format!("finished: {serves}");
+    }
+    outcome
+}
+
+/// The end of settling as its last write left the record.
+fn settled(record: &Record, service: &Service) -> Outcome {
+    let mut outcome = ended_before(record, service);
+    outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+    if outcome.code == Code::RolledBack || outcome.code == Code::Done {
+        // The command was asked to settle, and a rollback settles.
+        outcome.code = Code::Done;
     }
     outcome
 }
@@ -289,12 +300,7 @@ impl Settle {
         if unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
-        let mut outcome = ended_before(record, service);
-        outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
-        if outcome.code == Code::RolledBack || outcome.code == Code::Done {
-            // The command was asked to settle, and a rollback settles.
-            outcome.code = Code::Done;
-        }
+        let mut outcome = settled(record, service);
         if unserved {
             outcome.what.push_str("; written, but not confirmed as served yet");
             if is_stuck(service, record) {
@@ -339,7 +345,14 @@ impl Machine for Settle {
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.closing(world, service, &record, now),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
-            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
+            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
+                (Some(own), Some(newer)) => {
+                    let mut outcome = settled(own, service);
+                    outcome.what = followed(&outcome.what, newer);
+                    Next::end(outcome)
+                }
+                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            },
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

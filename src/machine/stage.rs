@@ -5,7 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, staged};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, staged};
 use crate::machine::rollback::{Why, mend, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -350,7 +350,14 @@ impl Machine for Stage {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
+            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
+                (Some(own), Some(newer)) => {
+                    let mut outcome = ended_before(own, service);
+                    outcome.what = followed(&outcome.what, newer);
+                    Next::end(outcome)
+                }
+                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            },
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }

@@ -20,8 +20,8 @@ pub struct Claimant {
     pub asker: Asker,
     /// This very process.
     pub writer: String,
-    /// The epoch of its own last write; none before the first.
-    epoch: Option<u64>,
+    /// The record of its own last write; none before the first.
+    own: Option<Box<Record>>,
 }
 
 /// How a process stands to the target at this moment.
@@ -49,22 +49,23 @@ pub enum Moved {
 impl Claimant {
     /// A process that has not written yet.
     pub fn new(asker: Asker, writer: String) -> Self {
-        Self { asker, writer, epoch: None }
+        Self { asker, writer, own: None }
     }
 
     /// True once this process has written.
     pub fn has_written(&self) -> bool {
-        self.epoch.is_some()
+        self.own.is_some()
     }
 
     /// Compares the record on the Service with what this process wrote last.
     pub fn standing(&mut self, record: Option<Record>) -> Standing {
         match record {
             Some(record) if record.writer == self.writer => {
-                self.epoch = Some(record.epoch);
-                Standing::Ours(Box::new(record))
+                let record = Box::new(record);
+                self.own = Some(record.clone());
+                Standing::Ours(record)
             }
-            record if self.epoch.is_some() => Standing::Lost(record.map(Box::new)),
+            record if self.own.is_some() => Standing::Lost(record.map(Box::new)),
             record => Standing::Outside(record.map(Box::new)),
         }
     }
@@ -123,6 +124,14 @@ impl Claimant {
         record.writer.clone_from(&self.writer);
         record.owner = self.asker.owner.clone();
         record.intent = record.intent.max(self.asker.intent);
+    }
+
+    /// The last record of a process that had done its part when the next rollout began, before that was confirmed as
+    /// served: its end is its own, and not that of somebody who was overtaken.
+    pub fn done_before(&self, newer: Option<&Record>) -> Option<&Record> {
+        let closed =
+            |own: &&Record| matches!(own.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held);
+        self.own.as_deref().filter(closed).filter(|own| newer.is_some_and(|newer| newer.id != own.id))
     }
 
     /// The end of a process that lost the target.

@@ -314,7 +314,10 @@ impl Machine for Walk {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(record) => Next::end(self.claimant.lost(record.as_deref(), service)),
+            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
+                (Some(own), Some(newer)) => self.done_before(world, service, own, newer),
+                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            },
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

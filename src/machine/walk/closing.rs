@@ -3,12 +3,12 @@
 
 use super::Walk;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, followed};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::observed::Service;
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::record::{Phase, Record};
@@ -35,6 +35,27 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
+        let mut outcome = self.end(world, service, record);
+        if unserved {
+            outcome.what.push_str("; written, but not confirmed as served yet");
+            // A held rollout was not to go back.
+            if record.phase != Phase::Held && is_stuck(service, record) {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
+        }
+        Next::end(outcome)
+    }
+
+    /// The end of a walk whose last write was made, where the next rollout began before that was confirmed as served.
+    pub(super) fn done_before(&self, world: &World, service: &Service, own: &Record, newer: &Record) -> Next {
+        let mut outcome = self.end(world, service, own);
+        outcome.what = followed(&outcome.what, newer);
+        Next::end(outcome)
+    }
+
+    /// What the last write was.
+    fn end(&self, world: &World, service: &Service, record: &Record) -> Outcome {
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut outcome = match record.phase {
             Phase::Finished => {
@@ -61,17 +82,9 @@ impl Walk {
             }
             _ => ended_before(record, service),
         };
-        if unserved {
-            outcome.what.push_str("; written, but not confirmed as served yet");
-            // A held rollout was not to go back.
-            if record.phase != Phase::Held && is_stuck(service, record) {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
-        }
         outcome.candidate.clone_from(&record.candidate);
         outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
         outcome.rollout = Some(record.id.clone());
-        Next::end(outcome)
+        outcome
     }
 }
