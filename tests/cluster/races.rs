@@ -154,7 +154,8 @@ fn settling_stops_a_walk_that_lives() {
     assert_eq!(space.service("hello")["metadata"]["annotations"], version, "settled once");
 }
 
-/// The last write takes effect, and the next run begins before the walk hears of it: the walk was done, and says so.
+/// The last write takes effect, and the next run begins before the walk hears that it is served: the walk was done, and
+/// says so. Its watch loses its place meanwhile, because one that keeps it tells everything in order.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
@@ -163,11 +164,17 @@ fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
     let older = Run::pending(&space, "older");
     older.andante(&space, &V2).wait(LONG).ended(0);
     // The claim, 50 %, 100 %, and the end.
-    let gate = proxy.hold(When::next("patch").nth(4), Point::After);
-    let walk = older.andante(&space, &[&WALK[..], &["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]].concat());
-    gate.reached(LONG);
+    let answer = proxy.hold(When::next("patch").nth(4), Point::After);
+    let mut walk =
+        older.andante(&space, &[&WALK[..], &["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]].concat());
+    walk.line("bake 1s", LONG);
+    let again = proxy.hold(When::next("watch").with("/services"), Point::Before);
+    proxy.cut_watches();
+    answer.reached(LONG);
     later(&space, "newer").andante(&space, &V3).wait(LONG).ended(0).ends_with("staged hello-00003");
-    gate.open();
+    proxy.inject(When::next("watch").with("/services"), Fault::Expired);
+    again.shut();
+    answer.open();
     walk.wait(LONG)
         .ended(0)
         .says("began the next rollout before that was confirmed")
