@@ -14,6 +14,8 @@ mod forms;
 mod head;
 #[path = "checkout/odd.rs"]
 mod odd;
+#[path = "checkout/pipeline.rs"]
+mod pipeline;
 #[path = "checkout/settings.rs"]
 mod settings;
 #[path = "checkout/unreadable.rs"]
