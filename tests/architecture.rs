@@ -55,6 +55,8 @@ const TABLE: &[Row] = &[
         outside: &["http", "reqwest", "ring", "rustls", "serde_saphyr", "std::fs", "std::io", "tokio"],
     },
     Row { name: "adapter/checkout", rooms: &[], outside: &["miniz_oxide", "std::os"] },
+    // A program of the user's is run at one place: git, where only it can tell.
+    Row { name: "adapter/checkout/ask", rooms: &[], outside: &["std::process"] },
     Row { name: "adapter/clock", rooms: &[], outside: &["jiff::Timestamp::now", "std::time::Instant"] },
     Row { name: "adapter/cluster", rooms: &[], outside: &["fastrand", "http_body_util", "kube"] },
     Row { name: "adapter/env", rooms: &[], outside: &["std::env"] },

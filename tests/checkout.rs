@@ -8,16 +8,23 @@
 mod changes;
 #[path = "checkout/convert.rs"]
 mod convert;
+#[path = "checkout/forms.rs"]
+mod forms;
 #[path = "checkout/head.rs"]
 mod head;
 #[path = "checkout/odd.rs"]
 mod odd;
+#[path = "checkout/pipeline.rs"]
+mod pipeline;
+#[path = "checkout/settings.rs"]
+mod settings;
 #[path = "checkout/unreadable.rs"]
 mod unreadable;
 #[path = "checkout/where_files_are.rs"]
 mod where_files_are;
 
 use andante::adapter::checkout::{BadCheckout, Checkout};
+use andante::adapter::env::Environment;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,19 +81,13 @@ impl Repo {
     }
 
     fn try_git(&self, arguments: &[&str]) -> Output {
-        let settings = [
-            ("user.name", "kim"),
-            ("user.email", "kim@example.com"),
-            ("protocol.file.allow", "always"),
-            ("safe.directory", "*"),
-            ("advice.detachedHead", "false"),
-        ];
+        self.try_git_in(&[], arguments)
+    }
+
+    /// The same with more variables.
+    fn try_git_in(&self, more: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut command = Command::new("git");
-        command.current_dir(&self.path).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.env("GIT_CONFIG_COUNT", settings.len().to_string());
-        for (i, (key, value)) in settings.iter().enumerate() {
-            command.env(format!("GIT_CONFIG_KEY_{i}"), key).env(format!("GIT_CONFIG_VALUE_{i}"), value);
-        }
+        command.current_dir(&self.path).envs(variables(more));
         command.args(arguments).output().expect("git is needed for these tests")
     }
 
@@ -108,20 +109,35 @@ impl Repo {
     }
 
     fn find(&self) -> Result<Checkout, BadCheckout> {
-        Checkout::find(&self.path)
+        self.find_in(&[])
+    }
+
+    /// With git's variables, and without git where no `PATH` is among them.
+    fn find_in(&self, more: &[(&str, &str)]) -> Result<Checkout, BadCheckout> {
+        let variables = variables(more);
+        let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Checkout::find(&self.path, &Environment::invented(variables, Path::new("/nowhere")))
     }
 
     /// What is read is what git says; true if git calls it dirty.
     #[track_caller]
     fn as_git_says(&self) -> bool {
-        let checkout = self.find().unwrap();
+        self.as_git_says_in(&[])
+    }
+
+    /// The same with more variables.
+    #[track_caller]
+    fn as_git_says_in(&self, more: &[(&str, &str)]) -> bool {
+        let checkout = self.find_in(more).unwrap();
         assert_eq!(checkout.commit().as_str(), self.git(&["rev-parse", "HEAD"]), "the commit");
         let branch = self.try_git(&["symbolic-ref", "-q", "--short", "HEAD"]);
         let branch = branch.status.success().then(|| String::from_utf8(branch.stdout).unwrap().trim_end().to_owned());
         assert_eq!(checkout.branch(), branch.as_deref(), "the branch");
         // Our look comes first: git's own would refresh the times in the index.
         let changes = checkout.changes().unwrap();
-        let dirty = self.git(&["describe", "--always", "--dirty"]).ends_with("-dirty");
+        let described = self.try_git_in(more, &["describe", "--always", "--dirty"]);
+        assert!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
+        let dirty = described.stdout.trim_ascii_end().ends_with(b"-dirty");
         assert_eq!(changes.none(), !dirty, "{changes:?}; git status: {}", self.git(&["status", "--short"]));
         dirty
     }
@@ -137,6 +153,29 @@ impl Repo {
         let words = self.find().unwrap().changes().unwrap().words();
         assert!(words.contains(said), "{words}");
     }
+}
+
+/// What git is told from outside in these tests, and more.
+fn variables(more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let settings = [
+        ("user.name", "kim"),
+        ("user.email", "kim@example.com"),
+        ("protocol.file.allow", "always"),
+        ("safe.directory", "*"),
+        ("advice.detachedHead", "false"),
+    ];
+    let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut variables = vec![named("GIT_CONFIG_NOSYSTEM", "1"), named("GIT_CONFIG_GLOBAL", "/dev/null")];
+    variables.push(named("GIT_CONFIG_COUNT", &settings.len().to_string()));
+    for (i, (key, value)) in settings.iter().enumerate() {
+        variables.extend([named(&format!("GIT_CONFIG_KEY_{i}"), key), named(&format!("GIT_CONFIG_VALUE_{i}"), value)]);
+    }
+    // Those of the user's home count where the home is named.
+    if more.iter().any(|(name, _)| *name == "HOME") {
+        variables.retain(|(name, _)| name != "GIT_CONFIG_GLOBAL");
+    }
+    variables.extend(more.iter().map(|(name, value)| named(name, value)));
+    variables
 }
 
 /// What is said of a checkout that cannot be read.

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 use andante::adapter::checkout::Checkout;
+use andante::adapter::env::Environment;
 use libfuzzer_sys::fuzz_target;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use std::fs;
@@ -46,7 +47,8 @@ fuzz_target!(|input: Input<'_>| {
     for (name, bytes) in files {
         let _ = fs::write(git.join(name), bytes);
     }
-    if let Ok(checkout) = Checkout::find(&place) {
+    // Nobody's settings and no git: only these bytes.
+    if let Ok(checkout) = Checkout::find(&place, &Environment::invented([], &place)) {
         let _ = (checkout.commit(), checkout.branch(), checkout.changes());
     }
     for file in [loose, git.join("objects/pack/x.idx"), git.join("objects/pack/x.pack")] {

@@ -2,25 +2,30 @@
 //! commit's.
 //!
 //! Decides what counts as changed, by the rule of `git describe --dirty`: tracked files that differ from the commit,
-//! staged or not; files that are not tracked do not count. Contents are compared as they stand, so a file that git
-//! converts when it checks it out (line ends, LFS) is known to be unchanged only as long as git's own note of its time
-//! and size holds; after that it cannot be told. Nothing of a checkout is executed, because it may be a stranger's pull
-//! request, and its files are read up to limits. Every verdict is compared with git's own by `tests/checkout`. Depends on
-//! files.
+//! staged or not; files that are not tracked do not count. Where git converts a file when it checks it out (line ends,
+//! names in it, LFS) its content is converted back; what only a program of the user's can convert back is asked of git,
+//! where there is one, and else cannot be told. No program that the checkout itself names is executed, because it may be a
+//! stranger's pull request, and its files are read up to limits. Every verdict is compared with git's own by
+//! `tests/checkout`. Depends on files and the environment.
 
+mod ask;
 mod changes;
 mod config;
+mod content;
 mod convert;
 mod delta;
 mod file;
 mod index;
+mod module;
 mod object;
 mod place;
 mod refs;
+mod setting;
 mod tree;
 
 pub use changes::Changes;
 
+use crate::adapter::env::Environment;
 use crate::image::commit::Commit;
 use std::path::{Path, PathBuf};
 
@@ -98,22 +103,23 @@ pub struct Checkout {
     settings: config::GitConfig,
     commit: Commit,
     branch: Option<String>,
+    environment: Environment,
 }
 
 impl Checkout {
-    /// Finds the checkout that `directory` is in and reads its head.
-    pub fn find(directory: &Path) -> Result<Self, BadCheckout> {
-        Self::at(place::GitPlace::find(directory)?)
+    /// Finds the checkout that `directory` is in and reads its head, with the settings of the user in this environment.
+    pub fn find(directory: &Path, environment: &Environment) -> Result<Self, BadCheckout> {
+        Self::at(place::GitPlace::find(directory)?, environment)
     }
 
-    fn at(place: place::GitPlace) -> Result<Self, BadCheckout> {
-        let settings = config::GitConfig::read(&place)?;
+    fn at(place: place::GitPlace, environment: &Environment) -> Result<Self, BadCheckout> {
+        let settings = config::GitConfig::read(&place, environment)?;
         let head = refs::head(&place)?;
         // A hash of the other kind would be looked for in vain, and the file that is damaged would not be named.
         if head.commit.as_str().len() != settings.format.length() * 2 {
             return Err(BadCheckout::file(&place.git.join("HEAD"), "its hash is of another kind than the repository"));
         }
-        Ok(Self { place, settings, commit: head.commit, branch: head.branch })
+        Ok(Self { place, settings, commit: head.commit, branch: head.branch, environment: environment.clone() })
     }
 
     /// The commit.

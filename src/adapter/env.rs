@@ -126,6 +126,44 @@ impl Environment {
         named.or_else(|| Some(Path::new(self.variable("HOME")?).join(".docker")))
     }
 
+    /// git's files of settings outside repositories, in git's order; they need not exist.
+    pub fn git_settings(&self) -> Vec<PathBuf> {
+        let named = |name| self.variables.get(name).map(PathBuf::from);
+        let without = self.variable("GIT_CONFIG_NOSYSTEM").is_some_and(|v| !matches!(v, "0" | "false" | "no" | "off"));
+        let system = named("GIT_CONFIG_SYSTEM").unwrap_or_else(|| self.root.join("etc/gitconfig"));
+        let mut paths: Vec<PathBuf> = if without { Vec::new() } else { vec![system] };
+        let home = self.variable("HOME").map(PathBuf::from);
+        if let Some(global) = named("GIT_CONFIG_GLOBAL") {
+            paths.push(global);
+        } else {
+            let own = self.variable("XDG_CONFIG_HOME").map(PathBuf::from);
+            paths.extend(own.or_else(|| Some(home.as_ref()?.join(".config"))).map(|d| d.join("git/config")));
+            paths.extend(home.map(|home| home.join(".gitconfig")));
+        }
+        paths.retain(|path| path != Path::new("/dev/null") && !path.as_os_str().is_empty());
+        paths
+    }
+
+    /// git's settings that the environment itself holds: names and values, in order.
+    pub fn git_pairs(&self) -> Vec<(&str, &str)> {
+        let count = self.variable("GIT_CONFIG_COUNT").and_then(|count| count.parse::<u16>().ok()).unwrap_or_default();
+        let value = |name: &str, number| Some(self.variables.get(&format!("GIT_CONFIG_{name}_{number}"))?.as_str());
+        (0..count).filter_map(|number| Some((value("KEY", number)?, value("VALUE", number)?))).collect()
+    }
+
+    /// The program of this name that `PATH` finds. Places that are seen from where the process is do not count: anybody's
+    /// files may be there.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let places = std::env::split_paths(self.variable("PATH")?).filter(|place| place.is_absolute());
+        places.map(|place| place.join(name)).find(|path| path.is_file())
+    }
+
+    /// The variables for another program, without those whose names begin like this.
+    pub fn variables_without<'a>(&'a self, prefixes: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let kept = move |name: &str| !prefixes.iter().any(|prefix| name.starts_with(prefix));
+        self.variables.iter().filter(move |(name, _)| kept(name)).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The proxy that the environment names for an address with this scheme.
     pub fn proxy(&self, scheme: &str) -> Option<&str> {
         let names = if scheme == "https" { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };

@@ -93,7 +93,7 @@ async fn name(
             "--if-exists asks whether the image is built, --digest, --digest-file and --oci-layout say that it is: give one",
         ));
     }
-    let source = source::CommitSource::read(args)?;
+    let source = source::CommitSource::read(args, environment)?;
     let (settings, kube) = defaults::find(args, cluster, environment).await?;
     let namespace = namespace(cluster, environment, &settings, kube.as_ref())?;
     let build = Build {

@@ -128,6 +128,99 @@ fn a_part_of_the_tree() {
 }
 
 #[test]
+fn a_file_outside_the_part_that_is_there_all_the_same() {
+    let repo = Repo::new("sha1");
+    repo.git(&["sparse-checkout", "init", "--cone"]);
+    repo.git(&["sparse-checkout", "set", "a"]);
+    repo.write("deep/er/still/x", "this is deep/er/still/x\n");
+    repo.is_clean();
+    repo.git(&["sparse-checkout", "reapply"]);
+    repo.write("deep/er/still/x", "that is deep/er/still/x\n");
+    repo.is_dirty("(deep/er/still/x)");
+    // A file that is a directory's place is no file of the commit's either.
+    repo.shell("rm -rf deep; mkdir deep; ln -s /tmp deep/er");
+    repo.as_git_says();
+    // Where that is expected nobody looks at it.
+    let repo = Repo::new("sha1");
+    repo.git(&["sparse-checkout", "init", "--cone"]);
+    repo.git(&["sparse-checkout", "set", "a"]);
+    repo.git(&["config", "sparse.expectFilesOutsideOfPatterns", "true"]);
+    repo.write("deep/er/still/x", "other\n");
+    repo.is_clean();
+
+    // The index names only the directory then.
+    let repo = Repo::new("sha1");
+    repo.git(&["sparse-checkout", "init", "--cone", "--sparse-index"]);
+    repo.git(&["sparse-checkout", "set", "a"]);
+    repo.write("deep/er/still/x", "other\n");
+    let said = super::said(&repo);
+    assert!(said.contains("/deep/: it is left out of the checkout but is there"), "{said}");
+    assert!(said.ends_with("Or: give --commit HASH (and --branch NAME) instead of --source"), "{said}");
+}
+
+#[test]
+fn submodules_of_which_less_counts() {
+    let inner = Repo::new("sha1");
+    let repo = Repo::new("sha1");
+    repo.git(&["submodule", "--quiet", "add", inner.path.to_str().unwrap(), "module"]);
+    repo.commit("with a module");
+    let module = repo.at("module");
+    let words = ["all", "dirty", "untracked"];
+    module.write("a/b", "changed\n");
+    for word in words {
+        repo.git(&["config", "submodule.module.ignore", word]);
+        assert_eq!(repo.as_git_says(), word == "untracked", "{word}");
+    }
+    module.commit("ahead");
+    for word in words {
+        repo.git(&["config", "submodule.module.ignore", word]);
+        assert_eq!(repo.as_git_says(), word != "all", "{word}");
+    }
+    repo.git(&["config", "submodule.module.ignore", "all"]);
+    repo.shell("rm -r module");
+    repo.is_clean();
+    repo.git(&["config", "submodule.module.ignore", "none"]);
+    repo.is_dirty("(module)");
+    // The files' own word, which the user's goes before.
+    repo.git(&["submodule", "--quiet", "update", "--force"]);
+    module.write("a/b", "changed\n");
+    repo.git(&["config", "--unset", "submodule.module.ignore"]);
+    repo.is_dirty("(module)");
+    repo.git(&["config", "-f", ".gitmodules", "submodule.module.ignore", "dirty"]);
+    repo.git(&["commit", "-q", "-m", "less counts", ".gitmodules"]);
+    repo.is_clean();
+    repo.git(&["config", "submodule.module.ignore", "untracked"]);
+    repo.is_dirty("(module)");
+    // What is staged of one that is ignored cannot be told from what else is staged.
+    module.commit("ahead");
+    repo.git(&["add", "module"]);
+    repo.git(&["config", "submodule.module.ignore", "all"]);
+    assert!(super::said(&repo).contains("give --commit HASH"), "{}", super::said(&repo));
+    // Files that are not tracked are not looked for.
+    repo.git(&["commit", "-q", "-m", "at it", "-a"]);
+    repo.git(&["reset", "-q", "--hard"]);
+    repo.git(&["config", "submodule.module.ignore", "none"]);
+    assert!(super::said(&repo).contains("give --commit HASH"), "{}", super::said(&repo));
+}
+
+#[test]
+fn a_submodule_without_a_commit() {
+    let inner = Repo::new("sha1");
+    let repo = Repo::new("sha1");
+    repo.git(&["submodule", "--quiet", "add", inner.path.to_str().unwrap(), "module"]);
+    repo.commit("with a module");
+    repo.shell("rm -rf module; git init -q module");
+    repo.write("module/untracked", "x\n");
+    repo.is_clean();
+    repo.at("module").git(&["add", "untracked"]);
+    let said = super::said(&repo);
+    assert!(
+        said.contains("/module: its branch has no commit yet, and something may be staged: give --commit"),
+        "{said}"
+    );
+}
+
+#[test]
 fn submodules() {
     for format in FORMATS {
         let inner = Repo::new(format);

@@ -1,16 +1,15 @@
 //! What cannot be read is told, whatever its bytes are.
 
 use super::{Repo, directory, said};
-use andante::adapter::checkout::Checkout;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use proptest::prelude::*;
 use std::path::Path;
 
 #[test]
 fn there_is_no_checkout() {
-    let error = Checkout::find(std::path::Path::new("/proc")).unwrap_err().to_string();
+    let error = Repo { path: "/proc".into() }.find().unwrap_err().to_string();
     assert_eq!(error, "/proc is not in a git checkout: neither it nor a directory above it has a .git");
-    let error = Checkout::find(&directory().join("none")).unwrap_err().to_string();
+    let error = Repo { path: directory().join("none") }.find().unwrap_err().to_string();
     assert!(error.ends_with("none: No such file or directory (os error 2)"), "{error}");
 }
 
@@ -23,7 +22,11 @@ fn a_branch_without_a_commit() {
 fn forms_that_are_not_read() {
     let repo = Repo::new("sha1");
     repo.git(&["update-index", "--split-index"]);
-    assert!(said(&repo).contains("split over several files"), "{}", said(&repo));
+    let said_of_it = said(&repo);
+    assert!(
+        said_of_it.contains("split over several files, which is not read here: give --commit HASH"),
+        "{said_of_it}"
+    );
 
     // git writes this form since 2.45; the settings are the same whoever wrote them.
     let repo = Repo { path: directory() };

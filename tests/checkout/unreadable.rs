@@ -114,6 +114,7 @@ fn what_may_not_be_read() {
         assert_eq!(code, Some(2), "{file}: {said}");
         let named = format!("--source: {}", inner.path.join(file).display());
         assert!(said.contains(&named) && said.contains("Permission denied"), "{file}: {said}");
+        assert!(said.contains("--commit HASH (and --branch NAME) needs no checkout"), "{file}: {said}");
     }
     // Directories that may not be looked into.
     for directory in [".git/refs", ".git/objects", ".git/objects/pack", "below"] {

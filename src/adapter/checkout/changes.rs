@@ -3,23 +3,19 @@
 //! Decides when a file's content must be read: whenever its time or size is not what git noted, or was noted too late to be
 //! trusted. Depends on the index, the objects and files.
 
-use super::convert::{LineEnds, filtered};
-use super::index::{self, IndexEntry, Seen};
-use super::place::GitPlace;
+use super::content::{self, FileContent};
+use super::index::{self, BadIndex, IndexEntry, Seen};
+use super::module::{ModuleState, Modules};
 use super::{BadCheckout, Checkout, file, object, tree};
-use crate::adapter::files;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::Metadata;
-use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The largest index that is read, in bytes: two million files or more.
 const LARGEST: u64 = 256 << 20;
-/// How deep submodules may lie in each other.
-const DEEPEST: usize = 10;
 
 const LINK: u32 = 0o120_000;
 const MODULE: u32 = 0o160_000;
@@ -73,23 +69,57 @@ pub(super) fn find(checkout: &Checkout, depth: usize) -> Result<Changes, BadChec
     let written = file::look(&path)?.map_or((0, 0), |m| time(m.mtime(), m.mtime_nsec()));
     let bytes = file::bytes(&path, LARGEST)?;
     let entries = bytes.as_deref().map_or(Ok(Vec::new()), |bytes| index::parse(bytes, format));
-    let entries = entries.map_err(|e| BadCheckout::file(&path, e))?;
+    let entries = entries.map_err(|e| match e {
+        BadIndex::Damaged => BadCheckout::file(&path, e),
+        _ => BadCheckout::Unsupported(format!("{}: {e}", path.display())),
+    })?;
     let committed = object::tree_of(&checkout.place.common, format, checkout.commit.as_str())?;
     changes.staged = entries.iter().any(|e| e.unsettled) || tree::name(&entries, format) != committed;
+    let modules = Modules::read(checkout, top, depth)?;
+    if changes.staged && entries.iter().any(|e| e.mode & KIND == MODULE && modules.is_ignored(&e.path)) {
+        let why = "something is staged, and whether it is more than a submodule that is to be ignored";
+        return Err(BadCheckout::Unsupported(format!("{}: {why} cannot be told", top.display())));
+    }
     let mut directories = BTreeSet::new();
-    for entry in entries.iter().filter(|e| !e.skipped && !e.unsettled) {
+    for entry in entries.iter().filter(|e| !e.assumed && !e.unsettled) {
         let path = top.join(OsStr::from_bytes(&entry.path));
+        if entry.left_out && !is_there_all_the_same(checkout, entry, &path)? {
+            continue;
+        }
+        if entry.mode & KIND == MODULE && modules.is_ignored(&entry.path) {
+            continue;
+        }
         let same = !behind_link(top, &path, &mut directories)?
-            && match verdict(checkout, entry, &path, written, depth)? {
+            && match verdict(checkout, &modules, entry, &path, written)? {
                 FileState::Same => true,
                 FileState::Other => false,
-                FileState::Content(size) => is_content(checkout, top, entry, &path, size)?,
+                FileState::Content { size, noted } => {
+                    content::is_content(checkout, &FileContent { top, entry, path: &path, size, noted })?
+                }
             };
         if !same {
             changes.file(&entry.path);
         }
     }
     Ok(changes)
+}
+
+/// True if a file that is left out of the checkout is there, so that it counts. As in git: only where files are left out by
+/// the checkout's patterns, not where a single one was marked by hand.
+fn is_there_all_the_same(checkout: &Checkout, entry: &IndexEntry<'_>, path: &Path) -> Result<bool, BadCheckout> {
+    if !checkout.settings.sparse || checkout.settings.expects_outside {
+        return Ok(false);
+    }
+    let there = file::known(path, path.symlink_metadata())?.is_some();
+    if there && entry.mode & KIND == DIRECTORY {
+        // The index names none of its files.
+        return Err(BadCheckout::Unsupported(format!(
+            "{}: it is left out of the checkout but is there, and whether its files are the commit's cannot be told; \
+             `git sparse-checkout reapply` removes it or names what is in the way. Or",
+            path.display()
+        )));
+    }
+    Ok(there)
 }
 
 /// True if a directory above the file is none, or a link: what is found there is not the tracked file.
@@ -112,22 +142,31 @@ fn behind_link(top: &Path, path: &Path, known: &mut BTreeSet<PathBuf>) -> Result
 enum FileState {
     Same,
     Other,
-    /// Its content must be read, of this size.
-    Content(u64),
+    /// Its content must be read, of this size; `noted` if it looks as git noted it, but too late to be trusted.
+    Content {
+        size: u64,
+        noted: bool,
+    },
 }
 
 fn verdict(
     checkout: &Checkout,
+    modules: &Modules<'_>,
     entry: &IndexEntry<'_>,
     path: &Path,
     written: (u32, u32),
-    depth: usize,
 ) -> Result<FileState, BadCheckout> {
     let either = |same| if same { FileState::Same } else { FileState::Other };
     let Some(metadata) = file::known(path, path.symlink_metadata())? else { return Ok(FileState::Other) };
     match entry.mode & KIND {
         MODULE if !metadata.is_dir() => return Ok(FileState::Other),
-        MODULE => return module_is_same(entry, path, depth).map(either),
+        MODULE => {
+            return Ok(match modules.state(entry, path)? {
+                ModuleState::Same => FileState::Same,
+                ModuleState::Other => FileState::Other,
+                ModuleState::Inner(inner) => either(find(&inner, modules.depth + 1)?.none()),
+            });
+        }
         DIRECTORY => return Ok(FileState::Same),
         LINK if metadata.is_symlink() => {
             let target = path.read_link().map_err(|e| BadCheckout::file(path, e))?;
@@ -152,7 +191,7 @@ fn verdict(
     if now.size != entry.seen.size && entry.seen.size != 0 {
         return Ok(FileState::Other);
     }
-    Ok(FileState::Content(metadata.len()))
+    Ok(FileState::Content { size: metadata.len(), noted: now == entry.seen })
 }
 
 /// What git would note of the file now.
@@ -168,71 +207,4 @@ fn seen(metadata: &Metadata) -> Seen {
 /// git keeps the low 32 bits of both.
 fn time(seconds: i64, nanoseconds: i64) -> (u32, u32) {
     (u32::try_from(seconds & 0xffff_ffff).unwrap_or_default(), u32::try_from(nanoseconds).unwrap_or_default())
-}
-
-/// True if the file's content is the entry's. Where only git can tell, that is an error: a guess would mark a good image
-/// as dirty, or a dirty one as good.
-fn is_content(
-    checkout: &Checkout,
-    top: &Path,
-    entry: &IndexEntry<'_>,
-    path: &Path,
-    size: u64,
-) -> Result<bool, BadCheckout> {
-    let bad = |e| BadCheckout::file(path, e);
-    let format = checkout.settings.format;
-    let mut context = format.begin("blob", size);
-    pieces(path, size, |piece| context.update(piece)).map_err(bad)?;
-    if context.finish().as_ref() == entry.name {
-        return Ok(true);
-    }
-    let why = if with_other_ends(checkout, path, size).map_err(bad)?.is_some_and(|name| name == entry.name) {
-        "only its line ends are not the commit's, and whether git converts them".to_owned()
-    } else if let Some(attributes) = filtered(checkout, top, &entry.path)? {
-        format!("its content is not the commit's, and what git makes of it by {attributes}")
-    } else {
-        return Ok(false);
-    };
-    let shown = path.display();
-    Err(BadCheckout::Unsupported(format!(
-        "{shown}: {why} cannot be told without git; `git status` in a step that has git notes what is unchanged. Or"
-    )))
-}
-
-/// The name of a file's content with the line ends of commits; `None` if it has no others.
-fn with_other_ends(checkout: &Checkout, path: &Path, size: u64) -> io::Result<Option<Vec<u8>>> {
-    let (mut ends, mut left) = (LineEnds::default(), 0);
-    pieces(path, size, |piece| left += ends.convert(piece).len())?;
-    let left = u64::try_from(left + ends.end().len()).unwrap_or(u64::MAX);
-    if left == size {
-        return Ok(None);
-    }
-    let mut context = checkout.settings.format.begin("blob", left);
-    let mut ends = LineEnds::default();
-    pieces(path, size, |piece| context.update(&ends.convert(piece)))?;
-    context.update(ends.end());
-    Ok(Some(context.finish().as_ref().to_vec()))
-}
-
-/// The first bytes of a file, so many at most, piece by piece. A file that grows meanwhile differs either way.
-fn pieces(path: &Path, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut file = files::open_regular(path)?.take(size);
-    // Piece by piece: a file may be larger than the memory of a step.
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => take(buffer.get(..count).unwrap_or_default()),
-        }
-    }
-}
-
-/// A submodule is as committed if it is not checked out, or is at the commit and has no changes of its own.
-fn module_is_same(entry: &IndexEntry<'_>, directory: &Path, depth: usize) -> Result<bool, BadCheckout> {
-    if depth >= DEEPEST {
-        return Err(BadCheckout::file(directory, "submodules lie too deep in each other"));
-    }
-    let Some(place) = GitPlace::of_tree(directory)? else { return Ok(true) };
-    let inner = Checkout::at(place)?;
-    Ok(inner.commit.as_str() == files::hex(entry.name) && find(&inner, depth + 1)?.none())
 }

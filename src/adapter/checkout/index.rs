@@ -25,8 +25,10 @@ pub(super) struct IndexEntry<'a> {
     pub(super) name: &'a [u8],
     /// Seconds and nanoseconds of the last change of the file's state and content; size. What git saw.
     pub(super) seen: Seen,
-    /// Its content is not to be looked at: git was told so, or it is not checked out.
-    pub(super) skipped: bool,
+    /// git was told to take it for unchanged.
+    pub(super) assumed: bool,
+    /// It is left out of the checkout.
+    pub(super) left_out: bool,
     /// It is only meant to be added, or in conflict.
     pub(super) unsettled: bool,
 }
@@ -154,7 +156,8 @@ impl<'a> Reader<'a> {
             mode,
             name,
             seen: Seen { ctime, mtime, size },
-            skipped: flags & 0x8000 != 0 || extended & 0x4000 != 0,
+            assumed: flags & 0x8000 != 0,
+            left_out: extended & 0x4000 != 0,
             unsettled: flags & 0x3000 != 0 || extended & 0x2000 != 0,
         })
     }

@@ -6,7 +6,9 @@
 use super::{BadCheckout, Format, delta, file};
 use crate::adapter::files;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,8 @@ const FIRST: usize = 8 << 10;
 const LARGEST: usize = 16 << 20;
 /// How long a chain of deltas may be; git makes them 50 long.
 const DEEPEST: usize = 512;
+/// The largest list of stores that is read, in bytes.
+const LONGEST: u64 = 16 << 10;
 /// How many stores may be borrowed from.
 const STORES: usize = 32;
 
@@ -37,24 +41,64 @@ pub(super) fn tree_of(common: &Path, format: Format, commit: &str) -> Result<Vec
 
 fn find(common: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
     let mut stores = vec![common.join("objects")];
-    let mut at = 0;
+    let (mut at, mut bad) = (0, None);
     while let Some(store) = stores.get(at).cloned() {
         if let Some(content) = loose(&store, name)? {
             return Ok(Some(content));
         }
-        if let Some(content) = packed(&store, format, name)? {
+        if let Some(content) = packed(&store, format, name, &mut bad)? {
             return Ok(Some(content));
         }
-        if let Some(text) = file::text(&store.join("info/alternates"))? {
-            let named = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).map(|l| store.join(l));
-            stores.extend(named.take(STORES));
+        if let Some(text) = file::bytes(&store.join("info/alternates"), LONGEST)? {
+            let lines = text.split(|b| *b == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+            // A line that looks quoted and is not is taken as it stands, as by git.
+            let named = lines.map(|line| quoted(line).unwrap_or_else(|| line.to_vec()));
+            stores.extend(named.take(STORES).map(|path| store.join(OsStr::from_bytes(&path))));
         }
         at += 1;
         if at >= STORES {
             break;
         }
     }
-    Ok(None)
+    // It may be in what could not be read.
+    bad.map_or(Ok(None), Err)
+}
+
+/// The bytes of a path that is quoted as in C; `None` if it is not.
+fn quoted(line: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = line.strip_prefix(b"\"")?;
+    let mut path = Vec::new();
+    loop {
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        if byte == b'"' {
+            return rest.is_empty().then_some(path);
+        }
+        if byte != b'\\' {
+            path.push(byte);
+            continue;
+        }
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        path.push(match byte {
+            b'a' => 7,
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 11,
+            b'f' => 12,
+            b'r' => b'\r',
+            b'\\' | b'"' => byte,
+            b'0'..=b'3' => {
+                let (digits, after) = rest.split_at_checked(2)?;
+                rest = after;
+                let digits =
+                    digits.iter().map(|d| (b'0'..=b'7').contains(d).then(|| d - b'0')).collect::<Option<Vec<_>>>()?;
+                digits.iter().fold(byte - b'0', |value, digit| value << 3 | digit)
+            }
+            _ => return None,
+        });
+    }
 }
 
 /// An object's own file: `commit SIZE`, a zero byte and the content, compressed.
@@ -75,7 +119,13 @@ fn inflate(bytes: &[u8], largest: usize) -> Option<Vec<u8>> {
     decompress_to_vec_zlib_with_limit(bytes, largest).ok()
 }
 
-fn packed(store: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
+/// A packed commit. What cannot be read is noted and left, as by git: the commit may be in another pack as well.
+fn packed(
+    store: &Path,
+    format: Format,
+    name: &[u8],
+    bad: &mut Option<BadCheckout>,
+) -> Result<Option<Vec<u8>>, BadCheckout> {
     let directory = store.join("pack");
     let Some(entries) = file::known(&directory, std::fs::read_dir(&directory))? else { return Ok(None) };
     let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
@@ -83,17 +133,23 @@ fn packed(store: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, 
     indexes.retain(|path| path.extension().is_some_and(|e| e == "idx"));
     indexes.sort();
     for path in indexes {
-        let index = PackIndex::open(&path, format)?;
-        if let Some(offset) = index.find(name).map_err(|e| BadCheckout::file(&path, e))? {
-            let pack = path.with_extension("pack");
-            let file =
-                file::open(&pack)?.ok_or_else(|| BadCheckout::file(&pack, "it is not there, but its index is"))?;
-            let reader = Pack { file, index, format };
-            let content = reader.object(offset).map_err(|e| BadCheckout::file(&pack, e))?;
-            return content.map(Some).ok_or_else(|| BadCheckout::file(&pack, "a commit in it cannot be read"));
+        match in_pack(&path, format, name) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => *bad = bad.take().or(Some(error)),
         }
     }
     Ok(None)
+}
+
+/// The commit in the pack of this index.
+fn in_pack(path: &Path, format: Format, name: &[u8]) -> Result<Option<Vec<u8>>, BadCheckout> {
+    let index = PackIndex::open(path, format)?;
+    let Some(offset) = index.find(name).map_err(|e| BadCheckout::file(path, e))? else { return Ok(None) };
+    let pack = path.with_extension("pack");
+    let file = file::open(&pack)?.ok_or_else(|| BadCheckout::file(&pack, "it is not there, but its index is"))?;
+    let content = Pack { file, index, format }.object(offset).map_err(|e| BadCheckout::file(&pack, e))?;
+    content.map(Some).ok_or_else(|| BadCheckout::file(&pack, "a commit in it cannot be read"))
 }
 
 /// An index of a pack: names in order, and where each object begins.
@@ -101,23 +157,43 @@ struct PackIndex {
     file: File,
     count: u64,
     length: u64,
+    /// Of version 1: an offset stands before each name, and nothing before the table.
+    first: bool,
 }
 
 impl PackIndex {
-    const FANOUT: u64 = 8;
-    const NAMES: u64 = Self::FANOUT + 256 * 4;
+    const TABLE: u64 = 256 * 4;
 
     fn open(path: &Path, format: Format) -> Result<Self, BadCheckout> {
         let bad = |e: std::io::Error| BadCheckout::file(path, e);
         let file = files::open_regular(path).map_err(bad)?;
         let mut head = [0; 8];
         file.read_exact_at(&mut head, 0).map_err(bad)?;
-        if head != *b"\xfftOc\0\0\0\x02" {
+        let first = !head.starts_with(b"\xfftOc");
+        if !first && head != *b"\xfftOc\0\0\0\x02" {
             return Err(BadCheckout::Unsupported(format!("{} is an index of an unknown version", path.display())));
         }
-        let mut index = Self { file, count: 0, length: u64::try_from(format.length()).unwrap_or(32) };
-        index.count = index.u32(Self::FANOUT + 255 * 4).map_err(bad)?;
+        let mut index = Self { file, count: 0, length: u64::try_from(format.length()).unwrap_or(32), first };
+        index.count = index.u32(index.table() + 255 * 4).map_err(bad)?;
+        if first {
+            // Nothing else tells that it is an index: its table, whose numbers only grow, and its size.
+            let size = index.table() + Self::TABLE + index.count * (4 + index.length) + 2 * index.length;
+            let numbers: std::io::Result<Vec<u64>> = (0..256).map(|byte| index.u32(byte * 4)).collect();
+            if !numbers.map_err(bad)?.is_sorted() || index.file.metadata().map_err(bad)?.len() != size {
+                return Err(BadCheckout::file(path, "it is no index of a pack"));
+            }
+        }
         Ok(index)
+    }
+
+    fn table(&self) -> u64 {
+        if self.first { 0 } else { 8 }
+    }
+
+    /// Where the name of this number is.
+    fn name(&self, number: u64) -> u64 {
+        let before = if self.first { 4 * (number + 1) } else { 0 };
+        self.table() + Self::TABLE + number * self.length + before
     }
 
     fn u32(&self, at: u64) -> std::io::Result<u64> {
@@ -130,12 +206,12 @@ impl PackIndex {
     fn find(&self, name: &[u8]) -> std::io::Result<Option<u64>> {
         let Some(first) = name.first().map(|b| u64::from(*b)) else { return Ok(None) };
         // The table says how many names begin with each byte or a smaller one, so that only one byte's names are searched.
-        let mut low = if first == 0 { 0 } else { self.u32(Self::FANOUT + (first - 1) * 4)? };
-        let mut high = self.u32(Self::FANOUT + first * 4)?;
+        let mut low = if first == 0 { 0 } else { self.u32(self.table() + (first - 1) * 4)? };
+        let mut high = self.u32(self.table() + first * 4)?;
         let mut found = vec![0; name.len()];
         while low < high {
             let middle = low.midpoint(high);
-            self.file.read_exact_at(&mut found, Self::NAMES + middle * self.length)?;
+            self.file.read_exact_at(&mut found, self.name(middle))?;
             match found.as_slice().cmp(name) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -147,7 +223,10 @@ impl PackIndex {
 
     /// After the names stand their checksums, then the offsets; those beyond 31 bits are in a table of their own.
     fn offset(&self, number: u64) -> std::io::Result<u64> {
-        let offsets = Self::NAMES + self.count * (self.length + 4);
+        if self.first {
+            return self.u32(self.name(number) - 4);
+        }
+        let offsets = self.name(self.count) + self.count * 4;
         let offset = self.u32(offsets + number * 4)?;
         if offset & 0x8000_0000 == 0 {
             return Ok(offset);
@@ -263,7 +342,7 @@ pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let (pairs, odd) = text.as_bytes().as_chunks::<2>();
     if !odd.is_empty() {

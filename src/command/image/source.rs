@@ -1,7 +1,8 @@
 //! The commit and the branch: told, or read from a checkout. Decides that a checkout which is at another commit than
 //! was told, or whose files are not the commit's, is an error. It may use the checkout's adapter.
 
-use crate::adapter::checkout::Checkout;
+use crate::adapter::checkout::{BadCheckout, Checkout};
+use crate::adapter::env::Environment;
 use crate::cli::{Dirty, ImageArgs};
 use crate::command::Stop;
 use crate::image::commit::{Commit, branch_name};
@@ -21,7 +22,7 @@ pub(super) struct CommitSource {
 }
 
 impl CommitSource {
-    pub(super) fn read(args: &ImageArgs) -> Result<Self, Stop> {
+    pub(super) fn read(args: &ImageArgs, environment: &Environment) -> Result<Self, Stop> {
         let mut source = Self { no_branch: "neither --branch nor --source was given", ..Self::default() };
         source.commit.clone_from(&args.commit);
         source.commit_from = args.commit.as_ref().map(|_| "--commit".to_owned());
@@ -29,7 +30,7 @@ impl CommitSource {
         source.branch_from = args.branch.as_ref().map(|_| "--branch".to_owned());
         let Some(directory) = &args.source else { return Ok(source) };
         let shown = directory.display();
-        let checkout = Checkout::find(directory).map_err(|e| Stop::bad_input(format!("--source: {e}")))?;
+        let checkout = Checkout::find(directory, environment).map_err(|e| unreadable(&e))?;
         match &args.commit {
             Some(told) if told != checkout.commit() => {
                 let at = checkout.commit();
@@ -46,7 +47,7 @@ impl CommitSource {
             source.branch_from = Some(format!("checkout {shown}"));
             source.no_branch = "the head of the checkout is detached";
         }
-        let changes = checkout.changes().map_err(|e| Stop::bad_input(format!("--source: {e}")))?;
+        let changes = checkout.changes().map_err(|e| unreadable(&e))?;
         if !changes.none() {
             let words = changes.words();
             if args.dirty == Dirty::Refuse {
@@ -59,4 +60,13 @@ impl CommitSource {
         }
         Ok(source)
     }
+}
+
+/// A checkout that cannot be read is not needed where somebody says the commit.
+fn unreadable(error: &BadCheckout) -> Stop {
+    let way_out = match error {
+        BadCheckout::Unsupported(_) => "",
+        _ => "; --commit HASH (and --branch NAME) needs no checkout",
+    };
+    Stop::bad_input(format!("--source: {error}{way_out}"))
 }
