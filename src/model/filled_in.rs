@@ -20,24 +20,24 @@ impl Filled {
     pub(super) fn inside(&self, key: &str) -> Self {
         match self {
             Self::Anything => Self::Anything,
-            Self::Usual(path) => Self::Usual(format!("{path}/{key}")),
+            Self::Usual(path) => Self::Usual(format!("{path}.{key}")),
         }
     }
 }
 
 /// Fields with the one value that Knative gives them, by the end of their place in the template.
 fn usual(path: &str) -> Option<Value> {
-    let value = match path.strip_prefix("/spec/")? {
+    let value = match path.strip_prefix(".spec.")? {
         "timeoutSeconds" => json!(300),
         "containerConcurrency" => json!(0),
         "enableServiceLinks" => json!(false),
-        field => match field.strip_prefix("containers/[]/").or_else(|| field.strip_prefix("initContainers/[]/"))? {
-            "ports/[]/protocol" => json!("TCP"),
+        field => match field.strip_prefix("containers.[].").or_else(|| field.strip_prefix("initContainers.[]."))? {
+            "ports.[].protocol" => json!("TCP"),
             // A file that is not made for writing to cannot be written to.
-            "volumeMounts/[]/readOnly" => json!(true),
-            "readinessProbe/successThreshold" | "readinessProbe/timeoutSeconds" => json!(1),
-            "readinessProbe/failureThreshold" => json!(3),
-            "readinessProbe/tcpSocket/port" => json!(0),
+            "volumeMounts.[].readOnly" => json!(true),
+            "readinessProbe.successThreshold" | "readinessProbe.timeoutSeconds" => json!(1),
+            "readinessProbe.failureThreshold" => json!(3),
+            "readinessProbe.tcpSocket.port" => json!(0),
             _ => return None,
         },
     };
@@ -47,7 +47,7 @@ fn usual(path: &str) -> Option<Value> {
 /// True if a field that the file does not have says nothing of its own.
 pub(super) fn filled_in(live: &Value, filled: &Filled) -> bool {
     let Filled::Usual(path) = filled else { return true };
-    if let Some(name) = path.strip_prefix("/metadata/annotations/").or_else(|| path.strip_prefix("/metadata/labels/")) {
+    if let Some(name) = path.strip_prefix(".metadata.annotations.").or_else(|| path.strip_prefix(".metadata.labels.")) {
         // Marks of this tool and of kn, which tell one time from another and nothing about what runs.
         return name.starts_with("andante.dev/") || name.starts_with("client.knative.dev/");
     }
@@ -55,7 +55,7 @@ pub(super) fn filled_in(live: &Value, filled: &Filled) -> bool {
         Value::Null => true,
         Value::Object(map) => map.iter().all(|(key, value)| filled_in(value, &filled.inside(key))),
         Value::Array(list) => list.is_empty(),
-        Value::String(text) if path.ends_with("ontainers/[]/name") => {
+        Value::String(text) if path.ends_with("ontainers.[].name") => {
             is_numbered(text, "user-container") || is_numbered(text, "init-container")
         }
         // References, and the service that a gRPC probe asks about, have an empty name where none is given.

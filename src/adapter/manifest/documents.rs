@@ -51,7 +51,7 @@ fn documents(text: &str, room: usize) -> Result<Vec<Value>, String> {
             return Ok(values);
         }
     }
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: BTreeMap::new(), room, path: Vec::new() };
+    let mut reader = Loader { events: Parser::new_from_str(text), anchors: BTreeMap::new(), room, path: Vec::new() };
     let mut documents = Vec::new();
     while let Some((event, span)) = reader.next()? {
         match event {
@@ -65,7 +65,7 @@ fn documents(text: &str, room: usize) -> Result<Vec<Value>, String> {
 }
 
 /// Makes values of the parser's events.
-struct Reader<I> {
+struct Loader<I> {
     events: I,
     /// What each anchor stands for, once its node is complete.
     anchors: BTreeMap<usize, Value>,
@@ -75,7 +75,7 @@ struct Reader<I> {
     path: Vec<String>,
 }
 
-impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<I> {
+impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Loader<I> {
     /// The next event that is no comment.
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, String> {
         let next = self.events.find(|next| next.as_ref().map_or(true, |(event, _)| is_data(event)));
