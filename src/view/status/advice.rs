@@ -125,9 +125,15 @@ fn way_back(status: &Status, here: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Life;
+<<<<<<< ours
     use super::super::explain;
     use super::super::samples::{at, called, explained, walking, with, world};
     use super::*;
+=======
+    use super::super::samples::{self, at, explained, walking, with};
+    use super::*;
+    use crate::model::observed::Revision;
+>>>>>>> theirs
     use serde_json::json;
 
     #[test]
@@ -177,5 +183,34 @@ mod tests {
         object["status"]["traffic"][1]["percent"] = json!(50);
         let status = explained(&object, None);
         assert!(status.next[0].starts_with("`andante settle hello -n demo` brings users"), "{:?}", status.next);
+    }
+
+    /// What is advised where these revisions are not Ready and have no pod.
+    fn with_broken(object: &serde_json::Value, broken: &[&str]) -> Vec<String> {
+        let mut world = samples::world(object, None);
+        for name in broken {
+            let down = json!({"metadata": {"name": name}, "status": {"actualReplicas": 0, "desiredReplicas": 1,
+                "conditions": [{"type": "Ready", "status": "False", "reason": "ExitCode3"}]}});
+            world.revisions.insert(name.parse().unwrap(), Revision::from_json(&down).unwrap());
+        }
+        super::super::explain(&world, &samples::called(), at(60)).unwrap().next
+    }
+
+    #[test]
+    fn where_nobody_is_served_the_advice_is_what_mends_that() {
+        let mut plain = samples::service(json!({}));
+        plain["spec"]["traffic"] = json!([{"latestRevision": true, "percent": 100}]);
+        assert!(with_broken(&plain, &[])[0].contains("begins a rollout"));
+        let next = with_broken(&plain, &["hello-00002"]);
+        assert!(next[0].starts_with("`andante roll-out hello -n demo --image REF` with what mends it"), "{next:?}");
+        assert!(next[0].contains("hello-00002 serves nobody (ExitCode3)"), "{next:?}");
+        // After a good end the way back helps at once, if there is one.
+        let mut finished = walking();
+        finished.phase = Phase::Finished;
+        finished.split = finished.start.finished(&"hello-00002".parse().unwrap(), false);
+        let next = with_broken(&with(&finished, 5), &["hello-00002"]);
+        assert!(next[0].contains("--to stable` goes back to hello-00001"), "{next:?}");
+        let next = with_broken(&with(&finished, 5), &["hello-00001", "hello-00002"]);
+        assert!(next.len() == 1 && next[0].contains("roll-out"), "{next:?}");
     }
 }

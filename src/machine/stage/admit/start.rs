@@ -253,4 +253,34 @@ mod tests {
         record.split = split(tagged.clone());
         assert_eq!(without_our_tags(&split(tagged), &record).to_string(), "s2 100 %");
     }
+
+    /// The end, if there is one, where only `s1` is Ready and `bad` has this many pods.
+    fn refusal(traffic: serde_json::Value, actual: i64) -> Option<String> {
+        let mut world = World::default();
+        world.see_revisions([("s1", "True", 1), ("bad", "False", actual)].map(|(name, ready, actual)| {
+            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": actual,
+                "conditions": [{"type": "Ready", "status": ready, "reason": "ExitCode3"}]}}))
+            .unwrap()
+        }));
+        let service = Service::from_json(
+            &json!({"metadata": {"name": "hello", "namespace": "demo", "uid": "u", "generation": 1}}),
+        );
+        let start = Start { split: split(traffic), ..start(json!([{"revisionName": "s1", "percent": 100}]), "s1") };
+        targets_are_ready(&start, &world, &service.unwrap()).err().map(|outcome| outcome.line())
+    }
+
+    #[test]
+    fn a_target_that_is_not_ready_is_refused_with_a_command_that_helps() {
+        let tagged = refusal(
+            json!([{"revisionName": "s1", "percent": 100}, {"revisionName": "bad", "percent": 0, "tag": "qa"}]),
+            0,
+        );
+        assert!(tagged.unwrap().contains("`kn service update hello -n demo --untag qa`"));
+        let shared =
+            refusal(json!([{"revisionName": "s1", "percent": 80}, {"revisionName": "bad", "percent": 20}]), 0).unwrap();
+        assert!(shared.contains("`kn service update hello -n demo --traffic s1=100`"), "{shared}");
+        let alone = json!([{"revisionName": "bad", "percent": 100}]);
+        assert_eq!(refusal(alone.clone(), 0), None, "nothing to protect");
+        assert!(refusal(alone, 2).unwrap().contains("its pods serve"));
+    }
 }
