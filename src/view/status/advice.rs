@@ -125,15 +125,10 @@ fn way_back(status: &Status, here: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Life;
-<<<<<<< ours
     use super::super::explain;
-    use super::super::samples::{at, called, explained, walking, with, world};
-    use super::*;
-=======
-    use super::super::samples::{self, at, explained, walking, with};
+    use super::super::samples::{self, at, called, explained, walking, with, world};
     use super::*;
     use crate::model::observed::Revision;
->>>>>>> theirs
     use serde_json::json;
 
     #[test]
