@@ -82,10 +82,13 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     // After a takeover traffic is as somebody else wrote it, which may well follow latest.
     if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
         let blamed = record.candidate.as_ref().is_none_or(|c| record.rejected.iter().any(|r| r.revision == *c));
-        let stage = if code.blames() && blamed { "stage a mended image of" } else { "stage again, for" };
+        let name = &service.name;
+        let stage = match code.blames() && blamed {
+            true => format!("stage a mended image of {name}"),
+            false => format!("stage {name} again"),
+        };
         next.push(format!(
-            "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage} {}",
-            service.name
+            "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage}"
         ));
     }
     for target in &record.left_out {
