@@ -83,9 +83,10 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
         let blamed = record.candidate.as_ref().is_none_or(|c| record.rejected.iter().any(|r| r.revision == *c));
         let name = &service.name;
-        let stage = match code.blames() && blamed {
-            true => format!("stage a mended image of {name}"),
-            false => format!("stage {name} again"),
+        let stage = if code.blames() && blamed {
+            format!("stage a mended image of {name}")
+        } else {
+            format!("stage {name} again")
         };
         next.push(format!(
             "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage}"
