@@ -135,6 +135,14 @@ fn what_mends_a_stable_that_serves_nobody_gets_everyone_at_once() {
 }
 
 #[test]
+fn what_is_there_already_and_serves_nobody_is_no_success() {
+    let staged = stage("breaks:1-5", latest(), |_| (), &["breaks:1-5"]);
+    assert_eq!((staged.outcome.code, staged.writes), (Code::BadState, 0), "{}", staged.outcome.line());
+    assert!(staged.outcome.what.contains("hello-00001 serves nobody (ExitCode3"), "{}", staged.outcome.what);
+    assert!(staged.outcome.next.contains("--again"), "{}", staged.outcome.next);
+}
+
+#[test]
 fn a_stable_that_is_up_for_a_moment_now_and_then_serves_nobody_either() {
     let images: [&'static [&'static str]; 5] =
         [&["slow:2-9"], &["slow:2-13"], &["slow:2-17"], &["slow:2-21"], &["slow:2-25"]];

@@ -203,6 +203,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         let says_it = (same && service.latest_created.as_ref() == Some(&stable))
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
         let serves_it = says_it && !bytes.differ_from(running);
+        if serves_it && let Some(why) = nobody_is_served(&fresh.start.pinned(), world) {
+            return end(broken_already(service, &why));
+        }
         if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
             // Stable runs what is wanted now, so the candidate that was staged before only has to go.
             let split = fresh.start.restored(None, &fresh.tags);
@@ -259,6 +262,13 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
     Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
 }
 
+/// What is asked for is what is there, and that serves nobody: no success, and no release of this run's.
+fn broken_already(service: &Service, why: &str) -> Outcome {
+    let what = format!("{} runs what is asked for already, and {why}; nothing was written", service.name);
+    outcome_of(Code::BadState, what, service)
+        .next("stage what mends it, or --again for a new revision of the same (where a Secret or a quota was mended)")
+}
+
 fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
     let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
     let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
@@ -312,7 +322,10 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     };
     let candidate = revision.name.clone();
     if candidate == fresh.start.stable {
-        return end(unchanged(service, &candidate, Some(revision)));
+        return end(match nobody_is_served(&pinned, world) {
+            Some(why) => broken_already(service, &why),
+            None => unchanged(service, &candidate, Some(revision)),
+        });
     }
     if !pinned.share(&candidate).is_zero() {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
