@@ -3,6 +3,7 @@
 //! Decides which of it a write that must take effect takes out of the way itself, and what is said of the rest: cause and
 //! remedy. It may use observed objects, the record and the world.
 
+use crate::machine::standing::{Moved, moved};
 use crate::machine::world::World;
 use crate::model::name::{RevisionName, Tag};
 use crate::model::observed::{MAX_ANNOTATIONS, Service};
@@ -36,7 +37,8 @@ pub(super) fn taken_name<'a>(world: &World, service: &'a Service, record: &Recor
     // Without the name Knative makes one more revision of the template, so a name stays where it does no harm: the
     // revision was made of this template, as Knative or our own record tells.
     let made_of_it = is_current(service) && service.latest_created.as_ref() == Some(&revision);
-    let staged_by_us = record.template.as_ref() == Some(&fingerprint(&service.template));
+    let staged_by_us = record.template.as_ref() == Some(&fingerprint(&service.template))
+        || (record.candidate.as_ref() == Some(&revision) && moved(record, service) == Moved::No);
     (!made_of_it && !staged_by_us).then_some(name)
 }
 
@@ -49,7 +51,8 @@ pub(super) fn unnamed_words(name: &str) -> String {
 
 /// The tag of this split for which Knative finds a Service of somebody else's under the name that it needs.
 pub(super) fn taken_tag<'a>(service: &Service, split: &'a Split) -> Option<&'a Tag> {
-    let said = service.conditions.get("RoutesReady").filter(|c| c.reason == NOT_OWNED)?;
+    let observed = service.observed_generation >= service.generation;
+    let said = service.conditions.get("RoutesReady").filter(|c| observed && c.reason == NOT_OWNED)?;
     split.targets().iter().filter_map(|t| t.tag.as_ref()).find(|tag| said.message.contains(&placeholder(service, tag)))
 }
 

@@ -9,9 +9,10 @@ use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
+use crate::machine::stage::write::begin_order;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{RecordSize, order, while_latest_stands};
+use crate::machine::write::{RecordSize, order};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -31,6 +32,7 @@ mod goal;
 mod mending;
 mod prove;
 mod room;
+mod write;
 
 pub use goal::{StageGoal, Want};
 
@@ -207,8 +209,8 @@ impl Stage {
                 // A note that did not get through is no longer the end.
                 self.noted = None;
                 self.claimant.sign(&mut record);
-                match order(service, *record, split, template, Event::new(Topic::Stage, what)) {
-                    Ok(order) => Next::Write(Box::new(while_latest_stands(service, order))),
+                match begin_order(world, service, *record, split, template, Event::new(Topic::Stage, what)) {
+                    Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
                 }
             }
@@ -229,13 +231,15 @@ impl Stage {
             return self.fail(world, service, record, &why, now);
         }
         match record.phase {
-            Phase::Staging => {}
             Phase::Staged => return self.settled(world, service, record, now),
             Phase::Finished if self.first => {
                 let ready = record.start.stable.clone();
                 return Next::end(Self::deployed(service, &ready));
             }
-            Phase::Finished => return self.mended(world, service, record, now),
+            Phase::Finished if moved(record, service) != Moved::Traffic => {
+                return self.mended(world, service, record, now);
+            }
+            Phase::Staging | Phase::Finished => {}
             _ => return self.gone_back(world, service, record, now),
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
@@ -283,7 +287,7 @@ impl Stage {
         if let Some(why) = self.failed.clone() {
             return self.fail(world, service, record, &why, now);
         }
-        self.watch_stable(record, world, now, log);
+        self.watch_stable(record, service, world, now, log);
         match self.prove(world, service, record, now, log) {
             Err(next) => next,
             Ok(candidate) => {

@@ -144,6 +144,10 @@ impl Claimant {
 
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
+        if self.own.as_ref().is_some_and(|own| is_another(own, service)) {
+            let what = format!("{} was deleted and made anew; this run writes nothing more", service.name);
+            return outcome_of(Code::TakenOver, what, service);
+        }
         let Some(record) = record.filter(|record| !self.is_replaced(record)) else {
             let how = if record.is_some() { "replaced by another one" } else { "removed" };
             return record_lost(

@@ -37,6 +37,12 @@ pub(crate) fn serving(service: &Service) -> Serving {
 /// Rule 6: users have the shares that `spec.traffic` asks for, so what it means now is what is served. Not so while
 /// Knative's own gradual rollout is under way, or while a revision that became Ready is just being switched to.
 pub(crate) fn shares_are_served(service: &Service) -> Serving {
+    // A template whose name is taken keeps Knative from migrating traffic, and users from nothing: the next template, which
+    // has another name or none, is what mends it.
+    let name_taken = service.conditions.get("RoutesReady").is_some_and(|c| c.reason == "RevisionNameTaken");
+    if name_taken && is_current(service) && service.split.as_ref().is_ok_and(|split| equals_shares(split, service)) {
+        return Serving::Yes;
+    }
     served_if(service, equals_shares)
 }
 

@@ -10,6 +10,7 @@ use crate::machine::world::{NameHolder, PodsSaid, Presence};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
+use crate::rollout::record::Record;
 use crate::run::ports::{Clock, Cluster, NamedKind, Sink};
 use futures_util::future::pending;
 use std::pin::pin;
@@ -104,6 +105,25 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 self.pause(pause).await;
                 self.read_service().await
             }
+        }
+    }
+
+    /// A write without an answer that is seen to have been made was taken; whoever waits for hours then has no write to be
+    /// impatient about.
+    pub(super) fn took_effect(&mut self, written: &Written, record: Option<&Record>) {
+        if !matches!(written, Written::Unsure(_)) {
+            return;
+        }
+        let made = match record {
+            Some(ours) => self
+                .world
+                .record()
+                .and_then(Result::ok)
+                .is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
+            None => self.world.service().is_some(),
+        };
+        if made {
+            self.takes_writes();
         }
     }
 

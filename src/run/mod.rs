@@ -145,6 +145,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }
+                me.took_effect(&written, order.record.as_ref());
             }
             Next::Create(object) => {
                 let written = me.create(&object).await;
@@ -152,6 +153,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }
+                me.took_effect(&written, None);
             }
             Next::Look(look) => {
                 if let Err(why) = me.look(look).await {

@@ -53,7 +53,9 @@ fn lacking(target: &Space, steps: &Space, name: &str, resource: &str, verb: &str
         for of in rule["resources"].as_array().unwrap() {
             let mut verbs = rule["verbs"].as_array().unwrap().clone();
             let before = verbs.len();
-            verbs.retain(|v| of != resource || v != verb);
+            // The optional right to plain Services is another one.
+            let plain = of == "services" && rule["apiGroups"] == json!([""]);
+            verbs.retain(|v| of != resource || v != verb || plain);
             taken += before - verbs.len();
             if !verbs.is_empty() {
                 rules.push(json!({"apiGroups": rule["apiGroups"], "resources": [of], "verbs": verbs}));

@@ -48,7 +48,8 @@ fn a_name_that_is_taken_does_not_close_the_way_back() {
     let walk = at_half(&space, &file());
     // The same name with another content, which is what a changed file under a fixed name is.
     file_applied_again(&space, &file().env("CHANGED", "1"));
-    space.andante(&["control", "abort", "hello"]).ended(0);
+    // The run that walks has no object here, so it counts as gone; it is alive, and obeys.
+    space.andante(&["control", "abort", "hello"]).ended(27);
     walk.wait(LONG).ended(15).says("the template's name hello-blue is taken out of it");
     served(&space, NAMED_BACK);
     assert_eq!(space.service("hello")["spec"]["template"]["metadata"]["name"], Value::Null);
@@ -66,7 +67,8 @@ fn the_unchanged_file_applied_again_does_not_close_the_way_back() {
         let service = space.service("hello");
         (service["status"]["observedGeneration"] == service["metadata"]["generation"]).then_some(())
     });
-    space.andante(&["control", "abort", "hello"]).ended(0);
+    // The run that walks has no object here, so it counts as gone; it is alive, and obeys.
+    space.andante(&["control", "abort", "hello"]).ended(27);
     walk.wait(LONG).ended(15);
     served(&space, NAMED_BACK);
     space.answers("hello", "v1", 5);
@@ -116,7 +118,13 @@ fn a_way_back_is_written_where_the_annotations_are_full() {
     assert_ne!(refused.code, 0);
     assert!(refused.whole().contains("--to stable"), "{}", refused.whole());
     walk.signal("TERM");
-    walk.wait(LONG).ended(19);
+    // Two seconds are not always enough for Knative to serve it; that it does is asked below.
+    let ended = walk.wait(LONG);
+    assert!(
+        ended.code == 19 || (ended.code == 22 && ended.last().contains("not confirmed as served yet")),
+        "{}",
+        ended.whole()
+    );
     served(&space, BACK);
     assert_eq!(space.record("hello")["epoch"].as_i64(), Some(epoch + 1));
     space.answers("hello", "v1", 5);

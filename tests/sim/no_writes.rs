@@ -1,6 +1,6 @@
 //! The API server reads well and takes no write: an admission webhook that must be asked and cannot be, a full disk.
 
-use super::fault::Script;
+use super::fault::{Fault, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
@@ -11,6 +11,18 @@ use tokio::time::{Instant, sleep};
 
 /// What came of a walk that meets it after this time: the end, how long that took, and how many writes were tried.
 fn walk(candidate: &'static str, dwell: u64, after: u64) -> (Outcome, Duration, usize) {
+    walk_with(candidate, dwell, move |now| Script {
+        no_writes_from: Some(now + Duration::from_secs(after)),
+        ..Script::default()
+    })
+}
+
+/// The same under a script that is made when the walk begins.
+fn walk_with(
+    candidate: &'static str,
+    dwell: u64,
+    script: impl FnOnce(Duration) -> Script + 'static,
+) -> (Outcome, Duration, usize) {
     simulate(async move {
         let mut theatre = Theatre::new(7);
         theatre.calm = true;
@@ -22,8 +34,7 @@ fn walk(candidate: &'static str, dwell: u64, after: u64) -> (Outcome, Duration, 
         theatre
             .process("stage", &asker, &Job::Stage { image: candidate.into(), again: false }, Script::default())
             .await;
-        let from = Some(world.start.elapsed() + Duration::from_secs(after));
-        let script = Script { no_writes_from: from, ..Script::default() };
+        let script = script(world.start.elapsed());
         let begun = Instant::now();
         let looks = Looks { probe: true, ..Looks::default() };
         let job = Job::Walk(plan(&[50, 100], dwell, 60, None), looks);
@@ -52,4 +63,15 @@ fn a_way_back_that_cannot_be_written_asks_for_a_person() {
     assert!(outcome.what.contains("the way back could not be written"), "{}", outcome.what);
     assert!(outcome.line().contains("traffic now: hello-00001 50 %"), "{}", outcome.line());
     assert!(took < Duration::from_secs(180) && writes < 30, "{writes} writes in {took:?}");
+}
+
+/// One write that took effect without an answer is no reason to give up minutes later, when none is wanted.
+#[test]
+fn a_lost_answer_is_forgotten_once_the_write_is_seen() {
+    for call in 1..16 {
+        for fault in [Fault::Reset { after: true }, Fault::Silence { after: true }, Fault::Reset { after: false }] {
+            let (outcome, took, _) = walk_with("ok:2", 300, move |_| Script::one(call, fault));
+            assert_eq!(outcome.code, Code::Done, "{fault:?} at call {call}: {} after {took:?}", outcome.line());
+        }
+    }
 }

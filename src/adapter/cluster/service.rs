@@ -109,7 +109,7 @@ impl Cluster for KnativeService {
     }
 
     async fn pods(&self, name: &RevisionName) -> Result<Vec<Value>, ApiError> {
-        // Ten are enough to find one that has something wrong; a large revision may have hundreds.
+        // Fifty are enough to find one that has something wrong; a large revision may have hundreds.
         let namespace = self.kube.namespace.to_string();
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods?limit=50&labelSelector=serving.knative.dev%2Frevision%3D{name}"

@@ -69,18 +69,24 @@ impl Settle {
             return Next::end(outcome_of(Code::TakenOver, what, service));
         }
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
-        if is_unserved && let Some(order) = mend(world, service, record, self.size) {
+        // What somebody else asked for is theirs to see served, and not ours to mend.
+        let closed = record.outcome == Some(Code::TakenOver);
+        let in_time = now < after(ended, LAST_WAIT);
+        // Within a bound: who brings a taken name back as often as it is taken out would be fought without end.
+        if is_unserved
+            && !closed
+            && in_time
+            && let Some(order) = mend(world, service, record, self.size)
+        {
             return Next::Write(Box::new(order));
         }
-        if is_unserved && now < after(ended, LAST_WAIT) && world.signal.is_none() {
+        if is_unserved && in_time && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
         let mut outcome = settled(record, service);
         if is_unserved {
             unserved(&mut outcome, world, service);
         }
-        // What somebody else asked for is theirs to see served.
-        let closed = record.outcome == Some(Code::TakenOver);
         if is_unserved && !closed && is_stuck(service, record) {
             fail(&mut outcome);
         }
@@ -137,7 +143,8 @@ impl Settle {
         service: &Service,
         now: Timestamp,
     ) -> Option<Next> {
-        let stands = moved(record, service) != Moved::Traffic;
+        // Traffic that was somebody else's when it was closed is none of this rollout's.
+        let stands = moved(record, service) != Moved::Traffic && record.outcome != Some(Code::TakenOver);
         if !stands || serving(service) == Serving::Yes || !is_stuck(service, record) {
             return None;
         }

@@ -19,17 +19,18 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
 use crate::model::template::{TemplateChange, fingerprint, says_at_least, says_the_same};
-use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::Record;
 use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::Value;
 
+mod already;
 mod bytes;
 mod resume;
 mod start;
 
+use already::already;
 use bytes::WantedBytes;
 use resume::resume;
 pub(crate) use start::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
@@ -132,7 +133,7 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     // To pin what is not served yet would move users (rule 6); an inherited start brings them back and need not wait.
     // Where users have nothing that serves them, nothing can be moved, and a release may be what mends that.
     if begins_anew
-        && nobody_is_served(&start.pinned(), world).is_none()
+        && nobody_is_served(&start.pinned(), service, world).is_none()
         && let Serving::NotYet(why) | Serving::Blocked(why) = shares_are_served(service)
     {
         return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
@@ -164,7 +165,7 @@ fn wait_for(service: &Service, why: &str) -> Begin {
 }
 
 fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: Record, log: &mut Log) -> Begin {
-    let Admission { goal, claim, world, service, .. } = admission;
+    let Admission { goal, world, service, .. } = admission;
     let stable = fresh.start.stable.clone();
     let named = change.with_free_name(|name| world.revision(name).is_some());
     let template = match named.apply(&service.template) {
@@ -174,10 +175,13 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
     let print = fingerprint(&template);
     // What the cluster itself fills in cannot be told from what a file took away, unless the last write was of this very
     // template and nobody changed anything since.
-    let wrote_it = world
-        .record()
-        .and_then(Result::ok)
-        .is_some_and(|r| r.template.as_ref() == Some(&print) && moved(&r, service) == Moved::No);
+    let wrote_it = world.record().and_then(Result::ok).is_some_and(|r| {
+        // A template that made no revision left stable the newest.
+        let newest = r.candidate.as_ref().unwrap_or(&r.start.stable);
+        service.latest_created.as_ref() == Some(newest)
+            && r.template.as_ref() == Some(&print)
+            && moved(&r, service) == Moved::No
+    });
     let same = says_the_same(&service.template, &template) || (wrote_it && says_at_least(&service.template, &template));
     let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
     let (mut template, mut same, mut moved_on) = (template, same, String::new());
@@ -203,39 +207,12 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         let says_it = (same && service.latest_created.as_ref() == Some(&stable))
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
         let serves_it = says_it && !bytes.differ_from(running);
-        if serves_it && let Some(why) = nobody_is_served(&fresh.start.pinned(), world) {
-            return end(broken_already(service, &why));
-        }
-        if serves_it && matches!(claim, Claim::TakeOver | Claim::Resume) {
-            // Stable runs what is wanted now, so the candidate that was staged before only has to go.
-            let split = fresh.start.restored(None, &fresh.tags);
-            fresh.phase = Phase::RolledBack;
-            fresh.outcome = Some(Code::Done);
-            fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
-            let what = format!("back to {stable}, which serves this already");
-            return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
-        }
-        let known = world.record().and_then(Result::ok).map(|r| r.intent);
-        if serves_it && fresh.owner.kind != OwnerKind::Person && known.is_none_or(|intent| intent < fresh.intent) {
-            // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
-            // A record that somebody's edit overtook would tell the end of its rollout of a split that it never wrote.
-            let true_still = world.record().and_then(Result::ok).filter(|r| moved(r, service) == Moved::No);
-            let mut noted = true_still.unwrap_or_else(|| Record {
-                phase: Phase::Finished,
-                outcome: Some(Code::Done),
-                candidate: Some(stable.clone()),
-                ..fresh.clone()
-            });
-            noted.intent = noted.intent.max(fresh.intent);
-            let outcome = Box::new(unchanged(service, &stable, running));
-            return Begin::Note { record: Box::new(noted), outcome };
-        }
         if serves_it {
-            return end(unchanged(service, &stable, running));
+            return already(&admission, fresh);
         }
         if same && bytes.differ_from(newest) {
             // An equal template makes no revision, so it is told apart by what its image means.
-            let told_apart = TemplateChange { digest: bytes.digest.clone(), ..change.clone() };
+            let told_apart = TemplateChange { digest: bytes.digest.clone(), ..named.clone() };
             template = match told_apart.apply(&service.template) {
                 Ok(template) => template,
                 Err(error) => return end(outcome_of(Code::BadInput, error.to_string(), service)),
@@ -248,7 +225,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         warn_of_taken_name(change, &named, log);
     }
     warn_of_gitops(service, log);
-    let (template, same) = match anew(change, goal, world, service).filter(|_| same) {
+    let (template, same) = match anew(&named, goal, world, service).filter(|_| same) {
         Some(template) => (template, false),
         None => (template, same),
     };
@@ -260,25 +237,6 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         format!("users pinned to {stable}, template patched in the same write{moved_on}")
     };
     Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
-}
-
-/// What is asked for is what is there, and that serves nobody: no success, and no release of this run's.
-fn broken_already(service: &Service, why: &str) -> Outcome {
-    let what = format!("{} runs what is asked for already, and {why}; nothing was written", service.name);
-    outcome_of(Code::BadState, what, service)
-        .next("stage what mends it, or --again for a new revision of the same (where a Secret or a quota was mended)")
-}
-
-fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
-    let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
-    let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
-    let mut outcome =
-        outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
-            .word("unchanged")
-            .next("--again makes a new revision of it");
-    outcome.candidate = Some(revision.clone());
-    outcome.digest = digest;
-    outcome
 }
 
 /// Says that the file's name for the new revision cannot be given to it.
@@ -322,10 +280,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     };
     let candidate = revision.name.clone();
     if candidate == fresh.start.stable {
-        return end(match nobody_is_served(&pinned, world) {
-            Some(why) => broken_already(service, &why),
-            None => unchanged(service, &candidate, Some(revision)),
-        });
+        return already(&admission, fresh);
     }
     if !pinned.share(&candidate).is_zero() {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
@@ -338,6 +293,10 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
     }
     fresh.image.clone_from(&revision.image);
+    // The template that stands there made it: its name, if it has one, is no taken one.
+    if service.latest_created.as_ref() == Some(&candidate) {
+        fresh.template = Some(fingerprint(&service.template));
+    }
     if revision.serves() {
         fresh.candidate = Some(candidate.clone());
         let split = fresh.start.at(&candidate, Percent::ZERO, &fresh.tags);

@@ -2,12 +2,13 @@
 
 use super::Stage;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before, staged};
-use crate::machine::rollback::mend;
+use crate::machine::outcomes::{LAST_WAIT, ended_before, staged, unserved};
+use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved};
 use crate::machine::world::World;
 use crate::machine::write::RecordSize;
 use crate::model::observed::Service;
+use crate::model::outcome::Code;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::record::Record;
@@ -27,14 +28,21 @@ impl Stage {
     /// Our own rollback is written; the end once it is served.
     pub(super) fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
-        if serving(service) != Serving::Yes && moved(record, service) == Moved::No {
-            if let Some(order) = mend(world, service, record, RecordSize::Whole) {
-                return Next::Write(Box::new(order));
-            }
-            if now < after(ended, LAST_WAIT) {
-                return self.wait(now);
+        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        if is_unserved && now < after(ended, LAST_WAIT) {
+            return match mend(world, service, record, RecordSize::Whole) {
+                Some(order) => Next::Write(Box::new(order)),
+                None => self.wait(now),
+            };
+        }
+        let mut outcome = ended_before(record, service);
+        if is_unserved {
+            unserved(&mut outcome, world, service);
+            if is_stuck(service, record) {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
             }
         }
-        Next::end(ended_before(record, service))
+        Next::end(outcome)
     }
 }

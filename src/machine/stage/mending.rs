@@ -7,6 +7,7 @@ use super::Stage;
 use crate::machine::finish::finish;
 use crate::machine::next::Next;
 use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
@@ -41,9 +42,16 @@ impl StableServes {
 
 impl Stage {
     /// Keeps in mind since when stable serves nobody.
-    pub(super) fn watch_stable(&mut self, record: &Record, world: &World, now: Timestamp, log: &mut Log) {
+    pub(super) fn watch_stable(
+        &mut self,
+        record: &Record,
+        service: &Service,
+        world: &World,
+        now: Timestamp,
+        log: &mut Log,
+    ) {
         let stable = &mut self.stable;
-        let Some(why) = nobody_is_served(&record.start.pinned(), world) else {
+        let Some(why) = nobody_is_served(&record.start.pinned(), service, world) else {
             // A container that crashes again and again is up for a moment each time.
             if stable.nobody.take().is_some() {
                 stable.again = Some(now);
@@ -71,8 +79,16 @@ impl Stage {
         now: Timestamp,
     ) -> Option<Next> {
         let since = self.stable.nobody.or(self.stable.again)?;
-        if now < after(since, self.goal.grace) {
-            return Some(Next::wait(Some(after(since, self.goal.grace))));
+        let settles = after(since, self.goal.grace);
+        if now < settles && now < self.deadline(now) {
+            return Some(Next::wait(Some(settles.min(self.deadline(now)))));
+        }
+        // It came and went until the deadline: neither is there anybody to protect for sure, nor nobody.
+        if now < settles && self.stable.nobody.is_some() {
+            let reason = format!("{} comes and goes, until the deadline", record.start.stable);
+            let why = Why::blameless(Code::Inconclusive, reason);
+            self.failed = Some(why.clone());
+            return Some(self.fail(world, service, record, &why, now));
         }
         self.stable.nobody?;
         // The Service's status names its newest ready revision a moment after that is Ready; only then may latest be followed.

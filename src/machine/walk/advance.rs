@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// By how much two clocks may differ unnoticed (`adapter::clock`): what another process or the API server timed is put off by it,
 /// so that a dwell after a restart is never shorter than was planned.
-const CLOCKS: Duration = Duration::from_secs(2);
+pub(super) const CLOCKS: Duration = Duration::from_secs(2);
 
 impl Walk {
     /// Since when the step is served: seen by ourselves, or after a restart as the Route's condition tells, rounded up.

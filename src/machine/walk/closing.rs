@@ -27,6 +27,7 @@ impl Walk {
         let terminated = world.signal.is_some() && now >= after(ended, patience);
         if is_unserved
             && record.phase != Phase::Held
+            && now < after(ended, LAST_WAIT)
             && let Some(order) = mend(world, service, record, self.size)
         {
             return Next::Write(Box::new(order));

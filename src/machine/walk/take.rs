@@ -1,6 +1,7 @@
 //! How a walk begins. Decides whether this process may take the rollout, from which step it goes on, and what is said
 //! if the rollout ended before. It may use claims, the record and the world.
 
+use super::advance::CLOCKS;
 use super::{Walk, write};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
@@ -198,7 +199,7 @@ impl Walk {
         let as_asked = claim == Claim::Resume && old.phase == Phase::Held && old.outcome.is_none();
         let had = old.plan.as_ref().and_then(|plan| plan.step(old.step)).map(|step| step.percent);
         match self.goal.plan.step(step) {
-            Some(here) if as_asked && had == Some(here.percent) => old.step_at.max(before(now, here.dwell)),
+            Some(here) if as_asked && had == Some(here.percent) => old.step_at.max(before(now, here.dwell + CLOCKS)),
             _ => now,
         }
     }

@@ -18,18 +18,6 @@ use crate::rollout::record::{Phase, Record};
 /// The same run came again, or the next of many short calls. None: begin anew.
 pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -> Option<Begin> {
     let Admission { goal, claim, world, service, now, .. } = admission;
-    if moved(record, service) == Moved::Traffic {
-        let what = format!(
-            "{} changed the traffic of {} meanwhile; nothing was written",
-            who_moved(service, true),
-            service.name
-        );
-        let next = format!(
-            "`andante settle {}` closes the record and leaves traffic as it is, then begin anew",
-            service.called()
-        );
-        return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
-    }
     let same = match &goal.want {
         Want::Template(change) => {
             let wanted = change.apply(&service.template);
@@ -47,6 +35,18 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
     };
     if !same && claim == Claim::TakeOver {
         return None;
+    }
+    if moved(record, service) == Moved::Traffic {
+        let what = format!(
+            "{} changed the traffic of {} meanwhile; nothing was written",
+            who_moved(service, true),
+            service.name
+        );
+        let next = format!(
+            "`andante settle {}` closes the record and leaves traffic as it is, then begin anew",
+            service.called()
+        );
+        return Some(end(outcome_of(Code::TakenOver, what, service).next(next)));
     }
     let person = record.owner.kind == OwnerKind::Person;
     // A run that was killed goes on with what it staged; whoever asks anew means what the image means now.

@@ -149,7 +149,7 @@ pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Re
 /// have nothing that serves, a release is what mends that (`stage::mending`), and it leaves such targets out.
 pub(crate) fn targets_are_ready(start: &Start, world: &World, service: &Service) -> Result<(), Box<Outcome>> {
     let pinned = start.pinned();
-    if nobody_is_served(&pinned, world).is_some() {
+    if nobody_is_served(&pinned, service, world).is_some() {
         return Ok(());
     }
     let Some(name) = pinned.revisions().into_iter().find(|name| !world.serves(name)) else { return Ok(()) };

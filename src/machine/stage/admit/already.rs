@@ -1,0 +1,73 @@
+//! What is asked for is what users are on already.
+//!
+//! Decides whether that is an end, a way back from an older rollout, something to wait for, or no success at all. It may use
+//! pure modules only.
+
+use super::{Admission, Begin, end, wait_for};
+use crate::machine::claim::Claim;
+use crate::machine::standing::{Moved, moved, outcome_of};
+use crate::machine::unserved::nobody_is_served;
+use crate::model::name::RevisionName;
+use crate::model::observed::{Revision, Service};
+use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Serving, shares_are_served};
+use crate::rollout::owner::OwnerKind;
+use crate::rollout::record::{Phase, Record};
+
+/// Stable is what is wanted.
+pub(super) fn already(admission: &Admission<'_>, mut fresh: Record) -> Begin {
+    let Admission { claim, world, service, .. } = *admission;
+    let stable = fresh.start.stable.clone();
+    let running = world.revision(&stable);
+    if let Some(why) = nobody_is_served(&fresh.start.pinned(), service, world) {
+        return end(broken_already(service, &why));
+    }
+    if matches!(claim, Claim::TakeOver | Claim::Resume) {
+        // Stable runs what is wanted now, so the candidate that was staged before only has to go.
+        let split = fresh.start.restored(None, &fresh.tags);
+        fresh.phase = Phase::RolledBack;
+        fresh.outcome = Some(Code::Done);
+        fresh.reason = Some(format!("{stable} serves this already; the older rollout is rolled back"));
+        let what = format!("back to {stable}, which serves this already");
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
+    // A way back that was written and never served leaves users elsewhere than the split says.
+    if let Serving::NotYet(why) | Serving::Blocked(why) = shares_are_served(service) {
+        return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
+    }
+    let known = world.record().and_then(Result::ok).map(|r| r.intent);
+    let outcome = unchanged(service, &stable, running);
+    if fresh.owner.kind == OwnerKind::Person || known.is_some_and(|intent| intent >= fresh.intent) {
+        return end(outcome);
+    }
+    // Nothing moves, but the intent stays: an older run that finishes building last must not undo this one.
+    // A record that somebody's edit overtook would tell the end of its rollout of a split that it never wrote.
+    let true_still = world.record().and_then(Result::ok).filter(|r| moved(r, service) == Moved::No);
+    let mut noted = true_still.unwrap_or_else(|| Record {
+        phase: Phase::Finished,
+        outcome: Some(Code::Done),
+        candidate: Some(stable.clone()),
+        ..fresh.clone()
+    });
+    noted.intent = noted.intent.max(fresh.intent);
+    Begin::Note { record: Box::new(noted), outcome: Box::new(outcome) }
+}
+
+/// What is asked for is what is there, and that serves nobody: no success, and no release of this run's.
+fn broken_already(service: &Service, why: &str) -> Outcome {
+    let what = format!("{} runs what is asked for already, and {why}; nothing was written", service.name);
+    outcome_of(Code::BadState, what, service)
+        .next("stage what mends it, or --again for a new revision of the same (where a Secret or a quota was mended)")
+}
+
+fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revision>) -> Outcome {
+    let digest = running.and_then(|r| r.digest.clone().or_else(|| r.image.clone()));
+    let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
+    let mut outcome =
+        outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
+            .word("unchanged")
+            .next("--again makes a new revision of it");
+    outcome.candidate = Some(revision.clone());
+    outcome.digest = digest;
+    outcome
+}
