@@ -70,17 +70,6 @@ fn broken(test: &str) -> Space {
         let (ready, reason, _) = condition(&revision, "Ready");
         (ready == "False").then_some(reason)
     });
-    // Each restart makes it Ready for a moment; from the fourth on the kubelet waits for more than a minute between two.
-    eventually("stable rests between two crashes", Duration::from_secs(240), || {
-        let pods = space.list("pods", "serving.knative.dev/revision=hello-00001");
-        let ended = |pod: &serde_json::Value| {
-            let all = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
-            let user = all.into_iter().find(|c| c["name"] == "user-container")?;
-            let waits = user["state"]["waiting"]["reason"] == "CrashLoopBackOff";
-            (waits && user["restartCount"].as_i64() >= Some(4)).then_some(())
-        };
-        pods.iter().find_map(ended)
-    });
     space
 }
 
