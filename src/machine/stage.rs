@@ -11,6 +11,7 @@ use crate::machine::rollback::{Why, roll_back};
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::stage::write::begin_order;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::{RecordSize, order};
 use crate::model::event::Log;
@@ -51,8 +52,10 @@ pub struct Stage {
     /// The candidate, once its lineage is proved.
     candidate: Option<RevisionName>,
     down_since: Option<Timestamp>,
-    /// How stable serves.
-    stable: mending::StableServes,
+    /// Whether users have anything that serves them.
+    unserved: UnservedUsers,
+    /// Since when a candidate is Ready that may take a broken stable's place.
+    candidate_since: Option<Timestamp>,
     ask_pods_at: Option<Timestamp>,
     ask_pods_pause: Duration,
     /// What the candidate said last when it lacked room.
@@ -79,7 +82,8 @@ impl Stage {
             began: None,
             candidate: None,
             down_since: None,
-            stable: mending::StableServes::default(),
+            unserved: UnservedUsers::default(),
+            candidate_since: None,
             ask_pods_at: None,
             ask_pods_pause: ASK_PODS_FIRST,
             lack_of_room: None,
@@ -101,7 +105,7 @@ impl Stage {
         let moments = [
             Some(self.deadline(now)),
             self.down_since.map(|since| after(since, self.goal.grace)),
-            self.stable.settles(self.goal.grace),
+            self.unserved.settles(self.goal.grace),
             self.ended_at.map(|ended| after(ended, LAST_WAIT)),
             self.ask_pods_at,
         ];

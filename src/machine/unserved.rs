@@ -6,27 +6,70 @@
 use crate::machine::world::World;
 use crate::model::observed::{Revision, Service};
 use crate::model::split::Split;
+use crate::model::time::after;
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// Why none of the revisions that users are sent to serves anybody; none if one of them does, or may at any moment. `pinned`
 /// names revisions only. Knative goes on serving what it served where it cannot take a split, so that counts as well.
 pub(crate) fn nobody_is_served(pinned: &Split, service: &Service, world: &World) -> Option<String> {
-    let answers = |revision: &Revision| revision.serves() || revision.actual > 0;
     let still = service.served.iter().filter(|t| t.percent > 0).filter_map(|t| t.revision_name.as_ref()?.parse().ok());
     if still.filter_map(|name| world.revision(&name)).any(answers) {
         return None;
     }
+    none_serves(pinned, world)
+}
+
+/// A revision that is not Ready may lack room for more pods, and those that it has serve.
+fn answers(revision: &Revision) -> bool {
+    revision.serves() || revision.actual > 0
+}
+
+/// Why none of the revisions that have users in this split serves anybody, whatever Knative serves at the moment.
+pub(super) fn none_serves(pinned: &Split, world: &World) -> Option<String> {
     let users = pinned.targets().iter().filter(|t| !t.percent.is_zero()).filter_map(|t| t.revision());
     let mut why = None;
     for name in users {
         let complaint = match world.revision(name) {
             None => "it does not exist".to_owned(),
-            // A revision that lacks room for more pods is not Ready either, and those that it has serve.
             Some(revision) if answers(revision) => return None,
             Some(revision) => revision.complaint(),
         };
         why.get_or_insert(format!("{name} serves nobody ({complaint})"));
     }
     why
+}
+
+/// Since when users have nothing that serves them, as far as this process has seen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UnservedUsers {
+    /// Since when nobody is served.
+    nobody: Option<Timestamp>,
+    /// Since when they are served again.
+    again: Option<Timestamp>,
+}
+
+impl UnservedUsers {
+    /// Keeps in mind whether anybody is served now.
+    pub(super) fn see(&mut self, is_nobody_served: bool, now: Timestamp) {
+        if is_nobody_served {
+            self.nobody.get_or_insert(now);
+            self.again = None;
+        } else if self.nobody.take().is_some() {
+            // A container that crashes again and again is up for a moment each time.
+            self.again = Some(now);
+        }
+    }
+
+    /// When what is seen now has lasted for the grace; none if users were served all along.
+    pub(super) fn settles(&self, grace: Duration) -> Option<Timestamp> {
+        self.nobody.or(self.again).map(|since| after(since, grace))
+    }
+
+    /// True while nobody is served.
+    pub(super) fn is_nobody_served(&self) -> bool {
+        self.nobody.is_some()
+    }
 }
 
 #[cfg(test)]

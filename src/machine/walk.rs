@@ -19,6 +19,7 @@ use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who
 use crate::machine::walk::asking::AskingGate;
 use crate::machine::walk::asking::gates_of;
 
+use crate::machine::unserved::UnservedUsers;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
@@ -38,6 +39,7 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
+mod mending;
 mod questions;
 mod scene;
 mod step;
@@ -62,6 +64,8 @@ pub struct Walk {
     /// The step and phase that `served` and the rows speak of.
     at_step: Option<(usize, Phase)>,
     waiting_since: Option<Timestamp>,
+    /// Whether users have anything that serves them.
+    unserved_users: UnservedUsers,
     paused: bool,
     /// Since when the way back is blocked.
     stuck_since: Option<Timestamp>,
@@ -100,6 +104,7 @@ impl Walk {
             served: None,
             at_step: None,
             waiting_since: None,
+            unserved_users: UnservedUsers::default(),
             paused: false,
             stuck_since: None,
             survey: Survey::default(),
@@ -222,6 +227,11 @@ impl Walk {
         if scene.service.truth("RoutesReady") == Truth::False {
             log.once(Topic::Wait, format!("not served yet: {text}"));
         }
+        if let Some(mend) = self.mend_users(scene, log) {
+            return mend;
+        }
+        let limit =
+            self.unserved_users.settles(self.goal.grace).filter(|at| *at > now).map_or(limit, |at| at.min(limit));
         self.last_look = false;
         self.approach_place(scene);
         let probe = record.step > 0;

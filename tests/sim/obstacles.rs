@@ -1,7 +1,7 @@
 //! What stands in a rollout's way and is not its candidate's fault: no room, a name that is taken, a stable that serves nobody.
 
 use super::fault::Script;
-use super::rollout::{Job, Theatre, asker};
+use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::state::State;
 use super::story::brief;
 use super::world::simulate;
@@ -161,4 +161,42 @@ fn a_mending_release_that_does_not_start_moves_nobody_and_the_next_one_may() {
     let mended = stage("breaks:1-5", latest(), |_| (), &["crash-start:2", "ok:3"]);
     assert_eq!(mended.outcome.code, Code::Done, "{}", mended.outcome.line());
     assert_eq!((mended.split.as_str(), mended.served), ("latest=100", everyone("hello-00003")));
+}
+
+/// A release of everyone at once, whose stable breaks at some moment around the end of staging; the end, and what users get.
+fn roll_out_while(breaks: &'static str, candidate: &'static str) -> (Outcome, Vec<(String, i64)>, String) {
+    simulate(async move {
+        let mut theatre = Theatre::new(11);
+        theatre.calm = true;
+        let world = theatre.world.clone();
+        world.deploy(&world.plain(breaks)).await;
+        world.move_traffic(&latest()).unwrap();
+        sleep(Duration::from_secs(10)).await;
+        let asker = asker("run", 100, IfBusy::Supersede);
+        let job = Job::Stage { image: candidate.into(), again: false };
+        let mut outcome = theatre.process("stage", &asker, &job, Script::default()).await.unwrap();
+        if outcome.word == "staged" {
+            let job = Job::Walk(plan(&[100], 0, 5, None), Looks::default());
+            outcome = theatre.process("walk", &asker, &job, Script::default()).await.unwrap();
+        }
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(theatre.complaints(), Vec::<String>::new());
+        (outcome, world.served_now(), theatre.print(0))
+    })
+}
+
+#[test]
+fn a_stable_that_breaks_at_whatever_moment_keeps_no_release_back() {
+    let mut bad = vec![];
+    for kind in ["breaks", "wavers"] {
+        for second in 18..32 {
+            let stable: &'static str = format!("{kind}:1-{second}").leak();
+            let (outcome, served, print) = roll_out_while(stable, "ok:2");
+            if outcome.code != Code::Done || served != everyone("hello-00002") {
+                bad.push(format!("{stable}: {} {served:?}", outcome.line()));
+                eprintln!("--- {stable}\n{print}");
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} of 28:\n{}", bad.len(), bad.join("\n"));
 }

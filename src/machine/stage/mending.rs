@@ -20,25 +20,6 @@ use crate::model::ready::{Serving, is_current, serving};
 use crate::model::time::after;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
-use std::time::Duration;
-
-/// How stable serves, as far as this process has seen.
-#[derive(Debug, Clone, Default)]
-pub(super) struct StableServes {
-    /// Since when it serves nobody.
-    nobody: Option<Timestamp>,
-    /// Since when it serves again.
-    again: Option<Timestamp>,
-    /// Since when a candidate is Ready that may take its place.
-    candidate: Option<Timestamp>,
-}
-
-impl StableServes {
-    /// When it counts as down, or as up again.
-    pub(super) fn settles(&self, grace: Duration) -> Option<Timestamp> {
-        self.nobody.or(self.again).map(|since| after(since, grace))
-    }
-}
 
 impl Stage {
     /// Keeps in mind since when stable serves nobody.
@@ -50,16 +31,9 @@ impl Stage {
         now: Timestamp,
         log: &mut Log,
     ) {
-        let stable = &mut self.stable;
-        let Some(why) = nobody_is_served(&record.start.pinned(), service, world) else {
-            // A container that crashes again and again is up for a moment each time.
-            if stable.nobody.take().is_some() {
-                stable.again = Some(now);
-            }
-            return;
-        };
-        stable.nobody.get_or_insert(now);
-        stable.again = None;
+        let why = nobody_is_served(&record.start.pinned(), service, world);
+        self.unserved.see(why.is_some(), now);
+        let Some(why) = why else { return };
         log.once(
             Topic::Stage,
             format!(
@@ -78,21 +52,22 @@ impl Stage {
         candidate: &RevisionName,
         now: Timestamp,
     ) -> Option<Next> {
-        let since = self.stable.nobody.or(self.stable.again)?;
-        let settles = after(since, self.goal.grace);
+        let settles = self.unserved.settles(self.goal.grace)?;
         if now < settles && now < self.deadline(now) {
             return Some(Next::wait(Some(settles.min(self.deadline(now)))));
         }
         // It came and went until the deadline: neither is there anybody to protect for sure, nor nobody.
-        if now < settles && self.stable.nobody.is_some() {
+        if now < settles && self.unserved.is_nobody_served() {
             let reason = format!("{} comes and goes, until the deadline", record.start.stable);
             let why = Why::blameless(Code::Inconclusive, reason);
             self.failed = Some(why.clone());
             return Some(self.fail(world, service, record, &why, now));
         }
-        self.stable.nobody?;
+        if !self.unserved.is_nobody_served() {
+            return None;
+        }
         // The Service's status names its newest ready revision a moment after that is Ready; only then may latest be followed.
-        let until = after(*self.stable.candidate.get_or_insert(now), LAST_WAIT);
+        let until = after(*self.candidate_since.get_or_insert(now), LAST_WAIT);
         let known = is_current(service) && service.latest_ready.as_ref() == Some(candidate);
         if record.start.followed_latest() && !known && now < until {
             return Some(Next::wait(Some(until)));
