@@ -7,18 +7,12 @@ use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
 use andante::model::outcome::Code;
-use serde_json::json;
-use std::time::Duration;
-use tokio::time::sleep;
 
 /// The most that users met of a candidate that dies so long after its start, how the walk ended, and for what reason.
 fn walk(dies_after: u64) -> (i64, Code, String) {
     simulate(async move {
-        let theatre = Theatre::new(7);
+        let theatre = Theatre::serving(7, "ok:1", false).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain("ok:1")).await;
-        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let prologue = world.scene_is_set();
         let asker = asker("a", 1, IfBusy::Supersede);
         let stage = Job::Stage { image: format!("crash-loop:2-{dies_after}"), again: false };

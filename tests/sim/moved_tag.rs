@@ -7,7 +7,6 @@ use super::rollout::{Job, Theatre, asker};
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
 use andante::model::outcome::{Code, Outcome};
-use serde_json::json;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -26,11 +25,8 @@ enum Deed {
 /// `ok:1` serves; how the last staging ended, and all lines.
 fn after(deeds: Vec<Deed>) -> (Outcome, Vec<String>) {
     simulate(async move {
-        let theatre = Theatre::new(7);
+        let theatre = Theatre::serving(7, "ok:1", false).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain("ok:1")).await;
-        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let prologue = world.scene_is_set();
         let kim = asker("@kim", 1, IfBusy::Fail);
         let mut last = None;

@@ -5,9 +5,8 @@ use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
 use andante::model::outcome::{Code, Outcome};
-use serde_json::json;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// What came of a walk that meets it after this time: the end, how long that took, and how many writes were tried.
 fn walk(candidate: &'static str, dwell: u64, after: u64) -> (Outcome, Duration, usize) {
@@ -24,12 +23,8 @@ fn walk_with(
     script: impl FnOnce(Duration) -> Script + 'static,
 ) -> (Outcome, Duration, usize) {
     simulate(async move {
-        let mut theatre = Theatre::new(7);
-        theatre.calm = true;
+        let theatre = Theatre::serving(7, "ok:1", true).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain("ok:1")).await;
-        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let asker = asker("a", 1, IfBusy::Supersede);
         theatre
             .process("stage", &asker, &Job::Stage { image: candidate.into(), again: false }, Script::default())

@@ -166,12 +166,8 @@ fn a_mending_release_that_does_not_start_moves_nobody_and_the_next_one_may() {
 /// A release of everyone at once, whose stable breaks at some moment around the end of staging; the end, and what users get.
 fn roll_out_while(breaks: &'static str, candidate: &'static str) -> (Outcome, Vec<(String, i64)>, String) {
     simulate(async move {
-        let mut theatre = Theatre::new(11);
-        theatre.calm = true;
+        let theatre = Theatre::serving(11, breaks, true).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain(breaks)).await;
-        world.move_traffic(&latest()).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let asker = asker("run", 100, IfBusy::Supersede);
         let job = Job::Stage { image: candidate.into(), again: false };
         let mut outcome = theatre.process("stage", &asker, &job, Script::default()).await.unwrap();

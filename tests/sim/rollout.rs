@@ -28,6 +28,7 @@ use andante::rollout::splits::Tags;
 use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
 use serde_json::Value;
+use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -107,6 +108,16 @@ impl Theatre {
         let (ended, signals, calls, writes, complaints) = Default::default();
         let (world, sink) = (World::new("hello", seed), SimSink::default());
         Self { world, sink, ended, signals, calls, writes, complaints, seed, calm: false, once: None }
+    }
+
+    /// The stage of most plays: a Service that follows latest and serves this image, at rest; `calm`: so is the gateway.
+    pub(crate) async fn serving(seed: u64, image: &str, calm: bool) -> Self {
+        let theatre = Self { calm, ..Self::new(seed) };
+        let world = &theatre.world;
+        world.deploy(&world.plain(image)).await;
+        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        theatre
     }
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.

@@ -7,7 +7,6 @@ use super::story::brief;
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
 use andante::rollout::plan::Plan;
-use serde_json::json;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -18,12 +17,8 @@ fn usual() -> Plan {
 /// Calls once a minute: the plan and the image of each; what stood after each of them.
 fn call_each(calls: Vec<(&'static str, Plan)>) -> Vec<String> {
     simulate(async move {
-        let mut theatre = Theatre::new(7);
-        theatre.calm = true;
+        let mut theatre = Theatre::serving(7, "ok:1", true).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain("ok:1")).await;
-        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let prologue = world.scene_is_set();
         let mut after = vec![];
         for (i, (image, plan)) in calls.into_iter().enumerate() {

@@ -8,19 +8,12 @@ use andante::machine::claim::IfBusy;
 use andante::machine::world::Signal;
 use andante::model::outcome::{Code, Outcome};
 use andante::rollout::record::{Phase, Record};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 async fn theatre() -> Theatre {
-    let mut theatre = Theatre::new(7);
-    theatre.calm = true;
-    let world = theatre.world.clone();
-    world.deploy(&world.plain("ok:1")).await;
-    world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-    sleep(Duration::from_secs(10)).await;
-    theatre
+    Theatre::serving(7, "ok:1", true).await
 }
 
 fn stage(image: &str) -> Job {

@@ -5,18 +5,14 @@ use super::fault::Script;
 use super::rollout::{Job, Theatre, asker};
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
-use serde_json::json;
 use std::time::Duration;
 use tokio::time::sleep;
 
 /// What the second run says that comes so long after the first one's write.
 fn second_after(wait: Duration, seed: u64) -> String {
     simulate(async move {
-        let theatre = Theatre::new(seed);
+        let theatre = Theatre::serving(seed, "ok:1", false).await;
         let world = theatre.world.clone();
-        world.deploy(&world.plain("ok:1")).await;
-        world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-        sleep(Duration::from_secs(10)).await;
         let prologue = world.scene_is_set();
         let job = Job::Stage { image: "ok:2".into(), again: false };
         let (older, newer) = (asker("a", 1, IfBusy::Supersede), asker("b", 2, IfBusy::Supersede));
