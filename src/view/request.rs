@@ -230,6 +230,10 @@ fn patch(service: &Service, present: Option<&str>, new: &Control) -> Result<Valu
 fn nobody(record: &Record, life: Life, here: &str) -> Option<String> {
     let settles = format!("`andante settle {here}` rolls back");
     match life {
+        _ if life.is_dead() && record.phase == Phase::Staging => Some(format!(
+            "nobody acts on it now ({}): the next `andante stage {here} ...` takes the rollout over, {settles}",
+            dead_words(life)
+        )),
         _ if life.is_dead() => Some(format!(
             "nobody acts on it now ({}): `andante walk {here}` takes the rollout over and obeys, {settles}",
             dead_words(life)
@@ -247,6 +251,7 @@ fn nobody(record: &Record, life: Life, here: &str) -> Option<String> {
 /// What happens next, where somebody is at it.
 fn next(record: &Record, control: &Control, action: Action, life: Life, here: &str) -> String {
     match record.phase {
+        Phase::Staging if action == Action::Abort => return "the staging goes back as soon as it sees this".to_owned(),
         Phase::Staging => {
             return format!("the walk that follows the staging obeys it; `andante settle {here}` ends the rollout now");
         }

@@ -102,6 +102,25 @@ fn a_candidate_that_crashes_after_it_was_ready_is_found_out_by_its_replicas() {
     space.answers("hello", "v1", 5);
 }
 
+/// A candidate that loses its pod in the last moment of a dwell, and has one again a moment later.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_candidate_that_lost_its_pod_stays_at_its_step_for_a_whole_dwell_more() {
+    let space = serving("pod-lost");
+    // A start that takes a while: its absence is seen, and shorter than the grace.
+    space.start_as("run", &[&V2[..], &["--set-env", "START_DELAY=4s"]].concat()).wait(LONG).ended(0);
+    let walk = ["walk", "hello", "--steps", "50,100", "--dwell", "12s", "--bake", "1s", "--grace", "40s"];
+    let mut walk = space.start_as("run", &walk);
+    walk.line("step 1 of 2 is served", LONG);
+    std::thread::sleep(Duration::from_secs(8));
+    space.kubectl(&["delete", "pod", "-l", "serving.knative.dev/revision=hello-00002", "--grace-period=1"]).good();
+    let back = walk.line("hello-00002 has its pods again; the dwell begins anew", LONG);
+    let stepped = walk.line("100 % to hello-00002", LONG);
+    assert!(stepped.duration_since(back).as_secs() >= 11, "{back} {stepped}");
+    walk.wait(LONG).ended(0);
+    space.answers("hello", "v2", 3);
+}
+
 /// One pod of three ends again and again; the revision stays Ready, its number of pods hardly moves, and nothing else tells.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]

@@ -69,10 +69,8 @@ fn a_crash_at_start_moves_nobody_and_its_last_words_are_told() {
     space.answers("hello", "v2", 3);
 }
 
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_full_quota_moves_nobody() {
-    let space = space("quota");
+/// A quota of as many pods as there are.
+fn fill(space: &Space) {
     let pods = space.list("pods", "serving.knative.dev/service=hello").len();
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
         "spec": {"hard": {"pods": pods.to_string()}}});
@@ -81,6 +79,13 @@ fn a_full_quota_moves_nobody() {
         let used = space.get("resourcequota", "few").pointer("/status/used/pods").cloned();
         (used == Some(json!(pods.to_string()))).then_some(())
     });
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_full_quota_moves_nobody() {
+    let space = space("quota");
+    fill(&space);
     let image = ["--image", "dev.local/andante-sample:v2"];
     never_ready(&space, &image, &["hello-00002", "found no room within 45s", "exceeded quota"]);
     // It is not blamed: as soon as there is room the same image goes on, in the same revision.
@@ -92,14 +97,7 @@ fn a_full_quota_moves_nobody() {
 #[ignore = "needs a cluster: make test-cluster"]
 fn room_that_comes_in_time_is_enough() {
     let space = space("room-later");
-    let pods = space.list("pods", "serving.knative.dev/service=hello").len();
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
-        "spec": {"hard": {"pods": pods.to_string()}}});
-    space.apply(&quota);
-    eventually("the quota counts", SHORT, || {
-        let used = space.get("resourcequota", "few").pointer("/status/used/pods").cloned();
-        (used == Some(json!(pods.to_string()))).then_some(())
-    });
+    fill(&space);
     let mut stage =
         space.start(&["stage", "hello", "--image", "dev.local/andante-sample:v2", "--grace", "3s", "--deadline", "4m"]);
     stage.line("hello-00002 lacks room: FailedCreate", LONG);

@@ -70,3 +70,19 @@ fn a_lost_answer_is_forgotten_once_the_write_is_seen() {
         }
     }
 }
+
+/// A first deployment whose creation the API server never takes.
+#[test]
+fn a_creation_that_is_never_taken_ends_within_the_patience() {
+    let (outcome, took) = simulate(async {
+        let theatre = Theatre::new(7);
+        let script = Script { no_writes_from: Some(Duration::ZERO), ..Script::default() };
+        let begun = Instant::now();
+        let job = Job::Stage { image: "ok:1".into(), again: false };
+        let outcome = theatre.process("a", &asker("a", 1, IfBusy::Supersede), &job, script).await.unwrap();
+        (outcome, begun.elapsed())
+    });
+    assert_eq!(outcome.code, Code::Unreachable, "{}", outcome.line());
+    assert!(outcome.what.contains("the server is out of sorts"), "the server's words: {}", outcome.what);
+    assert!(took < Duration::from_secs(140), "{took:?}");
+}

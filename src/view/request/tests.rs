@@ -125,6 +125,18 @@ fn requests_of_an_earlier_rollout_do_not_survive() {
 }
 
 #[test]
+fn a_staging_obeys_an_abort_itself_and_is_gone_on_with_by_staging() {
+    let mut staging = walking();
+    staging.phase = Phase::Staging;
+    let abort = asked(&staging, None, &wish(Action::Abort)).unwrap();
+    assert_eq!((abort.attended, abort.next.as_str()), (true, "the staging goes back as soon as it sees this"));
+    assert!(asked(&staging, None, &wish(Action::Pause)).unwrap().next.contains("the walk that follows"));
+    staging.deadline = at(30);
+    let dead = asked(&staging, None, &wish(Action::Abort)).unwrap();
+    assert!(dead.next.contains("the next `andante stage hello -n demo ...`"), "{}", dead.next);
+}
+
+#[test]
 fn nobody_to_obey_is_said() {
     let mut record = walking();
     record.deadline = at(30);
