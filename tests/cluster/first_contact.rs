@@ -10,6 +10,7 @@ const SECTION: &str = "## Install and run";
 /// is over and good, and `hello` answers as told (an empty text: there is no Service).
 #[track_caller]
 fn follow(name: &str, readme: &str, heading: &str, versions: &[&str]) {
+    let _logs = undisturbed();
     let blocks = blocks(readme, heading);
     assert_eq!(blocks.len(), versions.len(), "{readme}: {blocks:#?}");
     let places: Vec<Space> = blocks.iter().filter(|block| is_a_beginning(block)).map(|_| Space::new(name)).collect();
@@ -68,6 +69,7 @@ fn the_canary_is_tried_and_approved_as_its_readme_says() {
 fn a_commit_is_built_as_the_readme_says() {
     let all = blocks("pipelines/build-it-and-roll-it-out-slowly/README.md", SECTION);
     let [_, here] = &all[..] else { panic!("{all:#?}") };
+    let _logs = undisturbed();
     let space = Space::new("contact-build");
     type_it(&Newcomer::new(&space).sets_the_image(), here, "v2");
 }
@@ -100,6 +102,7 @@ fn long_the_other_tasks_are_tried_as_their_readmes_say() {
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_namespace_with_a_quota_builds_and_rolls_out() {
+    let _logs = undisturbed();
     let space = Space::new("contact-quota");
     space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "all"}, "spec": {"hard": {
         "requests.cpu": "4", "requests.memory": "8Gi", "limits.cpu": "40", "limits.memory": "40Gi"}}}));

@@ -215,6 +215,7 @@ fn long_a_kubelet_that_restarts_disturbs_no_walk() {
     let space = place("pipe-kubelet", "pipelines/roll-out-image");
     let run = roll_out(V2, "50,100", "20s").start(&space, "kubelet");
     served_becomes(&space, "hello", "hello-00002 50");
+    let _alone = disturbing();
     let mut restart = std::process::Command::new("tests/testbed/cluster");
     assert!(restart.args(["restart", "kubelet"]).status().unwrap().success());
     run.over().good().gives("outcome", "finished");

@@ -165,8 +165,9 @@ fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
     older.andante(&space, &V2).wait(LONG).ended(0);
     // The claim, 50 %, 100 %, and the end.
     let answer = proxy.hold(When::next("patch").nth(4), Point::After);
-    let mut walk =
-        older.andante(&space, &[&WALK[..], &["--kubeconfig", proxy.kubeconfig().to_str().unwrap()]].concat());
+    // The held answer is waited for, however long the newer run takes to stage.
+    let via = ["--kubeconfig", proxy.kubeconfig().to_str().unwrap(), "--request-timeout", "2m"];
+    let mut walk = older.andante(&space, &[&WALK[..], &via].concat());
     walk.line("bake 1s", LONG);
     let again = proxy.hold(When::next("watch").with("/services"), Point::Before);
     proxy.cut_watches();
