@@ -7,13 +7,13 @@ use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, unreadable};
-use crate::machine::rollback::{Why, roll_back};
+use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin};
 use crate::machine::stage::write::begin_order;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{RecordSize, order};
+use crate::machine::write::order;
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -314,25 +314,6 @@ impl Stage {
                     Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
                 }
-            }
-        }
-    }
-
-    pub(super) fn fail(
-        &mut self,
-        world: &World,
-        service: &Service,
-        record: &Record,
-        why: &Why,
-        now: Timestamp,
-    ) -> Next {
-        let mut record = record.clone();
-        record.candidate = record.candidate.or_else(|| self.candidate.clone());
-        match roll_back(world, service, &record, why, RecordSize::Whole, now) {
-            Ok(order) => Next::Write(Box::new(order)),
-            Err(cannot) => {
-                let what = format!("{}; and the split from before could not be written: {}", why.reason, cannot.why);
-                Next::end(outcome_of(Code::CouldNotRestore, what, service))
             }
         }
     }

@@ -25,10 +25,9 @@ use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
 use crate::model::event::Log;
 use crate::model::event::Topic;
-use crate::model::observed::{Service, Truth};
+use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
-use crate::model::time::{after, words};
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 
@@ -39,12 +38,12 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
-mod mending;
 mod questions;
 mod scene;
 mod step;
 mod stopped;
 mod take;
+mod unserved;
 mod waiting;
 
 pub use evidence::JudgeGoal;
@@ -212,33 +211,6 @@ impl Walk {
 
     fn begin_gates(&mut self) {
         self.gates.iter_mut().for_each(|gate| gate.begin());
-    }
-
-    /// A split is on its way. Users may be on the candidate already, so everything that can tell is asked.
-    fn unserved(&mut self, scene: &Scene<'_>, text: &str, log: &mut Log) -> Next {
-        let (record, now) = (scene.record, scene.now);
-        let since = *self.waiting_since.get_or_insert(now);
-        let limit = after(since, self.goal.serve_within);
-        if now >= limit {
-            let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
-            // Another target or the route keeps a split from being served; a sick candidate shows by its health.
-            return self.go_back(scene, Why::blameless(Code::RolledBack, reason), log);
-        }
-        if scene.service.truth("RoutesReady") == Truth::False {
-            log.once(Topic::Wait, format!("not served yet: {text}"));
-        }
-        if let Some(mend) = self.mend_users(scene, log) {
-            return mend;
-        }
-        let limit =
-            self.unserved_users.settles(self.goal.grace).filter(|at| *at > now).map_or(limit, |at| at.min(limit));
-        self.last_look = false;
-        self.approach_place(scene);
-        let probe = record.step > 0;
-        if probe {
-            self.look_at_candidate(scene);
-        }
-        self.asking(self.wait(limit, record, now), scene, probe, log)
     }
 
     /// An answer of the candidate's own address.

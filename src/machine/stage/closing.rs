@@ -3,8 +3,8 @@
 use super::Stage;
 use crate::machine::next::Next;
 use crate::machine::outcomes::{LAST_WAIT, ended_before, staged, unserved};
-use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Moved, moved};
+use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
+use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::machine::write::RecordSize;
 use crate::model::observed::Service;
@@ -23,6 +23,26 @@ impl Stage {
             return self.wait(now);
         }
         Next::end(staged(world, service, record, state == Serving::Yes))
+    }
+
+    /// Goes back, or says why that cannot be written.
+    pub(super) fn fail(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        why: &Why,
+        now: Timestamp,
+    ) -> Next {
+        let mut record = record.clone();
+        record.candidate = record.candidate.or_else(|| self.candidate.clone());
+        match roll_back(world, service, &record, why, RecordSize::Whole, now) {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(cannot) => {
+                let what = format!("{}; and the split from before could not be written: {}", why.reason, cannot.why);
+                Next::end(outcome_of(Code::CouldNotRestore, what, service))
+            }
+        }
     }
 
     /// Our own rollback is written; the end once it is served.

@@ -1,0 +1,73 @@
+//! A split that is written and not served yet.
+//!
+//! It may never be: where stable broke, Knative takes no split that names it. Where nobody was moved, users have nothing that
+//! serves them, and the candidate, which is Ready, gets everyone at once; where it has everyone, there is nothing to go back
+//! to, and it keeps them. Staging decides the first while it lasts (`stage::mending`).
+//!
+//! Decides how long it is waited for, and when a broken stable is believed. It may use observed revisions and the record.
+
+use super::Walk;
+use super::scene::Scene;
+use crate::machine::finish::finish;
+use crate::machine::next::Next;
+use crate::machine::rollback::Why;
+use crate::machine::unserved::{nobody_is_served, none_serves};
+use crate::model::event::{Event, Log, Topic};
+use crate::model::observed::Truth;
+use crate::model::outcome::Code;
+use crate::model::ready::{Pods, pods};
+use crate::model::time::{after, words};
+
+impl Walk {
+    /// A split is on its way. Users may be on the candidate already, so everything that can tell is asked.
+    pub(super) fn unserved(&mut self, scene: &Scene<'_>, text: &str, log: &mut Log) -> Next {
+        let (record, now) = (scene.record, scene.now);
+        let since = *self.waiting_since.get_or_insert(now);
+        let limit = after(since, self.goal.serve_within);
+        if now >= limit {
+            let reason = format!("the split was not served within {}: {text}", words(self.goal.serve_within));
+            // Another target or the route keeps a split from being served; a sick candidate shows by its health.
+            return self.go_back(scene, Why::blameless(Code::RolledBack, reason), log);
+        }
+        if scene.service.truth("RoutesReady") == Truth::False {
+            log.once(Topic::Wait, format!("not served yet: {text}"));
+        }
+        if let Some(mend) = self.mend_users(scene, log) {
+            return mend;
+        }
+        let limit =
+            self.unserved_users.settles(self.goal.grace).filter(|at| *at > now).map_or(limit, |at| at.min(limit));
+        self.last_look = false;
+        self.approach_place(scene);
+        let probe = record.step > 0;
+        if probe {
+            self.look_at_candidate(scene);
+        }
+        self.asking(self.wait(limit, record, now), scene, probe, log)
+    }
+
+    /// Ends the rollout with everyone on the candidate where stable has served nobody for the grace, and the candidate has
+    /// nobody or everyone. None: it is not so, or has not lasted, or the candidate has no pod.
+    fn mend_users(&mut self, scene: &Scene<'_>, log: &mut Log) -> Option<Next> {
+        let (world, service, record) = (scene.world, scene.service, scene.record);
+        let pinned = record.start.pinned();
+        let served = service.served.iter().filter(|t| t.revision_name.as_deref() == Some(scene.candidate.as_str()));
+        let has_all = served.map(|t| t.percent).sum::<i64>() == i64::from(record.start.whole());
+        let why = if has_all { none_serves(&pinned, world) } else { nobody_is_served(&pinned, service, world) };
+        self.unserved_users.see(why.is_some(), scene.now);
+        let why = why?;
+        let settles = self.unserved_users.settles(self.goal.grace)?;
+        let is_up = world.revision(scene.candidate).is_some_and(|r| pods(r) == Pods::Up);
+        if scene.now < settles || !is_up {
+            return None;
+        }
+        let finish = finish(world, service, record, self.size, scene.now).ok()?;
+        log.say(Topic::Stage, format!("{why}: there is nothing to protect, and no split is taken that names it"));
+        self.finish_note = finish.stays_pinned;
+        let mut order = finish.order;
+        let to = if has_all { "keeps everyone, and the rollout ends here" } else { "gets everyone" };
+        let what = format!("{} is Ready: it {to}, because stable serves nobody", scene.candidate);
+        order.what = Event::new(Topic::Traffic, what);
+        Some(Next::Write(Box::new(order)))
+    }
+}
