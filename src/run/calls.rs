@@ -16,6 +16,15 @@ use futures_util::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
+/// What shows that a write was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Made<'a> {
+    /// The record that it leaves, if it leaves one.
+    Record(Option<&'a Record>),
+    /// A Service that is there.
+    Service,
+}
+
 impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     /// One call, cut short if a signal comes: the answer is then unknown.
     async fn call<T>(&mut self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
@@ -110,17 +119,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     /// A write without an answer that is seen to have been made was taken; whoever waits for hours then has no write to be
     /// impatient about.
-    pub(super) fn took_effect(&mut self, written: &Written, record: Option<&Record>) {
+    pub(super) fn took_effect(&mut self, written: &Written, made: Made<'_>) {
         if !matches!(written, Written::Unsure(_)) {
             return;
         }
-        let made = match record {
-            Some(ours) => self
-                .world
-                .record()
-                .and_then(Result::ok)
-                .is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
-            None => self.world.service().is_some(),
+        let there = self.world.record().and_then(Result::ok);
+        let made = match made {
+            Made::Record(Some(ours)) => there.is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
+            // Nothing tells such a write from none: the next one counts.
+            Made::Record(None) => false,
+            Made::Service => self.world.service().is_some(),
         };
         if made {
             self.takes_writes();

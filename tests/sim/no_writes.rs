@@ -71,11 +71,20 @@ fn a_lost_answer_is_forgotten_once_the_write_is_seen() {
     }
 }
 
-/// A first deployment whose creation the API server never takes.
+/// A first deployment that the API server never takes, be it a creation or a new template for a Service that never served.
 #[test]
-fn a_creation_that_is_never_taken_ends_within_the_patience() {
-    let (outcome, took) = simulate(async {
+fn a_first_deployment_that_is_never_taken_ends_within_the_patience() {
+    for there in [None, Some("never:1")] {
+        first_deployment(there);
+    }
+}
+
+fn first_deployment(there: Option<&'static str>) {
+    let (outcome, took) = simulate(async move {
         let theatre = Theatre::new(7);
+        if let Some(image) = there {
+            theatre.world.deploy(&theatre.world.plain(image)).await;
+        }
         let script = Script { no_writes_from: Some(Duration::ZERO), ..Script::default() };
         let begun = Instant::now();
         let job = Job::Stage { image: "ok:1".into(), again: false };
@@ -84,5 +93,5 @@ fn a_creation_that_is_never_taken_ends_within_the_patience() {
     });
     assert_eq!(outcome.code, Code::Unreachable, "{}", outcome.line());
     assert!(outcome.what.contains("the server is out of sorts"), "the server's words: {}", outcome.what);
-    assert!(took < Duration::from_secs(140), "{took:?}");
+    assert!(took < Duration::from_secs(140), "{there:?}: {took:?}");
 }
