@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// What shows that a write was made.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Made<'a> {
+pub(super) enum WriteTrace<'a> {
     /// The record that it leaves, if it leaves one.
     Record(Option<&'a Record>),
     /// A Service that is there.
@@ -119,16 +119,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     /// A write without an answer that is seen to have been made was taken; whoever waits for hours then has no write to be
     /// impatient about.
-    pub(super) fn took_effect(&mut self, written: &Written, made: Made<'_>) {
+    pub(super) fn took_effect(&mut self, written: &Written, made: WriteTrace<'_>) {
         if !matches!(written, Written::Unsure(_)) {
             return;
         }
         let there = self.world.record().and_then(Result::ok);
         let made = match made {
-            Made::Record(Some(ours)) => there.is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
+            WriteTrace::Record(Some(ours)) => there.is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
             // Nothing tells such a write from none: the next one counts.
-            Made::Record(None) => false,
-            Made::Service => self.world.service().is_some(),
+            WriteTrace::Record(None) => false,
+            WriteTrace::Service => self.world.service().is_some(),
         };
         if made {
             self.takes_writes();

@@ -22,7 +22,7 @@ use crate::model::outcome::Outcome;
 use crate::run::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::run::watch::service::{Revisions, Services, revision_news, see_service, service_news};
 use crate::run::watch::{News, follow};
-use calls::Made;
+use calls::WriteTrace;
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{FuturesUnordered, LocalBoxStream};
@@ -146,7 +146,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }
-                me.took_effect(&written, Made::Record(order.record.as_ref()));
+                me.took_effect(&written, WriteTrace::Record(order.record.as_ref()));
             }
             Next::Create(object) => {
                 let written = me.create(&object).await;
@@ -154,7 +154,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }
-                me.took_effect(&written, Made::Service);
+                me.took_effect(&written, WriteTrace::Service);
             }
             Next::Look(look) => {
                 if let Err(why) = me.look(look).await {
