@@ -5,6 +5,7 @@
 
 use crate::machine::world::World;
 use crate::model::observed::{Revision, Service};
+use crate::model::ready::{Pods, pods};
 use crate::model::split::Split;
 use crate::model::time::after;
 use jiff::Timestamp;
@@ -20,9 +21,10 @@ pub(crate) fn nobody_is_served(pinned: &Split, service: &Service, world: &World)
     none_serves(pinned, world)
 }
 
-/// A revision that is not Ready may lack room for more pods, and those that it has serve.
+/// A revision that is not Ready may lack room for more pods, and those that it has serve. One that crashes has a pod for a
+/// moment at each of its starts.
 fn answers(revision: &Revision) -> bool {
-    revision.serves() || revision.actual > 0
+    revision.serves() || revision.actual > 0 && !matches!(pods(revision), Pods::Down(_))
 }
 
 /// Why none of the revisions that have users in this split serves anybody, whatever Knative serves at the moment.
@@ -80,8 +82,12 @@ mod tests {
     fn world(list: &[(&str, &str, i64)]) -> World {
         let mut world = World::default();
         world.see_revisions(list.iter().map(|(name, ready, actual)| {
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": actual,
-                "conditions": [{"type": "Ready", "status": ready, "reason": "ExitCode3"}]}}))
+            let (ready, reason) = if *ready == "full" { ("False", "FailedCreate") } else { (*ready, "ExitCode3") };
+            Revision::from_json(
+                &json!({"metadata": {"name": name}, "status": {"actualReplicas": actual, "conditions": [
+                {"type": "Ready", "status": ready, "reason": reason, "message": "exceeded quota"},
+                {"type": "ResourcesAvailable", "status": ready, "reason": reason, "message": "exceeded quota"}]}}),
+            )
             .unwrap()
         }));
         world
@@ -106,7 +112,7 @@ mod tests {
     fn one_that_serves_or_may_serve_is_enough() {
         assert_eq!(nobody_is_served(&split(), &service(&[]), &world(&[("a", "False", 0), ("b", "True", 1)])), None);
         assert_eq!(
-            nobody_is_served(&split(), &service(&[]), &world(&[("a", "False", 2), ("b", "False", 0)])),
+            nobody_is_served(&split(), &service(&[]), &world(&[("a", "full", 2), ("b", "False", 0)])),
             None,
             "for want of room"
         );
@@ -115,6 +121,12 @@ mod tests {
             None,
             "asleep"
         );
+    }
+
+    #[test]
+    fn a_pod_of_a_moment_of_one_that_crashes_serves_nobody() {
+        let crashing = world(&[("a", "False", 1), ("b", "False", 0)]);
+        assert!(nobody_is_served(&split(), &service(&["a"]), &crashing).is_some());
     }
 
     #[test]
@@ -127,6 +139,6 @@ mod tests {
     #[test]
     fn what_has_no_users_does_not_count() {
         let why = nobody_is_served(&split(), &service(&[]), &world(&[("a", "False", 0), ("c", "True", 1)]));
-        assert_eq!(why.as_deref(), Some("a serves nobody (ExitCode3)"));
+        assert_eq!(why.as_deref(), Some("a serves nobody (ExitCode3: exceeded quota)"));
     }
 }
