@@ -3,8 +3,9 @@
 //! Decides which end a target gets (docs/protocol.md, what people may rely on). It waits for nobody, because another
 //! process that still writes finds this one in the record and stops. It may use pure modules only.
 
+use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
-use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
@@ -23,6 +24,7 @@ use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
 use jiff::Timestamp;
 
+mod bounds;
 mod closing;
 mod revision;
 
@@ -70,6 +72,8 @@ pub struct Settle {
     began: Option<Timestamp>,
     /// Since when the last write is served.
     served_at: Option<Timestamp>,
+    /// What became of bounds.
+    bounds: BoundTries,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
 }
@@ -78,7 +82,8 @@ impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
         let (ended_at, served_at, denied, began) = (None, None, None, None);
-        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, size: RecordSize::Whole }
+        let bounds = BoundTries::default();
+        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, bounds, size: RecordSize::Whole }
     }
 
     fn untouched(service: &Service, what: impl Into<String>) -> Next {
@@ -103,14 +108,19 @@ impl Settle {
             return next;
         }
         let who = self.claimant.asker.owner.to_string();
+        let goes_back = matches!(self.goal.to, None | Some(To::Stable));
+        let known = record.clone().filter(|_| goes_back);
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
                 if let Some(next) = self.left_over(&record, world, service, now) {
                     return next;
                 }
+                if let Some(next) = self.returning(world, &record, now, log) {
+                    return next;
+                }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                return Next::end(over(&record, service));
+                return Next::end(self.with_bounds(over(&record, service), world, &record));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
@@ -181,7 +191,10 @@ impl Settle {
         };
         match order {
             Ok(order) => Next::Write(Box::new(order)),
-            Err(why) => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
+            Err(why) => match known.and_then(|record| self.open_way(&record, world, service, now)) {
+                Some(next) => next,
+                None => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
+            },
         }
     }
 
@@ -280,7 +293,9 @@ impl Machine for Settle {
             Err(error) => return Next::end(unreadable(&error, service)),
         };
         match self.claimant.standing(record) {
-            Standing::Ours(record) => self.closing(world, service, &record, now),
+            // Noted so far is what opens the way back.
+            Standing::Ours(record) if record.phase.is_open() => self.outside(world, service, Some(*record), now, log),
+            Standing::Ours(record) => self.closing(world, service, &record, now, log),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
                 (Some(own), Some(newer)) => {
@@ -315,6 +330,10 @@ impl Machine for Settle {
         }
         outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
         self.denied = Some(outcome);
+    }
+
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.bounds.bounded(order, written, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

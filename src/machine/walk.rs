@@ -11,7 +11,7 @@ use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::Heard;
 use crate::machine::next::Question;
-use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{denied, gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
@@ -20,6 +20,7 @@ use crate::machine::walk::asking::AskingGate;
 use crate::machine::walk::asking::gates_of;
 
 use crate::machine::unserved::UnservedUsers;
+use crate::machine::walk::pods::PodsMemory;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
@@ -38,6 +39,7 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
+mod pods;
 mod questions;
 mod scene;
 mod step;
@@ -81,6 +83,8 @@ pub struct Walk {
     saving: Option<Timestamp>,
     /// What has been wrong with the candidate's pods for long enough to be believed.
     failing: Option<String>,
+    /// Pods that were asked for, and shortages.
+    pods: PodsMemory,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
     /// Why traffic ends pinned although the owner followed latest, for the last sentence.
@@ -112,6 +116,7 @@ impl Walk {
             last_look: false,
             saving: None,
             failing: None,
+            pods: PodsMemory::default(),
             size: RecordSize::Whole,
             finish_note: None,
         }
@@ -119,7 +124,7 @@ impl Walk {
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
         if matches!(record.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held) {
-            return self.closing(world, service, record, now);
+            return self.closing(world, service, record, now, log);
         }
         match moved(record, service) {
             Moved::Traffic => {
@@ -150,6 +155,7 @@ impl Walk {
         let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
+        self.watch_pods(&scene);
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
@@ -159,6 +165,9 @@ impl Walk {
             return self.stop(signal, service, record);
         }
         if let Some(next) = self.without_decision(&scene, log) {
+            return next;
+        }
+        if let Some(next) = self.mend_floor(&scene, log) {
             return next;
         }
         match serving(service) {
@@ -171,6 +180,12 @@ impl Walk {
     fn watch_health(&mut self, scene: &Scene<'_>, log: &mut Log) {
         let candidate = scene.world.revision(scene.candidate);
         let back = self.health.back();
+        if Self::is_wedged_by_floor(scene) {
+            // Its pods serve; what cannot be had is given back.
+            self.health.excuse();
+            self.failing = None;
+            return;
+        }
         self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
             Health::Failing(reason) => Some(reason),
             Health::Fine => None,
@@ -331,6 +346,10 @@ impl Machine for Walk {
             }
             self.denied = Some(outcome);
         }
+    }
+
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.pods.bounds.bounded(order, written, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

@@ -4,6 +4,7 @@
 //! JSON, because it is written back whole.
 
 use crate::model::name::{Namespace, RevisionName, ServiceName};
+use crate::model::scaling::Scaling;
 use crate::model::split::{BadSplit, Split};
 use crate::model::template::serving_container;
 use jiff::Timestamp;
@@ -121,6 +122,10 @@ pub struct Service {
 pub struct Revision {
     /// Its name.
     pub name: RevisionName,
+    /// The object's identity; empty where it is not told.
+    pub uid: String,
+    /// The object's version, by which an older report is told; 0 where it is not told.
+    pub version: u64,
     /// The Configuration generation that made it.
     pub configuration_generation: Option<i64>,
     /// When it was created.
@@ -137,8 +142,8 @@ pub struct Revision {
     pub image: Option<String>,
     /// The digest reference of it that runs.
     pub digest: Option<String>,
-    /// `autoscaling.knative.dev/min-scale`, else 0.
-    pub min_scale: i64,
+    /// What its annotations tell the autoscaler.
+    pub scaling: Scaling,
 }
 
 /// An object that does not have the shape that Knative promises.
@@ -295,6 +300,8 @@ impl Revision {
             name: text(object, "/metadata/name")
                 .and_then(|n| n.parse().ok())
                 .ok_or_else(|| missing("metadata.name"))?,
+            uid: text(object, "/metadata/uid").unwrap_or_default().to_owned(),
+            version: text(object, "/metadata/resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default(),
             // Rule 5: the Service's own generation runs ahead of its Configuration's, because edits of traffic raise it, so
             // neither the name nor that generation tells which Revision came of a write; this label does.
             configuration_generation: labels
@@ -307,12 +314,7 @@ impl Revision {
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
             digest: digest(object, serving),
-            // Knative takes the older spelling as well, and the newer one first.
-            min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
-                .iter()
-                .find_map(|key| annotations.get(*key))
-                .and_then(|n| n.parse().ok())
-                .unwrap_or_default(),
+            scaling: Scaling::of(&annotations),
         })
     }
 

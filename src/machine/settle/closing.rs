@@ -8,6 +8,7 @@ use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
+use crate::model::event::Log;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -61,7 +62,14 @@ pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
 
 impl Settle {
     /// The write is done: the end once it is served.
-    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn closing(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         if moved(record, service) == Moved::Traffic && misplaced(service, &record.split) {
             let who = who_moved(service, true);
@@ -90,7 +98,14 @@ impl Settle {
         if is_unserved && !closed && is_stuck(service, record) {
             fail(&mut outcome);
         }
-        if is_unserved || closed {
+        if is_unserved {
+            return Next::end(outcome);
+        }
+        if let Some(next) = self.returning(world, record, now, log) {
+            return next;
+        }
+        outcome = self.with_bounds(outcome, world, record);
+        if closed {
             return Next::end(outcome);
         }
         match self.home(world, record, now) {

@@ -2,11 +2,13 @@
 //! observed objects.
 
 use super::Walk;
+use crate::machine::capacity::{Returned, receives, return_bounds, standing_words};
 use crate::machine::next::Next;
 use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
+use crate::model::event::{Log, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
@@ -17,7 +19,14 @@ use std::time::Duration;
 
 impl Walk {
     /// The last write is done: the end once it is served.
-    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn closing(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         // A template that somebody edits meanwhile leaves the split as it was written, and may keep it from being served.
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
@@ -37,7 +46,13 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
+        if !is_unserved && let Some(next) = self.returning(world, record, now, log) {
+            return next;
+        }
         let mut outcome = self.end(world, service, record);
+        if let Some(words) = standing_words(record, world, &service.called()).filter(|_| record.phase != Phase::Held) {
+            outcome.next = if outcome.next.is_empty() { words } else { format!("{}; {words}", outcome.next) };
+        }
         if is_unserved {
             unserved(&mut outcome, world, service);
             // A held rollout was not to go back.
@@ -47,6 +62,29 @@ impl Walk {
             }
         }
         Next::end(outcome)
+    }
+
+    /// Gives back the bounds that were set, if that is to be done now. A walk that a signal stopped leaves to `settle`, or to the
+    /// next run, what has to be waited for.
+    pub(super) fn returning(&self, world: &World, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
+        if self.pods.bounds.refused().is_some() || record.is_stopped() {
+            return None;
+        }
+        let is_over = record.phase != Phase::Held;
+        let receives = receives(record);
+        // Where it was asked to stop below the end, both arms have users.
+        match return_bounds(record, world, |name| !is_over || name == receives, now) {
+            Returned::All => None,
+            Returned::Write(order) => Some(Next::Bound(Box::new(order))),
+            Returned::Wait(_) if world.signal.is_some() => None,
+            Returned::Wait(until) => {
+                log.once(
+                    Topic::Pods,
+                    format!("who received users keeps its pods until {}", until.strftime("%H:%M:%S")),
+                );
+                Some(Next::wait(Some(until)))
+            }
+        }
     }
 
     /// The end of a walk whose last write was made, where the next rollout began before that was confirmed as served.

@@ -66,6 +66,12 @@ impl Walk {
             return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
         }
         if !record.phase.is_open() {
+            // What this run's own last process did not come to.
+            if record.owner.uid == self.claimant.asker.owner.uid
+                && let Some(next) = self.returning(world, &record, now, log)
+            {
+                return next;
+            }
             return Next::end(self.over(&record, service, stage));
         }
         if record.phase == Phase::Staging {

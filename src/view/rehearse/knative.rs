@@ -6,7 +6,7 @@
 //! test on a cluster proves what Knative really does. It may use the machines' values.
 
 use super::patch::patched;
-use crate::machine::next::{Machine, Order, Written};
+use crate::machine::next::{BoundOrder, Machine, Order, Written};
 use crate::machine::standing::Claimant;
 use crate::machine::world::World;
 use crate::model::event::Log;
@@ -19,6 +19,7 @@ use crate::rollout::record::Phase;
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const GENERATION: &str = "/metadata/generation";
@@ -37,6 +38,8 @@ pub struct Knative {
     serves_after: Duration,
     runs_ahead: bool,
     pods: bool,
+    /// Annotations of the Revisions.
+    bounds: BTreeMap<RevisionName, Value>,
     /// What is known of the version of `seen`.
     world: World,
     seen: u64,
@@ -68,6 +71,7 @@ impl Knative {
             serves_after: Duration::ZERO,
             runs_ahead: false,
             pods: true,
+            bounds: BTreeMap::new(),
             world: World::default(),
             seen: 0,
         };
@@ -128,6 +132,22 @@ impl Knative {
             log.say(order.what.topic, order.what.text.clone());
         }
         machine.written(&written, self.world(now), now, log);
+    }
+
+    /// Takes a machine's write of a Revision's bound, in the same way.
+    pub fn take_bound(&mut self, order: &BoundOrder, machine: &mut impl Machine, log: &mut Log) {
+        let present = self.revision(&order.revision);
+        let written = match patched(&present, &order.patch) {
+            Some(object) => {
+                let annotations = object.pointer("/metadata/annotations").cloned().unwrap_or_default();
+                self.bounds.insert(order.revision.clone(), annotations);
+                self.version += 1;
+                log.say(order.what.topic, order.what.text.clone());
+                Written::Yes
+            }
+            None => Written::Refused,
+        };
+        machine.bounded(order, &written, log);
     }
 
     /// When the split that was written last will be served; none if it is.
@@ -204,18 +224,21 @@ impl Knative {
         if let Ok(service) = Service::from_json(&self.object) {
             self.world.see_service(service);
         }
-        let revision = |(name, pods): (&RevisionName, bool)| {
-            // A Revision stays Ready without a pod, as a real one does while it sleeps or starts; Active tells of the
-            // pods.
-            let active = if pods { "True" } else { "Unknown" };
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {
-                "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [
-                    {"type": "Ready", "status": "True"},
-                    {"type": "Active", "status": active, "reason": "Queued"}]}}))
-            .ok()
-        };
-        let revisions = [(&self.stable, true), (&self.candidate, self.pods)];
-        self.world.see_revisions(revisions.into_iter().filter_map(revision));
+        let revisions = [self.revision(&self.stable), self.revision(&self.candidate)];
+        self.world.see_revisions(revisions.iter().filter_map(|object| Revision::from_json(object).ok()));
+    }
+
+    /// A Revision as the API shows it. It stays Ready without a pod, as a real one does while it sleeps or starts; Active tells of
+    /// the pods.
+    fn revision(&self, name: &RevisionName) -> Value {
+        let pods = self.pods || *name == self.stable;
+        let active = if pods { "True" } else { "Unknown" };
+        let annotations =
+            self.bounds.get(name).cloned().unwrap_or_else(|| json!({"serving.knative.dev/creator": "kim"}));
+        json!({"metadata": {"name": name, "uid": name, "annotations": annotations}, "status": {
+            "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [
+                {"type": "Ready", "status": "True"},
+                {"type": "Active", "status": active, "reason": "Queued"}]}})
     }
 }
 
