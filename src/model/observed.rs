@@ -293,7 +293,7 @@ impl Revision {
         let missing = |field| Unreadable { kind: "Revision", field };
         let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
         let labels = string_map(object.pointer("/metadata/labels"));
-        let annotations = string_map(object.pointer("/metadata/annotations"));
+        let annotations = object.pointer("/metadata/annotations").map(|map| string_map(Some(map)));
         let containers = object.pointer("/spec/containers").and_then(Value::as_array);
         let serving = containers.and_then(|list| list.get(serving_container(list)?));
         Ok(Self {
@@ -314,7 +314,7 @@ impl Revision {
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
             digest: digest(object, serving),
-            scaling: Scaling::of(&annotations),
+            scaling: Scaling::of(annotations.as_ref()),
         })
     }
 

@@ -46,7 +46,7 @@ impl ScaleBound {
 /// What a Revision says of its own scale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scaling {
-    /// The Revision has annotations at all.
+    /// The Revision has annotations at all, so that a pointer can lead to one.
     pub annotated: bool,
     /// So many pods at least; 0 where nothing is said.
     pub min: u32,
@@ -65,8 +65,9 @@ impl Default for Scaling {
 }
 
 impl Scaling {
-    /// Reads a Revision's annotations.
-    pub fn of(annotations: &BTreeMap<String, String>) -> Self {
+    /// Reads a Revision's annotations; none: the object has no such member.
+    pub fn of(annotations: Option<&BTreeMap<String, String>>) -> Self {
+        let Some(annotations) = annotations else { return Self::default() };
         let number = |bound: ScaleBound| {
             let newer = annotations.get(&bound.annotation());
             newer.or_else(|| annotations.get(bound.older_annotation())).and_then(|text| text.parse::<u32>().ok())
@@ -74,7 +75,7 @@ impl Scaling {
         let window = annotations.get("autoscaling.knative.dev/window");
         let text = |bound: ScaleBound| Some((bound, annotations.get(&bound.annotation())?.clone()));
         Self {
-            annotated: !annotations.is_empty(),
+            annotated: true,
             min: number(ScaleBound::MinScale).unwrap_or_default(),
             max: number(ScaleBound::MaxScale).filter(|max| *max > 0),
             window: window.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(WINDOW),
@@ -94,7 +95,7 @@ mod tests {
 
     fn of(pairs: &[(&str, &str)]) -> Scaling {
         let named = |(key, value): &(&str, &str)| (format!("autoscaling.knative.dev/{key}"), (*value).to_owned());
-        Scaling::of(&pairs.iter().map(named).collect())
+        Scaling::of(Some(&pairs.iter().map(named).collect()))
     }
 
     #[test]
@@ -107,7 +108,8 @@ mod tests {
 
     #[test]
     fn what_says_nothing_or_cannot_be_read_bounds_nothing() {
-        assert_eq!(of(&[]), Scaling::default());
+        assert_eq!(Scaling::of(None), Scaling::default());
+        assert_eq!(of(&[]), Scaling { annotated: true, ..Scaling::default() });
         let odd = of(&[("min-scale", "many"), ("max-scale", "0"), ("window", "soon")]);
         assert_eq!((odd.min, odd.max, odd.window), (0, None, WINDOW));
         assert_eq!(of(&[("window", "1m30s")]).window, Duration::from_secs(90));

@@ -116,7 +116,7 @@ impl Walk {
         if scene.now < until {
             return Some(Verdict::Wait(PodsMove::Coming { text, until }));
         }
-        Some(self.cannot_be_had(&known, &arms, pods, step, text, scene.now))
+        Some(self.cannot_be_had(&known, &arms, pods, (step, to), text, scene.now))
     }
 
     /// The floors of the next step. The candidate's first one is raised only now, after it was Ready; stable's is never above
@@ -150,7 +150,7 @@ impl Walk {
         known: &Capacity,
         arms: &Arms<'_>,
         pods: u32,
-        step: usize,
+        (step, to): (usize, Percent),
         text: String,
         now: Timestamp,
     ) -> Verdict<PodsMove, Why> {
@@ -172,10 +172,13 @@ impl Walk {
             let what = format!("{why}: {} gives up the pods that a way back would need", stable.name);
             return Verdict::Wait(PodsMove::Note(Box::new(cold), what));
         }
-        let mut without = Capacity { without: Some(step), ..known.clone() };
-        let has = ready(candidate).max(1);
-        if noted(known, candidate) > has {
-            without = without.with(candidate, ScaleBound::MinScale, has, now);
+        // There is no room for both: stable keeps what its own users need once the step is taken.
+        let mut without = Capacity { without: Some(step), cold: true, ..known.clone() };
+        let (has, rest) = (ready(candidate).max(1), pods_for(pods, Percent::FULL.minus(to)).max(1));
+        for (revision, value) in [(candidate, has), (stable, rest)] {
+            if noted(known, revision) > value {
+                without = without.with(revision, ScaleBound::MinScale, value, now);
+            }
         }
         Verdict::Wait(PodsMove::Note(Box::new(without), format!("{why}: the step is taken without them")))
     }
@@ -214,7 +217,7 @@ impl Walk {
         let Some(candidate) = scene.world.revision(scene.candidate) else { return false };
         let known = scene.record.capacity.as_deref();
         let floor = known.and_then(|c| c.bound(candidate, ScaleBound::MinScale)).filter(|b| b.stands_on(candidate));
-        floor.is_some_and(|bound| bound.value() > ready(candidate)) && candidate.actual > 0
+        floor.is_some() && candidate.scaling.min > ready(candidate) && candidate.actual > 0
     }
 
     /// A floor in the making may keep Knative from serving what is written: it is had in time, or given back.
