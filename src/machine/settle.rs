@@ -11,7 +11,7 @@ use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{RecordSize, discard_order, order};
+use crate::machine::write::{RecordSize, discard_order};
 use crate::model::api_error::ApiError;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
@@ -244,19 +244,6 @@ impl Settle {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
         roll_back(world, service, &record, why, self.size, now).map_err(|e| e.why)
-    }
-
-    /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
-    fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
-        let mut record = record.clone();
-        self.claimant.sign(&mut record);
-        record.phase = Phase::RolledBack;
-        record.outcome = Some(Code::TakenOver);
-        let who = who_moved(service, true);
-        record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
-        record.step_at = now;
-        let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
-        order(service, record, None, None, what).map_err(|e| e.to_string())
     }
 }
 

@@ -39,6 +39,7 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
+mod pod_gates;
 mod pods;
 mod questions;
 mod scene;
@@ -128,6 +129,10 @@ impl Walk {
         }
         match moved(record, service) {
             Moved::Traffic => {
+                // Whom somebody else sent where is no longer this rollout's, and its bounds go at once.
+                if let Some(next) = self.returning(world, record, |_| false, now, log) {
+                    return next;
+                }
                 let what = format!(
                     "{} changed the traffic of {} in mid-walk; this run writes nothing more",
                     who_moved(service, true),

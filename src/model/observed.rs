@@ -19,6 +19,8 @@ pub const CONTROL: &str = "andante.dev/control";
 /// So many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
+/// By this label a Revision tells which generation of its Configuration made it.
+const MADE_BY: &str = "serving.knative.dev/configurationGeneration";
 /// The field manager under which every write of ours is made: who wrote last is seen by it.
 pub const FIELD_MANAGER: &str = "andante";
 
@@ -124,7 +126,7 @@ pub struct Revision {
     pub name: RevisionName,
     /// The object's identity; empty where it is not told.
     pub uid: String,
-    /// The object's version, by which an older report is told; 0 where it is not told.
+    /// Its version, by which an older report is known; 0 where it is not told.
     pub version: u64,
     /// The Configuration generation that made it.
     pub configuration_generation: Option<i64>,
@@ -293,7 +295,7 @@ impl Revision {
         let missing = |field| Unreadable { kind: "Revision", field };
         let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
         let labels = string_map(object.pointer("/metadata/labels"));
-        let annotations = object.pointer("/metadata/annotations").map(|map| string_map(Some(map)));
+        let annotations = object.pointer("/metadata/annotations").map(|m| string_map(Some(m)));
         let containers = object.pointer("/spec/containers").and_then(Value::as_array);
         let serving = containers.and_then(|list| list.get(serving_container(list)?));
         Ok(Self {
@@ -304,9 +306,7 @@ impl Revision {
             version: text(object, "/metadata/resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default(),
             // Rule 5: the Service's own generation runs ahead of its Configuration's, because edits of traffic raise it, so
             // neither the name nor that generation tells which Revision came of a write; this label does.
-            configuration_generation: labels
-                .get("serving.knative.dev/configurationGeneration")
-                .and_then(|g| g.parse().ok()),
+            configuration_generation: labels.get(MADE_BY).and_then(|g| g.parse().ok()),
             created: time(object, "/metadata/creationTimestamp"),
             deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
             conditions: conditions(object),

@@ -3,9 +3,10 @@
 
 use super::condition::Cond;
 use super::patch;
+use super::revision::Revision;
 use super::state::{Due, Life, State};
 use andante::model::api_error::ApiError;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long the autoscaler and new pods take.
@@ -75,10 +76,22 @@ impl State {
         }
     }
 
-    /// Bounds that are not as their owner had them.
+    /// Revisions whose bounds are not as their owner had them.
     pub(crate) fn bounds_left(&self) -> Vec<String> {
-        let had = |r: &super::revision::Revision| r.template.pointer("/metadata/annotations").cloned();
-        let left = self.revisions.values().filter(|r| had(r).unwrap_or_default() != r.annotations);
+        let had = |r: &Revision| r.template.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
+        let left = self.revisions.values().filter(|r| had(r) != r.annotations);
         left.map(|r| format!("{} was left with {}", r.name, r.annotations)).collect()
+    }
+
+    /// Revisions whose bounds nobody could put back, because no record names them.
+    pub(crate) fn bounds_lost(&self) -> Vec<String> {
+        let record = self.service.as_deref().and_then(super::check::record);
+        // Without a record, or with a damaged one, nobody can know.
+        let Some(record) = record else { return vec![] };
+        let known = |text: &&String| {
+            let bounds = record.capacity.iter().flat_map(|capacity| &capacity.bounds);
+            bounds.into_iter().any(|bound| text.starts_with(bound.revision.as_str()))
+        };
+        self.bounds_left().into_iter().filter(|text| !known(&text)).collect()
     }
 }

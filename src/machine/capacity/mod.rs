@@ -8,7 +8,8 @@ mod return_bounds;
 mod way_back;
 
 pub(crate) use need::{most_wanted, pods_for};
-pub(super) use return_bounds::{Returned, receives, return_bounds, standing_words};
+pub(crate) use return_bounds::standing_words;
+pub(super) use return_bounds::{Returned, receives, return_bounds};
 pub(super) use way_back::{WayBack, open_way_back};
 
 use crate::machine::next::{BoundOrder, Written};

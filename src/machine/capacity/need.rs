@@ -29,7 +29,7 @@ pub(crate) fn most_wanted(known: Option<&Capacity>, arms: &[(&Revision, Percent)
     let floors = arms.iter().filter(|(_, share)| !share.is_zero());
     let floors = floors.filter_map(|(revision, _)| {
         let bound = known?.bound(revision, ScaleBound::MinScale)?;
-        bound.stands_on(revision).then(|| revision.scaling.min)
+        bound.stands_on(revision).then_some(revision.scaling.min)
     });
     floors.max().unwrap_or_default()
 }

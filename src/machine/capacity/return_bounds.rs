@@ -63,7 +63,7 @@ pub(in crate::machine) fn return_bounds(
 }
 
 /// The bounds that still stand and who takes them away, for a person; none if nothing stands.
-pub(in crate::machine) fn standing_words(record: &Record, world: &World, called: &str) -> Option<String> {
+pub(crate) fn standing_words(record: &Record, world: &World, called: &str) -> Option<String> {
     let words: Vec<_> = standing(record, world)
         .map(|(bound, _)| format!("{} {} on {}", bound.bound.word(), bound.value(), bound.revision))
         .collect();

@@ -11,7 +11,7 @@ use crate::machine::world::World;
 use crate::model::observed::Revision;
 use crate::model::ready::{Pods, pods};
 use crate::model::scaling::ScaleBound;
-use crate::rollout::capacity::Capacity;
+use crate::rollout::capacity::{Capacity, SetBound};
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
@@ -52,7 +52,7 @@ pub(in crate::machine) fn open_way_back(
 
 /// The bounds that fit what stable has. What was noted for it stays while it has more pods than that.
 fn wanted(known: Capacity, stable: &Revision, has: u32, now: Timestamp) -> Capacity {
-    let cap = known.bound(stable, ScaleBound::MaxScale).map(|b| b.value()).filter(|cap| *cap <= has);
+    let cap = known.bound(stable, ScaleBound::MaxScale).map(SetBound::value).filter(|cap| *cap <= has);
     if cap.is_some_and(|cap| cap == has) {
         return known;
     }

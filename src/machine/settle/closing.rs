@@ -3,12 +3,13 @@
 
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
-use crate::machine::next::{Look, Next};
+use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
-use crate::model::event::Log;
+use crate::machine::write::order;
+use crate::model::event::{Event, Log, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -61,6 +62,19 @@ pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
 }
 
 impl Settle {
+    /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
+    pub(super) fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
+        let mut record = record.clone();
+        self.claimant.sign(&mut record);
+        record.phase = Phase::RolledBack;
+        record.outcome = Some(Code::TakenOver);
+        let who = who_moved(service, true);
+        record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
+        record.step_at = now;
+        let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
+        order(service, record, None, None, what).map_err(|e| e.to_string())
+    }
+
     /// The write is done: the end once it is served.
     pub(super) fn closing(
         &mut self,

@@ -9,6 +9,7 @@ use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
+use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
@@ -46,7 +47,7 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
-        if !is_unserved && let Some(next) = self.returning(world, record, now, log) {
+        if !is_unserved && let Some(next) = self.returning_at_end(world, record, now, log) {
             return next;
         }
         let mut outcome = self.end(world, service, record);
@@ -65,15 +66,19 @@ impl Walk {
     }
 
     /// Gives back the bounds that were set, if that is to be done now. A walk that a signal stopped leaves to `settle`, or to the
-    /// next run, what has to be waited for.
-    pub(super) fn returning(&self, world: &World, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
-        if self.pods.bounds.refused().is_some() || record.is_stopped() {
+    /// next run, what has to be waited for. `has_received`: the arm received users a moment ago.
+    pub(super) fn returning(
+        &self,
+        world: &World,
+        record: &Record,
+        has_received: impl Fn(&RevisionName) -> bool,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        if self.pods.bounds.refused().is_some() {
             return None;
         }
-        let is_over = record.phase != Phase::Held;
-        let receives = receives(record);
-        // Where it was asked to stop below the end, both arms have users.
-        match return_bounds(record, world, |name| !is_over || name == receives, now) {
+        match return_bounds(record, world, has_received, now) {
             Returned::All => None,
             Returned::Write(order) => Some(Next::Bound(Box::new(order))),
             Returned::Wait(_) if world.signal.is_some() => None,
@@ -84,6 +89,23 @@ impl Walk {
                 );
                 Some(Next::wait(Some(until)))
             }
+        }
+    }
+
+    /// The same at the end of a walk of this run. Where it was asked to stop below the end, both arms have users; where a signal
+    /// stopped it, all stays as it is.
+    pub(super) fn returning_at_end(
+        &self,
+        world: &World,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let (held, receives) = (record.phase == Phase::Held, receives(record));
+        if record.is_stopped() {
+            None
+        } else {
+            self.returning(world, record, |name| held || name == receives, now, log)
         }
     }
 

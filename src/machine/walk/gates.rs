@@ -6,7 +6,7 @@
 //! is served, and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
-use super::pods::{pods_missing, pods_never_came, pods_short};
+use super::pod_gates::{pods_missing, pods_never_came, pods_short};
 use super::scene::Scene;
 use super::step::step_split;
 use super::waiting::Waiting;

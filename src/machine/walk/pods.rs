@@ -4,7 +4,6 @@
 //! cannot be had, and when a candidate has too few pods for the users that it has. It may use the scene and the record.
 
 use super::scene::Scene;
-use super::waiting::Waiting;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
 use crate::machine::capacity::{BoundTries, counted, most_wanted, pods_for, set};
@@ -18,7 +17,7 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Pods, pods};
 use crate::model::scaling::ScaleBound;
 use crate::model::time::{after, words};
-use crate::rollout::capacity::{Capacity, CapacityMode};
+use crate::rollout::capacity::{Capacity, CapacityMode, SetBound};
 use jiff::Timestamp;
 
 /// What is done for the pods of the next step.
@@ -43,14 +42,21 @@ pub(super) struct PodsMemory {
     short: Option<Timestamp>,
 }
 
+impl PodsMemory {
+    /// Since when the candidate has too few pods for its users; none: it has enough.
+    pub(super) fn short(&self) -> Option<Timestamp> {
+        self.short
+    }
+}
+
 /// The two revisions of a walk and the part of users that the candidate has.
-struct Arms<'a> {
+struct ScaledArms<'a> {
     stable: &'a Revision,
     candidate: &'a Revision,
     share: Percent,
 }
 
-impl<'a> Arms<'a> {
+impl<'a> ScaledArms<'a> {
     fn of(walk: &Walk, scene: &Scene<'a>) -> Option<Self> {
         Some(Self {
             stable: scene.world.revision(&scene.record.start.stable)?,
@@ -73,14 +79,14 @@ fn ready(revision: &Revision) -> u32 {
 
 /// The value that is noted for its floor; 0 where none is.
 fn noted(known: &Capacity, revision: &Revision) -> u32 {
-    known.bound(revision, ScaleBound::MinScale).map_or(0, |bound| bound.value())
+    known.bound(revision, ScaleBound::MinScale).map_or(0, SetBound::value)
 }
 
 impl Walk {
     /// What is to be done for the pods of the next step, or that they cannot be had. None: users may come.
-    fn pods_move(&self, scene: &Scene<'_>, step: usize, to: Percent) -> Option<Verdict<PodsMove, Why>> {
+    pub(super) fn pods_move(&self, scene: &Scene<'_>, step: usize, to: Percent) -> Option<Verdict<PodsMove, Why>> {
         let goal = &self.goal.capacity;
-        let arms = Arms::of(self, scene).filter(|_| goal.mode != CapacityMode::Off)?;
+        let arms = ScaledArms::of(self, scene).filter(|_| goal.mode != CapacityMode::Off)?;
         let known = scene.record.capacity.as_deref().cloned().unwrap_or_default();
         let pods = arms.pods(scene.record.capacity.as_deref());
         if pods == 0 {
@@ -121,7 +127,7 @@ impl Walk {
 
     /// The floors of the next step. The candidate's first one is raised only now, after it was Ready; stable's is never above
     /// what it has, because what cannot be had would close the way back.
-    fn floors(&self, known: &Capacity, arms: &Arms<'_>, pods: u32, to: Percent, now: Timestamp) -> Capacity {
+    fn floors(&self, known: &Capacity, arms: &ScaledArms<'_>, pods: u32, to: Percent, now: Timestamp) -> Capacity {
         let mut wanted = Capacity { pods, without: None, ..known.clone() };
         let (stable, candidate) = (arms.stable, arms.candidate);
         let want = candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to));
@@ -148,7 +154,7 @@ impl Walk {
     fn cannot_be_had(
         &self,
         known: &Capacity,
-        arms: &Arms<'_>,
+        arms: &ScaledArms<'_>,
         pods: u32,
         (step, to): (usize, Percent),
         text: String,
@@ -190,12 +196,12 @@ impl Walk {
             (Some(step), Some((at, _))) if step == at => {}
             (step, _) => self.pods.since = step.map(|step| (step, scene.now)),
         }
-        let short = Arms::of(self, scene).is_some_and(|arms| self.is_short(scene, &arms));
+        let short = ScaledArms::of(self, scene).is_some_and(|arms| self.is_short(scene, &arms));
         self.pods.short = short.then(|| self.pods.short.unwrap_or(scene.now));
     }
 
     /// Knative wants more than twice the pods for the candidate's users that it has, and no floor of ours asks for them.
-    fn is_short(&self, scene: &Scene<'_>, arms: &Arms<'_>) -> bool {
+    fn is_short(&self, scene: &Scene<'_>, arms: &ScaledArms<'_>) -> bool {
         let candidate = arms.candidate;
         let known = scene.record.capacity.as_deref();
         let ours = known.and_then(|c| c.bound(candidate, ScaleBound::MinScale)).filter(|b| b.stands_on(candidate));
@@ -252,44 +258,10 @@ impl Walk {
     }
 }
 
-fn noted_words(wanted: &Capacity, arms: &Arms<'_>, step: usize, want: u32) -> String {
+fn noted_words(wanted: &Capacity, arms: &ScaledArms<'_>, step: usize, want: u32) -> String {
     let (stable, candidate) = (arms.stable, arms.candidate);
     let keeps = Some(noted(wanted, stable)).filter(|keeps| *keeps > 0);
     let keeps = keeps.map(|keeps| format!("{} keeps {} for the way back", stable.name, counted(keeps)));
     let wants = (want > 1).then(|| format!("step {step} wants {} of {}", counted(want), candidate.name));
     wants.into_iter().chain(keeps).collect::<Vec<_>>().join(", ")
-}
-
-/// The pods of the next step come before its users.
-pub(super) fn pods_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verdict<Waiting, Why> {
-    let Some((step, next)) = walk.next_step(scene) else { return Verdict::Pass };
-    match walk.pods_move(scene, step, next.percent) {
-        Some(Verdict::Wait(what)) => Verdict::Wait(Waiting::Pods(what)),
-        Some(Verdict::Fail(why)) => Verdict::Fail(why),
-        Some(Verdict::Pass) | None => Verdict::Pass,
-    }
-}
-
-/// A candidate that is short of pods for the users that it has gets no more of them.
-pub(super) fn pods_short(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verdict<Waiting, Why> {
-    match (walk.pods.short, scene.world.revision(scene.candidate)) {
-        (Some(_), Some(candidate)) => Verdict::Wait(Waiting::Short(short_words(candidate))),
-        _ => Verdict::Pass,
-    }
-}
-
-/// A shortage that lasts takes users back, if stable has what it wants; where both lack pods, going back helps nobody.
-pub(super) fn pods_never_came(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
-    let lasted = walk.short_until(scene).is_some_and(|until| scene.now >= until);
-    let stable = scene.world.revision(&scene.record.start.stable)?;
-    let candidate = scene.world.revision(scene.candidate)?;
-    let helps = stable.actual >= stable.desired;
-    (lasted && helps).then(|| {
-        let lasted = words(candidate.scaling.window);
-        Why::blameless(Code::RolledBack, format!("{} for {lasted}", short_words(candidate)))
-    })
-}
-
-fn short_words(candidate: &Revision) -> String {
-    format!("{} has {} of {} pods that its users want", candidate.name, candidate.actual, candidate.desired)
 }

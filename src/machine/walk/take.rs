@@ -68,7 +68,7 @@ impl Walk {
         if !record.phase.is_open() {
             // What this run's own last process did not come to.
             if record.owner.uid == self.claimant.asker.owner.uid
-                && let Some(next) = self.returning(world, &record, now, log)
+                && let Some(next) = self.returning_at_end(world, &record, now, log)
             {
                 return next;
             }

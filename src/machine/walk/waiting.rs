@@ -49,8 +49,9 @@ impl Waiting {
     /// When it ends by itself, before the deadline.
     fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Dwell { until, .. } | Self::Approval { until, .. } => Some(*until),
-            Self::Pods(PodsMove::Coming { until, .. }) => Some(*until),
+            Self::Dwell { until, .. } | Self::Approval { until, .. } | Self::Pods(PodsMove::Coming { until, .. }) => {
+                Some(*until)
+            }
             _ => None,
         }
     }
@@ -94,10 +95,9 @@ impl Walk {
         let (record, now) = (scene.record, scene.now);
         match waiting {
             Waiting::ApprovalUnasked { step, since } => return self.ask_approval(*step, *since, scene),
-            Waiting::LastLook => self.begin_look(now),
             Waiting::Pods(PodsMove::Coming { .. }) if !self.judges(record) || self.last_look => {}
             // New pods are cold: what their first requests are like is no evidence of the present step.
-            Waiting::Pods(PodsMove::Coming { .. }) => self.begin_look(now),
+            Waiting::LastLook | Waiting::Pods(PodsMove::Coming { .. }) => self.begin_look(now),
             Waiting::Pods(what) => return self.do_for_pods(what, scene, log),
             _ if waiting.ends_look() => self.end_look(now),
             _ => {}
@@ -132,7 +132,6 @@ impl Walk {
                 log.once(Topic::Pods, format!("waiting for {text}"));
                 return;
             }
-            Waiting::Pods(_) => return,
             Waiting::Ready => {
                 format!("{} has no ready pod at the moment; no step until it has or has failed", scene.candidate)
             }
@@ -146,6 +145,7 @@ impl Walk {
             // Gates and waits for an approval have lines of their own.
             Waiting::Dwell { .. }
             | Waiting::Answer
+            | Waiting::Pods(_)
             | Waiting::Gate(_)
             | Waiting::ApprovalUnasked { .. }
             | Waiting::Approval { .. } => return,
