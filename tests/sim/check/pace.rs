@@ -63,8 +63,11 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
             wrong.push(format!("write {} goes from step {before} back to {}", our.number, record.step));
         }
         let was_at_end = reached.as_ref().is_some_and(|r| r.phase == Phase::Baking);
+        // A bake keeps the way back open; where stable is gone there is none to be kept.
+        let way_back = our.write.truth.ready.contains(record.start.stable.as_str());
         if let (Phase::Finished, true, Some(stayed), false) = (record.phase, was_at_end, stayed, promoted)
             && stayed < plan.bake
+            && way_back
         {
             wrong.push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));
         }
@@ -108,6 +111,9 @@ mod tests {
         let mut story = finished(end()).story();
         story.log.writes[4].at -= Duration::from_secs(3);
         assert_eq!(pace(&story).len(), 1);
+        story.ours.take();
+        story.log.writes[4].truth.ready.remove("s1");
+        assert_eq!(pace(&story), Vec::<String>::new(), "there is no stable to go back to");
     }
 
     #[test]
