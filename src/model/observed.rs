@@ -294,16 +294,15 @@ impl Revision {
     pub fn from_json(object: &Value) -> Result<Self, Unreadable> {
         let missing = |field| Unreadable { kind: "Revision", field };
         let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
+        let word = |pointer| text(object, pointer);
         let labels = string_map(object.pointer("/metadata/labels"));
         let annotations = object.pointer("/metadata/annotations").map(|m| string_map(Some(m)));
         let containers = object.pointer("/spec/containers").and_then(Value::as_array);
         let serving = containers.and_then(|list| list.get(serving_container(list)?));
         Ok(Self {
-            name: text(object, "/metadata/name")
-                .and_then(|n| n.parse().ok())
-                .ok_or_else(|| missing("metadata.name"))?,
-            uid: text(object, "/metadata/uid").unwrap_or_default().to_owned(),
-            version: text(object, "/metadata/resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default(),
+            name: word("/metadata/name").and_then(|n| n.parse().ok()).ok_or_else(|| missing("metadata.name"))?,
+            uid: word("/metadata/uid").unwrap_or_default().to_owned(),
+            version: word("/metadata/resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default(),
             // Rule 5: the Service's own generation runs ahead of its Configuration's, because edits of traffic raise it, so
             // neither the name nor that generation tells which Revision came of a write; this label does.
             configuration_generation: labels.get(MADE_BY).and_then(|g| g.parse().ok()),
