@@ -14,11 +14,19 @@ fn busy(space: &Space) -> Load {
         .env("START_DELAY", "4s");
     sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
     space.serve(&sample);
-    let load = Load::start(space, &["hello"], 40, Duration::from_secs(290));
+    // Onto one pod the autoscaler would panic, and want fifty for a minute.
+    floor(space, "hello-00001", json!("3"));
     eventually("stable has its pods", LONG, || (pods(space, "hello-00001") >= 3).then_some(()));
-    // The panic of the start is over, and what is wanted is what users need.
-    std::thread::sleep(Duration::from_secs(20));
+    let load = Load::start(space, &["hello"], 40, Duration::from_secs(290));
+    std::thread::sleep(Duration::from_secs(25));
+    floor(space, "hello-00001", Value::Null);
+    std::thread::sleep(Duration::from_secs(5));
     load
+}
+
+fn floor(space: &Space, revision: &str, pods: Value) {
+    let annotations = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": pods}}});
+    space.merge("revision", revision, &annotations).good();
 }
 
 fn pods(space: &Space, revision: &str) -> i64 {
@@ -64,7 +72,7 @@ fn nobody_waits_for_pods_at_a_switch_nor_on_the_way_back() {
     let aborted = Timestamp::now();
     space.andante(&["control", "abort", "hello"]).ended(0);
     let back = walk.line("back to", LONG);
-    walk.wait(LONG).ended(16);
+    walk.wait(LONG).ended(15);
     let hits = load.stop();
     let waited = slow(&between(&hits, "hello", begin, Timestamp::MAX));
     eprintln!("slow: {waited}; split {moved}, abort {aborted}, back {back}");
@@ -98,7 +106,7 @@ fn a_full_quota_closes_no_way_back() {
     eventually("users are back", LONG, || space.served("hello").starts_with("hello-00001 100").then_some(()));
     let took = Timestamp::now().duration_since(aborted);
     eprintln!("users are back {took} after the abort");
-    let ran = walk.wait(LONG).ended(16).says("max-scale of hello-00001: 1");
+    let ran = walk.wait(LONG).ended(15).says("max-scale of hello-00001: 1");
     assert!(took.as_secs_f64() < 8.0, "{took}\n{}", ran.whole());
     drop(load);
     space.kubectl(&["delete", "resourcequota", "few"]).good();
@@ -111,11 +119,7 @@ fn a_full_quota_closes_no_way_back() {
 #[ignore = "needs a cluster: make test-cluster"]
 fn floors_of_a_killed_walk_come_back() {
     let space = Space::new("pods-killed");
-    let mut sample = sample("hello", "v1").min_scale(0).env("LATENCY", "100ms");
-    sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
-    space.serve(&sample);
-    let load = Load::start(&space, &["hello"], 40, Duration::from_secs(240));
-    eventually("stable has its pods", LONG, || (pods(&space, "hello-00001") >= 3).then_some(()));
+    let load = busy(&space);
     space.stage("hello", "v2");
     let before = [bounds(&space, "hello-00001"), bounds(&space, "hello-00002")];
     let mut walk = space.start(&["walk", "hello", "--style", "blue-green", "--bake", "10m"]);
@@ -123,8 +127,7 @@ fn floors_of_a_killed_walk_come_back() {
     walk.kill();
     assert_ne!([bounds(&space, "hello-00001"), bounds(&space, "hello-00002")], before);
     // The owner wants another floor for stable meanwhile.
-    let theirs = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": "2"}}});
-    space.merge("revision", "hello-00001", &theirs).good();
+    floor(&space, "hello-00001", json!("2"));
     space.andante(&["settle", "hello"]).ended(0).says("min-scale of hello-00002");
     drop(load);
     assert_eq!(bounds(&space, "hello-00002"), before[1]);
