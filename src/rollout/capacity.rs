@@ -10,6 +10,9 @@ use crate::model::scaling::ScaleBound;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// So many bounds of older rollouts a record keeps: two of each of four revisions.
+const MAX_INHERITED: usize = 8;
+
 /// What to do where pods are wanted before users come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -129,10 +132,21 @@ impl Capacity {
         self.bounds.iter().find(|b| b.is_of(revision) && b.bound == bound)
     }
 
-    /// What a rollout that comes after this one has to put back: what still stands. None if nothing does.
-    pub fn inherited<'a>(&self, of: impl Fn(&RevisionName) -> Option<&'a Revision>) -> Option<Self> {
-        let stands = |bound: &&SetBound| of(&bound.revision).is_some_and(|revision| bound.stands_on(revision));
-        let bounds: Vec<_> = self.bounds.iter().filter(stands).cloned().collect();
+    /// What a rollout that comes after this one may have to put back: what stands, and with `all` what may still come to stand,
+    /// because a process of before may write late, and what is known of Revisions may be old. None if there is nothing.
+    pub fn inherited<'a>(&self, all: bool, of: impl Fn(&RevisionName) -> Option<&'a Revision>) -> Option<Self> {
+        let kept = |bound: &&SetBound| {
+            let revision = of(&bound.revision);
+            if all {
+                revision.is_none_or(|revision| bound.is_of(revision))
+            } else {
+                revision.is_some_and(|revision| bound.stands_on(revision))
+            }
+        };
+        let mut bounds: Vec<_> = self.bounds.iter().filter(kept).cloned().collect();
+        bounds.sort_by_key(|bound| bound.at);
+        let surplus = bounds.len().saturating_sub(MAX_INHERITED);
+        bounds.drain(..surplus);
         (!bounds.is_empty()).then(|| Self { pods: self.pods, bounds, ..Self::default() })
     }
 }
@@ -188,12 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn only_what_stands_is_handed_on() {
+    fn what_stands_or_may_stand_is_handed_on() {
         let capacity = Capacity::default().with(&revision("u", None), ScaleBound::MinScale, 2, at(0));
         let (ours, theirs) = (revision("u", Some("2")), revision("u", None));
-        assert_eq!(capacity.inherited(|_| Some(&ours)), Some(capacity.clone()));
-        assert_eq!(capacity.inherited(|_| Some(&theirs)), None);
-        assert_eq!(capacity.inherited(|_| None), None);
+        assert_eq!(capacity.inherited(false, |_| Some(&ours)), Some(capacity.clone()));
+        assert_eq!(capacity.inherited(false, |_| Some(&theirs)), None);
+        assert_eq!(capacity.inherited(false, |_| None), None);
+        // What may still be written, or is not known yet.
+        for seen in [Some(&theirs), None] {
+            assert_eq!(capacity.inherited(true, |_| seen), Some(capacity.clone()));
+        }
+        let another = revision("another", Some("2"));
+        assert_eq!(capacity.inherited(true, |_| Some(&another)), None, "another Revision of that name");
     }
 
     proptest! {

@@ -81,12 +81,14 @@ impl Walk {
         match return_bounds(record, world, has_received, now) {
             Returned::All => None,
             Returned::Write(order) => Some(Next::Bound(Box::new(order))),
-            Returned::Wait(_) if world.signal.is_some() => None,
+            // A short call leaves it to the next one.
+            Returned::Wait(_) if world.signal.is_some() || self.goal.once => None,
             Returned::Wait(until) => {
-                log.once(
-                    Topic::Pods,
-                    format!("who received users keeps its pods until {}", until.strftime("%H:%M:%S")),
-                );
+                let who = match record.phase {
+                    Phase::Held => "both revisions keep their".to_owned(),
+                    _ => format!("{} keeps its", receives(record)),
+                };
+                log.once(Topic::Pods, format!("{who} pods until {}", until.strftime("%H:%M:%S")));
                 Some(Next::wait(Some(until)))
             }
         }

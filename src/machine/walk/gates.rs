@@ -67,8 +67,9 @@ const GATES: [WalkGate; 18] = [
     WalkGate::alarm(out_of_time),
     WalkGate::step(unapproved),
     WalkGate::step(blocked),
-    WalkGate::step(pods_missing),
     WalkGate::step(last_look),
+    // After the last look: windows are shut already, and the candidate is asked on while its pods come.
+    WalkGate::step(pods_missing),
 ];
 
 impl Walk {
