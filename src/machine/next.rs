@@ -91,10 +91,23 @@ pub struct Order {
 pub struct BoundOrder {
     /// The Revision.
     pub revision: RevisionName,
+    /// What it is for.
+    pub kind: BoundWrite,
     /// The JSON patch, fenced by the Revision's uid and the bound's present text.
     pub patch: Value,
     /// What it does, for the log.
     pub what: Event,
+}
+
+/// What a bound is written for: one that is refused says nothing of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BoundWrite {
+    /// Pods before users.
+    Floor,
+    /// A way back that is open.
+    WayBack,
+    /// What the owner had.
+    Return,
 }
 
 /// What to do next.

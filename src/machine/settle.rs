@@ -19,13 +19,13 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::is_current;
 use crate::model::time::after;
-use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
 use jiff::Timestamp;
 
 mod bounds;
 mod closing;
+mod others;
 mod revision;
 
 /// Where to settle.
@@ -72,6 +72,8 @@ pub struct Settle {
     began: Option<Timestamp>,
     /// Since when the last write is served.
     served_at: Option<Timestamp>,
+    /// The way back is being opened, and the record says so.
+    noted: bool,
     /// What became of bounds.
     bounds: BoundTries,
     /// How much of the record is written: less once the API server has no room for it.
@@ -83,7 +85,18 @@ impl Settle {
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
         let (ended_at, served_at, denied, began) = (None, None, None, None);
         let bounds = BoundTries::default();
-        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, bounds, size: RecordSize::Whole }
+        Self {
+            goal,
+            claimant,
+            ended_at,
+            denied,
+            discarded: false,
+            began,
+            served_at,
+            noted: false,
+            bounds,
+            size: RecordSize::Whole,
+        }
     }
 
     fn untouched(service: &Service, what: impl Into<String>) -> Next {
@@ -99,9 +112,12 @@ impl Settle {
         log: &mut Log,
     ) -> Next {
         if world.signal.is_some() {
-            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+            let what = if self.noted { "no traffic was moved" } else { "nothing was written" };
+            return Next::end(outcome_of(Code::Interrupted, format!("stopped by a signal; {what}"), service));
         }
         if let Some(record) = &record
+            // It was asked before the first write; since then the record is ours.
+            && !self.noted
             && let Some(other) = self.is_anothers(record)
             && let Some(next) = self.leave(record, other, world, service, now)
         {
@@ -198,41 +214,6 @@ impl Settle {
         }
     }
 
-    /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
-    fn is_anothers(&self, record: &Record) -> Option<String> {
-        let wanted = match &self.goal.rollout {
-            Some(wanted) if wanted == ANY => return None,
-            Some(wanted) => wanted.clone(),
-            None if self.claimant.asker.owner.kind != OwnerKind::Person => self.claimant.asker.owner.uid.clone(),
-            None => return None,
-        };
-        let matches = wanted == record.id.as_str() || wanted == record.owner.uid;
-        (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
-    }
-
-    /// The end where the record is another's. Who says where to is not told that all is well: a newer run's rollout, or one
-    /// whose run still goes on, is left alone with a code of its own, and any other one is settled, since a record can be
-    /// edited. None: go on.
-    fn leave(&self, record: &Record, other: String, world: &World, service: &Service, now: Timestamp) -> Option<Next> {
-        // The record is a newer run's, so this run's rollout ended by being superseded.
-        let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
-        if self.goal.to.is_none() || self.goal.rollout.is_some() {
-            let word = if newer { Code::Superseded.word() } else { "untouched" };
-            return Some(Next::end(outcome_of(Code::Done, other, service).word(word)));
-        }
-        let all_the_same = "--rollout any does it all the same";
-        if newer || !record.phase.is_open() {
-            return Some(Next::end(outcome_of(Code::Superseded, other, service).next(all_the_same)));
-        }
-        match world.liveness_of(&record.owner) {
-            None => Some(Next::Look(Look::Liveness(record.owner.clone()))),
-            Some(Liveness::Running) if now < record.deadline => {
-                Some(Next::end(outcome_of(Code::Busy, other, service).next(all_the_same)))
-            }
-            Some(_) => None,
-        }
-    }
-
     fn back(
         &self,
         record: &Record,
@@ -281,7 +262,10 @@ impl Machine for Settle {
         };
         match self.claimant.standing(record) {
             // Noted so far is what opens the way back.
-            Standing::Ours(record) if record.phase.is_open() => self.outside(world, service, Some(*record), now, log),
+            Standing::Ours(record) if record.phase.is_open() => {
+                self.noted = true;
+                self.outside(world, service, Some(*record), now, log)
+            }
             Standing::Ours(record) => self.closing(world, service, &record, now, log),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
@@ -334,6 +318,7 @@ mod tests {
     use crate::machine::claim::{Asker, IfBusy};
     use crate::model::observed::{RECORD, Revision};
     use crate::rollout::owner::Owner;
+    use crate::rollout::owner::{Liveness, OwnerKind};
     use crate::rollout::record::tests::record;
     use serde_json::json;
 

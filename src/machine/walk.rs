@@ -60,6 +60,8 @@ pub struct Walk {
     began: Option<Timestamp>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
+    /// The last write was served.
+    end_served: bool,
     denied: Option<Outcome>,
     /// Since when the present step is served; none before that.
     served: Option<Timestamp>,
@@ -104,6 +106,7 @@ impl Walk {
             began: None,
             failed: None,
             ended_at: None,
+            end_served: false,
             denied: None,
             served: None,
             at_step: None,
@@ -185,7 +188,7 @@ impl Walk {
     fn watch_health(&mut self, scene: &Scene<'_>, log: &mut Log) {
         let candidate = scene.world.revision(scene.candidate);
         let back = self.health.back();
-        if Self::is_wedged_by_floor(scene) {
+        if self.wedge(scene).is_some() {
             // Its pods serve; what cannot be had is given back.
             self.health.excuse();
             self.failing = None;
@@ -204,7 +207,12 @@ impl Walk {
     fn served(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
         self.waiting_since = None;
         let served = self.served_since(scene, log);
-        self.take_place(scene, served);
+        if self.pods.coming {
+            // New pods are cold: what their first requests are like counts only where it speaks against the candidate.
+            self.approach_place(scene);
+        } else {
+            self.take_place(scene, served);
+        }
         let next = self.advance(scene, served, log);
         if matches!(next, Next::Wait { .. })
             && let Some(save) = self.save(scene, false)
@@ -223,6 +231,7 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
+            self.pods.coming = false;
             self.begin_gates();
             // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);
@@ -254,7 +263,7 @@ impl Walk {
     /// Waits for news, at most until `until`, the deadline, the health watcher's own moment, or the next probe.
     pub(super) fn wait(&self, until: Timestamp, record: &Record, now: Timestamp) -> Next {
         let deadline = Some(record.deadline).filter(|at| *at > now);
-        let own = [deadline, self.health.next(now), self.probing.next_moment(now)];
+        let own = [deadline, self.health.next(now), self.probing.next_moment(now), self.pods.believed(now)];
         let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
         Next::wait(Some(until))
     }

@@ -127,6 +127,13 @@ impl Capacity {
         self
     }
 
+    /// The same without a bound that was noted and never set.
+    #[must_use]
+    pub fn without_bound(mut self, revision: &Revision, bound: ScaleBound) -> Self {
+        self.bounds.retain(|known| !(known.is_of(revision) && known.bound == bound));
+        self
+    }
+
     /// The bound that this rollout wants on a Revision.
     pub fn bound(&self, revision: &Revision, bound: ScaleBound) -> Option<&SetBound> {
         self.bounds.iter().find(|b| b.is_of(revision) && b.bound == bound)

@@ -8,10 +8,16 @@ use crate::machine::next::BoundOrder;
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Revision;
+use crate::model::scaling::ScaleBound;
 use crate::model::time::after;
 use crate::rollout::capacity::SetBound;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::time::Duration;
+
+/// The longest that an end waits for the autoscaler: a window may be an hour, and a run has to end.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Where giving back has got to.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,10 +55,13 @@ pub(in crate::machine) fn return_bounds(
     now: Timestamp,
 ) -> Returned {
     let mut wait = None;
-    for (bound, revision) in standing(record, world) {
+    let mut left: Vec<_> = standing(record, world).collect();
+    // The cap first: Knative refuses a floor of the owner's above it, and who received everyone may have to grow.
+    left.sort_by_key(|(bound, _)| Reverse(bound.bound));
+    for (bound, revision) in left {
         // One pod is not taken away while requests come.
-        let keeps = has_received(&bound.revision) && bound.value() > 1;
-        let until = after(record.step_at, revision.scaling.window);
+        let keeps = bound.bound == ScaleBound::MinScale && has_received(&bound.revision) && bound.value() > 1;
+        let until = after(record.step_at, revision.scaling.window.min(LONGEST));
         if keeps && now < until {
             wait = Some(wait.map_or(until, |other: Timestamp| other.min(until)));
             continue;
@@ -74,7 +83,6 @@ pub(crate) fn standing_words(record: &Record, world: &World, called: &str) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::scaling::ScaleBound;
     use crate::rollout::capacity::Capacity;
     use crate::rollout::record::tests::record;
     use serde_json::{Value, json};
@@ -122,6 +130,28 @@ mod tests {
         assert_eq!(order.patch[1], json!({"op": "test", "path": pointer, "value": "3"}));
         assert!(standing_words(&record, &world, "s").unwrap().starts_with("min-scale 3 on s2 still stands"));
         assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)), "nobody is waited for");
+    }
+
+    #[test]
+    fn a_cap_goes_before_the_owners_floor_above_it_and_waits_for_nobody() {
+        let capped = |max: Option<&str>| {
+            let mut annotations = json!({"autoscaling.knative.dev/min-scale": "3"});
+            if let Some(max) = max {
+                annotations["autoscaling.knative.dev/max-scale"] = json!(max);
+            }
+            Revision::from_json(&json!({"metadata": {"name": "s1", "uid": "s1", "annotations": annotations}})).unwrap()
+        };
+        let mut record = record();
+        let had = revision("s1", Some("5"));
+        let capacity = Capacity::default().with(&had, ScaleBound::MinScale, 3, at(0));
+        record.capacity = Some(Box::new(capacity.with(&had, ScaleBound::MaxScale, 3, at(0))));
+        let mut world = World::default();
+        world.see_revisions([capped(Some("3"))]);
+        let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(1)) else { panic!("nothing") };
+        assert_eq!(last(&order)["path"], "/metadata/annotations/autoscaling.knative.dev~1max-scale");
+        world.see_revisions([capped(None)]);
+        let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(60)) else { panic!("nothing") };
+        assert_eq!(last(&order)["value"], "5");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Decides the writes that cap it. It may use the record and observed revisions.
 
 use super::set;
-use crate::machine::next::BoundOrder;
+use crate::machine::next::{BoundOrder, BoundWrite};
 use crate::machine::world::World;
 use crate::model::observed::Revision;
 use crate::model::ready::{Pods, pods};
@@ -47,13 +47,13 @@ pub(in crate::machine) fn open_way_back(
         return Some(WayBack::Note(Box::new(capped), what));
     }
     let next = known.bounds.iter().filter(|bound| bound.is_to_be_set(stable)).min_by_key(|bound| bound.bound);
-    Some(next.map_or(WayBack::Wait, |bound| WayBack::Set(set(bound, stable))))
+    Some(next.map_or(WayBack::Wait, |bound| WayBack::Set(set(bound, stable, BoundWrite::WayBack))))
 }
 
 /// The bounds that fit what stable has. What was noted for it stays while it has more pods than that.
 fn wanted(known: Capacity, stable: &Revision, has: u32, now: Timestamp) -> Capacity {
     let cap = known.bound(stable, ScaleBound::MaxScale).map(SetBound::value).filter(|cap| *cap <= has);
-    if cap.is_some_and(|cap| cap == has) {
+    if cap.is_some() {
         return known;
     }
     // Knative refuses a floor above the cap.

@@ -4,7 +4,7 @@
 
 use super::Settle;
 use crate::machine::capacity::{Returned, WayBack, open_way_back, receives, return_bounds, standing_words};
-use crate::machine::next::Next;
+use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::world::World;
 use crate::machine::write::order;
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 impl Settle {
     /// Gives back what was set, if that is to be done now.
     pub(super) fn returning(&self, world: &World, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
-        if self.bounds.refused().is_some() {
+        if self.bounds.refused(BoundWrite::Return).is_some() {
             return None;
         }
         match return_bounds(record, world, |name| name == receives(record), now) {
@@ -36,7 +36,7 @@ impl Settle {
     /// The end, and what still stands.
     pub(super) fn with_bounds(&self, mut outcome: Outcome, world: &World, record: &Record) -> Outcome {
         if let (Some(words), Some(why)) =
-            (standing_words(record, world, self.goal.service.as_str()), self.bounds.refused())
+            (standing_words(record, world, self.goal.service.as_str()), self.bounds.refused(BoundWrite::Return))
         {
             outcome.what = format!("{}; {words} ({why})", outcome.what);
         }
@@ -56,7 +56,7 @@ impl Settle {
         if now >= until {
             return None;
         }
-        match open_way_back(record, world, self.bounds.refused().is_some(), now)? {
+        match open_way_back(record, world, self.bounds.refused(BoundWrite::WayBack).is_some(), now)? {
             WayBack::Note(capacity, what) => {
                 let mut noted = Record { capacity: Some(capacity), ..record.clone() };
                 self.claimant.sign(&mut noted);

@@ -91,6 +91,9 @@ impl Settle {
             return Next::end(outcome_of(Code::TakenOver, what, service));
         }
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
+        self.served_at = self.served_at.or((!is_unserved).then_some(now));
+        let is_unserved = is_unserved && self.served_at.is_none();
         // What somebody else asked for is theirs to see served, and not ours to mend.
         let closed = record.outcome == Some(Code::TakenOver);
         let in_time = now < after(ended, LAST_WAIT);

@@ -1,10 +1,10 @@
 //! The write that takes users back. A reason to go back stays, because a Fail is never taken back (ARCHITECTURE.md,
 //! rule 4).
 
+use super::Walk;
 use super::scene::Scene;
-use super::{Walk, write};
 use crate::machine::capacity::{WayBack, open_way_back};
-use crate::machine::next::Next;
+use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::standing::outcome_of;
@@ -54,10 +54,17 @@ impl Walk {
 
     /// Caps a stable that serves but is not Ready for want of pods, so that Knative takes a split to it.
     fn open_way(&self, scene: &Scene<'_>) -> Option<Next> {
-        match open_way_back(scene.record, scene.world, self.pods.bounds.refused().is_some(), scene.now)? {
+        match open_way_back(
+            scene.record,
+            scene.world,
+            self.pods.bounds.refused(BoundWrite::WayBack).is_some(),
+            scene.now,
+        )? {
             WayBack::Note(capacity, what) => {
                 let to = Record { capacity: Some(capacity), ..scene.record.clone() };
-                Some(write(order(scene.service, to, None, None, Event::new(Topic::Pods, what)), scene.service))
+                // Where there is no room for the record, the way back is waited for as before.
+                let order = order(scene.service, to, None, None, Event::new(Topic::Pods, what)).ok()?;
+                Some(Next::Write(Box::new(order)))
             }
             WayBack::Set(order) => Some(Next::Bound(Box::new(order))),
             WayBack::Wait => None,

@@ -3,7 +3,7 @@
 
 use super::Walk;
 use crate::machine::capacity::{Returned, receives, return_bounds, standing_words};
-use crate::machine::next::Next;
+use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
@@ -31,6 +31,9 @@ impl Walk {
         let ended = *self.ended_at.get_or_insert(now);
         // A template that somebody edits meanwhile leaves the split as it was written, and may keep it from being served.
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
+        self.end_served |= !is_unserved;
+        let is_unserved = is_unserved && !self.end_served;
         // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
         // Whoever leaves users where they are has nothing to wait for.
         let patience = if record.is_stopped() { Duration::ZERO } else { Duration::from_secs(2) };
@@ -47,7 +50,7 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
-        if !is_unserved && let Some(next) = self.returning_at_end(world, record, now, log) {
+        if let Some(next) = self.returning_at_end(world, record, is_unserved, now, log) {
             return next;
         }
         let mut outcome = self.end(world, service, record);
@@ -75,7 +78,7 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
-        if self.pods.bounds.refused().is_some() {
+        if self.pods.bounds.refused(BoundWrite::Return).is_some() {
             return None;
         }
         match return_bounds(record, world, has_received, now) {
@@ -100,15 +103,16 @@ impl Walk {
         &self,
         world: &World,
         record: &Record,
+        is_unserved: bool,
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
         let (held, receives) = (record.phase == Phase::Held, receives(record));
         if record.is_stopped() {
-            None
-        } else {
-            self.returning(world, record, |name| held || name == receives, now, log)
+            return None;
         }
+        // What is not served may be kept from it by a floor that cannot be had.
+        self.returning(world, record, |name| !is_unserved && (held || name == receives), now, log)
     }
 
     /// The end of a walk whose last write was made, where the next rollout began before that was confirmed as served.

@@ -24,20 +24,22 @@ pub(super) fn pods_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verd
 
 /// A candidate that is short of pods for the users that it has gets no more of them.
 pub(super) fn pods_short(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verdict<Waiting, Why> {
-    match (walk.pods.short(), scene.world.revision(scene.candidate)) {
-        (Some(_), Some(candidate)) => Verdict::Wait(Waiting::Short(short_words(candidate))),
-        _ => Verdict::Pass,
+    match scene.world.revision(scene.candidate).filter(|_| walk.pods.is_short()) {
+        Some(candidate) => Verdict::Wait(Waiting::Short(short_words(candidate))),
+        None => Verdict::Pass,
     }
 }
 
-/// A shortage that lasts takes users back, if stable has what it wants; where both lack pods, going back helps nobody.
+/// A shortage that lasts takes users back, if stable has the pods for all of them; where it lacks them too, going back helps
+/// nobody.
 pub(super) fn pods_never_came(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
-    let lasted = walk.short_until(scene).is_some_and(|until| scene.now >= until);
+    walk.short_until(scene).filter(|until| scene.now >= *until)?;
     let stable = scene.world.revision(&scene.record.start.stable)?;
     let candidate = scene.world.revision(scene.candidate)?;
-    let helps = stable.actual >= stable.desired;
-    (lasted && helps).then(|| {
-        let lasted = words(candidate.scaling.window);
+    let needed = scene.record.capacity.as_ref().map_or(0, |capacity| i64::from(capacity.pods));
+    let helps = stable.actual >= stable.desired.max(needed) && stable.actual > candidate.actual;
+    helps.then(|| {
+        let lasted = words(candidate.scaling.window.max(walk.goal.capacity.within));
         Why::blameless(Code::RolledBack, format!("{} for {lasted}", short_words(candidate)))
     })
 }

@@ -7,14 +7,14 @@ use super::scene::Scene;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
 use crate::machine::capacity::{BoundTries, counted, most_wanted, pods_for, set};
-use crate::machine::next::{BoundOrder, Next};
+use crate::machine::next::{BoundOrder, BoundWrite, Next};
 use crate::machine::rollback::Why;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::observed::Revision;
 use crate::model::outcome::Code;
 use crate::model::percent::Percent;
-use crate::model::ready::{Pods, pods};
+use crate::model::ready::{Pods, pods as pods_of};
 use crate::model::scaling::ScaleBound;
 use crate::model::time::{after, words};
 use crate::rollout::capacity::{Capacity, CapacityMode, SetBound};
@@ -38,14 +38,23 @@ pub(super) struct PodsMemory {
     pub(super) bounds: BoundTries,
     /// Since when the pods of a step are waited for.
     since: Option<(usize, Timestamp)>,
-    /// Since when the candidate has too few pods for its users.
-    short: Option<Timestamp>,
+    /// Since when the candidate has too few pods for its users, and how many it had then.
+    short: Option<(Timestamp, i64)>,
+    /// When that is believed, or a floor that cannot be had is given back.
+    believed: Option<Timestamp>,
+    /// The pods of the next step are on their way.
+    pub(super) coming: bool,
 }
 
 impl PodsMemory {
-    /// Since when the candidate has too few pods for its users; none: it has enough.
-    pub(super) fn short(&self) -> Option<Timestamp> {
-        self.short
+    /// When a shortage is believed, or a floor given back, if that is still to come.
+    pub(super) fn believed(&self, now: Timestamp) -> Option<Timestamp> {
+        self.believed.filter(|at| *at > now)
+    }
+
+    /// The candidate has too few pods for its users.
+    pub(super) fn is_short(&self) -> bool {
+        self.short.is_some()
     }
 }
 
@@ -65,11 +74,28 @@ impl<'a> ScaledArms<'a> {
         })
     }
 
-    /// The pods that all users need.
-    fn pods(&self, known: Option<&Capacity>) -> u32 {
+    /// The pods that all users need. Only what has been so for a whole window tells, because the autoscaler averages over it.
+    fn pods(&self, known: Option<&Capacity>, since: Option<Timestamp>, now: Timestamp) -> u32 {
         let rest = Percent::FULL.minus(self.share);
-        most_wanted(known, &[(self.stable, rest), (self.candidate, self.share)])
+        let settled = |revision: &Revision| {
+            self.share.is_zero() || since.is_some_and(|since| now >= after(since, revision.scaling.window))
+        };
+        let arms = [(self.stable, rest), (self.candidate, self.share)];
+        let told: Vec<_> = arms.into_iter().filter(|(revision, _)| settled(revision)).collect();
+        most_wanted(known, &told)
     }
+}
+
+/// The floor that its owner had, 1 at least: less than that never is of use.
+fn owners(known: &Capacity, revision: &Revision) -> u32 {
+    let had = known.bound(revision, ScaleBound::MinScale).and_then(|bound| bound.had.as_ref()?.parse().ok());
+    had.unwrap_or(0).max(1)
+}
+
+/// A floor that was noted for another time: it does not stand, and is more than is of use now.
+fn is_stale(known: &Capacity, revision: &Revision, most: u32) -> bool {
+    let bound = known.bound(revision, ScaleBound::MinScale);
+    bound.is_some_and(|bound| bound.is_to_be_set(revision) && !bound.stands_on(revision) && bound.value() > most)
 }
 
 /// As many ready pods as it has.
@@ -88,36 +114,46 @@ impl Walk {
         let goal = &self.goal.capacity;
         let arms = ScaledArms::of(self, scene).filter(|_| goal.mode != CapacityMode::Off)?;
         let known = scene.record.capacity.as_deref().cloned().unwrap_or_default();
-        let pods = arms.pods(scene.record.capacity.as_deref());
+        let pods = arms.pods(scene.record.capacity.as_deref(), self.served, scene.now);
         if pods == 0 {
             return None;
         }
-        let want = arms.candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to));
-        if let Some(why) = self.pods.bounds.refused() {
-            let lacks = goal.mode == CapacityMode::Need && ready(arms.candidate) < want;
+        let candidate = arms.candidate;
+        let (want, has) = (candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to)), ready(candidate));
+        if let Some(why) = self.pods.bounds.refused(BoundWrite::Floor) {
+            let lacks = goal.mode == CapacityMode::Need && has < want;
             let why = || format!("step {step} wants {want} pods, and they cannot be asked for: {why}");
             return lacks.then(|| Verdict::Fail(Why::blameless(Code::Inconclusive, why())));
         }
         let goes_without = known.without == Some(step);
-        let wanted = if goes_without { known.clone() } else { self.floors(&known, &arms, pods, to, scene.now) };
+        let coming = known.bound(candidate, ScaleBound::MinScale).filter(|bound| bound.stands_on(candidate));
+        let coming = coming.filter(|bound| bound.value() > has && scene.now < after(bound.at, goal.within));
+        // While pods are on their way no more are asked for, or a load that grows would put the end off for ever.
+        let keeps = goes_without || coming.is_some();
+        let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, to, scene.now) };
         if wanted.bounds != known.bounds {
             let text = noted_words(&wanted, &arms, step, want);
             return Some(Verdict::Wait(PodsMove::Note(Box::new(wanted), text)));
         }
-        let unset = [arms.candidate, arms.stable].into_iter().find_map(|revision| {
+        let unset = [candidate, arms.stable].into_iter().find_map(|revision| {
             let bound = known.bound(revision, ScaleBound::MinScale).filter(|bound| bound.is_to_be_set(revision))?;
-            Some(set(bound, revision))
+            Some(set(bound, revision, BoundWrite::Floor))
         });
         if let Some(order) = unset {
             return Some(Verdict::Wait(PodsMove::Set(Box::new(order))));
         }
-        let has = ready(arms.candidate);
-        if has >= want || goes_without {
+        // One that sleeps is woken by its first request, and nobody was to have more than one pod.
+        if has >= want || goes_without || (want <= 1 && pods_of(candidate) == Pods::Asleep) {
             return None;
         }
-        let since = self.pods.since.filter(|(at, _)| *at == step).map_or(scene.now, |(_, since)| since);
-        let bound = known.bound(arms.candidate, ScaleBound::MinScale).filter(|bound| bound.value() == want);
-        let until = after(bound.map_or(since, |bound| bound.at), goal.within);
+        let since = self.pods.since.filter(|(at, _)| *at == step).map(|(_, since)| since);
+        let bound = known.bound(candidate, ScaleBound::MinScale).filter(|bound| bound.value() >= want);
+        // Pods that only the owner's own floor asks for: the next of many short calls does not know since when.
+        let until = match (bound.map(|bound| bound.at), since) {
+            (Some(at), _) => after(at, goal.within),
+            (None, _) if self.goal.once => return None,
+            (None, since) => after(since.unwrap_or(scene.now), goal.within),
+        };
         let text = format!("{has} of {want} pods that step {step} ({to}) wants");
         if scene.now < until {
             return Some(Verdict::Wait(PodsMove::Coming { text, until }));
@@ -131,10 +167,12 @@ impl Walk {
         let mut wanted = Capacity { pods, without: None, ..known.clone() };
         let (stable, candidate) = (arms.stable, arms.candidate);
         let want = candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to));
-        let floor = candidate.scaling.min.max(noted(known, candidate));
-        // One pod is there already, or is woken by the last look, and users keep it.
-        if want > 1 && floor < want {
+        // One pod is there already, or is woken by the last look, and users keep it. What was noted for another time is not
+        // raised again.
+        if want > 1 && candidate.scaling.min < want && noted(known, candidate) != want {
             wanted = wanted.with(candidate, ScaleBound::MinScale, want, now);
+        } else if is_stale(known, candidate, want) {
+            wanted = wanted.without_bound(candidate, ScaleBound::MinScale);
         }
         let warm = if known.cold {
             pods_for(pods, Percent::FULL.minus(arms.share))
@@ -143,8 +181,10 @@ impl Walk {
         };
         let warm = warm.min(stable.scaling.max.unwrap_or(u32::MAX)).min(ready(stable));
         let loses = pods_for(pods, Percent::FULL.minus(to)) < warm;
-        if loses && stable.scaling.min.max(noted(known, stable)) < warm {
+        if loses && stable.scaling.min < warm && noted(known, stable) != warm {
             wanted = wanted.with(stable, ScaleBound::MinScale, warm, now);
+        } else if is_stale(known, stable, ready(stable)) {
+            wanted = wanted.without_bound(stable, ScaleBound::MinScale);
         }
         wanted
     }
@@ -166,7 +206,7 @@ impl Walk {
         if self.goal.capacity.mode == CapacityMode::Need {
             return Verdict::Fail(Why::blameless(Code::Inconclusive, why));
         }
-        let own = pods_for(pods, Percent::FULL.minus(arms.share)).max(1);
+        let own = pods_for(pods, Percent::FULL.minus(arms.share)).max(owners(known, stable));
         let warm = noted(known, stable);
         if !known.cold && warm > own {
             let mut cold = Capacity { cold: true, ..known.clone() };
@@ -180,8 +220,9 @@ impl Walk {
         }
         // There is no room for both: stable keeps what its own users need once the step is taken.
         let mut without = Capacity { without: Some(step), cold: true, ..known.clone() };
-        let (has, rest) = (ready(candidate).max(1), pods_for(pods, Percent::FULL.minus(to)).max(1));
-        for (revision, value) in [(candidate, has), (stable, rest)] {
+        let rest = pods_for(pods, Percent::FULL.minus(to));
+        for (revision, value) in [(candidate, ready(candidate)), (stable, rest)] {
+            let value = value.max(owners(known, revision));
             if noted(known, revision) > value {
                 without = without.with(revision, ScaleBound::MinScale, value, now);
             }
@@ -197,47 +238,72 @@ impl Walk {
             (step, _) => self.pods.since = step.map(|step| (step, scene.now)),
         }
         let short = ScaledArms::of(self, scene).is_some_and(|arms| self.is_short(scene, &arms));
-        self.pods.short = short.then(|| self.pods.short.unwrap_or(scene.now));
+        let actual = scene.world.revision(scene.candidate).map_or(0, |revision| revision.actual);
+        // A pod that came begins the time anew.
+        let known = self.pods.short.filter(|(_, had)| actual <= *had);
+        self.pods.short = short.then(|| (known.map_or(scene.now, |(since, _)| since), actual));
+        let wedge = self.wedge(scene).map(|(bound, _)| after(bound.at, self.goal.capacity.within));
+        self.pods.believed = self.short_until(scene).into_iter().chain(wedge).filter(|at| *at > scene.now).min();
     }
 
-    /// Knative wants more than twice the pods for the candidate's users that it has, and no floor of ours asks for them.
+    /// Knative wants more than twice the pods for the candidate's users that it has, beyond every floor.
     fn is_short(&self, scene: &Scene<'_>, arms: &ScaledArms<'_>) -> bool {
         let candidate = arms.candidate;
-        let known = scene.record.capacity.as_deref();
-        let ours = known.and_then(|c| c.bound(candidate, ScaleBound::MinScale)).filter(|b| b.stands_on(candidate));
-        let floor = ours.map_or(0, |bound| i64::from(bound.value()));
         self.goal.capacity.mode != CapacityMode::Off
-            && !arms.share.is_zero()
+            && scene.record.step > 0
             && candidate.actual.saturating_mul(2) < candidate.desired
-            && candidate.desired > floor.max(1)
+            && candidate.desired > i64::from(candidate.scaling.min.max(1))
     }
 
-    /// When a shortage has lasted for a whole window of the autoscaler.
+    /// When a shortage has lasted for so long that it is believed: a window of the autoscaler, and the time that pods may take to
+    /// come, since the last one came.
     pub(super) fn short_until(&self, scene: &Scene<'_>) -> Option<Timestamp> {
         let window = scene.world.revision(scene.candidate)?.scaling.window;
-        self.pods.short.map(|since| after(since, window))
+        self.pods.short.map(|(since, _)| after(since, window.max(self.goal.capacity.within)))
     }
 
-    /// True if the candidate is Ready no more only because a floor of ours cannot be had: its pods serve.
-    pub(super) fn is_wedged_by_floor(scene: &Scene<'_>) -> bool {
-        let Some(candidate) = scene.world.revision(scene.candidate) else { return false };
-        let known = scene.record.capacity.as_deref();
-        let floor = known.and_then(|c| c.bound(candidate, ScaleBound::MinScale)).filter(|b| b.stands_on(candidate));
-        floor.is_some() && candidate.scaling.min > ready(candidate) && candidate.actual > 0
-    }
-
-    /// A floor in the making may keep Knative from serving what is written: it is had in time, or given back.
-    pub(super) fn mend_floor(&mut self, scene: &Scene<'_>, log: &mut Log) -> Option<Next> {
-        let roomless = scene.world.revision(scene.candidate).is_some_and(|r| matches!(pods(r), Pods::NoRoom(_)));
-        if !roomless || !Self::is_wedged_by_floor(scene) {
+    /// The floor that keeps the candidate from being Ready: its pods serve, and there is no room for those that we asked for.
+    pub(super) fn wedge<'a>(&self, scene: &Scene<'a>) -> Option<(&'a SetBound, &'a Revision)> {
+        if self.pods.bounds.refused(BoundWrite::Floor).is_some() {
+            // It cannot be lowered, so it explains nothing.
             return None;
         }
-        let (step, next) = self.next_step(scene)?;
-        match self.pods_move(scene, step, next.percent)? {
-            Verdict::Wait(what) => Some(self.do_for_pods(&what, scene, log)),
-            Verdict::Fail(why) => Some(self.go_back(scene, why, log)),
-            Verdict::Pass => None,
+        let candidate = scene.world.revision(scene.candidate)?;
+        let bound = scene.record.capacity.as_deref()?.bound(candidate, ScaleBound::MinScale)?;
+        let lacks = candidate.actual > 0 && candidate.scaling.min > ready(candidate);
+        let roomless = matches!(pods_of(candidate), Pods::NoRoom(_));
+        (lacks && roomless && bound.stands_on(candidate)).then_some((bound, candidate))
+    }
+
+    /// A floor that cannot be had in time is given back, whatever the walk waits for, so that Knative takes splits again.
+    pub(super) fn mend_floor(&mut self, scene: &Scene<'_>, log: &mut Log) -> Option<Next> {
+        let (bound, candidate) = self.wedge(scene)?;
+        // That the split is not served meanwhile is no fault of Knative's.
+        self.waiting_since = None;
+        if scene.now < after(bound.at, self.goal.capacity.within) && bound.value() > ready(candidate) {
+            return None;
         }
+        if bound.is_to_be_set(candidate) {
+            return Some(Next::Bound(Box::new(set(bound, candidate, BoundWrite::Floor))));
+        }
+        let next = self.next_step(scene).and_then(|(step, next)| self.pods_move(scene, step, next.percent));
+        match next {
+            Some(Verdict::Wait(what @ (PodsMove::Note(..) | PodsMove::Set(_)))) => {
+                return Some(self.do_for_pods(&what, scene, log));
+            }
+            Some(Verdict::Fail(why)) => return Some(self.go_back(scene, why, log)),
+            _ => {}
+        }
+        let known = scene.record.capacity.as_deref().cloned().unwrap_or_default();
+        let value = ready(candidate).max(owners(&known, candidate));
+        let lowered = Box::new(known.with(candidate, ScaleBound::MinScale, value, scene.now));
+        let text = format!(
+            "{} keeps {}: there is no room for more ({})",
+            candidate.name,
+            counted(value),
+            candidate.complaint()
+        );
+        Some(self.do_for_pods(&PodsMove::Note(lowered, text), scene, log))
     }
 
     /// Does what is to be done for the pods of a step.

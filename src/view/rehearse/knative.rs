@@ -13,6 +13,7 @@ use crate::model::event::Log;
 use crate::model::name::{BadName, RevisionName, RolloutId, ServiceName};
 use crate::model::observed::{RECORD, Revision, Service};
 use crate::model::percent::Percent;
+use crate::model::scaling::ScaleBound;
 use crate::model::split::Split;
 use crate::model::time::after;
 use crate::rollout::record::Phase;
@@ -38,6 +39,8 @@ pub struct Knative {
     serves_after: Duration,
     runs_ahead: bool,
     pods: bool,
+    /// Ready and wanted pods of stable and candidate; none: one each.
+    scales: Option<[(u32, u32); 2]>,
     /// Annotations of the Revisions.
     bounds: BTreeMap<RevisionName, Value>,
     /// What is known of the version of `seen`.
@@ -71,6 +74,7 @@ impl Knative {
             serves_after: Duration::ZERO,
             runs_ahead: false,
             pods: true,
+            scales: None,
             bounds: BTreeMap::new(),
             world: World::default(),
             seen: 0,
@@ -101,6 +105,20 @@ impl Knative {
     pub fn pods(&mut self, there: bool) {
         self.version += u64::from(self.pods != there);
         self.pods = there;
+    }
+
+    /// Ready and wanted pods of stable and candidate, as the autoscaler reports them.
+    pub(super) fn scale(&mut self, scales: Option<[(u32, u32); 2]>) {
+        self.version += u64::from(self.scales != scales);
+        self.scales = scales;
+    }
+
+    /// The floors that stand on stable and candidate.
+    pub(super) fn floors(&self) -> [u32; 2] {
+        [&self.stable, &self.candidate].map(|name| {
+            let floor = self.bounds.get(name).and_then(|bounds| bounds.get(ScaleBound::MinScale.annotation()));
+            floor.and_then(Value::as_str).and_then(|text| text.parse().ok()).unwrap_or_default()
+        })
     }
 
     /// Changes the object as any writer may; a changed spec is a new generation, as with the API server.
@@ -232,13 +250,20 @@ impl Knative {
     /// the pods.
     fn revision(&self, name: &RevisionName) -> Value {
         let pods = self.pods || *name == self.stable;
-        let active = if pods { "True" } else { "Unknown" };
+        let scale =
+            self.scales.map_or((1, 1), |[stable, candidate]| if *name == self.stable { stable } else { candidate });
+        let (actual, desired) = (if pods { scale.0 } else { 0 }, scale.1);
+        let (active, reason) = match (actual, desired) {
+            (0, 0) => ("False", "NoTraffic"),
+            (0, _) => ("Unknown", "Queued"),
+            _ => ("True", "Queued"),
+        };
         let annotations =
             self.bounds.get(name).cloned().unwrap_or_else(|| json!({"serving.knative.dev/creator": "kim"}));
         json!({"metadata": {"name": name, "uid": name, "annotations": annotations}, "status": {
-            "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [
+            "actualReplicas": actual, "desiredReplicas": desired, "conditions": [
                 {"type": "Ready", "status": "True"},
-                {"type": "Active", "status": active, "reason": "Queued"}]}})
+                {"type": "Active", "status": active, "reason": reason}]}})
     }
 }
 
