@@ -230,6 +230,16 @@ impl Walk {
         Verdict::Wait(PodsMove::Note(Box::new(without), format!("{why}: the step is taken without them")))
     }
 
+    /// What is kept of pods once a step is taken: what users need is told best before anybody is moved, and a dwell may be too
+    /// short to tell it again.
+    pub(super) fn capacity_after(&self, scene: &Scene<'_>) -> Option<Box<Capacity>> {
+        let known = scene.record.capacity.as_deref();
+        let arms = ScaledArms::of(self, scene).filter(|_| self.goal.capacity.mode != CapacityMode::Off);
+        let pods = arms.map_or(0, |arms| arms.pods(known, self.served, scene.now));
+        let kept = Capacity { pods, without: None, ..known.cloned().unwrap_or_default() };
+        (kept != Capacity::default()).then(|| Box::new(kept))
+    }
+
     /// Keeps in mind since when pods are waited for, and since when the candidate has too few for its users.
     pub(super) fn watch_pods(&mut self, scene: &Scene<'_>) {
         let step = self.next_step(scene).map(|(step, _)| step);
