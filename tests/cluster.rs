@@ -17,6 +17,7 @@ mod cluster {
     mod bluegreen;
     mod build;
     mod build_registry;
+    mod capacity;
     mod clocks;
     mod defaults;
     mod edits;

@@ -5,6 +5,7 @@
 //! what is below them, for the types that a text is parsed into. Begin reading with [`Cli`].
 
 mod candidate;
+mod capacity;
 mod check;
 mod gates;
 mod given;
@@ -21,6 +22,7 @@ mod stage;
 mod walk;
 
 pub use candidate::{CandidateArgs, TagArgs};
+pub use capacity::{CapacityArg, CapacityArgs};
 pub use check::CheckArgs;
 pub use gates::GateArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};

@@ -2,9 +2,9 @@
 //!
 //! Decides how spells, incidents and parts are written; [`crate::view::rehearse`] plays them.
 
-use super::{JudgeArgs, Output, PlanFlags, duration};
+use super::{CapacityArgs, JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{Behaviour, ColdStart, Incident, Spell};
+use crate::view::rehearse::{Behaviour, ColdStart, Incident, PodKind, Spell};
 use clap::Args;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ pub struct RehearseArgs {
     /// Judge.
     #[command(flatten)]
     pub judge: JudgeArgs,
+    /// Pods before users; counts only with --pods.
+    #[command(flatten)]
+    pub capacity: CapacityArgs,
     /// When the walk must be over; else rolled back.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,
@@ -83,6 +86,10 @@ pub struct ServiceArgs {
     /// users, for example 5s:5%.
     #[arg(long, value_name = "FOR:PART", value_parser = cold_start, help_heading = "Service")]
     pub cold_start: Option<ColdStart>,
+    /// Pods that need so long to start and bear so many requests a second each, made by Knative's autoscaler; how many requests
+    /// waited for one is said at the end. For example 4s:20; without it there are always enough.
+    #[arg(long, value_name = "STARTS:BEARS", value_parser = pods, help_heading = "Service")]
+    pub pods: Option<PodKind>,
     /// Both revisions fail this part of their requests for a while, for example 2m+30s:20%.
     #[arg(long, value_name = "FROM+FOR:PART", value_parser = incident, help_heading = "Service")]
     pub incident: Option<Incident>,
@@ -125,6 +132,7 @@ impl ServiceArgs {
             together: self.clusters,
             told: self.failures_told,
             cold: self.cold_start,
+            pods: self.pods,
             incident: self.incident,
             down: self.candidate_down,
             crash: self.crash,
@@ -180,6 +188,12 @@ fn cold_start(text: &str) -> Result<ColdStart, String> {
     Ok(ColdStart { lasts: duration(lasts.trim())?, errors: portion(part)? })
 }
 
+/// `STARTS:BEARS`.
+fn pods(text: &str) -> Result<PodKind, String> {
+    let (starts, bears) = text.rsplit_once(':').ok_or("not of the form STARTS:BEARS, for example 4s:20")?;
+    Ok(PodKind { starts: duration(starts.trim())?, bears: factor(bears.trim())? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +231,8 @@ mod tests {
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
         assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
+        assert_eq!(pods("4s:20"), Ok(PodKind { starts: seconds(4), bears: 20.0 }));
+        assert!(pods("4s").is_err() && pods("4s:0").is_err() && pods("4:20").is_err());
         for bad in ["-1%", "NaN", "x", "1.1"] {
             assert!(portion(bad).is_err(), "{bad}");
         }

@@ -3,8 +3,8 @@
 //! Decides how flags become the walk's part of a goal; [`crate::rollout::goal`] checks it.
 
 use super::{
-    ClusterArgs, CommandArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs, PlanFlags, ProbeArgs, ResultsArgs,
-    SourceArgs, duration,
+    CapacityArgs, ClusterArgs, CommandArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs, PlanFlags, ProbeArgs,
+    ResultsArgs, SourceArgs, duration,
 };
 use crate::rollout::goal::{AddressKind, OnTerm, WalkOptions};
 use crate::rollout::plan::Plan;
@@ -39,6 +39,9 @@ pub struct WalkArgs {
     /// memory; `off` looks at no pods.
     #[arg(long, value_name = "N|off", default_value = "2", value_parser = restarts, help_heading = "Gates")]
     pub restarts: RestartsArg,
+    /// Pods before users.
+    #[command(flatten)]
+    pub capacity: CapacityArgs,
     /// When the walk must be over; else rolled back.
     // Tekton ends a TaskRun after an hour by default, and the walk has to be over before that.
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration, help_heading = "Time")]
@@ -91,6 +94,7 @@ impl WalkArgs {
             judge: Some(rules).filter(|_| self.source.evidence != EvidenceFrom::None),
             gates: self.gates.gates.clone(),
             gate_patience: self.gates.patience(),
+            capacity: self.capacity.goal(),
             restarts: self.restarts.0,
         })
     }

@@ -8,6 +8,8 @@ use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::standing::Claimant;
 use crate::machine::walk::{Walk, WalkGoal};
 use crate::model::outcome::Code;
+use crate::rollout::capacity::CapacityMode;
+use crate::rollout::goal::CapacityGoal;
 use crate::rollout::goal::Goal;
 use crate::rollout::goal::GoalOptions;
 use crate::rollout::goal::WalkOptions;
@@ -48,6 +50,11 @@ pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, S
 }
 
 fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
+    // Where there are always enough pods nobody asks for any.
+    let capacity = match args.service.pods {
+        Some(_) => args.capacity.goal(),
+        None => CapacityGoal { mode: CapacityMode::Off, ..CapacityGoal::default() },
+    };
     let walk = WalkOptions {
         plan: args.plan.options(),
         deadline: args.deadline,
@@ -55,6 +62,7 @@ fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
         judge: Some(args.judge.rules().map_err(Stop::bad_input)?),
         // There are no pods that could be listed.
         restarts: None,
+        capacity,
         ..WalkOptions::default()
     };
     let service = NAME.parse().map_err(Stop::bad_input)?;
@@ -106,7 +114,7 @@ fn json(table: &RehearsalTable) -> Value {
             |m: crate::view::rehearse::Mean| json!({"mean": m.average, "give_or_take": m.give_or_take, "p95": m.p95});
         json!({
             "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
-            "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),
+            "waited_for_pods": row.waited.map(mean), "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),
         })
     };
     json!({"outcomes": table.rows.iter().map(row).collect::<Vec<_>>(), "all": row(&table.all)})

@@ -76,6 +76,11 @@ impl Watcher {
         }
     }
 
+    /// What was seen is explained by something else.
+    pub(super) fn excuse(&mut self) {
+        (self.since, self.moment) = (None, None);
+    }
+
     /// When the candidate last came back after it had lost its pods: what was seen of it before is of no use for a step.
     pub(super) fn back(&self) -> Option<Timestamp> {
         self.back

@@ -5,6 +5,7 @@
 //! loses a decision. This room decides everything about traffic and performs nothing. It may use `rollout`, `evidence`
 //! and `model`. Begin reading with [`next`], then [`walk`]; every write is built in `write`.
 
+pub(crate) mod capacity;
 pub(crate) mod check;
 pub mod claim;
 mod clash;

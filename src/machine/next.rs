@@ -86,6 +86,30 @@ pub struct Order {
     pub what: Event,
 }
 
+/// A bound of a Revision's scale, set or given back. It moves nobody and raises no generation of the Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundOrder {
+    /// The Revision.
+    pub revision: RevisionName,
+    /// What it is for.
+    pub kind: BoundWrite,
+    /// The JSON patch, fenced by the Revision's uid and the bound's present text.
+    pub patch: Value,
+    /// What it does, for the log.
+    pub what: Event,
+}
+
+/// What a bound is written for: one that is refused says nothing of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BoundWrite {
+    /// Pods before users.
+    Floor,
+    /// A way back that is open.
+    WayBack,
+    /// What the owner had.
+    Return,
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
@@ -93,6 +117,8 @@ pub enum Next {
     Write(Box<Order>),
     /// Create the Service.
     Create(Box<Value>),
+    /// Set or give back a bound of a Revision.
+    Bound(Box<BoundOrder>),
     /// Find something out, then ask again.
     Look(Look),
     /// Wait for news, at most until the time given; meanwhile find out what is asked.
@@ -142,6 +168,8 @@ pub trait Machine {
     fn heard(&mut self, _: Heard, _: Timestamp, _: &mut Log) {}
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
+    /// What became of a bound's write. Only a machine that sets bounds is told.
+    fn bounded(&mut self, _: &BoundOrder, _: &Written, _: &mut Log) {}
     /// What the end is if the world stops answering, or time is up after a signal.
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome;
 }

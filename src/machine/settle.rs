@@ -3,14 +3,15 @@
 //! Decides which end a target gets (docs/protocol.md, what people may rely on). It waits for nobody, because another
 //! process that still writes finds this one in the record and stops. It may use pure modules only.
 
+use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
-use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
-use crate::machine::write::{RecordSize, discard_order, order};
+use crate::machine::write::{RecordSize, discard_order};
 use crate::model::api_error::ApiError;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
@@ -18,12 +19,13 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::is_current;
 use crate::model::time::after;
-use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
 use jiff::Timestamp;
 
+mod bounds;
 mod closing;
+mod others;
 mod revision;
 
 /// Where to settle.
@@ -70,6 +72,10 @@ pub struct Settle {
     began: Option<Timestamp>,
     /// Since when the last write is served.
     served_at: Option<Timestamp>,
+    /// The way back is being opened, and the record says so.
+    noted: bool,
+    /// What became of bounds.
+    bounds: BoundTries,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
 }
@@ -78,7 +84,19 @@ impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
         let (ended_at, served_at, denied, began) = (None, None, None, None);
-        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, size: RecordSize::Whole }
+        let bounds = BoundTries::default();
+        Self {
+            goal,
+            claimant,
+            ended_at,
+            denied,
+            discarded: false,
+            began,
+            served_at,
+            noted: false,
+            bounds,
+            size: RecordSize::Whole,
+        }
     }
 
     fn untouched(service: &Service, what: impl Into<String>) -> Next {
@@ -94,23 +112,31 @@ impl Settle {
         log: &mut Log,
     ) -> Next {
         if world.signal.is_some() {
-            return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+            let what = if self.noted { "no traffic was moved" } else { "nothing was written" };
+            return Next::end(outcome_of(Code::Interrupted, format!("stopped by a signal; {what}"), service));
         }
         if let Some(record) = &record
+            // It was asked before the first write; since then the record is ours.
+            && !self.noted
             && let Some(other) = self.is_anothers(record)
             && let Some(next) = self.leave(record, other, world, service, now)
         {
             return next;
         }
         let who = self.claimant.asker.owner.to_string();
+        let goes_back = matches!(self.goal.to, None | Some(To::Stable));
+        let known = record.clone().filter(|_| goes_back);
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
                 if let Some(next) = self.left_over(&record, world, service, now) {
                     return next;
                 }
+                if let Some(next) = self.returning(world, &record, now, log) {
+                    return next;
+                }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                return Next::end(over(&record, service));
+                return Next::end(self.with_bounds(over(&record, service), world, &record));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
@@ -181,42 +207,10 @@ impl Settle {
         };
         match order {
             Ok(order) => Next::Write(Box::new(order)),
-            Err(why) => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
-        }
-    }
-
-    /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
-    fn is_anothers(&self, record: &Record) -> Option<String> {
-        let wanted = match &self.goal.rollout {
-            Some(wanted) if wanted == ANY => return None,
-            Some(wanted) => wanted.clone(),
-            None if self.claimant.asker.owner.kind != OwnerKind::Person => self.claimant.asker.owner.uid.clone(),
-            None => return None,
-        };
-        let matches = wanted == record.id.as_str() || wanted == record.owner.uid;
-        (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
-    }
-
-    /// The end where the record is another's. Who says where to is not told that all is well: a newer run's rollout, or one
-    /// whose run still goes on, is left alone with a code of its own, and any other one is settled, since a record can be
-    /// edited. None: go on.
-    fn leave(&self, record: &Record, other: String, world: &World, service: &Service, now: Timestamp) -> Option<Next> {
-        // The record is a newer run's, so this run's rollout ended by being superseded.
-        let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
-        if self.goal.to.is_none() || self.goal.rollout.is_some() {
-            let word = if newer { Code::Superseded.word() } else { "untouched" };
-            return Some(Next::end(outcome_of(Code::Done, other, service).word(word)));
-        }
-        let all_the_same = "--rollout any does it all the same";
-        if newer || !record.phase.is_open() {
-            return Some(Next::end(outcome_of(Code::Superseded, other, service).next(all_the_same)));
-        }
-        match world.liveness_of(&record.owner) {
-            None => Some(Next::Look(Look::Liveness(record.owner.clone()))),
-            Some(Liveness::Running) if now < record.deadline => {
-                Some(Next::end(outcome_of(Code::Busy, other, service).next(all_the_same)))
-            }
-            Some(_) => None,
+            Err(why) => match known.and_then(|record| self.open_way(&record, world, service, now)) {
+                Some(next) => next,
+                None => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
+            },
         }
     }
 
@@ -231,19 +225,6 @@ impl Settle {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
         roll_back(world, service, &record, why, self.size, now).map_err(|e| e.why)
-    }
-
-    /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
-    fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
-        let mut record = record.clone();
-        self.claimant.sign(&mut record);
-        record.phase = Phase::RolledBack;
-        record.outcome = Some(Code::TakenOver);
-        let who = who_moved(service, true);
-        record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
-        record.step_at = now;
-        let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
-        order(service, record, None, None, what).map_err(|e| e.to_string())
     }
 }
 
@@ -280,7 +261,12 @@ impl Machine for Settle {
             Err(error) => return Next::end(unreadable(&error, service)),
         };
         match self.claimant.standing(record) {
-            Standing::Ours(record) => self.closing(world, service, &record, now),
+            // Noted so far is what opens the way back.
+            Standing::Ours(record) if record.phase.is_open() => {
+                self.noted = true;
+                self.outside(world, service, Some(*record), now, log)
+            }
+            Standing::Ours(record) => self.closing(world, service, &record, now, log),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
                 (Some(own), Some(newer)) => {
@@ -317,6 +303,10 @@ impl Machine for Settle {
         self.denied = Some(outcome);
     }
 
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.bounds.bounded(order, written, log);
+    }
+
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
         gave_up(world, why)
     }
@@ -328,6 +318,7 @@ mod tests {
     use crate::machine::claim::{Asker, IfBusy};
     use crate::model::observed::{RECORD, Revision};
     use crate::rollout::owner::Owner;
+    use crate::rollout::owner::{Liveness, OwnerKind};
     use crate::rollout::record::tests::record;
     use serde_json::json;
 

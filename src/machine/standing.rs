@@ -119,6 +119,7 @@ impl Claimant {
             step: 0,
             step_at: now,
             approval_since: None,
+            capacity: None,
             evidence: None,
             left_out: vec![],
             rejected: vec![],

@@ -11,7 +11,7 @@ use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::Heard;
 use crate::machine::next::Question;
-use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::outcomes::{denied, gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
@@ -20,6 +20,7 @@ use crate::machine::walk::asking::AskingGate;
 use crate::machine::walk::asking::gates_of;
 
 use crate::machine::unserved::UnservedUsers;
+use crate::machine::walk::pods::PodsMemory;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
@@ -38,6 +39,8 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
+mod pod_gates;
+mod pods;
 mod questions;
 mod scene;
 mod step;
@@ -57,6 +60,8 @@ pub struct Walk {
     began: Option<Timestamp>,
     failed: Option<Why>,
     ended_at: Option<Timestamp>,
+    /// The last write was served.
+    end_served: bool,
     denied: Option<Outcome>,
     /// Since when the present step is served; none before that.
     served: Option<Timestamp>,
@@ -81,6 +86,8 @@ pub struct Walk {
     saving: Option<Timestamp>,
     /// What has been wrong with the candidate's pods for long enough to be believed.
     failing: Option<String>,
+    /// Pods that were asked for, and shortages.
+    pods: PodsMemory,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
     /// Why traffic ends pinned although the owner followed latest, for the last sentence.
@@ -99,6 +106,7 @@ impl Walk {
             began: None,
             failed: None,
             ended_at: None,
+            end_served: false,
             denied: None,
             served: None,
             at_step: None,
@@ -112,6 +120,7 @@ impl Walk {
             last_look: false,
             saving: None,
             failing: None,
+            pods: PodsMemory::default(),
             size: RecordSize::Whole,
             finish_note: None,
         }
@@ -119,10 +128,14 @@ impl Walk {
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
         if matches!(record.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held) {
-            return self.closing(world, service, record, now);
+            return self.closing(world, service, record, now, log);
         }
         match moved(record, service) {
             Moved::Traffic => {
+                // Whom somebody else sent where is no longer this rollout's, and its bounds go at once.
+                if let Some(next) = self.returning(world, record, |_| false, now, log) {
+                    return next;
+                }
                 let what = format!(
                     "{} changed the traffic of {} in mid-walk; this run writes nothing more",
                     who_moved(service, true),
@@ -150,6 +163,7 @@ impl Walk {
         let scene = Scene::new(world, service, record, &candidate, now);
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
+        self.watch_pods(&scene);
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
@@ -159,6 +173,9 @@ impl Walk {
             return self.stop(signal, service, record);
         }
         if let Some(next) = self.without_decision(&scene, log) {
+            return next;
+        }
+        if let Some(next) = self.mend_floor(&scene, log) {
             return next;
         }
         match serving(service) {
@@ -171,6 +188,12 @@ impl Walk {
     fn watch_health(&mut self, scene: &Scene<'_>, log: &mut Log) {
         let candidate = scene.world.revision(scene.candidate);
         let back = self.health.back();
+        if self.wedge(scene).is_some() {
+            // Its pods serve; what cannot be had is given back.
+            self.health.excuse();
+            self.failing = None;
+            return;
+        }
         self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
             Health::Failing(reason) => Some(reason),
             Health::Fine => None,
@@ -184,7 +207,12 @@ impl Walk {
     fn served(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
         self.waiting_since = None;
         let served = self.served_since(scene, log);
-        self.take_place(scene, served);
+        if self.pods.coming {
+            // New pods are cold: what their first requests are like counts only where it speaks against the candidate.
+            self.approach_place(scene);
+        } else {
+            self.take_place(scene, served);
+        }
         let next = self.advance(scene, served, log);
         if matches!(next, Next::Wait { .. })
             && let Some(save) = self.save(scene, false)
@@ -203,6 +231,7 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
+            self.pods.coming = false;
             self.begin_gates();
             // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);
@@ -234,7 +263,7 @@ impl Walk {
     /// Waits for news, at most until `until`, the deadline, the health watcher's own moment, or the next probe.
     pub(super) fn wait(&self, until: Timestamp, record: &Record, now: Timestamp) -> Next {
         let deadline = Some(record.deadline).filter(|at| *at > now);
-        let own = [deadline, self.health.next(now), self.probing.next_moment(now)];
+        let own = [deadline, self.health.next(now), self.probing.next_moment(now), self.pods.believed(now)];
         let until = own.into_iter().flatten().fold(until.min(record.deadline), Timestamp::min);
         Next::wait(Some(until))
     }
@@ -331,6 +360,10 @@ impl Machine for Walk {
             }
             self.denied = Some(outcome);
         }
+    }
+
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.pods.bounds.bounded(order, written, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

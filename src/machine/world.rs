@@ -111,6 +111,14 @@ impl World {
         self.listed = true;
     }
 
+    /// Takes a report of one Revision, unless a newer one of the same object is known already.
+    pub fn see_revision(&mut self, revision: Revision) {
+        let known = self.revisions.get(&revision.name);
+        if known.is_none_or(|known| known.uid != revision.uid || known.version <= revision.version) {
+            self.revisions.insert(revision.name.clone(), revision);
+        }
+    }
+
     /// A Revision, if it is there.
     pub fn revision(&self, name: &RevisionName) -> Option<&Revision> {
         self.revisions.get(name)

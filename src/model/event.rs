@@ -17,6 +17,8 @@ pub enum Topic {
     Check,
     /// A move of traffic.
     Traffic,
+    /// Pods that are wanted before users come.
+    Pods,
     /// Waiting for time, a person or an answer.
     Wait,
     /// Something that the owner should know and that stops nothing.
@@ -35,6 +37,7 @@ impl Topic {
             Self::Stage => "stage",
             Self::Check => "check",
             Self::Traffic => "traffic",
+            Self::Pods => "pods",
             Self::Wait => "wait",
             Self::Note => "note",
             Self::Api => "api",

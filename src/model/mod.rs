@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod percent;
 pub(crate) mod podwords;
 pub(crate) mod ready;
+pub mod scaling;
 pub mod signal;
 pub mod split;
 pub mod template;

@@ -4,6 +4,7 @@
 //! JSON, because it is written back whole.
 
 use crate::model::name::{Namespace, RevisionName, ServiceName};
+use crate::model::scaling::Scaling;
 use crate::model::split::{BadSplit, Split};
 use crate::model::template::serving_container;
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub const CONTROL: &str = "andante.dev/control";
 /// So many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
+/// By this label a Revision tells which generation of its Configuration made it.
+const MADE_BY: &str = "serving.knative.dev/configurationGeneration";
 /// The field manager under which every write of ours is made: who wrote last is seen by it.
 pub const FIELD_MANAGER: &str = "andante";
 
@@ -121,6 +124,10 @@ pub struct Service {
 pub struct Revision {
     /// Its name.
     pub name: RevisionName,
+    /// The object's identity; empty where it is not told.
+    pub uid: String,
+    /// Its version, by which an older report is known; 0 where it is not told.
+    pub version: u64,
     /// The Configuration generation that made it.
     pub configuration_generation: Option<i64>,
     /// When it was created.
@@ -137,8 +144,8 @@ pub struct Revision {
     pub image: Option<String>,
     /// The digest reference of it that runs.
     pub digest: Option<String>,
-    /// `autoscaling.knative.dev/min-scale`, else 0.
-    pub min_scale: i64,
+    /// What its annotations tell the autoscaler.
+    pub scaling: Scaling,
 }
 
 /// An object that does not have the shape that Knative promises.
@@ -287,19 +294,18 @@ impl Revision {
     pub fn from_json(object: &Value) -> Result<Self, Unreadable> {
         let missing = |field| Unreadable { kind: "Revision", field };
         let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
+        let word = |pointer| text(object, pointer);
         let labels = string_map(object.pointer("/metadata/labels"));
-        let annotations = string_map(object.pointer("/metadata/annotations"));
+        let annotations = object.pointer("/metadata/annotations").map(|m| string_map(Some(m)));
         let containers = object.pointer("/spec/containers").and_then(Value::as_array);
         let serving = containers.and_then(|list| list.get(serving_container(list)?));
         Ok(Self {
-            name: text(object, "/metadata/name")
-                .and_then(|n| n.parse().ok())
-                .ok_or_else(|| missing("metadata.name"))?,
+            name: word("/metadata/name").and_then(|n| n.parse().ok()).ok_or_else(|| missing("metadata.name"))?,
+            uid: word("/metadata/uid").unwrap_or_default().to_owned(),
+            version: word("/metadata/resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default(),
             // Rule 5: the Service's own generation runs ahead of its Configuration's, because edits of traffic raise it, so
             // neither the name nor that generation tells which Revision came of a write; this label does.
-            configuration_generation: labels
-                .get("serving.knative.dev/configurationGeneration")
-                .and_then(|g| g.parse().ok()),
+            configuration_generation: labels.get(MADE_BY).and_then(|g| g.parse().ok()),
             created: time(object, "/metadata/creationTimestamp"),
             deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
             conditions: conditions(object),
@@ -307,12 +313,7 @@ impl Revision {
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
             digest: digest(object, serving),
-            // Knative takes the older spelling as well, and the newer one first.
-            min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
-                .iter()
-                .find_map(|key| annotations.get(*key))
-                .and_then(|n| n.parse().ok())
-                .unwrap_or_default(),
+            scaling: Scaling::of(annotations.as_ref()),
         })
     }
 

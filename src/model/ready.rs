@@ -131,14 +131,15 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
     let active = revision.conditions.get("Active");
     let no_traffic = active.is_some_and(|c| c.reason == "NoTraffic");
     // A revision can be Ready with fewer pods than min-scale, and keeps that mark (knative/serving#16649, open).
-    if revision.actual >= revision.min_scale.max(1) {
+    let least = i64::from(revision.scaling.min);
+    if revision.actual >= least.max(1) {
         return Pods::Up;
     }
     if revision.actual > 0 {
-        return Pods::Coming(format!("{} of {} pods are ready", revision.actual, revision.min_scale));
+        return Pods::Coming(format!("{} of {} pods are ready", revision.actual, least));
     }
     // Below zero: without metrics the autoscaler does not know how many pods it wants, and says -1.
-    if no_traffic || (revision.desired <= 0 && revision.min_scale == 0) {
+    if no_traffic || (revision.desired <= 0 && least == 0) {
         return Pods::Asleep;
     }
     if active.is_some_and(|c| c.truth == Truth::True) {
@@ -146,7 +147,7 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
         return Pods::Coming("its replica count is not there yet".into());
     }
     let reason = active.map(|c| c.reason.as_str()).filter(|r| !r.is_empty()).unwrap_or("unknown");
-    Pods::Down(format!("0 of {} pods are ready (Active: {reason})", revision.desired.max(revision.min_scale)))
+    Pods::Down(format!("0 of {} pods are ready (Active: {reason})", revision.desired.max(least)))
 }
 
 /// True if room is all that a revision lacks which is not Ready: its containers have nothing to answer for.

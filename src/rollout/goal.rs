@@ -18,9 +18,11 @@
 //! ```
 
 mod candidate;
+mod capacity;
 mod walking;
 
 pub use candidate::{CandidateOptions, TakeUp};
+pub use capacity::CapacityGoal;
 pub use walking::{AddressKind, OnTerm, WalkOptions};
 
 use crate::model::name::{RevisionName, ServiceName};

@@ -3,6 +3,7 @@
 //! This room decides the shape of what is written and kept; the machines decide when it is written. The room may use
 //! `evidence` (which a record saves) and `model`. Begin reading with [`splits`] and [`plan`], then [`record`].
 
+pub mod capacity;
 pub mod control;
 pub mod goal;
 pub mod owner;

@@ -7,6 +7,7 @@ use crate::evidence::{LeftOut, Saved};
 use crate::model::name::{RevisionName, RolloutId};
 use crate::model::outcome::Code;
 use crate::model::split::{Split, TrafficTarget};
+use crate::rollout::capacity::Capacity;
 use crate::rollout::owner::Owner;
 use crate::rollout::plan::Plan;
 use crate::rollout::splits::{Start, Tags};
@@ -120,6 +121,9 @@ pub struct Record {
     /// When a wait for an approval began, if one was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_since: Option<Timestamp>,
+    /// The pods that users need, and the bounds that were set for it; none where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Box<Capacity>>,
     /// The evidence so far, with the counters of its own instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Saved>>,
@@ -277,6 +281,7 @@ pub(crate) mod tests {
             step: 0,
             step_at: zero,
             approval_since: None,
+            capacity: None,
             evidence: None,
             left_out: vec![],
             rejected: vec![],

@@ -5,11 +5,12 @@
 //! ports, the world and the runtime's timer.
 
 use super::{CALL_AFTER_SIGNAL, Runner};
-use crate::machine::next::{GiveUp, Look, Order, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Order, Written};
 use crate::machine::world::{NameHolder, PodsSaid, Presence};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
+use crate::model::observed::Revision;
 use crate::rollout::record::Record;
 use crate::run::ports::{Clock, Cluster, NamedKind, Sink};
 use futures_util::future::pending;
@@ -90,6 +91,35 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             Err(ApiError::Exists(_)) => Written::Refused,
             result => self.written(result),
         }
+    }
+
+    /// Sets a bound of a Revision. Whatever the answer, what stands there is known afterwards as well as it can be.
+    pub(super) async fn bound(&mut self, order: &BoundOrder) -> Written {
+        let cluster = self.cluster;
+        let result = self.call(cluster.patch_revision(&order.revision, &order.patch)).await;
+        let written = match result {
+            Ok(object) => {
+                if let Ok(revision) = Revision::from_json(&object) {
+                    self.world.see_revision(revision);
+                }
+                self.log.say(order.what.topic, order.what.text.clone());
+                return Written::Yes;
+            }
+            Err(ApiError::Refused(_)) => Written::Refused,
+            Err(error) if error.is_passing() => Written::Unsure(error),
+            Err(error) => Written::Denied(error),
+        };
+        // No bound is worth the patience with writes: whoever wants it is told and goes on without it.
+        if let Written::Unsure(error) = &written {
+            let retry = Duration::from_secs(1);
+            self.log.once(Topic::Api, error.to_string());
+            self.pause(retry).await;
+        }
+        let revisions = self.call(cluster.revisions()).await;
+        if let Ok(list) = revisions {
+            self.world.see_revisions(list.items.iter().filter_map(|object| Revision::from_json(object).ok()));
+        }
+        written
     }
 
     pub(super) fn note(&mut self, written: &Written, what: &Event) {

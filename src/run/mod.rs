@@ -156,6 +156,10 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 }
                 me.took_effect(&written, WriteTrace::Service);
             }
+            Next::Bound(order) => {
+                let written = me.bound(&order).await;
+                machine.bounded(&order, &written, &mut me.log);
+            }
             Next::Look(look) => {
                 if let Err(why) = me.look(look).await {
                     break machine.give_up(&me.world, why);

@@ -67,6 +67,12 @@ pub trait Cluster {
     // A JSON patch and not server-side apply: its `test` operations fence the record and the generation in the same write,
     // and an apply that leaves `spec.traffic` out would give it away: Knative would send everyone to latest (rule 8).
     fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// PATCH of one of its Revisions with a JSON patch. Nothing but the bounds of its scale is ever changed there, because
+    /// whatever else stands in a Revision's annotations is part of its pods. The right to it is optional.
+    fn patch_revision(&self, name: &RevisionName, _: &Value) -> impl Future<Output = Result<Value, ApiError>> {
+        let name = name.to_string();
+        async move { Err(ApiError::Forbidden(format!("patch revisions {name}"))) }
+    }
     /// WATCH of this Service alone from a version.
     fn watch_service(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
     /// LIST of the Service's Revisions.

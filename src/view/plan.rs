@@ -60,6 +60,8 @@ pub(crate) struct Move {
     pub traffic: Vec<PlannedTarget>,
     /// How long it stays at least, in milliseconds.
     pub stay_ms: Option<u64>,
+    /// So many pods of the candidate come first, as users need them now; 0 where that is not known, or the Service sleeps.
+    pub pods: Option<u32>,
     /// A person must approve first.
     pub approval: bool,
     /// It is written already.

@@ -5,14 +5,17 @@
 //! and the benchmark of decisions use the same [`Knative`]. It may use the machines.
 
 mod chance;
+mod histogram;
 mod knative;
 mod patch;
 mod play;
+mod pods;
 mod table;
 mod traffic;
 
 pub(crate) use chance::Chance;
 pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
+pub(crate) use pods::PodKind;
 pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
 pub(crate) use traffic::{Behaviour, ColdStart, Incident, Spell};

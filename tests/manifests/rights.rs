@@ -52,12 +52,14 @@ fn no_role_is_wider_than_its_task() {
     }
     let writes = |name: &str| {
         let task = tasks().into_iter().find(|t| t.name() == name).unwrap();
-        role(&task).into_iter().filter(|r| ["patch", "create"].contains(&r.2.as_str())).map(|r| r.2).collect::<Vec<_>>()
+        let writes = role(&task).into_iter().filter(|r| ["patch", "create"].contains(&r.2.as_str()));
+        writes.map(|r| format!("{} {}", r.2, r.1)).collect::<Vec<_>>()
     };
     assert_eq!(writes("check-revision"), [""; 0], "a check writes nothing");
-    assert_eq!(writes("settle-rollout"), ["patch"]);
-    assert_eq!(writes("walk-traffic"), ["patch"]);
-    assert_eq!(writes("stage-revision"), ["create", "patch"]);
+    for walks in ["settle-rollout", "walk-traffic"] {
+        assert_eq!(writes(walks), ["patch revisions", "patch services"]);
+    }
+    assert_eq!(writes("stage-revision"), ["create services", "patch services"]);
 }
 
 #[test]

@@ -68,7 +68,12 @@ async fn play(case: &Case, script: Script) -> Result {
     Result {
         code: outcome.map(|o| o.code),
         leaves: story.service.as_deref().map(brief).unwrap_or_default(),
-        wrong: theatre.complaints().into_iter().chain(check::all(&story)).collect(),
+        wrong: theatre
+            .complaints()
+            .into_iter()
+            .chain(check::all(&story))
+            .chain(theatre.world.with(|s| s.bounds_left()))
+            .collect(),
         calls,
         print: Box::new(move || theatre.print(prologue)),
     }

@@ -200,6 +200,11 @@ impl Cluster for Handle {
         self.call("patch services", move |s| s.patch_service(&who, &patch)).await.map(|(v, _)| v)
     }
 
+    async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {
+        let (name, patch) = (name.as_str().to_owned(), patch.clone());
+        self.call("patch revisions", move |s| s.patch_revision(&name, &patch)).await.map(|(v, _)| v)
+    }
+
     async fn watch_service(&self, version: &str) -> Result<SimWatch, ApiError> {
         self.watch("watch services", Kind::Service, version).await
     }

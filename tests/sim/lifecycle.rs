@@ -106,9 +106,14 @@ impl State {
                 }
             }
             (Life::Sleep, _) => return,
+            (Life::Scale, _) => {
+                self.scale(name);
+                return;
+            }
             (Life::Wake, _) => {
                 (r.actual, r.desired, r.active, r.used_at) = (1, 1, Cond::yes(), now);
                 next.push((IDLE, Life::Sleep));
+                next.push((Duration::from_secs(2), Life::Scale));
             }
         }
         for (wait, life) in next {
@@ -141,6 +146,7 @@ impl State {
         for (name, _) in &after {
             self.touch(name);
         }
+        self.scale_soon();
         for (name, _) in before.iter().filter(|(name, _)| !after.iter().any(|(n, _)| n == name)) {
             if let Some(r) = self.revisions.get_mut(name) {
                 r.used_at = now;

@@ -21,6 +21,7 @@ pub(crate) mod punctual;
 pub(crate) mod revision;
 pub(crate) mod rollout;
 pub(crate) mod route;
+pub(crate) mod scale;
 pub(crate) mod service;
 pub(crate) mod sink;
 pub(crate) mod source;
@@ -32,6 +33,7 @@ pub(crate) mod webhook;
 pub(crate) mod world;
 
 mod brake;
+mod capacity;
 mod cases;
 mod comes_and_goes;
 mod exhaustive;

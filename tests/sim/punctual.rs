@@ -2,7 +2,7 @@
 //! without an end. And it says the same when it is asked twice with the same world and time, which every decision by level
 //! rests on.
 
-use andante::machine::next::{GiveUp, Heard, Machine, Next, Question, Written};
+use andante::machine::next::{BoundOrder, GiveUp, Heard, Machine, Next, Question, Written};
 use andante::machine::world::World;
 use andante::model::event::Log;
 use andante::model::outcome::Outcome;
@@ -45,6 +45,10 @@ impl<M: Machine> Machine for Punctual<M> {
 
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
         self.machine.written(written, world, now, log);
+    }
+
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.machine.bounded(order, written, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

@@ -18,6 +18,8 @@ pub(crate) struct Revision {
     pub(crate) generation: i64,
     pub(crate) created: Duration,
     pub(crate) template: Value,
+    /// Its own annotations: the template's at first.
+    pub(crate) annotations: Value,
     pub(crate) behaviour: Behaviour,
     pub(crate) digest: Option<String>,
     pub(crate) resources: Cond,
@@ -50,6 +52,7 @@ impl Revision {
             generation,
             created: at,
             template: template.clone(),
+            annotations: template.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({})),
             behaviour,
             digest: None,
             resources: Cond::maybe("Deploying", ""),
@@ -105,13 +108,18 @@ impl Revision {
         }
     }
 
-    /// `min-scale` of its template.
+    fn bound(&self, word: &str) -> Option<i64> {
+        self.annotations.get(format!("autoscaling.knative.dev/{word}"))?.as_str()?.parse().ok()
+    }
+
+    /// So many pods at least.
     pub(crate) fn min_scale(&self) -> i64 {
-        self.template
-            .pointer("/metadata/annotations/autoscaling.knative.dev~1min-scale")
-            .and_then(Value::as_str)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
+        self.bound("min-scale").unwrap_or(0)
+    }
+
+    /// So many pods at most.
+    pub(crate) fn max_scale(&self) -> i64 {
+        self.bound("max-scale").filter(|max| *max > 0).unwrap_or(i64::MAX)
     }
 
     /// The object as the API shows it, of version `version`.
@@ -140,7 +148,7 @@ impl Revision {
                     "serving.knative.dev/service": service, "serving.knative.dev/configuration": service,
                     "serving.knative.dev/configurationGeneration": self.generation.to_string(),
                 },
-                "annotations": self.template.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({})),
+                "annotations": self.annotations,
             },
             "spec": self.template["spec"],
             "status": status,

@@ -55,16 +55,24 @@ pub(crate) fn story(seed: u64) -> (Vec<String>, Box<dyn Fn() -> String>) {
         let theatre = Theatre::new(seed);
         scene(&theatre, &mut rng).await;
         let readable = rng.bool();
-        theatre.world.with(|s| s.pods_readable = readable);
+        theatre.world.with(|s| {
+            s.pods_readable = readable;
+            s.pods_wanted = [1, 1, 2, 4][usize::try_from(seed % 4).unwrap()];
+            s.scale_soon();
+        });
         let prologue = theatre.world.scene_is_set();
         let runs: Vec<_> = (0..rng.usize(1..=3)).map(|n| pipeline(n, &mut rng)).collect();
         let mut tasks = tokio::task::JoinSet::new();
         for run in runs {
             tasks.spawn_local(run.play(theatre.clone()));
         }
+        // Nobody knows of bounds any more whose record somebody took away.
+        let mut lost = false;
         for _ in 0..[0, 0, 0, 1, 1, 2][rng.usize(..6)] {
             let when = seconds(&mut rng, 0..180);
-            tasks.spawn_local(meddle(theatre.clone(), Meddling::draw(&mut rng), when, rng.fork()));
+            let what = Meddling::draw(&mut rng);
+            lost |= matches!(what, Meddling::Record | Meddling::Garble);
+            tasks.spawn_local(meddle(theatre.clone(), what, when, rng.fork()));
         }
         tasks.spawn_local(super::humans::approve(theatre.clone(), rng.fork()));
         if chance(&mut rng, 15) {
@@ -79,6 +87,9 @@ pub(crate) fn story(seed: u64) -> (Vec<String>, Box<dyn Fn() -> String>) {
         sleep(Duration::from_secs(90)).await;
         wrong.extend(theatre.complaints());
         wrong.extend(check::all(&theatre.story(prologue)));
+        if !lost {
+            wrong.extend(theatre.world.with(|s| s.bounds_lost()));
+        }
         let print: Box<dyn Fn() -> String> = Box::new(move || theatre.print(prologue));
         (wrong, print)
     })

@@ -38,6 +38,8 @@ pub(crate) enum Life {
     Return(u32),
     Sleep,
     Wake,
+    /// The autoscaler looks.
+    Scale,
 }
 
 /// What kind of object a change was about.
@@ -93,6 +95,12 @@ pub(crate) struct State {
     pub(crate) names_readable: bool,
     /// `revision-timeout-seconds` of config-defaults, where the cluster sets it.
     pub(crate) timeout: Option<u64>,
+    /// So many pods all users together want.
+    pub(crate) pods_wanted: i64,
+    /// So many pods there is room for; none: for any number.
+    pub(crate) room: Option<i64>,
+    /// Runs may patch Revisions: an optional right.
+    pub(crate) revisions_writable: bool,
     pub(crate) log: Log,
 }
 
@@ -123,6 +131,9 @@ impl State {
             foreign: BTreeSet::new(),
             names_readable: true,
             timeout: None,
+            pods_wanted: 1,
+            room: None,
+            revisions_writable: true,
             log: Log::default(),
         }
     }

@@ -82,6 +82,12 @@ impl Cluster for KnativeService {
         self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
     }
 
+    async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked("patch", "revisions", Some(name.as_str()));
+        let target = format!("{}/{name}?{}", self.path("revisions"), write_parameters());
+        self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
+    }
+
     async fn watch_service(&self, version: &str) -> Result<ObjectWatch, ApiError> {
         // A watch of a name is allowed by a rule with that resourceName; one of all Services would not be.
         let path = format!("{}?fieldSelector=metadata.name%3D{}", self.path("services"), self.name);

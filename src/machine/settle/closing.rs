@@ -3,11 +3,13 @@
 
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
-use crate::machine::next::{Look, Next};
+use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
+use crate::machine::write::order;
+use crate::model::event::{Event, Log, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
@@ -60,8 +62,28 @@ pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
 }
 
 impl Settle {
+    /// Closes the record alone: somebody moved traffic by hand, and that stands (rule 3).
+    pub(super) fn close(&self, record: &Record, service: &Service, now: Timestamp) -> Result<Order, String> {
+        let mut record = record.clone();
+        self.claimant.sign(&mut record);
+        record.phase = Phase::RolledBack;
+        record.outcome = Some(Code::TakenOver);
+        let who = who_moved(service, true);
+        record.reason = Some(format!("{who} changed the traffic; it stays as it is and the rollout is closed"));
+        record.step_at = now;
+        let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
+        order(service, record, None, None, what).map_err(|e| e.to_string())
+    }
+
     /// The write is done: the end once it is served.
-    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn closing(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         if moved(record, service) == Moved::Traffic && misplaced(service, &record.split) {
             let who = who_moved(service, true);
@@ -69,6 +91,9 @@ impl Settle {
             return Next::end(outcome_of(Code::TakenOver, what, service));
         }
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
+        self.served_at = self.served_at.or((!is_unserved).then_some(now));
+        let is_unserved = is_unserved && self.served_at.is_none();
         // What somebody else asked for is theirs to see served, and not ours to mend.
         let closed = record.outcome == Some(Code::TakenOver);
         let in_time = now < after(ended, LAST_WAIT);
@@ -90,7 +115,14 @@ impl Settle {
         if is_unserved && !closed && is_stuck(service, record) {
             fail(&mut outcome);
         }
-        if is_unserved || closed {
+        if is_unserved {
+            return Next::end(outcome);
+        }
+        if let Some(next) = self.returning(world, record, now, log) {
+            return next;
+        }
+        outcome = self.with_bounds(outcome, world, record);
+        if closed {
             return Next::end(outcome);
         }
         match self.home(world, record, now) {

@@ -19,11 +19,14 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
 use crate::model::template::{TemplateChange, fingerprint, says_at_least, says_the_same};
+use crate::model::time::after;
+use crate::rollout::capacity::Capacity;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::Record;
 use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::time::Duration;
 
 mod already;
 mod bytes;
@@ -34,6 +37,21 @@ use already::already;
 use bytes::WantedBytes;
 use resume::resume;
 pub(crate) use start::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
+
+/// So late a process of an older rollout may still write a bound.
+const LATE: Duration = Duration::from_secs(120);
+
+/// The bounds that an older rollout left standing: this one puts back what the owner had. What its users needed is still true only
+/// if they were never anywhere else.
+fn inherited_bounds(old: &Record, fresh: &Record, world: &World, now: Timestamp) -> Option<Box<Capacity>> {
+    let fresh_end = now < after(old.step_at, LATE);
+    let all = old.phase.is_open() || fresh_end;
+    let mut capacity = old.capacity.as_ref()?.inherited(all, |name| world.revision(name))?;
+    if !old.phase.is_open() || old.start.stable != fresh.start.stable {
+        capacity.pods = 0;
+    }
+    Some(Box::new(capacity))
+}
 
 /// How a rollout begins, or why it does not.
 pub(crate) enum Begin {
@@ -141,6 +159,7 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     let mut fresh = blank(start);
     if let Some(old) = record {
         // Rejected candidates and the newest intent outlive the rollout (rule 2).
+        fresh.capacity = inherited_bounds(old, &fresh, world, admission.now);
         fresh.rejected.clone_from(&old.rejected);
         fresh.intent = fresh.intent.max(old.intent);
         if claim == Claim::TakeOver {

@@ -110,6 +110,7 @@ impl Walk {
         to.step = number;
         to.step_at = scene.now;
         to.approval_since = None;
+        to.capacity = self.capacity_after(scene);
         let whole = number == steps && step.percent == Percent::FULL;
         // At 100 % there is no stable left to compare with, so the last step bakes: the objective alone is watched.
         to.phase = if whole { Phase::Baking } else { Phase::Walking };

@@ -3,18 +3,19 @@
 
 use super::Walk;
 use super::scene::Scene;
-use crate::machine::next::Next;
+use crate::machine::capacity::{WayBack, open_way_back};
+use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
-use crate::machine::write::RecordSize;
+use crate::machine::write::{RecordSize, order};
 use crate::model::api_error::ApiError;
-use crate::model::event::{Log, Topic};
+use crate::model::event::{Event, Log, Topic};
 use crate::model::observed::MAX_ANNOTATIONS;
 use crate::model::outcome::Code;
 use crate::model::time::after;
-use crate::rollout::record::MAX_BYTES;
+use crate::rollout::record::{MAX_BYTES, Record};
 
 /// A step's record may be so much longer than the one before it: evidence, mostly.
 const ROOM: usize = MAX_BYTES;
@@ -29,6 +30,9 @@ impl Walk {
             Ok(order) => Next::Write(Box::new(order)),
             // Stable may be back in a moment, and a Fail stays a Fail meanwhile.
             Err(_) if now < after(*self.stuck_since.get_or_insert(now), LAST_WAIT) => {
+                if let Some(next) = self.open_way(scene) {
+                    return next;
+                }
                 let until = self.stuck_since.map(|since| after(since, LAST_WAIT));
                 log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
                 Next::wait(until)
@@ -45,6 +49,25 @@ impl Walk {
                     service.called()
                 )),
             ),
+        }
+    }
+
+    /// Caps a stable that serves but is not Ready for want of pods, so that Knative takes a split to it.
+    fn open_way(&self, scene: &Scene<'_>) -> Option<Next> {
+        match open_way_back(
+            scene.record,
+            scene.world,
+            self.pods.bounds.refused(BoundWrite::WayBack).is_some(),
+            scene.now,
+        )? {
+            WayBack::Note(capacity, what) => {
+                let to = Record { capacity: Some(capacity), ..scene.record.clone() };
+                // Where there is no room for the record, the way back is waited for as before.
+                let order = order(scene.service, to, None, None, Event::new(Topic::Pods, what)).ok()?;
+                Some(Next::Write(Box::new(order)))
+            }
+            WayBack::Set(order) => Some(Next::Bound(Box::new(order))),
+            WayBack::Wait => None,
         }
     }
 

@@ -2,11 +2,14 @@
 //! observed objects.
 
 use super::Walk;
-use crate::machine::next::Next;
+use crate::machine::capacity::{Returned, receives, return_bounds, standing_words};
+use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
+use crate::model::event::{Log, Topic};
+use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
@@ -17,10 +20,20 @@ use std::time::Duration;
 
 impl Walk {
     /// The last write is done: the end once it is served.
-    pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn closing(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         // A template that somebody edits meanwhile leaves the split as it was written, and may keep it from being served.
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
+        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
+        self.end_served |= !is_unserved;
+        let is_unserved = is_unserved && !self.end_served;
         // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
         // Whoever leaves users where they are has nothing to wait for.
         let patience = if record.is_stopped() { Duration::ZERO } else { Duration::from_secs(2) };
@@ -37,7 +50,13 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
+        if let Some(next) = self.returning_at_end(world, record, is_unserved, now, log) {
+            return next;
+        }
         let mut outcome = self.end(world, service, record);
+        if let Some(words) = standing_words(record, world, &service.called()).filter(|_| record.phase != Phase::Held) {
+            outcome.next = if outcome.next.is_empty() { words } else { format!("{}; {words}", outcome.next) };
+        }
         if is_unserved {
             unserved(&mut outcome, world, service);
             // A held rollout was not to go back.
@@ -47,6 +66,53 @@ impl Walk {
             }
         }
         Next::end(outcome)
+    }
+
+    /// Gives back the bounds that were set, if that is to be done now. A walk that a signal stopped leaves to `settle`, or to the
+    /// next run, what has to be waited for. `has_received`: the arm received users a moment ago.
+    pub(super) fn returning(
+        &self,
+        world: &World,
+        record: &Record,
+        has_received: impl Fn(&RevisionName) -> bool,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        if self.pods.bounds.refused(BoundWrite::Return).is_some() {
+            return None;
+        }
+        match return_bounds(record, world, has_received, now) {
+            Returned::All => None,
+            Returned::Write(order) => Some(Next::Bound(Box::new(order))),
+            // A short call leaves it to the next one.
+            Returned::Wait(_) if world.signal.is_some() || self.goal.once => None,
+            Returned::Wait(until) => {
+                let who = match record.phase {
+                    Phase::Held => "both revisions keep their".to_owned(),
+                    _ => format!("{} keeps its", receives(record)),
+                };
+                log.once(Topic::Pods, format!("{who} pods until {}", until.strftime("%H:%M:%S")));
+                Some(Next::wait(Some(until)))
+            }
+        }
+    }
+
+    /// The same at the end of a walk of this run. Where it was asked to stop below the end, both arms have users; where a signal
+    /// stopped it, all stays as it is.
+    pub(super) fn returning_at_end(
+        &self,
+        world: &World,
+        record: &Record,
+        is_unserved: bool,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let (held, receives) = (record.phase == Phase::Held, receives(record));
+        if record.is_stopped() {
+            return None;
+        }
+        // What is not served may be kept from it by a floor that cannot be had.
+        self.returning(world, record, |name| !is_unserved && (held || name == receives), now, log)
     }
 
     /// The end of a walk whose last write was made, where the next rollout began before that was confirmed as served.

@@ -6,6 +6,7 @@
 //! is served, and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
+use super::pod_gates::{pods_missing, pods_never_came, pods_short};
 use super::scene::Scene;
 use super::step::step_split;
 use super::waiting::Waiting;
@@ -49,12 +50,13 @@ impl WalkGate {
 }
 
 /// All gates, in the order in which their reasons are told.
-const GATES: [WalkGate; 16] = [
+const GATES: [WalkGate; 18] = [
     WalkGate::alarm(terminated),
     WalkGate::alarm(aborted),
     WalkGate::alarm(stable_is_gone),
     WalkGate::alarm(name_is_taken),
     WalkGate::alarm(ill),
+    WalkGate { alarm: pods_never_came, step: pods_short },
     WalkGate::step(paused),
     WalkGate::step(dwelling),
     WalkGate::step(question_is_due),
@@ -66,6 +68,8 @@ const GATES: [WalkGate; 16] = [
     WalkGate::step(unapproved),
     WalkGate::step(blocked),
     WalkGate::step(last_look),
+    // After the last look: windows are shut already, and the candidate is asked on while its pods come.
+    WalkGate::step(pods_missing),
 ];
 
 impl Walk {

@@ -5,7 +5,7 @@ use super::JudgeGoal;
 use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::{Address, Probe};
 use crate::model::name::{Namespace, ServiceName};
-use crate::rollout::goal::{AddressKind, Goal, OnTerm};
+use crate::rollout::goal::{AddressKind, CapacityGoal, Goal, OnTerm};
 use crate::rollout::plan::Plan;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct WalkGoal {
     pub judge: Option<JudgeGoal>,
     /// The owner's own gates, if there are any.
     pub gates: Option<GateGoal>,
+    /// Which pods come before users.
+    pub capacity: CapacityGoal,
     /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: it is not
     /// looked at.
     pub restarts: Option<u32>,
@@ -69,6 +71,7 @@ impl WalkGoal {
             once: walk.once,
             judge: walk.judge.clone().map(|rules| JudgeGoal { rules, namespace: namespace.clone() }),
             gates: Some(gates).filter(|goal| !goal.gates.is_empty()),
+            capacity: walk.capacity.clone(),
             restarts: walk.restarts,
         })
     }

@@ -17,6 +17,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::time::{after, before};
+use crate::rollout::capacity::Capacity;
 use crate::rollout::goal::OnTerm;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
@@ -66,6 +67,12 @@ impl Walk {
             return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
         }
         if !record.phase.is_open() {
+            // What this run's own last process did not come to.
+            if record.owner.uid == self.claimant.asker.owner.uid
+                && let Some(next) = self.returning_at_end(world, &record, false, now, log)
+            {
+                return next;
+            }
             return Next::end(self.over(&record, service, stage));
         }
         if record.phase == Phase::Staging {
@@ -140,6 +147,9 @@ impl Walk {
             // People approve and promote an attempt: what they asked of another plan or beginning must not count for
             // this one.
             record.attempt += 1;
+            // What another attempt gave up, or found that users need, says nothing of this one.
+            let kept = record.capacity.as_ref().and_then(|known| known.inherited(true, |name| world.revision(name)));
+            record.capacity = kept.map(|known| Box::new(Capacity { pods: 0, ..known }));
         }
         // A new beginning gets the whole time: another run, a person who comes back, the next of many short calls.
         if !same_run || self.goal.once || self.claimant.asker.owner.kind == OwnerKind::Person {

@@ -1,6 +1,7 @@
 //! What a walk waits for: decides what is said of each typed reason, and what the walk does meanwhile. It may use the
 //! scene and the log.
 
+use super::pods::PodsMove;
 use super::scene::Scene;
 use super::{Walk, write};
 use crate::machine::judge::Judge;
@@ -36,6 +37,10 @@ pub(super) enum Waiting {
     Approval { step: usize, until: Timestamp },
     /// Knative would not take the split; why.
     Blocked { step: usize, blocker: String },
+    /// The candidate has too few pods for the users that it has; how few.
+    Short(String),
+    /// The pods of the next step come before its users.
+    Pods(PodsMove),
     /// Windows shut, the candidate's own address is asked before a move.
     LastLook,
 }
@@ -44,14 +49,24 @@ impl Waiting {
     /// When it ends by itself, before the deadline.
     fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Dwell { until, .. } | Self::Approval { until, .. } => Some(*until),
+            Self::Dwell { until, .. } | Self::Approval { until, .. } | Self::Pods(PodsMove::Coming { until, .. }) => {
+                Some(*until)
+            }
             _ => None,
         }
     }
 
     /// True if the last look before a move is over for now: windows open again.
     fn ends_look(&self) -> bool {
-        matches!(self, Self::Paused { .. } | Self::Ready | Self::Gate(_) | Self::Evidence(_) | Self::Blocked { .. })
+        matches!(
+            self,
+            Self::Paused { .. }
+                | Self::Ready
+                | Self::Short(_)
+                | Self::Gate(_)
+                | Self::Evidence(_)
+                | Self::Blocked { .. }
+        )
     }
 
     /// What a short call says of it, where it may end on it.
@@ -63,7 +78,13 @@ impl Waiting {
             Self::Evidence(why) => Some(why.clone()),
             Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
             Self::Blocked { blocker, .. } => Some(blocker.clone()),
-            Self::Answer | Self::Probes(_) | Self::Ready | Self::ApprovalUnasked { .. } | Self::LastLook => None,
+            Self::Short(text) | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
+            Self::Pods(_)
+            | Self::Answer
+            | Self::Probes(_)
+            | Self::Ready
+            | Self::ApprovalUnasked { .. }
+            | Self::LastLook => None,
         }
     }
 }
@@ -75,7 +96,15 @@ impl Walk {
         match waiting {
             Waiting::ApprovalUnasked { step, since } => return self.ask_approval(*step, *since, scene),
             Waiting::LastLook => self.begin_look(now),
-            _ if waiting.ends_look() => self.end_look(now),
+            Waiting::Pods(PodsMove::Coming { .. }) => {
+                (self.pods.coming, self.last_look) = (true, self.judges(record));
+                self.approach_place(scene);
+            }
+            Waiting::Pods(what) => return self.do_for_pods(what, scene, log),
+            _ if waiting.ends_look() => {
+                self.pods.coming = false;
+                self.end_look(now);
+            }
             _ => {}
         }
         self.say_waiting(waiting, scene, log);
@@ -103,6 +132,11 @@ impl Walk {
                 format!("{kind} {} at step {} of {}", words(*stay), record.step, self.goal.plan.steps.len())
             }
             Waiting::Probes(wanted) => wanted.clone(),
+            Waiting::Short(text) => text.clone(),
+            Waiting::Pods(PodsMove::Coming { text, .. }) => {
+                log.once(Topic::Pods, format!("waiting for {text}"));
+                return;
+            }
             Waiting::Ready => {
                 format!("{} has no ready pod at the moment; no step until it has or has failed", scene.candidate)
             }
@@ -116,6 +150,7 @@ impl Walk {
             // Gates and waits for an approval have lines of their own.
             Waiting::Dwell { .. }
             | Waiting::Answer
+            | Waiting::Pods(_)
             | Waiting::Gate(_)
             | Waiting::ApprovalUnasked { .. }
             | Waiting::Approval { .. } => return,

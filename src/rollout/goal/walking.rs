@@ -1,6 +1,6 @@
 //! How users are walked to the candidate: the plan, its limits, and what judges it.
 
-use super::BadGoal;
+use super::{BadGoal, CapacityGoal};
 use crate::evidence::Rules;
 use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::Probe;
@@ -63,6 +63,8 @@ pub struct WalkOptions {
     pub gates: Vec<Gate>,
     /// How patient they are.
     pub gate_patience: Patience,
+    /// Which pods come before users.
+    pub capacity: CapacityGoal,
     /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: nobody looks.
     pub restarts: Option<u32>,
 }
@@ -82,6 +84,7 @@ impl Default for WalkOptions {
             judge: None,
             gates: Vec::new(),
             gate_patience: Patience::default(),
+            capacity: CapacityGoal::default(),
             restarts: Some(2),
         }
     }

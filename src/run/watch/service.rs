@@ -73,7 +73,7 @@ pub(crate) fn revision_news(world: &mut World, news: News) -> Result<(), ApiErro
         News::Now(object) => {
             // A Revision that cannot be read is as good as none, and must not stop the walk of two others.
             if let Ok(revision) = Revision::from_json(&object) {
-                world.revisions.insert(revision.name.clone(), revision);
+                world.see_revision(revision);
             }
         }
         News::Deleted(object) => {

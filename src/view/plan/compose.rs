@@ -4,6 +4,7 @@
 //! what the machines refuse.
 
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
+use crate::machine::capacity::{most_wanted, pods_for};
 use crate::machine::claim::Claim;
 use crate::machine::stage::admit::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
@@ -81,7 +82,8 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     }
     let new = placeholder(NEW).ok_or_else(|| bad("a placeholder is no name".to_owned()))?;
     let candidate = open.as_ref().and_then(|o| o.candidate.clone()).unwrap_or(new);
-    let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &plan };
+    let pods = pods_wanted(world, &start, record.as_ref());
+    let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &plan, pods };
     let moves = writer.moves(open.as_ref());
     let shortest = shortest(&moves, &plan);
     let mut warnings = warnings(asked, &plan, record.as_ref(), &service, &candidate);
@@ -103,6 +105,16 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         refusals,
         warnings,
     })
+}
+
+/// The pods that all users need, as far as stable shows it now.
+fn pods_wanted(world: &World, start: &Start, record: Option<&Record>) -> u32 {
+    let known = record.filter(|r| r.phase.is_open()).and_then(|r| r.capacity.as_deref());
+    match (known, world.revision(&start.stable)) {
+        (Some(known), _) if known.pods > 0 => known.pods,
+        (known, Some(stable)) => most_wanted(known, &[(stable, Percent::FULL)]),
+        (_, None) => 0,
+    }
 }
 
 fn placeholder(text: &str) -> Option<RevisionName> {
@@ -127,6 +139,8 @@ struct MoveWriter<'a> {
     tags: &'a Tags,
     candidate: &'a RevisionName,
     plan: &'a Plan,
+    /// So many pods all users need.
+    pods: u32,
 }
 
 impl MoveWriter<'_> {
@@ -173,6 +187,10 @@ impl MoveWriter<'_> {
         } else {
             String::new()
         };
+        let pods = match pods_for(self.pods, step.percent) {
+            0 | 1 => String::new(),
+            pods => format!("{pods} pods of the candidate come first; "),
+        };
         Move {
             kind: "step",
             step: Some(number),
@@ -180,9 +198,10 @@ impl MoveWriter<'_> {
             share: Some(self.start.share_at(step.percent).get()),
             traffic: self.entries(&self.start.at(self.candidate, step.percent, self.tags)),
             stay_ms: Some(millis(stay)),
+            pods: Some(pods_for(self.pods, step.percent)),
             approval: step.approval,
             done,
-            note: format!("{approval}{verb} {}", words(stay)),
+            note: format!("{pods}{approval}{verb} {}", words(stay)),
         }
     }
 
@@ -220,6 +239,7 @@ fn plain() -> Move {
         share: None,
         traffic: Vec::new(),
         stay_ms: None,
+        pods: None,
         approval: false,
         done: false,
         note: String::new(),

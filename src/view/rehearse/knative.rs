@@ -6,19 +6,21 @@
 //! test on a cluster proves what Knative really does. It may use the machines' values.
 
 use super::patch::patched;
-use crate::machine::next::{Machine, Order, Written};
+use crate::machine::next::{BoundOrder, Machine, Order, Written};
 use crate::machine::standing::Claimant;
 use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::name::{BadName, RevisionName, RolloutId, ServiceName};
 use crate::model::observed::{RECORD, Revision, Service};
 use crate::model::percent::Percent;
+use crate::model::scaling::ScaleBound;
 use crate::model::split::Split;
 use crate::model::time::after;
 use crate::rollout::record::Phase;
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const GENERATION: &str = "/metadata/generation";
@@ -37,6 +39,10 @@ pub struct Knative {
     serves_after: Duration,
     runs_ahead: bool,
     pods: bool,
+    /// Ready and wanted pods of stable and candidate; none: one each.
+    scales: Option<[(u32, u32); 2]>,
+    /// Annotations of the Revisions.
+    bounds: BTreeMap<RevisionName, Value>,
     /// What is known of the version of `seen`.
     world: World,
     seen: u64,
@@ -68,6 +74,8 @@ impl Knative {
             serves_after: Duration::ZERO,
             runs_ahead: false,
             pods: true,
+            scales: None,
+            bounds: BTreeMap::new(),
             world: World::default(),
             seen: 0,
         };
@@ -99,6 +107,20 @@ impl Knative {
         self.pods = there;
     }
 
+    /// Ready and wanted pods of stable and candidate, as the autoscaler reports them.
+    pub(super) fn scale(&mut self, scales: Option<[(u32, u32); 2]>) {
+        self.version += u64::from(self.scales != scales);
+        self.scales = scales;
+    }
+
+    /// The floors that stand on stable and candidate.
+    pub(super) fn floors(&self) -> [u32; 2] {
+        [&self.stable, &self.candidate].map(|name| {
+            let floor = self.bounds.get(name).and_then(|bounds| bounds.get(ScaleBound::MinScale.annotation()));
+            floor.and_then(Value::as_str).and_then(|text| text.parse().ok()).unwrap_or_default()
+        })
+    }
+
     /// Changes the object as any writer may; a changed spec is a new generation, as with the API server.
     pub fn edit(&mut self, now: Timestamp, change: impl FnOnce(&mut Value)) {
         let spec = self.object.pointer("/spec").cloned();
@@ -128,6 +150,22 @@ impl Knative {
             log.say(order.what.topic, order.what.text.clone());
         }
         machine.written(&written, self.world(now), now, log);
+    }
+
+    /// Takes a machine's write of a Revision's bound, in the same way.
+    pub fn take_bound(&mut self, order: &BoundOrder, machine: &mut impl Machine, log: &mut Log) {
+        let present = self.revision(&order.revision);
+        let written = match patched(&present, &order.patch) {
+            Some(object) => {
+                let annotations = object.pointer("/metadata/annotations").cloned().unwrap_or_default();
+                self.bounds.insert(order.revision.clone(), annotations);
+                self.version += 1;
+                log.say(order.what.topic, order.what.text.clone());
+                Written::Yes
+            }
+            None => Written::Refused,
+        };
+        machine.bounded(order, &written, log);
     }
 
     /// When the split that was written last will be served; none if it is.
@@ -204,18 +242,28 @@ impl Knative {
         if let Ok(service) = Service::from_json(&self.object) {
             self.world.see_service(service);
         }
-        let revision = |(name, pods): (&RevisionName, bool)| {
-            // A Revision stays Ready without a pod, as a real one does while it sleeps or starts; Active tells of the
-            // pods.
-            let active = if pods { "True" } else { "Unknown" };
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {
-                "actualReplicas": i64::from(pods), "desiredReplicas": 1, "conditions": [
-                    {"type": "Ready", "status": "True"},
-                    {"type": "Active", "status": active, "reason": "Queued"}]}}))
-            .ok()
+        let revisions = [self.revision(&self.stable), self.revision(&self.candidate)];
+        self.world.see_revisions(revisions.iter().filter_map(|object| Revision::from_json(object).ok()));
+    }
+
+    /// A Revision as the API shows it. It stays Ready without a pod, as a real one does while it sleeps or starts; Active tells of
+    /// the pods.
+    fn revision(&self, name: &RevisionName) -> Value {
+        let pods = self.pods || *name == self.stable;
+        let scale =
+            self.scales.map_or((1, 1), |[stable, candidate]| if *name == self.stable { stable } else { candidate });
+        let (actual, desired) = (if pods { scale.0 } else { 0 }, scale.1);
+        let (active, reason) = match (actual, desired) {
+            (0, 0) => ("False", "NoTraffic"),
+            (0, _) => ("Unknown", "Queued"),
+            _ => ("True", "Queued"),
         };
-        let revisions = [(&self.stable, true), (&self.candidate, self.pods)];
-        self.world.see_revisions(revisions.into_iter().filter_map(revision));
+        let annotations =
+            self.bounds.get(name).cloned().unwrap_or_else(|| json!({"serving.knative.dev/creator": "kim"}));
+        json!({"metadata": {"name": name, "uid": name, "annotations": annotations}, "status": {
+            "actualReplicas": actual, "desiredReplicas": desired, "conditions": [
+                {"type": "Ready", "status": "True"},
+                {"type": "Active", "status": active, "reason": reason}]}})
     }
 }
 

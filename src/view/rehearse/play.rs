@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// How long a reading takes.
 const READS_IN: Duration = Duration::from_millis(20);
+/// How often pods are looked at, where they are rehearsed.
+const SCALES: Duration = Duration::from_millis(500);
 /// How many decisions in a row without time passing show a machine that never waits.
 const MOST_STILL: u32 = 10_000;
 
@@ -38,6 +40,8 @@ pub(crate) struct Played {
     /// How many more these are than stable would have failed of them, incidents aside; below 0 by luck, or where the
     /// candidate is better.
     pub extra: f64,
+    /// Requests that waited for a pod for longer than half a second, and the longest wait; none where pods were not rehearsed.
+    pub waited: Option<(u64, Duration)>,
 }
 
 struct Rehearsal<C> {
@@ -88,6 +92,7 @@ pub(crate) fn play<M: Machine, C: Chance>(
         match next {
             Next::End(outcome) => break *outcome,
             Next::Write(order) => me.knative.take(&order, &mut machine, me.now, &mut log),
+            Next::Bound(order) => me.knative.take_bound(&order, &mut machine, &mut log),
             Next::Wait { until, ask } => {
                 for question in ask {
                     machine.asked(&question, me.now);
@@ -109,8 +114,13 @@ pub(crate) fn play<M: Machine, C: Chance>(
         }
     };
     me.lines.push((me.now, Event::new(Topic::End, outcome.line())));
-    let (bad, extra) = (me.traffic.bad(), me.traffic.extra());
-    Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra })
+    let (bad, extra, waited) = (me.traffic.bad(), me.traffic.extra(), me.traffic.waits());
+    if let Some((waited, longest)) = waited {
+        let longest = longest.as_secs_f64();
+        let text = format!("rehearsed: {waited} requests waited over 0.5 s for a pod, the longest {longest:.1} s");
+        me.lines.push((me.now, Event::new(Topic::Note, text)));
+    }
+    Ok(Played { lines: me.lines, outcome, took: since(began, me.now), bad, extra, waited })
 }
 
 fn since(began: Timestamp, now: Timestamp) -> Duration {
@@ -123,14 +133,15 @@ impl<C: Chance> Rehearsal<C> {
     }
 
     /// What the candidate's own address will answer, and when.
-    fn answer(&self, request: &ProbeRequest) -> (Timestamp, Answer) {
+    fn answer(&mut self, request: &ProbeRequest) -> (Timestamp, Answer) {
+        let starts = self.traffic.poke();
         let behaviour = self.traffic.behaviour();
         if self.traffic.is_on(behaviour.down.as_ref()) {
             let silent =
                 Answer::Silent(format!("no whole answer within {}", crate::model::time::words(request.timeout)));
             return (after(self.now, request.timeout), silent);
         }
-        let latency = behaviour.latency.mul_f64(behaviour.slower);
+        let latency = behaviour.latency.mul_f64(behaviour.slower) + starts;
         // Users meet something else than health: a candidate that fails requests may well call itself healthy.
         (after(self.now, latency), Answer::Http { status: 200, headers: vec![], body: String::new(), latency })
     }
@@ -153,10 +164,14 @@ impl<C: Chance> Rehearsal<C> {
     fn pass(&mut self, until: Option<Timestamp>) {
         let served = self.knative.due().filter(|due| *due > self.now);
         let change = self.traffic.next_change().map(|change| after(self.began, change)).filter(|at| *at > self.now);
-        let next = [until, served, change].into_iter().flatten().min();
+        // The autoscaler is at work all the time.
+        let pods = self.traffic.scales().map(|_| after(self.now, SCALES));
+        let next = [until, served, change, pods].into_iter().flatten().min();
         // Without any moment nothing would ever happen; an hour later the deadline has passed at least.
         self.now = next.unwrap_or_else(|| after(self.now, Duration::from_secs(3600))).max(self.now);
+        self.traffic.floors(self.knative.floors());
         self.traffic.pass(since(self.began, self.now));
+        self.knative.scale(self.traffic.scales());
         self.traffic.split(self.knative.share(self.now));
         self.knative.pods(!self.traffic.is_on(self.traffic.behaviour().down.as_ref()));
     }

@@ -35,6 +35,8 @@ pub(crate) struct OutcomeRow {
     pub bad: Mean,
     /// How many more than stable would have failed.
     pub extra: Mean,
+    /// Requests that waited for a pod for longer than half a second; none where pods were not rehearsed.
+    pub waited: Option<Mean>,
     /// Seconds.
     pub took: Mean,
 }
@@ -68,7 +70,10 @@ impl OutcomeRow {
         let bad = Mean::of(some.iter().map(|p| p.bad as f64).collect());
         let extra = Mean::of(some.iter().map(|p| p.extra).collect());
         let took = Mean::of(some.iter().map(|p| p.took.as_secs_f64()).collect());
-        Self { outcome: word.to_owned(), runs: some.len(), part: part(some.len(), all), bad, extra, took }
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let waits: Vec<f64> = some.iter().filter_map(|p| p.waited.map(|(n, _)| n as f64)).collect();
+        let waited = (!waits.is_empty()).then(|| Mean::of(waits));
+        Self { outcome: word.to_owned(), runs: some.len(), part: part(some.len(), all), bad, extra, waited, took }
     }
 }
 
@@ -104,18 +109,25 @@ fn part(some: usize, all: usize) -> (f64, f64, f64) {
 
 impl fmt::Display for RehearsalTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let both = |mean: &Mean| format!("{:.1} +-{:.1}", mean.average, mean.give_or_take);
+        // A column that only rehearsals of pods have.
+        let head = if self.all.waited.is_some() {
+            format!("{:>15} {:>6}   ", "waited for pods", "p95")
+        } else {
+            String::new()
+        };
         writeln!(
             f,
-            "{:<18} {:>6} {:>8} {:>16}   {:>15} {:>6} {:>15}   {:>9} {:>9}",
+            "{:<18} {:>6} {:>8} {:>16}   {:>15} {:>6} {:>15}   {head}{:>9} {:>9}",
             "end", "runs", "part", "95 % interval", "bad requests", "p95", "over stable's", "duration", "p95"
         )?;
         for row in self.rows.iter().chain([&self.all]) {
             let (part, low, high) = row.part;
             let interval = format!("{:.2}..{:.2} %", low * 100.0, high * 100.0);
-            let both = |mean: &Mean| format!("{:.1} +-{:.1}", mean.average, mean.give_or_take);
+            let waited = row.waited.map(|waited| format!("{:>15} {:>6.0}   ", both(&waited), waited.p95));
             writeln!(
                 f,
-                "{:<18} {:>6} {:>6.2} % {:>16}   {:>15} {:>6.0} {:>15}   {:>9} {:>9}",
+                "{:<18} {:>6} {:>6.2} % {:>16}   {:>15} {:>6.0} {:>15}   {}{:>9} {:>9}",
                 row.outcome,
                 row.runs,
                 part * 100.0,
@@ -123,6 +135,7 @@ impl fmt::Display for RehearsalTable {
                 both(&row.bad),
                 row.bad.p95,
                 both(&row.extra),
+                waited.unwrap_or_default(),
                 time(row.took.average),
                 time(row.took.p95)
             )?;
@@ -143,7 +156,7 @@ mod tests {
 
     fn played(code: Code, bad: u64, seconds: u64) -> Played {
         let outcome = Outcome::new(code, "x");
-        Played { lines: vec![], outcome, took: Duration::from_secs(seconds), bad, extra: -0.5 }
+        Played { lines: vec![], outcome, took: Duration::from_secs(seconds), bad, extra: -0.5, waited: None }
     }
 
     #[test]
@@ -170,6 +183,14 @@ mod tests {
         let text = table.to_string();
         let line: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
         assert_eq!(line.join(" "), "inconclusive 10 10.00 % 5.52..17.44 % 14.5 +-1.9 19 -0.5 +-0.0 1m 1m");
+    }
+
+    #[test]
+    fn waits_for_pods_have_a_column_where_they_were_rehearsed() {
+        let waits = |n| Played { waited: Some((n, Duration::from_secs(3))), ..played(Code::Done, 0, 60) };
+        let text = RehearsalTable::of(&[waits(300), waits(310)]).to_string();
+        assert!(text.lines().next().unwrap().contains("waited for pods") && text.contains("305.0 +-9.8"), "{text}");
+        assert!(!RehearsalTable::of(&[played(Code::Done, 0, 60)]).to_string().contains("waited"));
     }
 
     #[test]

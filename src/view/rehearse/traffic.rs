@@ -5,34 +5,18 @@
 //! of at most a second. It may use chance and the form of readings.
 
 use super::chance::{Chance, binomial, poisson};
+use super::histogram::{EDGES_MS, bucket_law, microseconds};
+use super::pods::{PodAnswers, PodKind, ScaledPods};
 use crate::evidence::reading::{Counters, INFINITE, Pair};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Upper edges of the gateway's histogram in milliseconds, as Envoy has them.
-const EDGES_MS: [f64; 19] = [
-    0.5,
-    1.0,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1_000.0,
-    2_500.0,
-    5_000.0,
-    10_000.0,
-    30_000.0,
-    60_000.0,
-    300_000.0,
-    600_000.0,
-    1_800_000.0,
-    3_600_000.0,
-];
 /// The longest tick.
 const TICK: Duration = Duration::from_secs(1);
+/// The same where requests wait for pods.
+const POD_TICK: Duration = Duration::from_millis(100);
+/// The bucket of a request that waited for a pod: 1 to 2.5 s.
+const WAITED: usize = 10;
 
 /// A time during which something is so, counted from when the first users are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +83,8 @@ pub struct Behaviour {
     pub told: f64,
     /// The candidate's pods come later than its users.
     pub cold: Option<ColdStart>,
+    /// Pods that need time to start and bear only so much; none: there are always enough.
+    pub pods: Option<PodKind>,
     /// Both fail.
     pub incident: Option<Incident>,
     /// The candidate has no pod: what is sent to it is never answered.
@@ -152,6 +138,8 @@ pub(crate) struct Traffic<C> {
     bundles: [Bundle; 2],
     /// Until when the pods for the last step are missing, and the part of the candidate's users who were moved by it.
     cold: Option<(Duration, f64)>,
+    /// Stable's and the candidate's pods.
+    pods: Option<[ScaledPods; 2]>,
 }
 
 impl<C: Chance> Traffic<C> {
@@ -159,6 +147,8 @@ impl<C: Chance> Traffic<C> {
     pub(crate) fn new(behaviour: Behaviour, chance: C) -> Self {
         let law = |slower: f64| bucket_law(behaviour.latency.as_secs_f64() * 1e3 * slower, behaviour.spread);
         let laws = [law(1.0), law(behaviour.slower)];
+        let settled = |kind, rate| ScaledPods::settled(kind, behaviour.latency, rate);
+        let pods = behaviour.pods.map(|kind| [settled(kind, behaviour.rate), settled(kind, 0.0)]);
         let past = VecDeque::from([(Duration::ZERO, <[Tally; 2]>::default())]);
         Self {
             behaviour,
@@ -173,6 +163,7 @@ impl<C: Chance> Traffic<C> {
             bad: 0,
             bundles: Default::default(),
             cold: None,
+            pods,
         }
     }
 
@@ -229,7 +220,8 @@ impl<C: Chance> Traffic<C> {
         while self.now < until {
             let change = self.next_change().unwrap_or(until);
             // A change that is due at this very moment must not stop time: a tick is a microsecond at least.
-            let next = until.min(self.now + TICK).min(change.max(self.now + Duration::from_micros(1)));
+            let tick = if self.pods.is_some() { POD_TICK } else { TICK };
+            let next = until.min(self.now + tick).min(change.max(self.now + Duration::from_micros(1)));
             self.tick(next);
         }
     }
@@ -248,23 +240,28 @@ impl<C: Chance> Traffic<C> {
             };
             let lost = binomial(&mut self.chance, n, hanging);
             let cold = if arm == 1 { self.cold_errors() } else { 0.0 };
-            let failed = self.failures(arm, n - lost, 1.0 - (1.0 - errors) * (1.0 - everywhere) * (1.0 - cold));
+            let served = self.served(arm, n - lost, until);
+            let answered = served.soon + served.late;
+            let failed = self.failures(arm, answered, 1.0 - (1.0 - errors) * (1.0 - everywhere) * (1.0 - cold));
             let told = binomial(&mut self.chance, failed, self.behaviour.told);
             let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(arm)) else { continue };
             tally.sent += n;
-            tally.completed += n - lost;
+            tally.completed += answered;
             tally.failed += told;
-            tally.active += lost;
+            tally.active = (tally.active + n).saturating_sub(answered + served.lost);
             // Buckets are drawn in turn, each from what the ones before it left: that is a multinomial draw.
-            let (mut left, mut rest) = (n - lost, 1.0);
+            let (mut left, mut rest) = (served.soon, 1.0);
             for (bucket, part) in tally.buckets.iter_mut().zip(law) {
                 let here = if rest > 0.0 { binomial(&mut self.chance, left, (part / rest).min(1.0)) } else { 0 };
                 *bucket += here;
                 left -= here;
                 rest -= part;
             }
+            if let Some(bucket) = tally.buckets.get_mut(WAITED) {
+                *bucket += served.late;
+            }
             if arm == 1 {
-                self.bad += lost + failed;
+                self.bad += lost + failed + served.lost;
                 self.waiting.push_back((until + self.behaviour.gives_up, lost));
             }
         }
@@ -285,6 +282,39 @@ impl<C: Chance> Traffic<C> {
     fn cold_errors(&self) -> f64 {
         let now = self.cold.filter(|(until, _)| self.now < *until).zip(self.behaviour.cold);
         now.map_or(0.0, |((_, moved), cold)| moved * cold.errors)
+    }
+
+    /// What becomes of an arm's requests that are not left hanging, before any of them fails.
+    fn served(&mut self, arm: usize, n: u64, until: Duration) -> PodAnswers {
+        let (from, gives_up) = (self.now, self.behaviour.gives_up);
+        match self.pods.as_mut().and_then(|pods| pods.get_mut(arm)) {
+            Some(pods) => pods.tick(from, until, n, gives_up),
+            None => PodAnswers { soon: n, ..PodAnswers::default() },
+        }
+    }
+
+    /// The floors of both revisions, from now on.
+    pub(crate) fn floors(&mut self, floors: [u32; 2]) {
+        for (pods, floor) in self.pods.iter_mut().flatten().zip(floors) {
+            pods.floor(floor);
+        }
+    }
+
+    /// Ready and wanted pods of both; none where there are always enough.
+    pub(crate) fn scales(&self) -> Option<[(u32, u32); 2]> {
+        self.pods.as_ref().map(|pods| pods.each_ref().map(ScaledPods::scale))
+    }
+
+    /// Requests that waited for a pod for so long that it was noticed, and the longest wait; none where there are always enough.
+    pub(crate) fn waits(&self) -> Option<(u64, Duration)> {
+        let [stable, candidate] = self.pods.as_ref()?.each_ref().map(ScaledPods::waits);
+        Some((stable.0 + candidate.0, stable.1.max(candidate.1)))
+    }
+
+    /// The candidate's own address is asked; how long until a pod of it is there.
+    pub(crate) fn poke(&mut self) -> Duration {
+        let now = self.now;
+        self.pods.as_mut().map_or(Duration::ZERO, |[_, candidate]| candidate.poke(now))
     }
 
     /// How many of an arm's `n` requests fail. Bundles go on over ticks: a small share has few requests in each.
@@ -332,29 +362,6 @@ fn counters(tally: &Tally) -> Counters {
         failed: tally.failed,
         latency: Some(latency.collect()),
     }
-}
-
-fn microseconds(ms: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the edges above")]
-    return (ms * 1e3) as u64;
-}
-
-/// The part of lognormal times with this median (ms) and spread that falls into each bucket.
-fn bucket_law(median: f64, spread: f64) -> Vec<f64> {
-    let below = |edge: f64| normal((edge / median).ln() / spread);
-    let mut last = 0.0;
-    let cumulative = EDGES_MS.iter().map(|edge| below(*edge)).chain([1.0]);
-    cumulative.map(|sum| sum - std::mem::replace(&mut last, sum)).map(|part| part.max(0.0)).collect()
-}
-
-/// The standard normal distribution function: Abramowitz and Stegun 7.1.26 for erf, error below 1.5e-7.
-fn normal(x: f64) -> f64 {
-    let z = x.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let poly =
-        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
-    let upper = 0.5 * poly * (-z * z).exp();
-    if x >= 0.0 { 1.0 - upper } else { upper }
 }
 
 #[cfg(test)]

@@ -110,10 +110,25 @@ fn side(side: &RevisionStatus) -> String {
     row(label, &text)
 }
 
+/// The bounds that the rollout set.
+fn bounds(side: &RevisionStatus) -> String {
+    let value = |bound: &&'static str| match *bound {
+        "max-scale" => format!(", max-scale {} of this rollout", side.max_scale.unwrap_or_default()),
+        bound => format!(", {bound} {} of this rollout", side.min_scale),
+    };
+    side.set_by_rollout.iter().map(value).collect()
+}
+
 /// A revision's pods in a few words.
 pub(super) fn pods(side: &RevisionStatus) -> String {
     match (side.pods, &side.why) {
-        ("up", _) => format!("up ({} {})", side.actual, if side.actual == 1 { "pod" } else { "pods" }),
+        ("up", _) => {
+            let pods = if side.actual == 1 { "pod" } else { "pods" };
+            format!("up ({} {pods}{})", side.actual, bounds(side))
+        }
+        ("coming", _) if side.actual > 0 => {
+            format!("{} of {} pods are up{}", side.actual, side.desired, bounds(side))
+        }
         (word, Some(why)) => format!("{word} ({why})"),
         (word, None) => word.to_owned(),
     }

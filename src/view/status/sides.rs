@@ -41,6 +41,12 @@ pub(crate) struct RevisionStatus {
     pub actual: i64,
     /// Pods that are wanted; -1 where that is not known.
     pub desired: i64,
+    /// What its own annotations tell the autoscaler: so many pods at least; 0 where nothing is said.
+    pub min_scale: u32,
+    /// So many pods at most; none where nothing is said.
+    pub max_scale: Option<u32>,
+    /// Which of the two this rollout set, and has not put back yet.
+    pub set_by_rollout: Vec<&'static str>,
     /// The image, as its template says.
     pub image: Option<String>,
     /// The digest that runs.
@@ -63,10 +69,10 @@ pub(super) fn sides(world: &World, service: &Service, record: Option<&Record>) -
             names.push((Role::Other, name));
         }
     }
-    names.into_iter().map(|(role, name)| side(role, &name, world, service)).collect()
+    names.into_iter().map(|(role, name)| side(role, &name, world, service, record)).collect()
 }
 
-fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> RevisionStatus {
+fn side(role: Role, name: &RevisionName, world: &World, service: &Service, record: Option<&Record>) -> RevisionStatus {
     let of = |t: &&crate::model::observed::Served| t.revision_name.as_deref() == Some(name.as_str());
     let revision = world.revision(name);
     let (pods, why) = pods_in_words(revision);
@@ -81,9 +87,18 @@ fn side(role: Role, name: &RevisionName, world: &World, service: &Service) -> Re
         why,
         actual: revision.map_or(0, |r| r.actual),
         desired: revision.map_or(0, |r| r.desired),
+        min_scale: revision.map_or(0, |r| r.scaling.min),
+        max_scale: revision.and_then(|r| r.scaling.max),
+        set_by_rollout: revision.map(|r| set_by(record, r)).unwrap_or_default(),
         image: revision.and_then(|r| r.image.clone()),
         digest: revision.and_then(|r| r.digest.clone()),
     }
+}
+
+/// The bounds of a Revision that are the rollout's.
+fn set_by(record: Option<&Record>, revision: &Revision) -> Vec<&'static str> {
+    let bounds = record.and_then(|r| r.capacity.as_ref()).into_iter().flat_map(|capacity| &capacity.bounds);
+    bounds.filter(|bound| bound.stands_on(revision)).map(|bound| bound.bound.word()).collect()
 }
 
 fn pods_in_words(revision: Option<&Revision>) -> (&'static str, Option<String>) {

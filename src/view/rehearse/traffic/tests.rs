@@ -1,4 +1,5 @@
 use super::super::chance::tests::Seeded;
+use super::super::histogram::normal;
 use super::*;
 
 pub(crate) fn behaviour() -> Behaviour {
@@ -14,6 +15,7 @@ pub(crate) fn behaviour() -> Behaviour {
         together: 1,
         told: 1.0,
         cold: None,
+        pods: None,
         incident: None,
         down: None,
         crash: None,

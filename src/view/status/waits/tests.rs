@@ -18,8 +18,9 @@ use crate::machine::walk::Walk;
 use crate::machine::walk::WalkGoal;
 use crate::model::event::Log;
 use crate::model::outcome::Code;
+use crate::rollout::capacity::CapacityMode;
 use crate::rollout::control::ControlRequest;
-use crate::rollout::goal::{Goal, GoalOptions, WalkOptions};
+use crate::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
 use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::Style;
 use crate::view::status::explain;
@@ -83,7 +84,8 @@ struct Watched {
 impl Watched {
     fn new(record: &Record, judge: Option<Rules>, probe: Option<Probe>) -> Self {
         let asker = Asker { owner: record.owner.clone(), intent: record.intent, if_busy: IfBusy::Fail, force: false };
-        let options = WalkOptions { probe, judge, restarts: None, ..WalkOptions::default() };
+        let capacity = CapacityGoal { mode: CapacityMode::Off, ..CapacityGoal::default() };
+        let options = WalkOptions { probe, judge, restarts: None, capacity, ..WalkOptions::default() };
         let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(options) };
         let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"demo".parse().unwrap(), true).unwrap();
         let goal = WalkGoal { plan: record.plan.clone().unwrap(), ..goal };

@@ -1,0 +1,117 @@
+//! How many pods users need.
+//!
+//! Decides which pods count as wanted by users: never those that a bound of ours asks for. It may use observed revisions and
+//! the record.
+
+use crate::model::observed::Revision;
+use crate::model::percent::Percent;
+use crate::model::scaling::ScaleBound;
+use crate::rollout::capacity::Capacity;
+
+/// An arm with a smaller share says little of the whole: one pod that it wants more would be many.
+const TELLING_SHARE: u32 = 20;
+
+/// The pods for a share of users of whom all need `pods`: rounded up, because half a pod serves nobody.
+pub(crate) fn pods_for(pods: u32, share: Percent) -> u32 {
+    u32::try_from((u64::from(pods) * u64::from(share.get())).div_ceil(100)).unwrap_or(u32::MAX)
+}
+
+/// The pods that all users need, as these arms show: Revisions with the part of users that each has now. What was known stays
+/// where nothing shows more, and is 0 where nothing is known, or the Service sleeps.
+pub(crate) fn most_wanted(known: Option<&Capacity>, arms: &[(&Revision, Percent)]) -> u32 {
+    let before = known.map_or(0, |capacity| capacity.pods);
+    let told = arms.iter().filter_map(|(revision, share)| told(known, revision, *share));
+    let found = told.max().unwrap_or_default().max(before);
+    if found > 0 {
+        return found;
+    }
+    // All that is known of a Revision that an older rollout's floor still holds is that floor.
+    let floors = arms.iter().filter(|(_, share)| !share.is_zero());
+    let floors = floors.filter_map(|(revision, _)| {
+        let bound = known?.bound(revision, ScaleBound::MinScale)?;
+        bound.stands_on(revision).then_some(revision.scaling.min)
+    });
+    floors.max().unwrap_or_default()
+}
+
+/// What one arm tells of the whole; none if it tells nothing.
+fn told(known: Option<&Capacity>, revision: &Revision, share: Percent) -> Option<u32> {
+    let wanted = u32::try_from(revision.desired).ok().filter(|wanted| *wanted > 0)?;
+    let share = u32::from(share.get());
+    if share < TELLING_SHARE {
+        return None;
+    }
+    let ours = known.and_then(|c| c.bound(revision, ScaleBound::MinScale)).is_some_and(|b| b.stands_on(revision));
+    if wanted <= revision.scaling.min && (ours || share < 100) {
+        // A floor asks for these, and not users; with all users on it the owner's floor is what they are to have.
+        return None;
+    }
+    // The autoscaler rounds up: so many pods tell only of more than one fewer.
+    Some(((wanted - 1) * 100 / share) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn arm(desired: i64, min: Option<u32>) -> Revision {
+        let annotations =
+            min.map_or(json!({"a": "b"}), |min| json!({"autoscaling.knative.dev/min-scale": min.to_string()}));
+        Revision::from_json(&json!({"metadata": {"name": "s1", "uid": "u", "annotations": annotations},
+            "status": {"actualReplicas": 1, "desiredReplicas": desired}}))
+        .unwrap()
+    }
+
+    fn percent(n: u8) -> Percent {
+        n.to_string().parse().unwrap()
+    }
+
+    fn with_floor(floor: u32) -> Capacity {
+        Capacity::default().with(&arm(1, None), ScaleBound::MinScale, floor, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn the_whole_is_what_stable_wants_before_the_first_floor() {
+        assert_eq!(most_wanted(None, &[(&arm(3, None), percent(100))]), 3);
+        assert_eq!(most_wanted(None, &[(&arm(5, Some(5)), percent(100))]), 5, "the owner's floor counts");
+        assert_eq!(most_wanted(None, &[(&arm(0, None), percent(100))]), 0, "asleep");
+        assert_eq!(most_wanted(None, &[(&arm(-1, None), percent(100))]), 0, "not known");
+    }
+
+    #[test]
+    fn it_rises_by_what_users_want_and_never_by_a_floor() {
+        assert_eq!(most_wanted(Some(&with_floor(3)), &[(&arm(3, Some(3)), percent(100))]), 3, "all that is known");
+        assert_eq!(most_wanted(Some(&with_floor(3)), &[(&arm(5, Some(3)), percent(100))]), 5);
+        assert_eq!(most_wanted(None, &[(&arm(3, None), percent(50))]), 5, "more than 2 for half");
+        assert_eq!(most_wanted(None, &[(&arm(5, Some(5)), percent(50))]), 0, "the owner's floor tells nothing of half");
+        assert_eq!(most_wanted(None, &[(&arm(2, None), percent(1))]), 0, "one percent tells nothing");
+    }
+
+    proptest! {
+        #[test]
+        fn needs_are_monotone_and_never_above_the_whole(pods in 0_u32..500, a in 0_u8..=100, b in 0_u8..=100) {
+            let (low, high) = (percent(a.min(b)), percent(a.max(b)));
+            prop_assert!(pods_for(pods, low) <= pods_for(pods, high));
+            prop_assert!(pods_for(pods, high) <= pods);
+            prop_assert_eq!(pods_for(pods, Percent::FULL), pods);
+        }
+
+        /// Twenty steps, each looked at with its own floor standing, never add up to more than the whole.
+        #[test]
+        fn floors_do_not_feed_themselves(pods in 1_u32..60, shares in proptest::collection::vec(1_u8..=100, 1..20)) {
+            let mut shares = shares;
+            shares.sort_unstable();
+            let mut capacity = Capacity { pods, ..Capacity::default() };
+            for share in shares {
+                let floor = pods_for(capacity.pods, percent(share));
+                capacity = capacity.with(&arm(1, None), ScaleBound::MinScale, floor, Timestamp::UNIX_EPOCH);
+                // The autoscaler wants what the floor asks for, and no more.
+                capacity.pods = most_wanted(Some(&capacity), &[(&arm(i64::from(floor), Some(floor)), percent(share))]);
+                prop_assert_eq!(capacity.pods, pods);
+            }
+        }
+    }
+}

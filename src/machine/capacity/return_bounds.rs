@@ -1,0 +1,164 @@
+//! What the owner had comes back, at every end.
+//!
+//! Decides which bound is given back when: at once, but for the arm that has just received users, whose pods the autoscaler
+//! would take away again by its old average. It may use the record and observed revisions.
+
+use super::give_back;
+use crate::machine::next::BoundOrder;
+use crate::machine::world::World;
+use crate::model::name::RevisionName;
+use crate::model::observed::Revision;
+use crate::model::scaling::ScaleBound;
+use crate::model::time::after;
+use crate::rollout::capacity::SetBound;
+use crate::rollout::record::{Phase, Record};
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::time::Duration;
+
+/// The longest that an end waits for the autoscaler: a window may be an hour, and a run has to end.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Where giving back has got to.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::machine) enum Returned {
+    /// Nothing of ours stands any more.
+    All,
+    /// The next write.
+    Write(BoundOrder),
+    /// Until then the arm that received users keeps its pods.
+    Wait(Timestamp),
+}
+
+/// The revision that everyone was sent to by the last write of a rollout that is over.
+pub(in crate::machine) fn receives(record: &Record) -> &RevisionName {
+    match (&record.candidate, record.phase) {
+        (Some(candidate), Phase::Finished) => candidate,
+        _ => &record.start.stable,
+    }
+}
+
+/// The bounds of a record that stand, with their Revisions.
+fn standing<'a>(record: &'a Record, world: &'a World) -> impl Iterator<Item = (&'a SetBound, &'a Revision)> {
+    let bounds = record.capacity.iter().flat_map(|capacity| &capacity.bounds);
+    bounds.filter_map(|bound| {
+        let revision = world.revision(&bound.revision)?;
+        bound.stands_on(revision).then_some((bound, revision))
+    })
+}
+
+/// Gives back what stands. `has_received`: the arm received users when the record's last step was written.
+pub(in crate::machine) fn return_bounds(
+    record: &Record,
+    world: &World,
+    has_received: impl Fn(&RevisionName) -> bool,
+    now: Timestamp,
+) -> Returned {
+    let mut wait = None;
+    let mut left: Vec<_> = standing(record, world).collect();
+    // The cap first: Knative refuses a floor of the owner's above it, and who received everyone may have to grow.
+    left.sort_by_key(|(bound, _)| Reverse(bound.bound));
+    for (bound, revision) in left {
+        // One pod is not taken away while requests come.
+        let keeps = bound.bound == ScaleBound::MinScale && has_received(&bound.revision) && bound.value() > 1;
+        let until = after(record.step_at, revision.scaling.window.min(LONGEST));
+        if keeps && now < until {
+            wait = Some(wait.map_or(until, |other: Timestamp| other.min(until)));
+            continue;
+        }
+        return Returned::Write(give_back(bound, revision));
+    }
+    wait.map_or(Returned::All, Returned::Wait)
+}
+
+/// The bounds that still stand and who takes them away, for a person; none if nothing stands.
+pub(crate) fn standing_words(record: &Record, world: &World, called: &str) -> Option<String> {
+    let words: Vec<_> = standing(record, world)
+        .map(|(bound, _)| format!("{} {} on {}", bound.bound.word(), bound.value(), bound.revision))
+        .collect();
+    let takes = "takes what this rollout set away again";
+    (!words.is_empty()).then(|| format!("{} still stands: `andante settle {called}` {takes}", words.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::capacity::Capacity;
+    use crate::rollout::record::tests::record;
+    use serde_json::{Value, json};
+
+    fn revision(name: &str, min: Option<&str>) -> Revision {
+        let annotations = min.map_or(json!({"a": "b"}), |min| json!({"autoscaling.knative.dev/min-scale": min}));
+        Revision::from_json(&json!({"metadata": {"name": name, "uid": name, "annotations": annotations}})).unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A finished record with a floor of 3 on both, and the world in which these floors stand.
+    fn stage(stable: Option<&str>, candidate: Option<&str>) -> (Record, World) {
+        let mut record = record();
+        record.phase = Phase::Finished;
+        let capacity = Capacity::default().with(&revision("s1", None), ScaleBound::MinScale, 3, at(0));
+        record.capacity = Some(Box::new(capacity.with(&revision("s2", Some("1")), ScaleBound::MinScale, 3, at(0))));
+        let mut world = World::default();
+        world.see_revisions([revision("s1", stable), revision("s2", candidate)]);
+        (record, world)
+    }
+
+    fn last(order: &BoundOrder) -> Value {
+        order.patch.as_array().unwrap().last().unwrap().clone()
+    }
+
+    #[test]
+    fn who_lost_users_gives_back_at_once_and_who_received_them_after_a_window() {
+        let (record, world) = stage(Some("3"), Some("3"));
+        let to = receives(&record);
+        assert_eq!(to.as_str(), "s2");
+        let Returned::Write(order) = return_bounds(&record, &world, |name| name == to, at(1)) else {
+            panic!("nothing")
+        };
+        let pointer = "/metadata/annotations/autoscaling.knative.dev~1min-scale";
+        assert_eq!((order.revision.as_str(), last(&order)), ("s1", json!({"op": "remove", "path": pointer})));
+        let (record, world) = stage(None, Some("3"));
+        assert_eq!(return_bounds(&record, &world, |name| name == to, at(59)), Returned::Wait(at(60)));
+        let Returned::Write(order) = return_bounds(&record, &world, |name| name == to, at(60)) else {
+            panic!("nothing")
+        };
+        assert_eq!(last(&order), json!({"op": "add", "path": pointer, "value": "1"}));
+        assert_eq!(order.patch[1], json!({"op": "test", "path": pointer, "value": "3"}));
+        assert!(standing_words(&record, &world, "s").unwrap().starts_with("min-scale 3 on s2 still stands"));
+        assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)), "nobody is waited for");
+    }
+
+    #[test]
+    fn a_cap_goes_before_the_owners_floor_above_it_and_waits_for_nobody() {
+        let capped = |max: Option<&str>| {
+            let mut annotations = json!({"autoscaling.knative.dev/min-scale": "3"});
+            if let Some(max) = max {
+                annotations["autoscaling.knative.dev/max-scale"] = json!(max);
+            }
+            Revision::from_json(&json!({"metadata": {"name": "s1", "uid": "s1", "annotations": annotations}})).unwrap()
+        };
+        let mut record = record();
+        let had = revision("s1", Some("5"));
+        let capacity = Capacity::default().with(&had, ScaleBound::MinScale, 3, at(0));
+        record.capacity = Some(Box::new(capacity.with(&had, ScaleBound::MaxScale, 3, at(0))));
+        let mut world = World::default();
+        world.see_revisions([capped(Some("3"))]);
+        let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(1)) else { panic!("nothing") };
+        assert_eq!(last(&order)["path"], "/metadata/annotations/autoscaling.knative.dev~1max-scale");
+        world.see_revisions([capped(None)]);
+        let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(60)) else { panic!("nothing") };
+        assert_eq!(last(&order)["value"], "5");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_alone() {
+        for (stable, candidate) in [(None, Some("1")), (Some("9"), Some("4")), (None, None)] {
+            let (record, world) = stage(stable, candidate);
+            assert_eq!(return_bounds(&record, &world, |_| false, at(1)), Returned::All, "{stable:?} {candidate:?}");
+        }
+    }
+}
