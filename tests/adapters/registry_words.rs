@@ -42,14 +42,15 @@ fn told() -> Reply {
     status(200, headers(format!("docker-content-digest: {DIGEST}\r\n")))
 }
 
-fn found() -> Answer {
-    Ok(Some(DIGEST.parse().unwrap()))
+/// What it then means.
+fn found() -> Option<Digest> {
+    Some(DIGEST.parse().unwrap())
 }
 
 #[tokio::test]
 async fn a_realm_in_another_alphabet_is_a_realm() {
     let server = Server::start(vec![status(401, "www-authenticate: Basic realm=\"Über\"\r\n"), told()]).await;
-    assert_eq!(ask_as(&kim(), &server).await, found());
+    assert_eq!(ask_as(&kim(), &server).await, Ok(found()));
     assert!(authorizations(&server)[1].as_deref().unwrap().starts_with("Basic "));
     // Whoever is not believed by it is told so.
     let server = Server::start(vec![status(401, "www-authenticate: Basic realm=\"Über\"\r\n"); 2]).await;
@@ -58,7 +59,7 @@ async fn a_realm_in_another_alphabet_is_a_realm() {
     let tokens = Server::start(vec![Reply::json(200, &json!({"token": "t"}))]).await;
     let wanted = format!("www-authenticate: Bearer realm=\"{}/token\",service=\"Über\"\r\n", tokens.url());
     let server = Server::start(vec![status(401, headers(wanted)), told()]).await;
-    assert_eq!(ask_as(&kim(), &server).await, found());
+    assert_eq!(ask_as(&kim(), &server).await, Ok(found()));
     assert!(tokens.seen()[0].line.ends_with("&service=%C3%9Cber"), "{}", tokens.seen()[0].line);
 }
 
@@ -74,7 +75,7 @@ async fn each_scope_is_asked_for_by_itself() {
         let wanted =
             format!("www-authenticate: Bearer realm=\"{}/token\",service=s,scope=\"{scope}\"\r\n", tokens.url());
         let server = Server::start(vec![status(401, headers(wanted)), told()]).await;
-        assert_eq!(ask_as(&entry, &server).await, found());
+        assert_eq!(ask_as(&entry, &server).await, Ok(found()));
         let seen = &tokens.seen()[0];
         assert!(seen.line == expected || seen.body.contains(expected), "{} {}", seen.line, seen.body);
     }
@@ -141,7 +142,7 @@ async fn media_types_have_no_case() {
 #[tokio::test]
 async fn a_digest_by_another_algorithm_is_computed_or_refused() {
     let hash = ring::digest::digest(&ring::digest::SHA512, MANIFEST.as_bytes());
-    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hash.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let (right, wrong) = (format!("sha512:{hex}"), format!("sha512:{}", "0a".repeat(64)));
     let other = format!("it answered with the digest {right}, which was not asked for");
     let blake3 = format!("blake3:{}", "0a".repeat(32));
@@ -172,7 +173,7 @@ async fn an_entry_that_cannot_be_read_is_nothing_to_other_registries() {
     let server = Server::start(vec![status(401, "www-authenticate: Basic realm=\"x\"\r\n"), told()]).await;
     let host = format!("127.0.0.1:{}", server.port);
     let config = json!({"auths": {"broken.io": {"auth": "garbage"}, host.as_str(): kim(), "odd.io": 7}});
-    assert_eq!(ask(&config, &format!("{host}/stuff/hello:v1"), true, &[]).await, found());
+    assert_eq!(ask(&config, &format!("{host}/stuff/hello:v1"), true, &[]).await, Ok(found()));
     // Where it is the one that is needed, it is what is named.
     let server = Server::start(vec![status(401, "www-authenticate: Basic realm=\"x\"\r\n")]).await;
     let error = ask_as(&json!({"auth": SECRET}), &server).await.unwrap_err().to_string();
@@ -202,8 +203,8 @@ async fn a_proxy_that_cannot_be_used_is_an_error_where_it_would_be_used() {
         // Whom it is not for is asked as ever.
         let server = Server::start(vec![told(), told()]).await;
         let near = format!("127.0.0.1:{}/x:v1", server.port);
-        assert_eq!(ask(&none, &near, true, &[("HTTPS_PROXY", value), ("HTTP_PROXY", value)]).await, found());
-        assert_eq!(ask(&none, &near, true, &[("HTTPS_PROXY", value)]).await, found());
+        assert_eq!(ask(&none, &near, true, &[("HTTPS_PROXY", value), ("HTTP_PROXY", value)]).await, Ok(found()));
+        assert_eq!(ask(&none, &near, true, &[("HTTPS_PROXY", value)]).await, Ok(found()));
     }
     // A token server elsewhere would be asked through it too.
     let wanted = "www-authenticate: Bearer realm=\"https://tokens.test/token\"\r\n";

@@ -69,7 +69,10 @@ fn long_kn_itself_tells_what_was_rolled_out() {
     assert!(said.len() == 1 && said[0].starts_with(&format!("{} (pinned to ", image("1"))), "{said:?}");
 
     let roll_out = ["roll-out", "hello", "--style", "all-at-once", "--bake", "1s", "--image"];
-    space.andante(&[&roll_out[..], &[image("2").as_str()]].concat()).ended(0).ends_with("hello-00002 serves everyone");
+    space
+        .andante(&[&roll_out[..], &[image("2").as_str()]].concat())
+        .ended(0)
+        .ends_with("hello-00002 has what hello-00001 had");
     let said = images(&kn(&["service", "describe", "hello"]));
     assert!(said.len() == 1 && said[0].starts_with(&format!("{} (pinned to ", image("2"))), "{said:?}");
     // kn pins what it does not change, and its own edit is no other image.
@@ -80,7 +83,7 @@ fn long_kn_itself_tells_what_was_rolled_out() {
     // By digest alone there is no tag to tell: kn shows the image itself.
     let digest = space.get("revision", "hello-00001")["status"]["containerStatuses"][0]["imageDigest"].clone();
     let digest = digest.as_str().unwrap();
-    space.andante(&[&roll_out[..], &[digest]].concat()).ended(0).ends_with("hello-00004 serves everyone");
+    space.andante(&[&roll_out[..], &[digest]].concat()).ended(0).ends_with("hello-00004 has what hello-00003 had");
     let said = images(&kn(&["service", "describe", "hello"]));
     assert!(said.len() == 1 && said[0].starts_with(&format!("{digest} (at ")), "{said:?}");
 }

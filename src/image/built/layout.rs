@@ -26,7 +26,7 @@ struct Descriptor {
 
 /// What an image is called in the layout.
 #[derive(Debug, Default)]
-struct Called<'a> {
+struct NameInLayout<'a> {
     /// The name as it stands there, for people.
     name: Option<&'a str>,
     repository: Option<Repository>,
@@ -34,8 +34,8 @@ struct Called<'a> {
 }
 
 impl Descriptor {
-    fn called(&self) -> Called<'_> {
-        let mut called = Called::default();
+    fn called(&self) -> NameInLayout<'_> {
+        let mut called = NameInLayout::default();
         for name in NAMES.iter().filter_map(|key| self.annotations.get(*key)?.as_str()).filter(|name| !name.is_empty())
         {
             called.name = called.name.or(Some(name));
@@ -53,7 +53,7 @@ impl Descriptor {
     }
 }
 
-impl Called<'_> {
+impl NameInLayout<'_> {
     /// How surely it is the image of this repository and tag; `None`: it is another one. An image by another tag is an
     /// earlier build's.
     fn fits(&self, repository: &Repository, tag: Option<&str>) -> Option<u8> {
@@ -74,14 +74,15 @@ impl Called<'_> {
 pub fn of_layout(index: &[u8], repository: &Repository, tag: Option<&str>) -> Result<Digest, NoDigest> {
     let index: Index = serde_json::from_slice(index)
         .map_err(|_| NoDigest::NotA("the index of an OCI layout (JSON with manifests)"))?;
-    let all: Vec<(&Descriptor, Called<'_>)> = index.manifests.iter().map(|image| (image, image.called())).collect();
-    let fits = |called: &Called<'_>| called.fits(repository, tag);
+    let all: Vec<(&Descriptor, NameInLayout<'_>)> =
+        index.manifests.iter().map(|image| (image, image.called())).collect();
+    let fits = |called: &NameInLayout<'_>| called.fits(repository, tag);
     if let Some(best) = all.iter().filter_map(|(_, called)| fits(called)).max() {
         let meant = all.iter().filter(|(_, called)| fits(called) == Some(best));
         return one(meant.map(|(image, _)| image.digest.parse()).collect::<Result<_, _>>()?);
     }
     let foreign = all.iter().filter_map(|(_, called)| called.repository.as_ref()).find(|named| *named != repository);
-    let is_foreign = |called: &Called<'_>| called.repository.as_ref().is_some_and(|named| named != repository);
+    let is_foreign = |called: &NameInLayout<'_>| called.repository.as_ref().is_some_and(|named| named != repository);
     let others: Vec<&str> = all.iter().filter(|(_, called)| !is_foreign(called)).filter_map(|(_, c)| c.name).collect();
     Err(match (others.as_slice(), tag, foreign) {
         ([other], Some(tag), _) => NoDigest::Called { found: other.chars().take(200).collect(), wanted: tag.into() },

@@ -7,7 +7,7 @@ use crate::image::reference::{Digest, Reference, Repository};
 use serde_json::{Map, Value};
 
 /// A build, as far as it matters.
-struct Build<'a> {
+struct TargetBuild<'a> {
     digest: &'a str,
     /// What was to be pushed, separated by commas; empty where nothing was named.
     names: &'a str,
@@ -19,7 +19,7 @@ pub(super) fn of_metadata(text: &str, repository: &Repository) -> Result<Digest,
         NoDigest::NotA("BuildKit's metadata (JSON with \"containerimage.digest\", or with one such object a target)")
     };
     let whole: Map<String, Value> = serde_json::from_str(text).map_err(|_| not())?;
-    let builds: Vec<Build<'_>> = match build(&whole) {
+    let builds: Vec<TargetBuild<'_>> = match build(&whole) {
         Some(build) => vec![build],
         None => whole.values().filter_map(Value::as_object).filter_map(build).collect(),
     };
@@ -27,7 +27,7 @@ pub(super) fn of_metadata(text: &str, repository: &Repository) -> Result<Digest,
         return Err(not());
     }
     let (mut ours, mut unnamed, mut foreign) = (Vec::new(), Vec::new(), None);
-    for Build { digest, names } in builds {
+    for TargetBuild { digest, names } in builds {
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
         // A name that cannot be read may be anything, and is not repeated.
         let named: Vec<Repository> = names
@@ -46,9 +46,9 @@ pub(super) fn of_metadata(text: &str, repository: &Repository) -> Result<Digest,
     }
 }
 
-fn build(object: &Map<String, Value>) -> Option<Build<'_>> {
+fn build(object: &Map<String, Value>) -> Option<TargetBuild<'_>> {
     let digest = object.get("containerimage.digest")?.as_str()?;
-    Some(Build { digest, names: object.get("image.name").and_then(Value::as_str).unwrap_or_default() })
+    Some(TargetBuild { digest, names: object.get("image.name").and_then(Value::as_str).unwrap_or_default() })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn an_image_that_stays_changes_nothing() {
 
 #[test]
 fn what_kn_writes_for_itself_is_no_difference() {
-    let bare = json!({"spec": {"containers": [{"image": "r.io/shop:1"}]}});
+    let bare = json!({"spec": {"containers": [{"name": "user-container", "image": "r.io/shop:1"}]}});
     let mut later = made_by_kn("r.io/shop:1");
     later["metadata"]["annotations"]["client.knative.dev/updateTimestamp"] = json!("2026-11-29T12:00:00Z");
     for wanted in [&made_by_kn("r.io/shop:1"), &bare] {
