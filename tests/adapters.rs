@@ -10,6 +10,7 @@ mod adapters {
     mod hostile;
     mod prober;
     mod registry;
+    mod registry_words;
     mod requests;
     mod results;
     mod runs;

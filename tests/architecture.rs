@@ -77,7 +77,6 @@ const TABLE: &[Row] = &[
             "fastrand",
             "futures_util",
             "reqwest::Url",
-            "ring",
             "std::io",
             "std::thread",
             "tokio::select",

@@ -32,6 +32,7 @@ mod cluster {
     mod hurt;
     mod image;
     mod kills;
+    mod kn;
     mod moved_tag;
     mod no_writes;
     mod obstacles;

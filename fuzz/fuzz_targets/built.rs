@@ -8,8 +8,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&[u8], Option<&str>)| {
     let (bytes, tag) = input;
-    let _ = of_layout(bytes, tag);
-    if let (Ok(text), Ok(reference)) = (std::str::from_utf8(bytes), "registry.example.com/hello".parse::<Reference>()) {
+    let Ok(reference) = "registry.example.com/hello".parse::<Reference>() else { return };
+    let _ = of_layout(bytes, &reference.repository, tag);
+    if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = of_file(text, &reference.repository);
     }
 });

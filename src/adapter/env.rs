@@ -164,10 +164,10 @@ impl Environment {
         self.variables.iter().filter(move |(name, _)| kept(name)).map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The proxy that the environment names for an address with this scheme.
-    pub fn proxy(&self, scheme: &str) -> Option<&str> {
+    /// The proxy that the environment names for an address with this scheme: the variable, and what it says.
+    pub fn proxy(&self, scheme: &str) -> Option<(&'static str, &str)> {
         let names = if scheme == "https" { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
-        names.iter().find_map(|v| self.variable(v))
+        names.into_iter().find_map(|name| Some((name, self.variable(name)?)))
     }
 
     /// The addresses that are reached without a proxy.

@@ -7,6 +7,7 @@
 pub mod checkout;
 pub mod clock;
 pub mod cluster;
+pub(crate) mod content;
 pub mod env;
 pub(crate) mod files;
 pub(crate) mod manifest;

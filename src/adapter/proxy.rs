@@ -1,9 +1,25 @@
-//! Whether a server is reached through a proxy.
+//! Whether a server is reached through a proxy, and what the address of one is.
 //!
 //! Decides as Go's `net/http` does, so that what works for kubectl works here: kube 5.0.0 matches `NO_PROXY` against
 //! the proxy's own address, and refuses values that others accept. Pure: the environment's values are arguments.
 
+use reqwest::Url;
 use std::net::IpAddr;
+
+/// The address of a proxy, or what is wrong with it. It may hold a password, so it is never repeated.
+pub(crate) fn address(named: &str) -> Result<Url, &'static str> {
+    let address: Url = with_scheme(named).parse().map_err(|_| "it is not a URL")?;
+    match address.scheme() {
+        "http" | "https" => Ok(address),
+        _ => Err("only http and https proxies are supported"),
+    }
+}
+
+/// The same text with the scheme that it means: one without is plain HTTP, as in other tools.
+pub(crate) fn with_scheme(named: &str) -> String {
+    let named = named.trim();
+    if named.contains("://") { named.to_owned() } else { format!("http://{named}") }
+}
 
 /// True if `NO_PROXY` says that `host` (a name, or an address with or without brackets) is reached directly.
 pub(crate) fn is_direct(no_proxy: &str, host: &str, port: u16) -> bool {
@@ -62,6 +78,26 @@ fn covers_name(entry: &str, host: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_read_or_what_is_wrong_is_said() {
+        for (named, read) in [
+            ("http://p.test:3128", Ok("http://p.test:3128/")),
+            ("p.test:3128", Ok("http://p.test:3128/")),
+            (" https://kim:s3cret@p.test\n", Ok("https://kim:s3cret@p.test/")),
+            ("[::1]:3128", Ok("http://[::1]:3128/")),
+            ("http://", Err("it is not a URL")),
+            (":3128", Err("it is not a URL")),
+            ("http://p.test:port", Err("it is not a URL")),
+            ("http://p.test:99999", Err("it is not a URL")),
+            ("http://kim:s3c/ret@p.test", Err("it is not a URL")),
+            ("http://[::1", Err("it is not a URL")),
+            ("two words", Err("it is not a URL")),
+            ("socks5://kim:s3cret@p.test", Err("only http and https proxies are supported")),
+        ] {
+            assert_eq!(address(named).map(|url| url.to_string()), read.map(str::to_owned), "{named}");
+        }
+    }
 
     #[test]
     fn as_kubectl_does() {

@@ -10,14 +10,17 @@ mod challenge;
 mod credentials;
 mod docker_config;
 mod failure;
+mod header;
+mod proxies;
 mod token;
 mod transport;
 
 pub use docker_config::{BadDockerConfig, DockerConfig};
 pub use failure::{BadRegistry, RegistryError};
 
+use crate::adapter::content;
 use crate::adapter::env::Environment;
-use crate::image::reference::{Digest, Domain, Reference};
+use crate::image::reference::{Algorithm, Digest, Domain, Reference};
 use authorization::Authorization;
 use credentials::Credentials;
 use http::{Method, StatusCode};
@@ -121,7 +124,14 @@ impl DigestQuestion<'_> {
             answer = self.send(Method::HEAD, &authorization).await?;
         }
         match answer.status {
-            StatusCode::OK if answer.headers.contains_key("docker-content-digest") => self.told(&answer).map(Some),
+            StatusCode::OK if answer.headers.contains_key("docker-content-digest") => {
+                let told = told(&answer)?;
+                match &self.reference.digest {
+                    // Its own digest by another algorithm says nothing of the one that was asked for.
+                    Some(asked) if asked.algorithm() != told.algorithm() => self.computed(&authorization).await,
+                    _ => self.checked(told).map(Some),
+                }
+            }
             StatusCode::NOT_FOUND if is_a_registrys(&answer) => Ok(None),
             // Some registries leave the digest out, some do not know the method, and a bare status may come of something
             // that is no registry. The manifest itself tells in each case.
@@ -147,27 +157,19 @@ impl DigestQuestion<'_> {
         if !is_manifest(&answer) {
             return Err(RegistryError::Odd("what it answered is no image manifest".into()));
         }
-        let hash = ring::digest::digest(&ring::digest::SHA256, &answer.body);
-        let hex = crate::adapter::files::hex(hash.as_ref());
-        let digest = format!("sha256:{hex}").parse().map_err(|_| RegistryError::Odd("no digest".into()))?;
+        let algorithm = self.reference.digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
+        let digest =
+            content::digest(algorithm, &answer.body).ok_or_else(|| RegistryError::Uncomputed(algorithm.word()))?;
         self.checked(digest).map(Some)
-    }
-
-    fn told(&self, answer: &RegistryAnswer) -> Result<Digest, RegistryError> {
-        let told = answer.headers.get("docker-content-digest").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let digest = told.trim().parse();
-        self.checked(digest.map_err(|_| RegistryError::Odd("the digest in its answer is none".into()))?)
     }
 
     /// A registry that is asked by digest must answer with that digest.
     fn checked(&self, found: Digest) -> Result<Digest, RegistryError> {
         match &self.reference.digest {
-            Some(asked) if asked.algorithm() == found.algorithm() && *asked != found => {
+            Some(asked) if *asked != found => {
                 Err(RegistryError::Odd(format!("it answered with the digest {found}, which was not asked for")))
             }
-            // Asked by another algorithm's digest, it may tell its own.
-            Some(asked) => Ok(asked.clone()),
-            None => Ok(found),
+            _ => Ok(found),
         }
     }
 
@@ -184,14 +186,21 @@ impl DigestQuestion<'_> {
     }
 }
 
+/// The digest that the registry tells.
+fn told(answer: &RegistryAnswer) -> Result<Digest, RegistryError> {
+    let told = answer.headers.get("docker-content-digest").map(header::text).unwrap_or_default();
+    told.trim().parse().map_err(|_| RegistryError::Odd("the digest in its answer is none".into()))
+}
+
 /// True for a manifest of a kind that was asked for. A page that greets whoever comes (of a login, a proxy, a portal) is
 /// none, whatever its status.
 fn is_manifest(answer: &RegistryAnswer) -> bool {
-    let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = answer.headers.get(http::header::CONTENT_TYPE).map(header::text).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let version =
         serde_json::from_slice::<Value>(&answer.body).ok().and_then(|manifest| manifest.get("schemaVersion")?.as_u64());
-    KINDS.split(", ").any(|known| known == kind) && version == Some(2)
+    // Media types have no case (RFC 9110, 8.3.1).
+    KINDS.split(", ").any(|known| known.eq_ignore_ascii_case(kind)) && version == Some(2)
 }
 
 /// True for an answer that only a registry gives: with the header of its protocol, which nearly all of them send, or

@@ -21,13 +21,13 @@ pub struct ImageArgs {
     /// Cluster.
     #[command(flatten)]
     pub cluster: Option<ClusterArgs>,
-    /// Where images go: `gcr.io/stuff`, also with {service} and {namespace}; else the Service's annotation
-    /// andante.dev/image-repository, else image-repository of ConfigMap andante-defaults in the Service's namespace, else
+    /// Where images go: `gcr.io/stuff`, also with {service} and {namespace} (one whose last part holds {service} is whole:
+    /// only a name template adds to it); else the Service's annotation andante.dev/image-repository, else image-repository of ConfigMap andante-defaults in the Service's namespace, else
     /// in the installation's. With this flag the cluster is not asked, nor for name and tag.
     #[arg(long, value_name = "REPO", value_parser = trimmed, help_heading = "Where it goes")]
     pub repository: Option<String>,
     /// The name below the repository, with {service} and {namespace}; else (without --repository) image-name-template of
-    /// the ConfigMaps, else {service}.
+    /// the ConfigMaps, else {service}, if the last part of the repository does not hold it.
     #[arg(long, value_name = "TEMPLATE", value_parser = trimmed, help_heading = "Where it goes")]
     pub name_template: Option<String>,
     /// The installation's namespace.
@@ -57,11 +57,12 @@ pub struct ImageArgs {
     /// The built image's digest: adds the reference by digest, which is what deploys.
     #[arg(long, value_name = "DIGEST", value_parser = digest, help_heading = "After the build")]
     pub digest: Option<Digest>,
-    /// A regular file in which the builder left the digest (buildah, kaniko, ko, BuildKit); of several images, that of
-    /// this repository.
+    /// A regular file in which the builder left the digest (buildah, kaniko, ko, BuildKit and its `bake`); of several images,
+    /// that of this repository. The image of another repository is refused.
     #[arg(long, value_name = "FILE", help_heading = "After the build")]
     pub digest_file: Option<PathBuf>,
-    /// An OCI layout that the builder left: the image of this tag, or the only one without a name.
+    /// An OCI layout that the builder left: the image of this repository and tag, or of this tag, or the only one without a
+    /// name. The image of another repository is refused.
     #[arg(long, value_name = "DIR", help_heading = "After the build")]
     pub oci_layout: Option<PathBuf>,
     /// Ask the registry whether this commit's image is there, and what to do if it is. `ignore` asks nothing; `skip` says

@@ -19,7 +19,7 @@ use crate::adapter::env::Environment;
 use crate::adapter::tekton::{BadResult, Results, directory};
 use crate::cli::{ClusterArgs, IfExists, ImageArgs, ImageQuestion, Output, ResolveArgs};
 use crate::image::defaults::ImageSettings;
-use crate::image::plan::{Build, ImagePlan, TELLING, compose, needs_namespace};
+use crate::image::plan::{BadImagePlan, Build, ImagePlan, TELLING, compose, needs_namespace};
 use crate::image::reference::Reference;
 use crate::image::template::Values;
 use crate::model::outcome::{Code, Outcome};
@@ -140,11 +140,12 @@ fn namespace(
     settings: &ImageSettings,
     kube: Option<&Kube>,
 ) -> Result<Option<String>, Stop> {
-    if !needs_namespace(settings) {
-        return Ok(None);
-    }
+    let Some(blamed) = needs_namespace(settings) else { return Ok(None) };
     let named = cluster.namespace.clone().or_else(|| kube.map(|kube| kube.namespace().clone()));
-    let named = named.map_or_else(|| connect(cluster, environment).map(|kube| kube.namespace().clone()), Ok)?;
+    // Nothing is asked of the cluster for it: the context says it, or the pod.
+    let of_context = || connect(cluster, environment).map(|kube| kube.namespace().clone());
+    let named = named.map_or_else(of_context, Ok);
+    let named = named.map_err(|Stop(outcome)| Stop::bad_input(BadImagePlan::NoNamespace(blamed, outcome.what)))?;
     Ok(Some(named.to_string()))
 }
 

@@ -1,13 +1,17 @@
 //! The digest of an image that was just built, from what builders leave behind.
 //!
 //! Decides which texts tell a digest. A digest file holds a digest (buildah, podman, kaniko) or references by digest, one a
-//! line (ko, kaniko); BuildKit leaves a JSON object. An OCI layout names its images in `index.json`. A file that is none of
-//! these may be a secret that was given by mistake, so its text is not repeated. Pure: files are read elsewhere.
+//! line (ko, kaniko); BuildKit leaves a JSON object. An OCI layout names its images in `index.json`. Wherever a builder
+//! names what it built, the image of another repository is not taken. A file that is none of these may be a secret that was
+//! given by mistake, so its text is not repeated. Pure: files are read elsewhere.
+
+mod layout;
+mod metadata;
+
+pub use layout::of_layout;
 
 use crate::image::reference::{Digest, Reference, Repository};
 use crate::model::name::BadName;
-use serde::Deserialize;
-use serde_json::Value;
 
 /// Why the files of a builder tell no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +37,9 @@ pub enum NoDigest {
         wanted: String,
     },
     /// Images of other repositories alone.
-    #[error("it names the repository {found}, but this image belongs to {wanted}")]
+    #[error(
+        "it names the repository {found}, but this image belongs to {wanted}; if that one is meant, --digest says so"
+    )]
     Elsewhere {
         /// The repository that it names.
         found: String,
@@ -52,10 +58,7 @@ pub enum NoDigest {
 pub fn of_file(text: &str, repository: &Repository) -> Result<Digest, NoDigest> {
     let text = text.trim();
     if text.starts_with('{') {
-        let not = NoDigest::NotA("BuildKit's metadata (JSON with \"containerimage.digest\")");
-        let value: Value = serde_json::from_str(text).map_err(|_| not.clone())?;
-        let digest = value.get("containerimage.digest").and_then(Value::as_str).ok_or(not)?;
-        return Ok(digest.parse()?);
+        return metadata::of_metadata(text, repository);
     }
     let lines = text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty());
     let (mut found, mut elsewhere) = (Vec::new(), None);
@@ -81,54 +84,13 @@ fn of_line(line: &str, number: usize, repository: &Repository) -> Result<Digest,
     let reference: Reference = line.parse().map_err(|_| NoDigest::Line(number))?;
     let digest = reference.digest.ok_or(NoDigest::Undigested(number))?;
     if reference.repository != *repository {
-        let (found, wanted) = (reference.repository.to_string(), repository.to_string());
-        return Err(NoDigest::Elsewhere { found, wanted });
+        return Err(elsewhere(&reference.repository, repository));
     }
     Ok(digest)
 }
 
-#[derive(Debug, Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Descriptor {
-    digest: String,
-    #[serde(default)]
-    annotations: serde_json::Map<String, Value>,
-}
-
-impl Descriptor {
-    /// Its name; a builder may write the whole reference there.
-    fn name(&self) -> Option<&str> {
-        self.annotations.get("org.opencontainers.image.ref.name").and_then(Value::as_str)
-    }
-}
-
-/// The digest that an OCI layout's `index.json` tells: of the image that is called `tag` there, else of the only one
-/// without a name. A layout may still hold the image of an earlier build.
-pub fn of_layout(index: &[u8], tag: Option<&str>) -> Result<Digest, NoDigest> {
-    let index: Index = serde_json::from_slice(index)
-        .map_err(|_| NoDigest::NotA("the index of an OCI layout (JSON with manifests)"))?;
-    let called = |name: &str, tag: &str| name == tag || name.ends_with(&format!(":{tag}"));
-    let is_named = |d: &&Descriptor| d.name().zip(tag).is_some_and(|(name, tag)| called(name, tag));
-    let may_be_meant = |d: &&Descriptor| tag.is_none() || d.name().is_none();
-    let all = || index.manifests.iter();
-    let mut meant: Vec<&Descriptor> = all().filter(is_named).collect();
-    // A lone image under another name is not taken: it may be what an earlier build left there.
-    if meant.is_empty() {
-        meant = all().filter(may_be_meant).collect();
-    }
-    if meant.is_empty() {
-        let others: Vec<&str> = all().filter_map(Descriptor::name).collect();
-        return Err(match (others.as_slice(), tag) {
-            ([], _) | (_, None) => NoDigest::Empty,
-            ([other], Some(tag)) => NoDigest::Called { found: other.chars().take(200).collect(), wanted: tag.into() },
-            (others, _) => NoDigest::Several(others.len()),
-        });
-    }
-    one(meant.into_iter().map(|d| d.digest.parse()).collect::<Result<_, _>>()?)
+fn elsewhere(found: &Repository, wanted: &Repository) -> NoDigest {
+    NoDigest::Elsewhere { found: found.to_string(), wanted: wanted.to_string() }
 }
 
 fn one(mut found: Vec<Digest>) -> Result<Digest, NoDigest> {
@@ -161,7 +123,6 @@ mod tests {
             format!("{A}\n"),
             format!("gcr.io/stuff/hello@{A}"),
             format!("gcr.io/stuff/hello:v1@{A}\ngcr.io/stuff/hello:v2@{A}\n"),
-            format!("{{\"containerimage.digest\": \"{A}\", \"image.name\": \"x\"}}"),
         ] {
             assert_eq!(file(&text), Ok(A.to_owned()), "{text}");
         }
@@ -183,8 +144,6 @@ mod tests {
                 "it names the repository gcr.io/stuff/hello-1a2b, but this image \
                 belongs to gcr.io/stuff/hello",
             ),
-            ("{}".into(), "it is not BuildKit's metadata"),
-            ("{".into(), "it is not BuildKit's metadata"),
         ] {
             let error = file(&text).unwrap_err();
             assert!(error.starts_with(said), "{text:?}: {error}");
@@ -201,48 +160,22 @@ mod tests {
 
     #[test]
     fn a_secret_that_was_given_by_mistake_is_not_repeated() {
-        for secret in
-            ["s3cret", "s3cret/with-slash", "kim:s3cret@host", "-----BEGIN KEY-----\ns3cret/+==", "{\"s3cret\": 1}"]
-        {
+        for secret in [
+            "s3cret",
+            "s3cret/with-slash",
+            "kim:s3cret@host",
+            "-----BEGIN KEY-----\ns3cret/+==",
+            "{\"s3cret\": 1}",
+            "{\"auths\": {\"s3cret\": {\"auth\": \"s3cret\"}}}",
+        ] {
             let error = file(secret).unwrap_err();
             assert!(!error.contains("s3cret"), "{error}");
         }
     }
 
-    fn layout(manifests: &Value, tag: Option<&str>) -> Result<String, String> {
-        let index = serde_json::json!({"schemaVersion": 2, "manifests": manifests}).to_string();
-        of_layout(index.as_bytes(), tag).map(|d| d.to_string()).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn a_layout_tells_its_only_image_or_the_one_of_this_tag() {
-        let named = |digest: &str, name: &str| {
-            serde_json::json!({"digest": digest,
-            "annotations": {"org.opencontainers.image.ref.name": name}})
-        };
-        let only = serde_json::json!([{"digest": A}]);
-        assert_eq!(layout(&only, Some("v1")), Ok(A.to_owned()));
-        let two = serde_json::json!([named(A, "v1"), named(B, "gcr.io/x:v2")]);
-        assert_eq!(layout(&two, Some("v1")), Ok(A.to_owned()));
-        assert_eq!(layout(&two, Some("v2")), Ok(B.to_owned()));
-        assert!(layout(&two, Some("v3")).unwrap_err().starts_with("it names 2 different images"));
-        let earlier = serde_json::json!([named(A, "v1")]);
-        assert_eq!(
-            layout(&earlier, Some("v2")).unwrap_err(),
-            "its image is called \"v1\", but this one \"v2\": --digest says what is meant"
-        );
-        assert_eq!(layout(&earlier, None), Ok(A.to_owned()), "no tag is known: nothing says that it is another");
-        let beside = serde_json::json!([named(A, "v1"), {"digest": B}]);
-        assert_eq!(layout(&beside, Some("v2")), Ok(B.to_owned()));
-        assert!(layout(&two, None).is_err());
-        assert!(layout(&serde_json::json!([]), None).unwrap_err().starts_with("it is empty"));
-        assert!(of_layout(b"[]", None).is_err());
-    }
-
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,200}") {
-            let _ = of_layout(&bytes, Some("v1"));
+        fn any_text_is_read_or_refused(text in ".{0,200}") {
             let _ = file(&text);
         }
     }

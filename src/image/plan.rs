@@ -1,7 +1,8 @@
 //! One image's reference, composed from its settings and its commit.
 //!
-//! Decides what is refused before anything is built, because a wrong reference would show only when the image is pushed.
-//! Depends on settings, templates, tags and references.
+//! Decides what is refused before anything is built, because a wrong reference would show only when the image is pushed; and
+//! that a repository whose last part holds `{service}` is whole: the name that is built in is not appended to it, since it
+//! stands there already. One that somebody set is, because it was asked for. Depends on settings, templates, tags and references.
 
 use super::defaults::{ImageSettings, Origin, Setting};
 use super::tag::{self, BadTag, Made};
@@ -19,6 +20,8 @@ pub(crate) struct ImagePlan {
     pub repository: Repository,
     /// Its tag; `None` where no commit is known and none is needed.
     pub tag: Option<Made>,
+    /// The repository holds the Service's name, and none was appended.
+    pub holds_name: bool,
     /// The tag says which commit it is of, by at least [`TELLING`] digits.
     pub tells_commit: bool,
     /// What the owner should know.
@@ -55,6 +58,14 @@ pub(crate) enum BadImagePlan {
         /// What is wrong.
         error: Box<BadReference>,
     },
+    /// By itself it is no repository.
+    #[error("{0} makes no repository: {1}")]
+    Whole(Box<Blamed>, Box<BadReference>),
+    /// A template needs the namespace, and nothing says it.
+    #[error(
+        "{0} needs the namespace, and nothing says it: give -n NAMESPACE (a cluster's context would say it, but {1})"
+    )]
+    NoNamespace(Box<Blamed>, String),
     /// Defaults of many Services that give all of them one image: built by one, it would be taken for the other's.
     #[error(
         "{repository} and {name} give every Service the same image: put {{service}} into one of them or into the tag; \
@@ -93,14 +104,19 @@ impl Setting {
     }
 }
 
-/// True if the settings use the namespace's name.
-pub(crate) fn needs_namespace(settings: &ImageSettings) -> bool {
+/// The setting that uses the namespace's name, if one does.
+pub(crate) fn needs_namespace(settings: &ImageSettings) -> Option<Box<Blamed>> {
+    let ImageSettings { repository, name, tag, .. } = settings;
+    let templates = [
+        ("repository", repository, Template::of_name(&repository.value)),
+        ("name template", name, Template::of_name(&name.value)),
+        ("tag", tag, tag::style(&tag.value)),
+    ];
     let uses = |template: Result<Template, BadTemplate>| {
         template.is_ok_and(|template| template.uses(|v| v == Variable::Namespace))
     };
-    uses(Template::of_name(&settings.repository.value))
-        || uses(Template::of_name(&settings.name.value))
-        || uses(tag::style(&settings.tag.value))
+    let found = templates.into_iter().find_map(|(what, setting, template)| uses(template).then_some((what, setting)));
+    found.map(|(what, setting)| setting.blamed(what, &setting.value))
 }
 
 /// What is known of the build.
@@ -132,7 +148,16 @@ pub(crate) fn compose(settings: &ImageSettings, build: &Build<'_>) -> Result<Ima
         });
     }
     let tells_commit = tag::style(&settings.tag.value).is_ok_and(|template| template.uses(tells));
-    Ok(ImagePlan { repository, tag, tells_commit, notes })
+    Ok(ImagePlan { repository, tag, holds_name: holds_name(settings), tells_commit, notes })
+}
+
+/// True if the repository's last part says which Service it is of, and nobody set a name to be appended. The host alone is no
+/// such part: an image has a name below it.
+fn holds_name(settings: &ImageSettings) -> bool {
+    let base = settings.repository.value.strip_suffix('/').unwrap_or(&settings.repository.value);
+    let last = base.rsplit_once('/').map(|(_, last)| Template::of_name(last));
+    matches!(settings.name.origin, Origin::BuiltIn | Origin::Unasked)
+        && last.is_some_and(|last| last.is_ok_and(|last| last.uses(|v| v == Variable::Service)))
 }
 
 /// True if defaults for many Services do not tell them apart. A flag or a Service's own annotation is meant as it stands.
@@ -170,6 +195,11 @@ fn repository(settings: &ImageSettings, values: &Values<'_>) -> Result<Repositor
     if name.contains([':', '@']) {
         return of_name("a name has neither tag nor digest: --tag says the tag");
     }
+    if holds_name(settings) {
+        let whole = base.parse().map(|reference: Reference| reference.repository);
+        let blamed = || settings.repository.blamed("repository", base);
+        return whole.map_err(|error| BadImagePlan::Whole(blamed(), Box::new(error)));
+    }
     let whole = format!("{base}/{name}").parse();
     whole.map(|reference: Reference| reference.repository).map_err(|error| BadImagePlan::Repository {
         repository: settings.repository.blamed("repository", base),
@@ -206,184 +236,4 @@ fn tag(setting: &Setting, build: &Build<'_>, notes: &mut Vec<String>) -> Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::defaults::Flags;
-    use super::*;
-    use proptest::prelude::*;
-
-    const COMMIT: &str = "3f2a9c1d5e6f708192a3b4c5d6e7f8091a2b3c4d";
-
-    fn settings(repository: &str, name: &str, tag: &str) -> ImageSettings {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let repository = Some(repository.to_owned());
-        Flags { repository, name: given(name), tag: given(tag) }.alone().unwrap()
-    }
-
-    fn build() -> Build<'static> {
-        let values = Values { service: Some("hello"), namespace: Some("shop"), branch: None, commit: Some(COMMIT) };
-        Build { values, no_branch: "the head is detached", ..Build::default() }
-    }
-
-    fn composed(repository: &str, name: &str, tag: &str) -> String {
-        match compose(&settings(repository, name, tag), &build()) {
-            Ok(plan) => plan.repository.tagged(plan.tag.unwrap().tag).to_string(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn repository_name_and_tag_make_a_reference() {
-        for (repository, name, tag, expected) in [
-            ("gcr.io/stuff", "", "", format!("gcr.io/stuff/hello:{COMMIT}")),
-            ("gcr.io/stuff/", "", "short", "gcr.io/stuff/hello:3f2a9c1d5e6f".into()),
-            ("gcr.io", "{namespace}-{service}", "v1", "gcr.io/shop-hello:v1".into()),
-            ("localhost:5000", "", "v1", "localhost:5000/hello:v1".into()),
-            ("registry/{namespace}", "mono/{service}", "v1", "docker.io/registry/shop/mono/hello:v1".into()),
-            ("{namespace}.registry.example.com", "thing", "v1", "shop.registry.example.com/thing:v1".into()),
-            ("stuff", "", "v1", "docker.io/stuff/hello:v1".into()),
-            ("[::1]:5000/a", "", "{service}-{commit:7}", "[::1]:5000/a/hello:hello-3f2a9c1".into()),
-        ] {
-            assert_eq!(composed(repository, name, tag), expected);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_with_its_rule_and_its_origin() {
-        for (repository, name, tag, said) in [
-            ("gcr.io/stuff:v1", "", "", "repository \"gcr.io/stuff:v1\" (--repository): a repository has neither tag"),
-            ("/", "", "", "repository \"\" (--repository): it is empty"),
-            (
-                "https://gcr.io",
-                "",
-                "",
-                "repository \"https://gcr.io\" (--repository): a repository is not a URL: leave out what stands before",
-            ),
-            (
-                "https://kim:pw@gcr.io/x",
-                "",
-                "",
-                "repository \"https://...@gcr.io/x\" (--repository): a repository is not a",
-            ),
-            (
-                "git+ssh://kim:p/w@gcr.io",
-                "",
-                "",
-                "repository \"git+ssh://...@gcr.io\" (--repository): a repository is not",
-            ),
-            (
-                "kim:p/w@gcr.io/x",
-                "",
-                "",
-                "repository \"...@gcr.io/x\" (--repository): a repository has neither tag nor",
-            ),
-            ("gcr.io/{x}:pw@y", "", "", "repository \"...@y\" (--repository): there is no variable `{x}`"),
-            (
-                "gcr.io/Stuff",
-                "",
-                "",
-                "repository \"gcr.io/Stuff\" (--repository) and name \"hello\" (built in; with --repository the cluster is not asked) make no repository: not an image reference: `Stuff/hello` is not a repository path",
-            ),
-            ("gcr.io", "{service}:v1", "", "name template \"hello:v1\" (--name-template): a name has neither tag"),
-            ("gcr.io", "{servise}", "", "name template \"{servise}\" (--name-template): there is no variable"),
-            (
-                "gcr.io",
-                "",
-                "branch",
-                "tag \"branch\" (--tag) needs the branch, and no branch is known (the head is \
-                detached): give --branch NAME",
-            ),
-            ("gcr.io", "", "{date}", "tag \"{date}\" (--tag): there is no variable `{date}` here"),
-            ("gcr.io", "", "--", "tag \"--\" (--tag): `--` cannot become a tag"),
-        ] {
-            let found = composed(repository, name, tag);
-            assert!(found.starts_with(said), "{found}");
-        }
-    }
-
-    #[test]
-    fn a_commit_is_needed_unless_the_image_is_built() {
-        let mut build = build();
-        build.values.commit = None;
-        let settings = settings("gcr.io/stuff", "", "");
-        assert_eq!(compose(&settings, &build), Err(BadImagePlan::NoCommit));
-        build.built = true;
-        assert_eq!(compose(&settings, &build).unwrap().tag, None);
-    }
-
-    #[test]
-    fn notes_say_what_changed_and_what_is_not_of_this_commit() {
-        let mut build = build();
-        build.values.branch = Some("a/b");
-        let plan = compose(&settings("gcr.io/stuff", "", "{branch}"), &build).unwrap();
-        assert_eq!(
-            plan.notes,
-            [
-                "`a/b` is no tag and became `a-b`",
-                "the tag `a-b` does not name the commit: another commit's image may have it"
-            ]
-        );
-        assert_eq!(compose(&settings("gcr.io/stuff", "", ""), &build).unwrap().notes, [""; 0]);
-    }
-
-    #[test]
-    fn a_tag_tells_its_commit_by_enough_digits() {
-        for (tag, tells) in [
-            ("", true),
-            ("short", true),
-            ("{commit:12}", true),
-            ("{commit:11}", false),
-            ("v1", false),
-            ("{service}", false),
-        ] {
-            assert_eq!(compose(&settings("gcr.io/stuff", "", tag), &build()).unwrap().tells_commit, tells, "{tag}");
-        }
-    }
-
-    #[test]
-    fn defaults_of_many_services_tell_them_apart() {
-        let map = || Origin::ConfigMap("shop".parse().unwrap());
-        let annotation = Origin::Annotation("shop/hello".into());
-        let flag = Origin::Flag("--name-template");
-        for (repository, name, tag, origins, shared) in [
-            ("gcr.io/mono", "thing", "full", [map(), map()], true),
-            ("gcr.io/{namespace}", "thing", "full", [map(), map()], true),
-            ("gcr.io/{service}", "thing", "full", [map(), map()], false),
-            ("gcr.io/mono", "{service}", "full", [map(), map()], false),
-            ("gcr.io/mono", "thing", "{service}-{commit}", [map(), map()], false),
-            ("gcr.io/mono", "thing", "full", [annotation, map()], false),
-            ("gcr.io/mono", "thing", "full", [map(), flag], false),
-        ] {
-            let mut settings = settings(repository, name, tag);
-            [settings.repository.origin, settings.name.origin] = origins;
-            let composed = compose(&settings, &build()).map_err(|error| error.to_string());
-            assert_eq!(composed.is_err(), shared, "{composed:?}");
-            if let Err(error) = composed {
-                assert!(error.contains("give every Service the same image: put {service} into one of them"), "{error}");
-                assert!(error.contains("\"thing\" (ConfigMap shop/andante-defaults)"), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_namespace_is_needed_where_a_template_says_so() {
-        for (repository, name, tag, needed) in [
-            ("gcr.io/stuff", "", "", false),
-            ("gcr.io/{namespace}", "", "", true),
-            ("gcr.io", "{namespace}", "", true),
-            ("gcr.io", "", "{namespace}-{commit}", true),
-            ("gcr.io", "{broken", "", false),
-        ] {
-            assert_eq!(needs_namespace(&settings(repository, name, tag)), needed);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_composed_is_a_reference(repository in "[a-zA-Z0-9./:_{}@-]{1,40}", name in "[a-z/{}.:-]{0,20}") {
-            if let Ok(plan) = compose(&settings(&repository, &name, "short"), &build()) {
-                let reference = plan.repository.tagged(plan.tag.unwrap().tag);
-                prop_assert_eq!(reference.to_string().parse::<Reference>(), Ok(reference));
-            }
-        }
-    }
-}
+mod tests;

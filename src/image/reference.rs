@@ -2,8 +2,9 @@
 //!
 //! Decides which texts are references and what the one full form of each is, exactly as the container tools' common
 //! library (`github.com/distribution/reference`) does, short names of Docker Hub included: `redis` is
-//! `docker.io/library/redis`. A host with an underscore is refused here and taken there, because the library silently turns
-//! it into a path without a host. Depends on names.
+//! `docker.io/library/redis`. A host with an underscore is refused: the library refuses it where there is a port or an upper-case
+//! letter, and elsewhere turns it into a path without a host, so that no node could pull the image, although some builders
+//! (those of go-containerregistry) push it. Depends on names.
 
 mod digest;
 mod domain;
@@ -22,6 +23,9 @@ use std::str::FromStr;
 /// The registry of names without a host, by its present and its former name.
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_BEFORE: &str = "index.docker.io";
+/// Why a host with an underscore is refused; the rule of hosts alone would not say that others see it otherwise.
+const UNDERSCORE: &str = "it has a `_`, and the library by which Kubernetes and the container tools read references takes none in a \
+                          host, although some builders push there: give the registry a name without it";
 /// The path of Docker Hub's official images.
 const OFFICIAL: &str = "library/";
 
@@ -92,6 +96,9 @@ impl FromStr for Reference {
         }
         // The host is split off first, because its port has a colon, too.
         let (domain, rest) = split_domain(text);
+        if domain.contains('_') {
+            return Err(BadName::new("registry host", domain, UNDERSCORE).into());
+        }
         // Neither a path nor a tag has an `@`, a path has no `:`.
         let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
         let (path, tag) = rest.split_once(':').map_or((rest, None), |(path, tag)| (path, Some(tag)));

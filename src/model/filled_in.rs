@@ -4,6 +4,7 @@
 //! of it, so it is a change. A cluster may have other defaults (config-defaults): then the write shows that they change
 //! nothing. Depends on `serde_json`.
 
+use crate::model::kn;
 use serde_json::{Value, json};
 
 /// Which fields a live template may have beyond those that are wanted.
@@ -49,7 +50,7 @@ pub(super) fn filled_in(live: &Value, filled: &Filled) -> bool {
     let Filled::Usual(path) = filled else { return true };
     if let Some(name) = path.strip_prefix(".metadata.annotations.").or_else(|| path.strip_prefix(".metadata.labels.")) {
         // Marks of this tool and of kn, which tell one time from another and nothing about what runs.
-        return name.starts_with("andante.dev/") || name.starts_with("client.knative.dev/");
+        return name.starts_with("andante.dev/") || kn::is_mark(name);
     }
     match live {
         Value::Null => true,

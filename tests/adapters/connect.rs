@@ -138,7 +138,18 @@ async fn a_proxy_that_cannot_be_used_is_an_error_without_its_password() {
     let root = directory();
     let path = kubeconfig(&root, "server: \"http://api.invalid\", proxy-url: \"socks5://kim:s3cret@p.test\"");
     let error = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap_err();
-    assert_eq!(error.to_string(), "the proxy's address cannot be used: only http and https proxies are supported");
+    assert_eq!(
+        error.to_string(),
+        "the kubeconfig's proxy-url names no proxy that can be used: only http and https proxies are supported (it is http://HOST:PORT)"
+    );
+    // A port that is none would else be taken for none at all.
+    let path = kubeconfig(&root, "server: \"https://api.invalid\"");
+    let environment = Environment::invented([("HTTPS_PROXY", "http://kim:s3cret@p.test:port")], &root);
+    let error = Kube::connect(&settings(&path), &environment).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "HTTPS_PROXY names no proxy that can be used: it is not a URL (it is http://HOST:PORT)"
+    );
 }
 
 #[tokio::test]

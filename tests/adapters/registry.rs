@@ -11,10 +11,10 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub(super) const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// Of `{"schemaVersion":2}`.
 const OF_MANIFEST: &str = "sha256:bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f";
-const SECRET: &str = "s3cret";
+pub(super) const SECRET: &str = "s3cret";
 
 /// Asks this server for `stuff/hello:v1`, with credentials for it.
 async fn ask(server: &Server) -> Result<Option<Digest>, RegistryError> {
@@ -35,16 +35,16 @@ async fn ask_for(server: &Server, reference: &str, limit: Duration) -> Result<Op
     answer
 }
 
-fn status(status: u16, headers: &'static str) -> Reply {
+pub(super) fn status(status: u16, headers: &'static str) -> Reply {
     Reply::Answer(status, headers, String::new())
 }
 
 /// Headers of an answer that are made at run time, for the length of the test.
-fn headers(text: String) -> &'static str {
+pub(super) fn headers(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 
-fn authorizations(server: &Server) -> Vec<Option<String>> {
+pub(super) fn authorizations(server: &Server) -> Vec<Option<String>> {
     server.seen().iter().map(|seen| seen.header("authorization").map(str::to_owned)).collect()
 }
 

@@ -67,10 +67,11 @@ fn a_password() {
     let wrong = docker_config(&registry.address(), &json!({"username": "kim", "password": "correct horse!"}));
     let ran = resolve_wrong(&registry, &wrong);
     assert!(
-        ran.stderr.contains("the credentials of the Docker config give no right to this repository"),
+        ran.stderr.contains("not permitted (401): the credentials of the Docker config are not believed"),
         "{}",
         ran.stderr
     );
+    assert!(!ran.stderr.contains("repository"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("horse"), "{}", ran.stderr);
     // Credentials of another registry stay at home.
     let other = docker_config("registry.example.com", &auth);
@@ -103,10 +104,21 @@ fn a_config_that_cannot_be_used() {
     let ran = resolve(&registry, &["--docker-config", shown]).ended(2);
     let said = format!("andante: --docker-config: there is neither config.json nor .dockerconfigjson in {shown}\n");
     assert_eq!(ran.stderr, said);
-    std::fs::write(path.join("config.json"), format!("{{\"auths\": {{\"x\": {{\"auth\": {PASSWORD:?}}}}}}}")).unwrap();
+    let host = registry.address();
+    let write = |of: &str| {
+        let config = json!({"auths": {of: {"auth": PASSWORD}}});
+        std::fs::write(path.join("config.json"), config.to_string()).unwrap();
+    };
+    write(&host);
     let ran = resolve(&registry, &["--docker-config", shown]).ended(2);
-    assert!(ran.stderr.ends_with("an `auth` in it is not base64 of NAME:PASSWORD\n"), "{}", ran.stderr);
+    let said = format!(
+        "andante: --docker-config: the `auth` of the Docker config for {host} is not base64 of NAME:PASSWORD: log in anew\n"
+    );
+    assert_eq!(ran.stderr, said);
     assert_eq!(registry.asked(), [""; 0], "nothing was sent");
+    // What stands there for another registry is nothing to this one.
+    write("registry.example.com");
+    assert_eq!(resolve(&registry, &["--docker-config", shown]).ended(32).stdout, "");
 }
 
 #[test]
@@ -156,11 +168,12 @@ fn a_token() {
     }
     for entry in [json!({"username": "kim", "password": "no"}), json!({"identitytoken": "no"})] {
         let ran = resolve_wrong(&registry, &docker_config(&registry.address(), &entry));
-        assert!(ran.stderr.contains("not permitted (401 of its token server): the credentials of"), "{}", ran.stderr);
+        let said = "not permitted (401 of its token server): the credentials of the Docker config are not believed";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
     }
     // A token that is none is refused by the registry itself.
     let ran = resolve_wrong(&registry, &docker_config(&registry.address(), &json!({"registrytoken": "none"})));
-    assert!(ran.stderr.contains("not permitted (401): the credentials of"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not permitted (401): the credentials of the Docker config are not"), "{}", ran.stderr);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn from_files(
     let chosen = kubeconfig::load(files, context)?;
     let mut config = chosen.config;
     config.proxy_url = match chosen.proxy {
-        Some(named) => Some(proxy_address(&named)?),
+        Some(named) => Some(proxy_address("the kubeconfig's proxy-url", &named)?),
         None => proxy_of(&config.cluster_url, environment)?,
     };
     // A connection that looks at no certificate needs none, but the client would load the system's and fail without them.
@@ -107,22 +107,21 @@ fn proxy_of(server: &Uri, environment: &Environment) -> Result<Option<Uri>, Conn
     let scheme = server.scheme_str().unwrap_or("https");
     let port = server.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
     match environment.proxy(scheme) {
-        Some(named) if !proxy::is_direct(environment.no_proxy(), server.host().unwrap_or_default(), port) => {
-            proxy_address(named).map(Some)
+        Some((variable, named))
+            if !proxy::is_direct(environment.no_proxy(), server.host().unwrap_or_default(), port) =>
+        {
+            proxy_address(variable, named).map(Some)
         }
         _ => Ok(None),
     }
 }
 
-/// The address of a proxy. One without a scheme is plain HTTP, as in other tools. It may hold a password, so it is never
-/// repeated.
-fn proxy_address(named: &str) -> Result<Uri, ConnectError> {
-    let whole = if named.contains("://") { named.to_owned() } else { format!("http://{named}") };
-    let address: Uri = whole.parse().map_err(|_| ConnectError::Proxy("it is not a URL"))?;
-    match address.scheme_str() {
-        Some("http" | "https") => Ok(address),
-        _ => Err(ConnectError::Proxy("only http and https proxies are supported")),
-    }
+/// The address of a proxy, for kube's client.
+fn proxy_address(from: &'static str, named: &str) -> Result<Uri, ConnectError> {
+    let bad = |why| ConnectError::Proxy { from, why };
+    // This type takes a port that is none for no port at all, so the stricter reader goes before.
+    proxy::address(named).map_err(bad)?;
+    proxy::with_scheme(named).parse().map_err(|_| bad("it is not a URL"))
 }
 
 /// kube's complaint about TLS or credentials. A credential plugin's output, arguments and variables may hold a secret:

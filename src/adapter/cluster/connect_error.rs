@@ -16,8 +16,13 @@ pub enum ConnectError {
     #[error("the default namespace {0:?} is not a namespace: give --namespace")]
     Namespace(String),
     /// The proxy's address cannot be used.
-    #[error("the proxy's address cannot be used: {0}")]
-    Proxy(&'static str),
+    #[error("{from} names no proxy that can be used: {why} (it is http://HOST:PORT)")]
+    Proxy {
+        /// Who names it.
+        from: &'static str,
+        /// What is wrong; never what it says, which may hold a password.
+        why: &'static str,
+    },
     /// TLS or credentials cannot be set up.
     #[error("{0}")]
     Client(String),

@@ -2,6 +2,7 @@
 //!
 //! Decides how its text is read. Pure.
 
+use super::header;
 use http::HeaderValue;
 
 /// One way to authenticate.
@@ -17,6 +18,11 @@ impl Challenge {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
+
+    /// The entries of its scope, which are separated by spaces: a token for each of them is wanted.
+    pub(super) fn scopes(&self) -> Vec<&str> {
+        self.parameter("scope").unwrap_or_default().split_ascii_whitespace().collect()
+    }
 }
 
 /// How many challenges and parameters are read: the header is a stranger's, and has no bound of its own.
@@ -24,7 +30,7 @@ const MOST: usize = 32;
 
 /// The challenges of all such headers, in order.
 pub(super) fn parse<'a>(headers: impl IntoIterator<Item = &'a HeaderValue>) -> Vec<Challenge> {
-    headers.into_iter().filter_map(|h| h.to_str().ok()).flat_map(read).take(MOST).collect()
+    headers.into_iter().flat_map(|h| read(&header::text(h))).take(MOST).collect()
 }
 
 /// Challenges separated by commas, whose parameters are separated by commas too: a word with no `=` after it begins the
@@ -105,7 +111,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bytes_beyond_ascii_are_text_like_any_other() {
+        let bearer = "Bearer realm=\"https://auth.test/token\",service=\"\u{dc}ber\"";
+        let latin = b"Basic realm=\"\xdcber\", Bearer realm=\"https://auth.test/token\"";
+        for (bytes, schemes) in [(bearer.as_bytes(), vec!["bearer"]), (latin, vec!["basic", "bearer"])] {
+            let read = parse([&HeaderValue::from_bytes(bytes).unwrap()]);
+            assert_eq!(read.iter().map(|c| c.scheme.as_str()).collect::<Vec<_>>(), schemes);
+            assert_eq!(read.last().unwrap().parameter("realm"), Some("https://auth.test/token"));
+        }
+        let read = parse([&HeaderValue::from_bytes(bearer.as_bytes()).unwrap()]);
+        assert_eq!(read[0].parameter("service"), Some("\u{dc}ber"));
+    }
+
+    #[test]
+    fn each_entry_of_a_scope_is_one() {
+        let scopes = |text: &str| parsed(text)[0].scopes().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(
+            scopes("Bearer scope=\"repository:a:pull  repository:b:pull\""),
+            ["repository:a:pull", "repository:b:pull"]
+        );
+        assert_eq!(scopes("Bearer scope=\"repository:a:pull,push\""), ["repository:a:pull,push"]);
+        assert_eq!((scopes("Bearer scope=\" \""), scopes("Bearer realm=x")), (vec![], vec![]));
+    }
+
     proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                prop_assert!(parse([&value]).len() <= MOST);
+            }
+        }
+
         #[test]
         fn any_text_is_read(text in "[ -~]{0,200}") {
             prop_assert!(parsed(&text).len() <= MOST);

@@ -19,14 +19,11 @@ pub(super) enum Credentials {
     Bearer(String),
     /// The configuration names a program that would know them; it is not run.
     Helper(String),
+    /// There is an entry, and nobody can read it.
+    Unreadable,
 }
 
 impl Credentials {
-    /// True if there is something that can be sent.
-    pub(super) fn are_sent(&self) -> bool {
-        !matches!(self, Self::None | Self::Helper(_))
-    }
-
     /// Name and password as they are sent.
     pub(super) fn basic(&self) -> Option<String> {
         match self {
@@ -41,6 +38,7 @@ impl fmt::Debug for Credentials {
         f.write_str(match self {
             Self::None => "None",
             Self::Helper(_) => "Helper",
+            Self::Unreadable => "Unreadable",
             _ => "Credentials",
         })
     }

@@ -1,16 +1,18 @@
 //! Docker's file of credentials, as `docker login`, Kubernetes' image pull Secrets and Tekton write it.
 //!
-//! Decides which entry is meant for a repository: the one with the longest path that contains it, else the host's.
+//! Decides which entry is meant for a repository: the one with the longest path that contains it, else the host's. An entry
+//! that cannot be read is the fault of those alone whom it is meant for.
 //! Depends on files and references; never prints what it read.
 
 use super::credentials::Credentials;
 use super::{DOCKER_HUB, DOCKER_HUB_HOST};
 use crate::adapter::files;
-use crate::image::reference::{Domain, RepositoryPath};
+use crate::image::reference::{Domain, Repository, RepositoryPath};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::Metadata;
@@ -38,6 +40,9 @@ pub enum BadDockerConfig {
         /// Why.
         why: String,
     },
+    /// The entry that is meant for this registry cannot be read.
+    #[error("the `auth` of the Docker config for {0} is not base64 of NAME:PASSWORD: log in anew")]
+    Entry(Domain),
 }
 
 /// The credentials of a file.
@@ -52,8 +57,8 @@ pub struct DockerConfig {
 #[serde(default, rename_all = "camelCase")]
 struct File {
     // Tools write `null` where they have nothing to say.
-    auths: Option<BTreeMap<String, Option<DockerEntry>>>,
-    cred_helpers: Option<BTreeMap<String, Option<String>>>,
+    auths: Option<BTreeMap<String, Value>>,
+    cred_helpers: Option<BTreeMap<String, Value>>,
     creds_store: Option<String>,
 }
 
@@ -90,9 +95,20 @@ impl DockerConfig {
         }
     }
 
-    /// Takes another file's credentials as well; of two for the same place the later ones count.
+    /// Whether the credentials for a repository can be read, if there are any.
+    pub fn check(&self, repository: &Repository) -> Result<(), BadDockerConfig> {
+        match self.credentials(&repository.domain, &repository.path) {
+            Credentials::Unreadable => Err(BadDockerConfig::Entry(repository.domain.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes another file's credentials as well; of two for the same place the later ones count, if they can be read.
     pub fn add(&mut self, other: Self) {
         for (key, credentials) in other.entries {
+            if credentials == Credentials::Unreadable && self.entries.iter().any(|(known, _)| *known == key) {
+                continue;
+            }
             self.entries.retain(|(known, _)| *known != key);
             self.entries.push((key, credentials));
         }
@@ -110,15 +126,16 @@ impl DockerConfig {
         let file: File = serde_json::from_slice(bytes).map_err(|_| "it is not a Docker config (JSON with auths)")?;
         let mut entries = Vec::new();
         for (key, entry) in file.auths.unwrap_or_default() {
-            let entry = entry.unwrap_or_default();
-            let credentials = entry.credentials().ok_or("an `auth` in it is not base64 of NAME:PASSWORD")?;
+            let entry = serde_json::from_value::<Option<DockerEntry>>(entry).map(Option::unwrap_or_default);
+            // What stands there for another registry ends nothing: it is an error where it is needed.
+            let credentials = entry.ok().and_then(DockerEntry::credentials).unwrap_or(Credentials::Unreadable);
             // `docker login` with a store leaves empty entries.
             if credentials != Credentials::None {
                 entries.push((normal(&key), credentials));
             }
         }
         let helpers = file.cred_helpers.unwrap_or_default().into_iter();
-        let helpers = helpers.filter_map(|(key, helper)| Some((normal(&key), helper?))).collect();
+        let helpers = helpers.filter_map(|(key, helper)| Some((normal(&key), helper.as_str()?.to_owned()))).collect();
         Ok(Self { entries, helpers, store: file.creds_store.filter(|s| !s.is_empty()) })
     }
 
@@ -267,10 +284,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_without_its_content() {
-        for bad in ["", "[]x", r#"{"auths": {"a": {"auth": "s3cret!"}}}"#, r#"{"auths": {"a": {"auth": "czNjcmV0"}}}"#]
-        {
+        for bad in ["", "[]x", "s3cret", r#"{"auths": "s3cret"}"#] {
             let said = DockerConfig::parse(bad.as_bytes()).unwrap_err();
             assert!(!said.contains("s3cret"), "{said}");
+        }
+        let repository = "a.io/x".parse::<Reference>().unwrap().repository;
+        for bad in [r#"{"auth": "s3cret!"}"#, r#"{"auth": "czNjcmV0"}"#, r#"{"auth": 5}"#, r#""s3cret""#] {
+            let config = DockerConfig::parse(format!(r#"{{"auths": {{"a.io": {bad}}}}}"#).as_bytes()).unwrap();
+            let said = config.check(&repository).unwrap_err().to_string();
+            assert_eq!(said, "the `auth` of the Docker config for a.io is not base64 of NAME:PASSWORD: log in anew");
         }
         let shown = format!(
             "{:?} {:?}",
@@ -278,6 +300,32 @@ mod tests {
             DockerConfig::parse(b"{}").unwrap()
         );
         assert_eq!(shown, "Credentials DockerConfig { entries: 0, .. }");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_the_fault_of_its_own_registry() {
+        let config = r#"{"auths": {"a.io": {"auth": "garbage"}, "b.io": {"auth": "a2ltOnMzY3JldA=="}, "c.io": 7,
+            "a.io/stuff": {"auth": "a2ltOmE6Yg"}}, "credHelpers": {"d.io": 7, "e.io": "gcloud"}}"#;
+        for (image, expected) in [
+            ("b.io/x", password("kim", "s3cret")),
+            ("a.io/stuff/x", password("kim", "a:b")),
+            ("a.io/x", Credentials::Unreadable),
+            ("c.io/x", Credentials::Unreadable),
+            ("d.io/x", Credentials::None),
+            ("e.io/x", Credentials::Helper("gcloud".into())),
+        ] {
+            let of = of(config, image);
+            assert!(of == expected, "{image}: {of:?}");
+        }
+        // Of several pull Secrets for one registry, one that can be read counts, in either order.
+        let parsed = |text: &str| DockerConfig::parse(text.as_bytes()).unwrap();
+        let (good, bad) = (r#"{"auths": {"a.io": {"username": "u", "password": "p"}}}"#, r#"{"auths": {"a.io": 1}}"#);
+        let repository = "a.io/x".parse::<Reference>().unwrap().repository;
+        for (first, second) in [(good, bad), (bad, good)] {
+            let mut config = parsed(first);
+            config.add(parsed(second));
+            assert_eq!(config.check(&repository), Ok(()));
+        }
     }
 
     proptest! {

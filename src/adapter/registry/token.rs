@@ -71,14 +71,18 @@ async fn token(
 ) -> Result<Authorization, RegistryError> {
     // The right to pull and no more: nothing is ever pushed here.
     let own = format!("repository:{}:pull", reference.repository.path);
-    let scope = bearer.parameter("scope").unwrap_or(&own);
+    let mut scopes = bearer.scopes();
+    if scopes.is_empty() {
+        scopes.push(&own);
+    }
     let service = bearer.parameter("service");
     // Two protocols of the same server: an identity token is exchanged by POST (OAuth 2), a password sent along with a GET.
     let sent = if let Credentials::Identity(token) = credentials {
+        let scope = scopes.join(" ");
         let mut form = vec![
             ("grant_type", "refresh_token"),
             ("client_id", "andante"),
-            ("scope", scope),
+            ("scope", scope.as_str()),
             ("refresh_token", token.as_str()),
         ];
         form.extend(service.map(|service| ("service", service)));
@@ -86,7 +90,10 @@ async fn token(
     } else {
         {
             let mut query = realm.query_pairs_mut();
-            query.append_pair("scope", scope);
+            // In a query each entry is a parameter of its own, in a form they are one text.
+            for scope in &scopes {
+                query.append_pair("scope", scope);
+            }
             if let Some(service) = service {
                 query.append_pair("service", service);
             }
@@ -100,7 +107,7 @@ async fn token(
         other => other,
     })?;
     if answer.status != StatusCode::OK {
-        return Err(failure::of_token_server(answer.status, &answer.headers, credentials));
+        return Err(failure::of_token_server(answer.status, &answer.headers, &answer.body, credentials));
     }
     let odd = || RegistryError::Odd("its token server answered with no token".into());
     let told: Token = serde_json::from_slice(&answer.body).map_err(|_| odd())?;

@@ -5,8 +5,9 @@
 
 use super::authorization::Authorization;
 use super::failure::{BadRegistry, RegistryError};
+use super::header;
+use super::proxies::Proxies;
 use crate::adapter::env::Environment;
-use crate::adapter::proxy;
 use crate::adapter::tls;
 use crate::image::reference::Domain;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
@@ -24,6 +25,7 @@ const REDIRECTS: usize = 5;
 pub(super) struct Transport {
     client: Client,
     limit: Duration,
+    proxies: Proxies,
 }
 
 /// A whole answer.
@@ -45,7 +47,7 @@ pub(super) enum Sent {
 }
 
 impl Transport {
-    /// A client. Plain HTTP that nobody asked for goes to near hosts only, so that no proxy gets to read it.
+    /// A client.
     pub(super) fn new(
         ca_file: Option<&Path>,
         limit: Duration,
@@ -54,17 +56,11 @@ impl Transport {
     ) -> Result<Self, BadRegistry> {
         let bad = |path: &Path, why| BadRegistry::Certificates { path: path.to_owned(), why };
         let roots = ca_file.map(|path| tls::roots(path).map_err(|why| bad(path, why))).transpose()?.unwrap_or_default();
-        let http = named(environment, "http").filter(|_| plain_http);
-        let https = named(environment, "https");
-        let no_proxy = environment.no_proxy().to_owned();
+        let proxies = Proxies::of(environment, plain_http);
         let builder = || {
-            let (http, https, no_proxy) = (http.clone(), https.clone(), no_proxy.clone());
-            let chosen = move |url: &Url| {
-                let port = url.port_or_known_default().unwrap_or(443);
-                let direct = proxy::is_direct(&no_proxy, url.host_str().unwrap_or_default(), port);
-                let proxy = if url.scheme() == "https" { &https } else { &http };
-                proxy.clone().filter(|_| !direct)
-            };
+            let proxies = proxies.clone();
+            // A proxy that cannot be used ended the request before it was begun.
+            let chosen = move |url: &Url| proxies.chosen(url).ok().flatten();
             Client::builder()
                 // Followed by hand below, where it is known whether credentials may go along.
                 .redirect(redirect::Policy::none())
@@ -76,7 +72,7 @@ impl Transport {
                 .user_agent(concat!("andante/", env!("CARGO_PKG_VERSION")))
         };
         let client = tls::client(&roots, builder).map_err(|e| BadRegistry::Client(e.to_string()))?;
-        Ok(Self { client, limit })
+        Ok(Self { client, limit, proxies })
     }
 
     /// Asks for a manifest, along redirects: over TLS, or in plain words to whom they may be spoken with.
@@ -93,6 +89,7 @@ impl Transport {
         let mut url = url;
         // Some registries redirect to a store at another host. What is sent to say who asks is for their own origin alone.
         for _ in 0..=REDIRECTS {
+            self.proxies.chosen(&url)?;
             let mut request = self.client.request(method.clone(), url.clone()).header(ACCEPT, accept);
             if url.origin() == origin {
                 request = authorized(request, authorization);
@@ -101,7 +98,7 @@ impl Transport {
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return self.whole(response, largest).await;
             }
-            let next = response.headers().get(LOCATION).and_then(|l| l.to_str().ok()).and_then(|l| url.join(l).ok());
+            let next = response.headers().get(LOCATION).and_then(|l| url.join(&header::text(l)).ok());
             let next = next.ok_or_else(|| RegistryError::Odd("it redirects to nowhere".into()))?;
             if next.scheme() != "https" && (next.scheme() != "http" || url.scheme() == "https") {
                 return Err(RegistryError::Odd("it redirects from TLS to something else".into()));
@@ -122,6 +119,7 @@ impl Transport {
         authorization: &Authorization,
         largest: usize,
     ) -> Result<RegistryAnswer, RegistryError> {
+        self.proxies.chosen(&url)?;
         let request = match sent {
             Sent::Nothing => authorized(self.client.get(url), authorization),
             Sent::Form(form) => {
@@ -203,11 +201,4 @@ fn authorized(request: reqwest::RequestBuilder, authorization: &Authorization) -
         }
         None => request,
     }
-}
-
-/// The environment's proxy for a scheme; without one of its own it is plain HTTP, as everywhere.
-fn named(environment: &Environment, scheme: &str) -> Option<Url> {
-    let named = environment.proxy(scheme)?;
-    let whole = if named.contains("://") { named.to_owned() } else { format!("http://{named}") };
-    whole.parse().ok()
 }

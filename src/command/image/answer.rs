@@ -57,6 +57,11 @@ impl ImageAnswer {
         part("repository", &settings.repository);
         part("name", &settings.name);
         part("tag", &settings.tag);
+        if plan.holds_name
+            && let Some(name) = self.origins.iter_mut().find(|origin| origin.part == "name")
+        {
+            "in the repository already: nothing is appended to it".clone_into(&mut name.from);
+        }
         if let Some((commit, from)) = source.commit.as_ref().zip(source.commit_from.as_ref()) {
             self.origin("commit", commit.as_str(), from);
         }

@@ -46,7 +46,7 @@ impl RegistryQuestion<'_> {
         environment: &Environment,
     ) -> Result<Option<Digest>, NoAnswer> {
         let asking = registry::RegistryAccess {
-            config: self.config(environment).map_err(NoAnswer::Failed)?,
+            config: self.config(reference, environment).map_err(NoAnswer::Failed)?,
             ca_file: self.registry.ca_file.clone(),
             plain_http: self.registry.plain_http,
             limit: self.limit,
@@ -69,10 +69,14 @@ impl RegistryQuestion<'_> {
         }
     }
 
-    fn config(&self, environment: &Environment) -> Result<DockerConfig, Stop> {
+    /// The credentials of the place that was named, else of the usual one.
+    fn config(&self, reference: &Reference, environment: &Environment) -> Result<DockerConfig, Stop> {
+        let checked = |config: DockerConfig| config.check(&reference.repository).map(|()| config);
         match (&self.registry.docker_config, environment.docker_config()) {
-            (Some(named), _) => DockerConfig::read(named).map_err(|e| Stop::bad_input(format!("--docker-config: {e}"))),
-            (None, Some(usual)) => DockerConfig::read_if_there(&usual).map_err(|e| {
+            (Some(named), _) => DockerConfig::read(named)
+                .and_then(checked)
+                .map_err(|e| Stop::bad_input(format!("--docker-config: {e}"))),
+            (None, Some(usual)) => DockerConfig::read_if_there(&usual).and_then(checked).map_err(|e| {
                 Stop::bad_input(format!("the registry's credentials: {e}; --docker-config DIR names another place"))
             }),
             (None, None) => Ok(DockerConfig::default()),
@@ -86,6 +90,10 @@ impl RegistryQuestion<'_> {
         } else {
             String::new()
         };
+        if let RegistryError::Proxy { .. } = error {
+            // A fault of the settings, and no word of the registry's.
+            return NoAnswer::Failed(Stop::bad_input(format!("the registry {domain} cannot be asked: {error}")));
+        }
         let why = format!("the registry {domain} was asked for {reference}: {error}{long}");
         if error.may_be_absence() { NoAnswer::Denied(why) } else { NoAnswer::Failed(Stop::new(Code::Registry, why)) }
     }

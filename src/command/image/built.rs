@@ -1,12 +1,12 @@
 //! The digest of an image that was built: told, or read from what the builder left. Decides that a layout is believed
 //! only if the manifest in it has that digest. It may read files.
 
-use crate::adapter::files;
+use crate::adapter::{content, files};
 use crate::cli::ImageArgs;
 use crate::command::Stop;
 use crate::image::built::{of_file, of_layout};
 use crate::image::plan::ImagePlan;
-use crate::image::reference::{Algorithm, Digest};
+use crate::image::reference::{Digest, Repository};
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read, in bytes.
@@ -52,30 +52,24 @@ impl Built {
             }
             Self::Layout(path) => {
                 let tag = plan.tag.as_ref().map(|made| made.tag.as_str());
-                layout(path, tag).map_err(bad)
+                layout(path, &plan.repository, tag).map_err(bad)
             }
         }
     }
 }
 
-fn layout(directory: &Path, tag: Option<&str>) -> Result<Digest, String> {
+fn layout(directory: &Path, repository: &Repository, tag: Option<&str>) -> Result<Digest, String> {
     let read = |name: &str| {
         let path = directory.join(name);
         files::read(&path, LARGEST).map_err(|e| format!("{}: {e}", path.display()))
     };
     read("oci-layout")?;
-    let digest = of_layout(&read("index.json")?, tag).map_err(|e| e.to_string())?;
+    let digest = of_layout(&read("index.json")?, repository, tag).map_err(|e| e.to_string())?;
     let manifest = read(&format!("blobs/{}/{}", digest.algorithm().word(), digest.hex()))?;
-    let algorithm = match digest.algorithm() {
-        Algorithm::Sha256 => &ring::digest::SHA256,
-        Algorithm::Sha384 => &ring::digest::SHA384,
-        Algorithm::Sha512 => &ring::digest::SHA512,
-        Algorithm::Blake3 => {
-            return Err(format!("the manifest {digest} cannot be checked: blake3 is not computed here"));
-        }
-    };
-    let hash = ring::digest::digest(algorithm, &manifest);
-    if crate::adapter::files::hex(hash.as_ref()) != digest.hex() {
+    let word = digest.algorithm().word();
+    let computed = content::digest(digest.algorithm(), &manifest)
+        .ok_or_else(|| format!("the manifest {digest} cannot be checked: {word} is not computed here"))?;
+    if computed != digest {
         return Err(format!("the manifest {digest} in it is damaged"));
     }
     Ok(digest)

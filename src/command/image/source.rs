@@ -26,8 +26,12 @@ impl CommitSource {
         let mut source = Self { no_branch: "neither --branch nor --source was given", ..Self::default() };
         source.commit.clone_from(&args.commit);
         source.commit_from = args.commit.as_ref().map(|_| "--commit".to_owned());
-        source.branch = args.branch.as_deref().map(|branch| branch_name(branch).to_owned());
-        source.branch_from = args.branch.as_ref().map(|_| "--branch".to_owned());
+        // A shell writes the flag also where it has no branch to name, and a tag made of none would pass for one without.
+        source.branch = args.branch.as_deref().map(branch_name).filter(|branch| !branch.is_empty()).map(str::to_owned);
+        source.branch_from = source.branch.as_ref().map(|_| "--branch".to_owned());
+        if args.branch.is_some() && source.branch.is_none() {
+            source.no_branch = "--branch is empty";
+        }
         let Some(directory) = &args.source else { return Ok(source) };
         let shown = directory.display();
         let checkout = Checkout::find(directory, environment).map_err(|e| unreadable(&e))?;

@@ -74,7 +74,14 @@ fn what_is_refused_names_the_rule() {
         ("gcr.io/a@md5:0", "not an image reference: `md5:0` is not a digest: the algorithm is"),
         ("gcr.io/a@sha256:0", "not an image reference: `sha256:0` is not a digest: 64 lower-case"),
         ("gcr.io:x/a", "not an image reference: `gcr.io:x` is not a registry host: dotted names"),
-        ("my_host.io/a", "not an image reference: `my_host.io` is not a registry host: dotted names"),
+        (
+            "my_host.io/a",
+            "not an image reference: `my_host.io` is not a registry host: it has a `_`, and the library by",
+        ),
+        (
+            "my_host:5000/a",
+            "not an image reference: `my_host:5000` is not a registry host: it has a `_`, and the library",
+        ),
     ] {
         let said = text.parse::<Reference>().unwrap_err().to_string();
         assert!(said.starts_with(expected), "{text}: {said}");

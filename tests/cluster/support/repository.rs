@@ -24,6 +24,14 @@ pub fn registry() -> String {
     variable("ANDANTE_REGISTRY")
 }
 
+/// Pushes the sample to this reference of it; each format of its manifest (`v2s2`, `oci`) has another digest.
+pub fn push_sample(to: &str, format: &str) {
+    let mut copy = Command::new("skopeo");
+    copy.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"]);
+    copy.args(["--format", format]).arg(format!("docker://{}/andante-sample:base", registry()));
+    run(copy.arg(format!("docker://{to}")), None, Duration::from_secs(60)).good();
+}
+
 /// The images that fetch and build.
 pub fn tools() -> [(&'static str, String); 2] {
     [("git-image", variable("ANDANTE_GIT_IMAGE")), ("builder-image", variable("ANDANTE_BUILDER_IMAGE"))]

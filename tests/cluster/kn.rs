@@ -1,0 +1,89 @@
+//! A Service that was made by kn, Knative's own command line: what kn tells of it after a rollout is what runs.
+
+use super::support::*;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const USER_IMAGE: &str = "client.knative.dev/user-image";
+
+/// The image that kn would tell of a revision.
+fn told(space: &Space, revision: &str) -> Option<String> {
+    space.get("revision", revision)["metadata"]["annotations"][USER_IMAGE].as_str().map(str::to_owned)
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn what_kn_keeps_of_the_image_follows_it() {
+    let space = Space::new("kn-marks");
+    let image = |version: &str| format!("dev.local/andante-sample:{version}");
+    space.serve(&sample("hello", "v1").template_annotation(USER_IMAGE, &image("v1")));
+    space.stage("hello", "v2");
+    assert_eq!((told(&space, "hello-00001"), told(&space, "hello-00002")), (Some(image("v1")), Some(image("v2"))));
+    space.andante(&["walk", "hello", "--style", "all-at-once", "--bake", "1s"]).ended(0);
+    // The same once more is the same, and the way back names what it goes back to.
+    space.andante(&["stage", "hello", "--image", &image("v2")]).ended(0).says("already serves this");
+    space.stage("hello", "v1");
+    assert_eq!(told(&space, "hello-00003"), Some(image("v1")));
+    // Who never used kn gets nothing of it.
+    space.serve(&sample("other", "v1"));
+    space.stage("other", "v2");
+    assert_eq!(told(&space, "other-00002"), None);
+}
+
+/// kn itself, built once from the module's own sources (`tests/testbed/kn`).
+fn kn() -> &'static Path {
+    static KN: OnceLock<PathBuf> = OnceLock::new();
+    KN.get_or_init(|| {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kn");
+        let mut build = Command::new("go");
+        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/kn"));
+        // The checksum database has no entry for this one; go.sum holds it all the same.
+        build.env("GONOSUMDB", "knative.dev/client-pkg").args(["build", "-o"]).arg(&program);
+        run(build.arg("knative.dev/client/cmd/kn"), None, Duration::from_secs(900)).good();
+        program
+    })
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_kn_itself_tells_what_was_rolled_out() {
+    let program = kn();
+    let space = Space::new("kn");
+    let kn = |arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).args(["--namespace", &space.namespace, "--kubeconfig", &space.cluster.kubeconfig]);
+        run(&mut command, None, Duration::from_secs(120)).good().out
+    };
+    // As kn writes it: `Image:       REPOSITORY:TAG (pinned to 0a1b2c)`.
+    let images = |said: &str| -> Vec<String> {
+        let lines = said.lines().filter_map(|line| line.trim().strip_prefix("Image:"));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    let image = |tag: &str| format!("{}/{}/shop:{tag}", registry(), space.namespace);
+    push_sample(&image("1"), "v2s2");
+    push_sample(&image("2"), "oci");
+    kn(&["service", "create", "hello", "--image", &image("1"), "--scale-min", "1"]);
+    let said = images(&kn(&["service", "describe", "hello"]));
+    assert!(said.len() == 1 && said[0].starts_with(&format!("{} (pinned to ", image("1"))), "{said:?}");
+
+    let roll_out = ["roll-out", "hello", "--style", "all-at-once", "--bake", "1s", "--image"];
+    space
+        .andante(&[&roll_out[..], &[image("2").as_str()]].concat())
+        .ended(0)
+        .ends_with("hello-00002 has what hello-00001 had");
+    let said = images(&kn(&["service", "describe", "hello"]));
+    assert!(said.len() == 1 && said[0].starts_with(&format!("{} (pinned to ", image("2"))), "{said:?}");
+    // kn pins what it does not change, and its own edit is no other image.
+    kn(&["service", "update", "hello", "--env", "A=1"]);
+    let said = images(&kn(&["service", "describe", "hello"]));
+    assert!(said.len() == 1 && said[0].starts_with(&format!("{} (pinned to ", image("2"))), "{said:?}");
+
+    // By digest alone there is no tag to tell: kn shows the image itself.
+    let digest = space.get("revision", "hello-00001")["status"]["containerStatuses"][0]["imageDigest"].clone();
+    let digest = digest.as_str().unwrap();
+    space.andante(&[&roll_out[..], &[digest]].concat()).ended(0).ends_with("hello-00004 has what hello-00003 had");
+    let said = images(&kn(&["service", "describe", "hello"]));
+    assert!(said.len() == 1 && said[0].starts_with(&format!("{digest} (at ")), "{said:?}");
+}
