@@ -32,6 +32,7 @@ mod cluster {
     mod image;
     mod kills;
     mod moved_tag;
+    mod names;
     mod no_writes;
     mod obstacles;
     mod others;

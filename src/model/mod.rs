@@ -17,3 +17,4 @@ pub mod signal;
 pub mod split;
 pub mod template;
 pub(crate) mod time;
+pub mod writers;

@@ -70,7 +70,7 @@ impl Settle {
         }
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
         // What somebody else asked for is theirs to see served, and not ours to mend.
-        let closed = record.outcome == Some(Code::TakenOver);
+        let closed = record.leaves_traffic();
         let in_time = now < after(ended, LAST_WAIT);
         // Within a bound: who brings a taken name back as often as it is taken out would be fought without end.
         if is_unserved
@@ -144,7 +144,7 @@ impl Settle {
         now: Timestamp,
     ) -> Option<Next> {
         // Traffic that was somebody else's when it was closed is none of this rollout's.
-        let stands = moved(record, service) != Moved::Traffic && record.outcome != Some(Code::TakenOver);
+        let stands = moved(record, service) != Moved::Traffic && !record.leaves_traffic();
         if !stands || serving(service) == Serving::Yes || !is_stuck(service, record) {
             return None;
         }
