@@ -34,6 +34,7 @@ mod cluster {
     mod kills;
     mod kn;
     mod moved_tag;
+    mod names;
     mod no_writes;
     mod obstacles;
     mod others;

@@ -5,6 +5,7 @@
 use super::{pair, plain};
 use crate::model::name::{RevisionName, Tag};
 use crate::rollout::goal::{CandidateOptions, TakeUp};
+use crate::rollout::splits::TagOptions;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -52,12 +53,19 @@ pub struct CandidateArgs {
 /// Names of the two tags that a rollout owns while it lasts.
 #[derive(Debug, Clone, Args)]
 pub struct TagArgs {
-    /// Tag of the candidate.
-    #[arg(long, value_name = "TAG", default_value = "candidate", help_heading = "Traffic")]
-    pub candidate_tag: Tag,
-    /// Tag that keeps stable reachable.
-    #[arg(long, value_name = "TAG", default_value = "stable", help_heading = "Traffic")]
-    pub stable_tag: Tag,
+    /// Tag of the candidate; else `candidate`, or `c` where the Service's name has 54 to 61 characters.
+    #[arg(long, value_name = "TAG", help_heading = "Traffic")]
+    pub candidate_tag: Option<Tag>,
+    /// Tag that keeps stable reachable; else `stable`, or `s` where the Service's name has 54 to 61 characters.
+    #[arg(long, value_name = "TAG", help_heading = "Traffic")]
+    pub stable_tag: Option<Tag>,
+}
+
+impl TagArgs {
+    /// The tags' part of a goal.
+    pub fn options(&self) -> TagOptions {
+        TagOptions { candidate: self.candidate_tag.clone(), stable: self.stable_tag.clone() }
+    }
 }
 
 /// An image reference that is at least plausible; the full grammar is Knative's to judge.

@@ -96,19 +96,19 @@ pub(super) async fn roll_out(
         source: &EvidenceSource::nothing(),
         signals: &mut signals,
     };
-    let mut between = Between { lines, end: None };
+    let mut between = Between { lines, end: None, notes: Vec::new(), walks: false };
     let staged = staging.drive(&mut Stage::new(stage, claimant(asker.clone())), &mut between).await;
-    let end = between.end.take();
+    between.walks = true;
     if staged.word != STAGED {
-        if let Some((at, said)) = end {
-            lines.say(at, &said);
+        if let Some((at, said)) = between.end.take() {
+            between.say(at, &said);
         }
         return Ok(staged);
     }
-    lines.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
+    between.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
     let walking =
         Work { kube: &kube, environment, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
-    Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
+    Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), &mut between).await)
 }
 
 /// `andante check`.
@@ -166,7 +166,6 @@ fn candidate(
     environment: &Environment,
     lines: &mut Lines,
 ) -> Result<CandidateOptions, Stop> {
-    let tags = tags(&args.tags)?;
     if args.need_image && args.image.is_none() {
         return Err(Stop::bad_input("--need-image, and there is no --image: whoever builds it named none"));
     }
@@ -184,7 +183,7 @@ fn candidate(
         revision: args.revision.clone(),
         again: args.again,
         stable: args.stable.clone(),
-        tags,
+        tags: args.tags.options(),
         ready_within: times.ready_within,
         grace: times.grace,
         hold_for: times.hold_for,
@@ -225,7 +224,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         rollout: args.rollout.clone(),
         to,
         discard: args.discard_record,
-        tags: Tags { candidate: args.tags.candidate_tag.clone(), stable: args.tags.stable_tag.clone() },
+        tags: tags(&args.tags, &args.cluster)?,
         id: new_id(),
         run_began,
     };
@@ -274,25 +273,34 @@ fn listen() -> Result<UnboundedReceiver<Signal>, Stop> {
     signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))
 }
 
-/// Passes lines on and keeps the end back, because the end of staging is none if a walk follows.
+/// Passes the lines of two machines on as those of one process. The end of staging is kept back, because it is none if a walk
+/// follows; a note that staging made already is not made again.
 struct Between<'a> {
     lines: &'a mut Lines,
     end: Option<(Timestamp, Event)>,
+    notes: Vec<String>,
+    /// Staging is over.
+    walks: bool,
 }
 
 impl Sink for Between<'_> {
     fn say(&mut self, at: Timestamp, said: &Event) {
-        if said.topic == Topic::End {
-            self.end = Some((at, said.clone()));
-        } else {
-            self.lines.say(at, said);
+        match said.topic {
+            Topic::End if !self.walks => self.end = Some((at, said.clone())),
+            Topic::Note if self.walks && self.notes.contains(&said.text) => {}
+            topic => {
+                if topic == Topic::Note && !self.walks {
+                    self.notes.push(said.text.clone());
+                }
+                self.lines.say(at, said);
+            }
         }
     }
 }
 
 /// The two tags, which must differ.
-pub(super) fn tags(args: &TagArgs) -> Result<Tags, Stop> {
-    Tags::new(args.candidate_tag.clone(), args.stable_tag.clone()).map_err(Stop::bad_input)
+pub(super) fn tags(args: &TagArgs, cluster: &ClusterArgs) -> Result<Tags, Stop> {
+    args.options().of(&cluster.service).map_err(Stop::bad_input)
 }
 
 fn claimant(asker: Asker) -> Claimant {

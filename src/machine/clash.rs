@@ -81,7 +81,9 @@ pub(super) fn seen(service: &Service, tags: &Tags) -> Option<Clash> {
     let exact = tags().find(|tag| placeholder(tag, service) == name);
     let others = split.targets().iter().filter_map(|t| t.tag.as_ref());
     let other = others.filter(|tag| !tags().any(|ours| ours == *tag)).any(|tag| placeholder(tag, service) == name);
-    let alike = || tags().find(|tag| !other && name != service.name.as_str() && name.contains(tag.as_str()));
+    // A tag may have one letter, which many a name has: what counts is the tag as a word of its own beside the Service's name.
+    let beside = format!("-{}-", name.replacen(service.name.as_str(), "", 1));
+    let alike = || tags().find(|tag| !other && beside.contains(&format!("-{tag}-")));
     exact.or_else(alike).map(|tag| Clash { tag: tag.clone(), name: name.to_owned() })
 }
 
@@ -132,7 +134,24 @@ mod tests {
         assert_eq!(clashing("hello-candidate").as_deref(), Some("candidate"), "another tag-template");
         assert_eq!(clashing("old-candidate-hello"), None, "the owner's own tag");
         assert_eq!(clashing("hello"), None, "the Service's own name");
+        assert_eq!(clashing("uncandidate-hello"), None, "a name that only holds the tag's letters");
         assert_eq!(seen(&service("RevisionMissing", "candidate-hello"), &Tags::default()), None);
+    }
+
+    #[test]
+    fn a_tag_of_one_letter_is_not_found_in_every_name() {
+        let clash = |name: &str| {
+            let mut service = service("NotOwned", name);
+            let traffic = json!([{"revisionName": "hello-1", "percent": 100, "tag": "s"},
+                {"latestRevision": true, "percent": 0, "tag": "c"}]);
+            service.split = Split::from_json(Some(&traffic));
+            let tags = Tags { candidate: "c".parse().unwrap(), stable: "s".parse().unwrap() };
+            seen(&service, &tags).map(|clash| clash.tag.to_string())
+        };
+        assert_eq!(clash("c-hello").as_deref(), Some("c"));
+        assert_eq!(clash("hello-s").as_deref(), Some("s"), "another tag-template");
+        assert_eq!(clash("hello-classic"), None);
+        assert_eq!(clash("hello"), None);
     }
 
     #[test]

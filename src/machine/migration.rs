@@ -6,7 +6,7 @@
 use crate::machine::standing::{Moved, moved};
 use crate::machine::world::World;
 use crate::model::name::{RevisionName, Tag};
-use crate::model::observed::{MAX_ANNOTATIONS, Service};
+use crate::model::observed::{MAX_ANNOTATIONS, Service, Truth};
 use crate::model::ready::{Serving, is_current, serving};
 use crate::model::split::{Split, TrafficTarget};
 use crate::model::template::fingerprint;
@@ -27,9 +27,8 @@ const NOT_OWNED: &str = "NotOwned";
 /// The template's own name, where a revision of another template has it: Knative then migrates no traffic at all, a way
 /// back included (rule 3).
 pub(super) fn taken_name<'a>(world: &World, service: &'a Service, record: &Record) -> Option<&'a str> {
-    let name = service.template.pointer(TEMPLATE_NAME)?.as_str().filter(|name| !name.is_empty())?;
-    let observed = service.observed_generation >= service.generation;
-    if observed && service.conditions.get("RoutesReady").is_some_and(|c| c.reason == NAME_TAKEN) {
+    let name = name_of(service)?;
+    if service.observed_generation >= service.generation && is_refused(service) {
         return Some(name);
     }
     let revision: RevisionName = name.parse().ok()?;
@@ -40,6 +39,27 @@ pub(super) fn taken_name<'a>(world: &World, service: &'a Service, record: &Recor
     let staged_by_us = record.template.as_ref() == Some(&fingerprint(&service.template))
         || (record.candidate.as_ref() == Some(&revision) && moved(record, service) == Moved::No);
     (!made_of_it && !staged_by_us).then_some(name)
+}
+
+/// The template's own name, as far as it has one.
+fn name_of(service: &Service) -> Option<&str> {
+    service.template.pointer(TEMPLATE_NAME)?.as_str().filter(|name| !name.is_empty())
+}
+
+/// Knative says, of whatever generation, that another revision has the template's name.
+fn is_refused(service: &Service) -> bool {
+    // The Configuration says it first, in a sentence; a moment later the Service does, in a word.
+    let by_configuration = service.conditions.get("ConfigurationsReady").is_some_and(|c| {
+        c.truth == Truth::False && c.message.contains("creation failed") && c.message.contains("already exists")
+    });
+    by_configuration || service.conditions.get("RoutesReady").is_some_and(|c| c.reason == NAME_TAKEN)
+}
+
+/// The template's own name, once Knative has refused the present template for it: it makes no revision, and migrates no
+/// traffic, until another name or none stands there.
+pub(super) fn refused_name(service: &Service) -> Option<&str> {
+    // While the Configuration is out of date the condition is that of a template before.
+    name_of(service).filter(|_| is_current(service) && is_refused(service))
 }
 
 /// What is said of a name that is taken out of the template.
@@ -163,6 +183,16 @@ mod tests {
         assert_eq!(taken(&service(Some("s-2"), "s-2", 3, ready())), None, "the revision is this template's");
         let said = json!({"type": "RoutesReady", "status": "False", "reason": "RevisionNameTaken"});
         assert_eq!(taken(&service(Some("s-2"), "s-2", 3, said)).as_deref(), Some("s-2"));
+        // Each of the two conditions tells, and neither before the Configuration has caught up.
+        let refused = |name, observed, condition: Value| {
+            refused_name(&service(name, "s-1", observed, condition)).map(str::to_owned)
+        };
+        let exists = json!({"type": "ConfigurationsReady", "status": "False", "reason": "RevisionFailed",
+            "message": "Revision creation failed with message: revisions.serving.knative.dev \"s-2\" already exists."});
+        assert_eq!(refused(Some("s-2"), 3, exists.clone()).as_deref(), Some("s-2"));
+        assert_eq!(refused(Some("s-2"), 2, exists.clone()), None, "of the generation before");
+        assert_eq!(refused(None, 3, exists), None, "no name, no clash");
+        assert_eq!(refused(Some("s-2"), 3, ready()), None);
         // What we staged ourselves under a name that was free is ours, though the status lags.
         let ours = service(Some("s-2"), "s-1", 2, ready());
         let mut staged = record.clone();

@@ -15,6 +15,7 @@ mod health;
 pub mod judge;
 mod migration;
 pub mod next;
+pub(crate) mod others;
 pub(crate) mod outcomes;
 mod probing;
 mod rollback;

@@ -8,7 +8,7 @@ use crate::machine::standing::{outcome_of, record_lost};
 use crate::machine::world::World;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::rollout::record::{BadRecord, Phase, Record};
+use crate::rollout::record::{BadRecord, EditOf, Phase, Record};
 use std::time::Duration;
 
 /// How long the end waits for a last split to be served before it says so.
@@ -80,7 +80,12 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     outcome.rollout = Some(record.id.clone());
     let mut next = Vec::new();
     // After a takeover traffic is as somebody else wrote it, which may well follow latest.
-    if record.start.followed_latest() && !matches!(code, Code::Done | Code::TakenOver) {
+    if code == Code::TakenOver && record.edited == Some(EditOf::Template) {
+        let newest = format!("`andante roll-out {} --revision newest`", service.called());
+        next.push(format!(
+            "the template that stands there now reaches nobody, since traffic is by name: {newest} walks users to it, or stage the same again to write over it"
+        ));
+    } else if record.start.followed_latest() && code != Code::Done && !record.leaves_traffic() {
         let blamed = record.candidate.as_ref().is_none_or(|c| record.rejected.iter().any(|r| r.revision == *c));
         let name = &service.name;
         let stage = if code.blames() && blamed {

@@ -6,9 +6,10 @@
 use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::others;
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, unreadable};
 use crate::machine::rollback::Why;
-use crate::machine::stage::admit::{Admission, Begin, begin};
+use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::unserved::UnservedUsers;
@@ -21,16 +22,18 @@ use crate::model::observed::{CONTROL, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::rollout::control::Control;
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::{EditOf, Phase, Record};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) mod admit;
 mod closing;
+mod edited;
 mod first;
 mod goal;
 mod mending;
+mod named;
 mod prove;
 mod room;
 mod write;
@@ -139,6 +142,8 @@ impl Stage {
             Want::Template(change) => change.image.is_some() && change.image == record.image,
             Want::Revision(_) => false,
         };
+        // The template is the editor's by now, and says nothing about what was asked for.
+        let same = same || record.edited == Some(EditOf::Template);
         let owner = &self.claimant.asker.owner;
         same && !self.goal.again
             && record.phase == Phase::RolledBack
@@ -190,6 +195,7 @@ impl Stage {
         match begin(admission, blank, log) {
             Begin::End(outcome) => Next::end(*outcome),
             Begin::Look(image) => Next::Look(Look::Image(image)),
+            Begin::Edited(record) => self.edited(world, service, &record, now),
             Begin::Wait { what, late } => {
                 if now >= self.deadline(now) {
                     return Next::end(*late);
@@ -212,6 +218,7 @@ impl Stage {
                 }
                 // A note that did not get through is no longer the end.
                 self.noted = None;
+                others::say(service, log);
                 self.claimant.sign(&mut record);
                 match begin_order(world, service, *record, split, template, Event::new(Topic::Stage, what)) {
                     Ok(order) => Next::Write(Box::new(order)),
@@ -255,16 +262,12 @@ impl Stage {
                     who_moved(service, true),
                     service.name
                 );
-                return Next::end(outcome_of(Code::TakenOver, what, service));
+                return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
+                    "`andante settle {}` closes the rollout and leaves traffic as it is",
+                    service.called()
+                )));
             }
-            Moved::Template => {
-                let what = format!(
-                    "{} changed the template of {} during staging; nobody was moved, this run writes nothing more",
-                    who_moved(service, false),
-                    service.name
-                );
-                return Next::end(outcome_of(Code::Superseded, what, service));
-            }
+            Moved::Template => return self.edited(world, service, record, now),
         }
         if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
             // One write, so that nobody waits for a staging that is gone.
@@ -323,6 +326,9 @@ impl Machine for Stage {
     fn decide(&mut self, world: &World, now: Timestamp, log: &mut Log) -> Next {
         if let Some(denied) = self.denied.clone() {
             return Next::end(denied);
+        }
+        if let Some(end) = no_tag_fits(&self.goal.service) {
+            return Next::end(end);
         }
         self.began.get_or_insert(now);
         let service = match &world.target {

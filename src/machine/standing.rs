@@ -5,13 +5,13 @@
 use crate::machine::claim::{Asker, Claim, claim};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
-use crate::model::observed::{FIELD_MANAGER, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, OwnerKind};
-use crate::rollout::record::{FORMAT, Phase, Record};
+use crate::rollout::record::{EditOf, FORMAT, Phase, Record};
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
-use serde::Serialize;
 
 /// A process that wants to write, or does.
 #[derive(Debug, Clone)]
@@ -125,6 +125,7 @@ impl Claimant {
             rejected: vec![],
             outcome: None,
             reason: None,
+            edited: None,
         }
     }
 
@@ -218,18 +219,6 @@ pub fn lost_to_edit(record: &Record, service: &Service) -> Option<LostTo> {
         Moved::Template | Moved::No => return None,
     };
     Some(LostTo { of, by: who_moved(service, of != EditOf::Template) })
-}
-
-/// What of a Service was edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EditOf {
-    /// `spec.traffic`.
-    Traffic,
-    /// `spec.template`.
-    Template,
-    /// All of it: it was deleted and made again.
-    Service,
 }
 
 /// An edit that took the target from a rollout.

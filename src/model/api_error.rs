@@ -16,7 +16,7 @@ pub enum ApiError {
     /// It exists already (409 of a create).
     #[error("already exists: {0}")]
     Exists(String),
-    /// A `test` of our patch did not hold, or the object moved (422 of a patch, 409): re-read and decide again.
+    /// A `test` of our patch did not hold, or the object moved (422 or 409 of a patch): re-read and decide again.
     #[error("the object changed in the meantime: {0}")]
     Refused(String),
     /// The request itself is wrong: a webhook or the schema denied it (400, 422 of a create).
@@ -25,8 +25,8 @@ pub enum ApiError {
     /// A permission is missing (401, 403); names verb and resource.
     #[error("not permitted: {0}")]
     Forbidden(String),
-    /// The server asks for patience (429, 503 with Retry-After) or failed (500, 503, 504) *before* doing anything is
-    /// not certain: the write may or may not have taken effect.
+    /// The server asks for patience (429, 503 with Retry-After) or failed (500, 503, 504; 409 to a read) *before* doing
+    /// anything is not certain: the write may or may not have taken effect.
     #[error("the API server answered {status}: {text}")]
     Server {
         /// HTTP status.

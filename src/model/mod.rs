@@ -19,3 +19,4 @@ pub mod signal;
 pub mod split;
 pub mod template;
 pub(crate) mod time;
+pub mod writers;

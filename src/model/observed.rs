@@ -7,6 +7,7 @@ use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::scaling::Scaling;
 use crate::model::split::{BadSplit, Split};
 use crate::model::template::serving_container;
+use crate::model::writers::{ControllerRef, FieldWriter};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,8 +22,6 @@ pub const CONTROL: &str = "andante.dev/control";
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
 /// By this label a Revision tells which generation of its Configuration made it.
 const MADE_BY: &str = "serving.knative.dev/configurationGeneration";
-/// The field manager under which every write of ours is made: who wrote last is seen by it.
-pub const FIELD_MANAGER: &str = "andante";
 
 /// One of three answers of a Kubernetes condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,23 +64,6 @@ pub struct Served {
     pub url: Option<String>,
 }
 
-/// Who wrote a field, as the API server remembers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldWriter {
-    /// The field manager's name.
-    pub manager: String,
-    /// When it last wrote.
-    pub time: Option<Timestamp>,
-    /// It owns `spec.traffic`.
-    pub traffic: bool,
-    /// It owns part of `spec.template`.
-    pub template: bool,
-    /// It owns the list of containers.
-    pub containers: bool,
-    /// It wrote by server-side apply.
-    pub applied: bool,
-}
-
 /// A Service as it was seen once.
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -117,6 +99,8 @@ pub struct Service {
     pub url: Option<String>,
     /// `metadata.managedFields`, as far as traffic and template are concerned.
     pub writers: Vec<FieldWriter>,
+    /// The object that makes and keeps this one, if there is one.
+    pub controller: Option<ControllerRef>,
 }
 
 /// A Revision as it was seen once.
@@ -190,25 +174,6 @@ fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
     map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
 
-fn writers(object: &Value) -> Vec<FieldWriter> {
-    let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        // Knative's controllers write the status under names of their own; who wrote the spec is what is asked here.
-        .filter(|m| text(m, "/subresource").is_none())
-        .filter_map(|m| {
-            Some(FieldWriter {
-                manager: text(m, "/manager")?.to_owned(),
-                time: time(m, "/time"),
-                traffic: m.pointer("/fieldsV1/f:spec/f:traffic").is_some(),
-                template: m.pointer("/fieldsV1/f:spec/f:template").is_some(),
-                containers: m.pointer("/fieldsV1/f:spec/f:template/f:spec/f:containers").is_some(),
-                applied: text(m, "/operation") == Some("Apply"),
-            })
-        })
-        .collect()
-}
-
 /// The digest reference that a container of a Revision runs: by its name, or the first where there is none.
 fn digest(revision: &Value, container: Option<&Value>) -> Option<String> {
     let list = revision.pointer("/status/containerStatuses")?.as_array()?;
@@ -254,7 +219,8 @@ impl Service {
             latest_ready: revision("/status/latestReadyRevisionName"),
             conditions: conditions(object),
             url: text(object, "/status/url").map(str::to_owned),
-            writers: writers(object),
+            writers: FieldWriter::all(object),
+            controller: ControllerRef::of(object),
         })
     }
 

@@ -69,6 +69,18 @@ pub struct Rejected {
     pub at: Timestamp,
 }
 
+/// What of a Service was edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditOf {
+    /// `spec.traffic`.
+    Traffic,
+    /// `spec.template`.
+    Template,
+    /// All of it: it was deleted and made again.
+    Service,
+}
+
 /// The state of a rollout, as it stands on the Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -139,6 +151,9 @@ pub struct Record {
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What somebody else edited, where that ended it and more than `spec.traffic` is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<EditOf>,
 }
 
 /// A record that cannot be used.
@@ -163,6 +178,12 @@ impl Record {
     /// How it ended. A record that does not say is read as one that was rolled back, which claims nothing good.
     pub fn ended_as(&self) -> Code {
         self.outcome.unwrap_or(Code::RolledBack)
+    }
+
+    /// It was closed because somebody else moved traffic: what users have is what that one wrote. A template that somebody
+    /// else wrote leaves users where this rollout had them.
+    pub fn leaves_traffic(&self) -> bool {
+        self.outcome == Some(Code::TakenOver) && self.edited != Some(EditOf::Template)
     }
 
     /// A signal ended the process that was at it, and users stayed where they were: whoever comes next goes on from there.
@@ -287,6 +308,7 @@ pub(crate) mod tests {
             rejected: vec![],
             outcome: None,
             reason: None,
+            edited: None,
         }
     }
 
@@ -307,6 +329,18 @@ pub(crate) mod tests {
     fn text_round_trips() {
         let record = record();
         assert_eq!(Record::parse(&record.to_text().unwrap()).unwrap(), record);
+    }
+
+    #[test]
+    fn only_an_edit_of_traffic_leaves_users_elsewhere() {
+        let mut record = record();
+        assert!(!record.leaves_traffic());
+        record.outcome = Some(Code::TakenOver);
+        let of_before = record.to_text().unwrap();
+        assert!(!of_before.contains("edited") && Record::parse(&of_before).unwrap().leaves_traffic(), "{of_before}");
+        record.edited = Some(EditOf::Template);
+        let text = record.to_text().unwrap();
+        assert!(text.contains(r#""edited":"template""#) && !Record::parse(&text).unwrap().leaves_traffic(), "{text}");
     }
 
     #[test]

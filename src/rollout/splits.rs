@@ -6,7 +6,7 @@
 
 mod tags;
 
-pub use tags::{BadTags, Tags};
+pub use tags::{BadTags, TagOptions, Tags, room_for_tags};
 
 use crate::model::name::RevisionName;
 use crate::model::percent::Percent;

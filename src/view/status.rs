@@ -23,6 +23,7 @@ pub(crate) use sides::{RevisionStatus, Role};
 pub(crate) use times::clock;
 
 use crate::machine::capacity::standing_words;
+use crate::machine::others::other_writers;
 use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
 use crate::model::observed::{Condition, Service, Truth};
@@ -189,6 +190,7 @@ fn notes(service: &Service) -> Vec<String> {
     if let Some(note) = rollout_duration(service) {
         notes.push(note);
     }
+    notes.extend(other_writers(service));
     notes
 }
 
@@ -223,6 +225,15 @@ mod tests {
     fn knatives_own_ramp_is_noted() {
         let status = explained(&service(json!({"serving.knative.dev/rollout-duration": "60s"})), None);
         assert!(status.notes[0].contains("rollout-duration is 60s"));
+    }
+
+    #[test]
+    fn whoever_may_write_it_back_is_noted() {
+        let mut object = service(json!({}));
+        object["metadata"]["ownerReferences"] = json!([{"apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService", "name": "model", "controller": true}]);
+        let status = explained(&object, None);
+        assert!(status.notes[0].starts_with("InferenceService model"), "{:?}", status.notes);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::script::{Reply, Server, connect};
 use andante::adapter::cluster::Connect;
 use andante::model::api_error::ApiError;
-use andante::run::ports::Cluster;
+use andante::run::ports::{Cluster, Watch};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -164,6 +164,29 @@ async fn a_server_in_trouble_is_asked_once_and_its_wish_is_kept() {
         let error = patch_refused(reply).await;
         assert_eq!(error, expected);
         assert!(error.is_passing());
+    }
+}
+
+/// A 409 refuses a write. To a read it says nothing but that the server (or a proxy before it) has a bad moment.
+#[tokio::test]
+async fn a_conflict_of_a_read_passes() {
+    let conflict =
+        status(409, "Conflict", &format!("the object has been modified {SECRET}=1"), &json!({"name": "hello"}));
+    let event = format!("{}\n", json!({"type": "ERROR", "object": conflict}));
+    let mut replies: Vec<Reply> = (0..4).map(|_| Reply::json(409, &conflict)).collect();
+    replies.push(Reply::Answer(200, "", event));
+    let server = Server::start(replies).await;
+    let service = server.service();
+    let errors = [
+        service.service().await.unwrap_err(),
+        service.configuration().await.unwrap_err(),
+        service.revisions().await.unwrap_err(),
+        service.watch_service("1").await.map(drop).unwrap_err(),
+        service.watch_service("1").await.unwrap().next().await.unwrap().unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(&error, ApiError::Server { status: 409, .. }), "{error:?}");
+        assert!(error.is_passing() && !format!("{error} {error:?}").contains(SECRET), "{error}");
     }
 }
 

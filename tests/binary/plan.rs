@@ -154,3 +154,27 @@ fn files_that_cannot_be_planned_for() {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     assert!(ran.stderr.starts_with(&format!("andante: {broken}: ")), "{}", ran.stderr);
 }
+
+/// `candidate-NAME` would be longer than a label of a host name may be.
+#[test]
+fn a_long_name_has_short_tags_and_the_longest_none() {
+    let of = |length: usize| {
+        let name = "a".repeat(length);
+        let manifest = file(&format!("long-{length}.yaml"), &MANIFEST.replace("hello", &name));
+        (name.clone(), andante(&["plan", &name, "-f", &manifest]), manifest)
+    };
+    let (_, usual, _) = of(53);
+    assert!(usual.stdout.contains("(tag candidate)") && !usual.stdout.contains("the tags are"), "{}", usual.stdout);
+    for length in [54, 61] {
+        let (name, short, manifest) = of(length);
+        assert_eq!(short.code, 0, "{}", short.stderr);
+        assert!(short.stdout.contains("(tag c)") && short.stdout.contains("(tag s)"), "{}", short.stdout);
+        let note = "note       the tags are `c` and `s`: with `candidate` and `stable` a host name would be longer than 63 characters";
+        assert!(short.stdout.contains(note), "{}", short.stdout);
+        let own = andante(&["plan", &name, "-f", &manifest, "--candidate-tag", "x", "--stable-tag", "y"]);
+        assert!(own.stdout.contains("(tag x)") && !own.stdout.contains("the tags are"), "{}", own.stdout);
+    }
+    let (_, none, _) = of(62);
+    assert_eq!(none.code, 2, "{}", none.stdout);
+    assert!(none.stderr.contains("no tag fits beside a Service name of 62 characters"), "{}", none.stderr);
+}

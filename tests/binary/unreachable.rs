@@ -94,3 +94,13 @@ fn the_token_is_never_printed() {
         assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("not-a-secret"), "{command}");
     }
 }
+
+/// No look is needed for it, so that it is said before a build's image waits for anything.
+#[test]
+fn a_name_without_room_for_a_tag_is_refused_before_anything_is_asked() {
+    let (file, name) = (nobody_there(), "a".repeat(62));
+    let ran = andante(&["stage", &name, "--image", "i", "--kubeconfig", &file, "--patience", "300ms"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stdout.contains("no tag fits") && ran.stdout.contains("nothing was written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("next: give the Service a name of at most 61 characters"), "{}", ran.stdout);
+}

@@ -159,6 +159,39 @@ fn a_gitops_manager_of_the_image_is_named() {
     assert!(conflict.code != 0 && conflict.err.contains("conflict"), "{}", conflict.err);
 }
 
+/// A controller that owns the Service, and one that updates it, are named; whoever typed kubectl is not.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn whoever_may_write_it_back_is_named_before_the_first_write() {
+    let space = Space::new("owned-by");
+    space.serve(&sample("hello", "v1"));
+    let stage = |version: &str| {
+        let image = format!("dev.local/andante-sample:{version}");
+        space.andante(&["stage", "hello", "--image", &image]).ended(0)
+    };
+    stage("v2").never_says("may write").never_says("its next");
+    space.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "boss"}}));
+    let uid = space.get("configmap", "boss")["metadata"]["uid"].clone();
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": uid, "controller": true});
+    space.merge("ksvc", "hello", &json!({"metadata": {"ownerReferences": [owner]}})).good();
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": {"example.com/by": "helm"}}}}}).to_string();
+    let helm = ["patch", "ksvc", "hello", "--type=merge", "--field-manager=helm-controller", "-p", &patch];
+    space.kubectl(&helm).good();
+    let ran = stage("v3")
+        .says("ConfigMap boss (v1) owns hello as its controller")
+        .says("`helm-controller` writes the template of hello");
+    let at = |text: &str| ran.lines.iter().position(|line| line.contains(text)).unwrap();
+    assert!(at("ConfigMap boss") < at("users pinned to"), "{}", ran.whole());
+    let walk = space.andante(&["walk", "hello", "--style", "all-at-once"]).ended(0);
+    walk.says("ConfigMap boss (v1) owns hello as its controller");
+    let status = space.andante(&["status", "hello"]).whole();
+    assert!(status.contains("note       ConfigMap boss (v1) owns hello as its controller"), "{status}");
+    // One process says it once.
+    let image = ["--image", "dev.local/andante-sample:v2", "--style", "all-at-once"];
+    let ran = space.andante(&[&["roll-out", "hello"][..], &image[..]].concat()).ended(0);
+    assert_eq!(ran.lines.iter().filter(|line| line.contains("ConfigMap boss")).count(), 1, "{}", ran.whole());
+}
+
 /// A template with a name (Knative refuses a changed template that keeps its name).
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]

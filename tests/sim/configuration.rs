@@ -63,7 +63,7 @@ impl State {
         let given = configuration.template.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let name = if given.is_empty() { format!("{}-{generation:05}", self.name) } else { given.to_owned() };
         let exists = self.revisions.get(&name).map(|r| r.template["spec"] == configuration.template["spec"]);
-        configuration.name_taken = exists == Some(false);
+        configuration.name_taken = exists == Some(false) || self.foreign_revisions.contains(given);
         configuration.observed = generation;
         if configuration.name_taken {
             let text = format!("Revision creation failed with message: revisions {name:?} already exists.");

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// One thing that goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// 409: refused without having looked.
+    /// 409: refused without having looked; reads may meet it, too.
     Conflict,
     /// 429, with the time to wait.
     Slower(Duration),

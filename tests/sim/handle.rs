@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
+/// What a 409 means where nothing was to be written.
+const CONFLICT_OF_A_READ: Fault = Fault::Status { status: 409, after: false, retry_after: None };
+
 /// The time limit of one call.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
@@ -108,9 +111,11 @@ impl Handle {
             let mut script = self.script.borrow_mut();
             (script.crash, script.fault(verb, call, self.world.start.elapsed()))
         };
-        // Only a write can meet a conflict, or be overtaken.
-        let only_writes = |f: &Fault| matches!(f, Fault::Conflict | Fault::Raced { .. });
-        let fault = fault.filter(|f| verb == "patch services" || !only_writes(f));
+        // Only a write can be overtaken. A conflict is a refusal of the write, and of a read a server's bad moment.
+        let fault = fault.filter(|f| verb == "patch services" || !matches!(f, Fault::Raced { .. }));
+        let fault = fault.filter(|f| verb != "create services" || *f != Fault::Conflict);
+        let fault =
+            fault.map(|f| if f == Fault::Conflict && verb != "patch services" { CONFLICT_OF_A_READ } else { f });
         if crash == Some(Crash::Before(call)) {
             sleep(there).await;
             self.die().await;

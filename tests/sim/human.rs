@@ -90,6 +90,11 @@ impl World {
         })
     }
 
+    /// Writes the template of then once more, as whoever applies an unchanged file does.
+    pub(crate) fn apply_again(&self, template: &Value) -> Result<(), ApiError> {
+        self.edit(|o| o["spec"]["template"] = template.clone())
+    }
+
     /// Asks something of the running rollout, beside its record.
     pub(crate) fn control(&self, change: impl FnOnce(&mut Control)) -> Result<(), ApiError> {
         let service = self.service().ok_or(ApiError::NotFound("services".into()))?;

@@ -40,6 +40,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) enum Job {
     /// Stage an image.
     Stage { image: String, again: bool },
+    /// Stage an image under a name of its own for the revision.
+    Named { image: String, name: String },
     /// Stage the template of a file.
     File(Value),
     /// Take up a revision that is there.
@@ -131,7 +133,7 @@ impl Theatre {
         let (clock, limits) = (self.clock_of(label), Limits::default());
         let work = async {
             match job {
-                Job::Stage { .. } | Job::File(_) | Job::TakeUp(_) => {
+                Job::Stage { .. } | Job::Named { .. } | Job::File(_) | Job::TakeUp(_) => {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
@@ -197,6 +199,11 @@ impl Theatre {
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {
         let want = match job {
             Job::TakeUp(name) => Want::Revision(name.clone()),
+            Job::Named { image, name } => Want::Template(Box::new(TemplateChange {
+                image: Some(image.clone()),
+                revision_name: Some(name.parse().unwrap()),
+                ..TemplateChange::default()
+            })),
             Job::File(template) => {
                 Want::Template(Box::new(TemplateChange { file: Some(template.clone()), ..TemplateChange::default() }))
             }

@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) stalled: bool,
     /// Services of Kubernetes that are somebody else's.
     pub(crate) foreign: BTreeSet<String>,
+    /// Revisions of other Services, which nobody who rolls out this one can see.
+    pub(crate) foreign_revisions: BTreeSet<String>,
     /// Runs may get such Services: an optional right.
     pub(crate) names_readable: bool,
     /// `revision-timeout-seconds` of config-defaults, where the cluster sets it.
@@ -129,6 +131,7 @@ impl State {
             pods_readable: true,
             stalled: false,
             foreign: BTreeSet::new(),
+            foreign_revisions: BTreeSet::new(),
             names_readable: true,
             timeout: None,
             pods_wanted: 1,

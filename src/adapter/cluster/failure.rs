@@ -98,12 +98,14 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         404 => ApiError::NoKind(format!("{asked}: the cluster does not have {}", asked.qualified())),
         // The same status for two things: "already exists" of a create, "the object has been modified" of the rest.
         409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
-        409 => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
+        409 if asked.verb == "patch" => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
         410 => ApiError::Gone,
         422 if asked.verb == "patch" && !names_fields(status) => {
             ApiError::Refused(format!("{asked}: a test of the patch did not hold"))
         }
-        408 | 429 | 500.. => {
+        // A read changes nothing that could conflict: whoever answers it so (a server or a proxy in a bad moment) has not
+        // judged it.
+        408 | 409 | 429 | 500.. => {
             // The header goes first; a Status may say it as well.
             let told = details.map(|d| d.retry_after_seconds).filter(|s| *s > 0).map(Duration::from_secs);
             ApiError::Server { status: code, text: trouble(asked, status), retry_after: retry_after.or(told) }

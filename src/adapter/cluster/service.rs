@@ -10,7 +10,7 @@ use crate::adapter::env::Environment;
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::name::{RevisionName, ServiceName};
-use crate::model::observed::FIELD_MANAGER;
+use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{Cluster, List, NamedKind};
 use serde_json::Value;

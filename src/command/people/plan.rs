@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// Shows the plan; the code says whether it could begin now.
 pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<Code, Stop> {
     let asked = PlanQuestion {
-        tags: tags(&args.tags)?,
+        tags: tags(&args.tags, &args.cluster)?,
         plan: asked_plan(&args.plan.options())?,
         stable: args.stable.clone(),
         from_file: args.file.is_some(),

@@ -95,7 +95,7 @@ impl Settle {
         self.served_at = self.served_at.or((!is_unserved).then_some(now));
         let is_unserved = is_unserved && self.served_at.is_none();
         // What somebody else asked for is theirs to see served, and not ours to mend.
-        let closed = record.outcome == Some(Code::TakenOver);
+        let closed = record.leaves_traffic();
         let in_time = now < after(ended, LAST_WAIT);
         // Within a bound: who brings a taken name back as often as it is taken out would be fought without end.
         if is_unserved
@@ -176,7 +176,7 @@ impl Settle {
         now: Timestamp,
     ) -> Option<Next> {
         // Traffic that was somebody else's when it was closed is none of this rollout's.
-        let stands = moved(record, service) != Moved::Traffic && record.outcome != Some(Code::TakenOver);
+        let stands = moved(record, service) != Moved::Traffic && !record.leaves_traffic();
         if !stands || serving(service) == Serving::Yes || !is_stuck(service, record) {
             return None;
         }

@@ -5,6 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::clash::owner_clashes;
+use crate::machine::stage::named::{is_to_be_named, name_is_free, warn_of_taken_name};
 use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved, outcome_of};
@@ -13,7 +14,7 @@ use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
-use crate::model::observed::{FIELD_MANAGER, Revision, Service};
+use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, shares_are_served};
@@ -36,7 +37,7 @@ mod start;
 use already::already;
 use bytes::WantedBytes;
 use resume::resume;
-pub(crate) use start::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
+pub(crate) use start::{fresh_start, inherited_start, no_tag_fits, tags_are_free, targets_are_ready};
 
 /// So late a process of an older rollout may still write a bound.
 const LATE: Duration = Duration::from_secs(120);
@@ -59,6 +60,8 @@ pub(crate) enum Begin {
     End(Box<Outcome>),
     /// Equal words may hide other bytes: what the image means is asked first.
     Look(String),
+    /// This rollout was begun, and somebody else wrote the template since.
+    Edited(Box<Record>),
     /// What decides is on its way.
     Wait {
         /// What is waited for, for the log.
@@ -240,14 +243,16 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             moved_on = format!("; its image means {} now", bytes.digest.unwrap_or_default());
         }
     }
+    let (template, same) = match anew(&named, goal, world, service).filter(|_| same) {
+        Some(template) => (template, false),
+        None => (template, same && !is_to_be_named(change, service)),
+    };
+    if let Err(outcome) = name_is_free(change, world, service, !same) {
+        return Begin::End(outcome);
+    }
     if !same {
         warn_of_taken_name(change, &named, log);
     }
-    warn_of_gitops(service, log);
-    let (template, same) = match anew(&named, goal, world, service).filter(|_| same) {
-        Some(template) => (template, false),
-        None => (template, same),
-    };
     fresh.template = Some(fingerprint(&template));
     let split = fresh.start.staging(&fresh.tags);
     let what = if same {
@@ -256,28 +261,6 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         format!("users pinned to {stable}, template patched in the same write{moved_on}")
     };
     Begin::Write { record: Box::new(fresh), split: Some(split), template: (!same).then_some(template), what }
-}
-
-/// Says that the file's name for the new revision cannot be given to it.
-pub(super) fn warn_of_taken_name(change: &TemplateChange, named: &TemplateChange, log: &mut Log) {
-    if let (Some(name), None) = (change.name_in_file(), &named.revision_name) {
-        let what = format!("the file names its revision {name}, which is there already: Knative names the new one");
-        log.once(Topic::Note, what);
-    }
-}
-
-/// Warns of somebody else who applies the containers. Knative declares them one unit for server-side apply, so nobody
-/// can own the image alone, and their next apply conflicts with us or undoes us.
-fn warn_of_gitops(service: &Service, log: &mut Log) {
-    if let Some(writer) = service.last_writer(|w| w.applied && w.containers && w.manager != FIELD_MANAGER) {
-        log.once(
-            Topic::Note,
-            format!(
-                "`{}` applies the containers of {} (server-side apply): its next apply will conflict with this image or take it back; let it change the image and use `andante stage {} --revision NAME`",
-                writer.manager, service.name, service.called()
-            ),
-        );
-    }
 }
 
 fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fresh: Record) -> Begin {

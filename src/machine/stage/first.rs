@@ -2,9 +2,11 @@
 //! and that is said plainly. Decides what is created or patched, and when it counts as deployed. It may use pure
 //! modules only.
 
-use super::admit::warn_of_taken_name;
+use super::named::{is_to_be_named, name_is_free, taken_words, warn_of_taken_name};
 use super::{Stage, Want};
+use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
+use crate::machine::others;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{order, template_order};
@@ -92,7 +94,8 @@ impl Stage {
                     crate::machine::standing::who_moved(service, false),
                     service.name
                 );
-                return Next::end(outcome_of(Code::Superseded, what, service));
+                let next = "settle with them who writes the template, then run the same again";
+                return Next::end(outcome_of(Code::TakenOver, what, service).next(next));
             }
         } else if let Want::Template(change) = &self.goal.want {
             let named = change.with_free_name(|name| world.revision(name).is_some());
@@ -100,8 +103,15 @@ impl Stage {
                 Ok(wanted) => wanted,
                 Err(error) => return Next::end(Outcome::new(Code::BadInput, error.to_string())),
             };
-            if !says_the_same(&service.template, &wanted) {
+            // A name that was refused goes, also where nothing else changes.
+            let renamed =
+                is_to_be_named(change, service) || (named.revision_name.is_none() && refused_name(service).is_some());
+            if renamed || !says_the_same(&service.template, &wanted) {
+                if let Err(outcome) = name_is_free(change, world, service, true) {
+                    return Next::End(outcome);
+                }
                 warn_of_taken_name(change, &named, log);
+                others::say(service, log);
                 log.once(
                     Topic::Stage,
                     format!(
@@ -115,6 +125,9 @@ impl Stage {
             }
         }
         self.first = true;
+        if let Some(name) = refused_name(service) {
+            return Next::end(outcome_of(Code::BadState, taken_words(name), service).next("then run the same again"));
+        }
         let latest = service.latest_created.as_ref().and_then(|name| world.revision(name));
         let state = match latest {
             Some(revision) => match self.with_pods(pods(revision), &revision.name.clone(), world, now) {

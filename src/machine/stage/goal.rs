@@ -75,7 +75,8 @@ impl StageGoal {
             want,
             manifest: candidate.manifest.clone(),
             stable: candidate.stable.clone(),
-            tags: candidate.tags.clone(),
+            // A goal that exists has two tags that differ.
+            tags: candidate.tags.of(goal.service()).ok()?,
             again: candidate.again,
             deadline: candidate.ready_within,
             grace,

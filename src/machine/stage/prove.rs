@@ -2,7 +2,9 @@
 //!
 //! Decides when the candidate is proved, and when its time is over. It may use observed objects and the record.
 
+use super::named::taken_words;
 use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
+use crate::machine::migration::refused_name;
 use crate::machine::next::{Look, Next};
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
@@ -103,6 +105,12 @@ impl Stage {
         // created last.
         if !is_current(service) {
             return Err(timeout(self));
+        }
+        if let Some(name) = refused_name(service) {
+            // No time mends that. The way back takes the name out, because no split is migrated while it stands there.
+            let why = Why::blameless(Code::BadState, taken_words(name));
+            self.failed = Some(why.clone());
+            return Err(self.fail(world, service, record, &why, now));
         }
         let Some(created) = service.latest_created.clone() else { return Err(timeout(self)) };
         let Some(revision) = world.revision(&created) else { return Err(timeout(self)) };

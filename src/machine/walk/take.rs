@@ -5,6 +5,7 @@ use super::advance::CLOCKS;
 use super::{Walk, write};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
+use crate::machine::others;
 use crate::machine::outcomes::{ended_before, refused};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
@@ -119,6 +120,7 @@ impl Walk {
         if let Some(next) = self.survey(service, &record, now, log) {
             return next;
         }
+        others::say(service, log);
         self.take(&record, world, service, claim, now)
     }
 

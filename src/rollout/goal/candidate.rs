@@ -3,7 +3,7 @@
 use super::BadGoal;
 use crate::model::name::{BadName, RevisionName, ServiceName};
 use crate::model::time::human;
-use crate::rollout::splits::Tags;
+use crate::rollout::splits::TagOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -79,8 +79,8 @@ pub struct CandidateOptions {
     /// Which revision users are on, where the split leaves a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable: Option<RevisionName>,
-    /// The two tags of the rollout.
-    pub tags: Tags,
+    /// The two tags of the rollout; what is absent goes by the length of the Service's name ([`crate::rollout::splits::Tags::usual`]).
+    pub tags: TagOptions,
     /// How long the candidate may take to be ready.
     #[serde(with = "human")]
     pub ready_within: Duration,
@@ -104,7 +104,7 @@ impl Default for CandidateOptions {
             revision: None,
             again: false,
             stable: None,
-            tags: Tags::default(),
+            tags: TagOptions::default(),
             ready_within: Duration::from_secs(600),
             grace: Duration::from_secs(20),
             hold_for: Duration::from_secs(3600),
@@ -128,7 +128,7 @@ impl CandidateOptions {
     }
 
     pub(super) fn check(&self, service: &ServiceName) -> Result<(), BadGoal> {
-        Tags::new(self.tags.candidate.clone(), self.tags.stable.clone())?;
+        self.tags.of(service)?;
         if let Some(name) = &self.revision_name
             && !name.as_str().starts_with(&format!("{service}-"))
         {

@@ -3,7 +3,7 @@ use crate::evidence::probe::Probe;
 use crate::evidence::{Rules, Tail};
 use crate::model::percent::Percent;
 use crate::rollout::plan::{PlanOptions, Style};
-use crate::rollout::splits::Tags;
+use crate::rollout::splits::TagOptions;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn of(value: serde_json::Value) -> Result<Goal, String> {
 fn what_is_absent_has_the_command_lines_defaults() {
     let goal = of(json!({"service": "hello", "candidate": {"image": "i:2"}, "walk": {}})).unwrap();
     let (candidate, walk, plan) = (goal.candidate().unwrap(), goal.walk().unwrap(), goal.plan().unwrap());
-    assert_eq!((candidate.tags.clone(), candidate.ready_within), (Tags::default(), Duration::from_secs(600)));
+    assert_eq!((candidate.tags.clone(), candidate.ready_within), (TagOptions::default(), Duration::from_secs(600)));
     assert_eq!((walk.deadline, walk.restarts, walk.judge.clone()), (Duration::from_secs(3300), Some(2), None));
     assert_eq!((plan.style, plan.steps.len(), plan.bake), (Style::Canary, 5, Duration::from_secs(300)));
 }

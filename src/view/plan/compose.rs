@@ -87,6 +87,12 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     let moves = writer.moves(open.as_ref());
     let shortest = shortest(&moves, &plan);
     let mut warnings = warnings(asked, &plan, record.as_ref(), &service, &candidate);
+    if tags.are_shortened(&service.name) {
+        warnings.push(format!(
+            "the tags are `{}` and `{}`: with `candidate` and `stable` a host name would be longer than 63 characters",
+            tags.candidate, tags.stable
+        ));
+    }
     if is_own {
         warnings.push("this is the open rollout's own plan; a flag of the plan shows another one".to_owned());
     }

@@ -3,9 +3,8 @@
 //! Decides words only. It may use the record and the status.
 
 use super::{Called, RevisionStatus, Role, Status};
-use crate::machine::standing::EditOf;
 use crate::rollout::owner::OwnerKind;
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::{EditOf, Phase, Record};
 
 /// What to do next. `unserved`: why users have nothing that serves them, if so.
 pub(super) fn next(status: &Status, record: Option<&Record>, unserved: Option<&str>, called: &Called) -> Vec<String> {

@@ -5,8 +5,7 @@
 use super::lines::pods;
 use super::rollout::{moves, word};
 use super::{RevisionStatus, Status, dead_words, rollout::Rollout};
-use crate::machine::standing::EditOf;
-use crate::rollout::record::Phase;
+use crate::rollout::record::{EditOf, Phase};
 
 /// How wide the first column is: a space follows `walking 10/10 (100 %)`.
 const STAND: usize = 22;

@@ -5,10 +5,9 @@
 use super::rollout::{Rollout, moves, word};
 use super::times::{clock, moment};
 use super::{Life, RevisionStatus, Role, Status, dead_words};
-use crate::machine::standing::EditOf;
 use crate::model::outcome::Code;
 use crate::rollout::owner::OwnerKind;
-use crate::rollout::record::Phase;
+use crate::rollout::record::{EditOf, Phase};
 use jiff::Timestamp;
 
 /// How wide the first column is: the longest labels, such as `waits for`, have nine letters, and two spaces follow.

@@ -6,7 +6,7 @@ use super::Called;
 use super::holder::{Holder, Life, dead_words, life};
 use super::waits::{Waits, waits};
 use crate::evidence::Counts;
-use crate::machine::standing::{EditOf, Moved, lost_to_edit, moved, who_moved};
+use crate::machine::standing::{Moved, lost_to_edit, moved, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
 use crate::model::observed::{CONTROL, Service};
@@ -16,7 +16,7 @@ use crate::model::split::TrafficTarget;
 use crate::rollout::control::{Approval, Control, ControlRequest};
 use crate::rollout::owner::Liveness;
 use crate::rollout::plan::Plan;
-use crate::rollout::record::{Phase, Record, Rejected};
+use crate::rollout::record::{EditOf, Phase, Record, Rejected};
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -138,7 +138,7 @@ pub(crate) fn went_back(record: &Record) -> bool {
 
 /// The record was only closed: somebody else had moved traffic, and it stays as they left it.
 pub(crate) fn closed(record: &Record) -> bool {
-    record.outcome == Some(Code::TakenOver)
+    record.leaves_traffic()
 }
 
 /// It is over, and users could not be brought back.

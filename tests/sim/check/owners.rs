@@ -38,6 +38,15 @@ fn targets(our: &Ours) -> Vec<String> {
     wrong
 }
 
+/// Knative said of this object that another revision has its template's name.
+fn says_taken(service: &Value) -> bool {
+    let conditions = service.pointer("/status/conditions").and_then(Value::as_array);
+    let said = |c: &Value| {
+        c["reason"] == "RevisionNameTaken" || c["message"].as_str().is_some_and(|m| m.contains("already exists"))
+    };
+    conditions.into_iter().flatten().any(said)
+}
+
 /// Targets, tags, annotations, labels; and the template, unless it is being staged.
 pub(crate) fn owners(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
@@ -68,7 +77,8 @@ pub(crate) fn owners(story: &Story) -> Vec<String> {
         };
         let name = before["spec"]["template"]["metadata"]["name"].as_str().unwrap_or_default();
         let taken = story.log.writes.iter().any(|w| entries(&w.after).iter().any(|e| e.name.as_deref() == Some(name)))
-            || our.write.truth.ready.contains(name);
+            || our.write.truth.ready.contains(name)
+            || says_taken(before);
         let is_gone = our.write.after["spec"]["template"]["metadata"]["name"].is_null();
         let only_name = taken && is_gone && unnamed(before) == unnamed(&our.write.after);
         if template && our.record.phase != Phase::Staging && !only_name {

@@ -66,13 +66,9 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
     }
     // This comes before the question what was asked for, because the template is the editor's by now and says nothing
     // about that.
-    if moved(record, service) == Moved::Template && record.phase == Phase::Staging && (same || !person) {
-        let what = format!(
-            "{} changed the template of {} during staging; nobody was moved",
-            who_moved(service, false),
-            service.name
-        );
-        return Some(end(outcome_of(Code::Superseded, what, service)));
+    let edited = moved(record, service) == Moved::Template && record.phase == Phase::Staging;
+    if edited && (same || !person) {
+        return Some(Begin::Edited(Box::new(record.clone())));
     }
     if !same {
         // A person may change their mind while nobody is on the candidate; a run that changes it is misconfigured.

@@ -7,12 +7,12 @@ use crate::machine::claim::Claim;
 use crate::machine::standing::outcome_of;
 use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
-use crate::model::name::{RevisionName, Tag};
+use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::split::{Follow, Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
-use crate::rollout::splits::{BadStart, Start, Tags};
+use crate::rollout::splits::{BadStart, Start, Tags, room_for_tags};
 
 /// What the owner had, by the older record while that is still true.
 pub(crate) fn inherited_start(
@@ -26,8 +26,8 @@ pub(crate) fn inherited_start(
     let still_true = record.split == *split
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome != Some(Code::CouldNotRestore)
-        // A rollout closed in this way had its traffic moved by somebody: the owner has now what they wrote.
-        && record.outcome != Some(Code::TakenOver)
+        // Then the owner has now what they wrote.
+        && !record.leaves_traffic()
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable);
     still_true.then(|| without_left_out(&record.start, record, world))
@@ -82,7 +82,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
             && r.start.followed_latest()
             && !start.followed_latest()
             && r.split.share(&start.stable) == split.share(&start.stable)
-            && r.outcome != Some(Code::TakenOver)
+            && !r.leaves_traffic()
     });
     if !pinned_by_us {
         return start;
@@ -122,23 +122,43 @@ fn without_our_tags(split: &Split, record: &Record) -> Split {
     Split::new(targets).unwrap_or_else(|_| split.clone())
 }
 
+/// Refused before anything is looked at: the Service's name leaves no room for a tag, and a rollout needs two. Stable's keeps
+/// the way back, the candidate's makes its address, by which it is proved before anyone is sent to it.
+pub(crate) fn no_tag_fits(service: &ServiceName) -> Option<Outcome> {
+    let length = service.as_str().len();
+    (room_for_tags(service) == 0).then(|| {
+        let what = format!(
+            "no tag fits beside a Service name of {length} characters: Knative makes the host name `TAG-{service}` of a tag, of at most 63 characters; nothing was written"
+        );
+        Outcome::new(Code::BadInput, what).next("give the Service a name of at most 61 characters (a name is for good: a new Service)")
+    })
+}
+
 /// Refused before the first write: a tag of ours that is the owner's already, or that makes no host name.
 pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Result<(), Box<Outcome>> {
+    if let Some(end) = no_tag_fits(&service.name) {
+        return Err(Box::new(end));
+    }
     let bad = |what: String, next: String| Err(Box::new(outcome_of(Code::BadState, what, service).next(next)));
+    let room = room_for_tags(&service.name);
     for tag in [&tags.candidate, &tags.stable] {
         if let Some(target) = start.split.tagged(tag) {
+            let most = if tags.are_shortened(&service.name) {
+                format!(" (of at most {room} characters, since the Service's name is long)")
+            } else {
+                String::new()
+            };
             return bad(
                 format!("the tag `{tag}` is the owner's already ({target}); nothing was written"),
-                "choose other names: --candidate-tag, --stable-tag".into(),
+                format!("choose other names: --candidate-tag, --stable-tag{most}"),
             );
         }
     }
-    // Host names are TAG-SERVICE. Knative admits a label of over 63 characters, and then the whole Route fails.
     for tag in [&tags.candidate, &tags.stable] {
-        if tag.as_str().len() + 1 + service.name.as_str().len() > 63 {
+        if tag.as_str().len() > room {
             return bad(
                 format!("the host name `{tag}-{}` would be longer than 63 characters", service.name),
-                "choose shorter names: --candidate-tag, --stable-tag".into(),
+                format!("choose names of at most {room} characters: --candidate-tag, --stable-tag"),
             );
         }
     }
@@ -242,6 +262,34 @@ mod tests {
         let less = without_left_out(&had, &record, &World::default());
         assert_eq!((less.split.to_string().as_str(), less.main), ("latest 100 %", 0));
         assert!(less.followed_latest());
+    }
+
+    /// What is said of the usual tags of a Service whose name is so long, with this traffic.
+    fn of_length(length: usize, traffic: serde_json::Value) -> Option<(Code, String)> {
+        let name = "a".repeat(length);
+        let object = json!({"metadata": {"name": name, "uid": "u", "generation": 1}, "spec": {"traffic": traffic}});
+        let service = Service::from_json(&object).unwrap();
+        let tags = Tags::usual(&service.name);
+        tags_are_free(&tags, &start(traffic, "s1"), &service).err().map(|end| (end.code, end.line()))
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_short_tags_or_for_none() {
+        let plain = json!([{"latestRevision": true, "percent": 100}]);
+        for length in [1, 53, 54, 61] {
+            assert_eq!(of_length(length, plain.clone()), None, "{length}");
+        }
+        for length in [62, 63] {
+            let (code, line) = of_length(length, plain.clone()).unwrap();
+            assert_eq!(code, Code::BadInput);
+            assert!(line.contains("no tag fits") && line.contains("at most 61 characters"), "{line}");
+        }
+        let theirs =
+            json!([{"latestRevision": true, "percent": 100}, {"revisionName": "s0", "percent": 0, "tag": "c"}]);
+        assert_eq!(of_length(53, theirs.clone()), None, "ours are longer");
+        let (code, line) = of_length(60, theirs).unwrap();
+        assert_eq!(code, Code::BadState);
+        assert!(line.contains("the tag `c` is the owner's already") && line.contains("at most 2 characters"), "{line}");
     }
 
     #[test]
