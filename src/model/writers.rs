@@ -79,7 +79,7 @@ impl FieldWriter {
 const HANDS: [&str; 4] = ["kubectl", "kn", "oc", "k9s"];
 
 /// How words begin in the names of what writes again and again: by level (`kustomize-controller`, `argocd-controller`,
-/// KServe's `manager`), or with each release of its own (`helm`, `Terraform`).
+/// `KServe`'s `manager`), or with each release of its own (`helm`, `Terraform`).
 const CONTROLLERS: [&str; 13] = [
     "controller",
     "operator",
