@@ -306,8 +306,10 @@ mod tests {
     fn refusal(traffic: serde_json::Value, actual: i64) -> Option<String> {
         let mut world = World::default();
         world.see_revisions([("s1", "True", 1), ("bad", "False", actual)].map(|(name, ready, actual)| {
+            // One that is not Ready and has pods lacks room for more of them.
+            let (reason, message) = if actual > 0 { ("FailedCreate", "exceeded quota") } else { ("ExitCode3", "") };
             Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": actual,
-                "conditions": [{"type": "Ready", "status": ready, "reason": "ExitCode3"}]}}))
+                "conditions": [{"type": "Ready", "status": ready, "reason": reason, "message": message}]}}))
             .unwrap()
         }));
         let service = Service::from_json(
