@@ -30,6 +30,7 @@ mod cluster {
     mod from_file;
     mod hurt;
     mod image;
+    mod inability;
     mod kills;
     mod moved_tag;
     mod no_writes;

@@ -4,10 +4,10 @@ use super::support::*;
 use std::process::Command;
 
 /// Where the bundled cluster's own registry is, and what it has from the start.
-const REGISTRY: &str = "10.96.0.50:5000";
+pub(super) const REGISTRY: &str = "10.96.0.50:5000";
 
 /// Pushes the sample under a reference; each format of its manifest has another digest.
-fn push(to: &str, format: &str) {
+pub(super) fn push(to: &str, format: &str) {
     let mut copy = Command::new("skopeo");
     copy.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"]);
     copy.args(["--format", format]).arg(format!("docker://{REGISTRY}/andante-sample:base"));

@@ -5,13 +5,15 @@
 //! the environment and kube's client.
 
 use super::connect_error::ConnectError;
+use super::session::Session;
 use super::{Kube, kubeconfig};
 use crate::adapter::env::Environment;
 use crate::adapter::proxy;
 use crate::model::name::Namespace;
 use http::Uri;
-use kube::{Client, Config};
+use kube::Config;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How to connect.
@@ -47,7 +49,8 @@ impl Kube {
     /// called within a runtime.
     pub fn connect(settings: &Connect, environment: &Environment) -> Result<Self, ConnectError> {
         crate::adapter::tls::install();
-        let (mut config, user) = find(settings, environment)?;
+        let mut found = find(settings, environment)?;
+        let (config, user) = (&mut found.config, found.user.clone());
         let default = config.default_namespace.trim();
         let namespace = settings.namespace.clone().map_or_else(|| default.parse(), Ok);
         let namespace = namespace.map_err(|_| ConnectError::Namespace(default.to_owned()))?;
@@ -57,12 +60,23 @@ impl Kube {
         config.read_timeout = None;
         config.write_timeout = Some(settings.call_limit);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config).map_err(|e| ConnectError::Client(unusable(&e)))?;
-        Ok(Self { client, namespace, server, user, limit: settings.call_limit, silence: settings.silence })
+        let session = Arc::new(Session::open(found, settings, environment)?);
+        Ok(Self { session, namespace, server, user, limit: settings.call_limit, silence: settings.silence })
     }
 }
 
-fn find(settings: &Connect, environment: &Environment) -> Result<(Config, Option<String>), ConnectError> {
+/// What was found of a cluster.
+pub(super) struct Found {
+    /// Address, CA, credentials, default namespace, proxy.
+    pub(super) config: Config,
+    /// The kubeconfig's user entry; none for a service account.
+    pub(super) user: Option<String>,
+    /// The context that was chosen; none for a service account, which has none.
+    pub(super) context: Option<String>,
+}
+
+/// Finds the cluster and the credentials. Files are read, nothing is sent or run.
+pub(super) fn find(settings: &Connect, environment: &Environment) -> Result<Found, ConnectError> {
     let context = settings.context.as_deref();
     let files = match &settings.kubeconfig {
         Some(path) => vec![path.clone()],
@@ -74,7 +88,7 @@ fn find(settings: &Connect, environment: &Environment) -> Result<(Config, Option
     // A service account has no contexts, so whoever names one means a file.
     if context.is_none() && environment.in_pod() {
         let config = Config::incluster().map_err(|e| ConnectError::ServiceAccount(e.to_string()))?;
-        return Ok((config, None));
+        return Ok(Found { config, user: None, context: None });
     }
     match environment.home_kubeconfig() {
         Some(path) => from_files(&[path], context, environment),
@@ -82,11 +96,7 @@ fn find(settings: &Connect, environment: &Environment) -> Result<(Config, Option
     }
 }
 
-fn from_files(
-    files: &[PathBuf],
-    context: Option<&str>,
-    environment: &Environment,
-) -> Result<(Config, Option<String>), ConnectError> {
+fn from_files(files: &[PathBuf], context: Option<&str>, environment: &Environment) -> Result<Found, ConnectError> {
     let chosen = kubeconfig::load(files, context)?;
     let mut config = chosen.config;
     config.proxy_url = match chosen.proxy {
@@ -99,7 +109,7 @@ fn from_files(
     if config.root_cert.is_none() && (!looks || config.accept_invalid_certs) {
         config.root_cert = Some(Vec::new());
     }
-    Ok((config, chosen.user))
+    Ok(Found { config, user: chosen.user, context: Some(chosen.context) })
 }
 
 /// The environment's proxy, unless the server is one that is reached directly.
@@ -122,29 +132,5 @@ fn proxy_address(named: &str) -> Result<Uri, ConnectError> {
     match address.scheme_str() {
         Some("http" | "https") => Ok(address),
         _ => Err(ConnectError::Proxy("only http and https proxies are supported")),
-    }
-}
-
-/// kube's complaint about TLS or credentials. A credential plugin's output, arguments and variables may hold a secret:
-/// they are left out.
-fn unusable(error: &kube::Error) -> String {
-    use kube::client::AuthError;
-    match error {
-        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
-            format!("the kubeconfig's credential plugin failed: {}", out.status)
-        }
-        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
-            format!("the kubeconfig's credential plugin cannot be run: {error}")
-        }
-        kube::Error::Auth(AuthError::ReadTokenFile(error, path)) => {
-            format!("the token file {} cannot be read: {error}", path.display())
-        }
-        kube::Error::Auth(_) => "the kubeconfig's credentials cannot be used".into(),
-        kube::Error::RustlsTls(error) => format!(
-            "TLS cannot be set up: {error} (a kubeconfig without a certificate authority needs the system's \
-             certificates, or SSL_CERT_FILE)"
-        ),
-        kube::Error::InferKubeconfig(error) => format!("kubeconfig: {}", kubeconfig::plain(error)),
-        _ => "the connection cannot be set up".into(),
     }
 }

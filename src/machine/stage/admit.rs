@@ -20,7 +20,7 @@ use crate::model::ready::{Serving, is_current, shares_are_served};
 use crate::model::split::Split;
 use crate::model::template::{TemplateChange, fingerprint, says_at_least, says_the_same};
 use crate::rollout::plan::Plan;
-use crate::rollout::record::Record;
+use crate::rollout::record::{Record, Rejected};
 use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -191,7 +191,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             Ok(bytes) => bytes,
             Err(image) => return Begin::Look(image),
         };
-        let before = fresh.rejected.iter().filter(|r| !bytes.differ_from(world.revision(&r.revision))).find(|r| {
+        let stands =
+            |r: &&Rejected| r.stands(world.serves(&r.revision)) && !bytes.differ_from(world.revision(&r.revision));
+        let before = fresh.rejected.iter().filter(stands).find(|r| {
             r.template.as_ref() == Some(&print)
                 || (change.is_image_alone() && r.image.is_some() && r.image == change.image)
                 || (same && service.latest_created.as_ref() == Some(&r.revision))
@@ -225,7 +227,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         warn_of_taken_name(change, &named, log);
     }
     warn_of_gitops(service, log);
-    let (template, same) = match anew(&named, goal, world, service).filter(|_| same) {
+    let (template, same) = match anew(&named, &admission).filter(|_| same) {
         Some(template) => (template, false),
         None => (template, same),
     };
@@ -287,7 +289,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         return end(outcome_of(Code::BadState, what, service));
     }
     if !goal.again
-        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate)
+        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate && r.stands(revision.serves()))
     {
         let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
         return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
