@@ -9,6 +9,7 @@ mod call;
 mod connect;
 mod connect_error;
 mod failure;
+mod find;
 mod images;
 mod kubeconfig;
 mod runs;
@@ -17,8 +18,8 @@ mod session;
 mod watch;
 
 pub use backends::Backend;
-pub use connect::Connect;
 pub use connect_error::ConnectError;
+pub use find::Connect;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

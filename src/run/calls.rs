@@ -4,7 +4,7 @@
 //! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
 //! ports, the world and the runtime's timer.
 
-use super::{CALL_AFTER_SIGNAL, Reader, Runner};
+use super::{CALL_AFTER_SIGNAL, ReadCall, Runner};
 use crate::machine::next::{GiveUp, Look, Order, Written};
 use crate::machine::world::{NameHolder, PodsSaid, Presence};
 use crate::model::api_error::ApiError;
@@ -51,7 +51,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     fn written(&mut self, result: Result<serde_json::Value, ApiError>) -> Written {
         match result {
             Ok(object) => {
-                self.fine(Reader::Get);
+                self.fine(ReadCall::Get);
                 self.takes_writes();
                 self.refusals = 0;
                 // Our own write comes back before the watch shows it: without this look we would decide by the old world.
@@ -155,7 +155,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     async fn pause_reads(&mut self, error: &ApiError) {
         let (patience, now) = (self.limits.patience, self.clock.now());
-        let pause = self.patience_for(Reader::Get, error).pause(error, patience, now);
+        let pause = self.patience_for(ReadCall::Get, error).pause(error, patience, now);
         self.pause(pause).await;
     }
 
@@ -168,16 +168,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             let cluster = self.cluster;
             match self.call(cluster.service()).await {
                 Ok(object) => {
-                    self.fine(Reader::Get);
+                    self.fine(ReadCall::Get);
                     return self.see(&object);
                 }
                 Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => {
-                    self.fine(Reader::Get);
+                    self.fine(ReadCall::Get);
                     self.world.target = Presence::Absent;
                     return Ok(());
                 }
                 Err(error) => {
-                    self.trouble(Reader::Get, &error)?;
+                    self.trouble(ReadCall::Get, &error)?;
                     self.flush(self.clock.now());
                     self.pause_reads(&error).await;
                 }
@@ -233,7 +233,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 let cluster = self.cluster;
                 match self.call(cluster.configuration()).await {
                     Ok(object) => {
-                        self.fine(Reader::Get);
+                        self.fine(ReadCall::Get);
                         self.world.configuration_generation =
                             object.pointer("/metadata/generation").and_then(serde_json::Value::as_i64);
                         Ok(())
@@ -244,7 +244,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         Ok(())
                     }
                     Err(error) => {
-                        self.trouble(Reader::Get, &error)?;
+                        self.trouble(ReadCall::Get, &error)?;
                         self.pause_reads(&error).await;
                         Ok(())
                     }

@@ -68,7 +68,7 @@ enum Woke {
 
 /// How something is read. Each has a right of its own, and what one is told says nothing of what another lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
+enum ReadCall {
     /// A GET.
     Get,
     /// What follows the Service.
@@ -109,7 +109,7 @@ struct Runner<'a, C, K, S> {
     log: Log,
     /// Of reads and watches.
     reads: CallPatience,
-    /// Of each [`Reader`] whose right is gone: a walk that sees the Service and not the candidate must not go on for ever.
+    /// Of each [`ReadCall`] whose right is gone: a walk that sees the Service and not the candidate must not go on for ever.
     rights: [CallPatience; 3],
     /// Of writes: the API server may read well and write nothing.
     writes: CallPatience,
@@ -261,7 +261,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// A read was answered.
-    fn fine(&mut self, reader: Reader) {
+    fn fine(&mut self, reader: ReadCall) {
         let again = self.rights.get_mut(reader as usize).is_some_and(CallPatience::worked);
         if self.reads.worked() || again {
             self.log.say(Topic::Api, "the API server answers again");
@@ -269,7 +269,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// A read failed: borne for a while if it may pass.
-    fn trouble(&mut self, reader: Reader, error: &ApiError) -> Result<(), GiveUp> {
+    fn trouble(&mut self, reader: ReadCall, error: &ApiError) -> Result<(), GiveUp> {
         if !error.is_passing() {
             return Err(GiveUp::Api(error.clone()));
         }
@@ -280,7 +280,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// Whose patience it is that this failure tries.
-    fn patience_for(&mut self, reader: Reader, error: &ApiError) -> &mut CallPatience {
+    fn patience_for(&mut self, reader: ReadCall, error: &ApiError) -> &mut CallPatience {
         match (error, self.rights.get_mut(reader as usize)) {
             (ApiError::Withdrawn(_), Some(rights)) => rights,
             _ => &mut self.reads,
@@ -292,7 +292,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// Bears trouble that may pass, for as long as the patience lasts.
-    fn folded(&mut self, reader: Reader, result: Result<(), ApiError>) -> Result<(), GiveUp> {
+    fn folded(&mut self, reader: ReadCall, result: Result<(), ApiError>) -> Result<(), GiveUp> {
         match result {
             Ok(()) => {
                 self.fine(reader);
@@ -304,12 +304,12 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     fn service_news(&mut self, news: News) -> Result<(), GiveUp> {
         let result = service_news(&mut self.world, news);
-        self.folded(Reader::Service, result)
+        self.folded(ReadCall::Service, result)
     }
 
     fn revision_news(&mut self, news: News) -> Result<(), GiveUp> {
         let result = revision_news(&mut self.world, news);
-        self.folded(Reader::Revisions, result)
+        self.folded(ReadCall::Revisions, result)
     }
 
     /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing, because feeds keep

@@ -112,6 +112,8 @@ pub(crate) struct Script {
     /// Times at which calls are refused for want of a right (403) or of credentials that are believed (401), and which calls:
     /// those whose verb begins like that.
     pub(crate) refusals: Vec<(Range<Duration>, &'static str)>,
+    /// How long watches last, where that is not drawn.
+    pub(crate) watches_last: Option<Duration>,
     /// Times at which the candidate's own address cannot be reached.
     pub(crate) cut_off: Vec<Range<Duration>>,
     /// From then on reads are answered and writes are not taken: a webhook that must be asked and cannot be.

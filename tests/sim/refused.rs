@@ -30,7 +30,12 @@ fn walk(candidate: &'static str, dwell: u64, calls: &'static str, refused: std::
         theatre.process("stage", &asker, &stage, Script::default()).await;
         let now = world.start.elapsed();
         let at = |second: u64| now + Duration::from_secs(second);
-        let script = Script { refusals: vec![(at(refused.start)..at(refused.end), calls)], ..Script::default() };
+        let script = Script {
+            refusals: vec![(at(refused.start)..at(refused.end), calls)],
+            // So that new ones are needed meanwhile.
+            watches_last: Some(Duration::from_secs(25)),
+            ..Script::default()
+        };
         let begun = Instant::now();
         let job = Job::Walk(plan(&[50, 100], dwell, dwell, None), Looks { probe: true, ..Looks::default() });
         let outcome = theatre.process("a", &asker, &job, script).await.unwrap();
@@ -41,11 +46,10 @@ fn walk(candidate: &'static str, dwell: u64, calls: &'static str, refused: std::
 
 #[test]
 fn a_right_that_comes_back_is_waited_for() {
-    // Watches end after four to nine minutes, so that a new one is needed.
-    let cases = [("", 20, 15..30), ("patch", 20, 15..30), ("watch", 400, 200..700), ("", 400, 380..470)];
+    let cases =
+        [("", 20, 15..30), ("patch", 20, 15..30), ("watch", 100, 20..90), ("list", 100, 20..90), ("", 100, 20..130)];
     for (calls, dwell, refused) in cases {
         let about = format!("{calls:?} refused in {refused:?}");
-        let refused = if calls == "watch" { refused.start..refused.start + 100 } else { refused };
         let Walked { outcome, wrong, .. } = walk("ok:2", dwell, calls, refused);
         assert_eq!(outcome.code, Code::Done, "{about}: {}", outcome.line());
         assert_eq!(wrong, Vec::<String>::new(), "{about}");
@@ -66,10 +70,10 @@ fn a_right_that_does_not_come_back_ends_it_within_the_patience_and_says_what_tra
 #[test]
 fn who_sees_the_service_and_not_its_revisions_any_more_ends() {
     for calls in ["watch revisions", "watch services"] {
-        let Walked { outcome, took, .. } = walk("ok:2", 1500, calls, 10..9999);
+        let Walked { outcome, took, .. } = walk("ok:2", 250, calls, 10..9999);
         assert_eq!(outcome.code, Code::NotPermitted, "{calls}: {}", outcome.line());
-        // At the latest when the watch of then has ended.
-        assert!(took < Duration::from_secs(600 + 150), "{calls}: {took:?}");
+        // The watch of then ends, and the patience begins.
+        assert!(took < Duration::from_secs(10 + 25 + 120 + 15), "{calls}: {took:?}");
     }
 }
 

@@ -1,8 +1,4 @@
 //! Why there is no connection to a cluster.
-//!
-//! Decides which of kube's words may be repeated. Depends on kube's errors.
-
-use super::kubeconfig;
 
 /// Why there is no connection. Nothing was sent yet: these are faults of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,28 +21,4 @@ pub enum ConnectError {
     /// TLS or credentials cannot be set up.
     #[error("{0}")]
     Client(String),
-}
-
-/// kube's complaint about TLS or credentials. A credential plugin's output, arguments and variables may hold a secret:
-/// they are left out.
-pub(super) fn unusable(error: &kube::Error) -> String {
-    use kube::client::AuthError;
-    match error {
-        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
-            format!("the kubeconfig's credential plugin failed: {}", out.status)
-        }
-        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
-            format!("the kubeconfig's credential plugin cannot be run: {error}")
-        }
-        kube::Error::Auth(AuthError::ReadTokenFile(error, path)) => {
-            format!("the token file {} cannot be read: {error}", path.display())
-        }
-        kube::Error::Auth(_) => "the kubeconfig's credentials cannot be used".into(),
-        kube::Error::RustlsTls(error) => format!(
-            "TLS cannot be set up: {error} (a kubeconfig without a certificate authority needs the system's \
-             certificates, or SSL_CERT_FILE)"
-        ),
-        kube::Error::InferKubeconfig(error) => format!("kubeconfig: {}", kubeconfig::plain(error)),
-        _ => "the connection cannot be set up".into(),
-    }
 }

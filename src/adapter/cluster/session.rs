@@ -5,8 +5,9 @@
 //! when there may be something new, and that the server stays the one that was chosen at the beginning, whatever a
 //! kubeconfig names by now. Depends on kube's client.
 
-use super::connect::{Connect, Found, find};
-use super::connect_error::{ConnectError, unusable};
+use super::connect_error::ConnectError;
+use super::find::{Connect, Found, find};
+use super::kubeconfig;
 use crate::adapter::env::Environment;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
@@ -80,7 +81,8 @@ impl Session {
         let read = read(&found.config.auth_info);
         let may_be_new = match &read {
             Some(read) => present.read.as_ref() != Some(read),
-            None => present.at.elapsed() >= PLUGIN_PAUSE,
+            // Where there was no plugin before, it is new.
+            None => present.read.is_some() || present.at.elapsed() >= PLUGIN_PAUSE,
         };
         let mut config = self.config.clone();
         config.auth_info = found.config.auth_info;
@@ -102,4 +104,28 @@ fn read(credentials: &AuthInfo) -> Option<String> {
     let files = [&credentials.token_file, &credentials.client_certificate, &credentials.client_key];
     let texts = files.into_iter().flatten().map(|path| std::fs::read_to_string(path).unwrap_or_default());
     Some(std::iter::once(serde_json::to_string(credentials).ok()?).chain(texts).collect())
+}
+
+/// kube's complaint about TLS or credentials. A credential plugin's output, arguments and variables may hold a secret:
+/// they are left out.
+fn unusable(error: &kube::Error) -> String {
+    use kube::client::AuthError;
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            format!("the kubeconfig's credential plugin failed: {}", out.status)
+        }
+        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
+            format!("the kubeconfig's credential plugin cannot be run: {error}")
+        }
+        kube::Error::Auth(AuthError::ReadTokenFile(error, path)) => {
+            format!("the token file {} cannot be read: {error}", path.display())
+        }
+        kube::Error::Auth(_) => "the kubeconfig's credentials cannot be used".into(),
+        kube::Error::RustlsTls(error) => format!(
+            "TLS cannot be set up: {error} (a kubeconfig without a certificate authority needs the system's \
+             certificates, or SSL_CERT_FILE)"
+        ),
+        kube::Error::InferKubeconfig(error) => format!("kubeconfig: {}", kubeconfig::plain(error)),
+        _ => "the connection cannot be set up".into(),
+    }
 }

@@ -227,7 +227,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
         warn_of_taken_name(change, &named, log);
     }
     warn_of_gitops(service, log);
-    let (template, same) = match anew(&named, &admission).filter(|_| same) {
+    let (template, same) = match anew(&named, goal, admission.record, world, service).filter(|_| same) {
         Some(template) => (template, false),
         None => (template, same),
     };

@@ -5,17 +5,18 @@
 //! may make room, and that it is never blamed for it; nor for an image that is not in its registry, may not be pulled, or lacks a
 //! Secret, though that is not waited for. It may use what pods and conditions say.
 
-use super::Stage;
-use super::admit::Admission;
+use super::{Stage, StageGoal};
 use crate::machine::rollback::Why;
+use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
 use crate::model::name::RevisionName;
-use crate::model::observed::{Revision, Truth};
+use crate::model::observed::{Revision, Service, Truth};
 use crate::model::outcome::Code;
 use crate::model::podwords::lies_outside;
 use crate::model::ready::{Pods, pods};
 use crate::model::template::TemplateChange;
 use crate::model::time::words;
+use crate::rollout::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -82,8 +83,13 @@ fn not_ready(what: String, complaint: &str) -> Why {
 /// given it up, so that pods of it never come, or a rollout of it has ended because it did not become ready. In the second case
 /// what it lacked may be there by now, but Knative asks a registry again only after up to 1000 s, and the kubelet after five
 /// minutes, while a new revision asks at once.
-pub(super) fn anew(change: &TemplateChange, admission: &Admission<'_>) -> Option<Value> {
-    let Admission { goal, record, world, service, .. } = *admission;
+pub(super) fn anew(
+    change: &TemplateChange,
+    goal: &StageGoal,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+) -> Option<Value> {
     let made = service.latest_created.as_ref().and_then(|name| world.revision(name))?;
     let ended = record.is_some_and(|r| {
         !r.phase.is_open() && r.ended_as() == Code::NeverReady && r.candidate.as_ref() == Some(&made.name)
