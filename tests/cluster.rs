@@ -31,6 +31,7 @@ mod cluster {
     mod from_file;
     mod hurt;
     mod image;
+    mod inability;
     mod kills;
     mod kn;
     mod moved_tag;

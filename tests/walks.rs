@@ -46,6 +46,8 @@ struct Stage {
     /// How often a container of the candidate ended with an error.
     restarts: u64,
     status: u16,
+    /// The candidate's address cannot be reached.
+    out_of_reach: bool,
     /// What whoever is asked by the owner's gates answers.
     gate: Measured,
     now: Timestamp,
@@ -66,6 +68,7 @@ impl Stage {
             knative: Knative::staged(&walker("stage"), id, &service, revisions, began).unwrap(),
             restarts: 0,
             status: 200,
+            out_of_reach: false,
             gate: Measured::Number(0.0),
             now: began,
             began,
@@ -142,6 +145,8 @@ impl Stage {
             ["containers", "end", "badly"] => self.restarts += 1,
             ["pods", "up"] => self.knative.pods(true),
             ["pods", "down"] => self.knative.pods(false),
+            ["address", "out", "of", "reach"] => self.out_of_reach = true,
+            ["address", "within", "reach"] => self.out_of_reach = false,
             ["answers", status] => self.status = status.parse().unwrap(),
             ["knative", "stalls"] => self.knative.serves_after(Duration::MAX),
             ["the", "gateway", "runs", "ahead"] => self.knative.runs_ahead(),
@@ -175,6 +180,9 @@ impl Stage {
         let Next::Wait { ask, .. } = next else { return false };
         for question in ask {
             let heard = match question {
+                Question::Probe(_) if self.out_of_reach => {
+                    Heard::Probe(Answer::Unreachable("cannot connect to candidate-hello: no such name".into()))
+                }
                 Question::Probe(_) => {
                     let (headers, body, latency) = (vec![], String::new(), Duration::from_millis(5));
                     Heard::Probe(Answer::Http { status: self.status, headers, body, latency })

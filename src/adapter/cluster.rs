@@ -1,7 +1,7 @@
 //! The Kubernetes API, spoken by `kube`: the adapter behind [`crate::run::ports::Cluster`].
 //!
 //! Decides how long a call may take, what a failure means (`failure`) and that nothing is tried twice, because the runner
-//! has the patience. Objects cross as the API's own JSON. Depends on `kube` for addresses, credentials and TLS only: every
+//! has the patience; only who is not known any more (401) asks once more with credentials that are newer (`session`). Objects cross as the API's own JSON. Depends on `kube` for addresses, credentials and TLS only: every
 //! request is written out here, so that the answer's headers are seen and no retry of kube's own multiplies a write.
 
 mod backends;
@@ -9,25 +9,29 @@ mod call;
 mod connect;
 mod connect_error;
 mod failure;
+mod find;
 mod images;
 mod kubeconfig;
 mod runs;
 mod service;
+mod session;
 mod watch;
 
 pub use backends::Backend;
-pub use connect::Connect;
 pub use connect_error::ConnectError;
+pub use find::Connect;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 
 use crate::model::name::{Namespace, ServiceName};
+use session::Session;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection to one cluster, as one user, for one namespace. Cheap to clone.
 #[derive(Clone)]
 pub struct Kube {
-    client: kube::Client,
+    session: Arc<Session>,
     namespace: Namespace,
     server: String,
     user: Option<String>,

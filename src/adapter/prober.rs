@@ -1,7 +1,13 @@
 //! Asks the candidate's own address over HTTP: the adapter behind [`crate::run::ports::Prober`].
 //!
 //! Decides which failure is the candidate's (reached, but silent) and which says nothing about it (not reached), and
-//! which certificates are believed. [`crate::evidence::probe`] judges answers. Depends on `reqwest`.
+//! which certificates are believed. The connection is the gateway's: a name that does not resolve, a connection that is
+//! refused or not made in time, and a gateway that knows no such host are our own inability; whatever it answers in the
+//! candidate's place (502, 503) is the candidate's. [`crate::evidence::probe`] judges answers. Depends on `reqwest`.
+
+mod door;
+
+pub use door::GatewayDoor;
 
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::run::ports::Prober;
@@ -15,12 +21,24 @@ use tokio::time::Instant;
 /// How much of a body is read. The rest is not waited for: a page may be a stream without an end.
 const LARGEST_BODY: usize = 64 * 1024;
 
+/// Where to connect.
+#[derive(Debug, Clone, Default)]
+pub enum Way {
+    /// To what the URL's name resolves to.
+    #[default]
+    ByName,
+    /// To this plain HTTP address (`http://host:port`); the `Host` header stays the URL's. For clusters whose names do not
+    /// resolve from here.
+    Address(Url),
+    /// To the gateway, wherever it is; the `Host` header stays the URL's.
+    Gateway(Arc<GatewayDoor>),
+}
+
 /// How probes travel.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Travel {
-    /// Connect to this plain HTTP address (`http://host:port`) instead of what the URL's name resolves to; the `Host`
-    /// header stays the URL's. For clusters whose names do not resolve from here.
-    pub via: Option<Url>,
+    /// Where to connect.
+    pub way: Way,
     /// A file of certificates to believe beside the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -28,7 +46,7 @@ pub struct Travel {
 /// A travel plan that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTravel {
-    /// `via` is not a plain HTTP address.
+    /// The way's address is not a plain HTTP address.
     #[error("{0} is not an address of the form http://host:port")]
     Via(String),
     /// The certificates cannot be used.
@@ -44,7 +62,7 @@ pub enum BadTravel {
 /// Sends probes. Clones share one client, built at the first probe.
 #[derive(Debug, Clone)]
 pub struct HttpProber {
-    via: Option<Url>,
+    way: Way,
     roots: Vec<Certificate>,
     client: Arc<Mutex<Option<(Duration, Client)>>>,
 }
@@ -52,7 +70,7 @@ pub struct HttpProber {
 impl HttpProber {
     /// Checks the plan; sends nothing.
     pub fn new(travel: &Travel) -> Result<Self, BadTravel> {
-        if let Some(via) = &travel.via
+        if let Way::Address(via) = &travel.way
             && (via.scheme() != "http" || via.host().is_none() || !["", "/"].contains(&via.path()))
         {
             return Err(BadTravel::Via(via.to_string()));
@@ -60,7 +78,7 @@ impl HttpProber {
         let roots = travel.ca_file.as_ref().map_or(Ok(Vec::new()), |path| {
             crate::adapter::tls::roots(path).map_err(|why| BadTravel::CaFile { path: path.clone(), why })
         })?;
-        Ok(Self { via: travel.via.clone(), roots, client: Arc::default() })
+        Ok(Self { way: travel.way.clone(), roots, client: Arc::default() })
     }
 
     /// The client for this time limit. In practice a rollout has one limit, so this builds once.
@@ -93,7 +111,8 @@ impl HttpProber {
         let url: Url = whole.parse().map_err(|_| unusable("not a URL"))?;
         let host = url.host_str().ok_or_else(|| unusable("no host"))?.to_owned();
         let client = self.client(request.timeout).map_err(Answer::Unreachable)?;
-        let sent = match &self.via {
+        let via = self.via(request.timeout).await.map_err(Answer::Unreachable)?;
+        let sent = match &via {
             None => client.get(url),
             Some(via) => {
                 let named = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
@@ -104,17 +123,33 @@ impl HttpProber {
             }
         };
         let began = Instant::now();
+        let peer = || via.as_ref().map_or_else(|| host.clone(), |via| format!("{host} via {}", via.authority()));
         match sent.send().await {
+            Ok(response) if via.is_some() && is_the_gateways_own(&response) => Err(Answer::Unreachable(format!(
+                "cannot reach {}: the gateway there knows no such host (404 of its own): is it the one for this name?",
+                peer()
+            ))),
             Ok(response) => Ok((response, began)),
             Err(error) if error.is_connect() || error.is_builder() => {
-                Err(Answer::Unreachable(format!("cannot connect to {}: {}", self.peer(&host), innermost(&error))))
+                if let Way::Gateway(door) = &self.way {
+                    door.failed();
+                }
+                Err(Answer::Unreachable(format!("cannot connect to {}: {}", peer(), innermost(&error))))
             }
             Err(error) => Err(silent(&error, request.timeout)),
         }
     }
 
-    fn peer(&self, host: &str) -> String {
-        self.via.as_ref().map_or_else(|| host.to_owned(), |via| format!("{host} via {}", via.authority()))
+    /// Where to connect, if that is not what the name resolves to.
+    async fn via(&self, limit: Duration) -> Result<Option<Url>, String> {
+        match &self.way {
+            Way::ByName => Ok(None),
+            Way::Address(via) => Ok(Some(via.clone())),
+            Way::Gateway(door) => match tokio::time::timeout(limit, door.find()).await {
+                Ok(found) => found.map(Some),
+                Err(_) => Err(format!("the gateway was not found within {limit:?}")),
+            },
+        }
     }
 }
 
@@ -142,6 +177,17 @@ impl Prober for HttpProber {
         let body = String::from_utf8_lossy(&body).into_owned();
         Answer::Http { status, headers, body, latency: began.elapsed() }
     }
+}
+
+/// True for the answer of a gateway that has no route for a host. Envoy writes it itself, without a body and without the
+/// time that somebody behind it took.
+fn is_the_gateways_own(response: &Response) -> bool {
+    let headers = response.headers();
+    let is_envoys = headers.get(http::header::SERVER).is_some_and(|server| server == "envoy");
+    response.status() == http::StatusCode::NOT_FOUND
+        && is_envoys
+        && !headers.contains_key("x-envoy-upstream-service-time")
+        && response.content_length().unwrap_or_default() == 0
 }
 
 fn silent(error: &reqwest::Error, limit: Duration) -> Answer {

@@ -39,8 +39,13 @@ pub struct ProbeArgs {
     /// Time limit of one.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Probe")]
     pub probe_timeout: Duration,
-    /// Connect here (http://host:port) instead of the address's own name, for example to the ingress gateway, where names
-    /// do not resolve.
+    /// How long the address may be out of reach from here (its name, or the connection). That is no failed probe: before
+    /// anyone is moved the walk ends with 21 and the candidate stays staged, later users go back and it is not rejected.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration, help_heading = "Probe")]
+    pub probe_patience: Duration,
+    /// Connect here (http://host:port) instead of the address's own name, where that does not resolve; `gateway`: to a pod
+    /// behind Kourier's gateway, found as for `--evidence gateway` (the same optional right, config/gateway-metrics.yaml);
+    /// `gateway=NAMESPACE/SERVICE`: behind another Service.
     #[arg(long, value_name = "URL", value_parser = plain, help_heading = "Probe")]
     pub via: Option<String>,
     /// Which address is asked: the public one that Knative reports, or the cluster's own. In a pod `cluster`, else `public`.
@@ -73,6 +78,7 @@ impl ProbeArgs {
             failures: self.probe_failures,
             interval: self.probe_interval,
             timeout: self.probe_timeout,
+            patience: self.probe_patience,
         })
     }
 }

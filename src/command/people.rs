@@ -121,7 +121,7 @@ async fn look_at_service(cluster: &KnativeService, args: &ClusterArgs) -> Result
 }
 
 /// Asks whether the run that holds an open rollout still runs.
-async fn ask_for_life(cluster: &KnativeService, world: &mut World) {
+async fn ask_for_life(cluster: &impl Cluster, world: &mut World) {
     if let Some(Ok(record)) = world.record()
         && record.phase.is_open()
         && record.owner.kind != OwnerKind::Person
@@ -163,7 +163,7 @@ const ABSENT: &str = "absent";
 /// What a failed question means.
 pub(super) fn failed(error: &ApiError) -> Stop {
     let code = match error {
-        ApiError::Forbidden(_) => Code::NotPermitted,
+        ApiError::Forbidden(_) | ApiError::Withdrawn(_) => Code::NotPermitted,
         ApiError::NotFound(_) | ApiError::NoKind(_) => {
             return Stop(Box::new(Outcome::new(Code::BadState, error.to_string()).word(ABSENT)));
         }

@@ -9,7 +9,7 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{KnativeService, Kube};
 use crate::adapter::env::Environment;
 use crate::adapter::manifest;
-use crate::adapter::prober::{HttpProber, Travel};
+use crate::adapter::prober::{GatewayDoor, HttpProber, Travel, Way};
 use crate::adapter::signal;
 use crate::adapter::source::EvidenceSource;
 use crate::cli::{
@@ -34,9 +34,11 @@ use crate::rollout::goal::Goal;
 use crate::rollout::goal::GoalOptions;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::splits::Tags;
-use crate::run::ports::{Clock, Ports, Sink};
+use crate::run::granted::Granted;
+use crate::run::ports::{Clock, Cluster, Ports, Sink};
 use crate::run::{Limits, run};
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -53,14 +55,13 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
 /// `andante walk`.
 pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let goal = goal(&args.cluster, None, Some(args))?;
-    let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
+    let prober = prober(&args.probe, &kube)?;
     let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
     let asker = asker(&args.owner, &kube, environment, lines).await?;
     let work = Work {
-        kube: &kube,
-        environment,
+        cluster: &service(&kube, &args.cluster, environment),
         args: &args.cluster,
         prober: &prober,
         source: &source,
@@ -82,15 +83,17 @@ pub(super) async fn roll_out(
     // Everything that can be wrong with the walk is found before anything is staged.
     let candidate = candidate(&walk.cluster, &args.candidate, &times, environment, lines)?;
     let goal = goal(&walk.cluster, Some(candidate), Some(walk))?;
-    let prober = prober(&walk.probe)?;
     let kube = connect(&walk.cluster, environment)?;
+    let prober = prober(&walk.probe, &kube)?;
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &kube, environment, lines).await?;
     let mut signals = listen()?;
+    // What staging was granted counts for the walk, too.
+    let service = service(&kube, &walk.cluster, environment);
+    let cluster = &Granted::new(&service);
     let staging = Work {
-        kube: &kube,
-        environment,
+        cluster,
         args: &walk.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
@@ -106,16 +109,15 @@ pub(super) async fn roll_out(
         return Ok(staged);
     }
     between.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
-    let walking =
-        Work { kube: &kube, environment, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
+    let walking = Work { cluster, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
     Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), &mut between).await)
 }
 
 /// `andante check`.
 pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let probe = args.probe.probe().ok_or_else(|| Stop::bad_input("there is nothing to check: name a --probe PATH"))?;
-    let prober = prober(&args.probe)?;
     let kube = connect(&args.cluster, environment)?;
+    let prober = prober(&args.probe, &kube)?;
     let goal = CheckGoal {
         service: args.cluster.service.clone(),
         tag: args.tag.clone(),
@@ -126,8 +128,7 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
     };
     let owner = owner(environment)?;
     let work = Work {
-        kube: &kube,
-        environment,
+        cluster: &service(&kube, &args.cluster, environment),
         args: &args.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
@@ -245,14 +246,14 @@ async fn drive_alone(
     lines: &mut Lines,
 ) -> Result<Outcome, Stop> {
     let (prober, source) = (nothing_to_probe()?, EvidenceSource::nothing());
-    let work = Work { kube, environment, args, prober: &prober, source: &source, signals: &mut listen()? };
+    let cluster = &service(kube, args, environment);
+    let work = Work { cluster, args, prober: &prober, source: &source, signals: &mut listen()? };
     Ok(work.drive(machine, lines).await)
 }
 
 /// What one machine after another works with.
-struct Work<'a> {
-    kube: &'a Kube,
-    environment: &'a Environment,
+struct Work<'a, C> {
+    cluster: &'a C,
     args: &'a ClusterArgs,
     prober: &'a HttpProber,
     source: &'a EvidenceSource,
@@ -260,11 +261,15 @@ struct Work<'a> {
     signals: &'a mut UnboundedReceiver<Signal>,
 }
 
-impl Work<'_> {
+/// The Service, whose images' meaning is asked of their registries.
+fn service(kube: &Kube, args: &ClusterArgs, environment: &Environment) -> KnativeService {
+    kube.service(args.service.clone()).asking_registries(environment)
+}
+
+impl<C: Cluster> Work<'_, C> {
     async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
-        let service: KnativeService = self.kube.service(self.args.service.clone()).asking_registries(self.environment);
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
-        let ports = Ports { cluster: &service, prober: self.prober, source: self.source, clock: &SystemClock };
+        let ports = Ports { cluster: self.cluster, prober: self.prober, source: self.source, clock: &SystemClock };
         run(machine, ports, sink, self.signals, limits).await
     }
 }
@@ -317,12 +322,29 @@ fn random(length: usize) -> String {
     (0..length).map(|_| fastrand::lowercase()).collect()
 }
 
+/// The Service in front of Kourier's gateway that knows every host.
+const DOOR: (&str, &str) = ("kourier-system", "kourier-internal");
+
+/// The way that `--via` names; `gateway` is found by this connection.
+fn way(via: Option<&str>, kube: &Kube) -> Result<Way, Stop> {
+    let Some(via) = via else { return Ok(Way::ByName) };
+    let bad = |error: &dyn std::fmt::Display| Stop::bad_input(format!("--via: {error}"));
+    let named = match via.strip_prefix("gateway") {
+        Some("") => Some(DOOR),
+        Some(named) => named.strip_prefix('=').and_then(|named| named.split_once('/')),
+        None => None,
+    };
+    let Some((namespace, service)) = named else { return Ok(Way::Address(via.parse().map_err(|e| bad(&e))?)) };
+    let namespace = namespace.parse().map_err(|e| bad(&e))?;
+    let service = service.parse().map_err(|e| bad(&e))?;
+    Ok(Way::Gateway(Arc::new(GatewayDoor::new(kube.clone(), namespace, service))))
+}
+
 fn nothing_to_probe() -> Result<HttpProber, Stop> {
     HttpProber::new(&Travel::default()).map_err(Stop::bad_input)
 }
 
-fn prober(args: &ProbeArgs) -> Result<HttpProber, Stop> {
-    let via = args.via.as_deref().map(str::parse).transpose();
-    let via = via.map_err(|e| Stop::bad_input(format!("--via: {e}")))?;
-    HttpProber::new(&Travel { via, ca_file: args.ca_file.clone() }).map_err(Stop::bad_input)
+fn prober(args: &ProbeArgs, kube: &Kube) -> Result<HttpProber, Stop> {
+    let way = way(args.via.as_deref(), kube)?;
+    HttpProber::new(&Travel { way, ca_file: args.ca_file.clone() }).map_err(Stop::bad_input)
 }

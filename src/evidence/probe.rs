@@ -54,6 +54,9 @@ pub struct Probe {
     /// Time limit of one.
     #[serde(with = "human")]
     pub timeout: Duration,
+    /// How long the address may be out of reach from here, which is nobody's failure.
+    #[serde(with = "human")]
+    pub patience: Duration,
 }
 
 /// The defaults of the command line, at the path `/`.
@@ -69,6 +72,8 @@ impl Default for Probe {
             failures: 3,
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(5),
+            // Longer than a name that was not there a moment ago is remembered as such: CoreDNS keeps that for 30 s.
+            patience: Duration::from_secs(60),
         }
     }
 }
@@ -194,6 +199,11 @@ impl ProbeRow {
         }
     }
 
+    /// Nothing came back that says anything of the candidate: what passes in a row begins anew, what failed still did.
+    pub fn interrupt(&mut self) {
+        self.passed = 0;
+    }
+
     /// What the row says so far.
     pub fn verdict(&self, probe: &Probe) -> Verdict {
         // A candidate that crashes and restarts fails and passes in turn, and would pass "N in a row" by luck: so a dwell
@@ -224,6 +234,7 @@ mod tests {
             failures: 2,
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
         }
     }
 

@@ -108,6 +108,9 @@ impl Check {
         if let Some(why) = self.probing.failed() {
             return end(Code::GateFailed, format!("{name}: {why}"));
         }
+        if let Some(why) = self.probing.out_of_reach() {
+            return end(Code::Unreachable, format!("{name}: {why}; that says nothing of it"));
+        }
         if self.probing.passed() && !self.health.is_ill() {
             let passed = format!("{name} answers at its own address: {}", self.goal.probe.passed());
             return Next::end(with(outcome_of(Code::Done, passed, service).word("passed"), world, asked));
@@ -229,6 +232,7 @@ mod tests {
             failures: 2,
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
         }
     }
 

@@ -179,6 +179,8 @@ pub trait Machine {
 pub enum GiveUp {
     /// The API server did not answer for too long.
     Unreachable(String),
+    /// A permission that was there has been missing for too long.
+    NotPermitted(String),
     /// A permission is missing, or the API says no for good.
     Api(ApiError),
     /// The time after a signal is up.

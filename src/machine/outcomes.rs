@@ -46,7 +46,7 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
 pub(crate) fn denied(error: &crate::model::api_error::ApiError) -> Outcome {
     use crate::model::api_error::ApiError;
     match error {
-        ApiError::Forbidden(_) => Outcome::new(Code::NotPermitted, error.to_string())
+        ApiError::Forbidden(_) | ApiError::Withdrawn(_) => Outcome::new(Code::NotPermitted, error.to_string())
             .next("add the rule and run the same again; until then traffic stays as it is"),
         ApiError::NoKind(_) => Outcome::new(Code::BadState, error.to_string())
             .next("install Knative Serving there, or name another cluster with --kubeconfig or --context"),
@@ -61,6 +61,8 @@ pub(crate) fn gave_up(world: &World, why: GiveUp) -> Outcome {
     let mut outcome = match why {
         GiveUp::Unreachable(text) => Outcome::new(Code::Unreachable, text)
             .next("`andante status` when the cluster answers again; the same run goes on from the record"),
+        GiveUp::NotPermitted(text) => Outcome::new(Code::NotPermitted, text)
+            .next("give the right (or credentials that are believed) back and run the same again; until then traffic stays as it is"),
         GiveUp::Api(error) => denied(&error),
         GiveUp::Signal => Outcome::new(Code::Interrupted, "stopped by a signal before the last write was confirmed")
             .next("`andante status`, `andante settle`"),

@@ -1,6 +1,7 @@
 //! Questions to the candidate's own address during a step: first a waking call if it sleeps, then probes in a row.
 //!
-//! Decides which question is next and when, and whether the row of answers passes. It may use probes and observed
+//! Decides which question is next and when, whether the row of answers passes, and for how long an address that cannot be
+//! reached from here is no answer: our own inability is not the candidate's fault. It may use probes and observed
 //! revisions; time is an argument.
 
 use crate::evidence::probe::{Answer, Probe, ProbeRequest, ProbeRow, counted};
@@ -9,7 +10,7 @@ use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::observed::Revision;
 use crate::model::ready::{Pods, pods};
-use crate::model::time::after;
+use crate::model::time::{after, words};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ pub(super) struct Probing {
     wake_failures: u32,
     next_at: Option<Timestamp>,
     failed_at: Option<Timestamp>,
+    /// Since when the address cannot be reached from here.
+    out_since: Option<Timestamp>,
+    /// Why it was out of reach for longer than the patience.
+    out_of_reach: Option<String>,
 }
 
 impl Probing {
@@ -51,6 +56,8 @@ impl Probing {
             wake_failures: 0,
             next_at: None,
             failed_at: None,
+            out_since: None,
+            out_of_reach: None,
         }
     }
 
@@ -61,10 +68,11 @@ impl Probing {
         self.wake_failures = 0;
         self.next_at = Some(now);
         self.failed_at = None;
+        (self.out_since, self.out_of_reach) = (None, None);
     }
 
-    /// When a probe of this step failed last: a dwell counts from there, so that a candidate that comes and goes is
-    /// never taken for a healthy one.
+    /// When a probe of this step failed last, or could not be made: a dwell counts from there, so that a candidate that
+    /// comes and goes is never taken for a healthy one.
     pub(super) fn failed_at(&self) -> Option<Timestamp> {
         self.failed_at
     }
@@ -117,13 +125,33 @@ impl Probing {
         match (self.asking, &self.probe) {
             (OpenQuestion::Wake, _) => self.woken(answer, now, log),
             (OpenQuestion::Probe, Some(probe)) => {
+                self.next_at = Some(after(now, probe.interval));
+                if let Answer::Unreachable(why) = answer {
+                    let since = *self.out_since.get_or_insert(now);
+                    let patience = words(probe.patience);
+                    log.once(
+                        Topic::Check,
+                        format!("{why}: that says nothing of the candidate; its address is tried for {patience}"),
+                    );
+                    self.row.interrupt();
+                    self.failed_at = Some(now);
+                    if now >= after(since, probe.patience) {
+                        let what = format!("its address could not be reached from here for {patience}: {why}");
+                        self.out_of_reach = Some(what);
+                    }
+                    self.asking = OpenQuestion::Nothing;
+                    return;
+                }
+                if self.out_since.take().is_some() {
+                    log.say(Topic::Check, "the candidate's address can be reached again");
+                }
+                self.out_of_reach = None;
                 let judged = probe.judge(answer);
                 if let Err(why) = &judged {
                     self.failed_at = Some(now);
                     log.say(Topic::Check, format!("probe of {} failed: {why}", probe.path));
                 }
                 self.row.add(judged);
-                self.next_at = Some(after(now, probe.interval));
             }
             (OpenQuestion::Probe, None) | (OpenQuestion::Nothing, _) => {}
         }
@@ -163,6 +191,11 @@ impl Probing {
             Verdict::Fail(why) => Some(why),
             _ => None,
         }
+    }
+
+    /// Why there is no verdict and none to be waited for: the address cannot be reached from here.
+    pub(super) fn out_of_reach(&self) -> Option<&str> {
+        self.out_of_reach.as_deref()
     }
 
     /// What has to come before the next step, in words that stay the same while we wait.
@@ -235,6 +268,41 @@ mod tests {
         probing.begin(true, at(0));
         assert!(ask(&mut probing, &revision(1), at(0)).is_none());
         assert!(probing.passed());
+    }
+
+    #[test]
+    fn an_address_out_of_reach_is_no_failed_probe_and_not_waited_for_without_end() {
+        let (mut log, probe) = (Log::default(), Probe { passes: 2, failures: 2, ..Probe::default() });
+        let out = Answer::Unreachable("no such name".into());
+        let mut probing = Probing::new(Some(probe));
+        probing.begin(false, at(0));
+        let mut say = |probing: &mut Probing, answer: &Answer, second: i64| {
+            assert!(ask(probing, &revision(1), at(second)).is_some(), "asked at {second}");
+            probing.answered(answer, at(second), &mut log);
+        };
+        say(&mut probing, &ok(), 0);
+        for second in 1..60 {
+            say(&mut probing, &out, second);
+            assert_eq!((probing.failed(), probing.out_of_reach()), (None, None), "at {second}");
+        }
+        // One answer, and the patience begins anew; passes in a row do, too.
+        say(&mut probing, &ok(), 60);
+        assert!(!probing.passed());
+        for second in 61..121 {
+            say(&mut probing, &out, second);
+            assert_eq!(probing.out_of_reach(), None, "at {second}");
+        }
+        say(&mut probing, &out, 121);
+        let why = "its address could not be reached from here for 1m: no such name";
+        assert_eq!((probing.failed(), probing.out_of_reach()), (None, Some(why)));
+        probing.begin(false, at(122));
+        assert_eq!(probing.out_of_reach(), None);
+        // It hides no failure: what failed before still did.
+        let bad = Answer::Http { status: 500, headers: vec![], body: String::new(), latency: Duration::ZERO };
+        for (second, answer) in [(122, &bad), (123, &out), (124, &bad)] {
+            say(&mut probing, answer, second);
+        }
+        assert!(probing.failed().is_some());
     }
 
     #[test]

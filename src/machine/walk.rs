@@ -21,6 +21,7 @@ use crate::machine::walk::asking::gates_of;
 
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::walk::pods::PodsMemory;
+use crate::machine::walk::reach::not_reached;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
@@ -42,6 +43,7 @@ mod goal;
 mod pod_gates;
 mod pods;
 mod questions;
+mod reach;
 mod scene;
 mod step;
 mod stopped;
@@ -161,6 +163,11 @@ impl Walk {
         // Alarms come before every end that leaves traffic where it is, because SIGTERM in a pod is one of them (rule
         // 12).
         let scene = Scene::new(world, service, record, &candidate, now);
+        if record.phase == Phase::Staged
+            && let Some(why) = self.probing.out_of_reach()
+        {
+            return Next::end(not_reached(&scene, why));
+        }
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
         self.watch_pods(&scene);
@@ -171,6 +178,9 @@ impl Walk {
         self.enter(record, now);
         if let Some(signal) = world.signal {
             return self.stop(signal, service, record);
+        }
+        if let Some(next) = self.leave_staged(&scene) {
+            return next;
         }
         if let Some(next) = self.without_decision(&scene, log) {
             return next;
@@ -382,7 +392,7 @@ impl Machine for Walk {
                 .and_then(Result::ok)
                 .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
         {
-            if why.code != Code::Interrupted {
+            if why.code != Code::Interrupted || outcome.code == Code::NotPermitted {
                 outcome.code = Code::CouldNotRestore;
                 outcome.word = outcome.code.word();
             }

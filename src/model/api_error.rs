@@ -25,6 +25,10 @@ pub enum ApiError {
     /// A permission is missing (401, 403); names verb and resource.
     #[error("not permitted: {0}")]
     Forbidden(String),
+    /// The same process was allowed this before, and is not any more (401, 403): nothing was done, and the right, or
+    /// credentials that are believed, may come back.
+    #[error("not permitted any more: {0}")]
+    Withdrawn(String),
     /// The server asks for patience (429, 503 with Retry-After) or failed (500, 503, 504; 409 to a read) *before* doing
     /// anything is not certain: the write may or may not have taken effect.
     #[error("the API server answered {status}: {text}")]
@@ -49,6 +53,6 @@ impl ApiError {
     pub fn is_passing(&self) -> bool {
         // `Refused` is not among them: the request was judged, and repeated blindly it could undo what somebody else did
         // (rule 1). The caller reads again and decides again.
-        matches!(self, Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
+        matches!(self, Self::Withdrawn(_) | Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
     }
 }

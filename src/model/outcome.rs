@@ -42,7 +42,7 @@ pub enum Code {
     Interrupted = 19,
     /// A permission is missing.
     NotPermitted = 20,
-    /// The cluster did not answer for too long.
+    /// The cluster did not answer for too long, or before anyone was moved the candidate's address could not be reached.
     Unreachable = 21,
     /// Users could not be brought back: a person is needed.
     CouldNotRestore = 22,
@@ -153,7 +153,9 @@ impl Code {
             Self::Busy => "somebody else holds the Service; nothing was written",
             Self::Interrupted => "a signal ended it; the last line says what traffic is now",
             Self::NotPermitted => "a permission is missing; the message names it",
-            Self::Unreachable => "the cluster did not answer for too long; traffic is as it was last written",
+            Self::Unreachable => {
+                "the cluster did not answer for too long, or before the first step the candidate's address could not be reached from here; traffic is as it was last written"
+            }
             Self::CouldNotRestore => {
                 "users could not be brought back to stable, or where `settle --to` says: a person is needed"
             }

@@ -35,6 +35,18 @@ pub(crate) fn lacks_room(reason: &str, message: &str) -> bool {
     reason == "Unschedulable" || (reason == "FailedCreate" && message.contains("exceeded quota"))
 }
 
+/// Reasons that speak of what a candidate needs and does not hold itself: its image in the registry, the right to pull it.
+const OUTSIDE: [&str; 5] =
+    ["ContainerMissing", "ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "RegistryUnavailable"];
+
+/// True if what is said (`Reason: message`) may change without any change of the candidate: an image that is not there yet or
+/// cannot be pulled, a Secret or a ConfigMap that is missing.
+pub(crate) fn lies_outside(complaint: &str) -> bool {
+    let (reason, message) = complaint.split_once(": ").unwrap_or((complaint, ""));
+    let missing = message.contains("not found") || message.contains("couldn't find key");
+    OUTSIDE.contains(&reason) || (reason == "CreateContainerConfigError" && missing)
+}
+
 /// What is wrong with the first pod that has something wrong; none if nothing is known to be. A pod that started and failed
 /// tells more than one that found no room.
 pub(crate) fn trouble(pods: &[Value]) -> Option<PodTrouble> {
@@ -131,6 +143,28 @@ mod tests {
         assert!(lacks_room("Unschedulable", "0/1 nodes are available") && lacks_room("FailedCreate", full));
         assert!(!lacks_room("FailedCreate", unset) && !lacks_room("FailedCreate", refused));
         assert!(!lacks_room("ProgressDeadlineExceeded", "") && !lacks_room("ImagePullBackOff", ""));
+    }
+
+    #[test]
+    fn what_may_change_without_the_candidate_lies_outside() {
+        for complaint in [
+            "ContainerMissing: Unable to fetch image \"x\": failed to resolve image to digest: 404 Not Found",
+            "ImagePullBackOff: Back-off pulling image \"x\": authentication required",
+            "ErrImagePull",
+            "CreateContainerConfigError: secret \"db\" not found",
+            "CreateContainerConfigError: couldn't find key url in ConfigMap demo/db",
+        ] {
+            assert!(lies_outside(complaint), "{complaint}");
+        }
+        for complaint in [
+            "CrashLoopBackOff: exit code 3: ImagePullBackOff",
+            "ExitCode3: Container failed with: file not found",
+            "InvalidImageName: not found",
+            "CreateContainerConfigError: container has runAsNonRoot and image will run as root",
+            "",
+        ] {
+            assert!(!lies_outside(complaint), "{complaint}");
+        }
     }
 
     #[test]

@@ -67,6 +67,16 @@ pub struct Rejected {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// All that was said against it is that it did not become ready: void once it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_ready: bool,
+}
+
+impl Rejected {
+    /// True if what was said against it still is so; `serves`: it is Ready now.
+    pub fn stands(&self, serves: bool) -> bool {
+        !(self.never_ready && serves)
+    }
 }
 
 /// What of a Service was edited.
@@ -266,6 +276,7 @@ impl Record {
             template: self.template.clone(),
             reason: reason.to_owned(),
             at,
+            never_ready: self.outcome == Some(Code::NeverReady),
         });
         let surplus = self.rejected.len().saturating_sub(MAX_REJECTED);
         self.rejected.drain(..surplus);
@@ -370,6 +381,23 @@ pub(crate) mod tests {
         let (fitting, left_out) = record.fitting();
         assert!(fitting.evidence.is_none() && fitting.to_text().is_ok());
         assert_eq!(left_out, LeftOut::All);
+    }
+
+    #[test]
+    fn one_that_did_not_become_ready_is_rejected_until_it_is() {
+        let mut record = record();
+        record.outcome = Some(Code::NeverReady);
+        record.reject("slow", Timestamp::from_second(1).unwrap());
+        record.outcome = Some(Code::Worse);
+        record.candidate = Some("s3".parse().unwrap());
+        record.reject("worse", Timestamp::from_second(2).unwrap());
+        let text = record.to_text().unwrap();
+        let read = Record::parse(&text).unwrap();
+        let stands: Vec<_> = read.rejected.iter().map(|r| (r.stands(false), r.stands(true))).collect();
+        assert_eq!(stands, [(true, false), (true, true)]);
+        // An older Andante did not say why: what it rejected stays so.
+        let older = Record::parse(&text.replace(",\"never_ready\":true", "")).unwrap();
+        assert!(older.rejected.iter().all(|r| r.stands(true)));
     }
 
     #[test]

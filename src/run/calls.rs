@@ -4,7 +4,7 @@
 //! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
 //! ports, the world and the runtime's timer.
 
-use super::{CALL_AFTER_SIGNAL, Runner};
+use super::{CALL_AFTER_SIGNAL, ReadCall, Runner};
 use crate::machine::next::{BoundOrder, GiveUp, Look, Order, Written};
 use crate::machine::world::{NameHolder, PodsSaid, Presence};
 use crate::model::api_error::ApiError;
@@ -52,7 +52,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     fn written(&mut self, result: Result<serde_json::Value, ApiError>) -> Written {
         match result {
             Ok(object) => {
-                self.fine();
+                self.fine(ReadCall::Get);
                 self.takes_writes();
                 self.refusals = 0;
                 // Our own write comes back before the watch shows it: without this look we would decide by the old world.
@@ -126,6 +126,10 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         match written {
             Written::Yes => self.log.say(what.topic, what.text.clone()),
             Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
+            // Whoever is not permitted has done nothing; every try says so in the same words.
+            Written::Unsure(error @ ApiError::Withdrawn(_)) => {
+                self.log.once(Topic::Api, format!("the write was refused ({error}); trying again"));
+            }
             Written::Unsure(error) => {
                 self.log.say(Topic::Api, format!("not sure whether the write took effect ({error}); looking"));
             }
@@ -180,7 +184,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     async fn pause_reads(&mut self, error: &ApiError) {
-        let pause = self.reads.pause(error, self.limits.patience, self.clock.now());
+        let (patience, now) = (self.limits.patience, self.clock.now());
+        let pause = self.patience_for(ReadCall::Get, error).pause(error, patience, now);
         self.pause(pause).await;
     }
 
@@ -193,16 +198,16 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             let cluster = self.cluster;
             match self.call(cluster.service()).await {
                 Ok(object) => {
-                    self.fine();
+                    self.fine(ReadCall::Get);
                     return self.see(&object);
                 }
                 Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => {
-                    self.fine();
+                    self.fine(ReadCall::Get);
                     self.world.target = Presence::Absent;
                     return Ok(());
                 }
                 Err(error) => {
-                    self.trouble(&error)?;
+                    self.trouble(ReadCall::Get, &error)?;
                     self.flush(self.clock.now());
                     self.pause_reads(&error).await;
                 }
@@ -258,7 +263,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 let cluster = self.cluster;
                 match self.call(cluster.configuration()).await {
                     Ok(object) => {
-                        self.fine();
+                        self.fine(ReadCall::Get);
                         self.world.configuration_generation =
                             object.pointer("/metadata/generation").and_then(serde_json::Value::as_i64);
                         Ok(())
@@ -269,7 +274,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         Ok(())
                     }
                     Err(error) => {
-                        self.trouble(&error)?;
+                        self.trouble(ReadCall::Get, &error)?;
                         self.pause_reads(&error).await;
                         Ok(())
                     }

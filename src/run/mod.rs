@@ -6,6 +6,7 @@
 //! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`.
 
 mod calls;
+pub mod granted;
 mod patience;
 pub mod ports;
 pub(crate) mod watch;
@@ -26,6 +27,7 @@ use calls::WriteTrace;
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, pending};
 use futures_util::stream::{FuturesUnordered, LocalBoxStream};
+use granted::Granted;
 use jiff::Timestamp;
 use patience::CallPatience;
 use std::time::Duration;
@@ -64,6 +66,17 @@ enum Woke {
     Time,
 }
 
+/// How something is read. Each has a right of its own, and what one is told says nothing of what another lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReadCall {
+    /// A GET.
+    Get,
+    /// What follows the Service.
+    Service,
+    /// What follows the Revisions.
+    Revisions,
+}
+
 /// What was asked and is not answered yet; a machine asks nothing of a kind twice before it has heard of it.
 type Out<'a> = FuturesUnordered<LocalBoxFuture<'a, Heard>>;
 
@@ -96,6 +109,8 @@ struct Runner<'a, C, K, S> {
     log: Log,
     /// Of reads and watches.
     reads: CallPatience,
+    /// Of each [`ReadCall`] whose right is gone: a walk that sees the Service and not the candidate must not go on for ever.
+    rights: [CallPatience; 3],
     /// Of writes: the API server may read well and write nothing.
     writes: CallPatience,
     signalled: Option<Timestamp>,
@@ -112,6 +127,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
     limits: Limits,
 ) -> Outcome {
     let Ports { cluster, prober, source, clock } = ports;
+    let cluster = &Granted::new(cluster);
     let (services, revisions) = (Services(cluster), Revisions(cluster));
     let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
     let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
@@ -125,6 +141,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         world: World::default(),
         log: Log::default(),
         reads: CallPatience::new(),
+        rights: [CallPatience::new(), CallPatience::new(), CallPatience::new()],
         writes: CallPatience::new(),
         signalled: None,
         signals_seen: 0,
@@ -216,12 +233,15 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             since.is_some_and(|s| now >= crate::model::time::after(s, limit))
         };
         if !self.is_patient() || passed(self.signalled, self.limits.after_signal) {
-            return Some(GiveUp::Signal);
+            // A way back that is not permitted is no lack of time: it says what to mend.
+            return Some(self.writes.withdrawn().unwrap_or(GiveUp::Signal));
         }
-        let silent = self.reads.over("the API server did not answer properly", self.limits.patience, now);
+        let patience = self.limits.patience;
+        let reads = "the API server did not answer properly";
+        let silent = [&self.reads].into_iter().chain(&self.rights).find_map(|r| r.over(reads, patience, now));
         let refuses = "the API server took no write, although it could be read,";
-        if let Some(why) = silent.or_else(|| self.writes.over(refuses, self.limits.patience, now)) {
-            return Some(GiveUp::Unreachable(why));
+        if let Some(why) = silent.or_else(|| self.writes.over(refuses, patience, now)) {
+            return Some(why);
         }
         if self.refusals > MAX_REFUSALS {
             return Some(GiveUp::Unreachable(format!(
@@ -245,20 +265,30 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// A read was answered.
-    fn fine(&mut self) {
-        if self.reads.worked() {
+    fn fine(&mut self, reader: ReadCall) {
+        let again = self.rights.get_mut(reader as usize).is_some_and(CallPatience::worked);
+        if self.reads.worked() || again {
             self.log.say(Topic::Api, "the API server answers again");
         }
     }
 
     /// A read failed: borne for a while if it may pass.
-    fn trouble(&mut self, error: &ApiError) -> Result<(), GiveUp> {
+    fn trouble(&mut self, reader: ReadCall, error: &ApiError) -> Result<(), GiveUp> {
         if !error.is_passing() {
             return Err(GiveUp::Api(error.clone()));
         }
-        self.reads.failed(error, self.clock.now());
+        let now = self.clock.now();
+        self.patience_for(reader, error).failed(error, now);
         self.log.once(Topic::Api, error.to_string());
         Ok(())
+    }
+
+    /// Whose patience it is that this failure tries.
+    fn patience_for(&mut self, reader: ReadCall, error: &ApiError) -> &mut CallPatience {
+        match (error, self.rights.get_mut(reader as usize)) {
+            (ApiError::Withdrawn(_), Some(rights)) => rights,
+            _ => &mut self.reads,
+        }
     }
 
     fn see(&mut self, object: &serde_json::Value) -> Result<(), GiveUp> {
@@ -266,24 +296,24 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     }
 
     /// Bears trouble that may pass, for as long as the patience lasts.
-    fn folded(&mut self, result: Result<(), ApiError>) -> Result<(), GiveUp> {
+    fn folded(&mut self, reader: ReadCall, result: Result<(), ApiError>) -> Result<(), GiveUp> {
         match result {
             Ok(()) => {
-                self.fine();
+                self.fine(reader);
                 Ok(())
             }
-            Err(error) => self.trouble(&error),
+            Err(error) => self.trouble(reader, &error),
         }
     }
 
     fn service_news(&mut self, news: News) -> Result<(), GiveUp> {
         let result = service_news(&mut self.world, news);
-        self.folded(result)
+        self.folded(ReadCall::Service, result)
     }
 
     fn revision_news(&mut self, news: News) -> Result<(), GiveUp> {
         let result = revision_news(&mut self.world, news);
-        self.folded(result)
+        self.folded(ReadCall::Revisions, result)
     }
 
     /// Waits for the first of: news, an answer, a signal, the time. Dropping the rest loses nothing, because feeds keep
@@ -297,8 +327,8 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     ) -> Woke {
         let signalled = self.signalled.map(|since| crate::model::time::after(since, self.limits.after_signal));
         let patience = self.limits.patience;
-        let own = [self.reads.ends(patience), self.writes.ends(patience), signalled];
-        let until = until.into_iter().chain(own.into_iter().flatten()).min();
+        let own = [&self.reads, &self.writes].into_iter().chain(&self.rights).map(|calls| calls.ends(patience));
+        let until = own.chain([signalled, until]).flatten().min();
         let pause = until.map(|t| Duration::try_from(t.duration_since(self.clock.now())).unwrap_or_default());
         let timer = async {
             match pause {

@@ -1,9 +1,11 @@
 //! How long something may fail in a row, and how its repeats are spaced.
 //!
 //! Decides that patience belongs to what fails: a good read says nothing of writes, since an admission webhook that cannot be
-//! asked, a full disk or a policy lets the API server read well and write nothing. Depends on time alone.
+//! asked, a full disk or a policy lets the API server read well and write nothing. What ended it last says what is to be
+//! mended. Depends on time and the API's errors alone.
 
 use super::watch::delays;
+use crate::machine::next::GiveUp;
 use crate::model::api_error::ApiError;
 use crate::model::time::{after, words};
 use jiff::Timestamp;
@@ -18,13 +20,14 @@ const USUAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct CallPatience {
     since: Option<Timestamp>,
-    last: String,
+    /// The last failure, once there was one.
+    last: Option<ApiError>,
     pauses: backon::ExponentialBackoff,
 }
 
 impl CallPatience {
     pub(super) fn new() -> Self {
-        Self { since: None, last: String::new(), pauses: delays() }
+        Self { since: None, last: None, pauses: delays() }
     }
 
     /// It worked. True if it had failed before.
@@ -39,7 +42,7 @@ impl CallPatience {
     /// It failed.
     pub(super) fn failed(&mut self, error: &ApiError, now: Timestamp) {
         self.since.get_or_insert(now);
-        self.last = error.to_string();
+        self.last = Some(error.clone());
     }
 
     /// When it has failed for too long, if it fails.
@@ -47,10 +50,22 @@ impl CallPatience {
         self.since.map(|since| after(since, limit))
     }
 
-    /// What is to be said once it has failed for too long; `what` failed.
-    pub(super) fn over(&self, what: &str, limit: Duration, now: Timestamp) -> Option<String> {
+    /// Why to give up, once it has failed for too long; `what` failed.
+    pub(super) fn over(&self, what: &str, limit: Duration, now: Timestamp) -> Option<GiveUp> {
         let over = self.ends(limit).is_some_and(|end| now >= end);
-        over.then(|| format!("{what} for {}; last: {}", words(limit), self.last))
+        let (last, limit) = (self.last.as_ref().filter(|_| over)?, words(limit));
+        Some(match last {
+            ApiError::Withdrawn(_) => GiveUp::NotPermitted(format!("for {limit}: {last}")),
+            last => GiveUp::Unreachable(format!("{what} for {limit}; last: {last}")),
+        })
+    }
+
+    /// Why to give up before that, if it is a right that is gone.
+    pub(super) fn withdrawn(&self) -> Option<GiveUp> {
+        match self.last.as_ref().filter(|_| self.since.is_some()) {
+            Some(last @ ApiError::Withdrawn(_)) => Some(GiveUp::NotPermitted(last.to_string())),
+            _ => None,
+        }
     }
 
     /// The pause before the next try: what the server asked for, else longer and longer; never longer than the patience.

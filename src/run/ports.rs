@@ -69,10 +69,7 @@ pub trait Cluster {
     fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// PATCH of one of its Revisions with a JSON patch. Nothing but the bounds of its scale is ever changed there, because
     /// whatever else stands in a Revision's annotations is part of its pods. The right to it is optional.
-    fn patch_revision(&self, name: &RevisionName, _: &Value) -> impl Future<Output = Result<Value, ApiError>> {
-        let name = name.to_string();
-        async move { Err(ApiError::Forbidden(format!("patch revisions {name}"))) }
-    }
+    fn patch_revision(&self, name: &RevisionName, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// WATCH of this Service alone from a version.
     fn watch_service(&self, version: &str) -> impl Future<Output = Result<Self::Watch, ApiError>>;
     /// LIST of the Service's Revisions.

@@ -172,3 +172,74 @@ async fn a_credential_plugin_is_asked() {
     kube.service("hello".parse().unwrap()).service().await.unwrap();
     assert_eq!(server.seen()[0].header("authorization"), Some("Bearer from-plugin"));
 }
+
+/// A kubeconfig of this server whose user has these credentials.
+fn with_user(path: &Path, server: &str, user: &serde_json::Value) {
+    let file = json!({
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": user}],
+    });
+    std::fs::write(path, file.to_string()).unwrap();
+}
+
+fn unknown() -> Reply {
+    Reply::json(401, &json!({"kind": "Status", "code": 401, "reason": "Unauthorized", "message": "Unauthorized"}))
+}
+
+#[tokio::test]
+async fn credentials_that_are_not_believed_any_more_are_read_anew() {
+    let root = directory();
+    let (path, token) = (root.join("config"), root.join("token"));
+    let plugin = |token: &str| {
+        let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+            "status": {"token": token}});
+        json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo",
+            "args": [credential.to_string()], "interactiveMode": "Never"}})
+    };
+    let in_file = json!({"tokenFile": token.display().to_string()});
+    for (before, later) in [
+        (in_file.clone(), in_file.clone()),
+        (json!({"token": "first"}), json!({"token": "second"})),
+        (json!({"token": "first"}), plugin("second")),
+    ] {
+        let ok = Reply::json(200, &json!({}));
+        let server = Server::start(vec![ok.clone(), unknown(), ok.clone(), ok]).await;
+        std::fs::write(&token, "first").unwrap();
+        with_user(&path, &server.url(), &before);
+        let service = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap();
+        let service = service.service("hello".parse().unwrap());
+        service.service().await.unwrap();
+        std::fs::write(&token, "second").unwrap();
+        with_user(&path, &server.url(), &later);
+        // The call that is refused is made once more, a write too: nothing was done.
+        service.patch_service(&json!([])).await.unwrap();
+        service.service().await.unwrap();
+        let seen = server.seen();
+        let sent: Vec<_> = seen.iter().map(|s| s.header("authorization").unwrap_or_default()).collect();
+        assert_eq!(sent, ["Bearer first", "Bearer first", "Bearer second", "Bearer second"], "{before} {later}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_credentials_and_those_of_another_server_are_not_sent_again() {
+    let root = directory();
+    let path = root.join("config");
+    let elsewhere = Server::start(vec![]).await;
+    let changes: [&dyn Fn(&str); 3] = [
+        &|_: &str| {},
+        // Whoever logs in elsewhere meanwhile moves nobody there.
+        &|_: &str| with_user(&path, &elsewhere.url(), &json!({"token": "second"})),
+        &|_: &str| std::fs::write(&path, "{").unwrap(),
+    ];
+    for change in changes {
+        let server = Server::start(vec![unknown(), unknown()]).await;
+        with_user(&path, &server.url(), &json!({"token": "first"}));
+        let service = Kube::connect(&settings(&path), &Environment::invented([], &root)).unwrap();
+        change(&server.url());
+        let error = service.service("hello".parse().unwrap()).service().await.unwrap_err();
+        assert!(matches!(&error, ApiError::Forbidden(t) if t.contains("does not accept our credentials")), "{error}");
+        assert_eq!((server.seen().len(), elsewhere.seen().len()), (1, 0));
+    }
+}

@@ -1,7 +1,7 @@
 //! Probes: what counts as an answer, as silence, and as not reached.
 
 use super::script::{CHUNKED, Reply, Server, chunk};
-use andante::adapter::prober::{BadTravel, HttpProber, Travel};
+use andante::adapter::prober::{BadTravel, GatewayDoor, HttpProber, Travel, Way};
 use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::run::ports::Prober;
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn a_gateway_that_hangs_before_it_is_asked_is_not_the_candidate() {
 #[tokio::test]
 async fn via_another_address_the_host_stays() {
     let server = Server::start(vec![Reply::Answer(200, "", String::new()); 2]).await;
-    let travel = Travel { via: Some(server.url().parse().unwrap()), ca_file: None };
+    let travel = Travel { way: Way::Address(server.url().parse().unwrap()), ca_file: None };
     let prober = HttpProber::new(&travel).unwrap();
     let url = "http://candidate-hello.shop.invalid";
     assert!(matches!(prober.ask(&request(url, "/a%20b?c=d")).await, Answer::Http { status: 200, .. }));
@@ -98,7 +98,71 @@ async fn via_another_address_the_host_stays() {
     assert_eq!(seen[1].header("host"), Some("candidate-hello.shop.invalid:8080"));
 
     for bad in ["https://127.0.0.1", "http://127.0.0.1/path", "unix:/x"] {
-        let travel = Travel { via: Some(bad.parse().unwrap()), ca_file: None };
+        let travel = Travel { way: Way::Address(bad.parse().unwrap()), ca_file: None };
         assert!(matches!(HttpProber::new(&travel), Err(BadTravel::Via(_))), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_no_such_host_is_not_the_candidate() {
+    let own = "server: envoy\r\n";
+    let candidates = "server: envoy\r\nx-envoy-upstream-service-time: 3\r\n";
+    for (reply, reached) in [
+        (Reply::Answer(404, own, String::new()), false),
+        (Reply::Answer(404, candidates, String::new()), true),
+        (Reply::Answer(404, own, "no such page".into()), true),
+        (Reply::Answer(404, "", String::new()), true),
+        // In the candidate's place: nobody answers behind it.
+        (Reply::Answer(503, own, "no healthy upstream".into()), true),
+        (Reply::Answer(502, own, String::new()), true),
+    ] {
+        let server = Server::start(vec![reply.clone()]).await;
+        let travel = Travel { way: Way::Address(server.url().parse().unwrap()), ca_file: None };
+        let answer = HttpProber::new(&travel).unwrap().ask(&request("http://candidate-hello.invalid", "/")).await;
+        assert_eq!(matches!(answer, Answer::Http { .. }), reached, "{reply:?} {answer:?}");
+        if let Answer::Unreachable(why) = answer {
+            assert!(why.contains("knows no such host"), "{why}");
+        }
+    }
+}
+
+/// The pods behind a gateway's Service, all at this address.
+fn slices(ports: &[u16]) -> Reply {
+    let items = ports.iter().enumerate().map(|(i, port)| {
+        serde_json::json!({"endpoints": [{"addresses": ["127.0.0.1"], "targetRef": {"name": format!("pod-{i}")}}],
+            "ports": [{"name": "https", "port": 1}, {"name": "http2", "port": port}]})
+    });
+    Reply::json(200, &serde_json::json!({"items": items.collect::<Vec<_>>()}))
+}
+
+#[tokio::test]
+async fn the_gateway_is_found_by_itself() {
+    let ok = || Reply::Answer(200, "", String::new());
+    let (first, second) = (Server::start(vec![ok()]).await, Server::start(vec![ok()]).await);
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let api =
+        Server::start(vec![slices(&[first.port]), slices(&[gone, second.port]), slices(&[gone, second.port])]).await;
+    let door = |api: &Server| {
+        let place = ("kourier-system".parse().unwrap(), "kourier-internal".parse().unwrap());
+        let way = Way::Gateway(GatewayDoor::new(api.kube(), place.0, place.1).into());
+        HttpProber::new(&Travel { way, ca_file: None }).unwrap()
+    };
+    let asked = request("http://candidate-hello.shop.svc.cluster.local", "/healthz");
+    assert!(matches!(door(&api).ask(&asked).await, Answer::Http { status: 200, .. }));
+    assert_eq!(first.seen()[0].header("host"), Some("candidate-hello.shop.svc.cluster.local"));
+    let line = api.seen()[0].line.clone();
+    assert!(line.contains("/namespaces/kourier-system/endpointslices?"), "{line}");
+    assert!(line.ends_with("labelSelector=kubernetes.io%2Fservice-name%3Dkourier-internal"), "{line}");
+    // A pod that is gone is nobody's answer, and the next one is asked.
+    let prober = door(&api);
+    let answer = prober.ask(&asked).await;
+    assert!(matches!(&answer, Answer::Unreachable(t) if t.contains("cannot connect")), "{answer:?}");
+    assert!(matches!(prober.ask(&asked).await, Answer::Http { status: 200, .. }));
+
+    let refused = serde_json::json!({"kind": "Status", "code": 403, "reason": "Forbidden"});
+    let api = Server::start(vec![Reply::json(403, &refused), slices(&[])]).await;
+    for expected in ["config/gateway-metrics.yaml", "no pod serves behind Service kourier-internal"] {
+        let answer = door(&api).ask(&asked).await;
+        assert!(matches!(&answer, Answer::Unreachable(t) if t.contains(expected)), "{answer:?}");
     }
 }

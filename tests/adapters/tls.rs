@@ -73,7 +73,7 @@ async fn a_probe_believes_the_file_that_it_was_given() {
     std::fs::copy(&file, folder.join("ours.crt")).unwrap();
     std::fs::write(folder.join("client.key"), "no certificate").unwrap();
     for path in [&file, &folder] {
-        let travel = Travel { ca_file: Some(path.clone()), via: None };
+        let travel = Travel { ca_file: Some(path.clone()), ..Travel::default() };
         let friend = HttpProber::new(&travel).unwrap().ask(&request).await;
         assert!(matches!(&friend, Answer::Http { status: 200, .. }), "{friend:?}");
     }
@@ -81,7 +81,7 @@ async fn a_probe_believes_the_file_that_it_was_given() {
     std::fs::write(&file, "no certificate").unwrap();
     std::fs::remove_file(folder.join("ours.crt")).unwrap();
     for path in [file, folder, "/nowhere/ca.pem".into()] {
-        let plan = HttpProber::new(&Travel { ca_file: Some(path), via: None });
+        let plan = HttpProber::new(&Travel { ca_file: Some(path), ..Travel::default() });
         assert!(matches!(plan, Err(BadTravel::CaFile { .. })));
     }
 }

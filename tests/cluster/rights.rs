@@ -87,14 +87,59 @@ fn a_right_that_is_taken_away_in_mid_walk_ends_it_clearly() {
     space.serve(&sample("hello", "v1"));
     let file = account(&space, &least());
     run(&space, &file, "run", &V2).ended(0);
-    let walk = ["walk", "hello", "--steps", "50,100", "--dwell", "4s", "--bake", "1s"];
+    let walk = ["walk", "hello", "--steps", "50,100", "--dwell", "4s", "--bake", "1s", "--patience", "10s"];
     let mut walking = space.start_as("run", &[&walk[..], &["--kubeconfig", &file]].concat());
     walking.line("step 1 of 2 is served", LONG);
     space.kubectl(&["delete", "rolebinding", "stepper"]).good();
     let ended = walking.wait(LONG).ended(20);
+    assert!(ended.last().contains("not permitted any more"), "{}", ended.last());
     assert!(ended.last().contains("may not patch services.serving.knative.dev"), "{}", ended.last());
     assert!(ended.last().contains("hello-00002 50 %"), "what traffic is now: {}", ended.last());
     assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
     account(&space, &least());
     run(&space, &file, "run", &walk).ended(0).ends_with("finished");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_right_that_comes_back_in_mid_walk_is_waited_for() {
+    let space = Space::new("right-back");
+    space.serve(&sample("hello", "v1"));
+    let file = account(&space, &least());
+    run(&space, &file, "run", &V2).ended(0);
+    let walk = ["walk", "hello", "--steps", "50,100", "--dwell", "4s", "--bake", "1s"];
+    let mut walking = space.start_as("run", &[&walk[..], &["--kubeconfig", &file]].concat());
+    walking.line("step 1 of 2 is served", LONG);
+    space.kubectl(&["delete", "rolebinding", "stepper"]).good();
+    walking.line("not permitted any more", LONG);
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    assert_eq!(space.split("hello"), "hello-00001 50 #stable, hello-00002 50 #candidate");
+    account(&space, &least());
+    walking.wait(LONG).ended(0).ends_with("finished");
+    space.answers("hello", "v2", 3);
+}
+
+/// A token that is believed no more, in a file that gets another one: what is left of the token's time does not matter.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_token_file_with_a_new_token_is_read_anew() {
+    let space = Space::new("token-file");
+    space.serve(&sample("hello", "v1"));
+    let file = account(&space, &least());
+    space.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "session"}}));
+    let bound = ["create", "token", "stepper", "--bound-object-kind", "Secret", "--bound-object-name", "session"];
+    let token = space.file("stepper.token", space.kubectl(&bound).good().out.trim());
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    config["users"][0]["user"] = json!({"tokenFile": token});
+    std::fs::write(&file, config.to_string()).unwrap();
+    run(&space, &file, "run", &V2).ended(0);
+    let walk = ["walk", "hello", "--steps", "50,100", "--dwell", "20s", "--bake", "1s"];
+    let mut walking = space.start_as("run", &[&walk[..], &["--kubeconfig", &file]].concat());
+    walking.line("step 1 of 2 is served", LONG);
+    // Its token dies with it.
+    space.kubectl(&["delete", "secret", "session"]).good();
+    walking.line("does not accept our credentials", LONG);
+    std::fs::write(&token, space.kubectl(&["create", "token", "stepper"]).good().out.trim()).unwrap();
+    walking.wait(LONG).ended(0).ends_with("finished");
+    space.answers("hello", "v2", 3);
 }

@@ -109,6 +109,13 @@ pub(crate) struct Script {
     pub(crate) chooser: Option<Chooser>,
     /// Times at which no call gets an answer (a reset at once).
     pub(crate) outages: Vec<Range<Duration>>,
+    /// Times at which calls are refused for want of a right (403) or of credentials that are believed (401), and which calls:
+    /// those whose verb begins like that.
+    pub(crate) refusals: Vec<(Range<Duration>, &'static str)>,
+    /// How long watches last, where that is not drawn.
+    pub(crate) watches_last: Option<Duration>,
+    /// Times at which the candidate's own address cannot be reached.
+    pub(crate) cut_off: Vec<Range<Duration>>,
     /// From then on reads are answered and writes are not taken: a webhook that must be asked and cannot be.
     pub(crate) no_writes_from: Option<Duration>,
 }
@@ -133,6 +140,9 @@ impl Script {
         let writes = verb == "patch services" || verb == "create services";
         if writes && self.no_writes_from.is_some_and(|from| now >= from) {
             return Some(Fault::Status { status: 500, after: false, retry_after: None });
+        }
+        if self.refusals.iter().any(|(times, calls)| times.contains(&now) && verb.starts_with(calls)) {
+            return Some(Fault::Denied);
         }
         let scripted = self.exact.get(&call).copied();
         let outage = self.outages.iter().any(|o| o.contains(&now)).then_some(Fault::Reset { after: false });

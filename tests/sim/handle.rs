@@ -166,7 +166,8 @@ impl Handle {
     async fn watch(&self, verb: &'static str, kind: Kind, version: &str) -> Result<SimWatch, ApiError> {
         let (late, life) = self.world.with(|s| (s.rng.u64(0..40), s.rng.u64(240..560)));
         let ((), end) = self.call(verb, |_| Ok(())).await?;
-        let (end, after) = end.unwrap_or((WatchEnd::Closed, Duration::from_secs(life)));
+        let life = self.script.borrow().watches_last.unwrap_or(Duration::from_secs(life));
+        let (end, after) = end.unwrap_or((WatchEnd::Closed, life));
         SimWatch::open(&self.world, kind, version, Duration::from_millis(late), (Instant::now() + after, end))
     }
 }

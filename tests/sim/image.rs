@@ -9,7 +9,7 @@ pub(crate) enum Behaviour {
     Starts { after: Duration, sleeps: bool },
     /// `heals`: fails at first and is Ready later (no failure of a Revision is final).
     Heals { after: Duration },
-    /// `never`: its image cannot be resolved.
+    /// `never`: its image cannot be resolved, unless it was pushed meanwhile.
     Missing,
     /// `no-room`: no node takes its pod until some time has passed; `no-quota`: its pod may not even be made until then.
     NoRoom { until: Duration, quota: bool },

@@ -21,7 +21,8 @@ impl State {
         let Some(r) = self.revisions.get_mut(name).filter(|r| r.uid == uid) else { return };
         let mut next: Vec<(Duration, Life)> = vec![];
         match (life, r.behaviour) {
-            (Life::Resolve, Behaviour::Missing) => {
+            // Knative asks the registry again only after a long while.
+            (Life::Resolve, Behaviour::Missing) if pushes < 2 => {
                 let text =
                     format!("Unable to fetch image {:?}: failed to resolve image to digest: not found", r.image());
                 r.container = Cond::no("ContainerMissing", text);
@@ -44,7 +45,8 @@ impl State {
                         (until, Life::Start)
                     }
                     Behaviour::CrashesAtStart { after } => (after, Life::Fail),
-                    Behaviour::Stuck | Behaviour::CrashesUnseen | Behaviour::Missing => (DEADLINE, Life::Deadline),
+                    Behaviour::Missing => (Duration::from_secs(1), Life::Start),
+                    Behaviour::Stuck | Behaviour::CrashesUnseen => (DEADLINE, Life::Deadline),
                 };
                 next.push(life);
             }

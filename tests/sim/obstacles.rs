@@ -196,3 +196,50 @@ fn a_stable_that_breaks_at_whatever_moment_keeps_no_release_back() {
     }
     assert!(bad.is_empty(), "{} of 28:\n{}", bad.len(), bad.join("\n"));
 }
+
+/// Stages an image, lets something happen, and stages the same again, by another run and without `--again`.
+fn twice(image: &'static str, first: bool, meanwhile: fn(&mut State), rest: u64) -> (Outcome, Outcome, String) {
+    simulate(async move {
+        let theatre = if first { Theatre::new(7) } else { Theatre::serving(7, "ok:1", true).await };
+        let world = theatre.world.clone();
+        let job = Job::Stage { image: image.into(), again: false };
+        let one = theatre.process("a", &asker("a", 100, IfBusy::Supersede), &job, Script::default()).await.unwrap();
+        world.with(meanwhile);
+        sleep(Duration::from_secs(rest)).await;
+        let two = theatre.process("b", &asker("b", 200, IfBusy::Supersede), &job, Script::default()).await.unwrap();
+        (one, two, brief(&world.service().unwrap()))
+    })
+}
+
+/// A registry's 404: the image is pushed after the first try.
+#[test]
+fn an_image_that_was_missing_may_be_tried_again_once_it_is_there() {
+    let (one, two, split) = twice("never:2", false, |s| s.push_again("never:2"), 5);
+    assert_eq!(one.code, Code::NeverReady, "{}", one.line());
+    assert!(one.what.contains("ContainerMissing") && one.what.contains("may be tried again"), "{}", one.what);
+    assert_eq!(two.code, Code::Done, "{}", two.line());
+    // A revision of its own, because the first one would be asked after for a quarter of an hour more.
+    assert_eq!(split, "hello-00001#stable=100 hello-00003#candidate=0");
+    // While it is missing the same ends as before, and is no rejected candidate.
+    let (_, two, split) = twice("never:2", false, |_| (), 5);
+    assert_eq!((two.code, split.as_str()), (Code::NeverReady, "hello-00001=100"), "{}", two.line());
+}
+
+#[test]
+fn a_first_deployment_whose_image_was_missing_may_be_tried_again_too() {
+    let (one, two, split) = twice("never:1", true, |s| s.push_again("never:1"), 5);
+    assert_eq!(one.code, Code::NeverReady, "{}", one.line());
+    assert_eq!((two.code, split.as_str()), (Code::Done, "latest=100"), "{}", two.line());
+}
+
+/// All that was said against it is that it was not ready, and now it is.
+#[test]
+fn one_that_became_ready_later_is_not_rejected_any_more() {
+    let (one, two, split) = twice("slow:2-150", false, |_| (), 60);
+    assert_eq!(one.code, Code::NeverReady, "{}", one.line());
+    assert_eq!(two.code, Code::Done, "{}", two.line());
+    assert_eq!(split, "hello-00001#stable=100 hello-00002#candidate=0");
+    // Its own fault stays one, as long as it lasts.
+    let (one, two, _) = twice("crash-start:2", false, |_| (), 60);
+    assert_eq!((one.code, two.code), (Code::NeverReady, Code::RejectedBefore), "{}", two.line());
+}

@@ -31,6 +31,10 @@ pub(crate) struct Pipeline {
     readable: bool,
     per_mille: u32,
     outage: Option<Range<Duration>>,
+    /// A right, or credentials that are believed, are gone for that time.
+    refused: Option<Range<Duration>>,
+    /// The candidate's address cannot be reached from where it runs for that time.
+    cut_off: Option<Range<Duration>>,
     rng: Rng,
 }
 
@@ -73,6 +77,15 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
         let from = seconds(rng, 20..120);
         from..from + seconds(rng, 1..180)
     });
+    // Drawn apart, too.
+    let mut apart = rng.clone();
+    let mut times = |percent: u8| {
+        chance(&mut apart, percent).then(|| {
+            let from = seconds(&mut apart, 0..150);
+            from..from + seconds(&mut apart, 1..200)
+        })
+    };
+    let (refused, cut_off) = (times(10), times(10));
     Pipeline {
         asker: asker(&name, intent, if_busy),
         starts: seconds(rng, 0..90),
@@ -81,6 +94,8 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
         readable: chance(rng, 75),
         per_mille: [0, 0, 0, 10, 50, 200][rng.usize(..6)],
         outage,
+        refused,
+        cut_off,
         rng: rng.fork(),
         name: format!("p{number}"),
     }
@@ -92,7 +107,15 @@ impl Pipeline {
         let call = self.rng.usize(1..15);
         let crash = (life < 3 && chance(&mut self.rng, 25))
             .then(|| if self.rng.bool() { Crash::Before(call) } else { Crash::After(call) });
-        Script { crash, chooser, outages: self.outage.iter().cloned().collect(), ..Script::default() }
+        let calls = ["", "patch", "list", "watch", "get"][self.rng.clone().usize(..5)];
+        Script {
+            crash,
+            chooser,
+            outages: self.outage.iter().cloned().collect(),
+            refusals: self.refused.iter().cloned().map(|times| (times, calls)).collect(),
+            cut_off: self.cut_off.iter().cloned().collect(),
+            ..Script::default()
+        }
     }
 
     /// One job, started again when it is killed. None: the node is lost, nobody comes back.

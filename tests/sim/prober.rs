@@ -7,8 +7,7 @@ use super::story::Probed;
 use super::world::World;
 use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::run::ports::Prober;
-use std::cell::Cell;
-use std::rc::Rc;
+use std::ops::Range;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -17,8 +16,8 @@ use tokio::time::sleep;
 pub(crate) struct SimProber {
     world: World,
     run: String,
-    /// The gateway cannot be reached from here.
-    pub(crate) cut_off: Rc<Cell<bool>>,
+    /// Times at which the gateway cannot be reached from here.
+    cut_off: Vec<Range<Duration>>,
 }
 
 /// What the gateway finds behind a tag.
@@ -31,8 +30,8 @@ enum Behind {
 }
 
 impl SimProber {
-    pub(crate) fn new(world: &World, run: &str) -> Self {
-        Self { world: world.clone(), run: run.to_owned(), cut_off: Rc::default() }
+    pub(crate) fn new(world: &World, run: &str, cut_off: Vec<Range<Duration>>) -> Self {
+        Self { world: world.clone(), run: run.to_owned(), cut_off }
     }
 
     fn look(&self, tag: &str) -> (Option<String>, Behind) {
@@ -58,7 +57,8 @@ impl Prober for SimProber {
     async fn ask(&self, request: &ProbeRequest) -> Answer {
         let host = request.url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
         let tag = host.strip_suffix(&format!("-{}.ns.example.com", self.world.name()));
-        let (Some(tag), false) = (tag, self.cut_off.get()) else {
+        let now = self.world.start.elapsed();
+        let (Some(tag), false) = (tag, self.cut_off.iter().any(|times| times.contains(&now))) else {
             sleep(Duration::from_millis(20)).await;
             return Answer::Unreachable("the name does not resolve".into());
         };

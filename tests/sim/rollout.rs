@@ -124,8 +124,8 @@ impl Theatre {
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
     pub(crate) async fn process(&self, label: &str, asker: &Asker, job: &Job, script: Script) -> Option<Outcome> {
+        let prober = SimProber::new(&self.world, label, script.cut_off.clone());
         let handle = Handle::new(&self.world, label, script);
-        let prober = SimProber::new(&self.world, label);
         let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
         self.signals.borrow_mut().insert(label.to_owned(), sender);
         let mut sink = self.sink.of(label);
@@ -311,6 +311,7 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         failures: 3,
         interval: Duration::from_secs(1),
         timeout: Duration::from_secs(3),
+        patience: Duration::from_secs(30),
     });
     let gates = if looks.gates { vec!["failing: promql x < 0.5".parse().unwrap()] } else { vec![] };
     // The story's own plan takes the place of this one.

@@ -17,6 +17,8 @@ pub struct Backend {
     pub name: String,
     /// Its address, without a port.
     pub address: String,
+    /// The port at which it takes plain HTTP, as its Service names it.
+    pub http_port: Option<u16>,
 }
 
 impl Kube {
@@ -42,9 +44,9 @@ impl Kube {
 /// Each pod once: with two address families a pod stands in two slices.
 fn serving(list: &Value) -> Vec<Backend> {
     let mut found = BTreeMap::new();
-    let slices = list.pointer("/items").and_then(Value::as_array);
-    let ends = slices.into_iter().flatten().filter_map(|slice| slice.pointer("/endpoints").and_then(Value::as_array));
-    for end in ends.flatten() {
+    let slices = list.pointer("/items").and_then(Value::as_array).into_iter().flatten();
+    let ends = slices.filter_map(|slice| Some((slice.pointer("/endpoints")?.as_array()?, http_port(slice))));
+    for (end, http_port) in ends.flat_map(|(ends, port)| ends.iter().map(move |end| (end, port))) {
         let condition = |name: &str| end.pointer(&format!("/conditions/{name}")).and_then(Value::as_bool);
         // The API says that absent means yes. `serving` goes first, because a pod that is ending is not `ready` and still
         // answers, and counts, the requests that it has.
@@ -52,10 +54,17 @@ fn serving(list: &Value) -> Vec<Backend> {
         let address = end.pointer("/addresses/0").and_then(Value::as_str);
         if let (Some(address), true) = (address, serves) {
             let name = end.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or(address);
-            found.entry(name.to_owned()).or_insert_with(|| address.to_owned());
+            found.entry(name.to_owned()).or_insert_with(|| (address.to_owned(), http_port));
         }
     }
-    found.into_iter().map(|(name, address)| Backend { name, address }).collect()
+    found.into_iter().map(|(name, (address, http_port))| Backend { name, address, http_port }).collect()
+}
+
+/// The first port of a slice that is not one for TLS: Kourier's are `http2` and `https`.
+fn http_port(slice: &Value) -> Option<u16> {
+    let ports = slice.pointer("/ports").and_then(Value::as_array)?;
+    let plain = |port: &&Value| !port["name"].as_str().is_some_and(|name| name.starts_with("https"));
+    ports.iter().find(plain).and_then(|port| port["port"].as_u64()?.try_into().ok())
 }
 
 #[cfg(test)]
@@ -74,12 +83,18 @@ mod tests {
                 pod("d", "10.0.0.4", json!({})),
                 {"addresses": ["10.0.0.5"]}
             ]},
-            {"endpoints": [pod("a", "fd00::1", json!({"ready": true}))]},
+            {"endpoints": [pod("a", "fd00::1", json!({"ready": true}))], "ports": [{"name": "http2", "port": 8080}]},
+            {"endpoints": [pod("e", "10.0.0.6", json!({"ready": true}))],
+                "ports": [{"name": "https", "port": 8444}, {"name": "http2", "port": 8081}]},
             {"endpoints": null}
         ]});
         let found = serving(&list);
         let names: Vec<_> = found.iter().map(|b| (b.name.as_str(), b.address.as_str())).collect();
-        assert_eq!(names, [("10.0.0.5", "10.0.0.5"), ("a", "10.0.0.1"), ("b", "10.0.0.2"), ("d", "10.0.0.4")]);
+        assert_eq!(
+            names,
+            [("10.0.0.5", "10.0.0.5"), ("a", "10.0.0.1"), ("b", "10.0.0.2"), ("d", "10.0.0.4"), ("e", "10.0.0.6")]
+        );
+        assert_eq!(found.iter().map(|b| b.http_port).collect::<Vec<_>>(), [None, None, None, None, Some(8081)]);
         assert_eq!(serving(&json!({})), []);
     }
 }

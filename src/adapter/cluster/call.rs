@@ -1,4 +1,4 @@
-//! One request, one attempt, one time limit.
+//! One request, one attempt, one time limit; and one more within it, with newer credentials, where the first are not believed.
 //!
 //! Decides when an answer counts as none. Depends on kube's client for connection and credentials.
 
@@ -7,7 +7,7 @@ use super::failure::{self, ApiRequest};
 use crate::adapter::clock::SystemClock;
 use crate::model::api_error::ApiError;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use kube::client::{AuthError, Body};
@@ -70,6 +70,16 @@ impl Kube {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<Response<Body>, ApiError> {
+        let (client, number) = self.session.client();
+        let answer = self.send_by(&client, call).await?;
+        // Who is not known has done nothing, so the same once more is no second write.
+        if answer.status() == StatusCode::UNAUTHORIZED && self.session.renew(number).await {
+            return self.send_by(&self.session.client().0, call).await;
+        }
+        Ok(answer)
+    }
+
+    async fn send_by(&self, client: &kube::Client, call: &Call<'_>) -> Result<Response<Body>, ApiError> {
         let method = match call.asked.verb {
             "create" => Method::POST,
             "patch" => Method::PATCH,
@@ -89,7 +99,7 @@ impl Kube {
         }
         let unsendable = |_| ApiError::Invalid(format!("{}: the request cannot be written", call.asked));
         let request = request.body(Body::from(bytes)).map_err(unsendable)?;
-        let answer = self.client.send(request).await.map_err(|e| lost(&call.asked, &e))?;
+        let answer = client.send(request).await.map_err(|e| lost(&call.asked, &e))?;
         if let Some(server) = date(answer.headers()) {
             SystemClock::align(server);
         }

@@ -21,6 +21,8 @@ pub(super) struct Chosen {
     pub(super) proxy: Option<String>,
     /// The user entry's name.
     pub(super) user: Option<String>,
+    /// The context's name.
+    pub(super) context: String,
 }
 
 /// Reads and merges files, and takes what `context` (or `current-context`) points at.
@@ -122,7 +124,8 @@ fn choose(file: &Kubeconfig, context: Option<&str>) -> Result<Chosen, ConnectErr
             exec.cluster = Some(decoded);
         }
     }
-    Ok(Chosen { config, proxy: cluster.proxy_url.clone().filter(|p| !p.is_empty()), user: context.user.clone() })
+    let proxy = cluster.proxy_url.clone().filter(|p| !p.is_empty());
+    Ok(Chosen { config, proxy, user: context.user.clone(), context: name.to_owned() })
 }
 
 fn bad(text: &str) -> ConnectError {

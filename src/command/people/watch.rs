@@ -4,7 +4,7 @@
 
 use super::{absent, ask_for_life, called, failed, json_of};
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::{KnativeService, Kube};
+use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::signal;
 use crate::cli::{Output, WatchArgs};
@@ -14,6 +14,7 @@ use crate::machine::world::{Presence, World};
 use crate::model::api_error::ApiError;
 use crate::model::outcome::Code;
 use crate::model::time::after;
+use crate::run::granted::Granted;
 use crate::run::ports::Clock;
 use crate::run::watch::service::{Revisions, Services, revision_news, service_news};
 use crate::run::watch::{News, follow};
@@ -33,7 +34,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Watches until it is over.
 pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result<Code, Stop> {
     let kube = connect(&args.cluster, environment)?;
-    let cluster: KnativeService = kube.service(args.cluster.service.clone());
+    let service = kube.service(args.cluster.service.clone());
+    let cluster = Granted::new(&service);
     let mut signals = signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))?;
     let (services, revisions) = (Services(&cluster), Revisions(&cluster));
     let (mut services, mut revisions) = (follow(&services, None).boxed_local(), follow(&revisions, None).boxed_local());
@@ -120,7 +122,7 @@ impl<'a> Watching<'a> {
             && now >= after(*since, SILENCE)
         {
             *said = true;
-            report::complain("andante: the API server does not answer; trying again");
+            report::complain("andante: the API server does not answer as it should; trying again");
         }
     }
 

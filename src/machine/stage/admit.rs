@@ -23,7 +23,7 @@ use crate::model::template::{TemplateChange, fingerprint, says_at_least, says_th
 use crate::model::time::after;
 use crate::rollout::capacity::Capacity;
 use crate::rollout::plan::Plan;
-use crate::rollout::record::Record;
+use crate::rollout::record::{Record, Rejected};
 use crate::rollout::splits::Start;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -213,7 +213,9 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             Ok(bytes) => bytes,
             Err(image) => return Begin::Look(image),
         };
-        let before = fresh.rejected.iter().filter(|r| !bytes.differ_from(world.revision(&r.revision))).find(|r| {
+        let stands =
+            |r: &&Rejected| r.stands(world.serves(&r.revision)) && !bytes.differ_from(world.revision(&r.revision));
+        let before = fresh.rejected.iter().filter(stands).find(|r| {
             r.template.as_ref() == Some(&print)
                 || (change.is_image_alone() && r.image.is_some() && r.image == change.image)
                 || (same && service.latest_created.as_ref() == Some(&r.revision))
@@ -243,7 +245,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             moved_on = format!("; its image means {} now", bytes.digest.unwrap_or_default());
         }
     }
-    let (template, same) = match anew(&named, goal, world, service).filter(|_| same) {
+    let (template, same) = match anew(&named, goal, admission.record, world, service).filter(|_| same) {
         Some(template) => (template, false),
         None => (template, same && !is_to_be_named(change, service)),
     };
@@ -289,7 +291,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         return end(outcome_of(Code::BadState, what, service));
     }
     if !goal.again
-        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate)
+        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate && r.stands(revision.serves()))
     {
         let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
         return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));

@@ -3,6 +3,7 @@
 //! modules only.
 
 use super::named::{is_to_be_named, name_is_free, taken_words, warn_of_taken_name};
+use super::room::given_up;
 use super::{Stage, Want};
 use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
@@ -13,10 +14,11 @@ use crate::machine::write::{order, template_order};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
-use crate::model::observed::Service;
+use crate::model::observed::{Service, Truth};
 use crate::model::outcome::{Code, Outcome};
+use crate::model::podwords::lies_outside;
 use crate::model::ready::{Pods, Serving, is_current, pods, serving};
-use crate::model::template::{fingerprint, says_the_same};
+use crate::model::template::{TemplateChange, fingerprint, says_the_same};
 use crate::rollout::record::Phase;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -106,7 +108,18 @@ impl Stage {
             // A name that was refused goes, also where nothing else changes.
             let renamed =
                 is_to_be_named(change, service) || (named.revision_name.is_none() && refused_name(service).is_some());
-            if renamed || !says_the_same(&service.template, &wanted) {
+            let made = service.latest_created.as_ref().and_then(|name| world.revision(name));
+            let useless = made.filter(|_| is_current(service)).is_some_and(|made| {
+                made.truth("Ready") == Truth::False && (given_up(made) || lies_outside(&made.complaint()))
+            });
+            let same = says_the_same(&service.template, &wanted);
+            // What an earlier try lacked may be there by now, and Knative asks for it again only after a long while.
+            let anew = TemplateChange { again: Some(self.goal.id.to_string()), ..named.clone() };
+            let wanted = match anew.apply(&service.template).ok().filter(|_| same && useless) {
+                Some(anew) => anew,
+                None => wanted,
+            };
+            if renamed || !same || useless {
                 if let Err(outcome) = name_is_free(change, world, service, true) {
                     return Next::End(outcome);
                 }

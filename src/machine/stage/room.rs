@@ -1,18 +1,22 @@
-//! A candidate that does not come up: what is its own fault, and what only the want of room for its pods.
+//! A candidate that does not come up: what is its own fault, and what only the want of room for its pods, or of something else
+//! that it does not hold itself.
 //!
 //! Decides that a candidate without room waits for as long as it may take at all, because somebody (or a cluster's autoscaler)
-//! may make room, and that it is never blamed for it. It may use what pods and conditions say.
+//! may make room, and that it is never blamed for it; nor for an image that is not in its registry, may not be pulled, or lacks a
+//! Secret, though that is not waited for. It may use what pods and conditions say.
 
 use super::{Stage, StageGoal};
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
 use crate::model::name::RevisionName;
-use crate::model::observed::{Service, Truth};
+use crate::model::observed::{Revision, Service, Truth};
 use crate::model::outcome::Code;
-use crate::model::ready::Pods;
+use crate::model::podwords::lies_outside;
+use crate::model::ready::{Pods, pods};
 use crate::model::template::TemplateChange;
 use crate::model::time::words;
+use crate::rollout::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -47,10 +51,11 @@ impl Stage {
                 Some(Why::blameless(Code::NeverReady, reason))
             }
             Pods::Down(complaint) if lasting => {
-                Some(Why::new(Code::NeverReady, format!("{candidate} does not become ready: {complaint}")))
+                Some(not_ready(format!("{candidate} does not become ready: {complaint}"), complaint))
             }
-            Pods::Down(complaint) | Pods::Coming(complaint) => over
-                .then(|| Why::new(Code::NeverReady, format!("{candidate} was not ready within {within}: {complaint}"))),
+            Pods::Down(complaint) | Pods::Coming(complaint) => {
+                over.then(|| not_ready(format!("{candidate} was not ready within {within}: {complaint}"), complaint))
+            }
         }
     }
 
@@ -65,13 +70,39 @@ impl Stage {
     }
 }
 
-/// The template that makes a new revision of what stands there, where Knative has given up the one that it made: pods of that
-/// one never come any more, however much room there is by now.
-pub(super) fn anew(change: &TemplateChange, goal: &StageGoal, world: &World, service: &Service) -> Option<Value> {
+/// The end of one that is not ready. What lies outside of it may be mended without any change of it.
+fn not_ready(what: String, complaint: &str) -> Why {
+    if lies_outside(complaint) {
+        let again = "that lies outside of it, so once it is mended the same may be tried again";
+        return Why::blameless(Code::NeverReady, format!("{what}; {again}"));
+    }
+    Why::new(Code::NeverReady, what)
+}
+
+/// The template that makes a new revision of what stands there, where the one that it made is of no use any more: Knative has
+/// given it up, so that pods of it never come, or a rollout of it has ended because it did not become ready. In the second case
+/// what it lacked may be there by now, but Knative asks a registry again only after up to 1000 s, and the kubelet after five
+/// minutes, while a new revision asks at once.
+pub(super) fn anew(
+    change: &TemplateChange,
+    goal: &StageGoal,
+    record: Option<&Record>,
+    world: &World,
+    service: &Service,
+) -> Option<Value> {
     let made = service.latest_created.as_ref().and_then(|name| world.revision(name))?;
-    let ready = made.conditions.get("Ready").filter(|c| c.truth == Truth::False && c.reason == GAVE_UP);
+    let ended = record.is_some_and(|r| {
+        !r.phase.is_open() && r.ended_as() == Code::NeverReady && r.candidate.as_ref() == Some(&made.name)
+    });
+    // One that lacks room starts by itself.
+    let useless = given_up(made) || (ended && !made.serves() && !matches!(pods(made), Pods::NoRoom(_)));
     let change = TemplateChange { again: Some(goal.id.to_string()), ..change.clone() };
-    ready.and_then(|_| change.apply(&service.template).ok())
+    useless.then(|| change.apply(&service.template).ok())?
+}
+
+/// True for a revision that Knative no longer waits for.
+pub(super) fn given_up(made: &Revision) -> bool {
+    made.conditions.get("Ready").is_some_and(|c| c.truth == Truth::False && c.reason == GAVE_UP)
 }
 
 /// What Knative says of a revision that it no longer waits for.

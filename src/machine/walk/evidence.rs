@@ -170,6 +170,9 @@ impl Walk {
 
     /// Why there is no decision, if none is to be waited for any longer.
     pub(super) fn undecided(&self, record: &Record, now: Timestamp) -> Option<String> {
+        if let Some(why) = self.probing.out_of_reach().filter(|_| record.step > 0) {
+            return Some(format!("no decision is to be had of the candidate: {why}"));
+        }
         let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
         let by = if now < record.deadline { "in time" } else { "by the deadline" };
         let late = || match judge.gate(&self.goal.plan, record.step) {

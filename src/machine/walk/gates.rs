@@ -169,9 +169,11 @@ fn question_is_due(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict 
     if open { Verdict::Wait(Waiting::Answer) } else { Verdict::Pass }
 }
 
-/// No probe is sent while windows are counted, so only those of the last look count then.
+/// No probe is sent while windows are counted, so only those of the last look count then. Where the owner goes on without a
+/// decision, an address that is out of reach is not waited for.
 fn probes_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
-    let count = !walk.judges(scene.record) || walk.last_look;
+    let unreached = walk.promoted_anyway && walk.probing.out_of_reach().is_some();
+    let count = (!walk.judges(scene.record) || walk.last_look) && !unreached;
     if count && !walk.probing.passed() { Verdict::Wait(Waiting::Probes(walk.probing.wanted())) } else { Verdict::Pass }
 }
 

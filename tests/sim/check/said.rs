@@ -36,8 +36,9 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
         }
         if let Some(split) = &outcome.traffic {
             let (told, is) = (entries_of(&serde_json::to_value(split).unwrap()), entries(&last.after));
-            // A run that lost the cluster, or was stopped before its last write was confirmed, tells what it last saw.
-            let knows = !matches!(outcome.code, Code::Unreachable | Code::Interrupted);
+            // A run that lost the cluster or its right, or was stopped before its last write was confirmed, tells what it last
+            // saw.
+            let knows = !matches!(outcome.code, Code::Unreachable | Code::Interrupted | Code::NotPermitted);
             if told != is && knows {
                 wrong.push(format!("{} says traffic is {told:?}, it is {is:?}", ended.run));
             }

@@ -188,6 +188,7 @@ fn probe() -> Probe {
         failures: 3,
         interval: Duration::from_secs(5),
         timeout: Duration::from_secs(1),
+        patience: Duration::from_secs(60),
     }
 }
 
