@@ -4,7 +4,7 @@
 
 use super::{JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{Behaviour, ColdStart, Incident, Spell};
+use crate::view::rehearse::{AtItsAddress, Behaviour, ColdStart, Incident, Spell};
 use clap::Args;
 use std::time::Duration;
 
@@ -79,6 +79,10 @@ pub struct ServiceArgs {
     /// The part of failures that the source of evidence tells; it counts the others as good answers.
     #[arg(long, value_name = "PART", default_value = "100%", value_parser = portion, help_heading = "Service")]
     pub failures_told: f64,
+    /// Others ask the candidate's own address so many times a second, from before the walk on, and this part of theirs
+    /// fails, for example 1:100%.
+    #[arg(long, value_name = "RATE:PART", value_parser = strangers, help_heading = "Service")]
+    pub strangers: Option<AtItsAddress>,
     /// After each step up, this part of the requests of the users whom it moved fails for a while: pods come later than
     /// users, for example 5s:5%.
     #[arg(long, value_name = "FOR:PART", value_parser = cold_start, help_heading = "Service")]
@@ -124,6 +128,7 @@ impl ServiceArgs {
             slower: self.candidate_slower,
             together: self.clusters,
             told: self.failures_told,
+            strangers: self.strangers,
             cold: self.cold_start,
             incident: self.incident,
             down: self.candidate_down,
@@ -180,6 +185,12 @@ fn cold_start(text: &str) -> Result<ColdStart, String> {
     Ok(ColdStart { lasts: duration(lasts.trim())?, errors: portion(part)? })
 }
 
+/// `RATE:PART`.
+fn strangers(text: &str) -> Result<AtItsAddress, String> {
+    let (often, part) = text.rsplit_once(':').ok_or("not of the form RATE:PART, for example 1:100%")?;
+    Ok(AtItsAddress { rate: rate(often.trim())?, errors: portion(part)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +227,8 @@ mod tests {
         }
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
         assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
+        assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { rate: 0.5, errors: 1.0 }));
+        assert!(strangers("1").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
         for bad in ["-1%", "NaN", "x", "1.1"] {
             assert!(portion(bad).is_err(), "{bad}");

@@ -15,4 +15,4 @@ pub(crate) use chance::Chance;
 pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
 pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
-pub(crate) use traffic::{Behaviour, ColdStart, Incident, Spell};
+pub(crate) use traffic::{AtItsAddress, Behaviour, ColdStart, Incident, Spell};
