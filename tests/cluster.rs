@@ -13,11 +13,13 @@ mod cluster {
 
     mod admission;
     mod approval;
+    mod arrivals;
     mod begins;
     mod bluegreen;
     mod build;
     mod build_registry;
     mod clocks;
+    mod collected;
     mod defaults;
     mod edits;
     mod evidence;
@@ -47,6 +49,7 @@ mod cluster {
     mod signals;
     mod steering;
     mod step_actions;
+    mod strangers;
     mod styles;
     mod unready;
     mod users;
