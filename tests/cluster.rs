@@ -13,12 +13,14 @@ mod cluster {
 
     mod admission;
     mod approval;
+    mod arrivals;
     mod begins;
     mod bluegreen;
     mod build;
     mod build_registry;
     mod capacity;
     mod clocks;
+    mod collected;
     mod defaults;
     mod edits;
     mod evidence;
@@ -51,6 +53,7 @@ mod cluster {
     mod signals;
     mod steering;
     mod step_actions;
+    mod strangers;
     mod styles;
     mod unready;
     mod users;

@@ -111,9 +111,9 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let mut memory = Memory::open(&first, None);
     memory.close(&world.read());
     let counted = world.counters[0].clone();
-    let baseline = Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every };
+    let baseline = Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every, foreign: 0.0 };
     let mut judge = Judge::new(rules.clone(), arms());
-    judge.know(&Surveyed { baseline, memory });
+    judge.know(&Surveyed { baseline, memory, strangers: None });
     let mut saved = None;
     let (mut step, begun) = (0, world.at);
     let mut served = world.at;

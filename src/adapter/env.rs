@@ -8,6 +8,7 @@ use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Owner, OwnerKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const SERVICE_ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
 /// Where the Downward API's volume is mounted, if there is one.
@@ -96,6 +97,28 @@ impl Environment {
             .map(str::to_owned)
             .or_else(|| self.file(&format!("{SERVICE_ACCOUNT}/namespace")))
             .and_then(|n| n.parse().ok())
+    }
+
+    /// How long ago this began, without asking anybody. In a pod that is when the process began that began this one, because
+    /// Tekton's entrypoint waits in each step's container from the pod's start on; elsewhere, and where there is none, this
+    /// process itself. None where the kernel does not tell.
+    pub fn began_ago(&self) -> Option<Duration> {
+        // Fields of stat(5) after the name, which may hold spaces and brackets: the parent is the second, the start the 20th.
+        let stat = |process: &str| {
+            let text = self.file(&format!("proc/{process}/stat"))?;
+            let fields: Vec<u64> =
+                text.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect();
+            Some((*fields.get(1)?, *fields.get(19)?))
+        };
+        let (parent, own) = stat("self")?;
+        // The first process of a container has no parent, or one that it cannot see. Outside a pod the parent may be
+        // anything, a shell of last week.
+        let entrypoint = stat(&parent.to_string()).filter(|_| parent > 0 && self.in_pod());
+        let began = entrypoint.map_or(own, |(_, of_parent)| of_parent);
+        let up: f64 = self.file("proc/uptime")?.split_whitespace().next()?.parse().ok()?;
+        // Times stand in hundredths of a second since the machine's start, whatever the kernel's own clock is.
+        let ago = Duration::try_from_secs_f64(up).ok()?;
+        ago.checked_sub(Duration::from_millis(began.checked_mul(10)?))
     }
 
     /// Who sits at this terminal: `USER@host`.

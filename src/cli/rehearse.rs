@@ -4,7 +4,7 @@
 
 use super::{CapacityArgs, JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{Behaviour, ColdStart, Incident, PodKind, Spell};
+use crate::view::rehearse::{AtItsAddress, Behaviour, ColdStart, Incident, PodKind, Spell};
 use clap::Args;
 use std::time::Duration;
 
@@ -82,6 +82,10 @@ pub struct ServiceArgs {
     /// The part of failures that the source of evidence tells; it counts the others as good answers.
     #[arg(long, value_name = "PART", default_value = "100%", value_parser = portion, help_heading = "Service")]
     pub failures_told: f64,
+    /// Others ask the candidate's own address so many times a second, from before the walk on, and this part of theirs
+    /// fails, for example 1:100%.
+    #[arg(long, value_name = "RATE:PART", value_parser = strangers, help_heading = "Service")]
+    pub strangers: Option<AtItsAddress>,
     /// After each step up, this part of the requests of the users whom it moved fails for a while: pods come later than
     /// users, for example 5s:5%.
     #[arg(long, value_name = "FOR:PART", value_parser = cold_start, help_heading = "Service")]
@@ -131,6 +135,7 @@ impl ServiceArgs {
             slower: self.candidate_slower,
             together: self.clusters,
             told: self.failures_told,
+            strangers: self.strangers,
             cold: self.cold_start,
             pods: self.pods,
             incident: self.incident,
@@ -194,6 +199,12 @@ fn pods(text: &str) -> Result<PodKind, String> {
     Ok(PodKind { starts: duration(starts.trim())?, bears: factor(bears.trim())? })
 }
 
+/// `RATE:PART`.
+fn strangers(text: &str) -> Result<AtItsAddress, String> {
+    let (often, part) = text.rsplit_once(':').ok_or("not of the form RATE:PART, for example 1:100%")?;
+    Ok(AtItsAddress { rate: rate(often.trim())?, errors: portion(part)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +241,8 @@ mod tests {
         }
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
         assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
+        assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { rate: 0.5, errors: 1.0 }));
+        assert!(strangers("1").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
         assert_eq!(pods("4s:20"), Ok(PodKind { starts: seconds(4), bears: 20.0 }));
         assert!(pods("4s").is_err() && pods("4s:0").is_err() && pods("4:20").is_err());

@@ -218,7 +218,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     let owner = owner(environment)?;
     // A settling run does not queue, because it takes the epoch from every other writer.
     kube.set_clock().await;
-    let run_began = kube.run_created(&owner).await;
+    let run_began = kube.run_created(&owner).await.ok();
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {
         service: args.cluster.service.clone(),

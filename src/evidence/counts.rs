@@ -70,6 +70,22 @@ impl Table {
         Self { stable: self.stable.plus(other.stable), candidate: self.candidate.plus(other.candidate) }
     }
 
+    /// Without so many failed requests of the candidate, as far as it has them.
+    #[must_use]
+    pub(crate) fn without_failures(self, failures: u64) -> Self {
+        let less = failures.min(self.candidate.failures);
+        let candidate = Counts::new(self.candidate.requests - less, self.candidate.failures - less);
+        Self { candidate, ..self }
+    }
+
+    /// Without so many good requests of the candidate, as far as it has them.
+    #[must_use]
+    pub(crate) fn without_good(self, good: u64) -> Self {
+        let less = good.min(self.candidate.requests - self.candidate.failures);
+        let candidate = Counts::new(self.candidate.requests - less, self.candidate.failures);
+        Self { candidate, ..self }
+    }
+
     /// All failures.
     pub fn failures(self) -> u64 {
         self.stable.failures + self.candidate.failures

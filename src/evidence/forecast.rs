@@ -27,6 +27,8 @@ pub struct Baseline {
     pub counts: Counts,
     /// In this time.
     pub over: Duration,
+    /// Failures a second of others who ask the candidate itself; 0 or more. They are in its counters and prove nothing for it.
+    pub foreign: f64,
 }
 
 /// Time between the write of a step and its first window, beside one reading.
@@ -46,18 +48,18 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
     let tick = rules.every.as_secs_f64().max(0.1);
     let overhead = (SERVE + rules.every).as_secs_f64();
     let (mut at, mut here, mut at_step) = (0, 0.0, 0.0);
-    let (mut time, mut requests, mut turned) = (overhead, 0.0, 0.0);
+    let (mut time, mut requests, mut failures, mut turned) = (overhead, 0.0, 0.0, 0.0);
     while time <= at_most.as_secs_f64() {
         let (share, dwell) = course.steps.get(at)?;
         let enough = here >= dwell.as_secs_f64() && at_step >= real(rules.min_requests);
         if enough && at + 1 == course.steps.len() {
-            let evidence = log_mean(&[turned, ln_bet(requests * p, requests, rules.tolerated_rate)]);
+            let evidence = log_mean(&[turned, ln_bet(failures, requests, rules.tolerated_rate)]);
             if rules.accept_without || evidence >= rules.accepted_at() {
                 return Some(Duration::from_secs_f64(time));
             }
         } else if enough {
             let next = if course.by_budget {
-                let reach = allowed_of(rules, lambda, Known { requests, failures: requests * p, base: p });
+                let reach = allowed_of(rules, lambda, Known { requests, failures, base: p });
                 course.steps.iter().rposition(|(share, _)| *share <= reach).unwrap_or(0)
             } else {
                 at + 1
@@ -68,26 +70,27 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
                 continue;
             }
         }
-        let more = lambda * share * tick;
-        requests += more;
+        let (users, foreign) = (lambda * share * tick, baseline.foreign * tick);
+        let more = users + foreign;
+        let failed = users * p + foreign;
+        (requests, failures) = (requests + more, failures + failed);
         at_step += more;
-        turned += more * gain(p, *share, rules.tolerated_odds);
+        turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds);
         here += tick;
         time += tick;
     }
     None
 }
 
-/// Mean growth of the conditional acceptance a request of the candidate, at a failure rate of `p` and a share of `share`.
-fn gain(p: f64, share: f64, odds: f64) -> f64 {
+/// Mean growth of the conditional acceptance by so many failures of the candidate and of stable, at a share of `share`.
+fn gain(candidate: f64, stable: f64, share: f64, odds: f64) -> f64 {
     // With everyone on one side there is nothing to compare with.
     if share <= 0.0 || share >= 1.0 {
         return 0.0;
     }
-    // A failure falls to the candidate with its share if it is no worse, with `worse` if its odds are higher: the mean
-    // growth a failure is the divergence between the two, and `p / share` turns failures into the candidate's requests.
+    // A failure falls to the candidate with its share if it is no worse, with `worse` if its odds are higher.
     let worse = share * odds / (share * odds + 1.0 - share);
-    p / share * (share * (share / worse).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - worse)).ln())
+    candidate * (share / worse).ln() + stable * ((1.0 - share) / (1.0 - worse)).ln()
 }
 
 #[cfg(test)]
@@ -101,7 +104,7 @@ mod tests {
     }
 
     fn baseline(requests: u64, failures: u64) -> Baseline {
-        Baseline { counts: Counts::new(requests, failures), over: Duration::from_secs(10) }
+        Baseline { counts: Counts::new(requests, failures), over: Duration::from_secs(10), foreign: 0.0 }
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -140,5 +143,14 @@ mod tests {
         let budget = Course { steps, by_budget: true };
         let time = until_accepted(&rules(), &budget, &baseline(1000, 1), HOUR).unwrap();
         assert!((120..480).contains(&time.as_secs()), "{time:?}");
+    }
+
+    #[test]
+    fn others_who_fail_at_its_address_leave_no_decision() {
+        let half = course(&[(0.5, 0)]);
+        let time = |foreign| until_accepted(&rules(), &half, &Baseline { foreign, ..baseline(1000, 1) }, HOUR);
+        let (alone, rare) = (time(0.0).unwrap(), time(0.005).unwrap());
+        assert!(alone < rare, "{alone:?} {rare:?}");
+        assert_eq!(time(1.0), None, "one a second beside fifty of users");
     }
 }

@@ -36,6 +36,12 @@ impl Histogram {
         self.above.iter().copied().find(|(edge, _)| *edge >= limit)
     }
 
+    /// With so many slow answers fewer, at each edge as far as it has them, and as many good ones more.
+    #[must_use]
+    pub(super) fn without_slow(&self, slow: u64) -> Self {
+        Self { total: self.total, above: self.above.iter().map(|(edge, n)| (*edge, n.saturating_sub(slow))).collect() }
+    }
+
     /// Both added, at the edges that both have.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {

@@ -33,6 +33,29 @@ pub(super) fn between(stable: (u64, u8), candidate: (u64, u8)) -> f64 {
     ln_e(&[stable.0, candidate.0], &rho)
 }
 
+/// The most of the candidate's requests that are no users', with an error of `delta` at every look: without more of them it
+/// would have got too few for its percents. None where there is nothing to tell by. Every request of stable counts as a
+/// user's, so that this is never too little.
+pub(super) fn most_foreign(stable: (u64, u8), candidate: (u64, u8), delta: f64) -> Option<u64> {
+    if stable.1 == 0 || candidate.1 == 0 {
+        return None;
+    }
+    let too_few = |n: u64| between(stable, (n, candidate.1)) >= -delta.ln();
+    // Below the share that is expected, evidence of too few falls with each request: halving finds the least number of
+    // users' requests that is not too few.
+    let (mut low, mut high) = (0, candidate.0.min(expected(stable, candidate.1)));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if too_few(middle) { low = middle + 1 } else { high = middle }
+    }
+    Some(candidate.0 - low)
+}
+
+/// The candidate's requests by its percent, where stable's are these; rounded down.
+pub(super) fn expected(stable: (u64, u8), candidate: u8) -> u64 {
+    stable.0.saturating_mul(u64::from(candidate)) / u64::from(stable.1.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +89,18 @@ mod tests {
         assert!(!is_false((0, 50), (0, 50)));
         // Somebody's load test of the candidate's own address.
         assert!(is_false((990, 99), (60, 1)));
+    }
+
+    #[test]
+    fn what_may_be_others_is_what_the_split_does_not_need() {
+        let most = |stable, candidate| most_foreign(stable, candidate, 0.01);
+        // One of a hundred: 990 of stable, so that of twenty at least two are users'.
+        assert_eq!(most((990, 99), (20, 1)), Some(18));
+        assert_eq!(most((990, 99), (8, 1)), Some(6));
+        // Half of all: of 500 beside 500 at most 86.
+        assert!(most((500, 50), (500, 50)).is_some_and(|n| (60..130).contains(&n)));
+        assert_eq!(most((10_000, 50), (9_000, 50)), Some(0), "it has too few already");
+        assert_eq!(most((0, 0), (500, 100)), None, "with everyone on it there is nothing to tell by");
+        assert_eq!(most((0, 99), (5, 1)), Some(5), "without users all may be theirs");
     }
 }

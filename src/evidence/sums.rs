@@ -11,8 +11,10 @@ use super::nats::{Nats, Trouble};
 use super::objective::{ObjectiveState, ObjectiveWatch};
 use super::rules::Rules;
 use super::sharing;
+use super::strangers::{DELTA, Strangers, Theirs};
 use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Weights of failures and latency in the comparison.
 // Weights that sum to 1 keep one error for both: a weighted mean of e-values is one. The objective is not in it, because
@@ -53,6 +55,9 @@ pub struct Sums {
     /// What was counted while users were on their way from one split to another: the candidate, stable.
     #[serde(default, skip_serializing_if = "is_nothing")]
     moving: (Counts, Counts),
+    /// Others at the candidate's own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    strangers: Option<Strangers>,
 }
 
 fn is_nothing(counts: &(Counts, Counts)) -> bool {
@@ -97,12 +102,28 @@ impl Sums {
     /// A step begins: requests fall anew. `percents` of candidate and stable.
     pub fn step(&mut self, percents: (u8, u8)) {
         (self.step, self.fall, self.percents, self.fell_wrong) = (0, (0, 0), percents, None);
+        self.strangers.iter_mut().for_each(Strangers::fall_anew);
     }
 
     /// Everyone is on the candidate from now on: the objective is judged anew, with nothing of the ramp.
     pub fn bake(&mut self) {
         self.objective = ObjectiveWatch::default();
         self.tail = self.tail.map(|_| ObjectiveWatch::default());
+    }
+
+    /// Others ask the candidate itself: what may be theirs is told from users' requests from now on.
+    pub fn meet(&mut self, strangers: Strangers) {
+        self.strangers.get_or_insert(strangers);
+    }
+
+    /// Others at the candidate's own address.
+    pub fn strangers(&self) -> Option<&Strangers> {
+        self.strangers.as_ref()
+    }
+
+    /// The next window that is added lasted so long; of no account where nobody asks the candidate itself.
+    pub fn lasts(&mut self, window: Duration) {
+        self.strangers.iter_mut().for_each(|s| s.lasts(window));
     }
 
     /// Adds one window.
@@ -123,26 +144,29 @@ impl Sums {
             // More than the split is being counted. The window is left out by its totals, whatever failed in it.
             return Ok(());
         }
+        let theirs = self.theirs(whole.candidate, self.foreign());
         self.step = self.step.saturating_add(whole.candidate.requests);
         self.windows += 1;
         self.candidate = self.candidate.plus(whole.candidate);
         self.stable = self.stable.plus(whole.stable);
         for growth in growths {
-            self.failures.add(table(growth))?;
-            self.acceptance = self.acceptance.plus(acceptance::window(table(growth), rules.tolerated_odds)?);
+            // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
+            self.failures.add(table(growth).without_failures(theirs.failed))?;
+            let proved = table(growth).without_good(theirs.good);
+            self.acceptance = self.acceptance.plus(acceptance::window(proved, rules.tolerated_odds)?);
             if let (true, Some(latency), Some(margin)) = (warm && !alone, &mut self.latency, rules.margin)
                 && let (Some(stable), Some(candidate)) = (&growth.stable.latency, &growth.candidate.latency)
             {
-                latency.add(stable, candidate, margin)?;
+                latency.add(stable, &candidate.without_slow(theirs.any), margin)?;
             }
         }
-        self.objective.add(whole, rules.objective, rules.broken_at())?;
+        self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())?;
         if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
             let sum = |arm: fn(&Growth) -> &Arm| {
                 growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
             };
             let window = Table { stable: of_stable(sum(|g| &g.stable)), candidate: sum(|g| &g.candidate) };
-            watch.add(window, tail.part, rules.broken_at())?;
+            watch.add(window.without_failures(theirs.any), tail.part, rules.broken_at())?;
         }
         Ok(())
     }
@@ -151,7 +175,20 @@ impl Sums {
     /// same times in the same proportion: where a split changed and an incident began in one window, they did not.
     fn add_moving(&mut self, whole: Table, rules: &Rules) -> Result<(), Trouble> {
         self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
-        self.objective.add(whole, rules.objective, rules.broken_at())
+        let theirs = self.theirs(whole.candidate, None);
+        self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())
+    }
+
+    /// What of the next window may be others'.
+    fn theirs(&mut self, candidate: Counts, foreign: Option<u64>) -> Theirs {
+        self.strangers.as_mut().map(|strangers| strangers.take(candidate, foreign)).unwrap_or_default()
+    }
+
+    /// What may be others' of all that came to the candidate at this step, as far as the split tells.
+    fn foreign(&self) -> Option<u64> {
+        let ((candidate, stable), (of_candidate, of_stable)) = (self.fall, self.percents);
+        self.strangers.as_ref()?;
+        sharing::most_foreign((stable, of_stable), (candidate, of_candidate), DELTA)
     }
 
     /// Windows that were judged.
@@ -159,9 +196,10 @@ impl Sums {
         self.windows
     }
 
-    /// What was counted in them.
+    /// What was counted in them and proves something: good answers of the candidate that others may have had do not.
     pub fn judged(&self) -> Table {
-        Table { stable: self.stable, candidate: self.candidate }
+        let whole = Table { stable: self.stable, candidate: self.candidate };
+        whole.without_good(self.strangers.as_ref().map_or(0, Strangers::good))
     }
 
     /// What was counted in them, and between two splits.
@@ -189,8 +227,12 @@ impl Sums {
                 (candidate.saturating_add(growth.candidate.arrived), stable.saturating_add(growth.stable.arrived));
         }
         let ((candidate, stable), (of_candidate, of_stable)) = (self.fall, self.percents);
-        let ln_e = sharing::between((stable, of_stable), (candidate, of_candidate));
+        // Others whom it knows are no false split.
+        let expected = sharing::expected((stable, of_stable), of_candidate);
+        let users = self.strangers.as_mut().map_or(candidate, |s| s.without(candidate, expected));
+        let ln_e = sharing::between((stable, of_stable), (users, of_candidate));
         if ln_e >= -sharing::ALPHA.ln() {
+            self.strangers.iter_mut().for_each(Strangers::fall_anew);
             self.fell_wrong = Some(std::mem::take(&mut self.fall));
         } else if ln_e < 0.0 {
             self.fell_wrong = None;
@@ -224,7 +266,7 @@ impl Sums {
 
     /// `ln E` against a materially worse candidate.
     pub fn ln_accepted(&self, rules: &Rules) -> f64 {
-        acceptance::ln_e(self.acceptance, self.candidate, rules.tolerated_rate)
+        acceptance::ln_e(self.acceptance, self.judged().candidate, rules.tolerated_rate)
     }
 
     /// How the objectives stand, the worst first, with what the worst has counted of the candidate and its `ln E`.
@@ -256,122 +298,4 @@ fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::rules::Tail;
-    use super::super::rules::tests::rules;
-    use super::*;
-    use proptest::prelude::*;
-
-    fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
-        let [stable, candidate] = latency.map_or([None, None], |h| h.map(Some));
-        Growth { stable: Arm::new(table.stable, stable), candidate: Arm::new(table.candidate, candidate) }
-    }
-
-    const EDGES: [u64; 3] = [10_000, 100_000, 1_000_000];
-
-    fn histogram(total: u64, above: [u64; 3]) -> Histogram {
-        Histogram { total, above: EDGES.into_iter().zip(above).collect() }
-    }
-
-    fn sums(rules: &Rules) -> Sums {
-        let mut sums = Sums::new(rules);
-        sums.step((50, 50));
-        sums
-    }
-
-    #[test]
-    fn the_two_comparisons_share_one_error() {
-        let mut both = sums(&rules());
-        let table = Table::of(500, 500, 5, 5);
-        both.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
-        let mut alone = Sums::new(&Rules { margin: None, ..rules() });
-        alone.step((50, 50));
-        alone.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
-        let expected = (0.6 * alone.ln_worse().exp() + 0.4).ln();
-        assert!((both.ln_worse() - expected).abs() < 1e-9);
-    }
-
-    #[test]
-    fn warm_up_counts_for_failures_alone() {
-        let slow = [histogram(500, [400, 0, 0]), histogram(500, [500, 450, 10])];
-        let mut cold = sums(&rules());
-        cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], Window::Cold, &rules()).unwrap();
-        assert!(cold.ln_worse().abs() < 1e-9 && cold.counted().candidate.requests == 500);
-        let mut warm = sums(&rules());
-        warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules()).unwrap();
-        assert!(warm.ln_worse() > rules().worse_at());
-        assert_eq!(warm.parts().1.unwrap().1, 100_000);
-    }
-
-    #[test]
-    fn windows_of_a_false_split_are_left_out() {
-        let mut sums = sums(&rules());
-        sums.add(&[growth(Table::of(900, 100, 400, 0), None)], Window::Warm, &rules()).unwrap();
-        assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (0, 0, Some((900, 100))));
-        // It ends when requests fall as they should again, and the next window is judged.
-        sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
-        assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (1, 500, None));
-    }
-
-    #[test]
-    fn an_objective_for_latency_is_watched_beside_the_other() {
-        let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
-        let mut sums = sums(&rules);
-        let slow = [histogram(500, [400, 2, 0]), histogram(500, [400, 30, 0])];
-        sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules).unwrap();
-        let (standing, which, counts, _) = sums.objective(&rules);
-        assert_eq!((standing, which, counts), (ObjectiveState::Broken, Which::Latency, Counts::new(500, 30)));
-    }
-
-    #[test]
-    fn the_bake_is_judged_by_itself() {
-        let mut sums = sums(&rules());
-        for _ in 0..50 {
-            sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
-        }
-        sums.bake();
-        sums.step((100, 0));
-        sums.add(&[growth(Table::of(400, 0, 20, 0), None)], Window::Warm, &rules()).unwrap();
-        assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
-    }
-
-    #[test]
-    fn in_the_bake_stable_is_neither_a_control_nor_an_excuse() {
-        let mut sums = sums(&rules());
-        sums.bake();
-        sums.step((100, 0));
-        // A request that hung at stable when everyone left it, and somebody who asks stable's own address.
-        sums.add(&[growth(Table::of(400, 1, 0, 1), None)], Window::Warm, &rules()).unwrap();
-        sums.add(
-            &[growth(Table::of(400, 5000, 40, 0), Some([histogram(5000, [0; 3]), histogram(400, [400; 3])]))],
-            Window::Warm,
-            &rules(),
-        )
-        .unwrap();
-        assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
-        assert!(sums.ln_worse() < 1.0, "nothing is compared");
-    }
-
-    proptest! {
-        #[test]
-        fn saved_and_loaded_at_any_window_it_is_the_same(
-            windows in proptest::collection::vec((0..300_u64, 0..300_u64, 0..9_u64, 0..9_u64), 1..12), cut in 0..12_usize,
-        ) {
-            let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
-            let (mut straight, mut resumed) = (sums(&rules), sums(&rules));
-            for (i, (n_c, n_b, k_c, k_b)) in windows.into_iter().enumerate() {
-                let table = Table::of(n_c, n_b, k_c, k_b);
-                let histograms = [histogram(n_b, [n_b, n_b / 2, 0]), histogram(n_c, [n_c, n_c / 3, 0])];
-                let growths = [growth(table, Some(histograms)), growth(Table::of(n_b, n_c, k_b, k_c), None)];
-                straight.add(&growths, Window::Warm, &rules).unwrap();
-                if i == cut {
-                    resumed = serde_json::from_str(&serde_json::to_string(&resumed).unwrap()).unwrap();
-                }
-                let turned: Vec<Growth> = growths.into_iter().rev().collect();
-                resumed.add(&turned, Window::Warm, &rules).unwrap();
-            }
-            prop_assert_eq!(&straight, &resumed);
-            prop_assert_eq!(straight.ln_worse().to_bits(), resumed.ln_worse().to_bits());
-        }
-    }
-}
+mod tests;

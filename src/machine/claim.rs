@@ -52,7 +52,7 @@ pub enum Claim {
 
 /// True if the owner of an open rollout can no longer act: its run is done or gone, or its own deadline has passed.
 pub fn is_dead(record: &Record, alive: Liveness, now: Timestamp) -> bool {
-    alive == Liveness::Done || now >= record.deadline
+    matches!(alive, Liveness::Done | Liveness::Gone) || now >= record.deadline
 }
 
 /// Decides whether `asker` may act on a target with this record. `alive` is about the record's owner.
@@ -114,7 +114,7 @@ mod tests {
     fn rule_2_line_by_line() {
         use Claim::{Busy, Free, Resume, Superseded, TakeOver, Wait};
         use IfBusy::Fail;
-        use Liveness::{Done, Running, Unknown};
+        use Liveness::{Done, Gone, Running, Unknown};
         use Phase::{Finished, Held, RolledBack, Walking};
         let cases = [
             ("the same run goes on", Walking, "a", 100, Fail, Running, 500, Resume),
@@ -127,6 +127,7 @@ mod tests {
             ("newer fails by policy", Walking, "b", 200, Fail, Running, 500, Busy),
             ("newer waits by policy", Walking, "b", 200, IfBusy::Wait, Running, 500, Wait),
             ("a dead owner is inherited", Walking, "b", 200, Fail, Done, 500, TakeOver),
+            ("so is one whose run was pruned", Walking, "b", 200, Fail, Gone, 500, TakeOver),
             ("unknown is alive until the deadline", Walking, "b", 200, Fail, Unknown, 999, Busy),
             ("and dead from then on", Walking, "b", 200, Fail, Unknown, 1000, TakeOver),
             ("a run that holds is still busy", Held, "b", 200, Fail, Running, 500, Busy),

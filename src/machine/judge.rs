@@ -7,6 +7,7 @@
 //! window. It may use evidence and readings; time is an argument.
 
 mod gate;
+mod outage;
 mod survey;
 mod words;
 
@@ -20,7 +21,7 @@ use crate::evidence::ramp;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
-use crate::evidence::{Rules, Sums};
+use crate::evidence::{Rules, Strangers, Sums};
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::time::after;
@@ -90,6 +91,8 @@ pub struct Judge {
     trouble: bool,
     /// Stable's requests a second before the first step.
     lambda: Option<f64>,
+    /// Who asked the candidate itself before the first step.
+    strangers: Option<Strangers>,
     /// Requests of both arms in windows of this step, and how long those were.
     seen: (u64, Duration),
     saved_at: Option<Timestamp>,
@@ -117,6 +120,7 @@ impl Judge {
             failing: None,
             trouble: false,
             lambda: None,
+            strangers: None,
             seen: (0, Duration::ZERO),
             saved_at: None,
             unsaved: false,
@@ -128,9 +132,12 @@ impl Judge {
     pub fn take_up(&mut self, saved: &Saved, log: &mut Log) {
         if !saved.fits(&self.rules) {
             log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
+            self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
             return;
         }
-        self.sums = Some(saved.sums.clone());
+        let mut sums = saved.sums.clone();
+        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
+        self.sums = Some(sums);
         self.memory.clone_from(&saved.counters);
         self.resumed = saved.counters.as_ref().map(|_| saved.step);
         self.mixed = saved.mixed;
@@ -141,6 +148,14 @@ impl Judge {
     pub fn know(&mut self, surveyed: &Surveyed) {
         self.lambda = Some(surveyed.baseline.lambda());
         self.memory = Some(surveyed.memory.clone());
+        self.strangers.clone_from(&surveyed.strangers);
+    }
+
+    /// Sums without a window.
+    fn no_sums(&self) -> Sums {
+        let mut sums = Sums::new(&self.rules);
+        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
+        sums
     }
 
     /// The rules that it judges by.
@@ -237,21 +252,13 @@ impl Judge {
         } else if self.from.is_some_and(|from| asked >= from && reading.at >= from) {
             let memory = Memory::open(&reading, self.memory.as_ref());
             if self.sums.is_none() {
-                let mut sums = Sums::new(&self.rules);
+                let mut sums = self.no_sums();
                 begin(&mut sums, &place);
                 self.sums = Some(sums);
             }
             self.memory = Some(memory);
             (self.open, self.mixed, self.unsaved) = (true, false, true);
         }
-    }
-
-    fn missed(&mut self, error: &NoReading, now: Timestamp, log: &mut Log) {
-        if self.failing.is_none() {
-            log.say(Topic::Wait, format!("no evidence can be read: {error}; no step until it can"));
-        }
-        let since = self.failing.take().map_or(now, |(since, _)| since);
-        self.failing = Some((since, error.to_string()));
     }
 
     fn close(&mut self, reading: &Reading, place: &StepPlace) {
@@ -261,6 +268,8 @@ impl Judge {
             return;
         }
         let growths = memory.close(reading);
+        let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
+        sums.lasts(lasted);
         let window = match began >= after(place.served, self.rules.warm_up) {
             _ if std::mem::take(&mut self.mixed) || self.moving => Window::Moving,
             true => Window::Warm,
@@ -269,23 +278,10 @@ impl Judge {
         if window != Window::Moving {
             let requests = growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests));
             self.seen.0 = requests.fold(self.seen.0, u64::saturating_add);
-            self.seen.1 += Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
+            self.seen.1 += lasted;
         }
         self.trouble |= sums.add(&growths, window, &self.rules).is_err();
         self.unsaved = true;
-    }
-
-    /// Since when readings fail, if that is longer than the patience; why.
-    pub fn outage(&self, now: Timestamp) -> Option<String> {
-        let (since, why) = self.failing.as_ref()?;
-        let late = now >= after(*since, self.rules.patience);
-        late.then(|| format!("no evidence could be read for {}: {why}", words::span(self.rules.patience)))
-    }
-
-    /// When the patience with failing readings ends.
-    pub fn patience_ends(&self, now: Timestamp) -> Option<Timestamp> {
-        let (since, _) = self.failing.as_ref()?;
-        Some(after(*since, self.rules.patience)).filter(|at| *at > now)
     }
 
     /// What the evidence says.
@@ -339,7 +335,7 @@ impl Judge {
     /// failed requests; none where the rate of requests is not known, or was zero: nothing is bounded by it then.
     pub fn reach(&self) -> Option<(f64, f64)> {
         let (requests, time) = self.seen;
-        let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time };
+        let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time, foreign: 0.0 };
         let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
         let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
         let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
@@ -348,7 +344,7 @@ impl Judge {
 
     /// Everything that is known, to be saved with a step that is about to be written.
     pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
-        let mut sums = self.sums.clone().unwrap_or_else(|| Sums::new(&self.rules));
+        let mut sums = self.sums.clone().unwrap_or_else(|| self.no_sums());
         begin(&mut sums, &StepPlace { step, percents, served: Timestamp::MIN, baking });
         Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()).mixed(true))
     }

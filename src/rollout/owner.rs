@@ -44,8 +44,10 @@ impl fmt::Display for Owner {
 pub enum Liveness {
     /// It runs.
     Running,
-    /// It is done or gone.
+    /// It is done.
     Done,
+    /// Its object is not there, or is another run's by now. A pod of it may still be at work for a moment.
+    Gone,
     /// There is no right to read it, or nothing to read: only its deadline tells.
     Unknown,
 }

@@ -18,4 +18,4 @@ pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
 pub(crate) use pods::PodKind;
 pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
-pub(crate) use traffic::{Behaviour, ColdStart, Incident, Spell};
+pub(crate) use traffic::{AtItsAddress, Behaviour, ColdStart, Incident, Spell};

@@ -267,7 +267,7 @@ fn next(record: &Record, control: &Control, action: Action, life: Life, here: &s
     let paused = control.pause.is_some();
     match action {
         // A process that was killed leaves no trace that could be read before its deadline.
-        Action::Abort if life == Life::Presumed => format!(
+        Action::Abort if matches!(life, Life::Presumed | Life::Gone) => format!(
             "users go back to stable in one write, as soon as its owner sees this; whether {} is still there cannot be \
              known: where nothing happens within seconds, `andante settle {here}` rolls back",
             record.owner

@@ -75,3 +75,36 @@ fn a_person_is_user_and_host() {
     assert_eq!(Environment::invented([], Path::new("/nowhere")).person(), "somebody@somewhere");
     assert!(!Environment::invented([("KUBERNETES_SERVICE_HOST", "10.0.0.1")], &root).in_pod());
 }
+
+/// Ticks are hundredths of a second. In a pod the process that began this one began with the container.
+#[test]
+fn when_a_pod_began_needs_no_right() {
+    let began = |own: &str, parent: Option<&str>, uptime: &str, in_pod: bool| {
+        let root = root(None, None);
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), text).unwrap();
+        };
+        let stat = |name: &str, parent: u32, start: &str| {
+            format!("9 ({name}) S {parent} 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {start} 99 100\n")
+        };
+        write("proc/self/stat", &stat("andante", u32::from(parent.is_some()), own));
+        if let Some(start) = parent {
+            write("proc/1/stat", &stat("a (b) c", 0, start));
+        }
+        write("proc/uptime", uptime);
+        write("var/run/secrets/kubernetes.io/serviceaccount/token", "t");
+        let pod = [("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
+        Environment::invented(pod.into_iter().filter(|_| in_pod), &root).began_ago()
+    };
+    let seconds = |s| Some(std::time::Duration::from_secs(s));
+    let up = "1000.00 1.0\n";
+    assert_eq!(began("90000", Some("10000"), up, true), seconds(900), "an entrypoint waited for other steps");
+    assert_eq!(began("90000", None, up, true), seconds(100), "the first of its container");
+    assert_eq!(began("90000", Some("10000"), up, false), seconds(100), "at a terminal");
+    assert_eq!(began("90000", None, "3.00 1.0\n", true), None, "a machine that makes its uptime up");
+    assert_eq!(began("x", None, "", true), None);
+    assert_eq!(Environment::invented([], &directory()).began_ago(), None);
+    // The real one: this test began a moment ago.
+    assert!(Environment::of_process().began_ago().is_some_and(|ago| ago.as_secs() < 3600));
+}

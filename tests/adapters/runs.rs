@@ -22,12 +22,12 @@ async fn a_run_lives_until_the_cluster_says_otherwise() {
         (PipelineRun, Reply::json(200, &run("u1", ("Succeeded", "Unknown"))), Liveness::Running),
         (PipelineRun, Reply::json(200, &run("u1", ("Succeeded", "False"))), Liveness::Done),
         (TaskRun, Reply::json(200, &run("u1", ("Succeeded", "True"))), Liveness::Done),
-        (TaskRun, Reply::json(200, &run("other", ("Succeeded", "Unknown"))), Liveness::Done),
+        (TaskRun, Reply::json(200, &run("other", ("Succeeded", "Unknown"))), Liveness::Gone),
         (TaskRun, Reply::json(200, &json!({"metadata": {"uid": "u1"}})), Liveness::Running),
         (Job, Reply::json(200, &run("u1", ("Complete", "True"))), Liveness::Done),
         (Job, Reply::json(200, &run("u1", ("Failed", "True"))), Liveness::Done),
         (Job, Reply::json(200, &run("u1", ("Suspended", "True"))), Liveness::Running),
-        (Job, Reply::json(404, &missing), Liveness::Done),
+        (Job, Reply::json(404, &missing), Liveness::Gone),
         (PipelineRun, Reply::json(404, &no_kind), Liveness::Unknown),
         (PipelineRun, Reply::json(403, &json!({"kind": "Status", "reason": "Forbidden"})), Liveness::Unknown),
         (PipelineRun, Reply::json(500, &json!({})), Liveness::Unknown),
@@ -45,7 +45,7 @@ async fn runs_are_asked_for_in_their_own_groups() {
     let kube = server.kube();
     for kind in [OwnerKind::PipelineRun, OwnerKind::TaskRun, OwnerKind::Job] {
         let created = kube.run_created(&owner(kind, "ci/r.1")).await;
-        assert_eq!(created, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        assert_eq!(created, Ok("2026-01-02T03:04:05Z".parse().unwrap()));
     }
     let lines: Vec<String> = server.seen().into_iter().map(|s| s.line).collect();
     assert_eq!(

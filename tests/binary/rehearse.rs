@@ -48,6 +48,24 @@ fn a_crash_loses_no_evidence() {
     assert!(!without.contains("taken up"), "{without}");
 }
 
+/// A monitor of the candidate's tag gets nothing but failures while users get none: too few to be told by the split.
+#[test]
+fn others_at_the_candidates_address_are_not_blamed_on_it() {
+    let flags = "--steps 20,50,100 --dwell 30s --bake 30s --errors 0 --accept-without-evidence";
+    for seed in 1..6 {
+        let others = format!("{flags} --rate 8 --strangers 1:100% --seed {seed}");
+        let (last, all) = walk(&others);
+        assert!(last.contains("finished"), "{all}");
+        assert!(all.contains("others ask hello-00002 by its own address"), "{all}");
+        // Beside it a candidate that fails for users goes back all the same; and with one switch, too.
+        let (last, all) = walk(&format!("{others} --candidate-errors 100%"));
+        assert!(last.contains("rolled back: "), "{all}");
+        let (last, all) =
+            walk(&format!("--style all-at-once --bake 1m --errors 0 --rate 8 --strangers 1:100% --seed {seed}"));
+        assert!(last.contains("finished"), "{all}");
+    }
+}
+
 #[test]
 fn a_shared_incident_is_not_blamed_on_the_candidate() {
     for seed in 1..6 {

@@ -39,6 +39,33 @@ fn a_run_that_is_cancelled_takes_users_back() {
     is_back(&space, "v1");
 }
 
+/// Somebody's pruner deletes the run in mid-walk: its pod is told to go, and users are back before a second is over.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_run_whose_object_is_pruned_takes_users_back_within_a_second() {
+    let _usual = usual_settings();
+    let space = place("pipe-pruned", "pipelines/roll-out-image");
+    let run = slow(V2).start(&space, "pruned");
+    served_becomes(&space, "hello", "50");
+    let name = run.pod("roll-out").unwrap()["metadata"]["name"].as_str().unwrap().to_owned();
+    let watch = space.watch("hello");
+    space.kubectl(&["delete", "pipelinerun", "pruned", "--wait=false"]).good();
+    let gone = eventually("its pod is told to go", LONG, || {
+        let pod = space.find("pod", &name)?;
+        let at: Timestamp = pod["metadata"]["deletionTimestamp"].as_str()?.parse().unwrap();
+        // The server's time of the request, in whole seconds: the grace is in the timestamp.
+        let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or_default();
+        Some(at - jiff::SignedDuration::from_secs(grace))
+    });
+    let back = |object: &serde_json::Value| record(object).is_some_and(|r| r["phase"] == "interrupted");
+    eventually("users are back", LONG, || back(&space.service("hello")).then_some(()));
+    let written = watch.seen().into_iter().find(|seen| back(&seen.object)).expect("the write was seen");
+    let at: Timestamp = record(&written.object).unwrap()["step_at"].as_str().unwrap().parse().unwrap();
+    // A second that was cut off, and one to act in.
+    assert!(at.duration_since(gone) < jiff::SignedDuration::from_secs(2), "told at {gone}, back at {at}");
+    is_back(&space, "v1");
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_run_whose_time_is_up_takes_users_back() {

@@ -144,3 +144,48 @@ fn each_right_that_is_taken_away_is_named() {
     }
     assert_eq!(went_well, optional, "what a rollout goes well without is what the Role calls optional");
 }
+
+/// Without the right to read runs the pod's own start tells who is older: a run whose step begins last, behind a slow build,
+/// does not overwrite a newer one.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn of_runs_that_cannot_be_read_the_later_pod_wins() {
+    let space = Space::new("pipe-unread");
+    space.serve(&sample("hello", "v1"));
+    lacking(&space, &space, "unread", "taskruns", "get");
+    let begin = |name: &str, release: &str, slow: bool| {
+        let mut task = catalog("tasks/stage-revision/stage-revision.yaml")["spec"].clone();
+        if slow {
+            let build =
+                json!({"name": "build", "image": "dev.local/andante-shell:v1", "script": "#!/bin/sh\nsleep 40\n"});
+            task["steps"].as_array_mut().unwrap().insert(0, build);
+        }
+        let all = [("service", "hello"), ("image", release), ("andante-image", image())];
+        let params: Vec<Value> = all.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": name},
+            "spec": {"serviceAccountName": "unread", "taskSpec": task, "params": params}}));
+    };
+    let over = |name: &str| {
+        eventually(&format!("TaskRun {name} is over"), PIPELINE, || {
+            let run = space.get("taskrun", name);
+            ["True", "False"].contains(&condition(&run, "Succeeded").0.as_str()).then_some(run)
+        })
+    };
+    begin("older", V2, true);
+    eventually("the older one's pod runs", LONG, || {
+        space.list("pod", "tekton.dev/taskRun=older").iter().any(|p| p["status"]["phase"] == "Running").then_some(())
+    });
+    // Times are compared to hundredths of a second; nobody begins two runs in one.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    begin("newer", V3, false);
+    assert_eq!(condition(&over("newer"), "Succeeded").0, "True");
+    let older = over("older");
+    let pod = older["status"]["podName"].as_str().unwrap();
+    let said = space.kubectl(&["logs", pod, "--all-containers"]).out;
+    for part in ["when TaskRun", "cannot be read", "its pod's start counts instead", "--intent-at"] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+    assert_eq!(task_result(&older, "outcome").as_deref(), Some("superseded"), "{said}");
+    assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00002 0 #candidate");
+    space.answers("candidate-hello", "v3", 3);
+}

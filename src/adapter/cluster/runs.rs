@@ -14,24 +14,30 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 impl Kube {
-    /// Whether a run still runs. A run that is another one now (same name, other uid) is done.
+    /// Whether a run still runs. A run that is another one now (same name, other uid) is gone.
     pub async fn liveness(&self, owner: &Owner) -> Liveness {
         match self.run(owner).await {
-            Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) || is_over(&run) => Liveness::Done,
+            Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) => Liveness::Gone,
+            Some(Ok(run)) if is_over(&run) => Liveness::Done,
             Some(Ok(_)) => Liveness::Running,
-            Some(Err(ApiError::NotFound(_))) => Liveness::Done,
+            Some(Err(ApiError::NotFound(_))) => Liveness::Gone,
             // Also where the cluster has no such kind: the run is one of another cluster.
             Some(Err(_)) | None => Liveness::Unknown,
         }
     }
 
-    /// When a run was created; `None` where that cannot be read, or where it is another run by now.
-    pub async fn run_created(&self, owner: &Owner) -> Option<Timestamp> {
-        let run = self.run(owner).await?.ok()?;
+    /// When a run was created. A person is none, and what is another run by now tells nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be read: no right to, or the object is not there (any more).
+    pub async fn run_created(&self, owner: &Owner) -> Result<Timestamp, ApiError> {
+        let none = || ApiError::NotFound(format!("{owner} is no run of this cluster"));
+        let run = self.run(owner).await.ok_or_else(none)??;
         if text(&run, "/metadata/uid") != Some(&owner.uid) {
-            return None;
+            return Err(ApiError::NotFound(format!("{owner} is another run by now")));
         }
-        text(&run, "/metadata/creationTimestamp")?.parse().ok()
+        text(&run, "/metadata/creationTimestamp").and_then(|at| at.parse().ok()).ok_or_else(none)
     }
 
     /// Who the cluster says we are; else the name of the kubeconfig's user; else `None`.

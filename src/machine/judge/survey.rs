@@ -1,9 +1,10 @@
-//! Before the first step: decides what stable's rate is, and whether a decision can be had in time. It may use readings
-//! and the forecast.
+//! Before the first step: decides what stable's rate is, who else asks the candidate, and whether a decision can be had in
+//! time. It may use readings and the forecast.
 
 use super::words;
 use crate::evidence::Counts;
 use crate::evidence::Rules;
+use crate::evidence::Strangers;
 use crate::evidence::forecast::{Baseline, Course, until_accepted};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::window::Memory;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 /// How many requests tell a rate well enough.
 const ENOUGH: u64 = 100;
-/// How long a rate is looked at, at most.
+/// How long a rate is looked at, at most; as long where others' requests to the candidate fail, because what may be theirs
+/// later is bounded the better the longer they were seen.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What was found.
@@ -25,13 +27,19 @@ pub struct Surveyed {
     pub baseline: Baseline,
     /// The last counters.
     pub memory: Memory,
+    /// Others at the candidate's own address, if there are any.
+    pub strangers: Option<Strangers>,
 }
 
-/// Looks at stable.
+/// Looks at stable, and at who else asks the candidate.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
+    /// Stable's rate is of no account: nothing will be compared.
+    only_others: bool,
     began: Option<(Timestamp, Memory)>,
     counts: Counts,
+    /// All that came to the candidate: no user is on it yet.
+    foreign: Counts,
     asked: Option<Timestamp>,
     next_at: Option<Timestamp>,
     failing: Option<(Timestamp, NoReading)>,
@@ -39,6 +47,17 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// For a plan that compares (`true`), or for one that moves everyone at once: there one reading is enough where nobody
+    /// else's requests fail.
+    pub fn of(compares: bool) -> Self {
+        Self { only_others: !compares, ..Self::default() }
+    }
+
+    /// True if readings fail at the moment.
+    pub fn is_failing(&self) -> bool {
+        self.failing.is_some()
+    }
+
     /// What was found, once it is.
     pub fn found(&self) -> Option<&Surveyed> {
         self.found.as_ref()
@@ -81,12 +100,19 @@ impl Survey {
         if reading.at <= memory.at() {
             return;
         }
-        let counts = memory.close(&reading).iter().fold(Counts::default(), |sum, g| sum.plus(g.stable.counts));
-        self.counts = self.counts.plus(counts);
+        for growth in memory.close(&reading) {
+            self.counts = self.counts.plus(growth.stable.counts);
+            // What ends without having come now was a user's of an earlier walk.
+            let (ended, came) = (growth.candidate.counts, growth.candidate.arrived);
+            self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
+        }
         let over = Duration::try_from(reading.at.duration_since(*began)).unwrap_or_default();
-        if self.counts.requests >= ENOUGH || over >= LONGEST.max(rules.every) {
-            let baseline = Baseline { counts: self.counts, over };
-            self.found = Some(Surveyed { baseline, memory: memory.clone() });
+        let enough = (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0;
+        if enough || over >= LONGEST.max(rules.every) {
+            let foreign = per_second(self.foreign.failures, over);
+            let baseline = Baseline { counts: self.counts, over, foreign };
+            let strangers = Strangers::seen(self.foreign, over);
+            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers });
         }
     }
 
@@ -97,7 +123,29 @@ impl Survey {
     }
 }
 
+/// So many in this time, a second.
+fn per_second(count: u64, over: Duration) -> f64 {
+    Baseline { counts: Counts::new(count, 0), over, foreign: 0.0 }.lambda()
+}
+
 impl Surveyed {
+    /// Who else asks the candidate, and what is done about it; none if nobody does.
+    pub fn others(&self, arms: &Arms) -> Option<String> {
+        let (seen, over) = self.strangers.as_ref()?.before();
+        let does = if seen.failures > 0 {
+            "as many failures are not held against it, and its evidence is the weaker for it"
+        } else {
+            "as many good answers prove nothing for it"
+        };
+        Some(format!(
+            "others ask {} by its own address: {} requests in {} while no user was on it, {} failed; {does}",
+            arms.candidate,
+            seen.requests,
+            words::span(Duration::from_secs(over.as_secs())),
+            seen.failures
+        ))
+    }
+
     /// How long a decision takes, or why it cannot be had in `time`; in words.
     pub fn forecast(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> Result<String, String> {
         let lambda = self.baseline.lambda();
@@ -110,7 +158,15 @@ impl Surveyed {
             counts.requests
         );
         let Some(took) = until_accepted(rules, course, &self.baseline, time) else {
-            return Err(format!("{seen}: a decision would take longer than the {} that there are", words::span(time)));
+            let others = if self.baseline.foreign > 0.0 {
+                format!(", since others' requests to {} fail", arms.candidate)
+            } else {
+                String::new()
+            };
+            return Err(format!(
+                "{seen}: a decision would take longer than the {} that there are{others}",
+                words::span(time)
+            ));
         };
         let took = Duration::from_secs(took.as_secs());
         Ok(if rules.accept_without {
@@ -118,5 +174,73 @@ impl Surveyed {
         } else {
             format!("{seen}: a decision on a candidate as good as that takes about {}", words::span(took))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::reading::{Counters, Pair};
+    use crate::evidence::rules::tests::rules;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn arms() -> Arms {
+        Arms { namespace: "n".parse().unwrap(), stable: "s-1".parse().unwrap(), candidate: "s-2".parse().unwrap() }
+    }
+
+    /// What is found when stable gets `users` a second and the candidate these (good and bad); and after how many seconds.
+    fn found(mut survey: Survey, users: u64, candidate: impl Fn(u64) -> (u64, u64)) -> (Surveyed, i64) {
+        let counters =
+            |completed, failed| Counters { sent: Some(completed), active: Some(0), completed, failed, latency: None };
+        for ten in 0..20 {
+            let now = at(10 * ten);
+            let (good, bad) = candidate(10 * ten.unsigned_abs());
+            let pair = Pair {
+                stable: Some(counters(users * 10 * ten.unsigned_abs(), 0)),
+                candidate: Some(counters(good + bad, bad)),
+            };
+            survey.asked(now);
+            let reading = Reading { at: now, strata: [("g".to_owned(), pair)].into() };
+            survey.read(Ok(reading), &rules(), now, &mut Log::default());
+            if let Some(found) = survey.found() {
+                return (found.clone(), 10 * ten);
+            }
+        }
+        panic!("nothing is found in 200 seconds")
+    }
+
+    #[test]
+    fn who_asks_the_candidate_while_no_user_is_on_it_is_a_stranger() {
+        let (alone, took) = found(Survey::of(true), 100, |_| (7, 2));
+        assert_eq!(
+            (alone.strangers, took, alone.baseline.foreign),
+            (None, 10, 0.0),
+            "what came before is of no account"
+        );
+        let (good, took) = found(Survey::of(true), 100, |seconds| (seconds, 0));
+        assert_eq!(took, 10);
+        let said = good.others(&arms()).unwrap();
+        assert_eq!(
+            said,
+            "others ask s-2 by its own address: 10 requests in 10s while no user was on it, 0 failed; as many good answers \
+             prove nothing for it"
+        );
+        // Failures of theirs are looked at for a minute.
+        let (failing, took) = found(Survey::of(true), 100, |seconds| (0, seconds));
+        assert_eq!((took, failing.baseline.foreign), (60, 1.0));
+        assert!(failing.others(&arms()).unwrap().contains("60 requests in 1m while no user was on it, 60 failed"));
+        let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false };
+        let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
+        assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
+    }
+
+    #[test]
+    fn where_nothing_is_compared_one_reading_tells_who_else_asks() {
+        assert_eq!(found(Survey::of(true), 1, |_| (0, 0)).1, 60, "a hundred requests of stable, or a minute");
+        assert_eq!(found(Survey::of(false), 0, |_| (0, 0)).1, 10);
+        assert_eq!(found(Survey::of(false), 100, |seconds| (0, seconds)).1, 60);
     }
 }

@@ -330,9 +330,9 @@ fn plan(style: Style, approve: Option<i64>) -> Plan {
 #[test]
 fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     let mut judge = judge();
-    let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10) };
+    let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10), foreign: 0.0 };
     let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
-    judge.know(&Surveyed { baseline, memory });
+    judge.know(&Surveyed { baseline, memory, strangers: None });
     let budget = plan(Style::Budget, None);
     assert_eq!(judge.gate(&budget, 0), Advice::Go(1), "1 % at 100 a second");
     judge.enter(place(1, (1, 99), 0), at(0));

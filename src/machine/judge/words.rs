@@ -2,10 +2,10 @@
 //! may use sums and rules.
 
 use super::Judge;
-use crate::evidence::Sums;
 use crate::evidence::counts::Counts;
 use crate::evidence::objective::ObjectiveState;
 use crate::evidence::sums::Which;
+use crate::evidence::{Strangers, Sums};
 use jiff::SignedDuration;
 use std::time::Duration;
 
@@ -63,8 +63,10 @@ impl Judge {
             let at = if ln > 0.0 { format!(" at {} ms", number(micros(edge) / 1000.0)) } else { String::new() };
             format!(", slower {}{at}", evidence(ln))
         });
+        let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
+        let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));
         format!(
-            "{} failed {}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
+            "{} failed {}{others}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.arms.stable,

@@ -46,12 +46,14 @@ impl Walk {
         Some(Arms { namespace, stable: record.start.stable.clone(), candidate: candidate.clone() })
     }
 
-    /// Before anyone is moved: stable's rate, and whether a decision can be had in time. None: go on.
+    /// Before anyone is moved: stable's rate, who else asks the candidate, and whether a decision can be had in time. None: go
+    /// on.
     pub(super) fn survey(&mut self, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
         let rules = self.goal.judge.as_ref()?.rules.clone();
         let plan = &self.goal.plan;
         let first = record.step == 0 || matches!(record.phase, Phase::Staged | Phase::Interrupted);
-        if !first || !plan.compares() {
+        // Where nothing is compared, nothing is to be known of stable, and counters that cannot be read keep nobody.
+        if !first || !plan.compares() && self.survey.is_failing() {
             return None;
         }
         let arms = self.arms(record, record.candidate.as_ref()?)?;
@@ -69,10 +71,21 @@ impl Walk {
                 let what = format!("no evidence could be read for {}: {why}", words(rules.patience));
                 return stays(Code::Inconclusive, what, "mend the source, or name another with --evidence");
             }
-            log.once(Topic::Wait, format!("reading the rate of {} before anyone is moved", arms.stable));
+            let looks = if plan.compares() {
+                format!("reading the rate of {} before anyone is moved", arms.stable)
+            } else {
+                format!("looking who else asks {} before anyone is moved", arms.candidate)
+            };
+            log.once(Topic::Wait, looks);
             let ask = if self.survey.is_due(now) { vec![Question::Reading(arms)] } else { vec![] };
             return Some(Next::Wait { until: self.survey.next_moment(now), ask });
         };
+        if let Some(told) = found.others(&arms) {
+            log.once(Topic::Note, told);
+        }
+        if !plan.compares() {
+            return None;
+        }
         let course = Course {
             steps: plan
                 .steps
@@ -93,7 +106,8 @@ impl Walk {
             }
             Err(told) => {
                 let ways = "a higher --tolerated-rate, a longer --deadline, or --accept-without-evidence with a --bake";
-                return stays(Code::Inconclusive, told, ways);
+                let quiet = format!("stop what asks {} by its own address, or {ways}", arms.candidate);
+                return stays(Code::Inconclusive, told, if found.baseline.foreign > 0.0 { &quiet } else { ways });
             }
         }
         None

@@ -58,6 +58,15 @@ pub struct ColdStart {
     pub errors: f64,
 }
 
+/// Others who ask the candidate's own address, from before the first users are moved until the end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AtItsAddress {
+    /// Requests a second.
+    pub rate: f64,
+    /// The part of them that fails.
+    pub errors: f64,
+}
+
 /// How the service and what is around it behave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
@@ -81,6 +90,8 @@ pub struct Behaviour {
     pub together: u64,
     /// The part of failures that the source tells; the others are counted as good answers.
     pub told: f64,
+    /// Somebody asks the candidate itself, whatever the split is.
+    pub strangers: Option<AtItsAddress>,
     /// The candidate's pods come later than its users.
     pub cold: Option<ColdStart>,
     /// Pods that need time to start and bear only so much; none: there are always enough.
@@ -135,6 +146,8 @@ pub(crate) struct Traffic<C> {
     waiting: VecDeque<(Duration, u64)>,
     past: VecDeque<(Duration, [Tally; 2])>,
     bad: u64,
+    /// Requests of others in the candidate's counters.
+    foreign: u64,
     bundles: [Bundle; 2],
     /// Until when the pods for the last step are missing, and the part of the candidate's users who were moved by it.
     cold: Option<(Duration, f64)>,
@@ -161,6 +174,7 @@ impl<C: Chance> Traffic<C> {
             waiting: VecDeque::new(),
             past,
             bad: 0,
+            foreign: 0,
             bundles: Default::default(),
             cold: None,
             pods,
@@ -198,7 +212,7 @@ impl<C: Chance> Traffic<C> {
     #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
     pub(crate) fn extra(&self) -> f64 {
         let [_, candidate] = &self.tallies;
-        self.bad as f64 - candidate.sent as f64 * self.behaviour.errors
+        self.bad as f64 - (candidate.sent - self.foreign) as f64 * self.behaviour.errors
     }
 
     /// True while a spell is on.
@@ -265,6 +279,7 @@ impl<C: Chance> Traffic<C> {
                 self.waiting.push_back((until + self.behaviour.gives_up, lost));
             }
         }
+        self.count_strangers(passed);
         while let Some((_, lost)) = self.waiting.front().filter(|(gone, _)| *gone <= until) {
             self.tallies[1].active -= lost;
             self.waiting.pop_front();
@@ -276,6 +291,20 @@ impl<C: Chance> Traffic<C> {
         while self.past.get(1).is_some_and(|(at, _)| *at <= oldest) {
             self.past.pop_front();
         }
+    }
+
+    /// Others' requests are in the candidate's counters and among nobody's users: what fails of them costs no user anything.
+    fn count_strangers(&mut self, passed: f64) {
+        let Some(AtItsAddress { rate, errors }) = self.behaviour.strangers else { return };
+        let n = poisson(&mut self.chance, rate * passed);
+        let failed = binomial(&mut self.chance, n, errors);
+        let [_, candidate] = &mut self.tallies;
+        candidate.sent += n;
+        candidate.completed += n;
+        candidate.failed += failed;
+        // They answer at once.
+        candidate.buckets[0] += n;
+        self.foreign += n;
     }
 
     /// The part of the candidate's requests that fails because its pods are not there yet.

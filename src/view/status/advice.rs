@@ -2,7 +2,7 @@
 //!
 //! Decides words only. It may use the record and the status.
 
-use super::{Called, RevisionStatus, Role, Status};
+use super::{Called, Life, RevisionStatus, Role, Status};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{EditOf, Phase, Record};
 
@@ -35,7 +35,7 @@ pub(super) fn next(status: &Status, record: Option<&Record>, unserved: Option<&s
         }
         _ => {}
     }
-    if rollout.owner.life.is_dead() {
+    if rollout.owner.life.is_dead() || rollout.owner.life == Life::Gone {
         let goes_on = format!("`andante walk {here}` takes it over and goes on");
         let ends = format!("`andante settle {here}` rolls back");
         return if record.phase == Phase::Staging { vec![ends] } else { vec![goes_on, ends] };
@@ -123,11 +123,11 @@ fn way_back(status: &Status, here: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Life;
     use super::super::explain;
     use super::super::samples::{self, at, called, explained, walking, with, world};
     use super::*;
     use crate::model::observed::Revision;
+    use crate::rollout::owner::Liveness;
     use serde_json::json;
 
     #[test]
@@ -139,6 +139,23 @@ mod tests {
         assert_eq!(rollout.owner.life, Life::Overdue);
         assert_eq!(rollout.waits.unwrap().text, "the next run, or `andante settle hello -n demo`");
         assert_eq!(status.next.len(), 2, "{:?}", status.next);
+    }
+
+    /// A pruned run's pod may still walk, so nobody says that it is dead.
+    #[test]
+    fn a_run_whose_object_is_gone_is_not_called_dead() {
+        let mut record = walking();
+        record.owner.kind = OwnerKind::PipelineRun;
+        let mut world = samples::world(&with(&record, 5), None);
+        world.liveness = Some((record.owner.uid.clone(), Liveness::Gone));
+        let status = explain(&world, &called(), at(60)).unwrap();
+        let text = super::super::lines::lines(&status, at(60)).join("\n");
+        assert!(text.contains("its run object is gone: if its pod is gone as well, nobody acts any more"), "{text}");
+        assert!(!text.contains("DEAD") && text.contains("waits for  step 2 (50 %)"), "{text}");
+        assert!(text.contains("takes it over and goes on") && text.contains("rolls back"), "{text}");
+        world.liveness = Some((record.owner.uid.clone(), Liveness::Done));
+        let status = explain(&world, &called(), at(60)).unwrap();
+        assert!(super::super::lines::lines(&status, at(60)).join("\n").contains("DEAD: the run that holds it is done"));
     }
 
     #[test]

@@ -18,8 +18,11 @@ pub(crate) enum Life {
     Presumed,
     /// It has done its part (staged, held) or was stopped by a signal, and left; the next one to come goes on.
     Resting,
-    /// Its run is done or gone.
+    /// Its run is done.
     Done,
+    /// Its run's object is gone (pruned, deleted, of another cluster). Its pod may still be at work, so whether anybody acts
+    /// is not known; whoever comes next takes over.
+    Gone,
     /// Its own deadline has passed: it counts as dead.
     Overdue,
     /// The rollout is over.
@@ -57,6 +60,7 @@ pub(crate) fn life(record: &Record, alive: Liveness, now: Timestamp) -> Life {
         _ if record.rests() && record.owner.kind == OwnerKind::Person => Life::Resting,
         Liveness::Done => Life::Done,
         _ if now >= record.deadline => Life::Overdue,
+        Liveness::Gone => Life::Gone,
         Liveness::Running => Life::Running,
         Liveness::Unknown => Life::Presumed,
     }
@@ -65,7 +69,7 @@ pub(crate) fn life(record: &Record, alive: Liveness, now: Timestamp) -> Life {
 /// Why nobody acts any more.
 pub(crate) fn dead_words(life: Life) -> &'static str {
     match life {
-        Life::Done => "the run that holds it is done or gone",
+        Life::Done => "the run that holds it is done",
         _ => "its deadline has passed, so the owner counts as dead and the split stays as it is",
     }
 }
@@ -85,6 +89,9 @@ mod tests {
             (Phase::Walking, OwnerKind::PipelineRun, Liveness::Unknown, 10, Life::Presumed),
             (Phase::Walking, OwnerKind::PipelineRun, Liveness::Done, 10, Life::Done),
             (Phase::Walking, OwnerKind::PipelineRun, Liveness::Running, 5000, Life::Overdue),
+            // A pruner took the object; what acts is the pod.
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Gone, 10, Life::Gone),
+            (Phase::Walking, OwnerKind::PipelineRun, Liveness::Gone, 5000, Life::Overdue),
             (Phase::Walking, OwnerKind::Person, Liveness::Unknown, 5000, Life::Overdue),
             (Phase::Staged, OwnerKind::Person, Liveness::Unknown, 5000, Life::Resting),
             (Phase::Staged, OwnerKind::TaskRun, Liveness::Unknown, 5000, Life::Overdue),

@@ -88,6 +88,10 @@ fn about(rollout: &Rollout, now: Timestamp) -> Vec<String> {
         Life::Resting => format!("has left; it is kept until {}", moment(owner.deadline, now)),
         Life::Running => format!("runs; deadline {}", moment(owner.deadline, now)),
         Life::Presumed => format!("deadline {}", moment(owner.deadline, now)),
+        Life::Gone => format!(
+            "its run object is gone: if its pod is gone as well, nobody acts any more; deadline {}",
+            moment(owner.deadline, now)
+        ),
         Life::Done | Life::Overdue => {
             format!("DEAD: {} (deadline {})", dead_words(owner.life), moment(owner.deadline, now))
         }

@@ -60,15 +60,21 @@ impl Load {
 
     /// The same through a gateway of one's own (`host:port`).
     pub fn through(space: &Space, gateway: &str, services: &[&str], rate: u32, time: Duration) -> Self {
-        let total = rate * u32::try_from(services.len()).unwrap();
+        let hosts: Vec<_> = services.iter().map(|name| (*name, space.host(name))).collect();
+        Self::at(space, gateway, &hosts, rate, time)
+    }
+
+    /// The same under hosts of one's own: what to call each in the results, and its host.
+    pub fn at(space: &Space, gateway: &str, hosts: &[(&str, String)], rate: u32, time: Duration) -> Self {
+        let total = rate * u32::try_from(hosts.len()).unwrap();
         assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
         let cluster = Cluster::get();
-        let target = |name: &&str| {
+        let target = |(name, host): &(&str, String)| {
             let url = format!("http://{gateway}/?of={name}");
-            json!({"method": "GET", "url": url, "header": {"Host": [space.host(name)]}}).to_string() + "\n"
+            json!({"method": "GET", "url": url, "header": {"Host": [host]}}).to_string() + "\n"
         };
         let number = LOADS.fetch_add(1, Ordering::Relaxed);
-        let targets = space.file(&format!("targets-{number}"), &services.iter().map(target).collect::<String>());
+        let targets = space.file(&format!("targets-{number}"), &hosts.iter().map(target).collect::<String>());
         let results = PathBuf::from(space.file(&format!("results-{number}"), ""));
         let mut command = Command::new(&cluster.vegeta);
         command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20", "-max-workers=400"]);

@@ -14,6 +14,7 @@ pub(crate) fn behaviour() -> Behaviour {
         slower: 1.0,
         together: 1,
         told: 1.0,
+        strangers: None,
         cold: None,
         pods: None,
         incident: None,
@@ -179,4 +180,21 @@ fn pods_that_come_late_fail_those_who_were_moved_to_them() {
     traffic.split(0.2);
     traffic.pass(seconds(50));
     assert_eq!(traffic.bad(), before, "a way back needs no new pods");
+}
+
+/// Others ask whatever the split is, and what fails of theirs costs no user anything.
+#[test]
+fn others_at_the_candidates_address_are_counted_there_and_are_no_users() {
+    let strangers = Some(AtItsAddress { rate: 2.0, errors: 1.0 });
+    let mut traffic =
+        Traffic::new(Behaviour { strangers, candidate_errors: 0.0, errors: 0.0, ..behaviour() }, Seeded(5));
+    traffic.pass(seconds(100));
+    let Pair { candidate: Some(before), .. } = traffic.reading() else { panic!() };
+    near(before.failed, 2000.0, 0.1);
+    assert_eq!((before.sent, before.completed), (Some(before.failed), before.failed));
+    traffic.split(0.5);
+    traffic.pass(seconds(200));
+    let Pair { candidate: Some(after), .. } = traffic.reading() else { panic!() };
+    assert!(after.sent > Some(4000) && after.failed < 500);
+    assert_eq!((traffic.bad(), traffic.extra().abs() < 1e-9), (0, true));
 }

@@ -1,0 +1,182 @@
+use super::super::rules::Tail;
+use super::super::rules::tests::rules;
+use super::*;
+use proptest::prelude::*;
+
+fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
+    let [stable, candidate] = latency.map_or([None, None], |h| h.map(Some));
+    Growth { stable: Arm::new(table.stable, stable), candidate: Arm::new(table.candidate, candidate) }
+}
+
+const EDGES: [u64; 3] = [10_000, 100_000, 1_000_000];
+
+fn histogram(total: u64, above: [u64; 3]) -> Histogram {
+    Histogram { total, above: EDGES.into_iter().zip(above).collect() }
+}
+
+fn sums(rules: &Rules) -> Sums {
+    let mut sums = Sums::new(rules);
+    sums.step((50, 50));
+    sums
+}
+
+#[test]
+fn the_two_comparisons_share_one_error() {
+    let mut both = sums(&rules());
+    let table = Table::of(500, 500, 5, 5);
+    both.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
+    let mut alone = Sums::new(&Rules { margin: None, ..rules() });
+    alone.step((50, 50));
+    alone.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
+    let expected = (0.6 * alone.ln_worse().exp() + 0.4).ln();
+    assert!((both.ln_worse() - expected).abs() < 1e-9);
+}
+
+#[test]
+fn warm_up_counts_for_failures_alone() {
+    let slow = [histogram(500, [400, 0, 0]), histogram(500, [500, 450, 10])];
+    let mut cold = sums(&rules());
+    cold.add(&[growth(Table::of(500, 500, 0, 0), Some(slow.clone()))], Window::Cold, &rules()).unwrap();
+    assert!(cold.ln_worse().abs() < 1e-9 && cold.counted().candidate.requests == 500);
+    let mut warm = sums(&rules());
+    warm.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules()).unwrap();
+    assert!(warm.ln_worse() > rules().worse_at());
+    assert_eq!(warm.parts().1.unwrap().1, 100_000);
+}
+
+#[test]
+fn windows_of_a_false_split_are_left_out() {
+    let mut sums = sums(&rules());
+    sums.add(&[growth(Table::of(900, 100, 400, 0), None)], Window::Warm, &rules()).unwrap();
+    assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (0, 0, Some((900, 100))));
+    // It ends when requests fall as they should again, and the next window is judged.
+    sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
+    assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (1, 500, None));
+}
+
+#[test]
+fn an_objective_for_latency_is_watched_beside_the_other() {
+    let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
+    let mut sums = sums(&rules);
+    let slow = [histogram(500, [400, 2, 0]), histogram(500, [400, 30, 0])];
+    sums.add(&[growth(Table::of(500, 500, 0, 0), Some(slow))], Window::Warm, &rules).unwrap();
+    let (standing, which, counts, _) = sums.objective(&rules);
+    assert_eq!((standing, which, counts), (ObjectiveState::Broken, Which::Latency, Counts::new(500, 30)));
+}
+
+#[test]
+fn the_bake_is_judged_by_itself() {
+    let mut sums = sums(&rules());
+    for _ in 0..50 {
+        sums.add(&[growth(Table::of(500, 500, 0, 0), None)], Window::Warm, &rules()).unwrap();
+    }
+    sums.bake();
+    sums.step((100, 0));
+    sums.add(&[growth(Table::of(400, 0, 20, 0), None)], Window::Warm, &rules()).unwrap();
+    assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
+}
+
+#[test]
+fn in_the_bake_stable_is_neither_a_control_nor_an_excuse() {
+    let mut sums = sums(&rules());
+    sums.bake();
+    sums.step((100, 0));
+    // A request that hung at stable when everyone left it, and somebody who asks stable's own address.
+    sums.add(&[growth(Table::of(400, 1, 0, 1), None)], Window::Warm, &rules()).unwrap();
+    sums.add(
+        &[growth(Table::of(400, 5000, 40, 0), Some([histogram(5000, [0; 3]), histogram(400, [400; 3])]))],
+        Window::Warm,
+        &rules(),
+    )
+    .unwrap();
+    assert_eq!(sums.objective(&rules()).0, ObjectiveState::Broken);
+    assert!(sums.ln_worse() < 1.0, "nothing is compared");
+}
+
+proptest! {
+    #[test]
+    fn saved_and_loaded_at_any_window_it_is_the_same(
+        windows in proptest::collection::vec((0..300_u64, 0..300_u64, 0..9_u64, 0..9_u64), 1..12), cut in 0..12_usize,
+    ) {
+        let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
+        let (mut straight, mut resumed) = (sums(&rules), sums(&rules));
+        for (i, (n_c, n_b, k_c, k_b)) in windows.into_iter().enumerate() {
+            let table = Table::of(n_c, n_b, k_c, k_b);
+            let histograms = [histogram(n_b, [n_b, n_b / 2, 0]), histogram(n_c, [n_c, n_c / 3, 0])];
+            let growths = [growth(table, Some(histograms)), growth(Table::of(n_b, n_c, k_b, k_c), None)];
+            straight.add(&growths, Window::Warm, &rules).unwrap();
+            if i == cut {
+                resumed = serde_json::from_str(&serde_json::to_string(&resumed).unwrap()).unwrap();
+            }
+            let turned: Vec<Growth> = growths.into_iter().rev().collect();
+            resumed.add(&turned, Window::Warm, &rules).unwrap();
+        }
+        prop_assert_eq!(&straight, &resumed);
+        prop_assert_eq!(straight.ln_worse().to_bits(), resumed.ln_worse().to_bits());
+    }
+}
+
+/// Ten seconds at half of all: these of users at each arm, and what others had at the candidate's own address.
+fn beside(users: u64, failed: u64, others: u64) -> Growth {
+    growth(Table::of(users + others, users, failed + others, 0), None)
+}
+
+fn known() -> Sums {
+    let mut sums = Sums::new(&rules());
+    sums.meet(Strangers::seen(Counts::new(60, 60), Duration::from_secs(60)).unwrap());
+    sums.step((50, 50));
+    sums
+}
+
+fn judged(mut sums: Sums, windows: &[Growth]) -> (f64, ObjectiveState) {
+    for window in windows {
+        sums.lasts(Duration::from_secs(10));
+        sums.add(std::slice::from_ref(window), Window::Warm, &rules()).unwrap();
+    }
+    (sums.ln_worse(), sums.objective(&rules()).0)
+}
+
+/// Forty users and a monitor that fails each second, which the split cannot tell: what was seen of it before anyone was
+/// moved is not held against the candidate.
+#[test]
+fn failures_that_others_may_have_had_are_not_held_against_the_candidate() {
+    let windows = vec![beside(41, 0, 10); 60];
+    let (worse, objective) = judged(sums(&rules()), &windows[..1]);
+    assert!(worse > 4.0 || objective == ObjectiveState::Broken, "nobody knows of them: {worse}");
+    let (worse, objective) = judged(known(), &windows);
+    assert_eq!(objective, ObjectiveState::Kept);
+    assert!(worse < 1.0, "{worse}");
+}
+
+#[test]
+fn a_candidate_that_fails_does_not_hide_behind_them() {
+    // All fail, in the first window; a fifth, soon.
+    assert_eq!(judged(known(), &[beside(40, 40, 10)]).1, ObjectiveState::Broken);
+    assert_eq!(judged(known(), &vec![beside(500, 100, 10); 2]).1, ObjectiveState::Broken);
+    // At one of a hundred the split says that two of twenty are users' at least.
+    let mut small = known();
+    small.step((1, 99));
+    let window = growth(Table::of(20, 990, 20, 0), None);
+    assert_eq!(judged(small, &[window]).1, ObjectiveState::Broken);
+}
+
+#[test]
+fn good_answers_that_others_may_have_had_prove_nothing() {
+    let monitor = Strangers::seen(Counts::new(600, 0), Duration::from_secs(60)).unwrap();
+    let after = |strangers: Option<&Strangers>, users, others| {
+        let mut sums = Sums::new(&rules());
+        if let Some(s) = strangers {
+            sums.meet(s.clone());
+        }
+        sums.step((50, 50));
+        for _ in 0..20 {
+            sums.lasts(Duration::from_secs(10));
+            sums.add(&[growth(Table::of(users + others, users, 0, 0), None)], Window::Warm, &rules()).unwrap();
+        }
+        (sums.ln_accepted(&rules()), sums.fell_wrong().is_some())
+    };
+    let (alone, _) = after(None, 150, 0);
+    let (beside, wrong) = after(Some(&monitor), 150, 100);
+    assert!(beside <= alone && !wrong, "{beside} {alone}");
+    assert!(after(None, 150, 100).1, "others whom nobody knows are a false split");
+}
