@@ -143,3 +143,25 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     outcome.rollout = Some(record.id.clone());
     outcome
 }
+
+/// The word of a good revert.
+pub(crate) const REVERTED: &str = "reverted";
+
+/// The end of a good revert as its last write left the record.
+pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
+    let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
+    let image = record.image.as_deref().map(|image| format!(" ({image})")).unwrap_or_default();
+    let follows = record.split.latest_share() == record.start.whole();
+    let what = if follows {
+        format!("reverted: the template is what serves{image}, and traffic follows latest again, which is {serves}")
+    } else {
+        format!("reverted: the template is what serves{image}; traffic stays on {serves} by name")
+    };
+    let mut outcome = outcome_of(Code::Done, what, service).word(REVERTED);
+    if record.start.followed_latest() && !follows {
+        outcome = outcome.next("traffic stays pinned by name until a rollout ends well: roll out the same again");
+    }
+    outcome.candidate = Some(serves.clone());
+    outcome.rollout = Some(record.id.clone());
+    outcome
+}

@@ -74,7 +74,8 @@ pub(super) fn roll_back(
     next.step = 0;
     next.step_at = now;
     next.approval_since = None;
-    if why.blames {
+    // What a revert makes again is what serves, whatever became of its pods.
+    if why.blames && !record.reverts {
         next.reject(&reason, now);
     }
     let stable = &record.start.stable;

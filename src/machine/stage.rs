@@ -32,6 +32,7 @@ mod first;
 mod goal;
 mod mending;
 mod prove;
+mod revert;
 mod room;
 mod write;
 
@@ -298,8 +299,12 @@ impl Stage {
                 if let Some(next) = self.mend(world, service, record, &candidate, now) {
                     return next;
                 }
+                if let Some(next) = self.revert(world, service, record, &candidate, now, log) {
+                    return next;
+                }
                 let mut next = record.clone();
                 next.phase = Phase::Staged;
+                next.reverts = false;
                 next.candidate = Some(candidate.clone());
                 next.step_at = now;
                 // The walk that follows may be another process, so the owner has to count as alive until that has

@@ -114,6 +114,7 @@ impl Claimant {
             candidate: None,
             image: None,
             template: None,
+            reverts: false,
             plan: None,
             attempt: 0,
             step: 0,

@@ -7,6 +7,7 @@ pub mod api_error;
 pub mod bytes;
 pub mod event;
 mod filled_in;
+pub(crate) mod making;
 pub mod name;
 pub mod observed;
 pub mod outcome;

@@ -1,8 +1,9 @@
 //! What was seen of a Service and its Revisions, parsed from the API's own JSON into just what decisions need.
 //!
-//! Decides what an absent field means, and nothing about traffic. Depends on names, splits and serde. The template stays
+//! Decides what an absent field means, and nothing about traffic. Depends on names, splits, `making` and serde. The template stays
 //! JSON, because it is written back whole.
 
+use crate::model::making::{running_digest, template_of};
 use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::split::{BadSplit, Split};
 use crate::model::template::serving_container;
@@ -137,6 +138,8 @@ pub struct Revision {
     pub image: Option<String>,
     /// The digest reference of it that runs.
     pub digest: Option<String>,
+    /// The template that makes the same again, without a name.
+    pub template: Value,
     /// `autoscaling.knative.dev/min-scale`, else 0.
     pub min_scale: i64,
 }
@@ -200,14 +203,6 @@ fn writers(object: &Value) -> Vec<FieldWriter> {
             })
         })
         .collect()
-}
-
-/// The digest reference that a container of a Revision runs: by its name, or the first where there is none.
-fn digest(revision: &Value, container: Option<&Value>) -> Option<String> {
-    let list = revision.pointer("/status/containerStatuses")?.as_array()?;
-    let name = container.and_then(|c| text(c, "/name"));
-    let named = list.iter().find(|status| name.is_some() && text(status, "/name") == name);
-    text(named.or_else(|| list.first())?, "/imageDigest").map(str::to_owned)
 }
 
 /// The answer of a condition that may be absent.
@@ -306,7 +301,8 @@ impl Revision {
             actual: number("/status/actualReplicas").unwrap_or_default(),
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
-            digest: digest(object, serving),
+            digest: running_digest(object, serving),
+            template: template_of(object),
             // Knative takes the older spelling as well, and the newer one first.
             min_scale: ["autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale"]
                 .iter()

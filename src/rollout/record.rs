@@ -106,6 +106,9 @@ pub struct Record {
     /// Fingerprint of the template that was staged, without its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// What serves is released again: the template goes back to stable's, and nobody is walked anywhere.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reverts: bool,
     /// The plan, once a walk began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -135,6 +138,11 @@ pub struct Record {
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A record that cannot be used.
@@ -272,6 +280,7 @@ pub(crate) mod tests {
             candidate: Some("s2".parse().unwrap()),
             image: Some("i:2".into()),
             template: None,
+            reverts: false,
             plan: None,
             attempt: 0,
             step: 0,

@@ -40,6 +40,7 @@ mod moved_tag;
 mod no_writes;
 mod obstacles;
 mod pipeline;
+mod reverts;
 mod seeded;
 mod short_calls;
 mod stopped;

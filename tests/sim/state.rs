@@ -83,6 +83,8 @@ pub(crate) struct State {
     pub(crate) pushes: BTreeMap<String, u32>,
     /// The registry answers.
     pub(crate) registry_answers: bool,
+    /// Images whose new revisions crash at their start, whatever older ones do (a Secret that is gone since).
+    pub(crate) broken: BTreeSet<String>,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
     /// Knative's controllers do nothing more.
@@ -118,6 +120,7 @@ impl State {
             liveness: BTreeMap::new(),
             pushes: BTreeMap::new(),
             registry_answers: true,
+            broken: BTreeSet::new(),
             pods_readable: true,
             stalled: false,
             foreign: BTreeSet::new(),

@@ -4,7 +4,7 @@
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, reverted, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -38,6 +38,9 @@ enum Home {
 /// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
 /// that is left to tell it.
 pub(super) fn over(record: &Record, service: &Service) -> Outcome {
+    if record.phase == Phase::Finished && record.reverts {
+        return reverted(record, service);
+    }
     let mut outcome = ended_before(record, service);
     outcome.code = Code::Done;
     if record.phase == Phase::Finished {

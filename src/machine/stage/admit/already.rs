@@ -1,8 +1,9 @@
 //! What is asked for is what users are on already.
 //!
-//! Decides whether that is an end, a way back from an older rollout, something to wait for, or no success at all. It may use
-//! pure modules only.
+//! Decides whether that is an end, a way back from an older rollout, something to wait for, or no success at all; `revert`
+//! decides whether the template has to follow. It may use pure modules only.
 
+use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
 use crate::machine::standing::{Moved, moved, outcome_of};
@@ -13,14 +14,18 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, shares_are_served};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
+use serde_json::Value;
 
-/// Stable is what is wanted.
-pub(super) fn already(admission: &Admission<'_>, mut fresh: Record) -> Begin {
+/// Stable is what is wanted. `asked` is the template that a release of it would write; none where a revision was named.
+pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Option<&Value>) -> Begin {
     let Admission { claim, world, service, .. } = *admission;
     let stable = fresh.start.stable.clone();
     let running = world.revision(&stable);
     if let Some(why) = nobody_is_served(&fresh.start.pinned(), service, world) {
         return end(broken_already(service, &why));
+    }
+    if let Some(revert) = asked.and_then(|asked| revert(admission, &fresh, asked)) {
+        return revert;
     }
     if matches!(claim, Claim::TakeOver | Claim::Resume) {
         // Stable runs what is wanted now, so the candidate that was staged before only has to go.
