@@ -13,6 +13,7 @@ mod images;
 mod kubeconfig;
 mod runs;
 mod service;
+mod tasks;
 mod watch;
 
 pub use backends::Backend;

@@ -40,6 +40,9 @@ use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// So long `settle` waits for what the other tasks of its run said.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
+
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
@@ -219,6 +222,8 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     // A settling run does not queue, because it takes the epoch from every other writer.
     kube.set_clock().await;
     let run_began = kube.run_created(&owner).await;
+    // Nothing is brought to rest later because of what is only good to know.
+    let told = tokio::time::timeout(TOLD_WITHIN, kube.told(&owner, SystemClock.now())).await.ok().flatten();
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {
         service: args.cluster.service.clone(),
@@ -234,7 +239,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    drive_alone(&mut Settle::new(goal, hold), &args.cluster, &kube, environment, lines).await
+    drive_alone(&mut Settle::new(goal, hold).told(told), &args.cluster, &kube, environment, lines).await
 }
 
 /// Drives a machine that asks the candidate nothing and reads no counters.
@@ -263,7 +268,8 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
-        let service: KnativeService = self.kube.service(self.args.service.clone()).asking_registries(self.environment);
+        let service: KnativeService = self.kube.service(self.args.service.clone());
+        let service = service.asking_registries(self.environment).of_task(self.environment.task_run());
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
         let ports = Ports { cluster: &service, prober: self.prober, source: self.source, clock: &SystemClock };
         run(machine, ports, sink, self.signals, limits).await

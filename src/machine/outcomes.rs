@@ -76,6 +76,9 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
     let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
     let mut outcome = outcome_of(code, what, service);
+    if let Some(ending) = record.ending {
+        outcome.word = ending.word();
+    }
     outcome.candidate.clone_from(&record.candidate);
     outcome.rollout = Some(record.id.clone());
     let mut next = Vec::new();
@@ -163,5 +166,15 @@ pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
     }
     outcome.candidate = Some(serves.clone());
     outcome.rollout = Some(record.id.clone());
+    outcome
+}
+
+/// The same end with the digest of what its revision runs, where that is known. Every end that names a revision has it, also
+/// that of a process that only finds out how an earlier one ended.
+pub(crate) fn with_digest(mut outcome: Outcome, world: &World) -> Outcome {
+    if outcome.digest.is_none() {
+        let revision = outcome.candidate.as_ref().and_then(|name| world.revision(name));
+        outcome.digest = revision.and_then(|revision| revision.digest.clone());
+    }
     outcome
 }

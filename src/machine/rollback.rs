@@ -69,6 +69,9 @@ pub(super) fn roll_back(
     let mut next = record.clone();
     next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
     next.outcome = Some(why.code);
+    if why.interrupts() {
+        next.ending = world.ending;
+    }
     let reason = shortened(&why.reason);
     next.reason = Some(reason.clone());
     next.step = 0;

@@ -8,6 +8,7 @@ use crate::machine::next::{GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
+use crate::machine::settle::others::UNTOUCHED;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::{RecordSize, discard_order, order};
@@ -18,12 +19,14 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::is_current;
 use crate::model::time::after;
-use crate::rollout::owner::{Liveness, OwnerKind};
+
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
+use crate::rollout::told::{TaskEnd, Told};
 use jiff::Timestamp;
 
 mod closing;
+mod others;
 mod revision;
 
 /// Where to settle.
@@ -72,17 +75,22 @@ pub struct Settle {
     served_at: Option<Timestamp>,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
+    /// What the other tasks of this run said.
+    told: Option<Told>,
 }
 
 impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
         let (ended_at, served_at, denied, began) = (None, None, None, None);
-        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, size: RecordSize::Whole }
+        let (size, told) = (RecordSize::Whole, None);
+        Self { goal, claimant, ended_at, denied, discarded: false, began, served_at, size, told }
     }
 
-    fn untouched(service: &Service, what: impl Into<String>) -> Next {
-        Next::end(outcome_of(Code::Done, what, service).word("untouched"))
+    /// The same for the `finally` of a run whose deciding task said this.
+    #[must_use]
+    pub fn told(self, told: Option<Told>) -> Self {
+        Self { told, ..self }
     }
 
     fn outside(
@@ -104,18 +112,20 @@ impl Settle {
         }
         let who = self.claimant.asker.owner.to_string();
         let order = match (record, self.goal.to.clone()) {
-            (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
+            (None, None) => return self.untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
                 if let Some(next) = self.left_over(&record, world, service, now) {
                     return next;
                 }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                return Next::end(over(&record, service));
+                return Next::end(over(&record, service, self.told_for_end()));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
-                // An interrupted walk's own reason tells why there is something to settle.
-                let after = record.reason.as_ref().map(|reason| format!(" after: {reason}")).unwrap_or_default();
+                // An interrupted walk's own reason tells why there is something to settle, else the task that failed does.
+                let failed = || self.told.as_ref().filter(|told| told.failed).map(Told::words);
+                let after = record.reason.clone().or_else(failed);
+                let after = after.map(|reason| format!(" after: {reason}")).unwrap_or_default();
                 let why = Why::blameless(Code::RolledBack, format!("settled by {who}{after}"));
                 self.back(&record, world, service, &why, now)
             }
@@ -185,41 +195,6 @@ impl Settle {
         }
     }
 
-    /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
-    fn is_anothers(&self, record: &Record) -> Option<String> {
-        let wanted = match &self.goal.rollout {
-            Some(wanted) if wanted == ANY => return None,
-            Some(wanted) => wanted.clone(),
-            None if self.claimant.asker.owner.kind != OwnerKind::Person => self.claimant.asker.owner.uid.clone(),
-            None => return None,
-        };
-        let matches = wanted == record.id.as_str() || wanted == record.owner.uid;
-        (!matches).then(|| format!("the record is of rollout {} by {}; nothing was touched", record.id, record.owner))
-    }
-
-    /// The end where the record is another's. Who says where to is not told that all is well: a newer run's rollout, or one
-    /// whose run still goes on, is left alone with a code of its own, and any other one is settled, since a record can be
-    /// edited. None: go on.
-    fn leave(&self, record: &Record, other: String, world: &World, service: &Service, now: Timestamp) -> Option<Next> {
-        // The record is a newer run's, so this run's rollout ended by being superseded.
-        let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
-        if self.goal.to.is_none() || self.goal.rollout.is_some() {
-            let word = if newer { Code::Superseded.word() } else { "untouched" };
-            return Some(Next::end(outcome_of(Code::Done, other, service).word(word)));
-        }
-        let all_the_same = "--rollout any does it all the same";
-        if newer || !record.phase.is_open() {
-            return Some(Next::end(outcome_of(Code::Superseded, other, service).next(all_the_same)));
-        }
-        match world.liveness_of(&record.owner) {
-            None => Some(Next::Look(Look::Liveness(record.owner.clone()))),
-            Some(Liveness::Running) if now < record.deadline => {
-                Some(Next::end(outcome_of(Code::Busy, other, service).next(all_the_same)))
-            }
-            Some(_) => None,
-        }
-    }
-
     fn back(
         &self,
         record: &Record,
@@ -230,6 +205,12 @@ impl Settle {
     ) -> Result<Order, String> {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
+        let outside = self.told.as_ref().and_then(|told| match told.end {
+            TaskEnd::Ended(ending) => Some(ending),
+            _ => None,
+        });
+        // Who says where to does not ask how the run ended.
+        record.ending = record.ending.or(outside).filter(|_| self.goal.to.is_none());
         roll_back(world, service, &record, why, self.size, now).map_err(|e| e.why)
     }
 
@@ -255,10 +236,8 @@ impl Machine for Settle {
         let service = match &world.target {
             Presence::Unknown => return Next::Look(Look::Service),
             Presence::Absent => {
-                return Next::end(
-                    Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service))
-                        .word("untouched"),
-                );
+                let what = format!("there is no Service {}; nothing to settle", self.goal.service);
+                return Next::end(self.by_its_tasks(Outcome::new(Code::Done, what)));
             }
             Presence::Seen(service) => service.as_ref(),
         };
@@ -267,7 +246,9 @@ impl Machine for Settle {
         }
         let record = match world.record().transpose() {
             Ok(None) if self.discarded => {
-                return Self::untouched(service, "the record was removed; traffic is as it was");
+                return Next::end(
+                    outcome_of(Code::Done, "the record was removed; traffic is as it was", service).word(UNTOUCHED),
+                );
             }
             Ok(record) => record,
             Err(_) if self.goal.discard => {
@@ -284,7 +265,7 @@ impl Machine for Settle {
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
                 (Some(own), Some(newer)) => {
-                    let mut outcome = settled(own, service);
+                    let mut outcome = settled(own, service, self.told_for_end());
                     outcome.what = followed(&outcome.what, newer);
                     Next::end(outcome)
                 }
@@ -327,7 +308,7 @@ mod tests {
     use super::*;
     use crate::machine::claim::{Asker, IfBusy};
     use crate::model::observed::{RECORD, Revision};
-    use crate::rollout::owner::Owner;
+    use crate::rollout::owner::{Liveness, Owner, OwnerKind};
     use crate::rollout::record::tests::record;
     use serde_json::json;
 

@@ -269,9 +269,10 @@ impl Stage {
         }
         if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
             // One write, so that nobody waits for a staging that is gone.
-            let reason = format!("stopped by {}", signal.name());
+            let reason = world.stopped_by(signal);
             let what = Event::new(Topic::Stage, format!("{reason}; the record says so"));
-            let stopped = Record { outcome: Some(Code::Interrupted), reason: Some(reason), ..record.clone() };
+            let (outcome, ending) = (Some(Code::Interrupted), world.ending);
+            let stopped = Record { outcome, ending, reason: Some(reason), ..record.clone() };
             return match order(service, stopped, None, None, what) {
                 Ok(order) => Next::Write(Box::new(order)),
                 Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),

@@ -124,6 +124,7 @@ impl Claimant {
             left_out: vec![],
             rejected: vec![],
             outcome: None,
+            ending: None,
             reason: None,
         }
     }

@@ -156,7 +156,7 @@ impl Walk {
         }
         self.enter(record, now);
         if let Some(signal) = world.signal {
-            return self.stop(signal, service, record);
+            return self.stop(signal, &scene);
         }
         if let Some(next) = self.without_decision(&scene, log) {
             return next;

@@ -5,6 +5,7 @@
 
 pub mod api_error;
 pub mod bytes;
+pub mod ending;
 pub mod event;
 mod filled_in;
 pub(crate) mod making;

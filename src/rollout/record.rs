@@ -4,6 +4,7 @@
 //! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
 use crate::evidence::{LeftOut, Saved};
+use crate::model::ending::Ending;
 use crate::model::name::{RevisionName, RolloutId};
 use crate::model::outcome::Code;
 use crate::model::split::{Split, TrafficTarget};
@@ -135,6 +136,9 @@ pub struct Record {
     /// How it ended, so that a restarted process ends in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Code>,
+    /// Why its run was ended from outside, where that is why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -290,6 +294,7 @@ pub(crate) mod tests {
             left_out: vec![],
             rejected: vec![],
             outcome: None,
+            ending: None,
             reason: None,
         }
     }

@@ -34,6 +34,7 @@ pub(crate) mod world;
 mod brake;
 mod cases;
 mod comes_and_goes;
+mod endings;
 mod exhaustive;
 mod from_file;
 mod moved_tag;

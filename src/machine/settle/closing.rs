@@ -14,6 +14,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Pods, Serving, pods, serving};
 use crate::model::time::after;
 use crate::rollout::record::{Phase, Record};
+use crate::rollout::told::Told;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ enum Home {
 
 /// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
 /// that is left to tell it.
-pub(super) fn over(record: &Record, service: &Service) -> Outcome {
+pub(super) fn over(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
     if record.phase == Phase::Finished && record.reverts {
         return reverted(record, service);
     }
@@ -47,14 +48,23 @@ pub(super) fn over(record: &Record, service: &Service) -> Outcome {
         outcome.word = "finished";
         let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
         outcome.what = format!("finished: {serves}");
+        // The task knows better what its good end was: a first deployment, or that there was nothing to do.
+        if let Some(told) = told.filter(|told| !told.failed) {
+            outcome.word = told.word();
+            outcome.what = told.words();
+        }
     }
     outcome
 }
 
 /// The end of settling as its last write left the record.
-pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
+pub(super) fn settled(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
     let mut outcome = ended_before(record, service);
-    outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+    outcome.word = match (record.phase, record.ending) {
+        (Phase::Finished, _) => "finished",
+        (_, Some(ending)) => ending.word(),
+        (_, None) => told.and_then(Told::word_of_unfinished).unwrap_or("settled"),
+    };
     if outcome.code == Code::RolledBack || outcome.code == Code::Done {
         // The command was asked to settle, and a rollback settles.
         outcome.code = Code::Done;
@@ -63,6 +73,11 @@ pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
 }
 
 impl Settle {
+    /// What the run's tasks said, where that tells how it ended: not where somebody said where to.
+    pub(super) fn told_for_end(&self) -> Option<&Told> {
+        self.told.as_ref().filter(|_| self.goal.to.is_none())
+    }
+
     /// The write is done: the end once it is served.
     pub(super) fn closing(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
@@ -86,7 +101,7 @@ impl Settle {
         if is_unserved && in_time && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
-        let mut outcome = settled(record, service);
+        let mut outcome = settled(record, service, self.told_for_end());
         if is_unserved {
             unserved(&mut outcome, world, service);
         }
@@ -160,7 +175,7 @@ impl Settle {
         if now < until {
             return Some(Next::wait(Some(until)));
         }
-        let mut outcome = over(record, service);
+        let mut outcome = over(record, service, None);
         unserved(&mut outcome, world, service);
         fail(&mut outcome);
         Some(Next::end(outcome))

@@ -166,8 +166,7 @@ impl Walk {
             _ => None,
         };
         record.plan = Some(self.goal.plan.clone());
-        record.outcome = None;
-        record.reason = None;
+        (record.outcome, record.reason, record.ending) = (None, None, None);
         self.claimant.sign(&mut record);
         let id = record.id.clone();
         let what = match (claim, same_run) {

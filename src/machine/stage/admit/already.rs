@@ -6,6 +6,7 @@
 use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
+use crate::machine::stage::revert::is_same_release;
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::model::name::RevisionName;
@@ -41,7 +42,13 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Optio
         return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
     }
     let known = world.record().and_then(Result::ok).map(|r| r.intent);
-    let outcome = unchanged(service, &stable, running);
+    let mut outcome = unchanged(service, &stable, running);
+    let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
+    // Nothing is said of a template that makes the same.
+    if let Some(waits) = newest.filter(|newest| running.is_none_or(|running| !is_same_release(newest, running))) {
+        outcome.next =
+            format!("{}; the Service's template is that of {}, which reaches nobody", outcome.next, waits.name);
+    }
     if fresh.owner.kind == OwnerKind::Person || known.is_some_and(|intent| intent >= fresh.intent) {
         return end(outcome);
     }
