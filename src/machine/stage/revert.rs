@@ -8,6 +8,7 @@ use crate::machine::finish::newer_than;
 use crate::machine::migration::taken_name;
 use crate::machine::next::Next;
 use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, sure_order};
@@ -61,12 +62,18 @@ impl Stage {
         if waits.is_some() && now < until {
             return Some(Next::wait(Some(until)));
         }
-        let follows = record.start.followed_latest() && waits.is_none();
+        let follows = record.start.followed_latest() && record.start.follows_alone() && waits.is_none();
         let home = if follows { candidate } else { stable };
         let wanted =
             if follows { record.start.finished(candidate, true) } else { record.start.restored(None, &record.tags) };
         let Some(safe) = only_ready(&wanted, home, |name| world.serves(name)) else {
-            return Some(self.wait(now));
+            if now < self.deadline(now) {
+                return Some(self.wait(now));
+            }
+            let reason = format!("{home} is not Ready, so no split that names it could be served, until the deadline");
+            let why = Why::blameless(Code::Inconclusive, reason);
+            self.failed = Some(why.clone());
+            return Some(self.fail(world, service, record, &why, now));
         };
         let mut next = record.clone();
         next.phase = Phase::Finished;
