@@ -161,7 +161,7 @@ pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
         format!("reverted: the template is what serves{image}; traffic stays on {serves} by name")
     };
     let mut outcome = outcome_of(Code::Done, what, service).word(REVERTED);
-    if record.start.followed_latest() && !follows {
+    if record.start.followed_latest() && record.start.follows_alone() && !follows {
         outcome = outcome.next("traffic stays pinned by name until a rollout ends well: roll out the same again");
     }
     outcome.candidate = Some(serves.clone());

@@ -32,10 +32,11 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
         return None;
     }
     let newest = service.latest_created.as_ref()?;
-    let is_pinned = fresh.start.followed_latest() && service.split.as_ref() != Ok(&fresh.start.split);
+    let follows = fresh.start.followed_latest() && fresh.start.follows_alone();
+    let is_pinned = follows && service.split.as_ref() != Ok(&fresh.start.split);
     if newest == stable {
         let is_latest = service.latest_ready.as_ref() == Some(stable);
-        return (is_pinned && is_latest && fresh.start.follows_alone()).then(|| follow_again(fresh));
+        return (is_pinned && is_latest).then(|| follow_again(fresh));
     }
     let made = world.revision(newest);
     if !is_pinned && made.is_some_and(|made| made.serves() && is_same_release(made, running)) {
