@@ -127,6 +127,10 @@ pub(crate) fn followed(what: &str, newer: &Record) -> String {
     format!("{what}; written, and {} began the next rollout before that was confirmed as served", newer.owner)
 }
 
+/// The word of an end at which there was nothing to do.
+pub(crate) const UNCHANGED: &str = "unchanged";
+/// The word of a good first deployment.
+pub(crate) const CREATED: &str = "created";
 /// The word of good staging: a walk may follow.
 pub(crate) const STAGED: &str = "staged";
 

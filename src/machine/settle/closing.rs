@@ -4,7 +4,7 @@
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, reverted, unserved};
+use crate::machine::outcomes::{CREATED, LAST_WAIT, UNCHANGED, ended_before, reverted, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -48,8 +48,10 @@ pub(super) fn over(record: &Record, service: &Service, told: Option<&Told>) -> O
         outcome.word = "finished";
         let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
         outcome.what = format!("finished: {serves}");
-        // The task knows better what its good end was: a first deployment, or that there was nothing to do.
-        if let Some(told) = told.filter(|told| !told.failed) {
+        // Where nobody was walked anywhere the task knows better what its good end was.
+        let stayed = record.candidate.as_ref().is_none_or(|candidate| *candidate == record.start.stable);
+        let knows = |told: &&Told| !told.failed && [UNCHANGED, CREATED].contains(&told.word());
+        if let Some(told) = told.filter(knows).filter(|_| stayed) {
             outcome.word = told.word();
             outcome.what = told.words();
         }

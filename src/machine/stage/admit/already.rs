@@ -6,6 +6,7 @@
 use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
+use crate::machine::outcomes::UNCHANGED;
 use crate::machine::stage::revert::is_same_release;
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
@@ -77,7 +78,7 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
     let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
     let mut outcome =
         outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
-            .word("unchanged")
+            .word(UNCHANGED)
             .next("--again makes a new revision of it");
     outcome.candidate = Some(revision.clone());
     outcome.digest = digest;
