@@ -15,7 +15,7 @@ use crate::model::making::runs_alike;
 use crate::model::observed::{Revision, Truth};
 use crate::model::outcome::Code;
 use crate::model::ready::is_current;
-use crate::model::template::{TemplateChange, fingerprint, says_the_same};
+use crate::model::template::{BadChange, TemplateChange, fingerprint, says_the_same};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 use serde_json::Value;
@@ -36,7 +36,8 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
     let is_pinned = follows && service.split.as_ref() != Ok(&fresh.start.split);
     if newest == stable {
         let is_latest = service.latest_ready.as_ref() == Some(stable);
-        return (is_pinned && is_latest).then(|| follow_again(fresh));
+        // Users of an open rollout are taken back by name first, as by any way back.
+        return (claim == Claim::Free && is_pinned && is_latest).then(|| follow_again(fresh));
     }
     let made = world.revision(newest);
     if !is_pinned && made.is_some_and(|made| made.serves() && is_same_release(made, running)) {
@@ -44,17 +45,19 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
     }
     // What somebody else wrote since our last write is theirs: it gives way only to just what was asked for.
     let is_theirs = record.is_none_or(|r| moved(r, service) != Moved::No);
-    let wanted = match runs_alike(&running.template, asked) {
-        true => asked,
-        false if is_theirs || !running.template["spec"].is_object() => return None,
-        false => &running.template,
+    let wanted = if runs_alike(&running.template, asked) {
+        asked
+    } else if is_theirs || !running.template["spec"].is_object() {
+        return None;
+    } else {
+        &running.template
     };
     let split = fresh.start.staging(&fresh.tags);
     // A way back is never withheld because a tag cannot be had.
     if claim != Claim::Free && matches!(clash::ahead(&split, &fresh.tags, world, service), Some(Next::End(_))) {
         return None;
     }
-    let template = written(wanted, &service.template, made, admission)?;
+    let template = written(wanted, &service.template, made, admission).ok()?;
     let mut record = fresh.clone();
     record.reverts = true;
     record.template = Some(fingerprint(template.as_ref().unwrap_or(&service.template)));
@@ -65,21 +68,20 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
     Some(Begin::Write { record: Box::new(record), split: Some(split), template, what })
 }
 
-/// The template to write; `Some(None)` where the one that stands there makes what is wanted.
+/// The template to write; none where the one that stands there makes what is wanted.
 fn written(
     wanted: &Value,
     present: &Value,
     made: Option<&Revision>,
     admission: &Admission<'_>,
-) -> Option<Option<Value>> {
+) -> Result<Option<Value>, BadChange> {
     if !says_the_same(present, wanted) {
-        return Some(Some(wanted.clone()));
+        return Ok(Some(wanted.clone()));
     }
     // What failed once is not waited for again: an equal template makes no revision, so it is told apart.
     let failed = made.is_none_or(|made| made.truth("Ready") == Truth::False);
-    let again = failed.then(|| admission.goal.id.to_string());
-    let change = TemplateChange { again, ..TemplateChange::default() };
-    Some(if failed { Some(change.apply(wanted).ok()?) } else { None })
+    let again = TemplateChange { again: Some(admission.goal.id.to_string()), ..TemplateChange::default() };
+    failed.then(|| again.apply(wanted)).transpose()
 }
 
 /// The template is what serves, and the owner is pinned only because we pinned them: latest means what they are on.
