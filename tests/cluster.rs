@@ -48,6 +48,7 @@ mod cluster {
     mod pod;
     mod races;
     mod refusals;
+    mod reverts;
     mod rights;
     mod settling;
     mod signals;

@@ -5,7 +5,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::indexing_slicing)]
 
-use andante::model::outcome::Code;
+use andante::model::outcome::{Code, WORDS};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::Command;
@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 const CODES: &str = "<!-- exit codes: generated, checked by a test -->\n";
+const OUTCOMES: &str = "<!-- outcomes: generated, checked by a test -->\n";
 const BASES: &str = "<!-- rehearsed: generated, checked by a test -->\n";
 const END: &str = "<!-- end -->";
 
@@ -104,6 +105,14 @@ fn codes() -> String {
     table
 }
 
+fn outcomes() -> String {
+    let mut table = String::from("| outcome | meaning |\n| --- | --- |\n");
+    for (word, meaning) in WORDS {
+        writeln!(table, "| `{word}` | {meaning} |").unwrap();
+    }
+    table
+}
+
 /// The text with what stands between the marks replaced.
 fn with_table(text: &str, begin: &str, table: &str) -> String {
     let (before, rest) = text.split_once(begin).expect("the first mark");
@@ -114,6 +123,11 @@ fn with_table(text: &str, begin: &str, table: &str) -> String {
 #[test]
 fn the_table_of_exit_codes_is_true() {
     holds(CODES, &codes());
+}
+
+#[test]
+fn the_table_of_outcomes_is_true() {
+    holds(OUTCOMES, &outcomes());
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod kubeconfig;
 mod runs;
 mod service;
 mod session;
+mod tasks;
 mod watch;
 
 pub use backends::Backend;

@@ -200,12 +200,22 @@ impl Environment {
 
     /// The run that this process is part of, or `None` at a terminal.
     pub fn run(&self) -> Result<Option<Owner>, BadRun> {
+        self.first_of(&RUNS)
+    }
+
+    /// The TaskRun that this process is part of, whatever that is part of; none where it is named wrongly.
+    pub fn task_run(&self) -> Option<Owner> {
+        let [_, task, _] = &RUNS;
+        self.first_of(std::slice::from_ref(task)).ok().flatten()
+    }
+
+    fn first_of(&self, sources: &[RunSource]) -> Result<Option<Owner>, BadRun> {
         let labels = self.file(PODINFO).map(|t| labels(&t)).unwrap_or_default();
         let find = |(variable, label): (&'static str, &'static str)| {
             let told = self.variable(variable).map(|v| (variable, v.to_owned()));
             told.or_else(|| labels.get(label).map(|v| (label, v.clone()))).filter(|(_, v)| !v.is_empty())
         };
-        for source in RUNS {
+        for source in sources {
             // A name without a uid is not enough: a run that is made again under its name would resume another's rollout.
             let (Some((name_source, name)), Some((uid_source, uid))) = (find(source.name), find(source.uid)) else {
                 continue;

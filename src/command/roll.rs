@@ -42,6 +42,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// So long `settle` waits for what the other tasks of its run said.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
+
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
@@ -219,6 +222,8 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     // A settling run does not queue, because it takes the epoch from every other writer.
     kube.set_clock().await;
     let run_began = kube.run_created(&owner).await.ok();
+    // Nothing is brought to rest later because of what is only good to know.
+    let told = tokio::time::timeout(TOLD_WITHIN, kube.told(&owner, SystemClock.now())).await.ok().flatten();
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
     let goal = SettleGoal {
         service: args.cluster.service.clone(),
@@ -234,7 +239,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    drive_alone(&mut Settle::new(goal, hold), &args.cluster, &kube, environment, lines).await
+    drive_alone(&mut Settle::new(goal, hold).told(told), &args.cluster, &kube, environment, lines).await
 }
 
 /// Drives a machine that asks the candidate nothing and reads no counters.
@@ -263,7 +268,7 @@ struct Work<'a, C> {
 
 /// The Service, whose images' meaning is asked of their registries.
 fn service(kube: &Kube, args: &ClusterArgs, environment: &Environment) -> KnativeService {
-    kube.service(args.service.clone()).asking_registries(environment)
+    kube.service(args.service.clone()).asking_registries(environment).of_task(environment.task_run())
 }
 
 impl<C: Cluster> Work<'_, C> {

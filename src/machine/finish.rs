@@ -58,7 +58,7 @@ pub(super) fn finish(
 }
 
 /// Why `latest` would not mean the candidate, if so.
-fn newer_than(candidate: &RevisionName, service: &Service) -> Option<String> {
+pub(super) fn newer_than(candidate: &RevisionName, service: &Service) -> Option<String> {
     if !is_current(service) {
         return Some("the Configuration has not observed the present template yet".into());
     }

@@ -78,6 +78,9 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
     let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
     let mut outcome = outcome_of(code, what, service);
+    if let Some(ending) = record.ending {
+        outcome.word = ending.word();
+    }
     outcome.candidate.clone_from(&record.candidate);
     outcome.rollout = Some(record.id.clone());
     let mut next = Vec::new();
@@ -131,6 +134,10 @@ pub(crate) fn followed(what: &str, newer: &Record) -> String {
     format!("{what}; written, and {} began the next rollout before that was confirmed as served", newer.owner)
 }
 
+/// The word of an end at which there was nothing to do.
+pub(crate) const UNCHANGED: &str = "unchanged";
+/// The word of a good first deployment.
+pub(crate) const CREATED: &str = "created";
 /// The word of good staging: a walk may follow.
 pub(crate) const STAGED: &str = "staged";
 
@@ -148,5 +155,37 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
     outcome.candidate = candidate.cloned();
     outcome.digest = digest;
     outcome.rollout = Some(record.id.clone());
+    outcome
+}
+
+/// The word of a good revert.
+pub(crate) const REVERTED: &str = "reverted";
+
+/// The end of a good revert as its last write left the record.
+pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
+    let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
+    let image = record.image.as_deref().map(|image| format!(" ({image})")).unwrap_or_default();
+    let follows = record.split.latest_share() == record.start.whole();
+    let what = if follows {
+        format!("reverted: the template is what serves{image}, and traffic follows latest again, which is {serves}")
+    } else {
+        format!("reverted: the template is what serves{image}; traffic stays on {serves} by name")
+    };
+    let mut outcome = outcome_of(Code::Done, what, service).word(REVERTED);
+    if record.start.followed_latest() && record.start.follows_alone() && !follows {
+        outcome = outcome.next("traffic stays pinned by name until a rollout ends well: roll out the same again");
+    }
+    outcome.candidate = Some(serves.clone());
+    outcome.rollout = Some(record.id.clone());
+    outcome
+}
+
+/// The same end with the digest of what its revision runs, where that is known. Every end that names a revision has it, also
+/// that of a process that only finds out how an earlier one ended.
+pub(crate) fn with_digest(mut outcome: Outcome, world: &World) -> Outcome {
+    if outcome.digest.is_none() {
+        let revision = outcome.candidate.as_ref().and_then(|name| world.revision(name));
+        outcome.digest = revision.and_then(|revision| revision.digest.clone());
+    }
     outcome
 }

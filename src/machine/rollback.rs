@@ -69,12 +69,16 @@ pub(super) fn roll_back(
     let mut next = record.clone();
     next.phase = if why.interrupts() { Phase::Interrupted } else { Phase::RolledBack };
     next.outcome = Some(why.code);
+    if why.interrupts() {
+        next.ending = world.ending;
+    }
     let reason = shortened(&why.reason);
     next.reason = Some(reason.clone());
     next.step = 0;
     next.step_at = now;
     next.approval_since = None;
-    if why.blames {
+    // What a revert makes again is what serves, whatever became of its pods.
+    if why.blames && !record.reverts {
         next.reject(&reason, now);
     }
     let stable = &record.start.stable;

@@ -9,6 +9,7 @@ use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Writt
 use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
+use crate::machine::settle::others::UNTOUCHED;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::{RecordSize, discard_order};
@@ -21,6 +22,7 @@ use crate::model::ready::is_current;
 use crate::model::time::after;
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
+use crate::rollout::told::{TaskEnd, Told};
 use jiff::Timestamp;
 
 mod bounds;
@@ -78,6 +80,8 @@ pub struct Settle {
     bounds: BoundTries,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
+    /// What the other tasks of this run said.
+    told: Option<Told>,
 }
 
 impl Settle {
@@ -96,11 +100,14 @@ impl Settle {
             noted: false,
             bounds,
             size: RecordSize::Whole,
+            told: None,
         }
     }
 
-    fn untouched(service: &Service, what: impl Into<String>) -> Next {
-        Next::end(outcome_of(Code::Done, what, service).word("untouched"))
+    /// The same for the `finally` of a run whose deciding task said this.
+    #[must_use]
+    pub fn told(self, told: Option<Told>) -> Self {
+        Self { told, ..self }
     }
 
     fn outside(
@@ -127,7 +134,7 @@ impl Settle {
         let goes_back = matches!(self.goal.to, None | Some(To::Stable));
         let known = record.clone().filter(|_| goes_back);
         let order = match (record, self.goal.to.clone()) {
-            (None, None) => return Self::untouched(service, format!("{} has no rollout to settle", service.name)),
+            (None, None) => return self.untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
                 if let Some(next) = self.left_over(&record, world, service, now) {
                     return next;
@@ -136,12 +143,14 @@ impl Settle {
                     return next;
                 }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                return Next::end(self.with_bounds(over(&record, service), world, &record));
+                return Next::end(self.with_bounds(over(&record, service, self.told_for_end()), world, &record));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
-                // An interrupted walk's own reason tells why there is something to settle.
-                let after = record.reason.as_ref().map(|reason| format!(" after: {reason}")).unwrap_or_default();
+                // An interrupted walk's own reason tells why there is something to settle, else the task that failed does.
+                let failed = || self.told.as_ref().filter(|told| told.failed).map(Told::words);
+                let after = record.reason.clone().or_else(failed);
+                let after = after.map(|reason| format!(" after: {reason}")).unwrap_or_default();
                 let why = Why::blameless(Code::RolledBack, format!("settled by {who}{after}"));
                 self.back(&record, world, service, &why, now)
             }
@@ -224,6 +233,12 @@ impl Settle {
     ) -> Result<Order, String> {
         let mut record = record.clone();
         self.claimant.sign(&mut record);
+        let outside = self.told.as_ref().and_then(|told| match told.end {
+            TaskEnd::Ended(ending) => Some(ending),
+            _ => None,
+        });
+        // Who says where to does not ask how the run ended.
+        record.ending = record.ending.or(outside).filter(|_| self.goal.to.is_none());
         roll_back(world, service, &record, why, self.size, now).map_err(|e| e.why)
     }
 }
@@ -236,10 +251,8 @@ impl Machine for Settle {
         let service = match &world.target {
             Presence::Unknown => return Next::Look(Look::Service),
             Presence::Absent => {
-                return Next::end(
-                    Outcome::new(Code::Done, format!("there is no Service {}; nothing to settle", self.goal.service))
-                        .word("untouched"),
-                );
+                let what = format!("there is no Service {}; nothing to settle", self.goal.service);
+                return Next::end(self.by_its_tasks(Outcome::new(Code::Done, what)));
             }
             Presence::Seen(service) => service.as_ref(),
         };
@@ -248,7 +261,9 @@ impl Machine for Settle {
         }
         let record = match world.record().transpose() {
             Ok(None) if self.discarded => {
-                return Self::untouched(service, "the record was removed; traffic is as it was");
+                return Next::end(
+                    outcome_of(Code::Done, "the record was removed; traffic is as it was", service).word(UNTOUCHED),
+                );
             }
             Ok(record) => record,
             Err(_) if self.goal.discard => {
@@ -270,7 +285,7 @@ impl Machine for Settle {
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
                 (Some(own), Some(newer)) => {
-                    let mut outcome = settled(own, service);
+                    let mut outcome = settled(own, service, self.told_for_end());
                     outcome.what = followed(&outcome.what, newer);
                     Next::end(outcome)
                 }
@@ -317,8 +332,7 @@ mod tests {
     use super::*;
     use crate::machine::claim::{Asker, IfBusy};
     use crate::model::observed::{RECORD, Revision};
-    use crate::rollout::owner::Owner;
-    use crate::rollout::owner::{Liveness, OwnerKind};
+    use crate::rollout::owner::{Liveness, Owner, OwnerKind};
     use crate::rollout::record::tests::record;
     use serde_json::json;
 

@@ -35,6 +35,7 @@ mod goal;
 mod mending;
 mod named;
 mod prove;
+mod revert;
 mod room;
 mod write;
 
@@ -271,9 +272,10 @@ impl Stage {
         }
         if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
             // One write, so that nobody waits for a staging that is gone.
-            let reason = format!("stopped by {}", signal.name());
+            let reason = world.stopped_by(signal);
             let what = Event::new(Topic::Stage, format!("{reason}; the record says so"));
-            let stopped = Record { outcome: Some(Code::Interrupted), reason: Some(reason), ..record.clone() };
+            let (outcome, ending) = (Some(Code::Interrupted), world.ending);
+            let stopped = Record { outcome, ending, reason: Some(reason), ..record.clone() };
             return match order(service, stopped, None, None, what) {
                 Ok(order) => Next::Write(Box::new(order)),
                 Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
@@ -301,8 +303,12 @@ impl Stage {
                 if let Some(next) = self.mend(world, service, record, &candidate, now) {
                     return next;
                 }
+                if let Some(next) = self.revert(world, service, record, &candidate, now, log) {
+                    return next;
+                }
                 let mut next = record.clone();
                 next.phase = Phase::Staged;
+                next.reverts = false;
                 next.candidate = Some(candidate.clone());
                 next.step_at = now;
                 // The walk that follows may be another process, so the owner has to count as alive until that has

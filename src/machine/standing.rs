@@ -114,6 +114,7 @@ impl Claimant {
             candidate: None,
             image: None,
             template: None,
+            reverts: false,
             plan: None,
             attempt: 0,
             step: 0,
@@ -124,6 +125,7 @@ impl Claimant {
             left_out: vec![],
             rejected: vec![],
             outcome: None,
+            ending: None,
             reason: None,
             edited: None,
         }

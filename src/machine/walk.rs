@@ -6,27 +6,21 @@
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
-use crate::machine::health::Health;
-use crate::machine::health::Watcher;
+use crate::machine::health::{Health, Watcher};
 use crate::machine::judge::{Judge, Survey};
-use crate::machine::next::Heard;
-use crate::machine::next::Question;
-use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::{denied, gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
-use crate::machine::walk::asking::AskingGate;
-use crate::machine::walk::asking::gates_of;
-
 use crate::machine::unserved::UnservedUsers;
+use crate::machine::walk::asking::{AskingGate, gates_of};
 use crate::machine::walk::pods::PodsMemory;
 use crate::machine::walk::reach::not_reached;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
-use crate::model::event::Log;
-use crate::model::event::Topic;
+use crate::model::event::{Log, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
@@ -177,7 +171,7 @@ impl Walk {
         }
         self.enter(record, now);
         if let Some(signal) = world.signal {
-            return self.stop(signal, service, record);
+            return self.stop(signal, &scene);
         }
         if let Some(next) = self.leave_staged(&scene) {
             return next;

@@ -4,6 +4,7 @@
 //! and the record.
 
 use crate::model::bytes::Meaning;
+use crate::model::ending::Ending;
 use crate::model::name::RevisionName;
 use crate::model::observed::{RECORD, Revision, Service};
 use crate::model::podwords::PodTrouble;
@@ -70,6 +71,8 @@ pub struct World {
     pub names: BTreeMap<String, NameHolder>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
+    /// Why the run is ended from outside, where that could be read when the signal came.
+    pub ending: Option<Ending>,
     /// The Service's version when it was last seen.
     version: Option<u64>,
 }
@@ -132,6 +135,12 @@ impl World {
     /// The record on the Service, if there is one.
     pub fn record(&self) -> Option<Result<Record, BadRecord>> {
         self.service().and_then(|s| s.annotations.get(RECORD)).map(|text| Record::parse(text))
+    }
+
+    /// What a signal stopped, in words: why the run is ended is said where it is known.
+    pub fn stopped_by(&self, signal: Signal) -> String {
+        let why = self.ending.map(|ending| format!(": {}", ending.words())).unwrap_or_default();
+        format!("stopped by {}{why}", signal.name())
     }
 
     /// What is known about an owner; none if it was not asked yet.

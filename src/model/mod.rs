@@ -5,9 +5,11 @@
 
 pub mod api_error;
 pub mod bytes;
+pub mod ending;
 pub mod event;
 mod filled_in;
 mod kn;
+pub(crate) mod making;
 pub mod name;
 pub mod observed;
 pub mod outcome;

@@ -1,8 +1,9 @@
 //! What was seen of a Service and its Revisions, parsed from the API's own JSON into just what decisions need.
 //!
-//! Decides what an absent field means, and nothing about traffic. Depends on names, splits and serde. The template stays
+//! Decides what an absent field means, and nothing about traffic. Depends on names, splits, `making` and serde. The template stays
 //! JSON, because it is written back whole.
 
+use crate::model::making::{running_digest, template_of};
 use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::scaling::Scaling;
 use crate::model::split::{BadSplit, Split};
@@ -128,6 +129,8 @@ pub struct Revision {
     pub image: Option<String>,
     /// The digest reference of it that runs.
     pub digest: Option<String>,
+    /// The template that makes the same again, without a name.
+    pub template: Value,
     /// What its annotations tell the autoscaler.
     pub scaling: Scaling,
 }
@@ -172,14 +175,6 @@ fn conditions(object: &Value) -> BTreeMap<String, Condition> {
 fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
     let map = value.and_then(Value::as_object);
     map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
-}
-
-/// The digest reference that a container of a Revision runs: by its name, or the first where there is none.
-fn digest(revision: &Value, container: Option<&Value>) -> Option<String> {
-    let list = revision.pointer("/status/containerStatuses")?.as_array()?;
-    let name = container.and_then(|c| text(c, "/name"));
-    let named = list.iter().find(|status| name.is_some() && text(status, "/name") == name);
-    text(named.or_else(|| list.first())?, "/imageDigest").map(str::to_owned)
 }
 
 /// The answer of a condition that may be absent.
@@ -278,7 +273,8 @@ impl Revision {
             actual: number("/status/actualReplicas").unwrap_or_default(),
             desired: number("/status/desiredReplicas").unwrap_or_default(),
             image: serving.and_then(|c| text(c, "/image")).map(str::to_owned),
-            digest: digest(object, serving),
+            digest: running_digest(object, serving),
+            template: template_of(object),
             scaling: Scaling::of(annotations.as_ref()),
         })
     }

@@ -210,12 +210,47 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
+/// Words of ends that are no code's own, and what each means: most are kinds of `done`, the last ones tell of a whole run and
+/// come from `settle`.
+pub const WORDS: [(&str, &str); 15] = [
+    ("finished", "the candidate has what stable had"),
+    ("created", "there was no Service, or none that was Ready: its first revision serves everyone"),
+    ("staged", "a candidate is ready at 0 %; nobody was moved"),
+    ("held", "users stay where `to` says, with the rollout open"),
+    ("not-due", "a short call (`once`) found nothing that is due yet"),
+    ("passed", "`check`: the candidate's own address answered well"),
+    ("unchanged", "nothing to do: what is asked for serves already"),
+    (
+        "reverted",
+        "what is asked for serves already, and the Service's template is it again: traffic is as it was, or follows latest again",
+    ),
+    ("settled", "`settle`: an unfinished rollout was taken back to stable"),
+    ("untouched", "`settle`: there is no rollout of this run, and what its tasks said cannot be read"),
+    ("cancelled", "the run was cancelled; users are back on stable"),
+    ("timed-out", "the run's time, or that of its task or step, was up; users are back on stable"),
+    (BUILD_FAILED, "a task failed before anything was rolled out, and it is none of Andante's; `message` names it"),
+    (TASK_FAILED, "another task of the run failed; `message` names it; what was unfinished is taken back"),
+    ("unknown", "the step has not ended, or was killed before it could say how"),
+];
+
+/// The word of a run of which a task failed before anything was rolled out.
+pub const BUILD_FAILED: &str = "build-failed";
+/// The word of a run of which another task failed.
+pub const TASK_FAILED: &str = "task-failed";
+
+/// The word of an end, if it is one that says something.
+pub fn known_word(word: &str) -> Option<&'static str> {
+    let own = Code::of_word(word).map(Code::word);
+    let others = || WORDS.iter().map(|(known, _)| *known).find(|known| *known == word && *known != "unknown");
+    own.or_else(others)
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Exit code and kind.
     pub code: Code,
-    /// The word for results: `finished`, `held`, `staged`, `unchanged`, `not-due`, or the code's own word.
+    /// The word for results: one of [`WORDS`], or the code's own.
     pub word: &'static str,
     /// What happened, in a sentence without a full stop.
     pub what: String,

@@ -139,6 +139,25 @@ impl Capacity {
         self.bounds.iter().find(|b| b.is_of(revision) && b.bound == bound)
     }
 
+    /// The template of a Revision as its owner had it, without the bounds of ours that stand on it.
+    pub fn undone(&self, revision: &Revision) -> serde_json::Value {
+        let mut template = revision.template.clone();
+        for bound in self.bounds.iter().filter(|bound| bound.stands_on(revision)) {
+            let annotations = template.pointer_mut("/metadata/annotations").and_then(|a| a.as_object_mut());
+            let Some(annotations) = annotations else { continue };
+            match &bound.had {
+                Some(had) => annotations.insert(bound.bound.annotation(), serde_json::Value::from(had.as_str())),
+                None => annotations.remove(&bound.bound.annotation()),
+            };
+            if annotations.is_empty()
+                && let Some(metadata) = template.pointer_mut("/metadata").and_then(|m| m.as_object_mut())
+            {
+                metadata.remove("annotations");
+            }
+        }
+        template
+    }
+
     /// What a rollout that comes after this one may have to put back: what stands, and with `all` what may still come to stand,
     /// because a process of before may write late, and what is known of Revisions may be old. None if there is nothing.
     pub fn inherited<'a>(&self, all: bool, of: impl Fn(&RevisionName) -> Option<&'a Revision>) -> Option<Self> {
@@ -189,6 +208,17 @@ mod tests {
         assert_eq!(told("u", Some("7")), (false, false), "the owner changed it");
         assert_eq!(told("u", None), (false, false), "the owner took it away");
         assert_eq!(told("another", Some("3")), (false, false), "another Revision of that name");
+    }
+
+    #[test]
+    fn a_template_is_told_without_what_was_set() {
+        let ours = revision("u", Some("3"));
+        let known = |had: Option<&str>| Capacity::default().with(&revision("u", had), ScaleBound::MinScale, 3, at(0));
+        let key = "autoscaling.knative.dev/min-scale";
+        assert_eq!(known(Some("1")).undone(&ours)["metadata"]["annotations"][key], "1");
+        assert_eq!(known(None).undone(&ours)["metadata"]["annotations"], json!({"a": "b"}));
+        let theirs = revision("u", Some("7"));
+        assert_eq!(known(None).undone(&theirs), theirs.template, "an owner's own change stays");
     }
 
     #[test]

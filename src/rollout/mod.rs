@@ -10,3 +10,4 @@ pub mod owner;
 pub mod plan;
 pub mod record;
 pub mod splits;
+pub mod told;

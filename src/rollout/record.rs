@@ -3,7 +3,12 @@
 //! Decides how the record is written and read, and its bound of 16 KiB. The record stays after the end, so that an older
 //! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
+mod rejected;
+
+pub use rejected::{EditOf, Rejected};
+
 use crate::evidence::{LeftOut, Saved};
+use crate::model::ending::Ending;
 use crate::model::name::{RevisionName, RolloutId};
 use crate::model::outcome::Code;
 use crate::model::split::{Split, TrafficTarget};
@@ -52,45 +57,6 @@ impl Phase {
     }
 }
 
-/// A candidate that was rolled back, so that the same one is not walked again by accident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejected {
-    /// The revision that it was.
-    pub revision: RevisionName,
-    /// The image as it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Fingerprint of the template without its name ([`crate::model::template::fingerprint`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template: Option<String>,
-    /// Why, in a sentence.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-    /// All that was said against it is that it did not become ready: void once it is.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub never_ready: bool,
-}
-
-impl Rejected {
-    /// True if what was said against it still is so; `serves`: it is Ready now.
-    pub fn stands(&self, serves: bool) -> bool {
-        !(self.never_ready && serves)
-    }
-}
-
-/// What of a Service was edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EditOf {
-    /// `spec.traffic`.
-    Traffic,
-    /// `spec.template`.
-    Template,
-    /// All of it: it was deleted and made again.
-    Service,
-}
-
 /// The state of a rollout, as it stands on the Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -129,6 +95,9 @@ pub struct Record {
     /// Fingerprint of the template that was staged, without its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// What serves is released again: the template goes back to stable's, and nobody is walked anywhere.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reverts: bool,
     /// The plan, once a walk began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -158,12 +127,20 @@ pub struct Record {
     /// How it ended, so that a restarted process ends in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Code>,
+    /// Why its run was ended from outside, where that is why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
     /// Why it ended, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What somebody else edited, where that ended it and more than `spec.traffic` is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<EditOf>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A record that cannot be used.
@@ -308,6 +285,7 @@ pub(crate) mod tests {
             candidate: Some("s2".parse().unwrap()),
             image: Some("i:2".into()),
             template: None,
+            reverts: false,
             plan: None,
             attempt: 0,
             step: 0,
@@ -318,6 +296,7 @@ pub(crate) mod tests {
             left_out: vec![],
             rejected: vec![],
             outcome: None,
+            ending: None,
             reason: None,
             edited: None,
         }

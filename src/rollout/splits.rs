@@ -93,6 +93,12 @@ impl Start {
         self.main_target().follows_latest()
     }
 
+    /// True if the walked entry's users alone are on latest, or all who are on it are on stable: where latest comes to mean
+    /// what stable runs, nobody gets anything else.
+    pub(crate) fn follows_alone(&self) -> bool {
+        self.latest == self.stable || self.split.latest_share() == self.whole()
+    }
+
     /// The candidate's share of all users at a step of `step` percent.
     pub fn share_at(&self, step: Percent) -> Percent {
         self.whole().part(step)

@@ -4,9 +4,9 @@
 //! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
 //! ports, the world and the runtime's timer.
 
-use super::{CALL_AFTER_SIGNAL, ReadCall, Runner};
+use super::{CALL_AFTER_SIGNAL, ENDING_WITHIN, ReadCall, Runner};
 use crate::machine::next::{BoundOrder, GiveUp, Look, Order, Written};
-use crate::machine::world::{NameHolder, PodsSaid, Presence};
+use crate::machine::world::{NameHolder, PodsSaid, Presence, Signal};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
@@ -280,6 +280,20 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                     }
                 }
             }
+        }
+    }
+
+    /// Asks once, when SIGTERM has come, why the run is ended: the way back says so in its one write, and after a plain cancel
+    /// nothing else is left that could.
+    pub(super) async fn learn_ending(&mut self) {
+        if self.world.signal != Some(Signal::Terminate) || self.asked_ending || !self.is_patient() {
+            return;
+        }
+        self.asked_ending = true;
+        let cluster = self.cluster;
+        let asked = self.call(async { Ok(cluster.ending().await) });
+        if let Ok(Ok(ending)) = tokio::time::timeout(ENDING_WITHIN, asked).await {
+            self.world.ending = ending;
         }
     }
 

@@ -15,6 +15,7 @@ use crate::machine::next::Heard;
 use crate::machine::next::PodsOfBoth;
 use crate::machine::next::Question;
 use crate::machine::next::{GiveUp, Machine, Next};
+use crate::machine::outcomes::with_digest;
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
 use crate::model::event::Log;
@@ -53,6 +54,9 @@ impl Default for Limits {
 /// A call that is in the air when a signal comes may take this much longer, within what is left of the time. It is a third
 /// of that time, so that a server that hangs leaves some for the way back.
 const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+/// So long the answer to why the run is ended is waited for, before users are taken back: a server that cannot say it in
+/// this time has more to do with the way back.
+const ENDING_WITHIN: Duration = Duration::from_millis(500);
 /// So many writes in a row may be refused because the object moved, before we admit that we cannot get through. A refusal
 /// is followed by a look and a new decision at once, so a Service that somebody edits all the time would never let go.
 const MAX_REFUSALS: u32 = 30;
@@ -115,6 +119,8 @@ struct Runner<'a, C, K, S> {
     writes: CallPatience,
     signalled: Option<Timestamp>,
     signals_seen: u32,
+    /// It was asked why the run is ended.
+    asked_ending: bool,
     refusals: u32,
 }
 
@@ -145,9 +151,11 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         writes: CallPatience::new(),
         signalled: None,
         signals_seen: 0,
+        asked_ending: false,
         refusals: 0,
     };
     let outcome = loop {
+        me.learn_ending().await;
         let now = clock.now();
         if let Some(why) = me.time_is_up(now) {
             break machine.give_up(&me.world, why);
@@ -217,7 +225,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
     let now = clock.now();
     me.flush(now);
     me.sink.say(now, &Event::new(Topic::End, outcome.line()));
-    outcome
+    with_digest(outcome, &me.world)
 }
 
 impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {

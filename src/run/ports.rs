@@ -9,6 +9,7 @@ use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
+use crate::model::ending::Ending;
 use crate::model::event::Event;
 use crate::model::name::RevisionName;
 use crate::rollout::owner::{Liveness, Owner};
@@ -92,6 +93,10 @@ pub trait Cluster {
     fn named(&self, _: NamedKind, name: &str) -> impl Future<Output = Result<Value, ApiError>> {
         let name = name.to_owned();
         async move { Err(ApiError::Forbidden(format!("get {name}"))) }
+    }
+    /// Why our own task is being ended; none where that cannot be read, or where there is no such task.
+    fn ending(&self) -> impl Future<Output = Option<Ending>> {
+        async { None }
     }
     /// Whether a run still runs. Missing rights are [`Liveness::Unknown`], not an error.
     fn liveness(&self, owner: &Owner) -> impl Future<Output = Liveness>;

@@ -1,6 +1,7 @@
 //! What is known about runs and people.
 
 use super::script::{Reply, Server};
+use andante::model::ending::Ending;
 use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use serde_json::{Value, json};
 
@@ -88,4 +89,38 @@ async fn a_config_map_is_its_data() {
     assert_eq!(kube.config_map(&system, "andante-defaults").await.unwrap(), json!({"a": "b"}));
     assert_eq!(kube.config_map(&system, "andante-defaults").await.unwrap(), json!({}));
     assert_eq!(server.seen()[0].line, "GET /api/v1/namespaces/andante-system/configmaps/andante-defaults");
+}
+
+/// What `settle` says of its run is what the run's own task said, and why a task is ended is read from that task alone.
+#[tokio::test]
+async fn the_tasks_of_a_run_are_read_one_by_one_and_only_of_this_very_run() {
+    let now = "2026-01-02T04:00:00Z".parse().unwrap();
+    let children = json!({"metadata": {"uid": "u1"}, "status": {"pipelineSpec": {"finally": [{"name": "settle"}]},
+        "childReferences": [
+            {"kind": "TaskRun", "name": "r-roll-out", "pipelineTaskName": "roll-out"},
+            {"kind": "TaskRun", "name": "r-settle", "pipelineTaskName": "settle"}]}});
+    let task = json!({"metadata": {"uid": "u2"}, "spec": {"status": "TaskRunCancelled"}, "status": {
+        "completionTime": "2026-01-02T03:04:05Z",
+        "conditions": [{"type": "Succeeded", "status": "False", "reason": "StepFailed"}],
+        "results": [{"name": "outcome", "value": "rejected-before"}, {"name": "message", "value": "it was rolled back"}]}});
+    let replies = vec![Reply::json(200, &children), Reply::json(200, &task), Reply::json(403, &json!({}))];
+    let server = Server::start(replies).await;
+    let kube = server.kube();
+    let told = kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), now).await.unwrap();
+    assert_eq!((told.task.as_str(), told.word(), told.failed), ("roll-out", "rejected-before", true));
+    assert_eq!(told.words(), "it was rolled back");
+    assert_eq!(kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), now).await, None, "no right");
+    assert_eq!(kube.told(&owner(OwnerKind::TaskRun, "ci/r"), now).await, None, "it has no tasks beside it");
+    let lines: Vec<String> = server.seen().into_iter().map(|s| s.line).collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "GET /apis/tekton.dev/v1/namespaces/ci/pipelineruns/r".to_owned(),
+            "GET /apis/tekton.dev/v1/namespaces/ci/taskruns/r-roll-out".to_owned(),
+        ]
+    );
+    let server = Server::start(vec![Reply::json(200, &task), Reply::json(200, &task)]).await;
+    let own = Owner { uid: "u2".into(), ..owner(OwnerKind::TaskRun, "ci/r-roll-out") };
+    assert_eq!(server.kube().ending(&own, now).await, Some(Ending::Cancelled));
+    assert_eq!(server.kube().ending(&owner(OwnerKind::TaskRun, "ci/r-roll-out"), now).await, None, "another run's");
 }

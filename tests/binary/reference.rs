@@ -3,7 +3,7 @@
 use super::andante;
 use andante::adapter::env::Environment;
 use andante::cli::Cli;
-use andante::model::outcome::Code;
+use andante::model::outcome::{Code, WORDS};
 use clap::CommandFactory;
 use std::fmt::Write;
 use std::path::Path;
@@ -43,6 +43,10 @@ fn reference() -> String {
     );
     for code in Code::ALL {
         writeln!(text, "| {} | `{}` | {} |", code.number(), code.word(), code.meaning()).unwrap();
+    }
+    text.push_str("\nKinds of `done`, and what `settle` says of a whole run:\n\n| word | meaning |\n| --- | --- |\n");
+    for (word, meaning) in WORDS {
+        writeln!(text, "| `{word}` | {meaning} |").unwrap();
     }
     write!(text, "\n## andante\n\n```text\n{}```\n", help(&["--help"])).unwrap();
     for name in subcommands() {

@@ -45,7 +45,7 @@ fn place(name: &str) -> (Space, Repository) {
 fn a_commit_is_built_rolled_out_and_not_built_again() {
     let (space, source) = place("build");
     let first = source.commit(&["VERSION=v1"]);
-    commit(&source, &first, "/").start(&space, "first").over().good().gives("outcome", "finished");
+    commit(&source, &first, "/").start(&space, "first").over().good().gives("outcome", "created");
     space.answers("hello", "v1", 3);
 
     let second = source.commit(&["VERSION=v2"]);
@@ -105,7 +105,8 @@ fn a_build_that_fails_moves_nobody() {
     let broken = commit(&source, &hash, "/").param("dockerfile", "Nowhere");
     let generation = space.generation("hello");
     let run = broken.start(&space, "broken");
-    run.over().bad().gives("outcome", "untouched");
+    let over = run.over().bad().gives("outcome", "build-failed");
+    assert!(over.result("message").unwrap().starts_with("the task build failed"), "{:?}", over.result("message"));
     assert!(run.task("roll-out").is_none(), "a rollout without an image");
     assert_eq!(space.generation("hello"), generation);
 }

@@ -31,12 +31,16 @@ fn a_run_that_is_cancelled_takes_users_back() {
     let space = place("pipe-cancel", "pipelines/roll-out-image");
     // With `finally`, which may run while the walk's pod still dies.
     let over = ended_at_half(&space, slow(V2), "gracefully", |run| run.end("CancelledRunFinally")).bad();
-    assert!(over.result("outcome").is_some(), "{}", over.object["status"]["results"]);
+    let over = over.gives("outcome", "cancelled");
+    assert!(over.result("message").unwrap().contains("the run was cancelled"), "{:?}", over.result("message"));
     is_back(&space, "v1");
     assert_eq!(space.record("hello")["phase"], "rolled-back", "finally closes what was interrupted");
     // Without it: SIGTERM is the last chance.
     ended_at_half(&space, slow(V3), "plainly", |run| run.end("Cancelled")).bad();
     is_back(&space, "v1");
+    // Its pods and its results are gone: the record tells.
+    assert_eq!(space.record("hello")["ending"], "cancelled", "{}", space.record("hello"));
+    space.andante(&["status", "hello"]).says("the run was cancelled");
 }
 
 /// Somebody's pruner deletes the run in mid-walk: its pod is told to go, and users are back before a second is over.
@@ -77,8 +81,11 @@ fn a_run_whose_time_is_up_takes_users_back() {
     let over = ended_at_half(&space, slow(V2).with("/timeouts", whole), "whole", |_| {}).bad();
     assert_eq!(over.reason, "PipelineRunTimeout");
     is_back(&space, "v1");
+    assert_eq!(space.record("hello")["ending"], "timed-out", "{}", space.record("hello"));
     let over = ended_at_half(&space, slow(V3).with("/timeouts", short), "tasks", |_| {}).bad();
     assert!(over.reason.contains("Timeout"), "{}", over.reason);
+    let over = over.gives("outcome", "timed-out");
+    assert!(over.result("message").unwrap().contains("timed out"), "{:?}", over.result("message"));
     is_back(&space, "v1");
 }
 
@@ -93,8 +100,9 @@ fn a_step_whose_time_is_up_leaves_the_rest_to_finally() {
     space.apply(&object);
     let run = slow(V2).start(&space, "killed");
     served_becomes(&space, "hello", "50");
-    let over = run.over().bad().gives("outcome", "settled");
-    assert!(over.result("message").unwrap().contains("settled by PipelineRun"), "{:?}", over.result("message"));
+    let over = run.over().bad().gives("outcome", "timed-out");
+    let message = over.result("message").unwrap();
+    assert!(message.contains("settled by PipelineRun") && message.contains("timed out"), "{message}");
     is_back(&space, "v1");
 }
 
@@ -169,6 +177,8 @@ fn a_retried_task_ends_as_its_first_attempt_did() {
     let task = run.task("roll-out").unwrap();
     assert_eq!(task["status"]["retriesStatus"].as_array().unwrap().len(), 1);
     assert_eq!(exit_code(&task), Some(11), "the second attempt ends in the same way: {task}");
+    assert_eq!(task_result(&task, "outcome").as_deref(), Some("never-ready"));
+    assert_eq!(task_result(&task, "revision").as_deref(), Some("hello-00002"), "it names what was tried, too");
     is_back(&space, "v1");
 }
 

@@ -64,6 +64,18 @@ fn an_image_is_rolled_out_under_load_and_a_bad_one_is_not() {
     // The same bad image is not tried again.
     let again = quick(CRASH).start(&space, "again").over().bad();
     assert!(again.result("roll-out").unwrap().contains("was rolled back at"), "{:?}", again.result("roll-out"));
+    let again = again.gives("outcome", "rejected-before");
+    assert!(again.result("message").unwrap().contains("was rolled back at"), "{:?}", again.result("message"));
+    // What cannot be read is bad input, and what serves is nothing to do.
+    let steps = roll_out(V3, "100,50", "1s").start(&space, "steps").over().bad().gives("outcome", "bad-input");
+    assert!(steps.result("message").is_some_and(|m| !m.is_empty()), "{:?}", steps.result("message"));
+    // The old image makes the template good again, and latest is followed again.
+    let old = quick(V2).start(&space, "old").over().good().gives("outcome", "reverted");
+    assert!(old.result("message").unwrap().starts_with("reverted: "), "{:?}", old.result("message"));
+    assert_eq!(space.split("hello"), "latest 100");
+    space.answers("hello", "v2", 5);
+    let same = quick(V2).start(&space, "same").over().good().gives("outcome", "unchanged");
+    assert!(same.result("message").unwrap().contains("already serves this"), "{:?}", same.result("message"));
 }
 
 #[test]
@@ -112,7 +124,7 @@ fn blue_green_switches_once_and_goes_back_once() {
     // A green that does not answer as it must is never switched to.
     let over = run(V3, "v4", "3s").start(&space, "unproved").over().bad();
     assert!(over.log.contains("the body does not contain \"v4\""), "{}", over.log);
-    assert_eq!(over.result("outcome").as_deref(), Some("settled"));
+    assert_eq!(over.result("outcome").as_deref(), Some("gate-failed"), "what its task said");
     space.answers("hello", "v2", 5);
 
     // One that fails while it is watched: everyone back to blue, in one write.

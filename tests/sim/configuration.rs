@@ -104,7 +104,8 @@ impl State {
 
     fn create_revision(&mut self, name: &str, generation: i64, template: &Value) {
         let image = template.pointer("/spec/containers/0/image").and_then(Value::as_str).unwrap_or_default();
-        let behaviour = Behaviour::of(image, &mut self.rng);
+        let broken = self.broken.contains(image);
+        let behaviour = Behaviour::of(if broken { "crash-start:0" } else { image }, &mut self.rng);
         let (uid, at) = (self.fresh_uid(), self.now());
         self.revisions.insert(name.to_owned(), Revision::new(name, uid, generation, template, behaviour, at));
         self.show_revision(name);

@@ -8,6 +8,7 @@ use super::watch::{SimWatch, WatchEnd};
 use super::world::World;
 use andante::model::api_error::ApiError;
 use andante::model::bytes::{Meaning, digest_of};
+use andante::model::ending::Ending;
 use andante::model::name::{RevisionName, ServiceName};
 use andante::rollout::owner::{Liveness, Owner};
 use andante::run::ports::{Cluster, List, NamedKind};
@@ -264,6 +265,10 @@ impl Cluster for Handle {
             there.then(|| serde_json::json!({"metadata": {"name": name}})).ok_or(ApiError::NotFound(name))
         };
         self.call("get names", get).await.map(|(v, _)| v)
+    }
+
+    async fn ending(&self) -> Option<Ending> {
+        self.call("get runs", |s: &mut State| Ok(s.ending)).await.ok().and_then(|(ending, _)| ending)
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

@@ -25,6 +25,7 @@ use andante::rollout::goal::{Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
 use andante::rollout::splits::Tags;
+use andante::rollout::told::Told;
 use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
 use serde_json::Value;
@@ -97,6 +98,8 @@ pub(crate) struct Theatre {
     writes: Rc<RefCell<BTreeMap<String, usize>>>,
     complaints: Rc<RefCell<Vec<String>>>,
     seed: u64,
+    /// What the deciding task of the run that settles said.
+    pub(crate) told: Rc<RefCell<Option<Told>>>,
     /// The gateway neither restarts nor fails.
     pub(crate) calm: bool,
     /// Every process does what is due and exits (`--once`); by this plan.
@@ -108,8 +111,9 @@ impl Theatre {
         // The library's own jitter must repeat itself too.
         fastrand::seed(seed);
         let (ended, signals, calls, writes, complaints) = Default::default();
+        let told = Rc::default();
         let (world, sink) = (World::new("hello", seed), SimSink::default());
-        Self { world, sink, ended, signals, calls, writes, complaints, seed, calm: false, once: None }
+        Self { world, sink, ended, signals, calls, writes, complaints, seed, told, calm: false, once: None }
     }
 
     /// The stage of most plays: a Service that follows latest and serves this image, at rest; `calm`: so is the gateway.
@@ -150,7 +154,9 @@ impl Theatre {
                 Job::Settle { to, any } => {
                     let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let mut machine = self.watched(label, Settle::new(settle_goal(label, rollout, to.clone()), hold));
+                    let settle =
+                        Settle::new(settle_goal(label, rollout, to.clone()), hold).told(self.told.borrow().clone());
+                    let mut machine = self.watched(label, settle);
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
             }

@@ -4,6 +4,7 @@ use super::configuration::Configuration;
 use super::revision::Revision;
 use super::route::{Ingress, Route};
 use super::story::{Log, Served};
+use andante::model::ending::Ending;
 use andante::rollout::owner::Liveness;
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -85,6 +86,10 @@ pub(crate) struct State {
     pub(crate) pushes: BTreeMap<String, u32>,
     /// The registry answers.
     pub(crate) registry_answers: bool,
+    /// Images whose new revisions crash at their start, whatever older ones do (a Secret that is gone since).
+    pub(crate) broken: BTreeSet<String>,
+    /// Why runs are ended from outside, as Tekton would say it.
+    pub(crate) ending: Option<Ending>,
     /// Runs may list pods: an optional right.
     pub(crate) pods_readable: bool,
     /// Knative's controllers do nothing more.
@@ -128,6 +133,8 @@ impl State {
             liveness: BTreeMap::new(),
             pushes: BTreeMap::new(),
             registry_answers: true,
+            broken: BTreeSet::new(),
+            ending: None,
             pods_readable: true,
             stalled: false,
             foreign: BTreeSet::new(),

@@ -68,7 +68,7 @@ impl Kube {
 
     /// GET of a run; `None` for what is no object. The name stands in a record that anybody may have written, so it is
     /// checked before it becomes a path.
-    async fn run(&self, owner: &Owner) -> Option<Result<Value, ApiError>> {
+    pub(super) async fn run(&self, owner: &Owner) -> Option<Result<Value, ApiError>> {
         let (group, resource) = match owner.kind {
             OwnerKind::PipelineRun => ("tekton.dev", "pipelineruns"),
             OwnerKind::TaskRun => ("tekton.dev", "taskruns"),
@@ -100,6 +100,12 @@ fn is_over(run: &Value) -> bool {
     ended || text(run, "/status/completionTime").is_some()
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
+}
+
+/// A condition of a status.
+pub(super) fn find<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array)?;
+    conditions.iter().find(|condition| text(condition, "/type") == Some(kind))
 }

@@ -6,13 +6,15 @@ use super::Kube;
 use super::call::Call;
 use super::failure::ApiRequest;
 use super::watch::ObjectWatch;
+use crate::adapter::clock::SystemClock;
 use crate::adapter::env::Environment;
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
+use crate::model::ending::Ending;
 use crate::model::name::{RevisionName, ServiceName};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
-use crate::run::ports::{Cluster, List, NamedKind};
+use crate::run::ports::{Clock, Cluster, List, NamedKind};
 use serde_json::Value;
 
 const GROUP: &str = "serving.knative.dev";
@@ -24,17 +26,25 @@ pub struct KnativeService {
     name: ServiceName,
     /// Where credentials and proxies for registries are found; none: no registry is asked.
     registries: Option<Environment>,
+    /// The TaskRun that this process belongs to, if it does.
+    task: Option<Owner>,
 }
 
 impl KnativeService {
     pub(super) fn new(kube: Kube, name: ServiceName) -> Self {
-        Self { kube, name, registries: None }
+        Self { kube, name, registries: None, task: None }
     }
 
     /// The same, and it asks registries what images mean.
     #[must_use]
     pub fn asking_registries(self, environment: &Environment) -> Self {
         Self { registries: Some(environment.clone()), ..self }
+    }
+
+    /// The same, and it asks why this task is being ended when it is.
+    #[must_use]
+    pub fn of_task(self, task: Option<Owner>) -> Self {
+        Self { task, ..self }
     }
 
     fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> ApiRequest {
@@ -146,6 +156,10 @@ impl Cluster for KnativeService {
         let (namespace, name) = (Some(namespace), Some(name.to_owned()));
         let asked = ApiRequest { verb: "get", group: "", resource, namespace, name };
         self.kube.call(&Call { asked, path, body: None }).await
+    }
+
+    async fn ending(&self) -> Option<Ending> {
+        self.kube.ending(self.task.as_ref()?, SystemClock.now()).await
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

@@ -40,7 +40,7 @@ pub enum CountsFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Told {
+struct FileTold {
     at: Option<Timestamp>,
     strata: BTreeMap<String, ToldPair>,
 }
@@ -131,7 +131,7 @@ fn written((text, modified): (String, SystemTime)) -> Result<(String, Timestamp)
 
 /// When the counters were these, if it says so, and what they are.
 fn understood(text: &str) -> Result<(Option<Timestamp>, BTreeMap<String, Pair>), String> {
-    let told: Told =
+    let told: FileTold =
         serde_json::from_str(text).map_err(|e| format!("{} (line {}, column {})", cause(&e), e.line(), e.column()))?;
     let counters = |told: Option<ToldCounters>| told.map(counters).transpose();
     let pair = |told: ToldPair| Ok(Pair { stable: counters(told.stable)?, candidate: counters(told.candidate)? });

@@ -4,7 +4,7 @@
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next, Order};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, unserved};
+use crate::machine::outcomes::{CREATED, LAST_WAIT, UNCHANGED, ended_before, reverted, unserved};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -16,6 +16,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Pods, Serving, pods, serving};
 use crate::model::time::after;
 use crate::rollout::record::{Phase, Record};
+use crate::rollout::told::Told;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -39,21 +40,35 @@ enum Home {
 
 /// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
 /// that is left to tell it.
-pub(super) fn over(record: &Record, service: &Service) -> Outcome {
+pub(super) fn over(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
+    if record.phase == Phase::Finished && record.reverts {
+        return reverted(record, service);
+    }
     let mut outcome = ended_before(record, service);
     outcome.code = Code::Done;
     if record.phase == Phase::Finished {
         outcome.word = "finished";
         let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
         outcome.what = format!("finished: {serves}");
+        // Where nobody was walked anywhere the task knows better what its good end was.
+        let stayed = record.candidate.as_ref().is_none_or(|candidate| *candidate == record.start.stable);
+        let knows = |told: &&Told| !told.failed && [UNCHANGED, CREATED].contains(&told.word());
+        if let Some(told) = told.filter(knows).filter(|_| stayed) {
+            outcome.word = told.word();
+            outcome.what = told.words();
+        }
     }
     outcome
 }
 
 /// The end of settling as its last write left the record.
-pub(super) fn settled(record: &Record, service: &Service) -> Outcome {
+pub(super) fn settled(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
     let mut outcome = ended_before(record, service);
-    outcome.word = if record.phase == Phase::Finished { "finished" } else { "settled" };
+    outcome.word = match (record.phase, record.ending) {
+        (Phase::Finished, _) => "finished",
+        (_, Some(ending)) => ending.word(),
+        (_, None) => told.and_then(Told::word_of_unfinished).unwrap_or("settled"),
+    };
     if outcome.code == Code::RolledBack || outcome.code == Code::Done {
         // The command was asked to settle, and a rollback settles.
         outcome.code = Code::Done;
@@ -73,6 +88,11 @@ impl Settle {
         record.step_at = now;
         let what = Event::new(Topic::Claim, format!("rollout {} closed, traffic left as {who} set it", record.id));
         order(service, record, None, None, what).map_err(|e| e.to_string())
+    }
+
+    /// What the run's tasks said, where that tells how it ended: not where somebody said where to.
+    pub(super) fn told_for_end(&self) -> Option<&Told> {
+        self.told.as_ref().filter(|_| self.goal.to.is_none())
     }
 
     /// The write is done: the end once it is served.
@@ -108,7 +128,7 @@ impl Settle {
         if is_unserved && in_time && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
-        let mut outcome = settled(record, service);
+        let mut outcome = settled(record, service, self.told_for_end());
         if is_unserved {
             unserved(&mut outcome, world, service);
         }
@@ -189,7 +209,7 @@ impl Settle {
         if now < until {
             return Some(Next::wait(Some(until)));
         }
-        let mut outcome = over(record, service);
+        let mut outcome = over(record, service, None);
         unserved(&mut outcome, world, service);
         fail(&mut outcome);
         Some(Next::end(outcome))

@@ -1,18 +1,37 @@
-//! Another's rollout: in a pipeline only the run's own is settled.
+//! `settle` where there is nothing of its own run to bring to rest: no rollout, or somebody else's.
 //!
-//! Decides whose record is left alone, and what is said of it. It may use the record and the world.
+//! Decides which records are left alone, and that the end then is what the run's deciding task said. It may use the record,
+//! its owner and the world.
 
 use super::{ANY, Settle};
 use crate::machine::next::{Look, Next};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::model::observed::Service;
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
+/// The word of an end of which nothing better is known.
+pub(super) const UNTOUCHED: &str = "untouched";
+
 impl Settle {
+    pub(super) fn untouched(&self, service: &Service, what: impl Into<String>) -> Next {
+        Next::end(self.by_its_tasks(outcome_of(Code::Done, what, service).word(UNTOUCHED)))
+    }
+
+    /// An end that is none of a rollout: how the run ended is what its deciding task said. Whoever says where to, or whose
+    /// rollout is meant, asks about something else.
+    pub(super) fn by_its_tasks(&self, mut outcome: Outcome) -> Outcome {
+        let asks = self.goal.to.is_some() || self.goal.rollout.is_some();
+        if let Some(told) = self.told.as_ref().filter(|_| !asks) {
+            outcome.word = told.word();
+            outcome.what = told.words();
+        }
+        outcome
+    }
+
     /// Why this record is none of our business, if so: in a pipeline only the run's own rollout is.
     pub(super) fn is_anothers(&self, record: &Record) -> Option<String> {
         let wanted = match &self.goal.rollout {
@@ -39,8 +58,8 @@ impl Settle {
         // The record is a newer run's, so this run's rollout ended by being superseded.
         let newer = self.goal.rollout.is_none() && self.goal.run_began.is_some_and(|began| began < record.intent);
         if self.goal.to.is_none() || self.goal.rollout.is_some() {
-            let word = if newer { Code::Superseded.word() } else { "untouched" };
-            return Some(Next::end(outcome_of(Code::Done, other, service).word(word)));
+            let word = if newer { Code::Superseded.word() } else { UNTOUCHED };
+            return Some(Next::end(self.by_its_tasks(outcome_of(Code::Done, other, service).word(word))));
         }
         let all_the_same = "--rollout any does it all the same";
         if newer || !record.phase.is_open() {

@@ -32,6 +32,7 @@ use std::time::Duration;
 mod already;
 mod bytes;
 mod resume;
+mod revert;
 mod start;
 
 use already::already;
@@ -232,7 +233,7 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
             || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
         let serves_it = says_it && !bytes.differ_from(running);
         if serves_it {
-            return already(&admission, fresh);
+            return already(&admission, fresh, Some(&template));
         }
         if same && bytes.differ_from(newest) {
             // An equal template makes no revision, so it is told apart by what its image means.
@@ -284,7 +285,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     };
     let candidate = revision.name.clone();
     if candidate == fresh.start.stable {
-        return already(&admission, fresh);
+        return already(&admission, fresh, None);
     }
     if !pinned.share(&candidate).is_zero() {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));

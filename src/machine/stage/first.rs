@@ -8,6 +8,7 @@ use super::{Stage, Want};
 use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
 use crate::machine::others;
+use crate::machine::outcomes::CREATED;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{order, template_order};
@@ -203,7 +204,7 @@ impl Stage {
         let url = service.url.as_deref().unwrap_or("no address yet");
         let mut outcome =
             outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)
-                .word("created");
+                .word(CREATED);
         outcome.candidate = Some(ready.clone());
         outcome
     }

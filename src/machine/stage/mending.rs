@@ -6,7 +6,7 @@
 use super::Stage;
 use crate::machine::finish::finish;
 use crate::machine::next::Next;
-use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::outcomes::{LAST_WAIT, reverted};
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::unserved::nobody_is_served;
@@ -87,16 +87,22 @@ impl Stage {
         })
     }
 
-    /// Everyone was sent to the candidate; the end once that is served.
+    /// Everyone was sent to the candidate, or a revert is written; the end once that is served.
     pub(super) fn mended(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
         let mut outcome = match serving(service) {
+            Serving::Yes if record.reverts => reverted(record, service),
             Serving::Yes => {
                 let what = format!("{candidate} serves everyone; {} served nobody", record.start.stable);
                 outcome_of(Code::Done, what, service).word("finished")
             }
             _ if now < after(ended, LAST_WAIT) && world.signal.is_none() => return self.wait(now),
+            Serving::NotYet(why) | Serving::Blocked(why) if record.reverts => {
+                let mut outcome = reverted(record, service);
+                outcome.what = format!("{}; written, and not served yet: {why}", outcome.what);
+                outcome
+            }
             Serving::NotYet(why) | Serving::Blocked(why) => {
                 let what = format!("everyone was sent to {candidate}, which is Ready; it is not served yet: {why}");
                 outcome_of(Code::Inconclusive, what, service)

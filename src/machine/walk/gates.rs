@@ -89,7 +89,8 @@ impl Walk {
 /// followed by the next one, so it leaves them where they are.
 fn terminated(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     let back = !walk.goal.once && walk.goal.on_term == OnTerm::Rollback;
-    (back && scene.world.signal == Some(Signal::Terminate)).then(|| Why::new(Code::Interrupted, "stopped by SIGTERM"))
+    let signal = scene.world.signal.filter(|signal| back && *signal == Signal::Terminate)?;
+    Some(Why::new(Code::Interrupted, scene.world.stopped_by(signal)))
 }
 
 fn aborted(_: &Walk, scene: &Scene<'_>) -> Option<Why> {

@@ -1,6 +1,7 @@
 //! A signal that leaves users where they are. Decides that the record says so, because whoever reads it later must not
 //! wait for a walk that is gone. It may use the record and observed objects.
 
+use super::scene::Scene;
 use super::{Walk, write};
 use crate::machine::next::Next;
 use crate::machine::standing::outcome_of;
@@ -14,7 +15,8 @@ use crate::rollout::record::{Phase, Record};
 
 impl Walk {
     /// The write that marks the record. A short call leaves none: the next one goes on, as after any other end of it.
-    pub(super) fn stop(&self, signal: Signal, service: &Service, record: &Record) -> Next {
+    pub(super) fn stop(&self, signal: Signal, scene: &Scene<'_>) -> Next {
+        let (service, record) = (scene.service, scene.record);
         if self.goal.once {
             let what = format!("stopped by {}; traffic stays where it is", signal.name());
             let mut outcome = outcome_of(Code::Interrupted, what, service).next(ways(&service.called()));
@@ -24,8 +26,10 @@ impl Walk {
         let mut held = self.with_evidence(record);
         held.phase = Phase::Held;
         held.outcome = Some(Code::Interrupted);
-        held.reason = Some(format!("stopped by {}", signal.name()));
-        let what = Event::new(Topic::Wait, format!("held where it is: stopped by {}", signal.name()));
+        held.ending = scene.world.ending;
+        let reason = scene.world.stopped_by(signal);
+        let what = Event::new(Topic::Wait, format!("held where it is: {reason}"));
+        held.reason = Some(reason);
         write(order(service, held, None, None, what), service)
     }
 

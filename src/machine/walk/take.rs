@@ -6,7 +6,7 @@ use super::{Walk, write};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
 use crate::machine::others;
-use crate::machine::outcomes::{ended_before, refused};
+use crate::machine::outcomes::{ended_before, refused, reverted};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
 use crate::machine::walk::stopped::phase_before;
@@ -178,8 +178,7 @@ impl Walk {
             _ => None,
         };
         record.plan = Some(self.goal.plan.clone());
-        record.outcome = None;
-        record.reason = None;
+        (record.outcome, record.reason, record.ending) = (None, None, None);
         self.claimant.sign(&mut record);
         let id = record.id.clone();
         let what = match (claim, same_run) {
@@ -220,6 +219,9 @@ impl Walk {
     pub(super) fn over(&self, record: &Record, service: &Service, stage: String) -> Outcome {
         let ours = record.owner.uid == self.claimant.asker.owner.uid;
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+        if record.phase == Phase::Finished && record.reverts {
+            return reverted(record, service);
+        }
         if record.phase == Phase::Finished {
             let mut outcome =
                 outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");

@@ -21,7 +21,7 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
         }
         let phase = record(&last.after).map(|r| r.phase);
         let fits = match (outcome.code, outcome.word) {
-            (Code::Done, "finished") => phase == Some(Phase::Finished),
+            (Code::Done, "finished" | "reverted") => phase == Some(Phase::Finished),
             (Code::Done, "staged") => phase == Some(Phase::Staged),
             (Code::Done, "held") => phase == Some(Phase::Held),
             // Of a first deployment there is nothing to go back to, and no record.

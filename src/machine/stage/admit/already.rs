@@ -1,10 +1,13 @@
 //! What is asked for is what users are on already.
 //!
-//! Decides whether that is an end, a way back from an older rollout, something to wait for, or no success at all. It may use
-//! pure modules only.
+//! Decides whether that is an end, a way back from an older rollout, something to wait for, or no success at all; `revert`
+//! decides whether the template has to follow. It may use pure modules only.
 
+use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
+use crate::machine::outcomes::UNCHANGED;
+use crate::machine::stage::revert::is_same_release;
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::model::name::RevisionName;
@@ -13,14 +16,18 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, shares_are_served};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
+use serde_json::Value;
 
-/// Stable is what is wanted.
-pub(super) fn already(admission: &Admission<'_>, mut fresh: Record) -> Begin {
+/// Stable is what is wanted. `asked` is the template that a release of it would write; none where a revision was named.
+pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Option<&Value>) -> Begin {
     let Admission { claim, world, service, .. } = *admission;
     let stable = fresh.start.stable.clone();
     let running = world.revision(&stable);
     if let Some(why) = nobody_is_served(&fresh.start.pinned(), service, world) {
         return end(broken_already(service, &why));
+    }
+    if let Some(revert) = asked.and_then(|asked| revert(admission, &fresh, asked)) {
+        return revert;
     }
     if matches!(claim, Claim::TakeOver | Claim::Resume) {
         // Stable runs what is wanted now, so the candidate that was staged before only has to go.
@@ -36,7 +43,13 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record) -> Begin {
         return wait_for(service, &format!("users do not have the split of its spec.traffic yet ({why})"));
     }
     let known = world.record().and_then(Result::ok).map(|r| r.intent);
-    let outcome = unchanged(service, &stable, running);
+    let mut outcome = unchanged(service, &stable, running);
+    let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
+    // Nothing is said of a template that makes the same.
+    if let Some(waits) = newest.filter(|newest| running.is_none_or(|running| !is_same_release(newest, running))) {
+        outcome.next =
+            format!("{}; the Service's template is that of {}, which reaches nobody", outcome.next, waits.name);
+    }
     if fresh.owner.kind == OwnerKind::Person || known.is_some_and(|intent| intent >= fresh.intent) {
         return end(outcome);
     }
@@ -65,7 +78,7 @@ fn unchanged(service: &Service, revision: &RevisionName, running: Option<&Revisi
     let runs = digest.clone().unwrap_or_else(|| "an unknown image".into());
     let mut outcome =
         outcome_of(Code::Done, format!("{revision} already serves this: it runs {runs}; nothing was written"), service)
-            .word("unchanged")
+            .word(UNCHANGED)
             .next("--again makes a new revision of it");
     outcome.candidate = Some(revision.clone());
     outcome.digest = digest;

@@ -89,7 +89,7 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
         let mut record = record.clone();
         record.deadline = record.deadline.max(crate::model::time::after(now, goal.deadline + goal.hold_for));
         // What stopped it is over.
-        (record.outcome, record.reason) = (None, None);
+        (record.outcome, record.reason, record.ending) = (None, None, None);
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
     if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {

@@ -1,0 +1,248 @@
+//! The tasks of a run, as Tekton tells of them: why ours is being ended, and what those before `finally` said.
+//!
+//! Decides what of a TaskRun's status means that it was cancelled or that its time was up, and which task decided. All of it
+//! is optional knowledge: a missing right is "unknown". Depends on requests and owners.
+
+use super::Kube;
+use super::runs::{find, text};
+use crate::model::ending::Ending;
+use crate::rollout::owner::{Owner, OwnerKind};
+use crate::rollout::told::{TaskEnd, Told};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// So many tasks of a run are read at most.
+const MAX_TASKS: usize = 30;
+/// So much of what Tekton says of a task is kept, in characters.
+const MAX_MESSAGE: usize = 300;
+
+impl Kube {
+    /// Why a task is being ended, or was; none where it ended by itself, or where that cannot be read.
+    pub async fn ending(&self, task_run: &Owner, now: Timestamp) -> Option<Ending> {
+        let run = self.run(task_run).await?.ok()?;
+        if text(&run, "/metadata/uid") != Some(&task_run.uid) {
+            return None;
+        }
+        ending(&run, now)
+    }
+
+    /// What the task said that decided how this run ends, as far as that can be read; none outside of a PipelineRun.
+    pub async fn told(&self, owner: &Owner, now: Timestamp) -> Option<Told> {
+        if owner.kind != OwnerKind::PipelineRun {
+            return None;
+        }
+        let run = self.run(owner).await?.ok()?;
+        let namespace = owner.name.split_once('/')?.0;
+        let mut tasks = Vec::new();
+        for (task, name) in before_finally(&run).into_iter().take(MAX_TASKS) {
+            let task_run = Owner { kind: OwnerKind::TaskRun, name: format!("{namespace}/{name}"), uid: String::new() };
+            if let Some(Ok(object)) = self.run(&task_run).await {
+                tasks.push((task, object));
+            }
+        }
+        told(&tasks, now)
+    }
+}
+
+/// The `TaskRun`s of a `PipelineRun` with their tasks' names, without those of `finally`.
+fn before_finally(run: &Value) -> Vec<(String, String)> {
+    let last = run.pointer("/status/pipelineSpec/finally").and_then(Value::as_array);
+    let last: Vec<&str> = last.into_iter().flatten().filter_map(|task| text(task, "/name")).collect();
+    let children = run.pointer("/status/childReferences").and_then(Value::as_array);
+    children
+        .into_iter()
+        .flatten()
+        .filter(|child| text(child, "/kind") == Some("TaskRun"))
+        .filter_map(|child| Some((text(child, "/pipelineTaskName")?, text(child, "/name")?)))
+        .filter(|(task, _)| !last.contains(task))
+        .map(|(task, name)| (task.to_owned(), name.to_owned()))
+        .collect()
+}
+
+/// The task that decided: the first that failed, else the last that said how it ended.
+fn told(tasks: &[(String, Value)], now: Timestamp) -> Option<Told> {
+    let ended = |run: &Value| text(run, "/status/completionTime").and_then(|at| at.parse::<Timestamp>().ok());
+    let over = || tasks.iter().filter(|(_, run)| ended(run).is_some());
+    let failed = over().filter(|(_, run)| succeeded(run) == Some("False")).min_by_key(|(_, run)| ended(run));
+    if let Some((task, run)) = failed {
+        // A task of ours that went well before says that there was something to roll out.
+        let began = over().any(|(_, run)| is_ours(run) && succeeded(run) == Some("True"));
+        let said = said(run);
+        // Whoever was ended from outside may still have said that it was interrupted; why is not known inside.
+        let ending = ending(run, now).filter(|_| said.is_none_or(|(word, _)| word == TaskEnd::Said("interrupted")));
+        let (end, message) = match (ending, said) {
+            (Some(ending), _) => (TaskEnd::Ended(ending), String::new()),
+            (None, Some((end, message))) => (end, message.to_owned()),
+            (None, None) => {
+                let silent = if began { TaskEnd::TaskFailed } else { TaskEnd::BuildFailed };
+                (if is_ours(run) { TaskEnd::Silent } else { silent }, condition(run, "message"))
+            }
+        };
+        return Some(Told { task: task.clone(), end, failed: true, message });
+    }
+    let spoke = over().filter_map(|(task, run)| Some((ended(run), task, said(run)?)));
+    let (_, task, (end, message)) = spoke.max_by_key(|(at, ..)| *at)?;
+    Some(Told { task: task.clone(), end, failed: false, message: message.to_owned() })
+}
+
+/// The outcome and the message that a task gave as results: of its last attempt that gave any.
+fn said(run: &Value) -> Option<(TaskEnd, &str)> {
+    let retries = run.pointer("/status/retriesStatus").and_then(Value::as_array);
+    let attempts = run.get("status").into_iter().chain(retries.into_iter().flatten().rev());
+    attempts.into_iter().find_map(|status| {
+        let value = |name: &str| {
+            let results = status.get("results").and_then(Value::as_array)?;
+            results.iter().find(|result| text(result, "/name") == Some(name))?.get("value")?.as_str()
+        };
+        Some((TaskEnd::said(value("outcome")?)?, value("message").unwrap_or_default()))
+    })
+}
+
+/// True if its task promises to say how it ended.
+fn is_ours(run: &Value) -> bool {
+    let declared = run.pointer("/status/taskSpec/results").and_then(Value::as_array);
+    let names: Vec<&str> = declared.into_iter().flatten().filter_map(|result| text(result, "/name")).collect();
+    ["outcome", "rollout", "message"].iter().all(|name| names.contains(name))
+}
+
+/// Why a TaskRun was, or is being, ended from outside.
+fn ending(run: &Value, now: Timestamp) -> Option<Ending> {
+    let reason = condition(run, "reason");
+    // A run's own time that is up cancels its tasks, and this sentence alone tells (v1.TaskRunCancelledByPipelineTimeoutMsg).
+    let by_pipeline = text(run, "/spec/statusMessage").is_some_and(|message| message.contains("timed out"));
+    let steps = run.pointer("/status/steps").and_then(Value::as_array);
+    let step = steps.into_iter().flatten().any(|step| text(step, "/terminationReason") == Some("TimeoutExceeded"));
+    if reason == "TaskRunTimeout" || by_pipeline || step {
+        return Some(Ending::TimedOut);
+    }
+    if text(run, "/spec/status") == Some("TaskRunCancelled") || reason == "TaskRunCancelled" {
+        return Some(Ending::Cancelled);
+    }
+    // The pod is deleted before the status says why, so the time is counted as Tekton does.
+    let began: Timestamp = text(run, "/status/startTime")?.parse().ok()?;
+    let limit: SignedDuration = text(run, "/spec/timeout")?.parse().ok()?;
+    let is_over = succeeded(run).is_some_and(|answer| answer != "Unknown");
+    let up = limit > SignedDuration::ZERO && now.duration_since(began) >= limit;
+    (up && !is_over).then_some(Ending::TimedOut)
+}
+
+fn succeeded(run: &Value) -> Option<&str> {
+    find(run, "Succeeded").and_then(|condition| text(condition, "/status"))
+}
+
+/// A field of the condition that tells whether it went well, on one line.
+fn condition(run: &Value, field: &str) -> String {
+    let said = find(run, "Succeeded").and_then(|condition| condition.get(field)).and_then(Value::as_str);
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    said.unwrap_or_default().chars().map(plain).take(MAX_MESSAGE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A TaskRun that ended at this second: how, what it said, and whether its task is one of ours.
+    fn task(second: i64, succeeded: &str, said: &[(&str, &str)], ours: bool) -> Value {
+        let results: Vec<Value> = said.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let declared: Vec<Value> = ["outcome", "rollout", "message"].iter().map(|name| json!({"name": name})).collect();
+        json!({"spec": {"timeout": "1h15m0s"}, "status": {"startTime": at(0), "completionTime": at(second), "results": results,
+            "taskSpec": {"results": if ours { declared } else { vec![] }},
+            "conditions": [{"type": "Succeeded", "status": succeeded, "reason": "Failed", "message": "\"step-x\" exited with code 1"}]}})
+    }
+
+    fn of(tasks: Vec<(&str, Value)>) -> Option<(String, &'static str, bool, String)> {
+        let tasks: Vec<_> = tasks.into_iter().map(|(name, run)| (name.to_owned(), run)).collect();
+        told(&tasks, at(100)).map(|told| (told.task.clone(), told.word(), told.failed, told.message))
+    }
+
+    fn said(word: &str) -> Vec<(&str, &str)> {
+        vec![("outcome", word), ("message", "why")]
+    }
+
+    #[test]
+    fn the_first_task_that_failed_decides_else_the_last_that_spoke() {
+        let good = || ("build", task(10, "True", &[("image", "i")], false));
+        let found = of(vec![good(), ("roll-out", task(20, "False", &said("rejected-before"), true))]).unwrap();
+        assert_eq!(found, ("roll-out".into(), "rejected-before", true, "why".into()));
+        let two = vec![("b", task(30, "False", &said("busy"), true)), ("a", task(20, "False", &said("worse"), true))];
+        assert_eq!(of(two).unwrap().1, "worse");
+        let spoke =
+            vec![("a", task(20, "True", &said("held"), true)), ("b", task(30, "True", &said("unchanged"), true))];
+        assert_eq!(of(spoke).unwrap(), ("b".into(), "unchanged", false, "why".into()));
+        assert_eq!(of(vec![good()]), None, "nobody spoke");
+        let mut runs = task(0, "Unknown", &said("finished"), true);
+        runs["status"]["completionTime"] = Value::Null;
+        assert_eq!(of(vec![("settle", runs)]), None, "it still runs");
+    }
+
+    #[test]
+    fn a_task_of_others_failed_before_or_after_the_rollout() {
+        let build = of(vec![("build", task(10, "False", &[], false))]).unwrap();
+        assert_eq!((build.1, build.3.as_str()), ("build-failed", "\"step-x\" exited with code 1"));
+        let staged = ("stage", task(10, "True", &said("staged"), true));
+        assert_eq!(of(vec![staged, ("smoke", task(20, "False", &[], false))]).unwrap().1, "task-failed");
+        assert_eq!(of(vec![("roll-out", task(20, "False", &said("unknown"), true))]).unwrap().1, "task-failed");
+    }
+
+    #[test]
+    fn a_retry_that_was_lost_leaves_the_word_of_the_try_before() {
+        let mut run = task(20, "False", &[], true);
+        run["status"]["retriesStatus"] = json!([
+            {"results": [{"name": "outcome", "value": "worse"}, {"name": "message", "value": "first"}]},
+            {"results": [{"name": "outcome", "value": "unknown"}]}
+        ]);
+        assert_eq!(of(vec![("roll-out", run)]).unwrap(), ("roll-out".into(), "worse", true, "first".into()));
+    }
+
+    #[test]
+    fn what_ended_a_task_from_outside() {
+        let with = |pointer: &str, value: Value| {
+            let mut run = task(20, "False", &[], true);
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            run.pointer_mut(parent).unwrap()[key] = value;
+            run
+        };
+        let mut both = with("/spec/status", json!("TaskRunCancelled"));
+        both["spec"]["statusMessage"] = json!("TaskRun cancelled as the PipelineRun it belongs to has timed out.");
+        for (run, word) in [
+            (with("/spec/status", json!("TaskRunCancelled")), "cancelled"),
+            (both, "timed-out"),
+            (with("/status/conditions/0/reason", json!("TaskRunTimeout")), "timed-out"),
+            (with("/status/steps", json!([{"name": "x", "terminationReason": "TimeoutExceeded"}])), "timed-out"),
+            (with("/status/results", json!([{"name": "outcome", "value": "interrupted"}])), "interrupted"),
+        ] {
+            assert_eq!(of(vec![("roll-out", run)]).unwrap().1, word);
+        }
+        // What it said itself counts, unless that is only that it was ended.
+        let mut late = with("/spec/status", json!("TaskRunCancelled"));
+        late["status"]["results"] = json!([{"name": "outcome", "value": "worse"}]);
+        assert_eq!(of(vec![("roll-out", late)]).unwrap().1, "worse");
+    }
+
+    /// A pod is deleted before its TaskRun's status says why.
+    #[test]
+    fn a_task_that_still_runs_has_timed_out_once_its_time_is_up() {
+        let mut run = task(20, "Unknown", &[], true);
+        assert_eq!(ending(&run, at(4499)), None);
+        assert_eq!(ending(&run, at(4500)), Some(Ending::TimedOut));
+        run["spec"]["timeout"] = json!("0s");
+        assert_eq!(ending(&run, at(9999)), None, "no limit");
+        assert_eq!(ending(&json!({}), at(9999)), None);
+    }
+
+    #[test]
+    fn finally_is_not_asked_about_itself() {
+        let run = json!({"status": {
+            "pipelineSpec": {"finally": [{"name": "settle"}]},
+            "childReferences": [
+                {"kind": "TaskRun", "name": "r-build", "pipelineTaskName": "build"},
+                {"kind": "CustomRun", "name": "r-ask", "pipelineTaskName": "ask"},
+                {"kind": "TaskRun", "name": "r-settle", "pipelineTaskName": "settle"}]}});
+        assert_eq!(before_finally(&run), [("build".to_owned(), "r-build".to_owned())]);
+    }
+}

@@ -1,0 +1,98 @@
+//! A revert: what serves is released again, because the template that stands there is another one (rejected, as a rule).
+//!
+//! Decides when the revision that the restored template made counts as what serves, and the end: where the owner followed
+//! latest they follow it again, else traffic stays by name. It may use the record, splits and observed objects.
+
+use super::Stage;
+use crate::machine::finish::newer_than;
+use crate::machine::migration::taken_name;
+use crate::machine::next::Next;
+use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::rollback::Why;
+use crate::machine::standing::outcome_of;
+use crate::machine::world::World;
+use crate::machine::write::{RecordSize, sure_order};
+use crate::model::bytes::{are_other_bytes, digest_of};
+use crate::model::event::{Event, Log, Topic};
+use crate::model::making::runs_alike;
+use crate::model::name::RevisionName;
+use crate::model::observed::{Revision, Service};
+use crate::model::outcome::Code;
+use crate::model::time::after;
+use crate::rollout::record::{Phase, Record};
+use crate::rollout::splits::only_ready;
+use jiff::Timestamp;
+
+/// True if two Revisions run the same bytes from the same template.
+pub(super) fn is_same_release(one: &Revision, other: &Revision) -> bool {
+    let means = other.digest.as_deref().and_then(digest_of);
+    one.image == other.image
+        && !are_other_bytes(one.digest.as_deref(), means)
+        && runs_alike(&one.template, &other.template)
+}
+
+impl Stage {
+    /// The revision of a revert is Ready: its last write. None if this is no revert, or if what was made is another
+    /// release (a tag that moved on meanwhile, a webhook that changes templates): that one is walked like any candidate.
+    pub(super) fn revert(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        if !record.reverts {
+            return None;
+        }
+        let stable = &record.start.stable;
+        let both = world.revision(stable).zip(world.revision(candidate));
+        if !both.is_some_and(|(stable, made)| is_same_release(stable, made)) {
+            log.once(
+                Topic::Note,
+                format!("{candidate} is not what {stable} runs, so it is a candidate like any other: nobody is moved to it unwalked"),
+            );
+            return None;
+        }
+        // The Service's status names its newest ready revision a moment after that is Ready; until then latest means the
+        // rejected one.
+        let until = after(*self.candidate_since.get_or_insert(now), LAST_WAIT);
+        let waits = if record.start.followed_latest() { newer_than(candidate, service) } else { None };
+        if waits.is_some() && now < until {
+            return Some(Next::wait(Some(until)));
+        }
+        let follows = record.start.followed_latest() && record.start.follows_alone() && waits.is_none();
+        let home = if follows { candidate } else { stable };
+        let wanted =
+            if follows { record.start.finished(candidate, true) } else { record.start.restored(None, &record.tags) };
+        let Some(safe) = only_ready(&wanted, home, |name| world.serves(name)) else {
+            if now < self.deadline(now) {
+                return Some(self.wait(now));
+            }
+            let reason = format!("{home} is not Ready, so no split that names it could be served, until the deadline");
+            let why = Why::blameless(Code::Inconclusive, reason);
+            self.failed = Some(why.clone());
+            return Some(self.fail(world, service, record, &why, now));
+        };
+        let mut next = record.clone();
+        next.phase = Phase::Finished;
+        next.candidate = Some(home.clone());
+        next.outcome = Some(Code::Done);
+        next.reason = None;
+        next.step_at = now;
+        next.left_out.extend(safe.left_out);
+        next.accept(home);
+        let what = match (follows, &waits) {
+            (true, _) => format!("{candidate} is Ready and runs what {stable} runs: latest is followed again"),
+            (false, Some(why)) => format!("{candidate} runs what {stable} runs; traffic stays pinned by name: {why}"),
+            (false, None) => format!("{candidate} is Ready and runs what {stable} runs; traffic stays as it was"),
+        };
+        let taken = taken_name(world, service, record);
+        let order = sure_order(service, next, safe.split, taken, RecordSize::Whole, Event::new(Topic::Traffic, what));
+        Some(match order {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        })
+    }
+}
