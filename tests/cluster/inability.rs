@@ -134,3 +134,22 @@ fn an_image_that_is_pushed_after_the_first_try_is_tried_again() {
     assert!(staged.took < Duration::from_secs(60), "{:?}", staged.took);
     assert_eq!(space.split("hello"), "hello-00001 100 #stable, hello-00004 0 #candidate");
 }
+
+/// A Secret that the containers need and that nobody has made yet.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_secret_that_is_made_after_the_first_try_is_no_fault_of_the_candidates() {
+    let space = Space::new("secret-late");
+    space.serve(&sample("hello", "v1"));
+    let mut wanted = sample("hello", "v2");
+    let container = &mut wanted.object["spec"]["template"]["spec"]["containers"][0];
+    container["envFrom"] = json!([{"secretRef": {"name": "later"}}]);
+    let file = space.file("hello.json", &wanted.object.to_string());
+    let stage = ["stage", "hello", "--grace", "3s", "--from-file", file.as_str()];
+    let run = |name: &str| space.start_as(name, &stage).wait(LONG);
+    let ended = run("first").ended(11).says("may be tried again");
+    assert!(ended.last().contains("secret \"later\" not found"), "{}", ended.last());
+    assert_eq!(space.split("hello"), "hello-00001 100");
+    space.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}}));
+    run("second").ended(0).ends_with("staged hello-00003");
+}
