@@ -53,7 +53,9 @@ pub(crate) struct ScaledPods {
     carry: f64,
     /// Requests in flight, as they were when the autoscaler looked.
     seen: VecDeque<(Duration, f64)>,
-    looks: Duration,
+    looked: Duration,
+    /// Request-seconds since then: answers in the making, and requests in line.
+    work: f64,
     panics: Option<Duration>,
     /// Since when nobody asks.
     idle: Duration,
@@ -75,7 +77,8 @@ impl ScaledPods {
             line: VecDeque::new(),
             carry: 0.0,
             seen: VecDeque::new(),
-            looks: Duration::ZERO,
+            looked: Duration::ZERO,
+            work: 0.0,
             panics: None,
             idle: Duration::ZERO,
             wanted: 0,
@@ -177,10 +180,12 @@ impl ScaledPods {
         }
         self.waited += served.late + served.lost;
         let waiting: u64 = self.line.iter().map(|(_, n)| n).sum();
-        if until >= self.looks {
-            self.looks = until + LOOKS;
-            let rate = if passed > 0.0 { (served.soon + served.late) as f64 / passed } else { 0.0 };
-            self.look(until, rate * self.takes + waiting as f64);
+        self.work += (served.soon + served.late) as f64 * self.takes + waiting as f64 * passed;
+        let since = until.saturating_sub(self.looked);
+        if since >= LOOKS {
+            let in_flight = std::mem::take(&mut self.work) / since.as_secs_f64();
+            self.looked = until;
+            self.look(until, in_flight);
         }
         served
     }
