@@ -211,12 +211,7 @@ impl Walk {
     fn served(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
         self.waiting_since = None;
         let served = self.served_since(scene, log);
-        if self.pods.coming {
-            // New pods are cold: what their first requests are like counts only where it speaks against the candidate.
-            self.approach_place(scene);
-        } else {
-            self.take_place(scene, served);
-        }
+        self.take_place(scene, served);
         let next = self.advance(scene, served, log);
         if matches!(next, Next::Wait { .. })
             && let Some(save) = self.save(scene, false)
@@ -235,7 +230,6 @@ impl Walk {
             self.served = None;
             self.waiting_since = None;
             self.last_look = false;
-            self.pods.coming = false;
             self.begin_gates();
             // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);

@@ -7,6 +7,7 @@
 use super::ports::{Cluster, List, NamedKind};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
+use crate::model::ending::Ending;
 use crate::model::name::RevisionName;
 use crate::rollout::owner::{Liveness, Owner};
 use serde_json::Value;
@@ -111,6 +112,10 @@ impl<C: Cluster> Cluster for Granted<'_, C> {
 
     async fn named(&self, kind: NamedKind, name: &str) -> Result<Value, ApiError> {
         self.cluster.named(kind, name).await
+    }
+
+    async fn ending(&self) -> Option<Ending> {
+        self.cluster.ending().await
     }
 
     async fn liveness(&self, owner: &Owner) -> Liveness {

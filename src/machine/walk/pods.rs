@@ -42,8 +42,6 @@ pub(super) struct PodsMemory {
     short: Option<(Timestamp, i64)>,
     /// When that is believed, or a floor that cannot be had is given back.
     believed: Option<Timestamp>,
-    /// The pods of the next step are on their way.
-    pub(super) coming: bool,
 }
 
 impl PodsMemory {

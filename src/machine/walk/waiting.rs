@@ -95,16 +95,11 @@ impl Walk {
         let (record, now) = (scene.record, scene.now);
         match waiting {
             Waiting::ApprovalUnasked { step, since } => return self.ask_approval(*step, *since, scene),
-            Waiting::LastLook => self.begin_look(now),
-            Waiting::Pods(PodsMove::Coming { .. }) => {
-                (self.pods.coming, self.last_look) = (true, self.judges(record));
-                self.approach_place(scene);
-            }
+            Waiting::Pods(PodsMove::Coming { .. }) if !self.judges(record) || self.last_look => {}
+            // New pods are cold: what their first requests are like is no evidence of the present step.
+            Waiting::LastLook | Waiting::Pods(PodsMove::Coming { .. }) => self.begin_look(now),
             Waiting::Pods(what) => return self.do_for_pods(what, scene, log),
-            _ if waiting.ends_look() => {
-                self.pods.coming = false;
-                self.end_look(now);
-            }
+            _ if waiting.ends_look() => self.end_look(now),
             _ => {}
         }
         self.say_waiting(waiting, scene, log);
