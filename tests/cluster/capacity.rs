@@ -10,6 +10,8 @@ fn busy(space: &Space) -> Load {
     let mut sample = sample("hello", "v1")
         .min_scale(0)
         .template_annotation("autoscaling.knative.dev/window", "20s")
+        // A machine that is busy makes requests wait, and the autoscaler would then want fifty pods of it.
+        .template_annotation("autoscaling.knative.dev/max-scale", "5")
         .env("LATENCY", "100ms")
         .env("START_DELAY", "4s");
     sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
