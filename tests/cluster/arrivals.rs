@@ -60,7 +60,7 @@ fn users_of_a_domain_mapping_are_counted_once() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn users_from_inside_the_cluster_are_counted_once() {
+fn long_users_from_inside_the_cluster_are_counted_once() {
     let space = Space::new("inside");
     let mut inside = sample("hello", "v1");
     inside.object["metadata"]["labels"] = json!({"networking.knative.dev/visibility": "cluster-local"});
