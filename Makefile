@@ -55,9 +55,10 @@ test-cluster: image ## One live pass of each promise on the real cluster
 	@CARGO=$(CARGO) tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
 
 .PHONY: bench
-bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back
+bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back, who waits for pods (40 minutes)
 	@$(CARGO) bench --bench decide
 	@tests/with-cluster $(CARGO) bench --profile dev --bench live
+	@tests/with-cluster $(CARGO) bench --profile dev --bench live -- pods
 
 TARGET := x86_64-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/andante

@@ -9,9 +9,14 @@ pub struct Room {
 }
 
 impl Room {
+    /// Without any Service.
+    pub fn empty(name: &str) -> Self {
+        Self { space: Space::new(name) }
+    }
+
     /// Two Services of version v1: `hello` for good releases, `users` for bad ones.
     pub fn new() -> Self {
-        let room = Self { space: Space::new("bench") };
+        let room = Self::empty("bench");
         room.space.apply(&sample("users", "v1").object);
         room.space.serve(&sample("hello", "v1"));
         room.space.settled("users");

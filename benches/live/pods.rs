@@ -1,0 +1,166 @@
+//! What users wait for pods: each way of moving them, once with `--capacity off` and once as it is by default, under the same
+//! load and one after the other, so that both rows of a pair met the same machine.
+
+use super::figures::{figure, load};
+use super::room::Room;
+use super::runs::{Run, Runner};
+use crate::cluster::support::{Hit, LONG, Load, Space, between, eventually, sample};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+const RATE: u32 = 40;
+/// How many times stable's median a request may take before it is one that waited.
+const SLOW: u32 = 5;
+/// Long enough for a revision without users to sleep: its window, Knative's grace period, and a margin.
+const ASLEEP: Duration = Duration::from_secs(65);
+/// From the staging on until a candidate that is to fail in the bake does: the switch, and a stable that would sleep.
+const ILL_AFTER: i64 = 120;
+const EVIDENCE: [&str; 6] = ["--evidence", "gateway", "--evidence-every", "2s", "--evidence-lag", "1s"];
+
+/// How users are moved, and what ends it.
+struct Row {
+    name: &'static str,
+    walk: &'static [&'static str],
+    judged: bool,
+    /// Which of its answers fail, from when on.
+    ill: Option<(&'static str, i64)>,
+    /// In the bake, once stable would sleep.
+    aborted: bool,
+    code: i32,
+    end: &'static str,
+}
+
+const GOOD: Row = Row { name: "", walk: &[], judged: false, ill: None, aborted: false, code: 0, end: "finished" };
+const ROWS: [Row; 7] = [
+    Row { name: "blue-green", walk: &["--style", "blue-green", "--bake", "8s"], ..GOOD },
+    Row { name: "all-at-once", walk: &["--style", "all-at-once", "--bake", "8s"], ..GOOD },
+    Row { name: "jump", walk: &["--steps", "1,100", "--dwell", "10s", "--bake", "8s"], ..GOOD },
+    Row { name: "canary", walk: &["--steps", "5,25,50,100", "--dwell", "10s", "--bake", "8s"], ..GOOD },
+    Row {
+        name: "abort-in-the-bake",
+        walk: &["--style", "blue-green", "--bake", "10m"],
+        aborted: true,
+        code: 15,
+        end: "rolled back",
+        ..GOOD
+    },
+    Row {
+        name: "evidence-at-half",
+        walk: &["--steps", "50,100", "--dwell", "60s", "--objective", "50%"],
+        judged: true,
+        ill: Some(("0.3", 0)),
+        code: 23,
+        end: "rolled back",
+        ..GOOD
+    },
+    Row {
+        name: "evidence-in-the-bake",
+        walk: &["--style", "blue-green", "--bake", "5m", "--objective", "10%"],
+        judged: true,
+        ill: Some(("0.3", ILL_AFTER)),
+        code: 24,
+        end: "rolled back",
+        ..GOOD
+    },
+];
+
+/// The whole table, about half an hour.
+pub fn measure(binary: &Path) {
+    for row in &ROWS {
+        for capacity in ["off", "try"] {
+            load(&format!("before {} with --capacity {capacity}", row.name));
+            once(binary, row, capacity);
+        }
+    }
+}
+
+fn once(binary: &Path, row: &Row, capacity: &str) {
+    let room = Room::empty("bench-pods");
+    let space = &room.space;
+    let runner = Runner { binary, space };
+    let load = busy(space);
+    let calm = Timestamp::now();
+    sleep(Duration::from_secs(5));
+    let staged = Timestamp::now();
+    let mut stage = vec!["stage", "hello", "--image", "dev.local/andante-sample:v2"];
+    let ill = row.ill.map(|(rate, after)| {
+        [
+            format!("INCIDENT_AT={}", staged.as_second() + after),
+            "INCIDENT_FOR=10m".into(),
+            format!("INCIDENT_RATE={rate}"),
+        ]
+    });
+    for setting in ill.iter().flatten() {
+        stage.extend(["--set-env", setting]);
+    }
+    runner.start(&stage).ended(0, "staged", LONG);
+
+    let mut walk = vec!["walk", "hello", "--capacity", capacity];
+    walk.extend(row.walk);
+    if row.judged {
+        walk.extend(EVIDENCE);
+    }
+    let began = Timestamp::now();
+    let walk = runner.start(&walk);
+    if row.aborted {
+        abort(runner, &walk);
+    }
+    let ran = walk.ended(row.code, row.end, Duration::from_secs(220));
+    // Those who came back to pods that sleep wait after the end.
+    sleep(Duration::from_secs(8));
+    let hits = load.stop();
+    let stable = median(&between(&hits, "hello", calm, staged));
+    let moved = between(&hits, "hello", began, Timestamp::MAX);
+    let slow = |hit: &&&Hit| hit.status == 0 || hit.latency > stable * SLOW;
+    let waited: Vec<_> = moved.iter().filter(slow).collect();
+    let longest = moved.iter().map(|hit| hit.latency).max().unwrap_or_default();
+    let how = format!(
+        "of {}; over {SLOW} times stable's median of {:.0?} or never answered; the longest {longest:.1?}; the walk took {:.1?}",
+        moved.len(),
+        stable,
+        ran.took
+    );
+    figure(&format!("pods.{}.{capacity}.waited", row.name), waited.len(), "requests", &how);
+}
+
+/// Asks for everyone to go back when stable would have gone to sleep.
+fn abort(runner: Runner, walk: &Run) {
+    walk.line("is served (", LONG);
+    sleep(ASLEEP);
+    runner.start(&["control", "abort", "hello"]).ended(0, "abort asked", LONG);
+}
+
+/// Users who want three pods of a Service of which each bears two requests of 100 ms at a time and needs 4 s to start.
+fn busy(space: &Space) -> Load {
+    let mut sample = sample("hello", "v1")
+        .min_scale(0)
+        .template_annotation("autoscaling.knative.dev/window", "20s")
+        // A busy machine makes requests wait, and the autoscaler would then want fifty pods of it.
+        .template_annotation("autoscaling.knative.dev/max-scale", "5")
+        .env("LATENCY", "100ms")
+        .env("START_DELAY", "4s");
+    sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
+    space.serve(&sample);
+    // From one pod the autoscaler would panic.
+    floor(space, json!("3"));
+    let up = || space.get("revision", "hello-00001")["status"]["actualReplicas"].as_i64().filter(|pods| *pods >= 3);
+    eventually("stable has its pods", LONG, up);
+    let load = Load::start(space, &["hello"], RATE, Duration::from_secs(300));
+    sleep(Duration::from_secs(25));
+    floor(space, Value::Null);
+    load
+}
+
+fn floor(space: &Space, pods: Value) {
+    let annotations = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": pods}}});
+    space.merge("revision", "hello-00001", &annotations).good();
+}
+
+fn median(hits: &[&Hit]) -> Duration {
+    let mut all: Vec<_> = hits.iter().map(|hit| hit.latency).collect();
+    all.sort();
+    all[all.len() / 2]
+}
