@@ -142,9 +142,10 @@ def cgroup_pids():
     """Every process of every pod."""
     pids = set()
     for base in hierarchies():
-        for file in (base / CGROUP).rglob("cgroup.procs"):
+        # Groups of pods that end vanish under the walk, which os.walk forgives and Path.rglob does not.
+        for path, _, _ in os.walk(base / CGROUP):
             with contextlib.suppress(OSError):
-                pids |= {int(p) for p in file.read_text().split()}
+                pids |= {int(p) for p in pathlib.Path(path, "cgroup.procs").read_text().split()}
     return pids - {0}
 
 
