@@ -38,9 +38,11 @@ mod cluster {
     mod kn;
     mod moved_tag;
     mod names;
+    mod no_room;
     mod no_writes;
     mod obstacles;
     mod others;
+    mod owners_pods;
     mod pipeline_ends;
     mod pipeline_logs;
     mod pipeline_rights;

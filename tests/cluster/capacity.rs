@@ -26,23 +26,23 @@ fn busy(space: &Space) -> Load {
     load
 }
 
-fn floor(space: &Space, revision: &str, pods: Value) {
+pub(super) fn floor(space: &Space, revision: &str, pods: Value) {
     let annotations = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": pods}}});
     space.merge("revision", revision, &annotations).good();
 }
 
-fn pods(space: &Space, revision: &str) -> i64 {
+pub(super) fn pods(space: &Space, revision: &str) -> i64 {
     space.get("revision", revision)["status"]["actualReplicas"].as_i64().unwrap_or(0)
 }
 
 /// The annotations of a Revision that the autoscaler reads.
-fn bounds(space: &Space, revision: &str) -> Value {
+pub(super) fn bounds(space: &Space, revision: &str) -> Value {
     let annotations = space.get("revision", revision)["metadata"]["annotations"].clone();
     let group = annotations.as_object().unwrap().iter().filter(|(key, _)| key.starts_with("autoscaling."));
     group.map(|(key, value)| (key.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-fn names(space: &Space, revision: &str) -> Vec<String> {
+pub(super) fn names(space: &Space, revision: &str) -> Vec<String> {
     let list = space.list("pods", &format!("serving.knative.dev/revision={revision}"));
     let mut names: Vec<_> = list.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
     names.sort();
@@ -82,38 +82,6 @@ fn nobody_waits_for_pods_at_a_switch_nor_on_the_way_back() {
     assert_eq!([bounds(&space, "hello-00001"), bounds(&space, "hello-00002")], before, "what the owner had is back");
     let still = names(&space, "hello-00001");
     assert!(stable.iter().all(|pod| still.contains(pod)), "no pod of stable was replaced: {stable:?}, {still:?}");
-}
-
-/// Load that wants more pods than a quota allows makes revisions not Ready that serve, and Knative then takes no split.
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_full_quota_closes_no_way_back() {
-    let space = Space::new("pods-quota");
-    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
-    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
-    space.serve(&stable);
-    space.stage("hello", "v2");
-    let before = [bounds(&space, "hello-00001"), bounds(&space, "hello-00002")];
-    let mut walk = space.start(&["walk", "hello", "--steps", "50,100", "--dwell", "5m", "--bake", "5m"]);
-    walk.line("step 1 of 2 is served", LONG);
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
-        "spec": {"hard": {"pods": "2"}}});
-    space.apply(&quota);
-    let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
-    let not_ready = |name: &str| condition(&space.get("revision", name), "Ready").0 == "False";
-    eventually("stable lacks room", LONG, || not_ready("hello-00001").then_some(()));
-    assert!(pods(&space, "hello-00001") > 0, "and serves");
-    let aborted = Timestamp::now();
-    space.andante(&["control", "abort", "hello"]).ended(0);
-    eventually("users are back", LONG, || space.served("hello").starts_with("hello-00001 100").then_some(()));
-    let took = Timestamp::now().duration_since(aborted);
-    eprintln!("users are back {took} after the abort");
-    let ran = walk.wait(LONG).ended(15).says("max-scale of hello-00001: 1");
-    assert!(took.as_secs_f64() < 8.0, "{took}\n{}", ran.whole());
-    drop(load);
-    space.kubectl(&["delete", "resourcequota", "few"]).good();
-    space.andante(&["settle", "hello"]).ended(0);
-    assert_eq!([bounds(&space, "hello-00001"), bounds(&space, "hello-00002")], before, "what the owner had is back");
 }
 
 /// Killed in the bake with floors on both; whoever comes next puts back what the owner had, and an owner's own change stays.

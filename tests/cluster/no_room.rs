@@ -1,0 +1,178 @@
+//! No room for pods, of a quota or of the node: users' load makes revisions not Ready that serve, Knative then takes no split,
+//! and the way back is open all the same.
+
+use super::capacity::{bounds, names, pods};
+use super::support::*;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What lets no more than two pods in.
+#[derive(Clone, Copy)]
+enum Wall {
+    Quota,
+    /// A resource that only this test's pods ask for, so that nobody else finds the node full.
+    Node,
+}
+
+const SEAT: &str = "example.com~1seats";
+
+/// A Service of which each pod bears one request at a time, with users at 50 % of a candidate, and no room for a third pod.
+fn at_half(name: &str, wall: Wall) -> (Space, Running) {
+    let space = Space::new(name);
+    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
+    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
+    if let Wall::Node = wall {
+        seats(&space, Some(2));
+        let one = json!({"example.com/seats": "1"});
+        stable.object["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"limits": one, "requests": one});
+    }
+    space.serve(&stable);
+    space.stage("hello", "v2");
+    let mut walk = space.start(&["walk", "hello", "--steps", "50,100", "--dwell", "5m", "--bake", "5m"]);
+    walk.line("step 1 of 2 is served", LONG);
+    if let Wall::Quota = wall {
+        space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+            "spec": {"hard": {"pods": "2"}}}));
+    }
+    (space, walk)
+}
+
+/// How many seats the node has; None: the resource is gone.
+fn seats(space: &Space, seats: Option<u32>) {
+    let path = format!("/status/capacity/{SEAT}");
+    let patch = match seats {
+        Some(n) => json!([{"op": "add", "path": path, "value": n.to_string()}]),
+        None => json!([{"op": "remove", "path": path}]),
+    };
+    let node = space.kubectl(&["get", "nodes", "-o", "name"]).good().out;
+    space.kubectl(&["patch", node.trim(), "--subresource=status", "--type=json", "-p", &patch.to_string()]).good();
+}
+
+fn lacks_room(space: &Space, revision: &str) {
+    let ready = || condition(&space.get("revision", revision), "Ready").0;
+    eventually("it lacks room", LONG, || (ready() != "True").then_some(()));
+    assert!(pods(space, revision) > 0, "and serves");
+}
+
+/// Users are back within five seconds of `decided`.
+fn is_back(space: &Space, decided: Timestamp) {
+    eventually("users are back", LONG, || space.served("hello").starts_with("hello-00001 100").then_some(()));
+    let took = Timestamp::now().duration_since(decided);
+    eprintln!("FIGURES users are back {took} after the decision");
+    assert!(took.as_secs_f64() < 5.0, "{took}");
+}
+
+/// Room again: nothing of ours is left, and no pod of stable was replaced.
+fn nothing_is_left(space: &Space, wall: Wall, before: &[Value; 2], pods_of_stable: &[String]) {
+    let still = names(space, "hello-00001");
+    assert!(pods_of_stable.iter().all(|pod| still.contains(pod)), "{pods_of_stable:?}, {still:?}");
+    match wall {
+        Wall::Quota => drop(space.kubectl(&["delete", "resourcequota", "few"]).good()),
+        Wall::Node => seats(space, None),
+    }
+    space.andante(&["settle", "hello"]).ended(0);
+    assert_eq!(&[bounds(space, "hello-00001"), bounds(space, "hello-00002")], before, "what the owner had is back");
+}
+
+fn of_both(space: &Space) -> [Value; 2] {
+    [bounds(space, "hello-00001"), bounds(space, "hello-00002")]
+}
+
+fn aborted(name: &str, wall: Wall) {
+    let (space, walk) = at_half(name, wall);
+    let (before, stable) = (of_both(&space), names(&space, "hello-00001"));
+    let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
+    lacks_room(&space, "hello-00001");
+    let decided = Timestamp::now();
+    space.andante(&["control", "abort", "hello"]).ended(0);
+    is_back(&space, decided);
+    walk.wait(LONG).ended(15).says("max-scale of hello-00001: 1");
+    drop(load);
+    nothing_is_left(&space, wall, &before, &stable);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_full_quota_closes_no_way_back() {
+    aborted("room-quota", Wall::Quota);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_full_node_closes_no_way_back() {
+    aborted("room-node", Wall::Node);
+}
+
+/// The walk is gone; whoever settles opens the way too.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_settle_finds_a_way_back_through_a_full_quota() {
+    let (space, walk) = at_half("room-settle", Wall::Quota);
+    let (before, stable) = (of_both(&space), names(&space, "hello-00001"));
+    let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
+    lacks_room(&space, "hello-00001");
+    walk.kill();
+    let decided = Timestamp::now();
+    let settle = space.start(&["settle", "hello"]);
+    is_back(&space, decided);
+    settle.wait(LONG).ended(0);
+    drop(load);
+    nothing_is_left(&space, Wall::Quota, &before, &stable);
+}
+
+/// A candidate that fails under the same load, judged by what users met.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_evidence_finds_a_way_back_through_a_full_quota() {
+    let space = Space::new("room-evidence");
+    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
+    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
+    space.serve(&stable);
+    let ill = (Timestamp::now().as_second() + 60).to_string();
+    let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.6".to_owned()];
+    let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2"];
+    let stage: Vec<&str> = image.into_iter().chain(settings.iter().flat_map(|s| ["--set-env", s])).collect();
+    space.andante(&stage).ended(0);
+    let before = of_both(&space);
+    let load = Load::start(&space, &["hello"], 12, Duration::from_secs(200));
+    let mut walk =
+        space.start(&quick(&["--evidence", "gateway", "--steps", "50,100", "--dwell", "5m", "--objective", "30%"]));
+    walk.line("step 1 of 2 is served", LONG);
+    space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+        "spec": {"hard": {"pods": "2"}}}));
+    let pods_of_stable = names(&space, "hello-00001");
+    let more = Load::start(&space, &["hello"], 40, Duration::from_secs(200));
+    lacks_room(&space, "hello-00001");
+    let decided = walk.line("traffic: back to", Duration::from_secs(150));
+    is_back(&space, decided);
+    let ran = walk.wait(LONG);
+    assert!([23, 24].contains(&ran.code), "{}", ran.whole());
+    drop((load, more));
+    nothing_is_left(&space, Wall::Quota, &before, &pods_of_stable);
+}
+
+/// Only stable wants more pods than there is room for: the candidate is well, and users come back all the same.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_stable_alone_lacks_room_and_the_way_back_is_open() {
+    let space = Space::new("room-stable");
+    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
+    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
+    space.serve(&stable);
+    // The candidate answers at once, so that one pod bears all its users.
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2", "--set-env", "LATENCY=1ms"]).ended(0);
+    let (before, pods_of_stable) = (of_both(&space), names(&space, "hello-00001"));
+    let mut walk = space.start(&["walk", "hello", "--steps", "50,100", "--dwell", "5m", "--bake", "5m"]);
+    walk.line("step 1 of 2 is served", LONG);
+    space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+        "spec": {"hard": {"pods": "2"}}}));
+    let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
+    lacks_room(&space, "hello-00001");
+    let decided = Timestamp::now();
+    space.andante(&["control", "abort", "hello"]).ended(0);
+    is_back(&space, decided);
+    walk.wait(LONG).ended(15);
+    drop(load);
+    nothing_is_left(&space, Wall::Quota, &before, &pods_of_stable);
+}
