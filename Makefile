@@ -30,13 +30,13 @@ test: lint test-unit test-cluster ## Everything that CI runs
 .PHONY: test-full
 test-full: lint test-unit image image-again ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
-	@CARGO=$(CARGO) tests/with-cluster tests/live --test-threads $(THREADS)
+	@CARGO=$(CARGO) THREADS=$(THREADS) tests/with-cluster tests/live
 	@$(if $(KUBECONFIG),echo "KUBECONFIG is set: nothing was tried on the oldest Knative",$(MAKE) --no-print-directory test-oldest)
 
 .PHONY: test-oldest
 test-oldest: image ## The live promises on the oldest Knative; replaces the bundled cluster by one that runs it
-	@export ANDANTE_TESTBED_KNATIVE=0.48 CARGO=$(CARGO); \
-	env -u KUBECONFIG tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
+	@export ANDANTE_TESTBED_KNATIVE=0.48 CARGO=$(CARGO) THREADS=$(THREADS); \
+	env -u KUBECONFIG tests/with-cluster tests/live --skip long_
 
 .PHONY: lint
 lint: ## Format, lints and (where it is installed) licences and advisories of dependencies
@@ -52,7 +52,7 @@ test-unit: ## Everything that needs no cluster
 
 .PHONY: test-cluster
 test-cluster: image ## One live pass of each promise on the real cluster
-	@CARGO=$(CARGO) tests/with-cluster tests/live --skip long_ --test-threads $(THREADS)
+	@CARGO=$(CARGO) THREADS=$(THREADS) tests/with-cluster tests/live --skip long_
 
 .PHONY: bench
 bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back, who waits for pods (40 minutes)

@@ -58,7 +58,7 @@ fn short_calls_by_an_owner_each_walk_to_the_end() {
 /// Knative itself is on its way to another revision: pinning it now would move everyone at once.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn knatives_own_gradual_rollout_is_waited_for() {
+fn long_knatives_own_gradual_rollout_is_waited_for() {
     let space = Space::new("gradual");
     space.serve(&sample("hello", "v1").annotation("serving.knative.dev/rollout-duration", "25s"));
     let watch = space.watch("hello");

@@ -75,7 +75,7 @@ fn a_commit_is_built_rolled_out_and_not_built_again() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_bad_commit_is_rolled_back_and_its_run_says_why() {
+fn long_a_bad_commit_is_rolled_back_and_its_run_says_why() {
     let (space, source) = place("build-bad");
     let good = source.commit(&["VERSION=v1"]);
     commit(&source, &good, "/healthz").start(&space, "good").over().good();

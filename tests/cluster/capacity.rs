@@ -57,7 +57,7 @@ fn slow(hits: &[&Hit]) -> usize {
 /// before there was a floor.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn nobody_waits_for_pods_at_a_switch_nor_on_the_way_back() {
+fn alone_nobody_waits_for_pods_at_a_switch_nor_on_the_way_back() {
     let space = Space::new("pods-first");
     let load = busy(&space);
     space.stage("hello", "v2");

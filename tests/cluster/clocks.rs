@@ -12,7 +12,8 @@ const OTHER_TIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_clock_that_is_wrong_shortens_no_dwell_and_makes_nobody_the_newest() {
     assert!(Path::new(OTHER_TIME).exists(), "apt-get install faketime");
-    for (service, by, said) in [("ahead", "+2h", "ahead of"), ("behind", "-10m", "behind")] {
+    // The certificates of a cluster that was made just now are not valid yet where it is much earlier.
+    for (service, by, said) in [("ahead", "+2h", "ahead of"), ("behind", "-30s", "behind")] {
         let space = Space::new(&format!("clock-{service}"));
         space.serve(&sample("hello", "v1"));
         let environment = [("LD_PRELOAD", OTHER_TIME), ("FAKETIME", by), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];

@@ -47,13 +47,13 @@ fn a_release_as_good_as_stable_is_promoted_on_evidence() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_release_that_always_fails_costs_users_little() {
+fn alone_a_release_that_always_fails_costs_users_little() {
     worse("fails-all", "ERROR_RATE=1", &BUDGET, 60);
 }
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_release_that_fails_one_in_five_costs_users_little() {
+fn alone_a_release_that_fails_one_in_five_costs_users_little() {
     worse("fails-fifth", "ERROR_RATE=0.2", &BUDGET, 60);
 }
 
@@ -119,7 +119,7 @@ fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn without_users_nobody_is_moved() {
+fn long_without_users_nobody_is_moved() {
     let space = staged("no-users", "ERROR_RATE=0");
     let before = space.split("hello");
     let ran = space.andante(&quick(&["--evidence", "gateway"])).ended(12).ends_with("nobody was moved");

@@ -57,7 +57,7 @@ fn long_prometheus_does_not_blame_the_candidate_for_an_incident_that_hits_both()
 /// of one of those would look like a split that is not what was asked for.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_scrape_of_before_the_split_opens_no_window_of_it() {
+fn long_a_scrape_of_before_the_split_opens_no_window_of_it() {
     let server = scraping("seldom", "10s");
     let evidence = named(&server);
     let space = staged("seldom-scraped", "ERROR_RATE=0");

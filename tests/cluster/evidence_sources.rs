@@ -133,7 +133,7 @@ fn the_gateway_and_prometheus_count_what_users_met() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn what_is_never_answered_was_sent_all_the_same() {
+fn long_what_is_never_answered_was_sent_all_the_same() {
     let space = Space::new("unanswered");
     // Longer than users wait.
     halves(&space, "LATENCY=10s");

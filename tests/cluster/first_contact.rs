@@ -60,7 +60,7 @@ fn the_readme_leads_from_nothing_to_a_rollout() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn the_canary_is_tried_and_approved_as_its_readme_says() {
+fn long_the_canary_is_tried_and_approved_as_its_readme_says() {
     follow("contact-canary", "pipelines/canary/README.md", SECTION, &["v2", "v3"]);
 }
 

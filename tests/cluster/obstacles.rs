@@ -75,7 +75,7 @@ fn broken(test: &str) -> Space {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn what_mends_a_broken_stable_gets_everyone_at_once() {
+fn long_what_mends_a_broken_stable_gets_everyone_at_once() {
     let space = broken("mends");
     // A container that crashes again and again makes its revision Ready for a moment each time.
     eventually("status names what mends it", LONG, || {

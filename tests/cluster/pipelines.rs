@@ -190,6 +190,6 @@ fn what_is_there_already_ends_well_without_a_walk() {
         .start(&space, "first")
         .over()
         .good()
-        .gives("outcome", "finished");
+        .gives("outcome", "created");
     space.answers("new", "v1", 3);
 }

@@ -97,7 +97,7 @@ fn busy_fails_or_waits_until_the_holder_is_over() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_rollout_whose_run_is_over_is_inherited() {
+fn long_a_rollout_whose_run_is_over_is_inherited() {
     let space = serving("over");
     let run = Run::over(&space, "over");
     run.andante(&space, &V2).wait(LONG).ended(0);

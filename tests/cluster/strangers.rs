@@ -48,7 +48,7 @@ const STEPS: [&str; 8] =
 /// The candidate is well for users and fails one path, which only the monitor asks for.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_monitor_that_fails_at_the_candidates_address_sends_nobody_back() {
+fn long_a_monitor_that_fails_at_the_candidates_address_sends_nobody_back() {
     let space = staged("monitor", "HEALTH_STATUS=500");
     let monitor = Monitor::start(&space, "/healthz");
     eventually("the monitor gets failures", SHORT, || (monitor.failed() > 0).then_some(()));

@@ -47,7 +47,7 @@ fn waves_of_short_calls_are_one_walk() {
 /// Somebody changes the image with kubectl while traffic is pinned; we take up what came of it and change no template.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_revision_that_somebody_made_is_taken_up_as_it_is() {
+fn long_a_revision_that_somebody_made_is_taken_up_as_it_is() {
     let space = Space::new("taken-up");
     space.serve(&sample("hello", "v1"));
     for version in ["v2", "v3"] {
@@ -102,7 +102,7 @@ fn settings_of_the_container_are_staged_like_an_image() {
 /// Knative's own gradual rollout is on; our percents hold all the same, and the end is the end.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn percents_hold_where_knatives_own_gradual_rollout_is_on() {
+fn long_percents_hold_where_knatives_own_gradual_rollout_is_on() {
     let space = Space::new("duration");
     space.serve(&sample("hello", "v1").annotation("serving.knative.dev/rollout-duration", "120s"));
     let load = Load::start(&space, &["hello"], 40, Duration::from_secs(90));

@@ -83,7 +83,7 @@ fn fill(space: &Space) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_full_quota_moves_nobody() {
+fn long_a_full_quota_moves_nobody() {
     let space = space("quota");
     fill(&space);
     let image = ["--image", "dev.local/andante-sample:v2"];
@@ -110,7 +110,7 @@ fn room_that_comes_in_time_is_enough() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_pod_that_fits_nowhere_moves_nobody() {
+fn long_a_pod_that_fits_nowhere_moves_nobody() {
     let space = space("unschedulable");
     let mut wanted = sample("hello", "v2").object;
     wanted["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "500"}});

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Every split in order, users counted, latest restored at the end.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
+fn alone_a_good_release_costs_no_user_an_error_and_keeps_to_the_plan() {
     let space = Space::new("users");
     space.apply(&sample("control", "v1").object);
     space.serve(&sample("hello", "v1"));
