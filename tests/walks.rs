@@ -45,6 +45,8 @@ struct Stage {
     knative: Knative,
     /// How often a container of the candidate ended with an error.
     restarts: u64,
+    /// New pods of the candidate get their image.
+    pulls: bool,
     status: u16,
     /// The candidate's address cannot be reached.
     out_of_reach: bool,
@@ -67,6 +69,7 @@ impl Stage {
         Self {
             knative: Knative::staged(&walker("stage"), id, &service, revisions, began).unwrap(),
             restarts: 0,
+            pulls: true,
             status: 200,
             out_of_reach: false,
             gate: Measured::Number(0.0),
@@ -132,6 +135,13 @@ impl Stage {
         self.edit(|object| object["metadata"]["annotations"][RECORD] = json!(new.to_text().unwrap()));
     }
 
+    /// A second process of the same run finds that what it wants is served, and notes so.
+    fn note_intent(&mut self) {
+        let old = self.knative.world(self.now).record().unwrap().unwrap();
+        let new = Record { writer: "another".to_owned(), epoch: old.epoch + 1, intent: self.now, ..old };
+        self.edit(|object| object["metadata"]["annotations"][RECORD] = json!(new.to_text().unwrap()));
+    }
+
     /// Something happens.
     fn happen(&mut self, what: &str) {
         match what.split_whitespace().collect::<Vec<_>>().as_slice() {
@@ -145,6 +155,7 @@ impl Stage {
             ["containers", "end", "badly"] => self.restarts += 1,
             ["pods", "up"] => self.knative.pods(true),
             ["pods", "down"] => self.knative.pods(false),
+            ["image", "cannot", "be", "pulled"] => self.pulls = false,
             ["address", "out", "of", "reach"] => self.out_of_reach = true,
             ["address", "within", "reach"] => self.out_of_reach = false,
             ["answers", status] => self.status = status.parse().unwrap(),
@@ -163,6 +174,7 @@ impl Stage {
             ["killed"] => self.done = true,
             ["sigterm"] => self.signal(Some(Signal::Terminate)),
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
+            ["another", "process", "notes", "its", "intent"] => self.note_intent(),
             ["another", "rollout", "begins"] => self.begin_another(),
             ["traffic", "edited"] => {
                 self.edit(|o| o["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]));
@@ -194,7 +206,11 @@ impl Stage {
                 }
                 Question::Pods { .. } => Heard::Pods(Ok(PodsOfBoth {
                     stable: vec![pod("hello-1-a", 0)],
-                    candidate: vec![pod("hello-2-a", self.restarts), pod("hello-2-b", 0)],
+                    candidate: if self.pulls {
+                        vec![pod("hello-2-a", self.restarts), pod("hello-2-b", 0)]
+                    } else {
+                        vec![unpulled("hello-2-c")]
+                    },
                 })),
             };
             walk.asked(question, self.now);
@@ -246,6 +262,12 @@ fn pod(name: &str, restarts: u64) -> Value {
     let last = if restarts > 0 { json!({"terminated": {"exitCode": 3, "reason": "Error"}}) } else { json!({}) };
     json!({"metadata": {"name": name}, "status": {"containerStatuses": [{"name": "user-container",
         "restartCount": restarts, "state": {"running": {}}, "lastState": last}]}})
+}
+
+/// A pod whose image cannot be pulled.
+fn unpulled(name: &str) -> Value {
+    json!({"metadata": {"name": name}, "status": {"containerStatuses": [{"name": "user-container", "restartCount": 0,
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"shop/hello:2\""}}}]}})
 }
 
 fn walk(command: &str, writer: &str) -> Walk {

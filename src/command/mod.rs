@@ -3,7 +3,9 @@
 //! Decides what defaults mean here (in a pod, at a terminal), and which adapters stand behind the ports. It may use
 //! every other room, and only `main` uses it. Begin reading with [`run`].
 
+mod began;
 mod image;
+mod patient;
 mod people;
 mod rehearse;
 mod report;
@@ -17,16 +19,14 @@ use crate::adapter::tekton::{Results, directory};
 use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
-use crate::model::api_error::ApiError;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::time::{before, words};
+use crate::model::time::words;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
 use clap::CommandFactory;
-use jiff::Timestamp;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -201,25 +201,14 @@ fn say_clock(lines: &mut Lines) {
     lines.say(SystemClock.now(), &Event::new(Topic::Note, what));
 }
 
-/// The intent of a run that cannot be read: when its pod began, which needs no right. Of two such runs the one whose pod
-/// began later wins, which is mostly the newer one; this moment would make whoever is slowest the newest.
-fn intent_without_run(owner: &Owner, error: &ApiError, environment: &Environment, lines: &mut Lines) -> Timestamp {
-    let now = SystemClock.now();
-    let (intent, counts) = match environment.began_ago() {
-        Some(ago) if environment.in_pod() => (before(now, ago), "its pod's start counts instead"),
-        Some(ago) => (before(now, ago), "this process's start counts instead"),
-        None => (now, "this moment counts instead"),
-    };
-    let what = format!(
-        "when {owner} was created cannot be read ({error}); {counts}, {intent:.0}: an older run whose pod began later would \
-         win over a newer one; the right to get it (README, \"Rights\") or --intent-at mends that"
-    );
-    lines.say(now, &Event::new(Topic::Note, what));
-    intent
-}
-
 /// Who asks, since when, and how insistently.
-async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment, lines: &mut Lines) -> Result<Asker, Stop> {
+async fn asker(
+    args: &OwnerArgs,
+    cluster: &ClusterArgs,
+    kube: &Kube,
+    environment: &Environment,
+    lines: &mut Lines,
+) -> Result<Asker, Stop> {
     let owner = owner(environment)?;
     // The intent is as old as the run, not as its build or this pod, so that the newest push wins (docs/protocol.md,
     // rule 2).
@@ -233,9 +222,9 @@ async fn asker(args: &OwnerArgs, kube: &Kube, environment: &Environment, lines: 
             kube.set_clock().await;
             SystemClock.now()
         }
-        None => match kube.run_created(&owner).await {
+        None => match began::run_began(cluster, kube, &owner).await {
             Ok(created) => created,
-            Err(error) => intent_without_run(&owner, &error, environment, lines),
+            Err(error) => began::intent_without_run(&owner, &error, environment, lines),
         },
     };
     say_clock(lines);

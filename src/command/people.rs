@@ -7,26 +7,23 @@ mod control;
 mod plan;
 mod watch;
 
+use super::patient::answered;
 use super::{Stop, connect};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{KnativeService, Kube};
 use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ControlArgs, Output, PlanArgs, StatusArgs, WatchArgs};
 use crate::command::report::{self, Lines};
+use crate::machine::outcomes::LOOK_ELSEWHERE;
 use crate::machine::world::World;
 use crate::model::api_error::ApiError;
 use crate::model::observed::Revision;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::owner::OwnerKind;
 use crate::run::ports::{Clock, Cluster};
-use crate::run::watch::delays;
 use crate::run::watch::service::see_service;
 use crate::view::status::{self, Called, Status};
 use jiff::Timestamp;
-use std::time::Duration;
-
-/// A person who asks a question wants to know soon that nobody answers.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `andante status`.
 pub(super) async fn status(args: &StatusArgs, environment: &Environment) -> Code {
@@ -135,28 +132,6 @@ async fn patiently<T>(args: &ClusterArgs, call: impl AsyncFnMut() -> Result<T, A
     answered(args, call).await.map_err(|error| failed(&error))
 }
 
-/// The same, with the API server's own answer.
-pub(super) async fn answered<T>(
-    args: &ClusterArgs,
-    mut call: impl AsyncFnMut() -> Result<T, ApiError>,
-) -> Result<T, ApiError> {
-    let limit = PATIENCE.min(args.patience);
-    let began = SystemClock.now();
-    let mut pauses = delays();
-    loop {
-        let error = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let pause = pauses.next().unwrap_or(PATIENCE);
-        let spent = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
-        if !error.is_passing() || spent + pause > limit {
-            return Err(error);
-        }
-        tokio::time::sleep(pause).await;
-    }
-}
-
 /// The word of an outcome that says: not there.
 const ABSENT: &str = "absent";
 
@@ -178,8 +153,7 @@ pub(super) fn failed(error: &ApiError) -> Stop {
 fn absent(args: &ClusterArgs, kube: &Kube) -> Stop {
     let what = format!("there is no Service {} in namespace {}", args.service, kube.namespace());
     let next = if args.namespace.is_some() {
-        "check name and namespace: `kubectl get services.serving.knative.dev --all-namespaces` lists them all"
-            .to_owned()
+        LOOK_ELSEWHERE.to_owned()
     } else {
         format!(
             "name its namespace with -n: {} is only where nothing else is said; \

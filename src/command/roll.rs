@@ -4,7 +4,7 @@
 //! every room; the machines decide all the rest.
 
 use super::source::source;
-use super::{Stop, asker, connect, owner};
+use super::{Stop, asker, began, connect, owner};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{KnativeService, Kube};
 use crate::adapter::env::Environment;
@@ -51,7 +51,7 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment, lines)?);
     let goal = goal(&args.cluster, candidate, None)?;
     let kube = connect(&args.cluster, environment)?;
-    let asker = asker(&args.owner, &kube, environment, lines).await?;
+    let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
     drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, environment, lines).await
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let prober = prober(&args.probe, &kube)?;
     let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
-    let asker = asker(&args.owner, &kube, environment, lines).await?;
+    let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
     let work = Work {
         cluster: &service(&kube, &args.cluster, environment),
         args: &args.cluster,
@@ -90,7 +90,7 @@ pub(super) async fn roll_out(
     let prober = prober(&walk.probe, &kube)?;
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
-    let asker = asker(&walk.owner, &kube, environment, lines).await?;
+    let asker = asker(&walk.owner, &walk.cluster, &kube, environment, lines).await?;
     let mut signals = listen()?;
     // What staging was granted counts for the walk, too.
     let service = service(&kube, &walk.cluster, environment);
@@ -221,7 +221,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
     let owner = owner(environment)?;
     // A settling run does not queue, because it takes the epoch from every other writer.
     kube.set_clock().await;
-    let run_began = kube.run_created(&owner).await.ok();
+    let run_began = began::of_settling(&args.cluster, &kube, &owner, to.is_some(), lines).await;
     // Nothing is brought to rest later because of what is only good to know.
     let told = tokio::time::timeout(TOLD_WITHIN, kube.told(&owner, SystemClock.now())).await.ok().flatten();
     let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };

@@ -17,7 +17,7 @@
 mod row;
 mod text;
 
-pub use row::{GateRow, Patience};
+pub use row::{GateEnd, GateRow, Patience};
 
 use crate::evidence::reading::Arms;
 use serde::{Deserialize, Serialize};

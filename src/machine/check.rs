@@ -6,7 +6,7 @@
 use crate::evidence::probe::{Address, Probe};
 use crate::machine::health::{Health, Watcher};
 use crate::machine::next::{GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::{gave_up, unreadable};
+use crate::machine::outcomes::{absent, gave_up, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::{Presence, World};
@@ -162,8 +162,7 @@ impl Machine for Check {
         let service = match &world.target {
             Presence::Unknown => return Next::Look(Look::Service),
             Presence::Absent => {
-                let what = format!("there is no Service {}", self.goal.service);
-                return Next::end(Outcome::new(Code::BadState, what));
+                return Next::end(absent(&self.goal.service, world));
             }
             Presence::Seen(service) => service.as_ref(),
         };

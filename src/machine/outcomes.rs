@@ -6,6 +6,7 @@ use crate::machine::migration::cause_and_remedy;
 use crate::machine::next::GiveUp;
 use crate::machine::standing::{outcome_of, record_lost};
 use crate::machine::world::World;
+use crate::model::name::ServiceName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::record::{BadRecord, EditOf, Phase, Record};
@@ -40,6 +41,22 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
         ),
         _ => None,
     }
+}
+
+/// That there is no such Service, and where it was looked for.
+pub(crate) fn missing(service: &ServiceName, world: &World) -> String {
+    let place = world.namespace.as_ref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    format!("there is no Service {service}{place}")
+}
+
+/// What to do about a Service that is not there: whoever asks about one has it in mind, so the namespace is more likely wrong
+/// than the Service missing.
+pub(crate) const LOOK_ELSEWHERE: &str =
+    "check name and namespace: `kubectl get services.serving.knative.dev --all-namespaces` lists them all";
+
+/// The end of whoever needs a Service that is not there.
+pub(crate) fn absent(service: &ServiceName, world: &World) -> Outcome {
+    Outcome::new(Code::BadState, missing(service, world)).next(LOOK_ELSEWHERE)
 }
 
 /// The end of a write that the API server judged and refused.

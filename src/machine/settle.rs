@@ -6,7 +6,7 @@
 use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
-use crate::machine::outcomes::{LAST_WAIT, denied, followed, gave_up, unreadable};
+use crate::machine::outcomes::{LAST_WAIT, absent, denied, followed, gave_up, missing, unreadable};
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::{over, settled};
 use crate::machine::settle::others::UNTOUCHED;
@@ -251,7 +251,11 @@ impl Machine for Settle {
         let service = match &world.target {
             Presence::Unknown => return Next::Look(Look::Service),
             Presence::Absent => {
-                let what = format!("there is no Service {}; nothing to settle", self.goal.service);
+                // Whoever says where to, or whose rollout is meant, is not told that all is well.
+                if self.goal.to.is_some() || self.goal.rollout.is_some() {
+                    return Next::end(absent(&self.goal.service, world));
+                }
+                let what = format!("{}; nothing to settle", missing(&self.goal.service, world));
                 return Next::end(self.by_its_tasks(Outcome::new(Code::Done, what)));
             }
             Presence::Seen(service) => service.as_ref(),
@@ -282,15 +286,14 @@ impl Machine for Settle {
                 self.outside(world, service, Some(*record), now, log)
             }
             Standing::Ours(record) => self.closing(world, service, &record, now, log),
+            Standing::Noted(own) => self.closing(world, service, &own, now, log),
+            Standing::Followed(own, newer) => {
+                let mut outcome = settled(&own, service, self.told_for_end());
+                outcome.what = followed(&outcome.what, &newer);
+                Next::end(outcome)
+            }
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
-            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
-                (Some(own), Some(newer)) => {
-                    let mut outcome = settled(own, service, self.told_for_end());
-                    outcome.what = followed(&outcome.what, newer);
-                    Next::end(outcome)
-                }
-                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
-            },
+            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
@@ -328,65 +331,4 @@ impl Machine for Settle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::claim::{Asker, IfBusy};
-    use crate::model::observed::{RECORD, Revision};
-    use crate::rollout::owner::{Liveness, Owner, OwnerKind};
-    use crate::rollout::record::tests::record;
-    use serde_json::json;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn run(uid: &str) -> Owner {
-        Owner { kind: OwnerKind::PipelineRun, name: format!("ns/{uid}"), uid: uid.into() }
-    }
-
-    /// What `settle` of the run `a`, which began at second 100, says of the rollout of the run `b`.
-    fn of_another(to: Option<To>, intent: i64, alive: Liveness, phase: Phase) -> Next {
-        let mut theirs = record();
-        (theirs.owner, theirs.intent, theirs.deadline, theirs.phase) = (run("b"), at(intent), at(900), phase);
-        let service = Service::from_json(&json!({
-            "metadata": {"name": "s", "uid": "u", "generation": 2, "annotations": {RECORD: theirs.to_text().unwrap()}},
-            "spec": {"traffic": theirs.split}
-        }));
-        let mut world = World::default();
-        world.see_service(service.unwrap());
-        world.see_revisions(["s1", "s2"].map(|name| {
-            let ready = json!([{"type": "Ready", "status": "True"}]);
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"conditions": ready}})).unwrap()
-        }));
-        world.liveness = Some(("b".into(), alive));
-        let goal = SettleGoal {
-            service: "s".parse().unwrap(),
-            rollout: None,
-            to,
-            discard: false,
-            tags: Tags::default(),
-            id: "r2".parse().unwrap(),
-            run_began: Some(at(100)),
-        };
-        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
-        Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(500), &mut Log::default())
-    }
-
-    #[test]
-    fn who_says_where_to_is_not_told_that_all_is_well_of_a_rollout_of_anothers() {
-        use Liveness::{Done, Running, Unknown};
-        let code = |next: Next| match next {
-            Next::End(end) => Some(end.code),
-            Next::Write(_) => None,
-            other => unreachable!("{other:?}"),
-        };
-        let to_stable = |intent, alive, phase| code(of_another(Some(To::Stable), intent, alive, phase));
-        assert_eq!(to_stable(50, Done, Phase::Walking), None, "nobody is left to do it");
-        assert_eq!(to_stable(50, Unknown, Phase::Walking), None, "the owner in the record may be anybody's");
-        assert_eq!(to_stable(50, Running, Phase::Walking), Some(Code::Busy));
-        assert_eq!(to_stable(200, Done, Phase::Walking), Some(Code::Superseded), "a newer run's");
-        assert_eq!(to_stable(50, Done, Phase::Finished), Some(Code::Superseded), "it is over, and theirs");
-        let finally = |intent| code(of_another(None, intent, Done, Phase::Walking));
-        assert_eq!((finally(50), finally(200)), (Some(Code::Done), Some(Code::Done)), "`finally` minds its own");
-    }
-}
+mod tests;

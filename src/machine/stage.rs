@@ -22,7 +22,7 @@ use crate::model::observed::{CONTROL, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::rollout::control::Control;
-use crate::rollout::record::{EditOf, Phase, Record};
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -34,6 +34,7 @@ mod first;
 mod goal;
 mod mending;
 mod named;
+mod own_end;
 mod prove;
 mod revert;
 mod room;
@@ -64,6 +65,8 @@ pub struct Stage {
     ask_pods_pause: Duration,
     /// What the candidate said last when it lacked room.
     lack_of_room: Option<String>,
+    /// That its containers were not made yet when its pods were last asked, in words.
+    being_made: Option<String>,
     /// The template of a first deployment as the server answered it.
     first_template: Option<Value>,
     /// The end once the intent of a run that has nothing to do is noted.
@@ -91,6 +94,7 @@ impl Stage {
             ask_pods_at: None,
             ask_pods_pause: ASK_PODS_FIRST,
             lack_of_room: None,
+            being_made: None,
             first_template: None,
             noted: None,
             failed: None,
@@ -136,22 +140,6 @@ impl Stage {
         now >= after(*self.down_since.get_or_insert(now), self.goal.grace)
     }
 
-    /// The same run came again, because it was killed between its rollback and its last line. It ends in the same way,
-    /// and not as somebody who tries a rejected candidate. A person has no run that could tell one try from the next.
-    fn is_own_end(&self, record: &Record) -> bool {
-        let same = match &self.goal.want {
-            Want::Template(change) => change.image.is_some() && change.image == record.image,
-            Want::Revision(_) => false,
-        };
-        // The template is the editor's by now, and says nothing about what was asked for.
-        let same = same || record.edited == Some(EditOf::Template);
-        let owner = &self.claimant.asker.owner;
-        same && !self.goal.again
-            && record.phase == Phase::RolledBack
-            && record.owner == *owner
-            && owner.kind != crate::rollout::owner::OwnerKind::Person
-    }
-
     fn outside(
         &mut self,
         world: &World,
@@ -188,7 +176,7 @@ impl Stage {
         {
             return self.first_done(service, &ready, now);
         }
-        if let Some(record) = record.filter(|r| self.is_own_end(r)) {
+        if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
             return Next::end(ended_before(record, service));
         }
         let blank = |start| self.blank(start, service, now);
@@ -355,14 +343,13 @@ impl Machine for Stage {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
-                (Some(own), Some(newer)) => {
-                    let mut outcome = ended_before(own, service);
-                    outcome.what = followed(&outcome.what, newer);
-                    Next::end(outcome)
-                }
-                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
-            },
+            Standing::Noted(own) => self.ours(world, service, &own, now, log),
+            Standing::Followed(own, newer) => {
+                let mut outcome = ended_before(&own, service);
+                outcome.what = followed(&outcome.what, &newer);
+                Next::end(outcome)
+            }
+            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }

@@ -31,6 +31,12 @@ pub enum Standing {
     Ours(Box<Record>),
     /// It never wrote. The record that is there, if any.
     Outside(Option<Box<Record>>),
+    /// Its rollout is over, and another process noted its own intent in that record (`stage` of what is served already). The
+    /// end is still this process's, and what is left of it; the record is written by it no more. It is this one.
+    Noted(Box<Record>),
+    /// It had made its last write when the next rollout began, before that was confirmed as served: its own record and the
+    /// newer one. The end is its own, and not that of somebody who was overtaken.
+    Followed(Box<Record>, Box<Record>),
     /// It held the target and another process wrote since (or removed the record).
     Lost(Option<Box<Record>>),
 }
@@ -65,8 +71,14 @@ impl Claimant {
                 self.own = Some(record.clone());
                 Standing::Ours(record)
             }
-            record if self.own.is_some() => Standing::Lost(record.map(Box::new)),
-            record => Standing::Outside(record.map(Box::new)),
+            record => match (&self.own, record) {
+                (None, record) => Standing::Outside(record.map(Box::new)),
+                (Some(own), Some(newer)) if is_noted(own, &newer) => Standing::Noted(own.clone()),
+                (Some(own), Some(newer)) if is_followed(own, &newer) => {
+                    Standing::Followed(own.clone(), Box::new(newer))
+                }
+                (Some(_), record) => Standing::Lost(record.map(Box::new)),
+            },
         }
     }
 
@@ -138,14 +150,6 @@ impl Claimant {
         record.intent = record.intent.max(self.asker.intent);
     }
 
-    /// The last record of a process that had done its part when the next rollout began, before that was confirmed as
-    /// served: its end is its own, and not that of somebody who was overtaken.
-    pub fn done_before(&self, newer: Option<&Record>) -> Option<&Record> {
-        let closed =
-            |own: &&Record| matches!(own.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held);
-        self.own.as_deref().filter(closed).filter(|own| newer.is_some_and(|newer| newer.id != own.id))
-    }
-
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
         if self.own.as_ref().is_some_and(|own| is_another(own, service)) {
@@ -167,6 +171,22 @@ impl Claimant {
         what.push_str("; this run writes nothing more");
         outcome_of(code, what, service)
     }
+}
+
+/// True if the newer record only notes somebody's intent in one that is over: nothing that the rollout did is another's.
+fn is_noted(own: &Record, newer: &Record) -> bool {
+    let end = |r: &Record| (r.id.clone(), r.phase, r.outcome, r.split.clone());
+    newer.writer != own.writer && newer.epoch > own.epoch && !own.phase.is_open() && end(own) == end(newer)
+}
+
+/// True if the newer record is of the next rollout, and the own one of a process that had done its part.
+fn is_followed(own: &Record, newer: &Record) -> bool {
+    matches!(own.phase, Phase::Finished | Phase::RolledBack | Phase::Interrupted | Phase::Held) && newer.id != own.id
+}
+
+/// True while the record on the Service is this process's own and no note of somebody else's stands in it: it may be written.
+pub(super) fn is_writers(record: &Record, world: &World) -> bool {
+    world.record().and_then(Result::ok).is_some_and(|present| present.writer == record.writer)
 }
 
 /// The end where the record of a rollout that had begun is lost. The brake works without it.

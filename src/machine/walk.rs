@@ -9,7 +9,7 @@ use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::health::{Health, Watcher};
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::{denied, gave_up, unreadable};
+use crate::machine::outcomes::{denied, gave_up, missing, unreadable};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -23,6 +23,7 @@ use crate::machine::write::RecordSize;
 use crate::model::event::{Log, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::podwords::trouble;
 use crate::model::ready::{Serving, serving};
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
@@ -82,6 +83,8 @@ pub struct Walk {
     saving: Option<Timestamp>,
     /// What has been wrong with the candidate's pods for long enough to be believed.
     failing: Option<String>,
+    /// What the candidate's pods said was wrong when they were last asked.
+    pods_say: Option<String>,
     /// Pods that were asked for, and shortages.
     pods: PodsMemory,
     /// How much of the record is written: less once the API server has no room for it.
@@ -116,6 +119,7 @@ impl Walk {
             last_look: false,
             saving: None,
             failing: None,
+            pods_say: None,
             pods: PodsMemory::default(),
             size: RecordSize::Whole,
             finish_note: None,
@@ -289,11 +293,10 @@ impl Machine for Walk {
                 return Next::end(Outcome::new(Code::TakenOver, what));
             }
             Presence::Absent => {
+                let next = "name its namespace with -n if that is another one; `andante stage";
                 return Next::end(
-                    Outcome::new(Code::BadState, format!("there is no Service {}", self.goal.service)).next(format!(
-                        "name its namespace with -n if that is another one; `andante stage {} --image REF` creates it",
-                        self.goal.service
-                    )),
+                    Outcome::new(Code::BadState, missing(&self.goal.service, world))
+                        .next(format!("{next} {} --image REF` creates it", self.goal.service)),
                 );
             }
             Presence::Seen(service) => service.as_ref(),
@@ -310,10 +313,9 @@ impl Machine for Walk {
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
-            Standing::Lost(newer) => match (self.claimant.done_before(newer.as_deref()), &newer) {
-                (Some(own), Some(newer)) => self.done_before(world, service, own, newer),
-                _ => Next::end(self.claimant.lost(newer.as_deref(), service)),
-            },
+            Standing::Noted(own) => self.closing(world, service, &own, now, log),
+            Standing::Followed(own, newer) => self.done_before(world, service, &own, &newer),
+            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }
@@ -331,7 +333,12 @@ impl Machine for Walk {
         match heard {
             Heard::Probe(answer) => self.answered(&answer, now, log),
             Heard::Reading(result) => self.read(result, now, log),
-            heard => self.gates.iter_mut().for_each(|gate| gate.heard(&heard, now, log)),
+            heard => {
+                if let Heard::Pods(Ok(pods)) = &heard {
+                    self.pods_say = trouble(&pods.candidate).map(|trouble| trouble.words);
+                }
+                self.gates.iter_mut().for_each(|gate| gate.heard(&heard, now, log));
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
-use crate::model::name::RevisionName;
+use crate::model::name::{Namespace, RevisionName};
 use crate::model::observed::{RECORD, Revision, Service};
 use crate::model::podwords::PodTrouble;
 pub use crate::model::signal::Signal;
@@ -35,6 +35,8 @@ pub struct PodsSaid {
     pub at: Timestamp,
     /// What is wrong, if something is known to be.
     pub trouble: Option<PodTrouble>,
+    /// That none of a pod's containers was made yet, in words.
+    pub being_made: Option<String>,
     /// There is no right to ask: asking again is of no use.
     pub forbidden: bool,
 }
@@ -53,6 +55,8 @@ pub enum NameHolder {
 /// What is known.
 #[derive(Debug, Clone, Default)]
 pub struct World {
+    /// The namespace that is looked at, where that is known.
+    pub namespace: Option<Namespace>,
     /// The Service.
     pub target: Presence,
     /// Its Revisions by name; complete once `listed`.
@@ -78,6 +82,11 @@ pub struct World {
 }
 
 impl World {
+    /// Nothing is known yet of what is in this namespace.
+    pub fn of(namespace: Option<Namespace>) -> Self {
+        Self { namespace, ..Self::default() }
+    }
+
     /// The Service, if it is there.
     pub fn service(&self) -> Option<&Service> {
         match &self.target {

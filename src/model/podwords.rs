@@ -54,6 +54,25 @@ pub(crate) fn trouble(pods: &[Value]) -> Option<PodTrouble> {
     words.or_else(|| pods.iter().find_map(without_node).map(|words| PodTrouble { words, lacks_room: true }))
 }
 
+/// What a container waits for that a node has taken and not made yet. It passes soon, or it is no fault of the container's: its
+/// image is still being pulled, or a volume lacks its Secret or ConfigMap, of which nothing but an event tells.
+const BEING_MADE: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
+/// That a pod has a node and none of its containers was made yet, in words; none of a pod of which one has started.
+pub(crate) fn being_made(pods: &[Value]) -> Option<String> {
+    let begun = |status: &Value| {
+        let states = ["/state/running", "/state/terminated", "/lastState/terminated"];
+        states.iter().any(|state| status.pointer(state).is_some())
+    };
+    let waits = |pod: &&Value| {
+        own(pod).any(|s| text(s, "/state/waiting/reason").is_some_and(|r| BEING_MADE.contains(&r)))
+            && !own(pod).any(begun)
+    };
+    pods.iter().find(waits).map(|_| {
+        "ContainerCreating: a node has its pod and cannot make its containers: an image that is long in coming, or a volume whose Secret or ConfigMap is missing (`kubectl get events` tells which)".to_owned()
+    })
+}
+
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty())
 }
@@ -69,12 +88,14 @@ fn without_node(pod: &Value) -> Option<String> {
         .map(|c| format!("Unschedulable: {}", text(c, "/message").unwrap_or("no node fits")))
 }
 
+/// The candidate's own containers. Knative's sidecar waits for the user's; its words would hide the cause.
+fn own(pod: &Value) -> impl Iterator<Item = &Value> {
+    let all = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
+    all.filter(|status| text(status, "/name") != Some("queue-proxy"))
+}
+
 fn of_containers(pod: &Value) -> Option<String> {
-    // The sidecar waits for the user's container; its own words would hide the cause.
-    list(pod, "/status/initContainerStatuses")
-        .chain(list(pod, "/status/containerStatuses"))
-        .filter(|c| text(c, "/name") != Some("queue-proxy"))
-        .find_map(of_container)
+    own(pod).find_map(of_container)
 }
 
 fn of_container(status: &Value) -> Option<String> {
@@ -165,6 +186,26 @@ mod tests {
         ] {
             assert!(!lies_outside(complaint), "{complaint}");
         }
+    }
+
+    #[test]
+    fn a_pod_whose_containers_are_not_made_yet_is_told_from_one_that_has_begun() {
+        let creating = json!({"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}});
+        assert!(being_made(&pod(&creating)).is_some_and(|said| said.contains("Secret or ConfigMap")));
+        for begun in [
+            json!({"name": "c", "state": {"running": {}}}),
+            json!({"name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}),
+            json!({"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}},
+                "lastState": {"terminated": {"exitCode": 3}}}),
+        ] {
+            assert_eq!(being_made(&pod(&begun)), None, "{begun}");
+        }
+        // An init container of the candidate's own that hangs keeps the others from being made.
+        let hangs = json!([{"status": {
+            "initContainerStatuses": [{"name": "migrate", "state": {"running": {}}}],
+            "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "PodInitializing"}}}]}}]);
+        assert_eq!(being_made(hangs.as_array().unwrap()), None);
+        assert_eq!(being_made(&[]), None);
     }
 
     #[test]

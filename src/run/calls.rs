@@ -11,6 +11,7 @@ use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
 use crate::model::observed::Revision;
+use crate::model::podwords::{being_made, trouble};
 use crate::rollout::record::Record;
 use crate::run::ports::{Clock, Cluster, NamedKind, Sink};
 use futures_util::future::pending;
@@ -87,8 +88,15 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
     pub(super) async fn create(&mut self, object: &serde_json::Value) -> Written {
         let cluster = self.cluster;
         match self.call(cluster.create_service(object)).await {
-            // Somebody was faster, or our own earlier try took effect: look.
-            Err(ApiError::Exists(_)) => Written::Refused,
+            // Somebody was faster, or our own earlier try took effect: look. One that shows nobody is counted, and not met at
+            // once again.
+            Err(ApiError::Exists(_)) => {
+                self.refusals += 1;
+                if self.refusals > 1 {
+                    self.pause(Duration::from_secs(1)).await;
+                }
+                Written::Refused
+            }
             result => self.written(result),
         }
     }
@@ -242,8 +250,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                         "pods cannot be listed here (optional right); only the revision's conditions speak",
                     );
                 }
-                let trouble = answer.ok().and_then(|pods| crate::model::podwords::trouble(&pods));
-                self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, forbidden });
+                let pods = answer.unwrap_or_default();
+                let (trouble, being_made) = (trouble(&pods), being_made(&pods));
+                self.world.pods = Some(PodsSaid { revision, at: self.clock.now(), trouble, being_made, forbidden });
                 Ok(())
             }
             Look::Image(reference) => {

@@ -8,7 +8,7 @@ use super::ports::{Cluster, List, NamedKind};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
-use crate::model::name::RevisionName;
+use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -69,6 +69,10 @@ impl<'a, C> Granted<'a, C> {
 
 impl<C: Cluster> Cluster for Granted<'_, C> {
     type Watch = C::Watch;
+
+    fn namespace(&self) -> Option<&Namespace> {
+        self.cluster.namespace()
+    }
 
     async fn service(&self) -> Result<Value, ApiError> {
         self.note(Need::GetService, Box::pin(self.cluster.service())).await

@@ -144,7 +144,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         sink,
         signals,
         limits,
-        world: World::default(),
+        world: World::of(cluster.namespace().cloned()),
         log: Log::default(),
         reads: CallPatience::new(),
         rights: [CallPatience::new(), CallPatience::new(), CallPatience::new()],
@@ -252,9 +252,11 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             return Some(why);
         }
         if self.refusals > MAX_REFUSALS {
-            return Some(GiveUp::Unreachable(format!(
-                "{MAX_REFUSALS} writes in a row were refused because the Service keeps changing"
-            )));
+            let why = match self.world.service() {
+                Some(_) => "the Service keeps changing",
+                None => "the Service exists, and yet none can be read",
+            };
+            return Some(GiveUp::Unreachable(format!("{MAX_REFUSALS} writes in a row were refused because {why}")));
         }
         None
     }

@@ -11,7 +11,7 @@ use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::event::Event;
-use crate::model::name::RevisionName;
+use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -59,6 +59,10 @@ pub trait Cluster {
     /// The type of its watches.
     type Watch: Watch;
 
+    /// The namespace of all of it, for sentences.
+    fn namespace(&self) -> Option<&Namespace> {
+        None
+    }
     /// GET of the Service.
     fn service(&self) -> impl Future<Output = Result<Value, ApiError>>;
     /// POST of a Service.

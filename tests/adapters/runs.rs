@@ -40,6 +40,18 @@ async fn a_run_lives_until_the_cluster_says_otherwise() {
 }
 
 #[tokio::test]
+async fn one_bad_moment_does_not_make_it_unknown_whether_a_run_lives() {
+    let lives = Reply::json(200, &run("u1", ("Succeeded", "Unknown")));
+    let server = Server::start(vec![Reply::json(500, &json!({})), Reply::json(429, &json!({})), lives]).await;
+    assert_eq!(server.kube().liveness(&owner(OwnerKind::PipelineRun, "ci/r")).await, Liveness::Running);
+    // What no time mends is not asked twice.
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden"});
+    let server = Server::start(vec![Reply::json(403, &forbidden); 3]).await;
+    assert_eq!(server.kube().liveness(&owner(OwnerKind::PipelineRun, "ci/r")).await, Liveness::Unknown);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn runs_are_asked_for_in_their_own_groups() {
     let answer = Reply::json(200, &run("u1", ("Succeeded", "Unknown")));
     let server = Server::start(vec![answer; 3]).await;

@@ -8,7 +8,7 @@ use super::support::*;
 fn a_first_deployment_is_created_and_serves_everyone_at_once() {
     let space = Space::new("first");
     let ran = space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v1"]).ended(0);
-    ran.says("there is no Service hello yet").ends_with("first deployment: hello-00001 serves everyone");
+    ran.says("yet: first deployment").ends_with("first deployment: hello-00001 serves everyone");
     assert_eq!(space.split("hello"), "latest 100");
     space.answers("hello", "v1", 3);
     // A pipeline goes on with its walk: there is nothing left to do, and that is no error.

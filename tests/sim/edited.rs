@@ -52,6 +52,11 @@ fn the_old_template_applied_again_ends_it_and_holds_nobody_up() {
         let (run, job) = (asker("a", 100, IfBusy::Supersede), stage("slow:2-60"));
         let again = theatre.process("a-2", &run, &job, Script::default()).await.unwrap();
         assert_eq!((again.code, theatre.writes("a-2")), (Code::TakenOver, 0), "{}", again.line());
+        // Nor where it was told to try again: that is meant against what other runs found.
+        let job = Job::Stage { image: "slow:2-60".into(), again: true };
+        let retry = theatre.process("a-3", &run, &job, Script::default()).await.unwrap();
+        assert_eq!((retry.code, theatre.writes("a-3")), (Code::TakenOver, 0), "{}", retry.line());
+        assert_eq!(template(&theatre)["spec"]["containers"][0]["image"], "ok:1", "theirs stands");
         // The owner's later real update reaches everyone in a rollout, after which latest is followed as before.
         world.deploy_image("ok:3").unwrap();
         sleep(Duration::from_secs(30)).await;

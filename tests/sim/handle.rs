@@ -199,7 +199,14 @@ impl Cluster for Handle {
 
     async fn create_service(&self, object: &Value) -> Result<Value, ApiError> {
         let (who, object) = (self.who.clone(), object.clone());
-        self.call("create services", move |s| s.create_service(&who, &object)).await.map(|(v, _)| v)
+        let create = move |s: &mut State| {
+            if s.exists_unseen {
+                Err(ApiError::Exists("services hello".into()))
+            } else {
+                s.create_service(&who, &object)
+            }
+        };
+        self.call("create services", create).await.map(|(v, _)| v)
     }
 
     async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {

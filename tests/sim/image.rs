@@ -13,6 +13,8 @@ pub(crate) enum Behaviour {
     Missing,
     /// `no-room`: no node takes its pod until some time has passed; `no-quota`: its pod may not even be made until then.
     NoRoom { until: Duration, quota: bool },
+    /// `unmounted`: a volume's Secret is missing, so that a node has its pod and makes no container of it.
+    Unmounted,
     /// `stuck`: it stays Unknown until Knative's own progress deadline.
     Stuck,
     /// `crash-start`: it exits with 3 and its last words.
@@ -47,6 +49,7 @@ impl Behaviour {
             "never" => Self::Missing,
             "no-room" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: false },
             "no-quota" => Self::NoRoom { until: given.unwrap_or_else(|| draw(15, 90)), quota: true },
+            "unmounted" => Self::Unmounted,
             "stuck" => Self::Stuck,
             "crash-unseen" => Self::CrashesUnseen,
             "crash-start" => Self::CrashesAtStart { after: given.unwrap_or(start) },

@@ -46,7 +46,7 @@ impl State {
                     }
                     Behaviour::CrashesAtStart { after } => (after, Life::Fail),
                     Behaviour::Missing => (Duration::from_secs(1), Life::Start),
-                    Behaviour::Stuck | Behaviour::CrashesUnseen => (DEADLINE, Life::Deadline),
+                    Behaviour::Stuck | Behaviour::Unmounted | Behaviour::CrashesUnseen => (DEADLINE, Life::Deadline),
                 };
                 next.push(life);
             }

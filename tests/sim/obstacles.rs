@@ -81,6 +81,19 @@ fn without_room_it_ends_at_the_deadline_and_may_be_tried_again() {
 }
 
 #[test]
+fn containers_that_a_node_cannot_make_are_no_fault_of_the_candidates() {
+    let staged = stage("ok:1", latest(), |_| (), &["unmounted:2"]);
+    assert_eq!(staged.outcome.code, Code::NeverReady, "{}", staged.outcome.line());
+    assert!(staged.outcome.what.contains("ContainerCreating: a node has its pod"), "{}", staged.outcome.what);
+    assert!(!staged.outcome.next.contains("mended"), "{}", staged.outcome.next);
+    let again = stage("ok:1", latest(), |_| (), &["unmounted:2", "unmounted:2"]);
+    assert_eq!(again.outcome.code, Code::NeverReady, "it is tried, not refused: {}", again.outcome.line());
+    // Where pods cannot be listed nothing tells the one from the other.
+    let blind = stage("ok:1", latest(), |s| s.pods_readable = false, &["unmounted:2", "unmounted:2"]);
+    assert_eq!(blind.outcome.code, Code::RejectedBefore, "{}", blind.outcome.line());
+}
+
+#[test]
 fn a_first_deployment_waits_for_room_too() {
     simulate(async {
         let theatre = Theatre::new(5);
@@ -88,6 +101,63 @@ fn a_first_deployment_waits_for_room_too() {
         let asker = asker("a", 100, IfBusy::Supersede);
         let outcome = theatre.process("a", &asker, &job, Script::default()).await.unwrap();
         assert_eq!(outcome.code, Code::Done, "{}", outcome.line());
+    });
+}
+
+/// Tekton tries a task once more, and the run was told to try what was rejected.
+#[test]
+fn a_retry_walks_nobody_to_what_its_own_run_found_bad() {
+    simulate(async {
+        let theatre = Theatre::serving(7, "ok:1", true).await;
+        let again = |image: &str| Job::Stage { image: image.into(), again: true };
+        let run = asker("a", 100, IfBusy::Supersede);
+        theatre.process("stage", &run, &again("crash-later:2-10"), Script::default()).await;
+        let walk = Job::Walk(plan(&[50, 100], 60, 60, None), Looks::default());
+        let walked = theatre.process("a", &run, &walk, Script::default()).await.unwrap();
+        assert_eq!(walked.code, Code::RolledBack, "{}", walked.line());
+        let named = Job::TakeUp(Some("hello-00002".parse().unwrap()));
+        let retry = theatre.process("a-2", &run, &again("crash-later:2-10"), Script::default()).await.unwrap();
+        assert_eq!((retry.code, theatre.writes("a-2")), (Code::RolledBack, 0), "{}", retry.line());
+        // Of a run that was not told to, it is known as before.
+        let retry = theatre.process("a-4", &run, &named, Script::default()).await.unwrap();
+        assert_eq!((retry.code, theatre.writes("a-4")), (Code::RejectedBefore, 0), "{}", retry.line());
+        // Another run may try it again.
+        let next = asker("b", 200, IfBusy::Supersede);
+        let other = theatre.process("b", &next, &again("crash-later:2-10"), Script::default()).await.unwrap();
+        assert_eq!(other.code, Code::Done, "{}", other.line());
+    });
+}
+
+#[test]
+fn a_candidate_that_somebody_deletes_is_not_rejected_for_it() {
+    simulate(async {
+        let theatre = Theatre::serving(7, "ok:1", true).await;
+        let (run, stage) = (asker("a", 100, IfBusy::Supersede), Job::Stage { image: "ok:2".into(), again: false });
+        theatre.process("stage", &run, &stage, Script::default()).await;
+        let walk = Job::Walk(plan(&[50, 100], 30, 30, None), Looks::default());
+        let (walked, ()) = tokio::join!(theatre.process("a", &run, &walk, Script::default()), async {
+            sleep(Duration::from_secs(10)).await;
+            theatre.world.delete_revision("hello-00002");
+        });
+        let walked = walked.unwrap();
+        assert_eq!(walked.code, Code::RolledBack, "{}", walked.line());
+        assert!(!walked.next.contains("mended"), "{}", walked.line());
+        let next = asker("b", 200, IfBusy::Supersede);
+        let again = theatre.process("b", &next, &stage, Script::default()).await.unwrap();
+        assert_ne!(again.code, Code::RejectedBefore, "{}", again.line());
+    });
+}
+
+#[test]
+fn a_service_that_exists_and_cannot_be_seen_is_not_created_for_ever() {
+    simulate(async {
+        let theatre = Theatre::new(5);
+        theatre.world.with(|s| s.exists_unseen = true);
+        let (asker, job) = (asker("a", 100, IfBusy::Supersede), Job::Stage { image: "ok:1".into(), again: false });
+        let outcome = theatre.process("a", &asker, &job, Script::default()).await.unwrap();
+        assert_eq!(outcome.code, Code::Unreachable, "{}", outcome.line());
+        assert!(outcome.what.contains("exists, and yet none can be read"), "{}", outcome.line());
+        assert!(theatre.calls("a") < 100, "{} calls", theatre.calls("a"));
     });
 }
 

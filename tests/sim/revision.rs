@@ -91,6 +91,8 @@ impl Revision {
                 vec![json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
                     "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}})]
             }
+            Behaviour::Unmounted => vec![json!({"metadata": metadata, "status": {"containerStatuses":
+                [{"name": "user-container", "state": {"waiting": {"reason": "ContainerCreating"}}}]}})],
             Behaviour::Stuck => vec![json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
                 "reason": "Unschedulable", "message": "0/1 nodes are available"}]}})],
             Behaviour::CrashesAtStart { .. } | Behaviour::CrashesUnseen => {

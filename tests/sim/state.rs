@@ -108,6 +108,8 @@ pub(crate) struct State {
     pub(crate) room: Option<i64>,
     /// Runs may patch Revisions: an optional right.
     pub(crate) revisions_writable: bool,
+    /// A creation is refused because the Service exists, and a read finds none.
+    pub(crate) exists_unseen: bool,
     pub(crate) log: Log,
 }
 
@@ -144,6 +146,7 @@ impl State {
             pods_wanted: 1,
             room: None,
             revisions_writable: true,
+            exists_unseen: false,
             log: Log::default(),
         }
     }

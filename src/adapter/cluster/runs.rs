@@ -12,11 +12,26 @@ use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner, OwnerKind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// So often it is asked whether a run still runs, where what failed may pass.
+const TRIES: u32 = 3;
+/// The pause between two of them: a machine waits meanwhile.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Kube {
-    /// Whether a run still runs. A run that is another one now (same name, other uid) is gone.
+    /// Whether a run still runs. A run that is another one now (same name, other uid) is gone. One bad moment of the API server
+    /// makes nothing unknown: `settle --to` takes back what may be a living run's.
     pub async fn liveness(&self, owner: &Owner) -> Liveness {
-        match self.run(owner).await {
+        let mut answer = self.run(owner).await;
+        for _ in 1..TRIES {
+            if !answer.as_ref().is_some_and(|answer| answer.as_ref().is_err_and(ApiError::is_passing)) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            answer = self.run(owner).await;
+        }
+        match answer {
             Some(Ok(run)) if text(&run, "/metadata/uid") != Some(&owner.uid) => Liveness::Gone,
             Some(Ok(run)) if is_over(&run) => Liveness::Done,
             Some(Ok(_)) => Liveness::Running,

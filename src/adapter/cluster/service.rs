@@ -11,7 +11,7 @@ use crate::adapter::env::Environment;
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
-use crate::model::name::{RevisionName, ServiceName};
+use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{Clock, Cluster, List, NamedKind};
@@ -75,6 +75,10 @@ fn write_parameters() -> String {
 
 impl Cluster for KnativeService {
     type Watch = ObjectWatch;
+
+    fn namespace(&self) -> Option<&Namespace> {
+        Some(&self.kube.namespace)
+    }
 
     async fn service(&self) -> Result<Value, ApiError> {
         self.get("services", self.name.as_str()).await

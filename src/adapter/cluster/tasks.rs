@@ -37,11 +37,27 @@ impl Kube {
         for (task, name) in before_finally(&run).into_iter().take(MAX_TASKS) {
             let task_run = Owner { kind: OwnerKind::TaskRun, name: format!("{namespace}/{name}"), uid: String::new() };
             if let Some(Ok(object)) = self.run(&task_run).await {
-                tasks.push((task, object));
+                let ignored = may_fail(&run, &task);
+                tasks.push(RunTask { task, object, ignored });
             }
         }
         told(&tasks, now)
     }
+}
+
+/// A task of a run that was read.
+struct RunTask {
+    task: String,
+    object: Value,
+    /// The pipeline goes on where it fails (`onError: continue`), so that it does not decide how the run ends.
+    ignored: bool,
+}
+
+/// True if the pipeline goes on where this task fails.
+fn may_fail(run: &Value, task: &str) -> bool {
+    let tasks = run.pointer("/status/pipelineSpec/tasks").and_then(Value::as_array);
+    let mut own = tasks.into_iter().flatten().filter(|spec| text(spec, "/name") == Some(task));
+    own.any(|spec| text(spec, "/onError") == Some("continue"))
 }
 
 /// The `TaskRun`s of a `PipelineRun` with their tasks' names, without those of `finally`.
@@ -59,14 +75,16 @@ fn before_finally(run: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The task that decided: the first that failed, else the last that said how it ended.
-fn told(tasks: &[(String, Value)], now: Timestamp) -> Option<Told> {
+/// The task that decided: the first that failed and whose failure the pipeline did not ignore, else the last that said how it
+/// ended.
+fn told(tasks: &[RunTask], now: Timestamp) -> Option<Told> {
     let ended = |run: &Value| text(run, "/status/completionTime").and_then(|at| at.parse::<Timestamp>().ok());
-    let over = || tasks.iter().filter(|(_, run)| ended(run).is_some());
-    let failed = over().filter(|(_, run)| succeeded(run) == Some("False")).min_by_key(|(_, run)| ended(run));
-    if let Some((task, run)) = failed {
+    let over = || tasks.iter().filter(|task| ended(&task.object).is_some());
+    let has_failed = |task: &RunTask| succeeded(&task.object) == Some("False");
+    let failed = over().filter(|task| has_failed(task) && !task.ignored).min_by_key(|task| ended(&task.object));
+    if let Some(RunTask { task, object: run, .. }) = failed {
         // A task of ours that went well before says that there was something to roll out.
-        let began = over().any(|(_, run)| is_ours(run) && succeeded(run) == Some("True"));
+        let began = over().any(|task| is_ours(&task.object) && succeeded(&task.object) == Some("True"));
         let said = said(run);
         // Whoever was ended from outside may still have said that it was interrupted; why is not known inside.
         let ending = ending(run, now).filter(|_| said.is_none_or(|(word, _)| word == TaskEnd::Said("interrupted")));
@@ -75,27 +93,40 @@ fn told(tasks: &[(String, Value)], now: Timestamp) -> Option<Told> {
             (None, Some((end, message))) => (end, message.to_owned()),
             (None, None) => {
                 let silent = if began { TaskEnd::TaskFailed } else { TaskEnd::BuildFailed };
-                (if is_ours(run) { TaskEnd::Silent } else { silent }, condition(run, "message"))
+                // Tekton only says which step exited with which code; a task may have said why.
+                let message = own_message(run).unwrap_or_else(|| condition(run, "message"));
+                (if is_ours(run) { TaskEnd::Silent } else { silent }, message)
             }
         };
         return Some(Told { task: task.clone(), end, failed: true, message });
     }
-    let spoke = over().filter_map(|(task, run)| Some((ended(run), task, said(run)?)));
+    let spoke = over().filter_map(|task| Some((ended(&task.object), task, said(&task.object)?)));
     let (_, task, (end, message)) = spoke.max_by_key(|(at, ..)| *at)?;
-    Some(Told { task: task.clone(), end, failed: false, message: message.to_owned() })
+    Some(Told { task: task.task.clone(), end, failed: has_failed(task), message: message.to_owned() })
 }
 
 /// The outcome and the message that a task gave as results: of its last attempt that gave any.
 fn said(run: &Value) -> Option<(TaskEnd, &str)> {
-    let retries = run.pointer("/status/retriesStatus").and_then(Value::as_array);
-    let attempts = run.get("status").into_iter().chain(retries.into_iter().flatten().rev());
-    attempts.into_iter().find_map(|status| {
-        let value = |name: &str| {
-            let results = status.get("results").and_then(Value::as_array)?;
-            results.iter().find(|result| text(result, "/name") == Some(name))?.get("value")?.as_str()
-        };
-        Some((TaskEnd::said(value("outcome")?)?, value("message").unwrap_or_default()))
+    attempts(run).find_map(|status| {
+        Some((TaskEnd::said(result(status, "outcome")?)?, result(status, "message").unwrap_or_default()))
     })
+}
+
+/// The message of a task that names no outcome, as `image` does: of its last attempt that gave any.
+fn own_message(run: &Value) -> Option<String> {
+    let told = attempts(run).find_map(|status| result(status, "message").filter(|message| !message.trim().is_empty()));
+    told.map(one_line)
+}
+
+/// The status of each attempt of a task, the last one first.
+fn attempts(run: &Value) -> impl Iterator<Item = &Value> {
+    let retries = run.pointer("/status/retriesStatus").and_then(Value::as_array);
+    run.get("status").into_iter().chain(retries.into_iter().flatten().rev())
+}
+
+fn result<'a>(status: &'a Value, name: &str) -> Option<&'a str> {
+    let results = status.get("results").and_then(Value::as_array)?;
+    results.iter().find(|result| text(result, "/name") == Some(name))?.get("value")?.as_str()
 }
 
 /// True if its task promises to say how it ended.
@@ -133,8 +164,12 @@ fn succeeded(run: &Value) -> Option<&str> {
 /// A field of the condition that tells whether it went well, on one line.
 fn condition(run: &Value, field: &str) -> String {
     let said = find(run, "Succeeded").and_then(|condition| condition.get(field)).and_then(Value::as_str);
+    one_line(said.unwrap_or_default())
+}
+
+fn one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    said.unwrap_or_default().chars().map(plain).take(MAX_MESSAGE).collect()
+    text.chars().map(plain).take(MAX_MESSAGE).collect()
 }
 
 #[cfg(test)]
@@ -156,7 +191,9 @@ mod tests {
     }
 
     fn of(tasks: Vec<(&str, Value)>) -> Option<(String, &'static str, bool, String)> {
-        let tasks: Vec<_> = tasks.into_iter().map(|(name, run)| (name.to_owned(), run)).collect();
+        let tasks = tasks.into_iter();
+        let tasks: Vec<_> =
+            tasks.map(|(name, object)| RunTask { task: name.into(), object, ignored: name == "lint" }).collect();
         told(&tasks, at(100)).map(|told| (told.task.clone(), told.word(), told.failed, told.message))
     }
 
@@ -187,6 +224,28 @@ mod tests {
         let staged = ("stage", task(10, "True", &said("staged"), true));
         assert_eq!(of(vec![staged, ("smoke", task(20, "False", &[], false))]).unwrap().1, "task-failed");
         assert_eq!(of(vec![("roll-out", task(20, "False", &said("unknown"), true))]).unwrap().1, "task-failed");
+    }
+
+    #[test]
+    fn a_failure_that_the_pipeline_ignores_decides_nothing() {
+        let lint = || ("lint", task(5, "False", &[], false));
+        let ended = of(vec![lint(), ("roll-out", task(20, "True", &said("unchanged"), true))]).unwrap();
+        assert_eq!(ended, ("roll-out".into(), "unchanged", false, "why".into()));
+        let ended = of(vec![lint(), ("roll-out", task(20, "False", &said("worse"), true))]).unwrap();
+        assert_eq!((ended.0.as_str(), ended.1), ("roll-out", "worse"));
+        assert_eq!(of(vec![lint()]), None, "nobody decided");
+        let run = json!({"status": {"pipelineSpec": {"tasks": [{"name": "lint", "onError": "continue"},
+            {"name": "build", "onError": "stopAndFail"}, {"name": "roll-out"}]}}});
+        assert_eq!(["lint", "build", "roll-out", "x"].map(|task| may_fail(&run, task)), [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_task_that_names_no_outcome_may_still_say_why() {
+        let image = task(10, "False", &[("message", "the registry refused:\n401")], false);
+        let ended = of(vec![("image", image)]).unwrap();
+        assert_eq!((ended.1, ended.3.as_str()), ("build-failed", "the registry refused: 401"));
+        let silent = task(10, "False", &[("message", "")], false);
+        assert_eq!(of(vec![("image", silent)]).unwrap().3, "\"step-x\" exited with code 1");
     }
 
     #[test]

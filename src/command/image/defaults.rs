@@ -5,7 +5,8 @@
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ImageArgs};
-use crate::command::people::{answered, failed};
+use crate::command::patient::answered;
+use crate::command::people::failed;
 use crate::command::{Stop, connect};
 use crate::image::defaults::{CONFIG_MAP, Flags, ImageSettings, Lookup, Rung, Search, Undecided};
 use crate::model::api_error::ApiError;

@@ -1,7 +1,8 @@
 //! All gates of a walk over time: which is asked when, and what their answers mean together.
 //!
-//! Decides that users go back when a gate failed so many times in a row or could not be asked so many times in a row, and
-//! that a step needs the last answer of every gate, given since the step began, to be a pass. Depends on gates and time.
+//! Decides that users go back when a gate failed so many times in a row or could not be asked so many times in a row, which
+//! says nothing of the candidate, and that a step needs the last answer of every gate, given since the step began, to be a
+//! pass. Depends on gates and time.
 
 use super::{Gate, Judged, Measured};
 use crate::model::event::Log;
@@ -29,6 +30,15 @@ impl Default for Patience {
     fn default() -> Self {
         Self { every: Duration::from_secs(10), failures: 1, errors: 6 }
     }
+}
+
+/// Why a gate sends users back, in a sentence without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GateEnd {
+    /// It answered, and not as was wanted: that is the candidate's.
+    Failed(String),
+    /// It could not be asked, which says nothing of the candidate.
+    Unasked(String),
 }
 
 /// One gate's answers.
@@ -139,19 +149,30 @@ impl GateRow {
         place.last = Some(judged);
     }
 
-    /// Why users go back, if a gate says so.
-    pub fn failed(&self) -> Option<String> {
-        self.places.iter().find_map(|place| match &place.last {
+    /// Why users go back, if they must. What a gate says comes before what another one could not be asked.
+    pub fn failed(&self) -> Option<GateEnd> {
+        let said = self.places.iter().find_map(|place| match &place.last {
             Some(Judged::Fail(text)) if place.failures >= self.patience.failures => {
                 let times =
                     if place.failures > 1 { format!(" ({} times in a row)", place.failures) } else { String::new() };
-                Some(format!("gate {text}{times}"))
-            }
-            Some(Judged::Error(text)) if place.errors >= self.patience.errors => {
-                Some(format!("gate {text}; it could not be asked {} times in a row", place.errors))
+                Some(GateEnd::Failed(format!("gate {text}{times}")))
             }
             _ => None,
-        })
+        });
+        said.or_else(|| self.places.iter().find_map(|place| self.unasked(place)))
+    }
+
+    fn unasked(&self, place: &GateState) -> Option<GateEnd> {
+        match &place.last {
+            Some(Judged::Error(text)) if place.errors >= self.patience.errors => {
+                let times = match place.errors {
+                    1 => String::new(),
+                    errors => format!(" {errors} times in a row"),
+                };
+                Some(GateEnd::Unasked(format!("gate {text}; it could not be asked{times}")))
+            }
+            _ => None,
+        }
     }
 
     /// What a step still waits for; none if every gate passes.
@@ -176,6 +197,14 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn failed(text: &str) -> GateEnd {
+        GateEnd::Failed(text.into())
+    }
+
+    fn unasked(text: &str) -> GateEnd {
+        GateEnd::Unasked(text.into())
     }
 
     /// Asks whatever is due at a second and answers it; the lines.
@@ -213,7 +242,7 @@ mod tests {
         // But what is wrong counts from the start.
         row.begin();
         row.answered(&Number(2.0), &mut Log::default());
-        assert_eq!(row.failed().unwrap(), "gate a: 2, wanted < 1");
+        assert_eq!(row.failed().unwrap(), failed("gate a: 2, wanted < 1"));
     }
 
     #[test]
@@ -227,7 +256,7 @@ mod tests {
         play(&mut row, 30, Number(2.0));
         row.begin();
         play(&mut row, 40, Number(3.0));
-        assert_eq!(row.failed().unwrap(), "gate a: 3, wanted < 1 (2 times in a row)");
+        assert_eq!(row.failed().unwrap(), failed("gate a: 3, wanted < 1 (2 times in a row)"));
     }
 
     #[test]
@@ -242,7 +271,16 @@ mod tests {
             assert_eq!(row.failed(), None);
             play(&mut row, n * 10, Unanswered("timed out".into()));
         }
-        assert_eq!(row.failed().unwrap(), "gate a: timed out; it could not be asked 3 times in a row");
+        assert_eq!(row.failed().unwrap(), unasked("gate a: timed out; it could not be asked 3 times in a row"));
+    }
+
+    #[test]
+    fn what_a_gate_says_comes_before_what_another_could_not_be_asked() {
+        let mut row = row(&["a: promql x < 1", "b: promql y < 1"], 1, 1);
+        play(&mut row, 0, Unanswered("timed out".into()));
+        assert_eq!(row.failed().unwrap(), unasked("gate a: timed out; it could not be asked"));
+        play(&mut row, 0, Number(2.0));
+        assert_eq!(row.failed().unwrap(), failed("gate b: 2, wanted < 1"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{CREATED, LAST_WAIT, UNCHANGED, ended_before, reverted, unserved};
 use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::standing::{Moved, is_writers, moved, outcome_of, who_moved};
 use crate::machine::world::World;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
@@ -121,6 +121,7 @@ impl Settle {
         if is_unserved
             && !closed
             && in_time
+            && is_writers(record, world)
             && let Some(order) = mend(world, service, record, self.size)
         {
             return Next::Write(Box::new(order));

@@ -70,6 +70,15 @@ impl Settle {
             Some(Liveness::Running) if now < record.deadline => {
                 Some(Next::end(outcome_of(Code::Busy, other, service).next(all_the_same)))
             }
+            // Neither who is newer is known nor whether the other one still goes on: a newer run's users are not sent back.
+            Some(Liveness::Unknown) if self.goal.run_began.is_none() && now < record.deadline => {
+                let what = format!(
+                    "{other}: when this run began cannot be read, nor whether {} still runs, so its rollout may be a newer one that goes on until {}",
+                    record.owner, record.deadline
+                );
+                let next = format!("{all_the_same}; the right to get runs (README, \"Rights\") tells which is newer");
+                Some(Next::end(outcome_of(Code::Busy, what, service).next(next)))
+            }
             Some(_) => None,
         }
     }

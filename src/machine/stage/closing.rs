@@ -4,7 +4,7 @@ use super::Stage;
 use crate::machine::next::Next;
 use crate::machine::outcomes::{LAST_WAIT, ended_before, staged, unserved};
 use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
-use crate::machine::standing::{Moved, moved, outcome_of};
+use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
 use crate::machine::write::RecordSize;
 use crate::model::observed::Service;
@@ -50,7 +50,8 @@ impl Stage {
         let ended = *self.ended_at.get_or_insert(now);
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
         if is_unserved && now < after(ended, LAST_WAIT) {
-            return match mend(world, service, record, RecordSize::Whole) {
+            let mend = is_writers(record, world).then(|| mend(world, service, record, RecordSize::Whole));
+            return match mend.flatten() {
                 Some(order) => Next::Write(Box::new(order)),
                 None => self.wait(now),
             };

@@ -8,7 +8,7 @@ use super::{Stage, Want};
 use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
 use crate::machine::others;
-use crate::machine::outcomes::CREATED;
+use crate::machine::outcomes::{CREATED, LOOK_ELSEWHERE, absent, missing};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{order, template_order};
@@ -35,11 +35,14 @@ impl Stage {
             return Next::end(Outcome::new(Code::Interrupted, "stopped by a signal; nothing was written"));
         }
         let Want::Template(change) = &self.goal.want else {
-            return Next::end(
-                Outcome::new(Code::BadState, format!("there is no Service {name}"))
-                    .next(format!("create it with `andante stage {name} --image REF`")),
-            );
+            // A revision that is to be taken up is of a Service that is there.
+            return Next::end(absent(name, world));
         };
+        // It is tried again as long as it fails, which is not for ever: what answers "exists" to a creation may show nothing.
+        if now >= self.deadline(now) {
+            let what = format!("{}, and it could not be created before the deadline", missing(name, world));
+            return Next::end(Outcome::new(Code::BadState, what).next(LOOK_ELSEWHERE));
+        }
         let mut object = self.goal.manifest.clone().unwrap_or_else(
             || json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {}, "spec": {}}),
         );
@@ -52,7 +55,7 @@ impl Stage {
         if template.pointer("/spec/containers/0/image").and_then(Value::as_str).is_none() {
             return Next::end(Outcome::new(
                 Code::BadInput,
-                format!("there is no Service {name}, and no --image to create it with"),
+                format!("{}, and no --image to create it with", missing(name, world)),
             ));
         }
         if let Value::Object(whole) = &mut object {
@@ -70,7 +73,8 @@ impl Stage {
         log.once(
             Topic::Stage,
             format!(
-                "there is no Service {name} yet: first deployment, created and serving everyone as soon as it is ready"
+                "{} yet: first deployment, created and serving everyone as soon as it is ready",
+                missing(name, world)
             ),
         );
         self.first = true;

@@ -63,6 +63,7 @@ impl Stage {
             return Ok(state);
         };
         let said = world.pods.as_ref().filter(|p| p.revision == *candidate);
+        self.being_made = said.and_then(|p| p.being_made.clone());
         let heard = said.map(|p| p.at).filter(|heard| self.ask_pods_at.is_some_and(|due| due <= *heard));
         if let Some(heard) = heard {
             // A slow start is not asked about every three seconds for ten minutes.

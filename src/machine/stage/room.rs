@@ -3,7 +3,8 @@
 //!
 //! Decides that a candidate without room waits for as long as it may take at all, because somebody (or a cluster's autoscaler)
 //! may make room, and that it is never blamed for it; nor for an image that is not in its registry, may not be pulled, or lacks a
-//! Secret, though that is not waited for. It may use what pods and conditions say.
+//! Secret, though that is not waited for; nor for containers that a node could not make until the deadline. It may use what pods
+//! and conditions say.
 
 use super::{Stage, StageGoal};
 use crate::machine::rollback::Why;
@@ -51,10 +52,14 @@ impl Stage {
                 Some(Why::blameless(Code::NeverReady, reason))
             }
             Pods::Down(complaint) if lasting => {
-                Some(not_ready(format!("{candidate} does not become ready: {complaint}"), complaint))
+                // The pods are gone by then; what they said last tells why.
+                let made = self.being_made.as_deref().filter(|_| complaint.starts_with(GAVE_UP));
+                Some(not_ready(format!("{candidate} does not become ready: {complaint}"), complaint, made))
             }
             Pods::Down(complaint) | Pods::Coming(complaint) => {
-                over.then(|| not_ready(format!("{candidate} was not ready within {within}: {complaint}"), complaint))
+                let made = self.being_made.as_deref().filter(|_| matches!(state, Pods::Coming(_)));
+                let what = || format!("{candidate} was not ready within {within}: {complaint}");
+                over.then(|| not_ready(what(), complaint, made))
             }
         }
     }
@@ -70,9 +75,11 @@ impl Stage {
     }
 }
 
-/// The end of one that is not ready. What lies outside of it may be mended without any change of it.
-fn not_ready(what: String, complaint: &str) -> Why {
-    if lies_outside(complaint) {
+/// The end of one that is not ready. What lies outside of it may be mended without any change of it, as what keeps a node from
+/// making its containers (`made`).
+fn not_ready(what: String, complaint: &str, made: Option<&str>) -> Why {
+    if lies_outside(complaint) || made.is_some() {
+        let what = made.map_or_else(|| what.clone(), |made| format!("{what}; {made}"));
         let again = "that lies outside of it, so once it is mended the same may be tried again";
         return Why::blameless(Code::NeverReady, format!("{what}; {again}"));
     }

@@ -6,7 +6,7 @@ use crate::machine::capacity::{Returned, receives, return_bounds, standing_words
 use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved};
 use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Moved, moved, outcome_of};
+use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
 use crate::model::name::RevisionName;
@@ -41,6 +41,7 @@ impl Walk {
         if is_unserved
             && record.phase != Phase::Held
             && now < after(ended, LAST_WAIT)
+            && is_writers(record, world)
             && let Some(order) = mend(world, service, record, self.size)
         {
             return Next::Write(Box::new(order));

@@ -19,6 +19,7 @@ use crate::machine::migration::taken_name;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
+use crate::model::podwords::lies_outside;
 use crate::model::ready::{Pods, pods};
 use crate::model::time::{after, words};
 use crate::rollout::goal::OnTerm;
@@ -113,10 +114,18 @@ fn name_is_taken(_: &Walk, scene: &Scene<'_>) -> Option<Why> {
 }
 
 fn ill(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
-    let reason = format!("{}: {}", scene.candidate, walk.failing.as_ref()?);
-    // No room for its pods is the cluster's fault: the same candidate may be tried again.
-    let lacks_room = scene.world.revision(scene.candidate).is_some_and(|r| matches!(pods(r), Pods::NoRoom(_)));
-    Some(if lacks_room { Why::blameless(Code::RolledBack, reason) } else { Why::new(Code::RolledBack, reason) })
+    let failing = walk.failing.as_ref()?;
+    let reason = format!("{}: {failing}", scene.candidate);
+    // No room for its pods, an image that cannot be pulled any more, or somebody who deleted it: the same candidate may be
+    // tried again.
+    let Some(revision) = scene.world.revision(scene.candidate).filter(|r| !r.deleting) else {
+        return Some(Why::blameless(Code::RolledBack, reason));
+    };
+    if let Some(said) = walk.pods_say.as_ref().filter(|said| lies_outside(said) && revision.actual == 0) {
+        return Some(Why::blameless(Code::RolledBack, format!("{reason}; {said}; that lies outside of it")));
+    }
+    let outside = lies_outside(failing) || matches!(pods(revision), Pods::NoRoom(_));
+    Some(if outside { Why::blameless(Code::RolledBack, reason) } else { Why::new(Code::RolledBack, reason) })
 }
 
 fn probes_failed(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {

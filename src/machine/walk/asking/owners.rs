@@ -5,7 +5,7 @@
 use super::super::goal::GateGoal;
 use super::super::scene::Scene;
 use super::AskingGate;
-use crate::evidence::gate::GateRow;
+use crate::evidence::gate::{GateEnd, GateRow};
 use crate::evidence::reading::Arms;
 use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
@@ -60,7 +60,14 @@ impl AskingGate for OwnerGates {
     }
 
     fn failed(&self) -> Option<Why> {
-        self.row.failed().map(|reason| Why::new(Code::GateFailed, reason))
+        self.row.failed().map(|end| match end {
+            GateEnd::Failed(reason) => Why::new(Code::GateFailed, reason),
+            GateEnd::Unasked(reason) => {
+                let reason =
+                    format!("{reason}; that says nothing of the candidate, which may be tried again once it can");
+                Why::blameless(Code::GateFailed, reason)
+            }
+        })
     }
 
     fn missing(&self) -> Option<String> {

@@ -14,6 +14,7 @@ use crate::machine::rollback::Why;
 use crate::model::api_error::ApiError;
 use crate::model::event::{Log, Topic};
 use crate::model::outcome::Code;
+use crate::model::ready::{Pods, pods};
 use crate::model::time::after;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -76,6 +77,8 @@ pub(super) struct Restarts {
     ready: (i64, i64),
     /// The same when the pods were asked last.
     ready_then: (i64, i64),
+    /// The candidate wants pods and has none: why is told by the pods alone, and soon.
+    is_down: bool,
 }
 
 impl Restarts {
@@ -91,12 +94,13 @@ impl Restarts {
             asked: None,
             ready: (0, 0),
             ready_then: (0, 0),
+            is_down: false,
         }
     }
 
     /// When the pods are asked next; none: now, or never.
     fn moment(&self) -> Option<Timestamp> {
-        let pause = match (self.forbidden, self.ready == self.ready_then) {
+        let pause = match (self.forbidden, self.ready == self.ready_then && !self.is_down) {
             (true, _) => FORBIDDEN,
             (false, true) => EVERY,
             (false, false) => AT_ONCE,
@@ -128,6 +132,7 @@ impl AskingGate for Restarts {
     fn see(&mut self, scene: &Scene<'_>) {
         let actual = |name| scene.world.revision(name).map_or(0, |revision| revision.actual);
         self.ready = (actual(&scene.record.start.stable), actual(scene.candidate));
+        self.is_down = scene.world.revision(scene.candidate).is_some_and(|r| matches!(pods(r), Pods::Down(_)));
     }
 
     fn due(&self, scene: &Scene<'_>) -> Option<Question> {
