@@ -49,8 +49,8 @@ impl Watcher {
             None => Some("it was deleted".to_owned()),
             Some((revision, state)) => match state {
                 Pods::Up | Pods::Asleep => None,
-                // Some of its pods are there and serve, so the autoscaler is at work.
-                Pods::Coming(_) if revision.actual > 0 => None,
+                // Some of its pods are there and serve: the autoscaler is at work, or there is no room for more.
+                Pods::Coming(_) | Pods::NoRoom(_) if revision.actual > 0 => None,
                 Pods::Coming(why) | Pods::NoRoom(why) | Pods::Down(why) => Some(why),
             },
         };
@@ -125,6 +125,22 @@ mod tests {
         assert_eq!(watcher.judge(Some(&up), false, at(9)), Health::Fine);
         assert_eq!(watcher.judge(Some(&down), false, at(12)), Health::Fine);
         assert!(matches!(watcher.judge(Some(&down), false, at(22)), Health::Failing(_)));
+    }
+
+    #[test]
+    fn who_serves_and_has_no_room_for_more_is_not_ill() {
+        let with = |actual: i64| {
+            let full =
+                json!({"type": "Ready", "status": "False", "reason": "FailedCreate", "message": "webhook is down"});
+            let status = json!({"actualReplicas": actual, "desiredReplicas": 4, "conditions": [full]});
+            Revision::from_json(&json!({"metadata": {"name": "r"}, "status": status})).unwrap()
+        };
+        let mut watcher = Watcher::new(Duration::from_secs(10));
+        watcher.judge(Some(&with(1)), false, at(0));
+        assert_eq!(watcher.judge(Some(&with(1)), false, at(60)), Health::Fine);
+        assert!(!watcher.is_ill());
+        watcher.judge(Some(&with(0)), false, at(61));
+        assert!(matches!(watcher.judge(Some(&with(0)), false, at(71)), Health::Failing(_)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Ends that every machine shares: a claim that is refused, a write that is denied, a rollout that is over already.
 //! Decides their exit codes and sentences. It may use the record, observed objects and outcomes.
 
+use crate::machine::capacity::standing_words;
 use crate::machine::claim::Claim;
 use crate::machine::migration::cause_and_remedy;
 use crate::machine::next::GiveUp;
@@ -144,6 +145,14 @@ pub(crate) fn unserved(outcome: &mut Outcome, world: &World, service: &Service) 
     if !remedy.is_empty() {
         outcome.next = if outcome.next.is_empty() { remedy } else { format!("{remedy}; {}", outcome.next) };
     }
+}
+
+/// The same end with the bounds of Revisions that the rollout set and that still stand, and who takes them away.
+pub(crate) fn with_standing(mut outcome: Outcome, record: &Record, world: &World, service: &Service) -> Outcome {
+    if let Some(words) = standing_words(record, world, &service.called()) {
+        outcome.next = if outcome.next.is_empty() { words } else { format!("{}; {words}", outcome.next) };
+    }
+    outcome
 }
 
 /// What was done, and that the next rollout began before it was confirmed as served.

@@ -6,9 +6,9 @@
 use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
-use crate::machine::outcomes::{LAST_WAIT, absent, denied, followed, gave_up, missing, unreadable};
+use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
 use crate::machine::rollback::{Why, roll_back};
-use crate::machine::settle::closing::{over, settled};
+use crate::machine::settle::closing::over;
 use crate::machine::settle::others::UNTOUCHED;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
@@ -24,6 +24,7 @@ use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
 use crate::rollout::told::{TaskEnd, Told};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 mod bounds;
 mod closing;
@@ -76,6 +77,8 @@ pub struct Settle {
     served_at: Option<Timestamp>,
     /// The way back is being opened, and the record says so.
     noted: bool,
+    /// The epochs of the writes that say so.
+    notes: BTreeSet<u64>,
     /// What became of bounds.
     bounds: BoundTries,
     /// How much of the record is written: less once the API server has no room for it.
@@ -98,6 +101,7 @@ impl Settle {
             began,
             served_at,
             noted: false,
+            notes: BTreeSet::new(),
             bounds,
             size: RecordSize::Whole,
             told: None,
@@ -209,17 +213,11 @@ impl Settle {
                 };
                 self.salvage(found, world, service, now)
             }
-            (record, Some(To::Revision(name))) => match self.to_revision(record, &name, world, service, now) {
-                Ok(order) => return Next::Write(Box::new(order)),
-                Err(why) => return Next::end(outcome_of(Code::BadState, why, service)),
-            },
+            (record, Some(To::Revision(name))) => return self.go_to_revision(record, &name, world, service, now, log),
         };
         match order {
             Ok(order) => Next::Write(Box::new(order)),
-            Err(why) => match known.and_then(|record| self.open_way(&record, world, service, now)) {
-                Some(next) => next,
-                None => Next::end(outcome_of(Code::CouldNotRestore, why, service)),
-            },
+            Err(why) => self.no_way(known.as_ref(), why, world, service, now, log),
         }
     }
 
@@ -281,19 +279,15 @@ impl Machine for Settle {
         };
         match self.claimant.standing(record) {
             // Noted so far is what opens the way back.
-            Standing::Ours(record) if record.phase.is_open() => {
+            Standing::Ours(record) if record.phase.is_open() || self.notes.contains(&record.epoch) => {
                 self.noted = true;
                 self.outside(world, service, Some(*record), now, log)
             }
             Standing::Ours(record) => self.closing(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
-            Standing::Followed(own, newer) => {
-                let mut outcome = settled(&own, service, self.told_for_end());
-                outcome.what = followed(&outcome.what, &newer);
-                Next::end(outcome)
-            }
+            Standing::Followed(own, newer) => self.done_before(service, &own, &newer),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
-            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

@@ -3,11 +3,12 @@
 //! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. `admit` decides how a rollout begins, and
 //! `machine::rollback` what is written when it fails. It may use pure modules only.
 
+use crate::machine::capacity::BoundTries;
 use crate::machine::claim::Claim;
 use crate::machine::clash;
-use crate::machine::next::{GiveUp, Look, Machine, Next, Written};
+use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused, unreadable};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
@@ -28,6 +29,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) mod admit;
+mod bounds;
 mod closing;
 mod edited;
 mod first;
@@ -35,6 +37,7 @@ mod goal;
 mod mending;
 mod named;
 mod own_end;
+mod pods;
 mod prove;
 mod revert;
 mod room;
@@ -78,6 +81,8 @@ pub struct Stage {
     first: bool,
     /// The Service was there when this process looked.
     seen: bool,
+    /// What became of bounds.
+    bounds: BoundTries,
 }
 
 impl Stage {
@@ -102,6 +107,7 @@ impl Stage {
             denied: None,
             first: false,
             seen: false,
+            bounds: BoundTries::default(),
         }
     }
 
@@ -177,12 +183,12 @@ impl Stage {
             return self.first_done(service, &ready, now);
         }
         if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
-            return Next::end(ended_before(record, service));
+            return self.over(ended_before(record, service), Some(record), world, service, now, log);
         }
         let blank = |start| self.blank(start, service, now);
         let admission = Admission { goal: &self.goal, claim, record, world, service, now };
         match begin(admission, blank, log) {
-            Begin::End(outcome) => Next::end(*outcome),
+            Begin::End(outcome) => self.over(*outcome, record, world, service, now, log),
             Begin::Look(image) => Next::Look(Look::Image(image)),
             Begin::Edited(record) => self.edited(world, service, &record, now),
             Begin::Wait { what, late } => {
@@ -219,7 +225,7 @@ impl Stage {
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {
         if let Some(outcome) = self.noted.clone() {
-            return Next::end(outcome);
+            return self.over(outcome, Some(record), world, service, now, log);
         }
         // Nobody is on the candidate yet, so the tag is all that has to go.
         if matches!(record.phase, Phase::Staging | Phase::Staged)
@@ -230,6 +236,9 @@ impl Stage {
                 Why::blameless(Code::BadState, format!("nobody was moved, the tag is taken back: {}", clash.words()));
             return self.fail(world, service, record, &why, now);
         }
+        if let Some(next) = self.uncap(world, service, record, now, log) {
+            return next;
+        }
         match record.phase {
             Phase::Staged => return self.settled(world, service, record, now),
             Phase::Finished if self.first => {
@@ -237,10 +246,10 @@ impl Stage {
                 return Next::end(Self::deployed(service, &ready));
             }
             Phase::Finished if moved(record, service) != Moved::Traffic => {
-                return self.mended(world, service, record, now);
+                return self.mended(world, service, record, now, log);
             }
             Phase::Staging | Phase::Finished => {}
-            _ => return self.gone_back(world, service, record, now),
+            _ => return self.gone_back(world, service, record, now, log),
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
         match moved(record, service) {
@@ -294,23 +303,7 @@ impl Stage {
                 if let Some(next) = self.revert(world, service, record, &candidate, now, log) {
                     return next;
                 }
-                let mut next = record.clone();
-                next.phase = Phase::Staged;
-                next.reverts = false;
-                next.candidate = Some(candidate.clone());
-                next.step_at = now;
-                // The walk that follows may be another process, so the owner has to count as alive until that has
-                // begun.
-                next.deadline = after(now, self.goal.hold_for);
-                let split = next.start.at(&candidate, crate::model::percent::Percent::ZERO, &next.tags);
-                let what = Event::new(
-                    Topic::Stage,
-                    format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate),
-                );
-                match order(service, next, Some(split), None, what) {
-                    Ok(order) => Next::Write(Box::new(order)),
-                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
-                }
+                self.tag_by_name(service, record, &candidate, now)
             }
         }
     }
@@ -339,17 +332,13 @@ impl Machine for Stage {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return Next::end(unreadable(&error, service)),
+            Err(error) => return self.unread(&error, world, service, now, log),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.ours(world, service, &own, now, log),
-            Standing::Followed(own, newer) => {
-                let mut outcome = ended_before(&own, service);
-                outcome.what = followed(&outcome.what, &newer);
-                Next::end(outcome)
-            }
-            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            Standing::Followed(own, newer) => Self::done_before(service, &own, &newer),
+            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }
@@ -373,6 +362,10 @@ impl Machine for Stage {
             outcome.traffic = traffic;
             self.denied = Some(outcome);
         }
+    }
+
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
+        self.bounds.bounded(order, written, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

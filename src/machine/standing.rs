@@ -150,13 +150,18 @@ impl Claimant {
         record.intent = record.intent.max(self.asker.intent);
     }
 
+    /// This process's last record, where none of a rollout is in its place: `found` is removed, replaced or damaged by hand.
+    pub fn orphaned(&self, found: Option<&Record>) -> Option<&Record> {
+        self.own.as_deref().filter(|_| found.is_none_or(|found| self.is_replaced(found)))
+    }
+
     /// The end of a process that lost the target.
     pub fn lost(&self, record: Option<&Record>, service: &Service) -> Outcome {
         if self.own.as_ref().is_some_and(|own| is_another(own, service)) {
             let what = format!("{} was deleted and made anew; this run writes nothing more", service.name);
             return outcome_of(Code::TakenOver, what, service);
         }
-        let Some(record) = record.filter(|record| !self.is_replaced(record)) else {
+        let Some(record) = record.filter(|_| self.orphaned(record).is_none()) else {
             let how = if record.is_some() { "replaced by another one" } else { "removed" };
             return record_lost(
                 format!("the rollout's record was {how} by hand; this run writes nothing more"),

@@ -9,7 +9,7 @@ use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::health::{Health, Watcher};
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::{denied, gave_up, missing, unreadable};
+use crate::machine::outcomes::{denied, gave_up, missing};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -164,7 +164,8 @@ impl Walk {
         if record.phase == Phase::Staged
             && let Some(why) = self.probing.out_of_reach()
         {
-            return Next::end(not_reached(&scene, why));
+            let back = self.returning(world, record, |_| false, now, log);
+            return back.unwrap_or_else(|| Next::end(not_reached(&scene, why)));
         }
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
@@ -176,6 +177,10 @@ impl Walk {
         self.enter(record, now);
         if let Some(signal) = world.signal {
             return self.stop(signal, &scene);
+        }
+        // Of a way back that another process was on.
+        if let Some(next) = self.uncap(world, record, now, log) {
+            return next;
         }
         if let Some(next) = self.leave_staged(&scene) {
             return next;
@@ -309,13 +314,13 @@ impl Machine for Walk {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return Next::end(unreadable(&error, service)),
+            Err(error) => return self.unread(&error, world, service, now, log),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
             Standing::Followed(own, newer) => self.done_before(world, service, &own, &newer),
-            Standing::Lost(newer) => Next::end(self.claimant.lost(newer.as_deref(), service)),
+            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

@@ -30,9 +30,15 @@ pub struct PodTrouble {
 
 /// True for reasons that speak of the cluster and not of the candidate: no node takes the pod, or a quota is full.
 // A quota that wants a limit which the template does not set (`failed quota`), a policy or a webhook refuse the same pod at
-// every time, so they are the candidate's.
+// every time, so they are the candidate's; not so where pods of it serve (`ready::pods`).
 pub(crate) fn lacks_room(reason: &str, message: &str) -> bool {
-    reason == "Unschedulable" || (reason == "FailedCreate" && message.contains("exceeded quota"))
+    reason == "Unschedulable" || (makes_no_pods(reason) && message.contains("exceeded quota"))
+}
+
+/// True if pods are refused before they begin, by whatever refuses them: a quota, a limit range, an admission webhook that is
+/// down. Where others of the same template serve, that template is not to blame.
+pub(crate) fn makes_no_pods(reason: &str) -> bool {
+    reason == "FailedCreate"
 }
 
 /// Reasons that speak of what a candidate needs and does not hold itself: its image in the registry, the right to pull it.

@@ -3,8 +3,8 @@
 //! Decides rules 5, 7 and 11 (docs/protocol.md) from one look at the objects. How long a state has lasted is judged
 //! elsewhere, because nothing is remembered here. Depends on observed objects and splits.
 
-use crate::model::observed::{Revision, Service, Truth};
-use crate::model::podwords::lacks_room;
+use crate::model::observed::{Condition, Revision, Service, Truth};
+use crate::model::podwords::{lacks_room, makes_no_pods};
 use crate::model::split::Split;
 use std::collections::BTreeMap;
 
@@ -110,7 +110,8 @@ pub(crate) enum Pods {
     Asleep,
     /// Not Ready yet, or its pods are still coming.
     Coming(String),
-    /// It only lacks room: no node takes its pods, or a quota is full. It starts by itself once there is room.
+    /// It only lacks room: no node takes its pods, a quota is full, or no more are made beside those that serve. It starts by
+    /// itself once there is room.
     NoRoom(String),
     /// The revision wants pods and has none, or it is not Ready (any more). This is fatal if it lasts.
     Down(String),
@@ -153,8 +154,8 @@ pub(crate) fn pods(revision: &Revision) -> Pods {
 /// True if room is all that a revision lacks which is not Ready: its containers have nothing to answer for.
 fn is_roomless(revision: &Revision) -> bool {
     let says = |kind: &str| revision.conditions.get(kind).filter(|c| c.truth == Truth::False);
-    says("ContainerHealthy").is_none()
-        && says("ResourcesAvailable").or_else(|| says("Ready")).is_some_and(|c| lacks_room(&c.reason, &c.message))
+    let lacks = |c: &Condition| lacks_room(&c.reason, &c.message) || revision.actual > 0 && makes_no_pods(&c.reason);
+    says("ContainerHealthy").is_none() && says("ResourcesAvailable").or_else(|| says("Ready")).is_some_and(lacks)
 }
 
 #[cfg(test)]
@@ -240,6 +241,16 @@ mod tests {
                 {"type": kind, "status": "False", "reason": reason, "message": full}]));
             assert_eq!(state, Pods::NoRoom(format!("{reason}: {full}")));
         }
+        // A template that serves is not to blame for what keeps more pods of it from being made.
+        let with = |actual: i64, container: &str| {
+            let conditions = json!([{"type": "Ready", "status": "False", "reason": reason, "message": "denied the request"},
+                {"type": "ContainerHealthy", "status": container},
+                {"type": "ResourcesAvailable", "status": "False", "reason": reason, "message": "denied the request"}]);
+            let status = json!({"actualReplicas": actual, "conditions": conditions});
+            pods(&Revision::from_json(&json!({"metadata": {"name": "r"}, "status": status})).unwrap())
+        };
+        assert!(matches!(with(1, "True"), Pods::NoRoom(_)));
+        assert!(matches!(with(0, "True"), Pods::Down(_)) && matches!(with(1, "False"), Pods::Down(_)));
         let crash = failed(json!([{"type": "Ready", "status": "False", "reason": "ExitCode3"},
             {"type": "ContainerHealthy", "status": "False", "reason": "ExitCode3"},
             {"type": "ResourcesAvailable", "status": "False", "reason": "Unschedulable"}]));

@@ -137,7 +137,7 @@ pub(crate) fn explain(world: &World, called: &Called, now: Timestamp) -> Option<
         None => None,
     };
     status.revisions = sides::sides(world, service, record.as_ref());
-    if let Some(record) = record.as_ref().filter(|record| !record.phase.is_open()) {
+    if let Some(record) = record.as_ref().filter(|record| !record.phase.is_open() || record.rests()) {
         status.notes.extend(standing_words(record, world, &service.called()));
     }
     status.rollout = record.as_ref().map(|record| rollout::explain(record, world, service, called, now));
@@ -225,6 +225,26 @@ mod tests {
     fn knatives_own_ramp_is_noted() {
         let status = explained(&service(json!({"serving.knative.dev/rollout-duration": "60s"})), None);
         assert!(status.notes[0].contains("rollout-duration is 60s"));
+    }
+
+    #[test]
+    fn what_stands_of_a_rollout_that_nobody_is_at_is_noted() {
+        use crate::model::{observed::Revision, scaling::ScaleBound};
+        use crate::rollout::{capacity::Capacity, record::Phase};
+        let stable = |min: Option<&str>| {
+            let annotations = min.map_or(json!({}), |min| json!({"autoscaling.knative.dev/min-scale": min}));
+            let metadata = json!({"name": "hello-00001", "uid": "u", "annotations": annotations});
+            Revision::from_json(&json!({"metadata": metadata})).unwrap()
+        };
+        let capacity = Capacity::default().with(&stable(None), ScaleBound::MinScale, 3, samples::at(9));
+        for (phase, noted) in [(Phase::Held, true), (Phase::Staged, true), (Phase::Walking, false)] {
+            let mut record = samples::walking();
+            (record.phase, record.capacity) = (phase, Some(Box::new(capacity.clone())));
+            let mut world = samples::world(&with(&record, 5), None);
+            world.revisions.insert("hello-00001".parse().unwrap(), stable(Some("3")));
+            let status = explain(&world, &called(), samples::at(60)).unwrap();
+            assert_eq!(status.notes.iter().any(|n| n.starts_with("min-scale 3 on hello-00001")), noted, "{phase:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) mod watch;
 pub(crate) mod webhook;
 pub(crate) mod world;
 
+mod bounds;
 mod brake;
 mod capacity;
 mod cases;

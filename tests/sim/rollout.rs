@@ -21,7 +21,7 @@ use andante::machine::world::Signal;
 use andante::model::name::RevisionName;
 use andante::model::outcome::Outcome;
 use andante::model::template::TemplateChange;
-use andante::rollout::goal::{Goal, GoalOptions, WalkOptions};
+use andante::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
 use andante::rollout::splits::Tags;
@@ -230,6 +230,7 @@ impl Theatre {
             deadline: Duration::from_secs(120),
             grace: Duration::from_secs(10),
             hold_for: Duration::from_secs(120),
+            capacity: CapacityGoal::default(),
             goes_on: self.once.clone(),
             id: rollout_id(label),
         }

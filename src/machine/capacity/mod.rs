@@ -10,7 +10,7 @@ mod way_back;
 pub(crate) use need::{most_wanted, pods_for};
 pub(crate) use return_bounds::standing_words;
 pub(super) use return_bounds::{Returned, receives, return_bounds};
-pub(super) use way_back::{WayBack, open_way_back};
+pub(super) use way_back::{WayBack, but_capped, caps_alone, open_way_back};
 
 use crate::machine::next::{BoundOrder, BoundWrite, Written};
 use crate::model::api_error::ApiError;

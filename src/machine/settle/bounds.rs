@@ -3,14 +3,16 @@
 //! Decides how long settling waits for either. It may use the record and observed revisions.
 
 use super::Settle;
-use crate::machine::capacity::{Returned, WayBack, open_way_back, receives, return_bounds, standing_words};
+use crate::machine::capacity::{Returned, WayBack, caps_alone, open_way_back, receives, return_bounds, standing_words};
 use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
+use crate::model::name::RevisionName;
 use crate::model::observed::Service;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
@@ -43,11 +45,32 @@ impl Settle {
         outcome
     }
 
-    /// Caps a stable that serves but is not Ready for want of pods, so that Knative takes a split to it. None: that is not what
+    /// There is no way back to stable: it is opened, if want of pods is what keeps it closed, or that is the end.
+    pub(super) fn no_way(
+        &mut self,
+        known: Option<&Record>,
+        why: String,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let opened = known.and_then(|record| self.open_way(record, &record.start.stable, world, service, now));
+        let opened = opened.or_else(|| self.uncap(known?, world, now, log));
+        opened.unwrap_or_else(|| Next::end(outcome_of(Code::CouldNotRestore, why, service)))
+    }
+
+    /// Gives a cap back that has not helped.
+    pub(super) fn uncap(&self, record: &Record, world: &World, now: Timestamp, log: &mut Log) -> Option<Next> {
+        self.returning(world, &caps_alone(record)?, now, log)
+    }
+
+    /// Caps a revision that serves but is not Ready for want of pods, so that Knative takes a split to it. None: that is not what
     /// keeps users from it, or it has not helped.
     pub(super) fn open_way(
         &mut self,
         record: &Record,
+        to: &RevisionName,
         world: &World,
         service: &Service,
         now: Timestamp,
@@ -56,11 +79,12 @@ impl Settle {
         if now >= until {
             return None;
         }
-        match open_way_back(record, world, self.bounds.refused(BoundWrite::WayBack).is_some(), now)? {
+        match open_way_back(record, to, world, self.bounds.refused(BoundWrite::WayBack).is_some(), now)? {
             WayBack::Note(capacity, what) => {
                 let mut noted = Record { capacity: Some(capacity), ..record.clone() };
                 self.claimant.sign(&mut noted);
                 let order = order(service, noted, None, None, Event::new(Topic::Pods, what)).ok()?;
+                self.notes.extend(order.record.as_ref().map(|noted| noted.epoch));
                 Some(Next::Write(Box::new(order)))
             }
             WayBack::Set(order) => Some(Next::Bound(Box::new(order))),

@@ -4,7 +4,9 @@
 use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next, Order};
-use crate::machine::outcomes::{CREATED, LAST_WAIT, UNCHANGED, ended_before, reverted, unserved};
+use crate::machine::outcomes::{
+    CREATED, LAST_WAIT, UNCHANGED, ended_before, followed, reverted, unserved, with_standing,
+};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, is_writers, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -137,7 +139,7 @@ impl Settle {
             fail(&mut outcome);
         }
         if is_unserved {
-            return Next::end(outcome);
+            return Next::end(with_standing(outcome, record, world, service));
         }
         if let Some(next) = self.returning(world, record, now, log) {
             return next;
@@ -213,7 +215,30 @@ impl Settle {
         let mut outcome = over(record, service, None);
         unserved(&mut outcome, world, service);
         fail(&mut outcome);
-        Some(Next::end(outcome))
+        Some(Next::end(with_standing(outcome, record, world, service)))
+    }
+
+    /// The end where somebody else wrote after us.
+    pub(super) fn lost(
+        &self,
+        newer: Option<&Record>,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        // A record that was removed names nothing any more, so what we set is ours to give back.
+        if let Some(next) = self.claimant.orphaned(newer).and_then(|own| self.returning(world, own, now, log)) {
+            return next;
+        }
+        Next::end(self.claimant.lost(newer, service))
+    }
+
+    /// The end where the last write was made when the next rollout began, before that was confirmed as served.
+    pub(super) fn done_before(&self, service: &Service, own: &Record, newer: &Record) -> Next {
+        let mut outcome = settled(own, service, self.told_for_end());
+        outcome.what = followed(&outcome.what, newer);
+        Next::end(outcome)
     }
 }
 

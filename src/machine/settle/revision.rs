@@ -5,12 +5,12 @@
 
 use super::Settle;
 use crate::machine::migration::{is_ours, taken_name};
-use crate::machine::next::Order;
+use crate::machine::next::{Next, Order};
 use crate::machine::rollback::{Why, roll_back};
-use crate::machine::standing::{Moved, moved};
+use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::machine::write::sure_order;
-use crate::model::event::{Event, Topic};
+use crate::model::event::{Event, Log, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
@@ -40,20 +40,41 @@ impl Settle {
         roll_back(world, service, &record, &why, self.size, now).map_err(|e| e.why)
     }
 
-    pub(super) fn to_revision(
-        &self,
+    /// Everyone to the revision that was named. One that serves and is not Ready for want of pods is capped first.
+    pub(super) fn go_to_revision(
+        &mut self,
         record: Option<Record>,
         name: &RevisionName,
         world: &World,
         service: &Service,
         now: Timestamp,
-    ) -> Result<Order, String> {
+        log: &mut Log,
+    ) -> Next {
+        let bad = |why: String| Next::end(outcome_of(Code::BadState, why, service));
         let Some(revision) = world.revision(name) else {
-            return Err(format!("there is no revision {name} of {}; nothing was written", service.name));
+            return bad(format!("there is no revision {name} of {}; nothing was written", service.name));
         };
-        if !revision.serves() {
-            return Err(format!("{name} is not Ready ({}); nothing was written", revision.complaint()));
+        let to = match self.started(record, name, service, now) {
+            Ok(to) => to,
+            Err(why) => return bad(why),
+        };
+        if revision.serves() {
+            let order = self.order_to(to, name, world, service, now);
+            return order.map_or_else(bad, |order| Next::Write(Box::new(order)));
         }
+        let opened = self.open_way(&to, name, world, service, now).or_else(|| self.uncap(&to, world, now, log));
+        let what = if self.noted { "nobody was moved" } else { "nothing was written" };
+        opened.unwrap_or_else(|| bad(format!("{name} is not Ready ({}); {what}", revision.complaint())))
+    }
+
+    /// The record that this begins from, with the start as it is now.
+    fn started(
+        &self,
+        record: Option<Record>,
+        name: &RevisionName,
+        service: &Service,
+        now: Timestamp,
+    ) -> Result<Record, String> {
         let ours = record.as_ref().filter(|r| moved(r, service) != Moved::Traffic);
         let start = if let Some(record) = ours {
             record.start.clone()
@@ -66,14 +87,30 @@ impl Settle {
                 Err(_) => self.flattened(&split, &latest, name).map_err(|e| e.to_string())?,
             }
         };
-        let mut next = record.unwrap_or_else(|| {
+        let begun = || {
             let (id, tags) = (self.goal.id.clone(), self.goal.tags.clone());
-            self.claimant.begin(id, start.clone(), tags, service, now)
-        });
+            // Nobody goes on with it if it comes to nothing.
+            let (phase, outcome) = (Phase::RolledBack, Some(Code::RolledBack));
+            let reason = Some(format!("settling to {name} came to nothing; nobody was moved"));
+            let begun = self.claimant.begin(id, start.clone(), tags, service, now);
+            Record { phase, outcome, reason, ..begun }
+        };
+        let mut next = Record { start: start.clone(), ..record.unwrap_or_else(begun) };
         self.claimant.sign(&mut next);
+        Ok(next)
+    }
+
+    fn order_to(
+        &self,
+        mut next: Record,
+        name: &RevisionName,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+    ) -> Result<Order, String> {
+        let start = next.start.clone();
         let safe = only_ready(&start.finished(name, false).pinned(&start.latest), name, |n| world.serves(n))
             .ok_or_else(|| "a target that serves users is not Ready; nothing was written".to_owned())?;
-        next.start = start;
         next.phase = Phase::Finished;
         next.candidate = Some(name.clone());
         next.outcome = Some(Code::Done);

@@ -7,6 +7,7 @@ use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
 use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
 use crate::machine::write::RecordSize;
+use crate::model::event::Log;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::ready::{Serving, serving};
@@ -46,7 +47,14 @@ impl Stage {
     }
 
     /// Our own rollback is written; the end once it is served.
-    pub(super) fn gone_back(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn gone_back(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
         if is_unserved && now < after(ended, LAST_WAIT) {
@@ -64,6 +72,6 @@ impl Stage {
                 outcome.word = outcome.code.word();
             }
         }
-        Next::end(outcome)
+        self.over(outcome, Some(record), world, service, now, log)
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::template::TemplateChange;
-use crate::rollout::goal::{Goal, TakeUp};
+use crate::rollout::goal::{CapacityGoal, Goal, TakeUp};
 use crate::rollout::plan::Plan;
 use crate::rollout::splits::Tags;
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub struct StageGoal {
     pub grace: Duration,
     /// How long the record names this owner as alive after staging, for the walk that follows.
     pub hold_for: Duration,
+    /// Which pods come before everyone is sent to what a revert made.
+    pub capacity: CapacityGoal,
     /// The plan of the short call that follows (`--once`): each call may have an owner of its own, and goes on with a
     /// rollout of the same candidate by the same plan. None: a newer owner begins anew.
     pub goes_on: Option<Plan>,
@@ -81,6 +83,7 @@ impl StageGoal {
             deadline: candidate.ready_within,
             grace,
             hold_for: walk.map_or(candidate.hold_for, |walk| walk.deadline),
+            capacity: walk.map(|walk| walk.capacity.clone()).unwrap_or_default(),
             goes_on: walk.filter(|walk| walk.once).and_then(|_| goal.plan().cloned()),
             id,
         })

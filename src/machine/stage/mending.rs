@@ -88,7 +88,14 @@ impl Stage {
     }
 
     /// Everyone was sent to the candidate, or a revert is written; the end once that is served.
-    pub(super) fn mended(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+    pub(super) fn mended(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
         let ended = *self.ended_at.get_or_insert(now);
         let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
         let mut outcome = match serving(service) {
@@ -111,6 +118,6 @@ impl Stage {
         outcome.candidate = Some(candidate.clone());
         outcome.digest = world.revision(candidate).and_then(|r| r.digest.clone());
         outcome.rollout = Some(record.id.clone());
-        Next::end(outcome)
+        self.over(outcome, Some(record), world, service, now, log)
     }
 }

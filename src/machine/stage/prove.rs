@@ -3,6 +3,7 @@
 //! Decides when the candidate is proved, and when its time is over. It may use observed objects and the record.
 
 use super::named::taken_words;
+use super::pods::waits_for_pods;
 use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
 use crate::machine::migration::refused_name;
 use crate::machine::next::{Look, Next};
@@ -34,11 +35,15 @@ impl Stage {
         self.candidate = Some(candidate.clone());
         let state = world.revision(&candidate).map_or_else(|| Pods::Down("it does not exist".into()), pods);
         let state = self.with_pods(state, &candidate, world, now)?;
-        let lasting = self.lasting(matches!(state, Pods::Down(_)), now);
+        let is_down = matches!(state, Pods::Down(_));
+        let lasting = self.lasting(is_down, now);
         let why = self.never_ready(&candidate, &state, lasting, now);
         let (Pods::Down(complaint) | Pods::NoRoom(complaint) | Pods::Coming(complaint)) = state else {
             return Ok(candidate);
         };
+        if !is_down && world.revision(&candidate).is_some_and(|made| waits_for_pods(record, made)) {
+            return Ok(candidate);
+        }
         if let Some(why) = why {
             self.failed = Some(why.clone());
             return Err(self.fail(world, service, record, &why, now));

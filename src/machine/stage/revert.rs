@@ -31,6 +31,13 @@ pub(super) fn is_same_release(one: &Revision, other: &Revision) -> bool {
         && runs_alike(&one.template, &other.template)
 }
 
+/// The Revision as its owner has it: a floor or a cap of a rollout is no part of what makes it.
+pub(super) fn without_bounds(revision: &Revision, record: Option<&Record>) -> Revision {
+    let known = record.and_then(|record| record.capacity.as_deref());
+    let template = known.map_or_else(|| revision.template.clone(), |known| known.undone(revision));
+    Revision { template, ..revision.clone() }
+}
+
 impl Stage {
     /// The revision of a revert is Ready: its last write. None if this is no revert, or if what was made is another
     /// release (a tag that moved on meanwhile, a webhook that changes templates): that one is walked like any candidate.
@@ -47,20 +54,28 @@ impl Stage {
             return None;
         }
         let stable = &record.start.stable;
-        let both = world.revision(stable).zip(world.revision(candidate));
-        if !both.is_some_and(|(stable, made)| is_same_release(stable, made)) {
+        let of_owner = |name| world.revision(name).map(|revision| without_bounds(revision, Some(record)));
+        let both = of_owner(stable).zip(of_owner(candidate));
+        let Some((stable_one, made)) = both.filter(|(stable, made)| is_same_release(stable, made)) else {
             log.once(
                 Topic::Note,
                 format!("{candidate} is not what {stable} runs, so it is a candidate like any other: nobody is moved to it unwalked"),
             );
             return None;
-        }
+        };
         // The Service's status names its newest ready revision a moment after that is Ready; until then latest means the
         // rejected one.
         let until = after(*self.candidate_since.get_or_insert(now), LAST_WAIT);
-        let waits = if record.start.followed_latest() { newer_than(candidate, service) } else { None };
+        let mut waits = if record.start.followed_latest() { newer_than(candidate, service) } else { None };
         if waits.is_some() && now < until {
             return Some(Next::wait(Some(until)));
+        }
+        if record.start.followed_latest() && record.start.follows_alone() && waits.is_none() {
+            // Everyone comes in one write.
+            waits = match self.pods_first((&stable_one, &made), record, world, service, now, log) {
+                Ok(lacks) => lacks,
+                Err(next) => return Some(*next),
+            };
         }
         let follows = record.start.followed_latest() && record.start.follows_alone() && waits.is_none();
         let home = if follows { candidate } else { stable };

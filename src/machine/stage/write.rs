@@ -1,17 +1,49 @@
-//! The write that begins a rollout, or that ends an older one because stable is what is wanted.
+//! The write that begins a rollout, or that ends an older one because stable is what is wanted; and the one that ends staging.
 //!
 //! Decides what it is refused for beside the usual fence, and that a way back takes effect. It may use observed objects and
 //! the one write.
 
+use super::Stage;
 use crate::machine::migration::taken_name;
-use crate::machine::next::Order;
+use crate::machine::next::{Next, Order};
+use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, order, sure_order, while_latest_stands};
-use crate::model::event::Event;
+use crate::model::event::{Event, Topic};
+use crate::model::name::RevisionName;
 use crate::model::observed::Service;
+use crate::model::outcome::Code;
+use crate::model::percent::Percent;
 use crate::model::split::Split;
+use crate::model::time::after;
 use crate::rollout::record::{BadRecord, Phase, Record};
+use jiff::Timestamp;
 use serde_json::Value;
+
+impl Stage {
+    /// The last write of staging: the candidate is proved, and is tagged by name.
+    pub(super) fn tag_by_name(
+        &self,
+        service: &Service,
+        record: &Record,
+        candidate: &RevisionName,
+        now: Timestamp,
+    ) -> Next {
+        let mut next = record.clone();
+        next.phase = Phase::Staged;
+        next.reverts = false;
+        next.candidate = Some(candidate.clone());
+        next.step_at = now;
+        // The walk that follows may be another process, so the owner has to count as alive until that has begun.
+        next.deadline = after(now, self.goal.hold_for);
+        let split = next.start.at(candidate, Percent::ZERO, &next.tags);
+        let what = format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate);
+        match order(service, next, Some(split), None, Event::new(Topic::Stage, what)) {
+            Ok(order) => Next::Write(Box::new(order)),
+            Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+        }
+    }
+}
 
 /// The order of that write.
 pub(super) fn begin_order(

@@ -37,29 +37,23 @@ impl Walk {
                 log.once(Topic::Wait, format!("back as soon as {} is Ready: {}", record.start.stable, why.reason));
                 Next::wait(until)
             }
-            Err(cannot) => Next::end(
-                outcome_of(
-                    Code::CouldNotRestore,
-                    format!("{}; could not go back: {}", why.reason, cannot.why),
-                    service,
-                )
-                .next(format!(
-                    "bring {} back, or `andante settle {} --to REVISION`",
-                    record.start.stable,
-                    service.called()
-                )),
-            ),
+            Err(cannot) => {
+                // A cap that did not help keeps stable from growing.
+                if let Some(next) = self.uncap(scene.world, record, now, log) {
+                    return next;
+                }
+                let what = format!("{}; could not go back: {}", why.reason, cannot.why);
+                let called = service.called();
+                let next = format!("bring {} back, or `andante settle {called} --to REVISION`", record.start.stable);
+                Next::end(outcome_of(Code::CouldNotRestore, what, service).next(next))
+            }
         }
     }
 
     /// Caps a stable that serves but is not Ready for want of pods, so that Knative takes a split to it.
     fn open_way(&self, scene: &Scene<'_>) -> Option<Next> {
-        match open_way_back(
-            scene.record,
-            scene.world,
-            self.pods.bounds.refused(BoundWrite::WayBack).is_some(),
-            scene.now,
-        )? {
+        let (record, refused) = (scene.record, self.pods.bounds.refused(BoundWrite::WayBack).is_some());
+        match open_way_back(record, &record.start.stable, scene.world, refused, scene.now)? {
             WayBack::Note(capacity, what) => {
                 let to = Record { capacity: Some(capacity), ..scene.record.clone() };
                 // Where there is no room for the record, the way back is waited for as before.

@@ -2,9 +2,9 @@
 //! observed objects.
 
 use super::Walk;
-use crate::machine::capacity::{Returned, receives, return_bounds, standing_words};
+use crate::machine::capacity::{Returned, but_capped, caps_alone, receives, return_bounds};
 use crate::machine::next::{BoundWrite, Next};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unreadable, unserved, with_standing};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
@@ -14,7 +14,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::{BadRecord, Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -55,9 +55,7 @@ impl Walk {
             return next;
         }
         let mut outcome = self.end(world, service, record);
-        if let Some(words) = standing_words(record, world, &service.called()).filter(|_| record.phase != Phase::Held) {
-            outcome.next = if outcome.next.is_empty() { words } else { format!("{}; {words}", outcome.next) };
-        }
+        outcome = with_standing(outcome, record, world, service);
         if is_unserved {
             unserved(&mut outcome, world, service);
             // A held rollout was not to go back.
@@ -98,8 +96,13 @@ impl Walk {
         }
     }
 
+    /// Gives a cap back: it is of use to a way back alone, and keeps stable from growing for whoever is on none.
+    pub(super) fn uncap(&self, world: &World, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
+        self.returning(world, &caps_alone(record)?, |_| false, now, log)
+    }
+
     /// The same at the end of a walk of this run. Where it was asked to stop below the end, both arms have users; where a signal
-    /// stopped it, all stays as it is.
+    /// stopped it, all but a cap stays as it is.
     pub(super) fn returning_at_end(
         &self,
         world: &World,
@@ -110,17 +113,80 @@ impl Walk {
     ) -> Option<Next> {
         let (held, receives) = (record.phase == Phase::Held, receives(record));
         if record.is_stopped() {
-            return None;
+            return self.uncap(world, record, now, log);
         }
-        // What is not served may be kept from it by a floor that cannot be had.
-        self.returning(world, record, |name| !is_unserved && (held || name == receives), now, log)
+        if is_unserved {
+            // It may be kept from being served by a floor that cannot be had, and by its cap it is not.
+            return self.returning(world, &but_capped(record), |_| false, now, log);
+        }
+        self.returning(world, record, |name| held || name == receives, now, log)
     }
 
-    /// The end of a walk whose last write was made, where the next rollout began before that was confirmed as served.
+    /// What the last process of this run did not come to, once its way back is served.
+    pub(super) fn returning_late(
+        &self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        // Once a cap is gone the split may count as not served again, though users have it.
+        let is_unserved = serving(service) != Serving::Yes && is_stuck(service, record);
+        let until = after(self.began.unwrap_or(now), LAST_WAIT);
+        if is_unserved && now < until && world.signal.is_none() && moved(record, service) != Moved::Traffic {
+            return caps_alone(record).map(|_| Next::wait(Some(until)));
+        }
+        self.returning_at_end(world, record, is_unserved, now, log)
+    }
+
+    /// The record is lost: what it named, nobody else can give back.
+    pub(super) fn returning_orphaned(
+        &self,
+        found: Option<&Record>,
+        world: &World,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        self.returning(world, self.claimant.orphaned(found)?, |_| false, now, log)
+    }
+
+    /// The end of a walk that lost the target.
+    pub(super) fn lost(
+        &self,
+        newer: Option<&Record>,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        if let Some(next) = self.returning_orphaned(newer, world, now, log) {
+            return next;
+        }
+        Next::end(self.claimant.lost(newer, service))
+    }
+
+    /// The end of a walk whose last write was made when the next rollout began, before that was confirmed as served: it is
+    /// its own.
     pub(super) fn done_before(&self, world: &World, service: &Service, own: &Record, newer: &Record) -> Next {
         let mut outcome = self.end(world, service, own);
         outcome.what = followed(&outcome.what, newer);
         Next::end(outcome)
+    }
+
+    /// The end where the record cannot be read.
+    pub(super) fn unread(
+        &self,
+        error: &BadRecord,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        // One of another format is somebody's, and what it names is theirs to give back.
+        let damaged = matches!(error, BadRecord::Unreadable(_));
+        let back = damaged.then(|| self.returning_orphaned(None, world, now, log)).flatten();
+        back.unwrap_or_else(|| Next::end(unreadable(error, service)))
     }
 
     /// What the last write was.

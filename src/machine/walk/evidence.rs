@@ -13,6 +13,7 @@ use crate::machine::next::Next;
 use crate::machine::next::Question;
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
+use crate::machine::walk::pod_gates::both_are_short;
 use crate::machine::walk::scene::Scene;
 use crate::machine::write::order;
 use crate::model::event::Log;
@@ -219,6 +220,11 @@ impl Walk {
         {
             return Some(self.held(service, record, Code::ObjectiveBroken, what, now));
         }
+        if self.holds_for_room(scene) {
+            let lacks = "the candidate lacks pods for its users, and stable would for all of them";
+            let why = format!("{}; {lacks}, so nobody is sent back", self.late(record.step));
+            return Some(self.held(service, record, Code::Inconclusive, why, now));
+        }
         match (self.undecided(record, now), self.on_inconclusive()) {
             (Some(why), OnInconclusive::Hold) => Some(self.held(service, record, Code::Inconclusive, why, now)),
             // Nothing speaks against the candidate, so a walk that the deadline cuts short is held as well.
@@ -234,6 +240,11 @@ impl Walk {
             }
             _ => None,
         }
+    }
+
+    /// Time is up, and going back would leave users with fewer pods.
+    pub(super) fn holds_for_room(&self, scene: &Scene<'_>) -> bool {
+        scene.record.step > 0 && scene.now >= scene.record.deadline && both_are_short(self, scene)
     }
 
     /// Traffic stays, the rollout stays open, and its end says why.

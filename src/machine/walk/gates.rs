@@ -142,9 +142,13 @@ fn evidence_against(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
 }
 
 /// The deadline, or a decision that does not come in time. Where the owner's policy is to hold, users who are on the
-/// candidate already stay there: that is no way back ([`Walk::without_decision`]).
+/// candidate already stay there: that is no way back ([`Walk::without_decision`]). So do they where both revisions lack pods, as
+/// far as time alone speaks: everyone on stable would be worse off.
 fn out_of_time(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     let (record, now, policy) = (scene.record, scene.now, walk.on_inconclusive());
+    if walk.holds_for_room(scene) {
+        return None;
+    }
     let undecided = walk.undecided(record, now).filter(|_| policy == OnInconclusive::Rollback);
     let holds = record.step > 0 && policy == OnInconclusive::Hold;
     let late = || (now >= record.deadline && !holds).then(|| walk.late(record.step));

@@ -6,9 +6,11 @@ use super::Walk;
 use super::scene::Scene;
 use super::waiting::Waiting;
 use crate::evidence::verdict::Verdict;
+use crate::machine::capacity::most_wanted;
 use crate::machine::rollback::Why;
 use crate::model::observed::Revision;
 use crate::model::outcome::Code;
+use crate::model::percent::Percent;
 use crate::model::time::words;
 use jiff::Timestamp;
 
@@ -22,9 +24,12 @@ pub(super) fn pods_missing(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verd
     }
 }
 
-/// A candidate that is short of pods for the users that it has gets no more of them.
+/// A candidate that is short of pods for the users that it has gets no more of them. The end of the plan moves nobody, and what
+/// stable keeps for a way back that would not help makes room for it.
 pub(super) fn pods_short(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verdict<Waiting, Why> {
-    match scene.world.revision(scene.candidate).filter(|_| walk.pods.is_short()) {
+    let at_end = scene.record.step >= walk.goal.plan.steps.len();
+    let holds = walk.pods.is_short() && !(at_end && both_are_short(walk, scene));
+    match scene.world.revision(scene.candidate).filter(|_| holds) {
         Some(candidate) => Verdict::Wait(Waiting::Short(short_words(candidate))),
         None => Verdict::Pass,
     }
@@ -34,14 +39,22 @@ pub(super) fn pods_short(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> Verdic
 /// nobody.
 pub(super) fn pods_never_came(walk: &Walk, scene: &Scene<'_>) -> Option<Why> {
     walk.short_until(scene).filter(|until| scene.now >= *until)?;
-    let stable = scene.world.revision(&scene.record.start.stable)?;
+    scene.world.revision(&scene.record.start.stable)?;
     let candidate = scene.world.revision(scene.candidate)?;
-    let needed = scene.record.capacity.as_ref().map_or(0, |capacity| i64::from(capacity.pods));
-    let helps = stable.actual >= stable.desired.max(needed) && stable.actual > candidate.actual;
-    helps.then(|| {
+    (!both_are_short(walk, scene)).then(|| {
         let lasted = words(candidate.scaling.window.max(walk.goal.capacity.within));
         Why::blameless(Code::RolledBack, format!("{} for {lasted}", short_words(candidate)))
     })
+}
+
+/// The candidate lacks pods for its users, and stable would lack them for all: going back would help nobody.
+pub(super) fn both_are_short(walk: &Walk, scene: &Scene<'_>) -> bool {
+    let both = scene.world.revision(&scene.record.start.stable).zip(scene.world.revision(scene.candidate));
+    let Some((stable, candidate)) = both.filter(|_| walk.pods.is_short()) else { return false };
+    let share = walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent);
+    let arms = [(stable, Percent::FULL.minus(share)), (candidate, share)];
+    let needed = i64::from(most_wanted(scene.record.capacity.as_deref(), &arms));
+    stable.actual < stable.desired.max(needed) || stable.actual <= candidate.actual
 }
 
 fn short_words(candidate: &Revision) -> String {

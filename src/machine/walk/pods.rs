@@ -254,13 +254,15 @@ impl Walk {
         self.pods.believed = self.short_until(scene).into_iter().chain(wedge).filter(|at| *at > scene.now).min();
     }
 
-    /// Knative wants more than twice the pods for the candidate's users that it has, beyond every floor.
+    /// Knative wants more than twice the pods for the candidate's users that it has, beyond every floor; or there is no room for
+    /// those that it wants, so that it is not Ready, and serves.
     fn is_short(&self, scene: &Scene<'_>, arms: &ScaledArms<'_>) -> bool {
         let candidate = arms.candidate;
-        self.goal.capacity.mode != CapacityMode::Off
-            && scene.record.step > 0
-            && candidate.actual.saturating_mul(2) < candidate.desired
-            && candidate.desired > i64::from(candidate.scaling.min.max(1))
+        let roomless = candidate.actual > 0 && matches!(pods_of(candidate), Pods::NoRoom(_));
+        let lacks = candidate.actual.saturating_mul(2) < candidate.desired
+            && candidate.desired > i64::from(candidate.scaling.min.max(1));
+        let is_asked = self.goal.capacity.mode != CapacityMode::Off;
+        scene.record.step > 0 && (roomless && self.wedge(scene).is_none() || is_asked && lacks)
     }
 
     /// When a shortage has lasted for so long that it is believed: a window of the autoscaler, and the time that pods may take to

@@ -6,7 +6,7 @@ use super::{Walk, write};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
 use crate::machine::others;
-use crate::machine::outcomes::{ended_before, refused, reverted};
+use crate::machine::outcomes::{ended_before, refused, reverted, with_standing};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
 use crate::machine::walk::stopped::phase_before;
@@ -70,11 +70,11 @@ impl Walk {
         if !record.phase.is_open() {
             // What this run's own last process did not come to.
             if record.owner.uid == self.claimant.asker.owner.uid
-                && let Some(next) = self.returning_at_end(world, &record, false, now, log)
+                && let Some(next) = self.returning_late(world, service, &record, now, log)
             {
                 return next;
             }
-            return Next::end(self.over(&record, service, stage));
+            return Next::end(with_standing(self.over(&record, service, stage), &record, world, service));
         }
         if record.phase == Phase::Staging {
             return Next::end(

@@ -4,11 +4,15 @@
 //! serves them, and the candidate, which is Ready, gets everyone at once; where it has everyone, there is nothing to go back
 //! to, and it keeps them. Staging decides the first while it lasts (`stage::mending`).
 //!
+//! Or it is served, and would not be taken again: whoever in it lacks room for more pods, by load, is not Ready and serves.
+//!
 //! Decides how long it is waited for, and when a broken stable is believed. It may use observed revisions and the record.
 
 use super::Walk;
 use super::scene::Scene;
+use crate::machine::capacity::counted;
 use crate::machine::finish::finish;
+use crate::machine::migration::misplaced;
 use crate::machine::next::Next;
 use crate::machine::rollback::Why;
 use crate::machine::unserved::{nobody_is_served, none_serves};
@@ -22,6 +26,12 @@ impl Walk {
     /// A split is on its way. Users may be on the candidate already, so everything that can tell is asked.
     pub(super) fn unserved(&mut self, scene: &Scene<'_>, text: &str, log: &mut Log) -> Next {
         let (record, now) = (scene.record, scene.now);
+        if let Some(lack) = lack_of_room(scene) {
+            // Users have what was written, so nothing is late.
+            self.waiting_since = Some(now);
+            let kind: String = lack.chars().filter(|c| !c.is_ascii_digit()).collect();
+            log.once_of(Topic::Wait, &kind, format!("no step is taken for now: {lack}"));
+        }
         let since = *self.waiting_since.get_or_insert(now);
         let limit = after(since, self.goal.serve_within);
         if now >= limit {
@@ -70,4 +80,24 @@ impl Walk {
         order.what = Event::new(Topic::Traffic, what);
         Some(Next::Write(Box::new(order)))
     }
+}
+
+/// Why the split that users have would not be taken now, where want of room is all that speaks against it: some in it serve,
+/// and lack room for more pods.
+fn lack_of_room(scene: &Scene<'_>) -> Option<String> {
+    let (world, split) = (scene.world, &scene.record.split);
+    if misplaced(scene.service, split) {
+        return None;
+    }
+    let unready = split.revisions().into_iter().filter(|name| !world.serves(name));
+    let lacks = unready.map(|name| {
+        let revision = world.revision(name).filter(|r| r.actual > 0)?;
+        let Pods::NoRoom(why) = pods(revision) else { return None };
+        Some(format!(
+            "{name} serves with {} and has no room for more ({why})",
+            counted(u32::try_from(revision.actual).ok()?)
+        ))
+    });
+    let lacks = lacks.collect::<Option<Vec<_>>>()?;
+    (!lacks.is_empty()).then(|| format!("{}; Knative takes no split that names it", lacks.join(", ")))
 }

@@ -7,7 +7,7 @@ use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
 use crate::machine::outcomes::UNCHANGED;
-use crate::machine::stage::revert::is_same_release;
+use crate::machine::stage::revert::{is_same_release, without_bounds};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::model::name::RevisionName;
@@ -46,7 +46,11 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Optio
     let mut outcome = unchanged(service, &stable, running);
     let newest = service.latest_created.as_ref().and_then(|name| world.revision(name));
     // Nothing is said of a template that makes the same.
-    if let Some(waits) = newest.filter(|newest| running.is_none_or(|running| !is_same_release(newest, running))) {
+    let same = |newest: &Revision, running: &Revision| {
+        let of_owner = |revision| without_bounds(revision, admission.record);
+        is_same_release(&of_owner(newest), &of_owner(running))
+    };
+    if let Some(waits) = newest.filter(|newest| running.is_none_or(|running| !same(newest, running))) {
         outcome.next =
             format!("{}; the Service's template is that of {}, which reaches nobody", outcome.next, waits.name);
     }

@@ -9,7 +9,7 @@ use super::{Admission, Begin};
 use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::next::Next;
-use crate::machine::stage::revert::is_same_release;
+use crate::machine::stage::revert::{is_same_release, without_bounds};
 use crate::machine::standing::{Moved, moved};
 use crate::model::making::runs_alike;
 use crate::model::observed::{Revision, Truth};
@@ -67,13 +67,6 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
         None => format!("users pinned to {stable}, the template is what it runs already"),
     };
     Some(Begin::Write { record: Box::new(record), split: Some(split), template, what })
-}
-
-/// The Revision as its owner has it: a floor or a cap of a rollout is no part of what makes it.
-fn without_bounds(revision: &Revision, record: Option<&Record>) -> Revision {
-    let known = record.and_then(|record| record.capacity.as_deref());
-    let template = known.map_or_else(|| revision.template.clone(), |known| known.undone(revision));
-    Revision { template, ..revision.clone() }
 }
 
 /// The template to write; none where the one that stands there makes what is wanted.
