@@ -36,6 +36,7 @@ mod gates;
 mod goal;
 mod pod_gates;
 mod pods;
+mod pods_watch;
 mod questions;
 mod reach;
 mod scene;
@@ -93,6 +94,7 @@ pub struct Walk {
 impl Walk {
     /// A machine that has not looked yet.
     pub fn new(goal: WalkGoal, claimant: Claimant) -> Self {
+        let within = goal.capacity.within;
         Self {
             health: Watcher::new(goal.grace),
             probing: Probing::new(goal.probe.clone()),
@@ -116,7 +118,7 @@ impl Walk {
             last_look: false,
             saving: None,
             failing: None,
-            pods: PodsMemory::default(),
+            pods: PodsMemory::new(within),
             size: RecordSize::Whole,
             finish_note: None,
         }
@@ -164,7 +166,7 @@ impl Walk {
         }
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
-        self.watch_pods(&scene);
+        self.watch_pods(&scene, log);
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
@@ -231,6 +233,7 @@ impl Walk {
             self.waiting_since = None;
             self.last_look = false;
             self.begin_gates();
+            self.pods.bounds.begin_step();
             // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);
         }
@@ -360,8 +363,8 @@ impl Machine for Walk {
         }
     }
 
-    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
-        self.pods.bounds.bounded(order, written, log);
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
+        self.pods.bounds.bounded(order, written, world, now, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

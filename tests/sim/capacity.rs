@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// A Service whose users want three pods, with a staged candidate.
-async fn busy(seed: u64) -> Theatre {
+pub(super) async fn busy(seed: u64) -> Theatre {
     let theatre = Theatre::serving(seed, "ok:1", true).await;
     theatre.world.with(|s| {
         s.pods_wanted = 3;
@@ -28,11 +28,11 @@ async fn busy(seed: u64) -> Theatre {
     theatre
 }
 
-fn pods(theatre: &Theatre, name: &str) -> i64 {
+pub(super) fn pods(theatre: &Theatre, name: &str) -> i64 {
     theatre.world.with(|s| s.revisions.get(name).map_or(0, |r| r.actual))
 }
 
-fn walk(percents: &[i64]) -> Job {
+pub(super) fn walk(percents: &[i64]) -> Job {
     Job::Walk(plan(percents, 5, 10, None), Looks { probe: true, ..Looks::default() })
 }
 

@@ -3,6 +3,7 @@
 use super::configuration::Configuration;
 use super::revision::Revision;
 use super::route::{Ingress, Route};
+use super::scale::Bounds;
 use super::story::{Log, Served};
 use andante::model::ending::Ending;
 use andante::rollout::owner::Liveness;
@@ -108,6 +109,8 @@ pub(crate) struct State {
     pub(crate) room: Option<i64>,
     /// Runs may patch Revisions: an optional right.
     pub(crate) revisions_writable: bool,
+    /// What becomes of bounds that are written.
+    pub(crate) bounds: Bounds,
     pub(crate) log: Log,
 }
 
@@ -144,6 +147,7 @@ impl State {
             pods_wanted: 1,
             room: None,
             revisions_writable: true,
+            bounds: Bounds::default(),
             log: Log::default(),
         }
     }
