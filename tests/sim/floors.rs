@@ -1,7 +1,7 @@
 //! Floors that do not stay, are ignored, cannot be written for a while or cannot be had: nobody waits for ever, nothing is fought
 //! over, and what is set comes back.
 
-use super::capacity::{busy, pods, walk};
+use super::capacity::{busy, busy_for, pods, walk};
 use super::fault::{Crash, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::world::simulate;
@@ -116,7 +116,7 @@ fn a_right_to_floors_that_comes_back_is_waited_for() {
     simulate(async {
         let theatre = busy(24).await;
         let early = watch_for_early_users(&theatre);
-        let from = theatre.world.start.elapsed() + Duration::from_secs(10);
+        let from = theatre.world.start.elapsed() + Duration::from_secs(7);
         let refusals = vec![(from..from + Duration::from_secs(40), "patch revisions")];
         let outcome = run(&theatre, &walk(&[50, 100]), Script { refusals, ..Script::default() }).await;
         assert_eq!(outcome.map(|o| o.code), Some(Code::Done), "{}", theatre.print(0));
@@ -213,18 +213,24 @@ fn a_load_that_grows_keeps_no_floor_that_cannot_be_had() {
     });
 }
 
-/// A walk that was held goes on at once: what users need is known as before.
+/// A person stops a walk and goes on by another plan at once: what users need is known as before, and not found anew.
 #[test]
-fn who_goes_on_after_a_rest_knows_what_users_need() {
+fn who_goes_on_by_another_plan_knows_what_users_need() {
     simulate(async {
-        let theatre = busy(29).await;
+        let theatre = busy_for(29, "@kim").await;
         let early = watch_for_early_users(&theatre);
-        let job = |percents: &[i64]| Job::Walk(plan(percents, 5, 10, None), Looks { probe: true, ..Looks::default() });
-        let held = run(&theatre, &job(&[50]), Script::default()).await.unwrap();
-        assert_eq!((held.code, held.word), (Code::Done, "held"), "{}", theatre.print(0));
-        let outcome = run(&theatre, &job(&[50, 100]), Script::default()).await;
+        let job = |dwell: u64| Job::Walk(plan(&[50, 100], dwell, 10, None), Looks { probe: true, ..Looks::default() });
+        let (walking, slowly) = (theatre.clone(), job(40));
+        let kim = || asker("@kim", 1, IfBusy::Supersede);
+        let task =
+            tokio::task::spawn_local(async move { walking.process("walk", &kim(), &slowly, Script::default()).await });
+        sleep(Duration::from_secs(15)).await;
+        theatre.signal("walk", Signal::Interrupt);
+        task.await.unwrap();
+        let outcome = theatre.process("again", &kim(), &job(5), Script::default()).await;
         assert_eq!(outcome.map(|o| o.code), Some(Code::Done), "{}", theatre.print(0));
         assert_eq!(*early.borrow(), Vec::<String>::new(), "{}", theatre.print(0));
+        assert!(!lines(&theatre).contains("how many pods users need"), "{}", theatre.print(0));
     });
 }
 
@@ -297,36 +303,38 @@ fn a_pod_that_stable_loses_ends_no_good_release() {
 /// Killed between the record and the bound: the next process sets the floor, and its pods are not late before they could come.
 #[test]
 fn a_floor_that_was_noted_long_ago_is_waited_for() {
-    let (mut calls, mut killed) = (1, 0);
-    loop {
-        let (noted, said) = simulate(async move {
-            let theatre = busy(32).await;
-            run(&theatre, &walk(&[50, 100]), Script::killed(Crash::Before(calls))).await;
-            let noted = patches(&theatre) == 0 && lines(&theatre).contains("step 1 wants");
-            if noted {
+    for once in [false, true] {
+        let mut killed = 0;
+        for call in 1..30 {
+            killed += i32::from(simulate(async move {
+                let mut theatre = busy(32).await;
+                theatre.once = once.then(|| plan(&[50, 100], 5, 10, None));
+                run(&theatre, &walk(&[50, 100]), Script::killed(Crash::Before(call))).await;
+                if patches(&theatre) > 0 || !lines(&theatre).contains("step 1 wants") {
+                    return false;
+                }
                 sleep(Duration::from_secs(300)).await;
-                theatre.process("again", &asker("a", 1, IfBusy::Supersede), &walk(&[50, 100]), Script::default()).await;
-            }
-            (noted, lines(&theatre))
-        });
-        killed += i32::from(noted);
-        assert!(!said.contains("are there after"), "{said}");
-        if calls > 40 {
-            break;
+                for _ in 0..if once { 10 } else { 1 } {
+                    run(&theatre, &walk(&[50, 100]), Script::default()).await;
+                    sleep(Duration::from_secs(10)).await;
+                }
+                assert!(!lines(&theatre).contains("are there after"), "{}", theatre.print(0));
+                assert!(pods(&theatre, "hello-00002") >= 2, "{}", theatre.print(0));
+                true
+            }));
         }
-        calls += 1;
+        assert!(killed > 0);
     }
-    assert!(killed > 0);
 }
 
 /// Whatever its owner asks for and users want: no floor is below the owner's or above the most that it may have, in either spelling, and
 /// nothing is written where nobody needs it.
 #[test]
 fn floors_keep_to_what_the_owner_allows() {
-    for seed in 0..36_u64 {
+    for seed in 0..60_u64 {
         simulate(async move {
             let mut rng = fastrand::Rng::with_seed(seed);
-            let (wanted, min, max) = (rng.i64(1..6), rng.i64(0..5), rng.i64(0..6));
+            let (wanted, min, max) = (rng.i64(1..7), rng.i64(0..5), rng.i64(0..6));
             // Knative takes no other pair.
             let max = if max > 0 { max.max(min) } else { 0 };
             let mut theatre = Theatre::new(seed);
@@ -338,18 +346,20 @@ fn floors_keep_to_what_the_owner_allows() {
             theatre.world.with(|s| s.pods_wanted = wanted);
             theatre.world.deploy(&service).await;
             theatre.world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
-            theatre.world.with(|s| s.scale_soon());
+            theatre.world.with(super::state::State::scale_soon);
             sleep(Duration::from_secs(10)).await;
             let stage = Job::Stage { image: "ok:2".into(), again: false };
             theatre.process("stage", &asker("a", 1, IfBusy::Supersede), &stage, Script::default()).await;
             sleep(Duration::from_secs(5)).await;
             // Every other time there is not enough room.
             if rng.bool() {
-                theatre.world.with(|s| s.room = Some(s.revisions.values().map(|r| r.actual).sum::<i64>() + 1));
+                let more = rng.i64(0..2);
+                theatre.world.with(|s| s.room = Some(s.revisions.values().map(|r| r.actual).sum::<i64>() + more));
             }
             let outcome = run(&theatre, &walk(&[50, 100]), Script::default()).await;
             let told = format!("wanted {wanted}, {setting} {min}, max-scale {max}\n{}", theatre.print(0));
-            assert_eq!(outcome.map(|o| o.code), Some(Code::Done), "{told}");
+            // A quota that users alone fill may send a candidate back; nobody waits for ever.
+            assert!(outcome.is_some(), "{told}");
             assert_eq!(left(&theatre), Vec::<String>::new(), "{told}");
             let written = theatre.world.with(|s| s.bounds.patched.clone());
             for (name, annotations) in &written {

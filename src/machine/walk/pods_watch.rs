@@ -21,7 +21,7 @@ impl Walk {
     /// Keeps in mind since when pods are waited for, and since when the candidate has too few for its users.
     pub(super) fn watch_pods(&mut self, scene: &Scene<'_>, log: &mut Log) {
         self.pods.bounds.see(scene.record, scene.world, log);
-        let lacks = self.lacking_floor(scene).is_some();
+        let lacks = lacking_floor(scene).is_some();
         self.pods.lacking = lacks.then(|| self.pods.lacking.unwrap_or(scene.now));
         if let Some(why) = self.ignored(scene) {
             self.pods.bounds.refuse(BoundWrite::Floor, &why, true, log);
@@ -40,13 +40,6 @@ impl Walk {
         self.pods.believed = self.short_until(scene).into_iter().chain(wedge).filter(|at| *at > scene.now).min();
     }
 
-    /// The candidate's floor, where one stands and asks for more pods than there are.
-    fn lacking_floor<'a>(&self, scene: &Scene<'a>) -> Option<(&'a SetBound, &'a Revision)> {
-        let candidate = scene.world.revision(scene.candidate)?;
-        let bound = scene.record.capacity.as_deref()?.bound(candidate, ScaleBound::MinScale)?;
-        (bound.stands_on(candidate) && bound.value() > ready(candidate)).then_some((bound, candidate))
-    }
-
     /// When pods that were asked for are late: from when they were, or from when they were lost long after that.
     pub(super) fn late_at(&self, bound: &SetBound) -> Timestamp {
         let within = self.goal.capacity.within;
@@ -58,7 +51,7 @@ impl Walk {
     /// Why no floor is of use: one stood for the whole time, there is room, and the autoscaler wants no pod more for it.
     fn ignored(&self, scene: &Scene<'_>) -> Option<String> {
         let goal = &self.goal.capacity;
-        let (bound, candidate) = self.lacking_floor(scene).filter(|_| goal.mode != CapacityMode::Off)?;
+        let (bound, candidate) = lacking_floor(scene).filter(|_| goal.mode != CapacityMode::Off)?;
         let is_late = scene.now >= self.late_at(bound) && !bound.is_to_be_set(candidate);
         let follows = candidate.desired >= i64::from(bound.value()) || matches!(pods_of(candidate), Pods::NoRoom(_));
         (is_late && !follows).then(|| {
@@ -165,4 +158,11 @@ impl Walk {
             format!("{} keeps {}: there is no room for more ({})", revision.name, counted(value), revision.complaint());
         Some(self.do_for_pods(&PodsMove::Note(lowered, text), scene, log))
     }
+}
+
+/// The candidate's floor, where one stands and asks for more pods than there are.
+fn lacking_floor<'a>(scene: &Scene<'a>) -> Option<(&'a SetBound, &'a Revision)> {
+    let candidate = scene.world.revision(scene.candidate)?;
+    let bound = scene.record.capacity.as_deref()?.bound(candidate, ScaleBound::MinScale)?;
+    (bound.stands_on(candidate) && bound.value() > ready(candidate)).then_some((bound, candidate))
 }
