@@ -239,7 +239,7 @@ impl Stage {
             }
             match next {
                 Next::Write(order) => self.knative.take(&order, walk, self.now, &mut self.log),
-                Next::Bound(order) => self.knative.take_bound(&order, walk, &mut self.log),
+                Next::Bound(order) => self.knative.take_bound(&order, walk, self.now, &mut self.log),
                 Next::Wait { until: Some(wake), .. } if wake <= until => self.pass(wake),
                 Next::Wait { .. } => {
                     self.pass(until);

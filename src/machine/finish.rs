@@ -1,6 +1,7 @@
 //! On to the candidate for good, in the shape that the owner had (docs/protocol.md, rule 8). Decides whether traffic
 //! may follow latest again. It may use the record, splits and observed objects.
 
+use crate::machine::capacity::note_receipt;
 use crate::machine::migration::taken_name;
 use crate::machine::next::Order;
 use crate::machine::rollback::CannotRestore;
@@ -44,6 +45,7 @@ pub(super) fn finish(
     next.step_at = now;
     next.approval_since = None;
     next.accept(candidate);
+    note_receipt(&mut next, record);
     let mut split = record.start.finished(candidate, follow);
     // A target that blocks now is left out, like those that a rollback had to leave out, because users come first.
     if let Some(safe) = only_ready(&split, candidate, |name| world.serves(name)) {

@@ -13,6 +13,7 @@ use crate::model::event::Event;
 use crate::model::event::Log;
 use crate::model::name::RevisionName;
 use crate::model::outcome::Outcome;
+use crate::model::scaling::ScaleBound;
 use crate::rollout::owner::Owner;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
@@ -91,6 +92,12 @@ pub struct Order {
 pub struct BoundOrder {
     /// The Revision.
     pub revision: RevisionName,
+    /// Its uid.
+    pub uid: String,
+    /// Which bound.
+    pub bound: ScaleBound,
+    /// The text that it leaves there; none: the bound goes.
+    pub to: Option<String>,
     /// What it is for.
     pub kind: BoundWrite,
     /// The JSON patch, fenced by the Revision's uid and the bound's present text.
@@ -169,7 +176,7 @@ pub trait Machine {
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
     /// What became of a bound's write. Only a machine that sets bounds is told.
-    fn bounded(&mut self, _: &BoundOrder, _: &Written, _: &mut Log) {}
+    fn bounded(&mut self, _: &BoundOrder, _: &Written, _: &World, _: Timestamp, _: &mut Log) {}
     /// What the end is if the world stops answering, or time is up after a signal.
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome;
 }

@@ -3,6 +3,7 @@
 //! Decides what rule 9 (docs/protocol.md) means for what is there now; rule 8 is [`crate::machine::finish`]'s. It may
 //! use the record, splits and observed objects.
 
+use crate::machine::capacity::note_receipt;
 use crate::machine::clash::is_taken;
 use crate::machine::migration::{is_ours, misplaced, state_of, taken_name};
 use crate::machine::next::Order;
@@ -77,6 +78,7 @@ pub(super) fn roll_back(
     next.step = 0;
     next.step_at = now;
     next.approval_since = None;
+    note_receipt(&mut next, record);
     // What a revert makes again is what serves, whatever became of its pods.
     if why.blames && !record.reverts {
         next.reject(&reason, now);

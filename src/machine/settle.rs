@@ -315,8 +315,8 @@ impl Machine for Settle {
         self.denied = Some(outcome);
     }
 
-    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
-        self.bounds.bounded(order, written, log);
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
+        self.bounds.bounded(order, written, world, now, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

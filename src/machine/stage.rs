@@ -89,6 +89,7 @@ impl Stage {
     /// A machine that has not looked yet.
     pub fn new(goal: StageGoal, claimant: Claimant) -> Self {
         Self {
+            bounds: BoundTries::new(goal.capacity.within),
             goal,
             claimant,
             began: None,
@@ -107,7 +108,6 @@ impl Stage {
             denied: None,
             first: false,
             seen: false,
-            bounds: BoundTries::default(),
         }
     }
 
@@ -364,8 +364,8 @@ impl Machine for Stage {
         }
     }
 
-    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
-        self.bounds.bounded(order, written, log);
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
+        self.bounds.bounded(order, written, world, now, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

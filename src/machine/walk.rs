@@ -6,7 +6,7 @@
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
-use crate::machine::health::{Health, Watcher};
+use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::{denied, gave_up, missing};
@@ -37,6 +37,7 @@ mod gates;
 mod goal;
 mod pod_gates;
 mod pods;
+mod pods_watch;
 mod questions;
 mod reach;
 mod scene;
@@ -96,6 +97,7 @@ pub struct Walk {
 impl Walk {
     /// A machine that has not looked yet.
     pub fn new(goal: WalkGoal, claimant: Claimant) -> Self {
+        let within = goal.capacity.within;
         Self {
             health: Watcher::new(goal.grace),
             probing: Probing::new(goal.probe.clone()),
@@ -120,7 +122,7 @@ impl Walk {
             saving: None,
             failing: None,
             pods_say: None,
-            pods: PodsMemory::default(),
+            pods: PodsMemory::new(within),
             size: RecordSize::Whole,
             finish_note: None,
         }
@@ -169,7 +171,7 @@ impl Walk {
         }
         self.appoint(record, &candidate, log);
         self.watch_health(&scene, log);
-        self.watch_pods(&scene);
+        self.watch_pods(&scene, log);
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
@@ -197,25 +199,6 @@ impl Walk {
         }
     }
 
-    /// Takes a look at the candidate's pods: what is wrong has to last to be believed.
-    fn watch_health(&mut self, scene: &Scene<'_>, log: &mut Log) {
-        let candidate = scene.world.revision(scene.candidate);
-        let back = self.health.back();
-        if self.wedge(scene).is_some() {
-            // Its pods serve; what cannot be had is given back.
-            self.health.excuse();
-            self.failing = None;
-            return;
-        }
-        self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
-            Health::Failing(reason) => Some(reason),
-            Health::Fine => None,
-        };
-        if self.health.back() != back && self.at_step.is_some() {
-            log.say(Topic::Wait, format!("{} has its pods again; the dwell begins anew", scene.candidate));
-        }
-    }
-
     /// The split is served: on with the walk, and what was learned is saved while it waits.
     fn served(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
         self.waiting_since = None;
@@ -240,6 +223,7 @@ impl Walk {
             self.waiting_since = None;
             self.last_look = false;
             self.begin_gates();
+            self.pods.bounds.begin_step();
             // A sleeping candidate is woken before the first percent (rule 10), and once more after a restart.
             self.probing.begin(record.step == 0 || !fresh, now);
         }
@@ -372,8 +356,8 @@ impl Machine for Walk {
         }
     }
 
-    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
-        self.pods.bounds.bounded(order, written, log);
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
+        self.pods.bounds.bounded(order, written, world, now, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

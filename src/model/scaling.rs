@@ -56,11 +56,13 @@ pub struct Scaling {
     pub window: Duration,
     /// The texts of the spelling that counts first.
     texts: BTreeMap<ScaleBound, String>,
+    /// What the older spelling asks for at least; it counts where the newer one is absent.
+    older_min: u32,
 }
 
 impl Default for Scaling {
     fn default() -> Self {
-        Self { annotated: false, min: 0, max: None, window: WINDOW, texts: BTreeMap::new() }
+        Self { annotated: false, min: 0, max: None, window: WINDOW, texts: BTreeMap::new(), older_min: 0 }
     }
 }
 
@@ -79,8 +81,17 @@ impl Scaling {
             min: number(ScaleBound::MinScale).unwrap_or_default(),
             max: number(ScaleBound::MaxScale).filter(|max| *max > 0),
             window: window.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(WINDOW),
+            older_min: annotations
+                .get(ScaleBound::MinScale.older_annotation())
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default(),
             texts: [ScaleBound::MinScale, ScaleBound::MaxScale].into_iter().filter_map(text).collect(),
         }
+    }
+
+    /// So many pods at least where its owner had this text in the spelling that counts first.
+    pub fn min_with(&self, had: Option<&str>) -> u32 {
+        had.map_or(self.older_min, |had| had.parse().unwrap_or_default())
     }
 
     /// The text of a bound as it stands there, in the spelling that counts first.
@@ -104,6 +115,11 @@ mod tests {
         assert_eq!((both.min, both.max), (2, Some(9)));
         assert_eq!((both.text(ScaleBound::MinScale), both.text(ScaleBound::MaxScale)), (Some("2"), None));
         assert_eq!(of(&[("minScale", "4")]).min, 4);
+        assert_eq!(
+            (both.min_with(None), both.min_with(Some("1"))),
+            (4, 1),
+            "what its owner had before a floor of ours"
+        );
     }
 
     #[test]

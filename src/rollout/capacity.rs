@@ -40,6 +40,9 @@ pub struct Capacity {
     /// The step that is taken without its pods, because they could not be had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<usize>,
+    /// Since when whoever has everyone at the end had them, where the last write moved nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -123,6 +126,17 @@ impl Capacity {
             Some(known) if !known.stands_on(revision) && !known.is_to_be_set(revision) => *known = fresh(),
             Some(known) => known.to(value, at),
             None => self.bounds.push(fresh()),
+        }
+        self
+    }
+
+    /// The same where something in the cluster made this value of one of ours: it is no owner's, so it goes with the others.
+    #[must_use]
+    pub fn with_made(mut self, revision: &Revision, bound: ScaleBound, value: u32) -> Self {
+        if let Some(known) = self.bounds.iter_mut().find(|known| known.is_of(revision) && known.bound == bound)
+            && !known.set.contains(&value)
+        {
+            known.set.insert(0, value);
         }
         self
     }

@@ -4,8 +4,8 @@
 //! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
 //! ports, the world and the runtime's timer.
 
-use super::{CALL_AFTER_SIGNAL, ENDING_WITHIN, ReadCall, Runner};
-use crate::machine::next::{BoundOrder, GiveUp, Look, Order, Written};
+use super::{BOUNDS_AFTER_SIGNAL, CALL_AFTER_SIGNAL, ENDING_WITHIN, ReadCall, Runner};
+use crate::machine::next::{BoundOrder, BoundWrite, GiveUp, Look, Order, Written};
 use crate::machine::world::{NameHolder, PodsSaid, Presence, Signal};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
@@ -101,33 +101,45 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
         }
     }
 
-    /// Sets a bound of a Revision. Whatever the answer, what stands there is known afterwards as well as it can be.
+    /// Sets a bound of a Revision. Whatever the answer, what stands there is known afterwards as well as it can be. When it is
+    /// tried again is the machine's: it looks at everything else meanwhile.
     pub(super) async fn bound(&mut self, order: &BoundOrder) -> Written {
         let cluster = self.cluster;
         let result = self.call(cluster.patch_revision(&order.revision, &order.patch)).await;
-        let written = match result {
+        let error = match result {
             Ok(object) => {
                 if let Ok(revision) = Revision::from_json(&object) {
                     self.world.see_revision(revision);
                 }
+                self.bounds.worked();
                 self.log.say(order.what.topic, order.what.text.clone());
                 return Written::Yes;
             }
-            Err(ApiError::Refused(_)) => Written::Refused,
-            Err(error) if error.is_passing() => Written::Unsure(error),
-            Err(error) => Written::Denied(error),
+            Err(error) => error,
         };
-        // No bound is worth the patience with writes: whoever wants it is told and goes on without it.
-        if let Written::Unsure(error) = &written {
-            let retry = Duration::from_secs(1);
+        if error.is_passing() {
             self.log.once(Topic::Api, error.to_string());
-            self.pause(retry).await;
         }
+        let over = order.kind != BoundWrite::Floor && self.bound_fails(&error);
         let revisions = self.call(cluster.revisions()).await;
         if let Ok(list) = revisions {
             self.world.see_revisions(list.items.iter().filter_map(|object| Revision::from_json(object).ok()));
         }
-        written
+        match error {
+            error if over => Written::Denied(error),
+            ApiError::Refused(_) => Written::Refused,
+            error if error.is_passing() => Written::Unsure(error),
+            error => Written::Denied(error),
+        }
+    }
+
+    /// A bound could not be written once more. True if that has been so for as long as anybody is patient; after a signal the
+    /// process is to end and say so.
+    fn bound_fails(&mut self, error: &ApiError) -> bool {
+        let now = self.clock.now();
+        self.bounds.failed(error, now);
+        let patience = self.signalled.map_or(self.limits.patience, |_| BOUNDS_AFTER_SIGNAL);
+        self.bounds.ends(patience).is_some_and(|end| now >= end)
     }
 
     pub(super) fn note(&mut self, written: &Written, what: &Event) {

@@ -54,6 +54,8 @@ impl Default for Limits {
 /// A call that is in the air when a signal comes may take this much longer, within what is left of the time. It is a third
 /// of that time, so that a server that hangs leaves some for the way back.
 const CALL_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+/// So long bounds that are given back may fail after a signal: users are where they are to be, and the end is to be said.
+const BOUNDS_AFTER_SIGNAL: Duration = Duration::from_secs(2);
 /// So long the answer to why the run is ended is waited for, before users are taken back: a server that cannot say it in
 /// this time has more to do with the way back.
 const ENDING_WITHIN: Duration = Duration::from_millis(500);
@@ -117,6 +119,8 @@ struct Runner<'a, C, K, S> {
     rights: [CallPatience; 3],
     /// Of writes: the API server may read well and write nothing.
     writes: CallPatience,
+    /// Of bounds that open the way back or are given back.
+    bounds: CallPatience,
     signalled: Option<Timestamp>,
     signals_seen: u32,
     /// It was asked why the run is ended.
@@ -149,6 +153,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
         reads: CallPatience::new(),
         rights: [CallPatience::new(), CallPatience::new(), CallPatience::new()],
         writes: CallPatience::new(),
+        bounds: CallPatience::new(),
         signalled: None,
         signals_seen: 0,
         asked_ending: false,
@@ -183,7 +188,7 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
             }
             Next::Bound(order) => {
                 let written = me.bound(&order).await;
-                machine.bounded(&order, &written, &mut me.log);
+                machine.bounded(&order, &written, &me.world, clock.now(), &mut me.log);
             }
             Next::Look(look) => {
                 if let Err(why) = me.look(look).await {

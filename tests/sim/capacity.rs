@@ -16,7 +16,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// A Service whose users want three pods, with a staged candidate.
-async fn busy(seed: u64) -> Theatre {
+pub(super) async fn busy(seed: u64) -> Theatre {
+    busy_for(seed, "a").await
+}
+
+/// The same, staged by a run or a person.
+pub(super) async fn busy_for(seed: u64, who: &str) -> Theatre {
     let theatre = Theatre::serving(seed, "ok:1", true).await;
     theatre.world.with(|s| {
         s.pods_wanted = 3;
@@ -24,15 +29,15 @@ async fn busy(seed: u64) -> Theatre {
     });
     sleep(Duration::from_secs(5)).await;
     let stage = Job::Stage { image: "ok:2".into(), again: false };
-    theatre.process("stage", &asker("a", 1, IfBusy::Supersede), &stage, Script::default()).await;
+    theatre.process("stage", &asker(who, 1, IfBusy::Supersede), &stage, Script::default()).await;
     theatre
 }
 
-fn pods(theatre: &Theatre, name: &str) -> i64 {
+pub(super) fn pods(theatre: &Theatre, name: &str) -> i64 {
     theatre.world.with(|s| s.revisions.get(name).map_or(0, |r| r.actual))
 }
 
-fn walk(percents: &[i64]) -> Job {
+pub(super) fn walk(percents: &[i64]) -> Job {
     Job::Walk(plan(percents, 5, 10, None), Looks { probe: true, ..Looks::default() })
 }
 

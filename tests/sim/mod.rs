@@ -40,6 +40,7 @@ mod comes_and_goes;
 mod edited;
 mod endings;
 mod exhaustive;
+mod floors;
 mod from_file;
 mod moved_tag;
 mod named;

@@ -47,8 +47,8 @@ impl<M: Machine> Machine for Punctual<M> {
         self.machine.written(written, world, now, log);
     }
 
-    fn bounded(&mut self, order: &BoundOrder, written: &Written, log: &mut Log) {
-        self.machine.bounded(order, written, log);
+    fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
+        self.machine.bounded(order, written, world, now, log);
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {

@@ -116,7 +116,7 @@ impl Revision {
 
     /// So many pods at least.
     pub(crate) fn min_scale(&self) -> i64 {
-        self.bound("min-scale").unwrap_or(0)
+        self.bound("min-scale").or_else(|| self.bound("minScale")).unwrap_or(0)
     }
 
     /// So many pods at most.

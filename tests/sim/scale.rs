@@ -14,6 +14,17 @@ const SCALES: Duration = Duration::from_millis(2700);
 /// What counts as a bound of a Revision.
 const GROUP: &str = "autoscaling.knative.dev/";
 
+/// What becomes of bounds that are written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bounds {
+    /// An admission policy leaves no more than this of a min-scale, and of 0 nothing.
+    pub(crate) most: Option<i64>,
+    /// The autoscaler looks at no min-scale.
+    pub(crate) ignored: bool,
+    /// Every PATCH that was taken: of which Revision, and the bounds it left there before any policy.
+    pub(crate) patched: Vec<(String, Value)>,
+}
+
 impl State {
     /// PATCH of a Revision. Whatever is not a bound would replace all its pods, so no test ever may write it.
     pub(crate) fn patch_revision(&mut self, name: &str, patch: &Value) -> Result<Value, ApiError> {
@@ -35,6 +46,15 @@ impl State {
             }
             (Some(Err(_)), _) | (_, Some(Err(_))) => return Err(ApiError::Invalid("expected a number".into())),
             _ => {}
+        }
+        self.bounds.patched.push((name.to_owned(), Value::Object(new.clone())));
+        let mut new = new;
+        let min = format!("{GROUP}min-scale");
+        let asked = new.get(&min).and_then(|text| text.as_str()?.parse::<i64>().ok());
+        match self.bounds.most.filter(|most| asked.is_some_and(|asked| asked > *most)) {
+            Some(0) => drop(new.remove(&min)),
+            Some(most) => drop(new.insert(min, json!(most.to_string()))),
+            None => {}
         }
         revision.annotations = Value::Object(new);
         let uid = revision.uid;
@@ -59,7 +79,7 @@ impl State {
         let room = self.room.map_or(i64::MAX, |room| (room - others).max(0));
         let by_users = (self.pods_wanted * percent + 99) / 100;
         let Some(r) = self.revisions.get_mut(name).filter(|r| r.ready_at.is_some() && !r.dead) else { return };
-        let (min, max) = (r.min_scale(), r.max_scale());
+        let (min, max) = (if self.bounds.ignored { 0 } else { r.min_scale() }, r.max_scale());
         if r.actual == 0 && min == 0 {
             return;
         }

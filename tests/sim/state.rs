@@ -3,6 +3,7 @@
 use super::configuration::Configuration;
 use super::revision::Revision;
 use super::route::{Ingress, Route};
+use super::scale::Bounds;
 use super::story::{Log, Served};
 use andante::model::ending::Ending;
 use andante::rollout::owner::Liveness;
@@ -110,6 +111,8 @@ pub(crate) struct State {
     pub(crate) revisions_writable: bool,
     /// A creation is refused because the Service exists, and a read finds none.
     pub(crate) exists_unseen: bool,
+    /// What becomes of bounds that are written.
+    pub(crate) bounds: Bounds,
     pub(crate) log: Log,
 }
 
@@ -147,6 +150,7 @@ impl State {
             room: None,
             revisions_writable: true,
             exists_unseen: false,
+            bounds: Bounds::default(),
             log: Log::default(),
         }
     }

@@ -8,6 +8,7 @@ use crate::machine::next::BoundOrder;
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Revision;
+use crate::model::percent::Percent;
 use crate::model::scaling::ScaleBound;
 use crate::model::time::after;
 use crate::rollout::capacity::SetBound;
@@ -38,6 +39,18 @@ pub(in crate::machine) fn receives(record: &Record) -> &RevisionName {
     }
 }
 
+/// Notes since when whoever has everyone after the last write had them, where that write moves nobody: after a bake, or where
+/// nobody was ever sent to the candidate. Otherwise they come with the write.
+pub(in crate::machine) fn note_receipt(next: &mut Record, before: &Record) {
+    let Some(capacity) = &mut next.capacity else { return };
+    let had = before.candidate.as_ref().map_or(Percent::ZERO, |candidate| before.split.share(candidate));
+    capacity.received = match next.phase {
+        Phase::Finished => (had == before.start.whole()).then_some(before.step_at),
+        // Stable never lost anybody.
+        _ => (before.step == 0 && had.is_zero()).then_some(Timestamp::UNIX_EPOCH),
+    };
+}
+
 /// The bounds of a record that stand, with their Revisions.
 fn standing<'a>(record: &'a Record, world: &'a World) -> impl Iterator<Item = (&'a SetBound, &'a Revision)> {
     let bounds = record.capacity.iter().flat_map(|capacity| &capacity.bounds);
@@ -55,13 +68,14 @@ pub(in crate::machine) fn return_bounds(
     now: Timestamp,
 ) -> Returned {
     let mut wait = None;
+    let received = record.capacity.as_ref().and_then(|capacity| capacity.received).unwrap_or(record.step_at);
     let mut left: Vec<_> = standing(record, world).collect();
     // The cap first: Knative refuses a floor of the owner's above it, and who received everyone may have to grow.
     left.sort_by_key(|(bound, _)| Reverse(bound.bound));
     for (bound, revision) in left {
         // One pod is not taken away while requests come.
         let keeps = bound.bound == ScaleBound::MinScale && has_received(&bound.revision) && bound.value() > 1;
-        let until = after(record.step_at, revision.scaling.window.min(LONGEST));
+        let until = after(received, revision.scaling.window.min(LONGEST));
         if keeps && now < until {
             wait = Some(wait.map_or(until, |other: Timestamp| other.min(until)));
             continue;
@@ -130,6 +144,32 @@ mod tests {
         assert_eq!(order.patch[1], json!({"op": "test", "path": pointer, "value": "3"}));
         assert!(standing_words(&record, &world, "s").unwrap().starts_with("min-scale 3 on s2 still stands"));
         assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)), "nobody is waited for");
+    }
+
+    /// After a bake the write that finishes moves nobody, so the autoscaler has seen them for that long already.
+    #[test]
+    fn the_window_counts_from_the_write_that_moved_users() {
+        let (mut before, world) = stage(None, Some("3"));
+        (before.step, before.step_at) = (2, at(100));
+        let finished = |before: &Record, split: Value| {
+            let before = Record { split: serde_json::from_value(split).unwrap(), ..before.clone() };
+            let mut next = Record { phase: Phase::Finished, step_at: at(150), ..before.clone() };
+            note_receipt(&mut next, &before);
+            next
+        };
+        let whole = json!([{"revisionName": "s2", "percent": 100}]);
+        let baked = finished(&before, whole);
+        assert_eq!(return_bounds(&baked, &world, |_| true, at(155)), Returned::Wait(at(160)));
+        assert!(matches!(return_bounds(&baked, &world, |_| true, at(160)), Returned::Write(_)));
+        let half = json!([{"revisionName": "s1", "percent": 50}, {"revisionName": "s2", "percent": 50}]);
+        let moved = finished(&before, half);
+        assert_eq!(return_bounds(&moved, &world, |_| true, at(160)), Returned::Wait(at(210)), "by the last write");
+        // Back before anybody was moved: nobody has received anybody.
+        (before.step, before.split) =
+            (0, serde_json::from_value(json!([{"revisionName": "s1", "percent": 100}])).unwrap());
+        let mut back = Record { phase: Phase::RolledBack, step_at: at(150), ..before.clone() };
+        note_receipt(&mut back, &before);
+        assert!(matches!(return_bounds(&back, &world, |_| true, at(150)), Returned::Write(_)));
     }
 
     #[test]

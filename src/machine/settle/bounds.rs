@@ -25,7 +25,7 @@ impl Settle {
         }
         match return_bounds(record, world, |name| name == receives(record), now) {
             Returned::All => None,
-            Returned::Write(order) => Some(Next::Bound(Box::new(order))),
+            Returned::Write(order) => Some(self.bounds.next(order, world.signal.is_some(), now)),
             Returned::Wait(_) if world.signal.is_some() => None,
             Returned::Wait(until) => {
                 let until_then = until.strftime("%H:%M:%S");
@@ -87,7 +87,7 @@ impl Settle {
                 self.notes.extend(order.record.as_ref().map(|noted| noted.epoch));
                 Some(Next::Write(Box::new(order)))
             }
-            WayBack::Set(order) => Some(Next::Bound(Box::new(order))),
+            WayBack::Set(order) => Some(self.bounds.next(order, world.signal.is_some(), now)),
             WayBack::Wait => Some(Next::wait(Some(until))),
         }
     }

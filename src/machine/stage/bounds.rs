@@ -30,7 +30,7 @@ impl Stage {
             return None;
         }
         match return_bounds(record, world, has_received, now) {
-            Returned::Write(order) => Some(Next::Bound(Box::new(order))),
+            Returned::Write(order) => Some(self.bounds.next(order, world.signal.is_some(), now)),
             Returned::Wait(until) if world.signal.is_none() => {
                 let until_then = until.strftime("%H:%M:%S");
                 log.once(Topic::Pods, format!("{} keeps its pods until {until_then}", receives(record)));

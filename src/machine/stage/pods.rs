@@ -76,7 +76,8 @@ impl Stage {
             };
         }
         if bound.is_to_be_set(made) {
-            return Err(Box::new(Next::Bound(Box::new(set(bound, made, BoundWrite::Floor)))));
+            let order = set(bound, made, BoundWrite::Floor);
+            return Err(Box::new(self.bounds.next(order, world.signal.is_some(), now)));
         }
         log.once(Topic::Pods, format!("waiting for {text}"));
         Err(Box::new(Next::wait(Some(until))))

@@ -60,7 +60,7 @@ impl Walk {
                 let order = order(scene.service, to, None, None, Event::new(Topic::Pods, what)).ok()?;
                 Some(Next::Write(Box::new(order)))
             }
-            WayBack::Set(order) => Some(Next::Bound(Box::new(order))),
+            WayBack::Set(order) => Some(self.pods.bounds.next(order, scene.world.signal.is_some(), scene.now)),
             WayBack::Wait => None,
         }
     }

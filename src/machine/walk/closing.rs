@@ -82,7 +82,7 @@ impl Walk {
         }
         match return_bounds(record, world, has_received, now) {
             Returned::All => None,
-            Returned::Write(order) => Some(Next::Bound(Box::new(order))),
+            Returned::Write(order) => Some(self.pods.bounds.next(order, world.signal.is_some(), now)),
             // A short call leaves it to the next one.
             Returned::Wait(_) if world.signal.is_some() || self.goal.once => None,
             Returned::Wait(until) => {

@@ -19,6 +19,7 @@ use crate::model::scaling::ScaleBound;
 use crate::model::time::{after, words};
 use crate::rollout::capacity::{Capacity, CapacityMode, SetBound};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// What is done for the pods of the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(super) enum PodsMove {
     Note(Box<Capacity>, String),
     /// A bound is set.
     Set(Box<BoundOrder>),
+    /// A bound could not be set, and is tried again then.
+    Again(Timestamp),
     /// The pods are on their way; how many are there, and until when they are waited for.
     Coming { text: String, until: Timestamp },
 }
@@ -36,15 +39,22 @@ pub(super) enum PodsMove {
 pub(super) struct PodsMemory {
     /// What became of bounds.
     pub(super) bounds: BoundTries,
+    /// Since when a floor of the candidate's that stands asks for more pods than there are.
+    pub(super) lacking: Option<Timestamp>,
     /// Since when the pods of a step are waited for.
-    since: Option<(usize, Timestamp)>,
+    pub(super) since: Option<(usize, Timestamp)>,
     /// Since when the candidate has too few pods for its users, and how many it had then.
-    short: Option<(Timestamp, i64)>,
+    pub(super) short: Option<(Timestamp, i64)>,
     /// When that is believed, or a floor that cannot be had is given back.
-    believed: Option<Timestamp>,
+    pub(super) believed: Option<Timestamp>,
 }
 
 impl PodsMemory {
+    /// Nothing was seen yet; floors are tried for so long.
+    pub(super) fn new(within: Duration) -> Self {
+        Self { bounds: BoundTries::new(within), ..Self::default() }
+    }
+
     /// When a shortage is believed, or a floor given back, if that is still to come.
     pub(super) fn believed(&self, now: Timestamp) -> Option<Timestamp> {
         self.believed.filter(|at| *at > now)
@@ -57,14 +67,14 @@ impl PodsMemory {
 }
 
 /// The two revisions of a walk and the part of users that the candidate has.
-struct ScaledArms<'a> {
+pub(super) struct ScaledArms<'a> {
     stable: &'a Revision,
-    candidate: &'a Revision,
+    pub(super) candidate: &'a Revision,
     share: Percent,
 }
 
 impl<'a> ScaledArms<'a> {
-    fn of(walk: &Walk, scene: &Scene<'a>) -> Option<Self> {
+    pub(super) fn of(walk: &Walk, scene: &Scene<'a>) -> Option<Self> {
         Some(Self {
             stable: scene.world.revision(&scene.record.start.stable)?,
             candidate: scene.world.revision(scene.candidate)?,
@@ -74,20 +84,30 @@ impl<'a> ScaledArms<'a> {
 
     /// The pods that all users need. Only what has been so for a whole window tells, because the autoscaler averages over it.
     fn pods(&self, known: Option<&Capacity>, since: Option<Timestamp>, now: Timestamp) -> u32 {
-        let rest = Percent::FULL.minus(self.share);
         let settled = |revision: &Revision| {
             self.share.is_zero() || since.is_some_and(|since| now >= after(since, revision.scaling.window))
         };
-        let arms = [(self.stable, rest), (self.candidate, self.share)];
-        let told: Vec<_> = arms.into_iter().filter(|(revision, _)| settled(revision)).collect();
+        let told: Vec<_> = self.shares().into_iter().filter(|(revision, _)| settled(revision)).collect();
         most_wanted(known, &told)
+    }
+
+    fn shares(&self) -> [(&'a Revision, Percent); 2] {
+        [(self.stable, Percent::FULL.minus(self.share)), (self.candidate, self.share)]
+    }
+
+    /// When the pods that users need will be known, where nothing is known and more than one pod is wanted: the first arm that
+    /// wants so many tells after a window.
+    fn tells_at(&self, known: Option<&Capacity>, since: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let told = |arm: &(&Revision, Percent)| most_wanted(known, &[*arm]) > 1;
+        let windows = self.shares().into_iter().filter(told).map(|(revision, _)| revision.scaling.window);
+        windows.min().and_then(|window| since.map(|since| after(since, window))).filter(|at| *at > now)
     }
 }
 
 /// The floor that its owner had, 1 at least: less than that never is of use.
-fn owners(known: &Capacity, revision: &Revision) -> u32 {
-    let had = known.bound(revision, ScaleBound::MinScale).and_then(|bound| bound.had.as_ref()?.parse().ok());
-    had.unwrap_or(0).max(1)
+pub(super) fn owners(known: &Capacity, revision: &Revision) -> u32 {
+    let bound = known.bound(revision, ScaleBound::MinScale);
+    bound.map_or(0, |bound| revision.scaling.min_with(bound.had.as_deref())).max(1)
 }
 
 /// A floor that was noted for another time: it does not stand, and is more than is of use now.
@@ -97,7 +117,7 @@ fn is_stale(known: &Capacity, revision: &Revision, most: u32) -> bool {
 }
 
 /// As many ready pods as it has.
-fn ready(revision: &Revision) -> u32 {
+pub(super) fn ready(revision: &Revision) -> u32 {
     u32::try_from(revision.actual).unwrap_or_default()
 }
 
@@ -113,42 +133,50 @@ impl Walk {
         let arms = ScaledArms::of(self, scene).filter(|_| goal.mode != CapacityMode::Off)?;
         let known = scene.record.capacity.as_deref().cloned().unwrap_or_default();
         let pods = arms.pods(scene.record.capacity.as_deref(), self.served, scene.now);
+        if let Some(note) = self.made_of_ours(&known, &arms) {
+            return Some(Verdict::Wait(note));
+        }
         if pods == 0 {
-            return None;
+            let until = arms.tells_at(scene.record.capacity.as_deref(), self.served, scene.now)?;
+            let text = "the autoscaler to tell how many pods users need".to_owned();
+            return Some(Verdict::Wait(PodsMove::Coming { text, until }));
         }
         let candidate = arms.candidate;
         let (want, has) = (candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to)), ready(candidate));
-        if let Some(why) = self.pods.bounds.refused(BoundWrite::Floor) {
+        if let Some(why) = self.pods.bounds.no_floor(candidate) {
             let lacks = goal.mode == CapacityMode::Need && has < want;
             let why = || format!("step {step} wants {want} pods, and they cannot be asked for: {why}");
             return lacks.then(|| Verdict::Fail(Why::blameless(Code::Inconclusive, why())));
         }
         let goes_without = known.without == Some(step);
-        let coming = known.bound(candidate, ScaleBound::MinScale).filter(|bound| bound.stands_on(candidate));
-        let coming = coming.filter(|bound| bound.value() > has && scene.now < after(bound.at, goal.within));
-        // While pods are on their way no more are asked for, or a load that grows would put the end off for ever.
-        let keeps = goes_without || coming.is_some();
+        let floor = known.bound(candidate, ScaleBound::MinScale).filter(|bound| bound.stands_on(candidate));
+        let floor = floor.filter(|bound| bound.value() > has);
+        // While pods are on their way no more are asked for, and what is late is given back first: a load that grows would else put
+        // the end off for ever.
+        let keeps = goes_without || floor.is_some();
         let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, to, scene.now) };
         if wanted.bounds != known.bounds {
             let text = noted_words(&wanted, &arms, step, want);
             return Some(Verdict::Wait(PodsMove::Note(Box::new(wanted), text)));
         }
-        let unset = [candidate, arms.stable].into_iter().find_map(|revision| {
+        let unset = [candidate, arms.stable].into_iter().filter(|revision| !self.pods.bounds.is_theirs(revision));
+        let unset = unset.into_iter().find_map(|revision| {
             let bound = known.bound(revision, ScaleBound::MinScale).filter(|bound| bound.is_to_be_set(revision))?;
-            Some(set(bound, revision, BoundWrite::Floor))
+            Some((bound, revision))
         });
-        if let Some(order) = unset {
-            return Some(Verdict::Wait(PodsMove::Set(Box::new(order))));
+        if let Some((bound, revision)) = unset {
+            return Some(Verdict::Wait(self.floor_to_set(&known, bound, revision, scene.now)));
         }
         // One that sleeps is woken by its first request, and nobody was to have more than one pod.
         if has >= want || goes_without || (want <= 1 && pods_of(candidate) == Pods::Asleep) {
             return None;
         }
         let since = self.pods.since.filter(|(at, _)| *at == step).map(|(_, since)| since);
-        let bound = known.bound(candidate, ScaleBound::MinScale).filter(|bound| bound.value() >= want);
+        let bound =
+            known.bound(candidate, ScaleBound::MinScale).filter(|bound| floor.is_some() || bound.value() >= want);
         // Pods that only the owner's own floor asks for: the next of many short calls does not know since when.
-        let until = match (bound.map(|bound| bound.at), since) {
-            (Some(at), _) => after(at, goal.within),
+        let until = match (bound, since) {
+            (Some(bound), _) => self.late_at(bound),
             (None, _) if self.goal.once => return None,
             (None, since) => after(since.unwrap_or(scene.now), goal.within),
         };
@@ -157,6 +185,35 @@ impl Walk {
             return Some(Verdict::Wait(PodsMove::Coming { text, until }));
         }
         Some(self.cannot_be_had(&known, &arms, pods, (step, to), text, scene.now))
+    }
+
+    /// The write of a floor, or what comes before it.
+    fn floor_to_set(&self, known: &Capacity, bound: &SetBound, revision: &Revision, now: Timestamp) -> PodsMove {
+        if let Some(until) = self.pods.bounds.pause(BoundWrite::Floor, false, now) {
+            return PodsMove::Again(until);
+        }
+        // Noted by a process that died before it was set: its pods would be late at once.
+        let is_old = now >= after(bound.at, self.goal.capacity.within);
+        if is_old && !self.pods.bounds.is_failing(BoundWrite::Floor) {
+            let (value, word) = (bound.value(), bound.bound.word());
+            let text = format!(
+                "{word} {value} of {} was noted at {} and not set",
+                revision.name,
+                bound.at.strftime("%H:%M:%S")
+            );
+            return PodsMove::Note(Box::new(known.clone().with(revision, ScaleBound::MinScale, value, now)), text);
+        }
+        PodsMove::Set(Box::new(set(bound, revision, BoundWrite::Floor)))
+    }
+
+    /// Notes what something in the cluster made of a floor of ours, so that it goes with the others at the end.
+    fn made_of_ours(&self, known: &Capacity, arms: &ScaledArms<'_>) -> Option<PodsMove> {
+        [arms.candidate, arms.stable].into_iter().find_map(|revision| {
+            let made = self.pods.bounds.made_of_ours(revision)?;
+            let noted = known.clone().with_made(revision, ScaleBound::MinScale, made);
+            let text = format!("min-scale of {} was made {made} by something else", revision.name);
+            (noted != *known).then(|| PodsMove::Note(Box::new(noted), text))
+        })
     }
 
     /// The floors of the next step. The candidate's first one is raised only now, after it was Ready; stable's is never above
@@ -179,7 +236,8 @@ impl Walk {
         };
         let warm = warm.min(stable.scaling.max.unwrap_or(u32::MAX)).min(ready(stable));
         let loses = pods_for(pods, Percent::FULL.minus(to)) < warm;
-        if loses && stable.scaling.min < warm && noted(known, stable) != warm {
+        let theirs = self.pods.bounds.is_theirs(stable);
+        if loses && !theirs && stable.scaling.min < warm && noted(known, stable) != warm {
             wanted = wanted.with(stable, ScaleBound::MinScale, warm, now);
         } else if is_stale(known, stable, ready(stable)) {
             wanted = wanted.without_bound(stable, ScaleBound::MinScale);
@@ -238,84 +296,6 @@ impl Walk {
         (kept != Capacity::default()).then(|| Box::new(kept))
     }
 
-    /// Keeps in mind since when pods are waited for, and since when the candidate has too few for its users.
-    pub(super) fn watch_pods(&mut self, scene: &Scene<'_>) {
-        let step = self.next_step(scene).map(|(step, _)| step);
-        match (step, self.pods.since) {
-            (Some(step), Some((at, _))) if step == at => {}
-            (step, _) => self.pods.since = step.map(|step| (step, scene.now)),
-        }
-        let short = ScaledArms::of(self, scene).is_some_and(|arms| self.is_short(scene, &arms));
-        let actual = scene.world.revision(scene.candidate).map_or(0, |revision| revision.actual);
-        // A pod that came begins the time anew.
-        let known = self.pods.short.filter(|(_, had)| actual <= *had);
-        self.pods.short = short.then(|| (known.map_or(scene.now, |(since, _)| since), actual));
-        let wedge = self.wedge(scene).map(|(bound, _)| after(bound.at, self.goal.capacity.within));
-        self.pods.believed = self.short_until(scene).into_iter().chain(wedge).filter(|at| *at > scene.now).min();
-    }
-
-    /// Knative wants more than twice the pods for the candidate's users that it has, beyond every floor; or there is no room for
-    /// those that it wants, so that it is not Ready, and serves.
-    fn is_short(&self, scene: &Scene<'_>, arms: &ScaledArms<'_>) -> bool {
-        let candidate = arms.candidate;
-        let roomless = candidate.actual > 0 && matches!(pods_of(candidate), Pods::NoRoom(_));
-        let lacks = candidate.actual.saturating_mul(2) < candidate.desired
-            && candidate.desired > i64::from(candidate.scaling.min.max(1));
-        let is_asked = self.goal.capacity.mode != CapacityMode::Off;
-        scene.record.step > 0 && (roomless && self.wedge(scene).is_none() || is_asked && lacks)
-    }
-
-    /// When a shortage has lasted for so long that it is believed: a window of the autoscaler, and the time that pods may take to
-    /// come, since the last one came.
-    pub(super) fn short_until(&self, scene: &Scene<'_>) -> Option<Timestamp> {
-        let window = scene.world.revision(scene.candidate)?.scaling.window;
-        self.pods.short.map(|(since, _)| after(since, window.max(self.goal.capacity.within)))
-    }
-
-    /// The floor that keeps the candidate from being Ready: its pods serve, and there is no room for those that we asked for.
-    pub(super) fn wedge<'a>(&self, scene: &Scene<'a>) -> Option<(&'a SetBound, &'a Revision)> {
-        if self.pods.bounds.refused(BoundWrite::Floor).is_some() {
-            // It cannot be lowered, so it explains nothing.
-            return None;
-        }
-        let candidate = scene.world.revision(scene.candidate)?;
-        let bound = scene.record.capacity.as_deref()?.bound(candidate, ScaleBound::MinScale)?;
-        let lacks = candidate.actual > 0 && candidate.scaling.min > ready(candidate);
-        let roomless = matches!(pods_of(candidate), Pods::NoRoom(_));
-        (lacks && roomless && bound.stands_on(candidate)).then_some((bound, candidate))
-    }
-
-    /// A floor that cannot be had in time is given back, whatever the walk waits for, so that Knative takes splits again.
-    pub(super) fn mend_floor(&mut self, scene: &Scene<'_>, log: &mut Log) -> Option<Next> {
-        let (bound, candidate) = self.wedge(scene)?;
-        // That the split is not served meanwhile is no fault of Knative's.
-        self.waiting_since = None;
-        if scene.now < after(bound.at, self.goal.capacity.within) && bound.value() > ready(candidate) {
-            return None;
-        }
-        if bound.is_to_be_set(candidate) {
-            return Some(Next::Bound(Box::new(set(bound, candidate, BoundWrite::Floor))));
-        }
-        let next = self.next_step(scene).and_then(|(step, next)| self.pods_move(scene, step, next.percent));
-        match next {
-            Some(Verdict::Wait(what @ (PodsMove::Note(..) | PodsMove::Set(_)))) => {
-                return Some(self.do_for_pods(&what, scene, log));
-            }
-            Some(Verdict::Fail(why)) => return Some(self.go_back(scene, why, log)),
-            _ => {}
-        }
-        let known = scene.record.capacity.as_deref().cloned().unwrap_or_default();
-        let value = ready(candidate).max(owners(&known, candidate));
-        let lowered = Box::new(known.with(candidate, ScaleBound::MinScale, value, scene.now));
-        let text = format!(
-            "{} keeps {}: there is no room for more ({})",
-            candidate.name,
-            counted(value),
-            candidate.complaint()
-        );
-        Some(self.do_for_pods(&PodsMove::Note(lowered, text), scene, log))
-    }
-
     /// Does what is to be done for the pods of a step.
     pub(super) fn do_for_pods(&mut self, what: &PodsMove, scene: &Scene<'_>, log: &mut Log) -> Next {
         let (service, record, now) = (scene.service, scene.record, scene.now);
@@ -326,6 +306,7 @@ impl Walk {
                 write(order(service, to, None, None, Event::new(Topic::Pods, text.clone())), service)
             }
             PodsMove::Set(order) => Next::Bound(order.clone()),
+            PodsMove::Again(until) => self.wait(*until, record, now),
             PodsMove::Coming { text, until } => {
                 log.once(Topic::Pods, format!("waiting for {text}"));
                 self.wait(*until, record, now)

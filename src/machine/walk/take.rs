@@ -149,9 +149,13 @@ impl Walk {
             // People approve and promote an attempt: what they asked of another plan or beginning must not count for
             // this one.
             record.attempt += 1;
-            // What another attempt gave up, or found that users need, says nothing of this one.
-            let kept = record.capacity.as_ref().and_then(|known| known.inherited(true, |name| world.revision(name)));
-            record.capacity = kept.map(|known| Box::new(Capacity { pods: 0, ..known }));
+            // What another attempt gave up says nothing of this one. What users need was told best before anybody was moved, and
+            // stable is the same.
+            record.capacity = record.capacity.take().and_then(|known| {
+                let kept = known.inherited(true, |name| world.revision(name)).unwrap_or_default();
+                let kept = Capacity { pods: known.pods, ..kept };
+                (kept != Capacity::default()).then(|| Box::new(kept))
+            });
         }
         // A new beginning gets the whole time: another run, a person who comes back, the next of many short calls.
         if !same_run || self.goal.once || self.claimant.asker.owner.kind == OwnerKind::Person {

@@ -153,7 +153,7 @@ impl Knative {
     }
 
     /// Takes a machine's write of a Revision's bound, in the same way.
-    pub fn take_bound(&mut self, order: &BoundOrder, machine: &mut impl Machine, log: &mut Log) {
+    pub fn take_bound(&mut self, order: &BoundOrder, machine: &mut impl Machine, now: Timestamp, log: &mut Log) {
         let present = self.revision(&order.revision);
         let written = match patched(&present, &order.patch) {
             Some(object) => {
@@ -165,7 +165,7 @@ impl Knative {
             }
             None => Written::Refused,
         };
-        machine.bounded(order, &written, log);
+        machine.bounded(order, &written, self.world(now), now, log);
     }
 
     /// When the split that was written last will be served; none if it is.

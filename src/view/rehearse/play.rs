@@ -92,7 +92,7 @@ pub(crate) fn play<M: Machine, C: Chance>(
         match next {
             Next::End(outcome) => break *outcome,
             Next::Write(order) => me.knative.take(&order, &mut machine, me.now, &mut log),
-            Next::Bound(order) => me.knative.take_bound(&order, &mut machine, &mut log),
+            Next::Bound(order) => me.knative.take_bound(&order, &mut machine, me.now, &mut log),
             Next::Wait { until, ask } => {
                 for question in ask {
                     machine.asked(&question, me.now);
