@@ -13,6 +13,7 @@ mod words;
 
 use crate::evidence::Saved;
 pub use gate::Advice;
+use outage::Newest;
 pub use survey::{Survey, Surveyed};
 
 use crate::evidence::forecast::Baseline;
@@ -88,6 +89,8 @@ pub struct Judge {
     next_at: Option<Timestamp>,
     /// Since when readings fail, and why the last did.
     failing: Option<(Timestamp, String)>,
+    /// The latest time that the source told of.
+    newest: Newest,
     trouble: bool,
     /// Stable's requests a second before the first step.
     lambda: Option<f64>,
@@ -118,6 +121,7 @@ impl Judge {
             asked: None,
             next_at: None,
             failing: None,
+            newest: Newest::default(),
             trouble: false,
             lambda: None,
             strangers: None,
@@ -246,6 +250,7 @@ impl Judge {
             let gap = words::seconds(now.duration_since(since));
             log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
         }
+        self.newest.told(reading.at, self.rules.every, now, log);
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);

@@ -32,8 +32,11 @@ impl Default for Requests {
 pub(crate) struct Users {
     /// Requests a second, over all revisions.
     pub(crate) rate: f64,
-    /// How the counters are: `answer`, `silent`, `forbidden`, or `doubled` (somebody asks the candidate's own address too).
+    /// How the counters are: `answer`, `silent`, `forbidden`, `old` (what was told last is told again), or `doubled` (somebody
+    /// asks the candidate's own address too).
     pub(crate) how: String,
+    /// What was told last.
+    last: Option<Reading>,
     revisions: BTreeMap<String, Requests>,
 }
 
@@ -77,16 +80,19 @@ impl Users {
     }
 
     /// What the gateway says of both.
-    pub(crate) fn counted(&self, arms: &Arms, at: Timestamp) -> Result<Reading, NoReading> {
+    pub(crate) fn counted(&mut self, arms: &Arms, at: Timestamp) -> Result<Reading, NoReading> {
         match self.how.as_str() {
             "silent" => Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() }),
             "forbidden" => Err(NoReading::Forbidden("list endpointslices in kourier-system".into())),
+            "old" => Ok(self.last.clone().expect("it told something before")),
             _ => {
                 let pair = Pair {
                     stable: self.counters(arms.stable.as_str()),
                     candidate: self.counters(arms.candidate.as_str()),
                 };
-                Ok(Reading { at, strata: [("gateway-1".to_owned(), pair)].into() })
+                let reading = Reading { at, strata: [("gateway-1".to_owned(), pair)].into() };
+                self.last = Some(reading.clone());
+                Ok(reading)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Before the first step: decides what stable's rate is, who else asks the candidate, and whether a decision can be had in
 //! time. It may use readings and the forecast.
 
+use super::outage::Newest;
 use super::words;
 use crate::evidence::Counts;
 use crate::evidence::Rules;
@@ -43,6 +44,8 @@ pub struct Survey {
     asked: Option<Timestamp>,
     next_at: Option<Timestamp>,
     failing: Option<(Timestamp, NoReading)>,
+    /// The latest time that the source told of.
+    newest: Newest,
     found: Option<Surveyed>,
 }
 
@@ -92,6 +95,7 @@ impl Survey {
             }
         };
         self.failing = None;
+        self.newest.told(reading.at, rules.every, now, log);
         let Some((began, memory)) = &mut self.began else {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
