@@ -19,7 +19,7 @@ use andante::model::event::Log;
 use andante::model::observed::{CONTROL, RECORD};
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::goal::{Goal, GoalOptions};
-use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};
 use andante::view::rehearse::Knative;
 use clap::Parser;
@@ -57,6 +57,8 @@ struct Stage {
     log: Log,
     walks: u32,
     users: users::Users,
+    /// The run that walks, once another one has taken over.
+    newer: Option<Owner>,
 }
 
 impl Stage {
@@ -77,6 +79,7 @@ impl Stage {
             log: Log::default(),
             walks: 0,
             users: users::Users::default(),
+            newer: None,
         }
     }
 
@@ -161,6 +164,12 @@ impl Stage {
             ["promote"] => self.control(|c, request| c.promote = Some(request)),
             // Nobody goes on until the next walk begins.
             ["killed"] => self.done = true,
+            // The one that walked is gone; whoever walks next is of another run.
+            ["another", "run"] => {
+                self.done = true;
+                self.newer = Some(Owner { name: "shop/release-8".into(), uid: "u8".into(), ..owner() });
+                self.knative.world(self.now).liveness = Some((owner().uid, Liveness::Done));
+            }
             ["sigterm"] => self.signal(Some(Signal::Terminate)),
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
             ["another", "rollout", "begins"] => self.begin_another(),
@@ -248,7 +257,7 @@ fn pod(name: &str, restarts: u64) -> Value {
         "restartCount": restarts, "state": {"running": {}}, "lastState": last}]}})
 }
 
-fn walk(command: &str, writer: &str) -> Walk {
+fn walk(command: &str, claimant: Claimant) -> Walk {
     // What stands between apostrophes is one argument.
     let parts = command.split('\'').enumerate();
     let words = parts.flat_map(|(i, part)| if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
@@ -257,7 +266,7 @@ fn walk(command: &str, writer: &str) -> Walk {
     let service = args.cluster.service.clone();
     let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
     let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
-    Walk::new(goal, walker(writer))
+    Walk::new(goal, claimant)
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.
@@ -270,7 +279,11 @@ fn play(script: &str) -> String {
         writeln!(text, "{line}").unwrap();
         if let Some(command) = line.strip_prefix("$ andante walk hello") {
             stage.walks += 1;
-            machine = Some(walk(command, &format!("process-{}", stage.walks)));
+            let mut claimant = walker(&format!("process-{}", stage.walks));
+            if let Some(newer) = &stage.newer {
+                (claimant.asker.owner, claimant.asker.intent) = (newer.clone(), stage.now);
+            }
+            machine = Some(walk(command, claimant));
             stage.log = Log::default();
             stage.done = false;
             stage.signal(None);

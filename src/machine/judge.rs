@@ -139,6 +139,13 @@ impl Judge {
             self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
             return;
         }
+        if let Some(strangers) = saved.sums.strangers().filter(|_| saved.is_nothing_yet()) {
+            let seen = strangers.before().0;
+            let what = format!("others ask {} by its own address, as was seen before", self.arms.candidate);
+            log.say(Topic::Note, format!("{what}: {} requests, {} failed", seen.requests, seen.failures));
+            self.strangers = self.strangers.take().or_else(|| Some(strangers.clone()));
+            return;
+        }
         let mut sums = saved.sums.clone();
         self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
         self.sums = Some(sums);
