@@ -20,7 +20,8 @@ use std::time::Duration;
 const ENOUGH: u64 = 100;
 /// How long a rate is looked at, at most; as long where others' requests to the candidate fail, because what may be theirs
 /// later is bounded the better the longer they were seen. Otherwise as long as the first step lasts, if that is less: who asks
-/// more rarely seldom asks in the steps in which users are few, which are those where his requests count for much.
+/// more rarely seldom asks in the steps in which users are few, which are those where his requests count for much. By budget
+/// a step lasts longer than its dwell.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What was found.
@@ -57,7 +58,8 @@ impl Survey {
     /// For this plan; where it moves everyone at once, one reading is enough if nobody else's requests fail.
     pub fn of(plan: &Plan) -> Self {
         let dwell = plan.steps.first().map_or(Duration::ZERO, |step| step.dwell);
-        let look = if plan.compares() { dwell.min(LONGEST) } else { Duration::ZERO };
+        let lasts = if plan.style.by_budget() { dwell * 2 } else { dwell };
+        let look = if plan.compares() { lasts.min(LONGEST) } else { Duration::ZERO };
         Self { only_others: !plan.compares(), look, ..Self::default() }
     }
 

@@ -5,7 +5,7 @@
 //! may make room, and that it is never blamed for it; nor for an image that is not in its registry, may not be pulled, or lacks a
 //! Secret, though that is not waited for. It may use what pods and conditions say.
 
-use super::{Stage, StageGoal};
+use super::{Stage, StageGoal, Want};
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
@@ -51,12 +51,26 @@ impl Stage {
                 Some(Why::blameless(Code::NeverReady, reason))
             }
             Pods::Down(complaint) if lasting => {
-                Some(not_ready(format!("{candidate} does not become ready: {complaint}"), complaint))
+                Some(self.not_ready(format!("{candidate} does not become ready: {complaint}"), complaint))
             }
-            Pods::Down(complaint) | Pods::Coming(complaint) => {
-                over.then(|| not_ready(format!("{candidate} was not ready within {within}: {complaint}"), complaint))
-            }
+            Pods::Down(complaint) | Pods::Coming(complaint) => over
+                .then(|| self.not_ready(format!("{candidate} was not ready within {within}: {complaint}"), complaint)),
         }
+    }
+
+    /// The end of one that is not ready. What lies outside of it may be mended without any change of it.
+    fn not_ready(&self, what: String, complaint: &str) -> Why {
+        if !lies_outside(complaint) {
+            return Why::new(Code::NeverReady, what);
+        }
+        let again = "that lies outside of it, so once it is mended the same may be tried again";
+        // A new revision is needed for that, and Knative makes no second one of a name.
+        let name = match &self.goal.want {
+            Want::Template(change) => change.revision_name.as_ref(),
+            Want::Revision(_) => None,
+        };
+        let how = name.map_or_else(String::new, |name| format!(" with another --revision-name than {name}, or none"));
+        Why::blameless(Code::NeverReady, format!("{what}; {again}{how}"))
     }
 
     /// Says what is waited for, and where that is room, for how long.
@@ -68,15 +82,6 @@ impl Stage {
         };
         log.once(Topic::Wait, text);
     }
-}
-
-/// The end of one that is not ready. What lies outside of it may be mended without any change of it.
-fn not_ready(what: String, complaint: &str) -> Why {
-    if lies_outside(complaint) {
-        let again = "that lies outside of it, so once it is mended the same may be tried again";
-        return Why::blameless(Code::NeverReady, format!("{what}; {again}"));
-    }
-    Why::new(Code::NeverReady, what)
 }
 
 /// The template that makes a new revision of what stands there, where the one that it made is of no use any more: Knative has
