@@ -256,7 +256,6 @@ impl Stage {
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
         match moved(record, service) {
-            Moved::No => {}
             Moved::Traffic => {
                 let what = format!(
                     "{} changed the traffic of {}; this run writes nothing more",
@@ -269,7 +268,7 @@ impl Stage {
                 )));
             }
             Moved::Template if is_staging_template(record) => return self.edited(world, service, record, now),
-            Moved::Template => {}
+            Moved::Template | Moved::No => {}
         }
         if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
             // One write, so that nobody waits for a staging that is gone.
