@@ -28,10 +28,14 @@ cluster-down: ## Remove every trace of the bundled cluster but its built binarie
 test: lint test-unit test-cluster ## Everything that CI runs
 
 .PHONY: test-full
-test-full: lint test-unit image image-again ## Everything, with every long case and many more simulated seeds
+test-full: lint test-unit fuzz-check image image-again ## Everything, with every long case and many more simulated seeds
 	@ANDANTE_SIM_SEEDS=20000 $(CARGO) --config profile.dev.package.andante.opt-level=1 test --test simulator
 	@CARGO=$(CARGO) THREADS=$(THREADS) tests/with-cluster tests/live
 	@$(if $(KUBECONFIG),echo "KUBECONFIG is set: nothing was tried on the oldest Knative",$(MAKE) --no-print-directory test-oldest)
+
+.PHONY: fuzz-check
+fuzz-check: ## The fuzz targets compile (four minutes from nothing; needs a C++ compiler)
+	@$(CARGO) check --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
 .PHONY: test-oldest
 test-oldest: image ## The live promises on the oldest Knative; replaces the bundled cluster by one that runs it

@@ -19,7 +19,7 @@ use andante::model::event::Log;
 use andante::model::observed::{CONTROL, RECORD};
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::goal::{Goal, GoalOptions};
-use andante::rollout::owner::{Owner, OwnerKind};
+use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};
 use andante::view::rehearse::Knative;
 use clap::Parser;
@@ -59,6 +59,8 @@ struct Stage {
     log: Log,
     walks: u32,
     users: users::Users,
+    /// The run that walks, once another one has taken over.
+    newer: Option<Owner>,
 }
 
 impl Stage {
@@ -80,6 +82,7 @@ impl Stage {
             log: Log::default(),
             walks: 0,
             users: users::Users::default(),
+            newer: None,
         }
     }
 
@@ -172,6 +175,12 @@ impl Stage {
             ["promote"] => self.control(|c, request| c.promote = Some(request)),
             // Nobody goes on until the next walk begins.
             ["killed"] => self.done = true,
+            // The one that walked is gone; whoever walks next is of another run.
+            ["another", "run"] => {
+                self.done = true;
+                self.newer = Some(Owner { name: "shop/release-8".into(), uid: "u8".into(), ..owner() });
+                self.knative.world(self.now).liveness = Some((owner().uid, Liveness::Done));
+            }
             ["sigterm"] => self.signal(Some(Signal::Terminate)),
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
             ["another", "process", "notes", "its", "intent"] => self.note_intent(),
@@ -270,7 +279,7 @@ fn unpulled(name: &str) -> Value {
         "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"shop/hello:2\""}}}]}})
 }
 
-fn walk(command: &str, writer: &str) -> Walk {
+fn walk(command: &str, claimant: Claimant) -> Walk {
     // What stands between apostrophes is one argument.
     let parts = command.split('\'').enumerate();
     let words = parts.flat_map(|(i, part)| if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
@@ -279,7 +288,7 @@ fn walk(command: &str, writer: &str) -> Walk {
     let service = args.cluster.service.clone();
     let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
     let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
-    Walk::new(goal, walker(writer))
+    Walk::new(goal, claimant)
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.
@@ -292,7 +301,11 @@ fn play(script: &str) -> String {
         writeln!(text, "{line}").unwrap();
         if let Some(command) = line.strip_prefix("$ andante walk hello") {
             stage.walks += 1;
-            machine = Some(walk(command, &format!("process-{}", stage.walks)));
+            let mut claimant = walker(&format!("process-{}", stage.walks));
+            if let Some(newer) = &stage.newer {
+                (claimant.asker.owner, claimant.asker.intent) = (newer.clone(), stage.now);
+            }
+            machine = Some(walk(command, claimant));
             stage.log = Log::default();
             stage.done = false;
             stage.signal(None);

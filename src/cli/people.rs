@@ -31,11 +31,13 @@ pub struct WatchArgs {
     /// Cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Exit once the rollout is over and served, with 0 if it finished well, else with the code that it ended with. One that
-    /// was over before is not meant: where none is open, the next one is waited for. Ctrl-C ends with 0.
+    /// Exit once the rollout is over and served, with 0 if it finished well, else with the code that it ended with. The one
+    /// that is open is meant, else the next one: 13 if another one takes its place, 26 if its record is lost. Ctrl-C ends
+    /// with 0.
     #[arg(long)]
     pub until_done: bool,
-    /// With --until-done: the rollout that is meant, also one that is over already; 13 if another one took its place.
+    /// With --until-done: the rollout that is meant, also one that is over already; 13 if another one took its place, or
+    /// there is none of that name.
     #[arg(long, value_name = "ID", requires = "until_done")]
     pub rollout: Option<RolloutId>,
 }

@@ -92,6 +92,11 @@ impl Saved {
         Self::new(&Rules::default(), 0, Sums::of_counts(counts), None, String::new())
     }
 
+    /// True if no window was judged.
+    pub(crate) fn is_nothing_yet(&self) -> bool {
+        self.counters.is_none() && self.counted() == Table::default()
+    }
+
     /// True if the sums mean the same under these rules.
     pub(crate) fn fits(&self, rules: &Rules) -> bool {
         self.rules == rules.fingerprint()
@@ -101,6 +106,14 @@ impl Saved {
     #[must_use]
     pub(crate) fn mixed(self, mixed: bool) -> Self {
         Self { mixed, ..self }
+    }
+
+    /// Of these sums only who else asks the candidate, for evidence that begins anew under these rules; none if nobody does.
+    pub(crate) fn others(&self, rules: &Rules) -> Option<Self> {
+        let strangers = self.sums.strangers()?.anew();
+        let mut sums = Sums::new(rules);
+        sums.meet(strangers);
+        Some(Self::new(rules, self.step, sums, None, "nothing counted yet".to_owned()))
     }
 
     /// Without counters: what comes next opens new windows.

@@ -13,6 +13,7 @@ mod words;
 
 use crate::evidence::Saved;
 pub use gate::Advice;
+use outage::Newest;
 pub use survey::{Survey, Surveyed};
 
 use crate::evidence::forecast::Baseline;
@@ -22,8 +23,7 @@ use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
 use crate::evidence::{Rules, Strangers, Sums};
-use crate::model::event::Log;
-use crate::model::event::Topic;
+use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -88,6 +88,8 @@ pub struct Judge {
     next_at: Option<Timestamp>,
     /// Since when readings fail, and why the last did.
     failing: Option<(Timestamp, String)>,
+    /// The latest time that the source told of.
+    newest: Newest,
     trouble: bool,
     /// Stable's requests a second before the first step.
     lambda: Option<f64>,
@@ -118,6 +120,7 @@ impl Judge {
             asked: None,
             next_at: None,
             failing: None,
+            newest: Newest::default(),
             trouble: false,
             lambda: None,
             strangers: None,
@@ -133,6 +136,13 @@ impl Judge {
         if !saved.fits(&self.rules) {
             log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
             self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
+            return;
+        }
+        if let Some(strangers) = saved.sums.strangers().filter(|_| saved.is_nothing_yet()) {
+            let seen = strangers.before().0;
+            let what = format!("others ask {} by its own address, as was seen before", self.arms.candidate);
+            log.say(Topic::Note, format!("{what}: {} requests, {} failed", seen.requests, seen.failures));
+            self.strangers = self.strangers.take().or_else(|| Some(strangers.clone()));
             return;
         }
         let mut sums = saved.sums.clone();
@@ -246,6 +256,7 @@ impl Judge {
             let gap = words::seconds(now.duration_since(since));
             log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
         }
+        self.newest.told(reading.at, self.rules.every, now, log);
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);

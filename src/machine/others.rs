@@ -22,7 +22,9 @@ pub(crate) fn other_writers(service: &Service) -> Vec<String> {
     let named: Vec<&str> = containers.into_iter().chain(traffic).map(|w| w.manager.as_str()).collect();
     let ours = service.last_writer(|w| w.manager == FIELD_MANAGER && (w.template || w.traffic)).and_then(|w| w.time);
     let updates = |w: &&FieldWriter| (w.template || w.traffic) && w.updates_by_itself(ours);
-    let updaters = service.writers.iter().filter(updates).filter(|w| !named.contains(&w.manager.as_str()));
+    let unnamed = || service.writers.iter().filter(|w| !named.contains(&w.manager.as_str()));
+    let updaters = unnamed().filter(updates);
+    let by_hand = |w: &&FieldWriter| (w.template || w.traffic) && w.updated_by_hand_after(ours);
     service
         .controller
         .iter()
@@ -30,6 +32,7 @@ pub(crate) fn other_writers(service: &Service) -> Vec<String> {
         .chain(containers.map(|w| applies_containers(&w.manager, service)))
         .chain(traffic.map(|w| applies_traffic(&w.manager, service)))
         .chain(updaters.map(|w| updating(w, service)))
+        .chain(unnamed().filter(by_hand).map(|w| updated_by_hand(w, service)))
         .collect()
 }
 
@@ -85,6 +88,20 @@ fn updating(writer: &FieldWriter, service: &Service) -> String {
     )
 }
 
+/// A person's own write is no news to that person; what a schedule does under the same name is.
+fn updated_by_hand(writer: &FieldWriter, service: &Service) -> String {
+    let of = match (writer.template, writer.traffic) {
+        (true, false) => "the template",
+        (false, true) => "the traffic",
+        _ => "template and traffic",
+    };
+    let at = writer.time.map(|time| format!(", at {time}")).unwrap_or_default();
+    format!(
+        "`{}` wrote {of} of {} after the last rollout's write{at}: if that was no person but a pipeline or a schedule, its next write may take a release back",
+        writer.manager, service.name
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +137,21 @@ mod tests {
             wrote("andante", "Update", json!({"f:traffic": {}}))
         ]);
         assert_eq!(lines(people, json!([])), Vec::<String>::new());
+        // A schedule that runs kubectl is no person.
+        let later = |manager: &str| {
+            let mut last = wrote(manager, "Update", containers.clone());
+            last["time"] = json!("2026-01-01T00:00:01Z");
+            lines(json!([last, wrote("andante", "Update", json!({"f:traffic": {}}))]), json!([]))
+        };
+        let said = later("kubectl-client-side-apply");
+        assert_eq!(
+            said,
+            [
+                "`kubectl-client-side-apply` wrote the template of hello after the last rollout's write, at 2026-01-01T00:00:01Z: if that was \
+              no person but a pipeline or a schedule, its next write may take a release back"
+            ]
+        );
+        assert!(later("deploy-bot")[0].contains("plain update"), "it has words of its own");
         // One that applies and has an older entry of plain updates.
         let both = json!([
             wrote("argocd-controller", "Apply", containers.clone()),

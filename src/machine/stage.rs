@@ -12,7 +12,7 @@ use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
-use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
+use crate::machine::standing::{Claimant, Moved, Standing, is_staging_template, moved, outcome_of, who_moved};
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::order;
@@ -253,7 +253,6 @@ impl Stage {
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
         match moved(record, service) {
-            Moved::No => {}
             Moved::Traffic => {
                 let what = format!(
                     "{} changed the traffic of {}; this run writes nothing more",
@@ -265,7 +264,8 @@ impl Stage {
                     service.called()
                 )));
             }
-            Moved::Template => return self.edited(world, service, record, now),
+            Moved::Template if is_staging_template(record) => return self.edited(world, service, record, now),
+            Moved::Template | Moved::No => {}
         }
         if let Some(signal) = world.signal.filter(|_| !record.is_stopped()) {
             // One write, so that nobody waits for a staging that is gone.

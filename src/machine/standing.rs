@@ -241,11 +241,16 @@ pub fn lost_to_edit(record: &Record, service: &Service) -> Option<LostTo> {
         _ if !record.phase.is_open() => return None,
         Moved::Traffic if is_another(record, service) => EditOf::Service,
         Moved::Traffic => EditOf::Traffic,
-        // The candidate is what the staged template makes, so with another one there is nothing to wait for.
-        Moved::Template if record.phase == Phase::Staging => EditOf::Template,
+        Moved::Template if is_staging_template(record) => EditOf::Template,
         Moved::Template | Moved::No => return None,
     };
     Some(LostTo { of, by: who_moved(service, of != EditOf::Template) })
+}
+
+/// True while the candidate is still what the staged template makes, so that with another template there is nothing to wait
+/// for. A revision that was there before (`--revision`) is known by its name from the first write on, and no edit takes it away.
+pub(super) fn is_staging_template(record: &Record) -> bool {
+    record.phase == Phase::Staging && (record.candidate.is_none() || record.reverts)
 }
 
 /// An edit that took the target from a rollout.

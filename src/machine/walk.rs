@@ -102,7 +102,7 @@ impl Walk {
             health: Watcher::new(goal.grace),
             probing: Probing::new(goal.probe.clone()),
             gates: gates_of(&goal),
-            survey: Survey::of(goal.plan.compares()),
+            survey: Survey::of(&goal.plan),
             goal,
             claimant,
             began: None,

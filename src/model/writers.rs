@@ -65,13 +65,27 @@ impl FieldWriter {
     /// did (`ours`: when). The tools of people write when somebody types, and ours when a rollout does.
     // A name is all that the API server keeps beside one time for each manager: how often somebody wrote, it does not tell.
     pub(crate) fn updates_by_itself(&self, ours: Option<Timestamp>) -> bool {
-        let name = self.manager.to_ascii_lowercase();
-        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
-        if self.applied || self.manager == FIELD_MANAGER || words.clone().next().is_some_and(|w| HANDS.contains(&w)) {
+        if self.applied || self.manager == FIELD_MANAGER || self.has_name_of_hands() {
             return false;
         }
-        let after_us = ours.is_some_and(|ours| self.time.is_some_and(|time| time > ours));
-        after_us || words.any(|word| CONTROLLERS.iter().any(|known| word.starts_with(known)))
+        let name = self.manager.to_ascii_lowercase();
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        self.wrote_after(ours) || words.any(|word| CONTROLLERS.iter().any(|known| word.starts_with(known)))
+    }
+
+    /// True for a tool of people's that updated after a rollout of ours wrote (`ours`: when). A pipeline or a schedule that runs
+    /// `kubectl apply` has the same name, and would write again.
+    pub(crate) fn updated_by_hand_after(&self, ours: Option<Timestamp>) -> bool {
+        !self.applied && self.has_name_of_hands() && self.wrote_after(ours)
+    }
+
+    fn has_name_of_hands(&self) -> bool {
+        let name = self.manager.to_ascii_lowercase();
+        name.split(|c: char| !c.is_ascii_alphanumeric()).next().is_some_and(|word| HANDS.contains(&word))
+    }
+
+    fn wrote_after(&self, ours: Option<Timestamp>) -> bool {
+        ours.is_some_and(|ours| self.time.is_some_and(|time| time > ours))
     }
 }
 
@@ -129,7 +143,10 @@ mod tests {
             ["kubectl", "kubectl-client-side-apply", "kubectl-edit", "kubectl-patch", "kn", "oc", "k9s", "andante"];
         for name in people {
             assert!(!updates(name, "Update", None), "{name}");
-            assert!(!updates(name, "Update", Some("2026-01-01T00:00:00Z")), "{name}: people may write after us");
+            assert!(
+                !updates(name, "Update", Some("2026-01-01T00:00:00Z")),
+                "{name}: people may write after us, which has words of its own"
+            );
         }
     }
 

@@ -176,7 +176,7 @@ fn rollback_on_evidence_whatever_happens() {
         name: "rollback on evidence",
         traffic: shared(),
         images: &["ok:1", "ok:2"],
-        before: vec![(stage("flaky-probe:3-20"), None)],
+        before: vec![(stage("flaky-probe:3-50"), None)],
         job: Job::Walk(plan(&[10, 50, 100], 30, 60, None), Looks { evidence: true, ..Looks::default() }),
         code: Code::Worse,
         leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",

@@ -156,3 +156,31 @@ fn a_first_deployment_whose_template_is_written_by_another_ends_as_taken_over() 
         assert!(!end.next.is_empty(), "{}", end.line());
     });
 }
+
+/// A revision that was there before does not depend on the template: wherever the first process dies, an edit costs nothing but
+/// latest at the end.
+#[test]
+fn a_revision_that_is_taken_up_by_name_is_staged_whatever_the_template_becomes() {
+    let job = || Job::TakeUp(Some("hello-00002".parse().unwrap()));
+    let mut staging = 0;
+    for crash in (1..=12).map(Crash::After) {
+        simulate(async {
+            let theatre = Theatre::serving(7, "ok:1", true).await;
+            let world = theatre.world.clone();
+            world.move_traffic(&json!([{"revisionName": "hello-00001", "percent": 100}])).unwrap();
+            world.deploy_image("ok:2").unwrap();
+            sleep(Duration::from_secs(30)).await;
+            let (prologue, run) = (world.scene_is_set(), asker("a", 100, IfBusy::Supersede));
+            theatre.process("a", &run, &job(), Script::killed(crash)).await;
+            let before = check::record(&world.service().unwrap()).map(|r| r.phase);
+            world.deploy_image("ok:3").unwrap();
+            let end = theatre.process("again", &run, &job(), Script::default()).await.unwrap();
+            staging += usize::from(before == Some(Phase::Staging));
+            assert_eq!((end.code, end.word), (Code::Done, "staged"), "{crash:?}, {before:?}: {}", end.line());
+            assert_eq!(end.candidate.unwrap().as_str(), "hello-00002");
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(check::all(&theatre.story(prologue)), Vec::<String>::new(), "{}", theatre.print(prologue));
+        });
+    }
+    assert!(staging > 0, "an edit in the phase of staging");
+}

@@ -87,3 +87,20 @@ fn a_first_deployment_under_a_name_that_is_taken_says_so_and_another_name_helps(
         assert_eq!((end.code, theatre.writes("c")), (Code::BadInput, 0), "{}", end.line());
     });
 }
+
+#[test]
+fn what_was_missing_may_be_tried_again_under_another_name_and_that_is_said() {
+    simulate(async {
+        let theatre = Theatre::serving(7, "ok:1", true).await;
+        let (end, _) = stage(&theatre, "a", "never:2", "hello-v2").await;
+        assert_eq!(end.code, Code::NeverReady, "{}", end.line());
+        let said = "the same may be tried again with another --revision-name than hello-v2, or none";
+        assert!(end.what.contains(said), "{}", end.what);
+        // As it says: the same name is refused, another one is not.
+        theatre.world.with(|s| s.push_again("never:2"));
+        let (end, _) = stage(&theatre, "b", "never:2", "hello-v2").await;
+        assert_eq!(end.code, Code::BadInput, "{}", end.line());
+        let (end, _) = stage(&theatre, "c", "never:2", "hello-v3").await;
+        assert_eq!((end.code, end.word), (Code::Done, "staged"), "{}", end.line());
+    });
+}

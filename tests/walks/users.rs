@@ -32,8 +32,11 @@ impl Default for Requests {
 pub(crate) struct Users {
     /// Requests a second, over all revisions.
     pub(crate) rate: f64,
-    /// How the counters are: `answer`, `silent`, `forbidden`, or `doubled` (somebody asks the candidate's own address too).
+    /// How the counters are: `answer`, `silent`, `forbidden`, `old` (what was told last is told again), `doubled` (somebody
+    /// asks the candidate's own address too), or `watched` (somebody asks it once a second and gets failures).
     pub(crate) how: String,
+    /// What was told last.
+    last: Option<Reading>,
     revisions: BTreeMap<String, Requests>,
 }
 
@@ -60,13 +63,15 @@ impl Users {
             let more = self.rate * seconds * f64::from(u8::try_from(target.percent).unwrap()) / 100.0;
             let asked = self.how == "doubled" && target.tag.as_deref() == Some("candidate");
             let beside = if asked { self.rate * seconds / 10.0 } else { 0.0 };
+            let watched = self.how == "watched" && target.tag.as_deref() == Some("candidate");
+            let unlucky = if watched { seconds } else { 0.0 };
             let served = self.revisions.entry(name.clone()).or_default();
-            served.sent += more + beside;
+            served.sent += more + beside + unlucky;
             if served.hangs {
                 served.lost += more;
                 continue;
             }
-            served.failures += more * served.fails;
+            served.failures += more * served.fails + unlucky;
             for (below, edge) in served.below.iter_mut().zip(EDGES) {
                 // Half of the answers take half the time.
                 let quick = if served.milliseconds / 2.0 <= edge { 0.5 } else { 0.0 };
@@ -77,16 +82,19 @@ impl Users {
     }
 
     /// What the gateway says of both.
-    pub(crate) fn counted(&self, arms: &Arms, at: Timestamp) -> Result<Reading, NoReading> {
+    pub(crate) fn counted(&mut self, arms: &Arms, at: Timestamp) -> Result<Reading, NoReading> {
         match self.how.as_str() {
             "silent" => Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() }),
             "forbidden" => Err(NoReading::Forbidden("list endpointslices in kourier-system".into())),
+            "old" => Ok(self.last.clone().expect("it told something before")),
             _ => {
                 let pair = Pair {
                     stable: self.counters(arms.stable.as_str()),
                     candidate: self.counters(arms.candidate.as_str()),
                 };
-                Ok(Reading { at, strata: [("gateway-1".to_owned(), pair)].into() })
+                let reading = Reading { at, strata: [("gateway-1".to_owned(), pair)].into() };
+                self.last = Some(reading.clone());
+                Ok(reading)
             }
         }
     }

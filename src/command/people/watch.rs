@@ -2,6 +2,8 @@
 //!
 //! Decides what counts as a change and when to stop. It may use the watches, the runtime's timer and the status.
 
+mod failing;
+
 use super::{absent, ask_for_life, called, failed, json_of};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::Kube;
@@ -12,24 +14,22 @@ use crate::command::report;
 use crate::command::{Stop, connect};
 use crate::machine::world::{Presence, World};
 use crate::model::api_error::ApiError;
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::run::granted::Granted;
 use crate::run::ports::Clock;
 use crate::run::watch::service::{Revisions, Services, revision_news, service_news};
 use crate::run::watch::{News, follow};
 use crate::view::status::glance::glance;
-use crate::view::status::until_done::UntilDone;
+use crate::view::status::until_done::{UntilDone, WatchEnd};
 use crate::view::status::{Called, Status, explain};
+use failing::{Failing, Feed};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// How often it is asked whether a run that holds the Service still runs.
 const LIFE: Duration = Duration::from_secs(30);
-/// How long the API server may fail before a person who watches is told: a watch that breaks off, or a server that asks for
-/// a moment's patience, is no news.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// Watches until it is over.
 pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result<Code, Stop> {
@@ -42,7 +42,9 @@ pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result
     let mut me = Watching::new(args, &kube);
     loop {
         let now = SystemClock.now();
-        me.complain(now);
+        if me.failing.is_news(now) {
+            report::complain("andante: the API server does not answer as it should; trying again");
+        }
         if me.life_is_due(now) {
             ask_for_life(&cluster, &mut me.world).await;
         }
@@ -54,8 +56,8 @@ pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result
             // The branches are tried in this order, so that Ctrl-C never waits behind busy watches.
             biased;
             _ = signals.recv() => return Ok(Code::Done),
-            Some(news) = services.next() => me.hear(news, true)?,
-            Some(news) = revisions.next() => me.hear(news, false)?,
+            Some(news) = services.next() => me.hear(news, Feed::Service)?,
+            Some(news) = revisions.next() => me.hear(news, Feed::Revisions)?,
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -70,8 +72,7 @@ struct Watching<'a> {
     last: String,
     /// When, and by which owner, it was last asked whether the owner lives.
     life: Option<(Timestamp, String)>,
-    /// Since when the API server fails, and whether that was said.
-    failing: Option<(Timestamp, bool)>,
+    failing: Failing,
     until_done: UntilDone,
     /// It was said that no rollout is open.
     told: bool,
@@ -88,49 +89,36 @@ impl<'a> Watching<'a> {
             shown: None,
             last: String::new(),
             life: None,
-            failing: None,
+            failing: Failing::default(),
             until_done: UntilDone::new(args.rollout.clone()),
             told: false,
             seen: false,
         }
     }
 
-    fn hear(&mut self, news: News, of_service: bool) -> Result<(), Stop> {
-        let heard = if of_service { service_news(&mut self.world, news) } else { revision_news(&mut self.world, news) };
+    fn hear(&mut self, news: News, of: Feed) -> Result<(), Stop> {
+        let heard = match of {
+            Feed::Service => service_news(&mut self.world, news),
+            Feed::Revisions => revision_news(&mut self.world, news),
+        };
         match heard {
             Ok(()) => {
-                self.fine();
+                if self.failing.works(of) {
+                    report::complain("andante: the API server answers again");
+                }
                 Ok(())
             }
-            Err(error) => self.trouble(&error),
+            Err(error) => self.trouble(&error, of),
         }
     }
 
-    fn trouble(&mut self, error: &ApiError) -> Result<(), Stop> {
+    fn trouble(&mut self, error: &ApiError, of: Feed) -> Result<(), Stop> {
         let now = SystemClock.now();
         if !error.is_passing() {
             return Err(failed(error));
         }
-        let (since, _) = *self.failing.get_or_insert((now, false));
+        let since = self.failing.fails(of, now);
         if now >= after(since, self.args.cluster.patience) { Err(failed(error)) } else { Ok(()) }
-    }
-
-    /// Says that the API server is silent once it has been for a while: what passes by itself is no news.
-    fn complain(&mut self, now: Timestamp) {
-        if let Some((since, said)) = &mut self.failing
-            && !*said
-            && now >= after(*since, SILENCE)
-        {
-            *said = true;
-            report::complain("andante: the API server does not answer as it should; trying again");
-        }
-    }
-
-    /// It answers.
-    fn fine(&mut self) {
-        if self.failing.take().is_some_and(|(_, said)| said) {
-            report::complain("andante: the API server answers again");
-        }
     }
 
     /// A new owner is asked after at once, the same one now and then.
@@ -166,7 +154,7 @@ impl<'a> Watching<'a> {
         {
             return Ok(Some(code));
         }
-        let end = if self.args.until_done { self.end(&status, now) } else { None };
+        let end = if self.args.until_done { self.end(&status, now)? } else { None };
         self.shown = Some(status);
         Ok(end)
     }
@@ -184,12 +172,22 @@ impl<'a> Watching<'a> {
     }
 
     /// The code of the rollout that is meant, once it is over; says once if there is none yet.
-    fn end(&mut self, status: &Status, now: Timestamp) -> Option<Code> {
+    fn end(&mut self, status: &Status, now: Timestamp) -> Result<Option<Code>, Stop> {
         let ended = self.until_done.look(status, now);
-        if ended.is_none() && self.until_done.waits_for_the_next(status) && !std::mem::replace(&mut self.told, true) {
-            report::complain(&format!("andante: no rollout is open on {}; the next one is waited for", status.service));
+        if ended.is_none()
+            && !self.told
+            && let Some(waits) = self.until_done.waits_for(status)
+        {
+            self.told = true;
+            report::complain(&format!("andante: {waits}"));
         }
-        ended
+        match ended {
+            Some(WatchEnd { code, why: Some(why) }) => {
+                let next = format!("`andante status {}` says what stands there", self.called.words);
+                Err(Stop(Box::new(Outcome::new(code, why).next(next))))
+            }
+            ended => Ok(ended.map(|end| end.code)),
+        }
     }
 
     /// How long nothing can change without news: until the owner's deadline, or the next question after its life.
@@ -198,8 +196,7 @@ impl<'a> Watching<'a> {
             Some(Ok(record)) if record.phase.is_open() => Some(record.deadline).filter(|at| *at > now),
             _ => None,
         };
-        let silence = self.failing.filter(|(_, said)| !said).map(|(since, _)| after(since, SILENCE));
-        let until = [deadline, self.until_done.until(), silence, Some(after(now, LIFE))]
+        let until = [deadline, self.until_done.until(), self.failing.next(), Some(after(now, LIFE))]
             .into_iter()
             .flatten()
             .min()

@@ -1,10 +1,39 @@
-//! Readings that fail: decides since when, and for how long that is borne. It may use the rules.
+//! Readings that fail, and those that tell nothing new: decides since when, for how long that is borne, and when it is said.
+//! It may use the rules.
 
 use super::{Judge, words};
 use crate::evidence::reading::NoReading;
 use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// A source that tells the same again so many times as often as it is asked is not only slower than we are.
+const SLOWER: u32 = 6;
+
+/// The latest time that a source told of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Newest {
+    /// That time, and when it was heard first.
+    news: Option<(Timestamp, Timestamp)>,
+}
+
+impl Newest {
+    /// The source tells of this time. Says so once it has told of no later one for long; that ends as an outage, because
+    /// counters that are older than the patience are refused.
+    pub(super) fn told(&mut self, of: Timestamp, every: Duration, now: Timestamp, log: &mut Log) {
+        match self.news {
+            Some((newest, heard)) if of <= newest => {
+                if now > after(heard, every * SLOWER) {
+                    let newest = newest.strftime("%H:%M:%S");
+                    let what = format!("the source answers, and has told nothing newer than {newest}");
+                    log.once(Topic::Wait, format!("{what}; nothing is counted until it does"));
+                }
+            }
+            _ => self.news = Some((of, now)),
+        }
+    }
+}
 
 impl Judge {
     pub(super) fn missed(&mut self, error: &NoReading, now: Timestamp, log: &mut Log) {

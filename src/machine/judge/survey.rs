@@ -1,6 +1,7 @@
 //! Before the first step: decides what stable's rate is, who else asks the candidate, and whether a decision can be had in
 //! time. It may use readings and the forecast.
 
+use super::outage::Newest;
 use super::words;
 use crate::evidence::Counts;
 use crate::evidence::Rules;
@@ -11,13 +12,16 @@ use crate::evidence::window::Memory;
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::time::after;
+use crate::rollout::plan::Plan;
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// How many requests tell a rate well enough.
 const ENOUGH: u64 = 100;
 /// How long a rate is looked at, at most; as long where others' requests to the candidate fail, because what may be theirs
-/// later is bounded the better the longer they were seen.
+/// later is bounded the better the longer they were seen. Otherwise as long as the first step lasts, if that is less: who asks
+/// more rarely seldom asks in the steps in which users are few, which are those where his requests count for much. By budget
+/// a step lasts longer than its dwell.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What was found.
@@ -36,6 +40,8 @@ pub struct Surveyed {
 pub struct Survey {
     /// Stable's rate is of no account: nothing will be compared.
     only_others: bool,
+    /// How long others are looked for, at least.
+    look: Duration,
     began: Option<(Timestamp, Memory)>,
     counts: Counts,
     /// All that came to the candidate: no user is on it yet.
@@ -43,14 +49,18 @@ pub struct Survey {
     asked: Option<Timestamp>,
     next_at: Option<Timestamp>,
     failing: Option<(Timestamp, NoReading)>,
+    /// The latest time that the source told of.
+    newest: Newest,
     found: Option<Surveyed>,
 }
 
 impl Survey {
-    /// For a plan that compares (`true`), or for one that moves everyone at once: there one reading is enough where nobody
-    /// else's requests fail.
-    pub fn of(compares: bool) -> Self {
-        Self { only_others: !compares, ..Self::default() }
+    /// For this plan; where it moves everyone at once, one reading is enough if nobody else's requests fail.
+    pub fn of(plan: &Plan) -> Self {
+        let dwell = plan.steps.first().map_or(Duration::ZERO, |step| step.dwell);
+        let lasts = if plan.style.by_budget() { dwell * 2 } else { dwell };
+        let look = if plan.compares() { lasts.min(LONGEST) } else { Duration::ZERO };
+        Self { only_others: !plan.compares(), look, ..Self::default() }
     }
 
     /// True if readings fail at the moment.
@@ -92,6 +102,7 @@ impl Survey {
             }
         };
         self.failing = None;
+        self.newest.told(reading.at, rules.every, now, log);
         let Some((began, memory)) = &mut self.began else {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
@@ -107,7 +118,8 @@ impl Survey {
             self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
         }
         let over = Duration::try_from(reading.at.duration_since(*began)).unwrap_or_default();
-        let enough = (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0;
+        let enough =
+            (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0 && over >= self.look;
         if enough || over >= LONGEST.max(rules.every) {
             let foreign = per_second(self.foreign.failures, over);
             let baseline = Baseline { counts: self.counts, over, foreign };
@@ -182,6 +194,7 @@ mod tests {
     use super::*;
     use crate::evidence::reading::{Counters, Pair};
     use crate::evidence::rules::tests::rules;
+    use crate::rollout::plan::{PlanOptions, Style};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -189,6 +202,12 @@ mod tests {
 
     fn arms() -> Arms {
         Arms { namespace: "n".parse().unwrap(), stable: "s-1".parse().unwrap(), candidate: "s-2".parse().unwrap() }
+    }
+
+    /// For a walk that dwells so long.
+    fn survey(style: Style, dwell: u64) -> Survey {
+        let wish = PlanOptions { style, dwell: Some(Duration::from_secs(dwell)), ..PlanOptions::default() };
+        Survey::of(&Plan::new(&wish).unwrap())
     }
 
     /// What is found when stable gets `users` a second and the candidate these (good and bad); and after how many seconds.
@@ -214,13 +233,13 @@ mod tests {
 
     #[test]
     fn who_asks_the_candidate_while_no_user_is_on_it_is_a_stranger() {
-        let (alone, took) = found(Survey::of(true), 100, |_| (7, 2));
+        let (alone, took) = found(survey(Style::Canary, 5), 100, |_| (7, 2));
         assert_eq!(
             (alone.strangers, took, alone.baseline.foreign),
             (None, 10, 0.0),
             "what came before is of no account"
         );
-        let (good, took) = found(Survey::of(true), 100, |seconds| (seconds, 0));
+        let (good, took) = found(survey(Style::Canary, 5), 100, |seconds| (seconds, 0));
         assert_eq!(took, 10);
         let said = good.others(&arms()).unwrap();
         assert_eq!(
@@ -229,9 +248,19 @@ mod tests {
              prove nothing for it"
         );
         // Failures of theirs are looked at for a minute.
-        let (failing, took) = found(Survey::of(true), 100, |seconds| (0, seconds));
+        let (failing, took) = found(survey(Style::Canary, 5), 100, |seconds| (0, seconds));
         assert_eq!((took, failing.baseline.foreign), (60, 1.0));
         assert!(failing.others(&arms()).unwrap().contains("60 requests in 1m while no user was on it, 60 failed"));
+        // A monitor that asks each half minute is not yet there in the first ten seconds.
+        let monitor = |seconds| (0, (seconds + 5) / 30);
+        assert_eq!(
+            found(survey(Style::Canary, 120), 100, |_| (0, 0)).1,
+            60,
+            "as long as the first step lasts, or a minute"
+        );
+        assert_eq!(found(survey(Style::Canary, 30), 100, |_| (0, 0)).1, 30);
+        let (seen, took) = found(survey(Style::Budget, 30), 100, monitor);
+        assert_eq!((seen.strangers.unwrap().before().0, took), (Counts::new(2, 2), 60));
         let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false };
         let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
         assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
@@ -239,8 +268,8 @@ mod tests {
 
     #[test]
     fn where_nothing_is_compared_one_reading_tells_who_else_asks() {
-        assert_eq!(found(Survey::of(true), 1, |_| (0, 0)).1, 60, "a hundred requests of stable, or a minute");
-        assert_eq!(found(Survey::of(false), 0, |_| (0, 0)).1, 10);
-        assert_eq!(found(Survey::of(false), 100, |seconds| (0, seconds)).1, 60);
+        assert_eq!(found(survey(Style::Canary, 5), 1, |_| (0, 0)).1, 60, "a hundred requests of stable, or a minute");
+        assert_eq!(found(survey(Style::BlueGreen, 5), 0, |_| (0, 0)).1, 10);
+        assert_eq!(found(survey(Style::BlueGreen, 5), 100, |seconds| (0, seconds)).1, 60);
     }
 }

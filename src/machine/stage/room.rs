@@ -6,7 +6,7 @@
 //! Secret, though that is not waited for; nor for containers that a node could not make until the deadline. It may use what pods
 //! and conditions say.
 
-use super::{Stage, StageGoal};
+use super::{Stage, StageGoal, Want};
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
 use crate::model::event::{Log, Topic};
@@ -54,14 +54,31 @@ impl Stage {
             Pods::Down(complaint) if lasting => {
                 // The pods are gone by then; what they said last tells why.
                 let made = self.being_made.as_deref().filter(|_| complaint.starts_with(GAVE_UP));
-                Some(not_ready(format!("{candidate} does not become ready: {complaint}"), complaint, made))
+                Some(self.not_ready(format!("{candidate} does not become ready: {complaint}"), complaint, made))
             }
             Pods::Down(complaint) | Pods::Coming(complaint) => {
                 let made = self.being_made.as_deref().filter(|_| matches!(state, Pods::Coming(_)));
                 let what = || format!("{candidate} was not ready within {within}: {complaint}");
-                over.then(|| not_ready(what(), complaint, made))
+                over.then(|| self.not_ready(what(), complaint, made))
             }
         }
+    }
+
+    /// The end of one that is not ready. What lies outside of it may be mended without any change of it, as what keeps a node
+    /// from making its containers (`made`).
+    fn not_ready(&self, what: String, complaint: &str, made: Option<&str>) -> Why {
+        if !lies_outside(complaint) && made.is_none() {
+            return Why::new(Code::NeverReady, what);
+        }
+        let what = made.map_or_else(|| what.clone(), |made| format!("{what}; {made}"));
+        let again = "that lies outside of it, so once it is mended the same may be tried again";
+        // A new revision is needed for that, and Knative makes no second one of a name.
+        let name = match &self.goal.want {
+            Want::Template(change) => change.revision_name.as_ref(),
+            Want::Revision(_) => None,
+        };
+        let how = name.map_or_else(String::new, |name| format!(" with another --revision-name than {name}, or none"));
+        Why::blameless(Code::NeverReady, format!("{what}; {again}{how}"))
     }
 
     /// Says what is waited for, and where that is room, for how long.
@@ -73,17 +90,6 @@ impl Stage {
         };
         log.once(Topic::Wait, text);
     }
-}
-
-/// The end of one that is not ready. What lies outside of it may be mended without any change of it, as what keeps a node from
-/// making its containers (`made`).
-fn not_ready(what: String, complaint: &str, made: Option<&str>) -> Why {
-    if lies_outside(complaint) || made.is_some() {
-        let what = made.map_or_else(|| what.clone(), |made| format!("{what}; {made}"));
-        let again = "that lies outside of it, so once it is mended the same may be tried again";
-        return Why::blameless(Code::NeverReady, format!("{what}; {again}"));
-    }
-    Why::new(Code::NeverReady, what)
 }
 
 /// The template that makes a new revision of what stands there, where the one that it made is of no use any more: Knative has

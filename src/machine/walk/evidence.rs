@@ -145,6 +145,12 @@ impl Walk {
         self.judge = Some(judge);
     }
 
+    /// Of the evidence of another run, who else asks the candidate by its own address.
+    pub(super) fn others_of(&self, saved: &Saved) -> Option<Box<Saved>> {
+        let rules = &self.goal.judge.as_ref()?.rules;
+        saved.others(rules).map(Box::new)
+    }
+
     /// A served step: this is where windows are.
     pub(super) fn take_place(&mut self, scene: &Scene<'_>, served: Timestamp) {
         // Windows begin when our last question is answered, because requests of ours would be counted as users'.

@@ -153,6 +153,11 @@ impl Space {
         Watch::start(&self.namespace, "ksvc", name)
     }
 
+    /// Follows a pod from now on.
+    pub fn watch_pod(&self, name: &str) -> Watch {
+        Watch::start(&self.namespace, "pod", name)
+    }
+
     /// The public host of a Service, or (as `TAG-NAME`) of one of its tags.
     pub fn host(&self, name: &str) -> String {
         format!("{name}.{}.{}", self.namespace, self.cluster.domain)

@@ -8,7 +8,7 @@ use super::{Admission, Begin, end};
 use crate::machine::claim::Claim;
 use crate::machine::outcomes::{STAGED, staged};
 use crate::machine::stage::Want;
-use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
+use crate::machine::standing::{Moved, is_staging_template, moved, outcome_of, who_moved};
 use crate::model::event::{Log, Topic};
 use crate::model::outcome::Code;
 use crate::model::template::{fingerprint, says_the_same};
@@ -66,7 +66,7 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
     }
     // This comes before the question what was asked for, because the template is the editor's by now and says nothing
     // about that.
-    let edited = moved(record, service) == Moved::Template && record.phase == Phase::Staging;
+    let edited = moved(record, service) == Moved::Template && is_staging_template(record);
     if edited && (same || !person) {
         return Some(Begin::Edited(Box::new(record.clone())));
     }
