@@ -3,12 +3,14 @@
 
 use super::figures::{figure, load};
 use super::room::Room;
-use super::runs::{Run, Runner};
-use crate::cluster::support::{Hit, LONG, Load, Space, between, eventually, sample};
+use super::runs::{Line, Run, Runner};
+use crate::cluster::support::{Hit, LONG, Load, Space, between, eventually, read, sample};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::thread::sleep;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep};
 use std::time::Duration;
 
 const RATE: u32 = 40;
@@ -103,6 +105,7 @@ fn once(binary: &Path, row: &Row, capacity: &str) {
     if row.judged {
         walk.extend(EVIDENCE);
     }
+    let peak = Peak::of(space);
     let began = Timestamp::now();
     let walk = runner.start(&walk);
     if row.aborted {
@@ -123,7 +126,55 @@ fn once(binary: &Path, row: &Row, capacity: &str) {
         stable,
         ran.took
     );
-    figure(&format!("pods.{}.{capacity}.waited", row.name), waited.len(), "requests", &how);
+    let name = format!("pods.{}.{capacity}", row.name);
+    figure(&format!("{name}.waited"), waited.len(), "requests", &how);
+    figure(&format!("{name}.peak"), peak.stop(), "pods", "the most that both revisions had at once");
+    if row.code != 0 {
+        off(&name, &ran.lines, &moved);
+    }
+}
+
+/// From the line that tells of the way back to the last user who was sent to the candidate.
+fn off(name: &str, lines: &[Line], hits: &[&Hit]) {
+    let (decided, _) = lines.iter().find(|(_, line)| line.contains("traffic: back to")).unwrap();
+    let last = hits.iter().filter(|hit| hit.version.as_deref() == Some("v2")).map(|hit| hit.at).max().unwrap();
+    let late = Duration::try_from(last.duration_since(*decided)).unwrap_or_default();
+    figure(
+        &format!("{name}.off"),
+        late.as_millis(),
+        "ms",
+        "from the line about the way back to the last user of the candidate",
+    );
+}
+
+/// The most pods that a Service has at once, looked for twice a second.
+struct Peak {
+    over: Arc<AtomicBool>,
+    counter: JoinHandle<i64>,
+}
+
+impl Peak {
+    fn of(space: &Space) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (until, namespace) = (Arc::clone(&over), space.namespace.clone());
+        let counter = std::thread::spawn(move || {
+            let mut most = 0;
+            while !until.load(Ordering::Relaxed) {
+                let path = format!("/apis/serving.knative.dev/v1/namespaces/{namespace}/revisions");
+                let list = read(&path).unwrap_or_default();
+                let pods = |revision: &Value| revision["status"]["actualReplicas"].as_i64().unwrap_or(0);
+                most = most.max(list["items"].as_array().into_iter().flatten().map(pods).sum());
+                sleep(Duration::from_millis(500));
+            }
+            most
+        });
+        Self { over, counter }
+    }
+
+    fn stop(self) -> i64 {
+        self.over.store(true, Ordering::Relaxed);
+        self.counter.join().unwrap()
+    }
 }
 
 /// Asks for everyone to go back when stable would have gone to sleep.

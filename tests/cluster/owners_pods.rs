@@ -98,3 +98,39 @@ fn long_a_candidate_that_is_deleted_while_its_pods_come_leaves_nothing_behind() 
     assert_eq!(bounds(&space, "hello-00001"), stable, "what the owner had is back\n{}", ran.whole());
     space.answers("hello", "v1", 5);
 }
+
+/// Killed just after each of its writes, with floors noted, set, or on their way back; `settle` puts back what the owner had.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_floors_come_back_wherever_a_walk_is_killed() {
+    let space = Space::new("pods-kills");
+    space.serve(&quick_to_forget("v1"));
+    let proxy = FaultProxy::start();
+    let mut set = 0;
+    // Claim, note, floor, step, finish, and the floor given back.
+    for write in 1..=6 {
+        let service = space.settled("hello");
+        let stable = service["status"]["traffic"][0]["revisionName"].as_str().unwrap().to_owned();
+        floor(&space, &stable, json!("3"));
+        eventually("stable has its pods", LONG, || (pods(&space, &stable) >= 3).then_some(()));
+        let run = format!("run-{write}");
+        let change = format!("ROUND={write}");
+        let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v2", "--set-env", &change];
+        space.start_as(&run, &stage).wait(LONG).ended(0);
+        let candidate = space.record("hello")["candidate"].as_str().unwrap().to_owned();
+        let before = [bounds(&space, &stable), bounds(&space, &candidate)];
+        let gate = proxy.hold(When::next("patch").nth(write), Point::After);
+        let walk = ["walk", "hello", "--style", "blue-green", "--bake", "1s"];
+        let walk = proxy.andante(&space, &run, &walk);
+        gate.reached(LONG);
+        assert_eq!(walk.kill().code, -1, "killed");
+        gate.shut();
+        proxy.behave();
+        let left = [bounds(&space, &stable), bounds(&space, &candidate)];
+        set += usize::from(left != before);
+        let settled = space.andante(&["settle", "hello"]);
+        let now = [bounds(&space, &stable), bounds(&space, &candidate)];
+        assert_eq!(now, before, "killed after write {write}: what the owner had is back\n{}", settled.whole());
+    }
+    assert!(set >= 3, "a floor stood after {set} of the kills: the writes are not the ones that were meant");
+}

@@ -26,6 +26,7 @@ mod wait;
 mod watch;
 
 pub use andante::{Ran, Running};
+pub use api::read;
 pub use cluster::{Answer, Cluster};
 pub use fault_proxy::{Asked, Fault, FaultProxy, Gate, Point, When};
 pub use gateway::{OWN, OwnGateway};
