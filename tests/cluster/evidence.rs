@@ -80,9 +80,10 @@ fn long_a_slow_release_is_found_although_it_never_fails() {
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
-    let at = Timestamp::now().as_second() + 32;
+    // Well while others are looked for, which lasts as long as the first step, and ill in that.
+    let at = Timestamp::now().as_second() + 60;
     let space = staged("all-crash", &format!("CRASH_AT={at}"));
-    let flags = ["--evidence", "gateway", "--steps", "10,50,100", "--dwell", "60s", "--grace", "30s", "--bake", "5s"];
+    let flags = ["--evidence", "gateway", "--steps", "10,50,100", "--dwell", "40s", "--grace", "30s", "--bake", "5s"];
     let judged = Judged::walk(&space, 100, &flags);
     judged.figures("all-crash");
     // As soon as Knative says that the split is not served any more, only the objective is judged.
@@ -98,7 +99,7 @@ fn a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
 #[track_caller]
 pub(super) fn incident(test: &str, evidence: &str) {
     let space = Space::new(test);
-    let at = (Timestamp::now().as_second() + 40).to_string();
+    let at = (Timestamp::now().as_second() + 75).to_string();
     let settings = [("INCIDENT_AT", at.as_str()), ("INCIDENT_FOR", "30s"), ("INCIDENT_RATE", "0.4")];
     let stable = settings.iter().fold(sample("hello", "v1"), |sample, (name, value)| sample.env(name, value));
     space.serve(&stable.env("SEED", "7"));
