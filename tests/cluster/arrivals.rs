@@ -52,7 +52,7 @@ fn counted_once(space: &Space, load: Load) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn users_of_a_domain_mapping_are_counted_once() {
+fn long_users_of_a_domain_mapping_are_counted_once() {
     let space = Space::new("mapped");
     space.serve(&sample("hello", "v1"));
     let domain = format!("{}.example.org", space.namespace);

@@ -31,7 +31,7 @@ fn a_second_run_for_the_same_image_takes_the_candidate_over_and_does_not_call_it
 /// A CronJob's way: each call does what is due, and each is somebody else.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn short_calls_by_an_owner_each_walk_to_the_end() {
+fn long_short_calls_by_an_owner_each_walk_to_the_end() {
     let space = Space::new("short-calls");
     space.serve(&sample("hello", "v1"));
     let call = ["roll-out", "hello", "--image", "dev.local/andante-sample:v2", "--once"];

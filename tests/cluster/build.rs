@@ -113,7 +113,7 @@ fn a_build_that_fails_moves_nobody() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn an_older_run_whose_build_ends_last_changes_nothing() {
+fn long_an_older_run_whose_build_ends_last_changes_nothing() {
     let (space, source) = place("build-race");
     space.serve(&sample("hello", "v1"));
     let old = source.commit_slow(&["VERSION=v2"], 45);

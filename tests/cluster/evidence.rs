@@ -188,7 +188,7 @@ fn counters_that_stand_still_are_no_evidence() {
         }
     });
     let flags =
-        ["--evidence", &format!("file={file}"), "--steps", "50,100", "--dwell", "60s", "--evidence-patience", "6s"];
+        ["--evidence", &format!("file={file}"), "--steps", "50,100", "--dwell", "20s", "--evidence-patience", "6s"];
     let judged = Judged::walk_while(&space, 20, &flags, || {
         std::thread::sleep(Duration::from_secs(6));
         writes.store(false, Ordering::Relaxed);

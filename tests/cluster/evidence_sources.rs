@@ -203,7 +203,7 @@ fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
 /// The steps' own Role and the gateway's are all that a walk on evidence needs; without the second nobody is moved.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_walk_on_evidence_needs_both_roles_and_no_more() {
+fn long_a_walk_on_evidence_needs_both_roles_and_no_more() {
     let space = Space::new("both-roles");
     space.serve(&sample("hello", "v1"));
     let file = account(&space, &least());

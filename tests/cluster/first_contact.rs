@@ -83,7 +83,7 @@ fn long_the_other_pipelines_are_tried_as_their_readmes_say() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn tasks_are_tried_as_their_readmes_say() {
+fn long_tasks_are_tried_as_their_readmes_say() {
     follow("contact-image", "tasks/image-reference/README.md", SECTION, &[""]);
     follow("contact-check", "tasks/check-revision/README.md", SECTION, &["v1"]);
     follow("contact-walk", "tasks/walk-traffic/README.md", SECTION, &["v2"]);

@@ -180,7 +180,7 @@ fn kill_step(space: &Space) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_retried_task_ends_as_its_first_attempt_did() {
+fn long_a_retried_task_ends_as_its_first_attempt_did() {
     let space = place("pipe-retry", "pipelines/roll-out-image");
     retried(&space);
     let run = quick(CRASH).start(&space, "retried");

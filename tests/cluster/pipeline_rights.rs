@@ -123,7 +123,7 @@ fn attempt(steps: &Space, account: &str, params: &[(&str, &str)]) -> Value {
 /// Role's comment calls it optional and the rollout goes well without it.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn each_right_that_is_taken_away_is_named() {
+fn long_each_right_that_is_taken_away_is_named() {
     let (steps, target) = (Space::new("pipe-rights"), Space::new("pipe-rights-target"));
     let label = format!("namespace/{}", steps.namespace);
     steps.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).good();

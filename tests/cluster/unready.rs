@@ -95,7 +95,7 @@ fn long_a_full_quota_moves_nobody() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn room_that_comes_in_time_is_enough() {
+fn long_room_that_comes_in_time_is_enough() {
     let space = space("room-later");
     fill(&space);
     let mut stage =
