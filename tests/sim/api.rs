@@ -130,7 +130,8 @@ impl State {
     fn store(&mut self, who: &Who, object: Value) -> Value {
         let before = self.service.take();
         let after = Rc::new(object.clone());
-        let write = Write { at: self.now(), who: who.clone(), before, after: after.clone(), truth: self.truth() };
+        let (sent, at) = (self.now(), self.now());
+        let write = Write { sent, at, who: who.clone(), before, after: after.clone(), truth: self.truth() };
         self.log.writes.push(write);
         self.service = Some(after.clone());
         self.publish(Kind::Service, false, after);

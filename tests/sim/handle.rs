@@ -210,8 +210,14 @@ impl Cluster for Handle {
     }
 
     async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
-        let (who, patch) = (self.who.clone(), patch.clone());
-        self.call("patch services", move |s| s.patch_service(&who, &patch)).await.map(|(v, _)| v)
+        let (who, patch, sent) = (self.who.clone(), patch.clone(), self.world.start.elapsed());
+        let write = move |s: &mut State| {
+            let known = s.log.writes.len();
+            let written = s.patch_service(&who, &patch)?;
+            s.log.writes.iter_mut().skip(known).for_each(|write| write.sent = sent);
+            Ok(written)
+        };
+        self.call("patch services", write).await.map(|(v, _)| v)
     }
 
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {

@@ -23,6 +23,8 @@ pub(crate) struct Truth {
 /// An accepted write of the Service.
 #[derive(Debug, Clone)]
 pub(crate) struct Write {
+    /// When whoever wrote it sent it; a busy server may take it up much later.
+    pub(crate) sent: Duration,
     pub(crate) at: Duration,
     pub(crate) who: Who,
     pub(crate) before: Option<Rc<Value>>,

@@ -78,7 +78,8 @@ impl Fixture {
         let after = Rc::new(object);
         let who = Who { run: run.map(str::to_owned), ..Who::kim() };
         let before = Some(std::mem::replace(&mut self.now, after.clone()));
-        self.story.log.writes.push(Write { at: self.at, who, before, after, truth: self.truth.clone() });
+        let truth = self.truth.clone();
+        self.story.log.writes.push(Write { sent: self.at, at: self.at, who, before, after, truth });
         self
     }
 

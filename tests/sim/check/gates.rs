@@ -1,5 +1,5 @@
-//! A gate of the owner's is heard: the last thing that it said before a further step, or before the end, is a pass, asked for
-//! since the step before was written.
+//! A gate of the owner's is heard: the last thing that it said before a further step, or before the end, was sent, is a pass,
+//! asked for since the step before was written.
 
 use super::ours;
 use super::pace::control;
@@ -17,7 +17,7 @@ pub(crate) fn gates(story: &Story) -> Vec<String> {
         let goes_on = on && (record.step > before.step || record.phase == Phase::Finished);
         let promoted = control(our).promoted(record.attempt).is_some();
         if goes_on && !promoted && story.log.has_gate.contains(run) {
-            let last = story.log.gates.iter().rfind(|gated| gated.by == run && gated.at <= our.write.at);
+            let last = story.log.gates.iter().rfind(|gated| gated.by == run && gated.at <= our.write.sent);
             if !last.is_some_and(|gated| gated.passes && gated.asked >= since) {
                 wrong.push(format!("write {} goes on after {last:?}, the step before was at {since:?}", our.number));
             }

@@ -49,7 +49,8 @@ pub(crate) fn allowed(record: &Record) -> i64 {
     }
 }
 
-/// Each write gives the candidate just what the record's step allows at most.
+/// Each write gives the candidate just what the record's step allows at most. Whoever takes over by another plan begins below
+/// what users have, and leaves them there.
 pub(crate) fn written(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
@@ -62,7 +63,8 @@ pub(crate) fn written(story: &Story) -> Vec<String> {
         let latest = (our.record.phase == Phase::Finished).then_some(candidate);
         let got = share(&entries(&our.write.after), candidate, latest);
         let most = allowed(&our.record) + given(&our.record, candidate);
-        if got > most {
+        let had = our.write.before.as_deref().map_or(0, |before| share(&entries(before), candidate, None));
+        if got > most.max(had) {
             let at = our.number;
             wrong.push(format!("write {at} gives {candidate} {got} %, its record allows {most} %"));
         }
