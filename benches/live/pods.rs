@@ -51,7 +51,8 @@ const ROWS: [Row; 7] = [
     },
     Row {
         name: "evidence-at-half",
-        walk: &["--steps", "50,100", "--dwell", "60s", "--objective", "50%"],
+        // Others are looked for as long as the first step lasts, and a candidate must not fall asleep meanwhile.
+        walk: &["--steps", "50,100", "--dwell", "20s", "--objective", "50%"],
         judged: true,
         ill: Some(("0.3", 0)),
         code: 23,
@@ -137,7 +138,9 @@ fn once(binary: &Path, row: &Row, capacity: &str) {
 /// From the line that tells of the way back to the last user who was sent to the candidate.
 fn off(name: &str, lines: &[Line], hits: &[&Hit]) {
     let (decided, _) = lines.iter().find(|(_, line)| line.contains("traffic: back to")).unwrap();
-    let last = hits.iter().filter(|hit| hit.version.as_deref() == Some("v2")).map(|hit| hit.at).max().unwrap();
+    // Whoever got no answer was sent there too.
+    let theirs = hits.iter().filter(|hit| hit.version.as_deref() != Some("v1"));
+    let last = theirs.map(|hit| hit.at).max().expect("users were sent to the candidate");
     let late = Duration::try_from(last.duration_since(*decided)).unwrap_or_default();
     figure(
         &format!("{name}.off"),
