@@ -4,16 +4,15 @@
 use super::figures::{figure, load};
 use super::room::Room;
 use super::runs::{Line, Run, Runner};
-use crate::cluster::support::{Hit, LONG, Load, Space, between, eventually, read, sample};
+use crate::cluster::support::{Hit, LONG, Space, between, busy, read};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::Duration;
 
-const RATE: u32 = 40;
 /// How many times stable's median a request may take before it is one that waited.
 const SLOW: u32 = 5;
 /// Long enough for a revision without users to sleep: its window, Knative's grace period, and a margin.
@@ -185,32 +184,6 @@ fn abort(runner: Runner, walk: &Run) {
     walk.line("is served (", LONG);
     sleep(ASLEEP);
     runner.start(&["control", "abort", "hello"]).ended(0, "abort asked", LONG);
-}
-
-/// Users who want three pods of a Service of which each bears two requests of 100 ms at a time and needs 4 s to start.
-fn busy(space: &Space) -> Load {
-    let mut sample = sample("hello", "v1")
-        .min_scale(0)
-        .template_annotation("autoscaling.knative.dev/window", "20s")
-        // A busy machine makes requests wait, and the autoscaler would then want fifty pods of it.
-        .template_annotation("autoscaling.knative.dev/max-scale", "5")
-        .env("LATENCY", "100ms")
-        .env("START_DELAY", "4s");
-    sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
-    space.serve(&sample);
-    // From one pod the autoscaler would panic.
-    floor(space, json!("3"));
-    let up = || space.get("revision", "hello-00001")["status"]["actualReplicas"].as_i64().filter(|pods| *pods >= 3);
-    eventually("stable has its pods", LONG, up);
-    let load = Load::start(space, &["hello"], RATE, Duration::from_secs(300));
-    sleep(Duration::from_secs(25));
-    floor(space, Value::Null);
-    load
-}
-
-fn floor(space: &Space, pods: Value) {
-    let annotations = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": pods}}});
-    space.merge("revision", "hello-00001", &annotations).good();
 }
 
 fn median(hits: &[&Hit]) -> Duration {

@@ -13,6 +13,7 @@ pub(crate) mod course;
 mod finish;
 mod health;
 pub mod judge;
+mod lost;
 mod migration;
 pub mod next;
 pub(crate) mod others;

@@ -156,8 +156,11 @@ pub(crate) fn with_standing(mut outcome: Outcome, record: &Record, world: &World
 }
 
 /// What was done, and that the next rollout began before it was confirmed as served.
-pub(crate) fn followed(what: &str, newer: &Record) -> String {
-    format!("{what}; written, and {} began the next rollout before that was confirmed as served", newer.owner)
+pub(crate) fn followed(mut outcome: Outcome, newer: &Record) -> Outcome {
+    let by = &newer.owner;
+    outcome.what =
+        format!("{}; written, and {by} began the next rollout before that was confirmed as served", outcome.what);
+    outcome
 }
 
 /// The word of an end at which there was nothing to do.

@@ -5,6 +5,7 @@
 
 use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
+use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
 use crate::machine::rollback::{Why, roll_back};
@@ -287,7 +288,10 @@ impl Machine for Settle {
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
             Standing::Followed(own, newer) => self.done_before(service, &own, &newer),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
-            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
+            Standing::Lost(newer) => {
+                let (claimant, bounds) = (&self.claimant, &self.bounds);
+                Lost { claimant, bounds, world, service, now }.to(newer.as_deref(), log)
+            }
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

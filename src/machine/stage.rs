@@ -6,9 +6,10 @@
 use crate::machine::capacity::BoundTries;
 use crate::machine::claim::Claim;
 use crate::machine::clash;
+use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
@@ -109,6 +110,10 @@ impl Stage {
             first: false,
             seen: false,
         }
+    }
+
+    fn lost<'a>(&'a self, world: &'a World, service: &'a Service, now: Timestamp) -> Lost<'a> {
+        Lost { claimant: &self.claimant, bounds: &self.bounds, world, service, now }
     }
 
     pub(super) fn deadline(&self, now: Timestamp) -> Timestamp {
@@ -332,13 +337,13 @@ impl Machine for Stage {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return self.unread(&error, world, service, now, log),
+            Err(error) => return self.lost(world, service, now).unread(&error, log),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.ours(world, service, &own, now, log),
-            Standing::Followed(own, newer) => Self::done_before(service, &own, &newer),
-            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
+            Standing::Followed(own, newer) => Next::end(followed(ended_before(&own, service), &newer)),
+            Standing::Lost(newer) => self.lost(world, service, now).to(newer.as_deref(), log),
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
     }

@@ -298,13 +298,13 @@ impl Machine for Walk {
         }
         let record = match world.record().transpose() {
             Ok(record) => record,
-            Err(error) => return self.unread(&error, world, service, now, log),
+            Err(error) => return self.lost(world, service, now).unread(&error, log),
         };
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
             Standing::Followed(own, newer) => self.done_before(world, service, &own, &newer),
-            Standing::Lost(newer) => self.lost(newer.as_deref(), world, service, now, log),
+            Standing::Lost(newer) => self.lost(world, service, now).to(newer.as_deref(), log),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
     }

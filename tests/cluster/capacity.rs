@@ -5,36 +5,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A Service of which users want three pods: each takes 100 ms a request and two at once, and needs 4 s to start.
-fn busy(space: &Space) -> Load {
-    let mut sample = sample("hello", "v1")
-        .min_scale(0)
-        .template_annotation("autoscaling.knative.dev/window", "20s")
-        // A machine that is busy makes requests wait, and the autoscaler would then want fifty pods of it.
-        .template_annotation("autoscaling.knative.dev/max-scale", "5")
-        .env("LATENCY", "100ms")
-        .env("START_DELAY", "4s");
-    sample.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(2);
-    space.serve(&sample);
-    // Onto one pod the autoscaler would panic, and want fifty for a minute.
-    floor(space, "hello-00001", json!("3"));
-    eventually("stable has its pods", LONG, || (pods(space, "hello-00001") >= 3).then_some(()));
-    let load = Load::start(space, &["hello"], 40, Duration::from_secs(290));
-    std::thread::sleep(Duration::from_secs(25));
-    floor(space, "hello-00001", Value::Null);
-    std::thread::sleep(Duration::from_secs(5));
-    load
-}
-
-pub(super) fn floor(space: &Space, revision: &str, pods: Value) {
-    let annotations = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": pods}}});
-    space.merge("revision", revision, &annotations).good();
-}
-
-pub(super) fn pods(space: &Space, revision: &str) -> i64 {
-    space.get("revision", revision)["status"]["actualReplicas"].as_i64().unwrap_or(0)
-}
-
 /// The annotations of a Revision that the autoscaler reads.
 pub(super) fn bounds(space: &Space, revision: &str) -> Value {
     let annotations = space.get("revision", revision)["metadata"]["annotations"].clone();

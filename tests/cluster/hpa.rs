@@ -1,7 +1,7 @@
 //! A Service of the other class: Kubernetes' HorizontalPodAutoscaler makes its pods, told by Knative's own controller for it. The
 //! bundled cluster does without that one, so it runs here as a process while the test does.
 
-use super::capacity::{bounds, floor, pods};
+use super::capacity::bounds;
 use super::support::*;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! No room for pods, of a quota or of the node: users' load makes revisions not Ready that serve, Knative then takes no split,
 //! and the way back is open all the same.
 
-use super::capacity::{bounds, names, pods};
+use super::capacity::{bounds, names};
 use super::support::*;
 use jiff::Timestamp;
 use serde_json::{Value, json};

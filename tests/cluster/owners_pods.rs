@@ -1,7 +1,7 @@
 //! Pods before users where the owner of a Service has a word about pods too: what a walk asks for keeps to it, and is gone
 //! afterwards.
 
-use super::capacity::{bounds, floor, pods};
+use super::capacity::bounds;
 use super::support::*;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -4,6 +4,7 @@
 
 mod andante;
 mod api;
+mod busy;
 mod cluster;
 mod fault_proxy;
 mod gateway;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use andante::{Ran, Running};
 pub use api::read;
+pub use busy::{busy, floor, pods};
 pub use cluster::{Answer, Cluster};
 pub use fault_proxy::{Asked, Fault, FaultProxy, Gate, Point, When};
 pub use gateway::{OWN, OwnGateway};

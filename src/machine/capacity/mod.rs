@@ -3,14 +3,16 @@
 //! Decides what a need is and what each bound's write tests. Which bound is set when is the walk's and the settling's. It may
 //! use the record and observed revisions.
 
+mod giving_back;
 mod need;
 mod return_bounds;
 mod tries;
 mod way_back;
 
+pub(super) use giving_back::GivingBack;
 pub(crate) use need::{most_wanted, pods_for};
 pub(crate) use return_bounds::standing_words;
-pub(super) use return_bounds::{Returned, note_receipt, receives, return_bounds};
+pub(super) use return_bounds::{note_receipt, receives};
 pub(super) use tries::BoundTries;
 pub(super) use way_back::{WayBack, but_capped, caps_alone, open_way_back};
 

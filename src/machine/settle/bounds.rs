@@ -3,7 +3,7 @@
 //! Decides how long settling waits for either. It may use the record and observed revisions.
 
 use super::Settle;
-use crate::machine::capacity::{Returned, WayBack, caps_alone, open_way_back, receives, return_bounds, standing_words};
+use crate::machine::capacity::{WayBack, caps_alone, open_way_back, receives, standing_words};
 use crate::machine::next::{BoundWrite, Next};
 use crate::machine::outcomes::LAST_WAIT;
 use crate::machine::standing::outcome_of;
@@ -20,19 +20,8 @@ use jiff::Timestamp;
 impl Settle {
     /// Gives back what was set, if that is to be done now.
     pub(super) fn returning(&self, world: &World, record: &Record, now: Timestamp, log: &mut Log) -> Option<Next> {
-        if self.bounds.refused(BoundWrite::Return).is_some() {
-            return None;
-        }
-        match return_bounds(record, world, |name| name == receives(record), now) {
-            Returned::All => None,
-            Returned::Write(order) => Some(self.bounds.next(order, world.signal.is_some(), now)),
-            Returned::Wait(_) if world.signal.is_some() => None,
-            Returned::Wait(until) => {
-                let until_then = until.strftime("%H:%M:%S");
-                log.once(Topic::Pods, format!("{} keeps its pods until {until_then}", receives(record)));
-                Some(Next::wait(Some(until)))
-            }
-        }
+        let due = self.bounds.giving_back(record, world, |name| name == receives(record), now)?;
+        Some(due.next(&format!("{} keeps its", receives(record)), log))
     }
 
     /// The end, and what still stands.

@@ -218,27 +218,9 @@ impl Settle {
         Some(Next::end(with_standing(outcome, record, world, service)))
     }
 
-    /// The end where somebody else wrote after us.
-    pub(super) fn lost(
-        &self,
-        newer: Option<&Record>,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        // A record that was removed names nothing any more, so what we set is ours to give back.
-        if let Some(next) = self.claimant.orphaned(newer).and_then(|own| self.returning(world, own, now, log)) {
-            return next;
-        }
-        Next::end(self.claimant.lost(newer, service))
-    }
-
     /// The end where the last write was made when the next rollout began, before that was confirmed as served.
     pub(super) fn done_before(&self, service: &Service, own: &Record, newer: &Record) -> Next {
-        let mut outcome = settled(own, service, self.told_for_end());
-        outcome.what = followed(&outcome.what, newer);
-        Next::end(outcome)
+        Next::end(followed(settled(own, service, self.told_for_end()), newer))
     }
 }
 

@@ -4,16 +4,16 @@
 //! Decides which end gives back what, and what is said of the rest. It may use the record and observed revisions.
 
 use super::Stage;
-use crate::machine::capacity::{Returned, but_capped, caps_alone, receives, return_bounds};
+use crate::machine::capacity::{but_capped, caps_alone, receives};
 use crate::machine::migration::misplaced;
-use crate::machine::next::{BoundWrite, Next};
-use crate::machine::outcomes::{UNCHANGED, ended_before, followed, unreadable, with_standing};
+use crate::machine::next::Next;
+use crate::machine::outcomes::{UNCHANGED, with_standing};
 use crate::machine::world::World;
-use crate::model::event::{Log, Topic};
+use crate::model::event::Log;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Outcome;
-use crate::rollout::record::{BadRecord, Phase, Record};
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 
 impl Stage {
@@ -26,18 +26,8 @@ impl Stage {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
-        if self.bounds.refused(BoundWrite::Return).is_some() {
-            return None;
-        }
-        match return_bounds(record, world, has_received, now) {
-            Returned::Write(order) => Some(self.bounds.next(order, world.signal.is_some(), now)),
-            Returned::Wait(until) if world.signal.is_none() => {
-                let until_then = until.strftime("%H:%M:%S");
-                log.once(Topic::Pods, format!("{} keeps its pods until {until_then}", receives(record)));
-                Some(Next::wait(Some(until)))
-            }
-            Returned::All | Returned::Wait(_) => None,
-        }
+        let due = self.bounds.giving_back(record, world, has_received, now)?;
+        Some(due.next(&format!("{} keeps its", receives(record)), log))
     }
 
     /// Gives back the cap of a way back that another process was on, once that is served: stable may have to grow while this
@@ -75,46 +65,5 @@ impl Stage {
         let own = record.owner.uid == self.claimant.asker.owner.uid;
         let back = (is_its_end || own).then(|| self.returning(world, &due, received, now, log)).flatten();
         back.unwrap_or_else(|| Next::end(with_standing(outcome, record, world, service)))
-    }
-
-    /// The end of a process that lost the target. What its record named, nobody else can give back where that was removed.
-    pub(super) fn lost(
-        &self,
-        newer: Option<&Record>,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        if let Some(next) = self.returning_orphaned(newer, world, now, log) {
-            return next;
-        }
-        Next::end(self.claimant.lost(newer, service))
-    }
-
-    /// The end where the last write was made when the next rollout began, before that was confirmed as served.
-    pub(super) fn done_before(service: &Service, own: &Record, newer: &Record) -> Next {
-        let mut outcome = ended_before(own, service);
-        outcome.what = followed(&outcome.what, newer);
-        Next::end(outcome)
-    }
-
-    /// The end where the record cannot be read.
-    pub(super) fn unread(
-        &self,
-        error: &BadRecord,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        // One of another format is somebody's, and what it names is theirs to give back.
-        let damaged = matches!(error, BadRecord::Unreadable(_));
-        let back = damaged.then(|| self.returning_orphaned(None, world, now, log)).flatten();
-        back.unwrap_or_else(|| Next::end(unreadable(error, service)))
-    }
-
-    fn returning_orphaned(&self, found: Option<&Record>, world: &World, now: Timestamp, log: &mut Log) -> Option<Next> {
-        self.returning(world, self.claimant.orphaned(found)?, |_| false, now, log)
     }
 }

@@ -2,19 +2,20 @@
 //! observed objects.
 
 use super::Walk;
-use crate::machine::capacity::{Returned, but_capped, caps_alone, receives, return_bounds};
-use crate::machine::next::{BoundWrite, Next};
-use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unreadable, unserved, with_standing};
+use crate::machine::capacity::{GivingBack, but_capped, caps_alone, receives};
+use crate::machine::lost::Lost;
+use crate::machine::next::Next;
+use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved, with_standing};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
-use crate::model::event::{Log, Topic};
+use crate::model::event::Log;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
-use crate::rollout::record::{BadRecord, Phase, Record};
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -77,23 +78,16 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Option<Next> {
-        if self.pods.bounds.refused(BoundWrite::Return).is_some() {
+        let due = self.pods.bounds.giving_back(record, world, has_received, now)?;
+        if self.goal.once && matches!(due, GivingBack::At(_)) {
+            // A short call leaves it to the next one.
             return None;
         }
-        match return_bounds(record, world, has_received, now) {
-            Returned::All => None,
-            Returned::Write(order) => Some(self.pods.bounds.next(order, world.signal.is_some(), now)),
-            // A short call leaves it to the next one.
-            Returned::Wait(_) if world.signal.is_some() || self.goal.once => None,
-            Returned::Wait(until) => {
-                let who = match record.phase {
-                    Phase::Held => "both revisions keep their".to_owned(),
-                    _ => format!("{} keeps its", receives(record)),
-                };
-                log.once(Topic::Pods, format!("{who} pods until {}", until.strftime("%H:%M:%S")));
-                Some(Next::wait(Some(until)))
-            }
-        }
+        let keeps = match record.phase {
+            Phase::Held => "both revisions keep their".to_owned(),
+            _ => format!("{} keeps its", receives(record)),
+        };
+        Some(due.next(&keeps, log))
     }
 
     /// Gives a cap back: it is of use to a way back alone, and keeps stable from growing for whoever is on none.
@@ -140,53 +134,15 @@ impl Walk {
         self.returning_at_end(world, record, is_unserved, now, log)
     }
 
-    /// The record is lost: what it named, nobody else can give back.
-    pub(super) fn returning_orphaned(
-        &self,
-        found: Option<&Record>,
-        world: &World,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Option<Next> {
-        self.returning(world, self.claimant.orphaned(found)?, |_| false, now, log)
-    }
-
     /// The end of a walk that lost the target.
-    pub(super) fn lost(
-        &self,
-        newer: Option<&Record>,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        if let Some(next) = self.returning_orphaned(newer, world, now, log) {
-            return next;
-        }
-        Next::end(self.claimant.lost(newer, service))
+    pub(super) fn lost<'a>(&'a self, world: &'a World, service: &'a Service, now: Timestamp) -> Lost<'a> {
+        Lost { claimant: &self.claimant, bounds: &self.pods.bounds, world, service, now }
     }
 
     /// The end of a walk whose last write was made when the next rollout began, before that was confirmed as served: it is
     /// its own.
     pub(super) fn done_before(&self, world: &World, service: &Service, own: &Record, newer: &Record) -> Next {
-        let mut outcome = self.end(world, service, own);
-        outcome.what = followed(&outcome.what, newer);
-        Next::end(outcome)
-    }
-
-    /// The end where the record cannot be read.
-    pub(super) fn unread(
-        &self,
-        error: &BadRecord,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        // One of another format is somebody's, and what it names is theirs to give back.
-        let damaged = matches!(error, BadRecord::Unreadable(_));
-        let back = damaged.then(|| self.returning_orphaned(None, world, now, log)).flatten();
-        back.unwrap_or_else(|| Next::end(unreadable(error, service)))
+        Next::end(followed(self.end(world, service, own), newer))
     }
 
     /// What the last write was.
