@@ -148,6 +148,24 @@ impl PipelineRun<'_> {
         self.space.list("taskrun", &selector).pop()
     }
 
+    /// Waits until the split of a Service holds this text. A run that is over before is shown, with the last that its steps said:
+    /// the pods of a run that was cut short are gone a moment later.
+    #[track_caller]
+    pub fn serves(&self, service: &str, text: &str) {
+        let mut said = String::new();
+        eventually(&format!("{service} serves {text}"), LONG, || {
+            let (succeeded, reason, message) = condition(&self.object(), "Succeeded");
+            let now = self.log();
+            if !now.is_empty() {
+                said = now;
+            }
+            let serves = self.space.served(service).contains(text);
+            let over = ["True", "False"].contains(&succeeded.as_str());
+            assert!(serves || !over, "{service} never served {text}. {reason}: {message}\n{said}");
+            serves.then_some(())
+        });
+    }
+
     /// Asks for its end: `Cancelled`, `CancelledRunFinally`, `StoppedRunFinally`.
     #[track_caller]
     pub fn end(&self, how: &str) {
