@@ -195,6 +195,16 @@ mod tests {
         assert_eq!(monitor.most(0, 10_000), 0);
     }
 
+    /// With README's figures.
+    #[test]
+    fn who_fails_every_half_minute_is_blamed_on_nobody() {
+        let mut monitor = Strangers::seen(Counts::new(2, 2), seconds(60)).unwrap();
+        assert_eq!([60, 300].map(|seconds| monitor.most(2, seconds * 1000)), [25, 83]);
+        for half_minute in 0..40 {
+            assert_eq!(window(&mut monitor, 30, Counts::new(150, 1), None).failed, 1, "{half_minute}");
+        }
+    }
+
     #[test]
     fn what_the_split_needs_is_no_strangers() {
         // Twenty came, and by the split two of them at least are users': all failed, so these two are held against it.
