@@ -11,16 +11,19 @@ use andante::cli::{Cli, Command};
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::Answer;
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{Heard, Machine, Next, PodsOfBoth, Question};
+use andante::machine::next::{GiveUp, Heard, Machine, Next, Order, PodsOfBoth, Question, Written};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
-use andante::machine::world::Signal;
-use andante::model::event::Log;
+use andante::machine::world::{Signal, World};
+use andante::model::api_error::ApiError;
+use andante::model::event::{Log, Topic};
 use andante::model::observed::{CONTROL, RECORD};
+use andante::model::outcome::{Code, Outcome};
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};
+use andante::rollout::splits::Start;
 use andante::view::rehearse::Knative;
 use clap::Parser;
 use jiff::Timestamp;
@@ -61,6 +64,8 @@ struct Stage {
     users: users::Users,
     /// The run that walks, once another one has taken over.
     newer: Option<Owner>,
+    /// The next write gets no answer; whether it arrives.
+    unanswered: Option<bool>,
 }
 
 impl Stage {
@@ -83,6 +88,7 @@ impl Stage {
             walks: 0,
             users: users::Users::default(),
             newer: None,
+            unanswered: None,
         }
     }
 
@@ -130,11 +136,20 @@ impl Stage {
 
     /// A newer run begins its own rollout, with users pinned where they are.
     fn begin_another(&mut self) {
-        let old = self.knative.world(self.now).record().unwrap().unwrap();
+        let world = self.knative.world(self.now);
+        let old = world.record().unwrap().unwrap();
+        let start = match old.phase {
+            Phase::Finished => {
+                Start::new(world.service().unwrap().split.clone().unwrap(), "hello-2".parse().unwrap(), None)
+            }
+            _ => Ok(old.start.clone()),
+        };
         let owner = Owner { kind: OwnerKind::PipelineRun, name: "shop/release-8".into(), uid: "u8".into() };
         let (id, writer) = ("r8".parse().unwrap(), "another".to_owned());
         let (epoch, phase, intent) = (old.epoch + 1, Phase::Staging, self.now);
-        let new = Record { id, writer, owner, epoch, phase, intent, outcome: None, ..old };
+        let (start, step_at) = (start.unwrap(), self.now);
+        let new =
+            Record { id, writer, owner, epoch, phase, intent, start, step_at, outcome: None, reason: None, ..old };
         self.edit(|object| object["metadata"]["annotations"][RECORD] = json!(new.to_text().unwrap()));
     }
 
@@ -185,6 +200,12 @@ impl Stage {
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
             ["another", "process", "notes", "its", "intent"] => self.note_intent(),
             ["another", "rollout", "begins"] => self.begin_another(),
+            ["the", "next", "write", "gets", "no", "answer,", "and", "another", "rollout", "begins"] => {
+                self.unanswered = Some(true);
+            }
+            ["the", "next", "write", "never", "arrives,", "and", "another", "rollout", "begins"] => {
+                self.unanswered = Some(false);
+            }
             ["traffic", "edited"] => {
                 self.edit(|o| o["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]));
             }
@@ -228,6 +249,19 @@ impl Stage {
         !ask.is_empty()
     }
 
+    /// No answer comes to a write, and whoever reads again finds a newer run's record.
+    fn leave_unanswered(&mut self, order: &Order, arrives: bool, walk: &mut Walk) {
+        let before = self.knative.world(self.now).clone();
+        if arrives {
+            self.knative.take(order, &mut Deaf, self.now, &mut Log::default());
+        }
+        let written = Written::Unsure(ApiError::Unreachable("no answer within 10s".into()));
+        self.log.say(Topic::Api, "not sure whether the write took effect; looking");
+        walk.written(&written, &before, self.now, &mut self.log);
+        walk.unanswered(order.record.as_ref().unwrap(), &before);
+        self.begin_another();
+    }
+
     /// Lets the machine go on until it waits beyond `until`, or ends.
     fn run(&mut self, walk: &mut Walk, until: Timestamp) {
         for _ in 0..20_000 {
@@ -247,7 +281,10 @@ impl Stage {
                 continue;
             }
             match next {
-                Next::Write(order) => self.knative.take(&order, walk, self.now, &mut self.log),
+                Next::Write(order) => match self.unanswered.take() {
+                    Some(arrives) => self.leave_unanswered(&order, arrives, walk),
+                    None => self.knative.take(&order, walk, self.now, &mut self.log),
+                },
                 Next::Bound(order) => self.knative.take_bound(&order, walk, self.now, &mut self.log),
                 Next::Wait { until: Some(wake), .. } if wake <= until => self.pass(wake),
                 Next::Wait { .. } => {
@@ -263,6 +300,19 @@ impl Stage {
             }
         }
         panic!("the machine never waits:\n{}", self.out);
+    }
+}
+
+/// A process that hears nothing.
+struct Deaf;
+
+impl Machine for Deaf {
+    fn decide(&mut self, _: &World, _: Timestamp, _: &mut Log) -> Next {
+        Next::wait(None)
+    }
+    fn written(&mut self, _: &Written, _: &World, _: Timestamp, _: &mut Log) {}
+    fn give_up(&self, _: &World, _: GiveUp) -> Outcome {
+        Outcome::new(Code::Internal, "it only writes")
     }
 }
 

@@ -23,6 +23,7 @@ mod rollback;
 pub mod settle;
 pub mod stage;
 pub mod standing;
+mod unanswered;
 pub(crate) mod unserved;
 pub mod walk;
 pub mod world;

@@ -175,6 +175,9 @@ pub trait Machine {
     fn heard(&mut self, _: Heard, _: Timestamp, _: &mut Log) {}
     /// What became of the last write.
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log);
+    /// No answer came to the last write, which leaves this record: it may have been made all the same. `world` is what it was
+    /// decided from. Only a machine that ends by a write is told.
+    fn unanswered(&mut self, _: &Record, _: &World) {}
     /// What became of a bound's write. Only a machine that sets bounds is told.
     fn bounded(&mut self, _: &BoundOrder, _: &Written, _: &World, _: Timestamp, _: &mut Log) {}
     /// What the end is if the world stops answering, or time is up after a signal.

@@ -5,7 +5,7 @@ use crate::machine::capacity::standing_words;
 use crate::machine::claim::Claim;
 use crate::machine::migration::cause_and_remedy;
 use crate::machine::next::GiveUp;
-use crate::machine::standing::{outcome_of, record_lost};
+use crate::machine::standing::{Followed, outcome_of, record_lost};
 use crate::machine::world::World;
 use crate::model::name::ServiceName;
 use crate::model::observed::Service;
@@ -155,11 +155,14 @@ pub(crate) fn with_standing(mut outcome: Outcome, record: &Record, world: &World
     outcome
 }
 
-/// What was done, and that the next rollout began before it was confirmed as served.
-pub(crate) fn followed(mut outcome: Outcome, newer: &Record) -> Outcome {
-    let by = &newer.owner;
-    outcome.what =
-        format!("{}; written, and {by} began the next rollout before that was confirmed as served", outcome.what);
+/// What was done, and that the next rollout began before it was confirmed as served, or answered.
+pub(crate) fn followed(mut outcome: Outcome, done: &Followed) -> Outcome {
+    let (what, by) = (&outcome.what, &done.newer.owner);
+    outcome.what = if done.answered {
+        format!("{what}; written, and {by} began the next rollout before that was confirmed as served")
+    } else {
+        format!("{what}; no answer came to that write, and {by} found it done and began the next rollout")
+    };
     outcome
 }
 

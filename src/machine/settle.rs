@@ -286,7 +286,7 @@ impl Machine for Settle {
             }
             Standing::Ours(record) => self.closing(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
-            Standing::Followed(own, newer) => self.done_before(service, &own, &newer),
+            Standing::Followed(done) => self.done_before(service, &done),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => {
                 let (claimant, bounds) = (&self.claimant, &self.bounds);
@@ -317,6 +317,10 @@ impl Machine for Settle {
         }
         outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
         self.denied = Some(outcome);
+    }
+
+    fn unanswered(&mut self, record: &Record, world: &World) {
+        self.claimant.unanswered(record, world);
     }
 
     fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {

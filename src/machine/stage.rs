@@ -9,7 +9,7 @@ use crate::machine::clash;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, refused};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
@@ -342,7 +342,7 @@ impl Machine for Stage {
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.ours(world, service, &own, now, log),
-            Standing::Followed(own, newer) => Next::end(followed(ended_before(&own, service), &newer)),
+            Standing::Followed(done) => self.done_before(service, &done),
             Standing::Lost(newer) => self.lost(world, service, now).to(newer.as_deref(), log),
             Standing::Outside(record) => self.outside(world, service, record.as_deref(), now, log),
         }
@@ -367,6 +367,10 @@ impl Machine for Stage {
             outcome.traffic = traffic;
             self.denied = Some(outcome);
         }
+    }
+
+    fn unanswered(&mut self, record: &Record, world: &World) {
+        self.claimant.unanswered(record, world);
     }
 
     fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {

@@ -3,6 +3,7 @@
 //! Decides rules 1 to 3 (docs/protocol.md) for one process. It may use the record, ownership and the world.
 
 use crate::machine::claim::{Asker, Claim, claim};
+use crate::machine::unanswered::Unanswered;
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
 use crate::model::observed::Service;
@@ -22,6 +23,8 @@ pub struct Claimant {
     pub writer: String,
     /// The record of its own last write; none before the first.
     own: Option<Box<Record>>,
+    /// What it sent and heard nothing of.
+    unanswered: Unanswered,
 }
 
 /// How a process stands to the target at this moment.
@@ -34,11 +37,22 @@ pub enum Standing {
     /// Its rollout is over, and another process noted its own intent in that record (`stage` of what is served already). The
     /// end is still this process's, and what is left of it; the record is written by it no more. It is this one.
     Noted(Box<Record>),
-    /// It had made its last write when the next rollout began, before that was confirmed as served: its own record and the
-    /// newer one. The end is its own, and not that of somebody who was overtaken.
-    Followed(Box<Record>, Box<Record>),
+    /// It had made its last write when the next rollout began, before that was confirmed as served. The end is its own, and
+    /// not that of somebody who was overtaken.
+    Followed(Box<Followed>),
     /// It held the target and another process wrote since (or removed the record).
     Lost(Option<Box<Record>>),
+}
+
+/// A process that was done, and the rollout that began then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// The record of its last write.
+    pub own: Record,
+    /// The next rollout's.
+    pub newer: Record,
+    /// The last write was answered. Where it was not, the newer record shows what it did.
+    pub answered: bool,
 }
 
 /// Who moved the target by hand, if somebody did.
@@ -55,7 +69,7 @@ pub enum Moved {
 impl Claimant {
     /// A process that has not written yet.
     pub fn new(asker: Asker, writer: String) -> Self {
-        Self { asker, writer, own: None }
+        Self { asker, writer, own: None, unanswered: Unanswered::default() }
     }
 
     /// True once this process has written.
@@ -68,18 +82,30 @@ impl Claimant {
         match record {
             Some(record) if record.writer == self.writer && !self.is_replaced(&record) => {
                 let record = Box::new(record);
+                self.unanswered.known_to(record.epoch);
                 self.own = Some(record.clone());
                 Standing::Ours(record)
             }
-            record => match (&self.own, record) {
-                (None, record) => Standing::Outside(record.map(Box::new)),
-                (Some(own), Some(newer)) if is_noted(own, &newer) => Standing::Noted(own.clone()),
-                (Some(own), Some(newer)) if is_followed(own, &newer) => {
-                    Standing::Followed(own.clone(), Box::new(newer))
-                }
-                (Some(_), record) => Standing::Lost(record.map(Box::new)),
-            },
+            record => self.beside(record),
         }
+    }
+
+    /// No answer came to a write that leaves this record; `world` is what it was decided from.
+    pub(super) fn unanswered(&mut self, record: &Record, world: &World) {
+        self.unanswered.note(record, world);
+    }
+
+    /// Where the record is not this process's own.
+    fn beside(&self, record: Option<Record>) -> Standing {
+        if let Some(newer) = &record {
+            let answered = self.own.as_deref().and_then(|own| done(own, newer, true));
+            let sent = || self.unanswered.shown_by(newer).and_then(|sent| done(sent, newer, false));
+            if let Some(done) = answered.or_else(sent) {
+                return done;
+            }
+        }
+        let record = record.map(Box::new);
+        if self.own.is_some() { Standing::Lost(record) } else { Standing::Outside(record) }
     }
 
     /// True if this record came by no write of a rollout: each one raises the epoch, and a process changes its owner's
@@ -176,6 +202,15 @@ impl Claimant {
         what.push_str("; this run writes nothing more");
         outcome_of(code, what, service)
     }
+}
+
+/// The standing of a process whose last write left its own record so: none if that was not its end.
+fn done(own: &Record, newer: &Record, answered: bool) -> Option<Standing> {
+    if is_noted(own, newer) {
+        return Some(Standing::Noted(Box::new(own.clone())));
+    }
+    let followed = || Followed { own: own.clone(), newer: newer.clone(), answered };
+    is_followed(own, newer).then(|| Standing::Followed(Box::new(followed())))
 }
 
 /// True if the newer record only notes somebody's intent in one that is over: nothing that the rollout did is another's.

@@ -303,7 +303,7 @@ impl Machine for Walk {
         match self.claimant.standing(record) {
             Standing::Ours(record) => self.ours(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
-            Standing::Followed(own, newer) => self.done_before(world, service, &own, &newer),
+            Standing::Followed(done) => self.done_before(world, service, &done),
             Standing::Lost(newer) => self.lost(world, service, now).to(newer.as_deref(), log),
             Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
         }
@@ -354,6 +354,10 @@ impl Machine for Walk {
             }
             self.denied = Some(outcome);
         }
+    }
+
+    fn unanswered(&mut self, record: &Record, world: &World) {
+        self.claimant.unanswered(record, world);
     }
 
     fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {

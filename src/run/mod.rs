@@ -14,7 +14,7 @@ pub(crate) mod watch;
 use crate::machine::next::Heard;
 use crate::machine::next::PodsOfBoth;
 use crate::machine::next::Question;
-use crate::machine::next::{GiveUp, Machine, Next};
+use crate::machine::next::{GiveUp, Machine, Next, Written};
 use crate::machine::outcomes::with_digest;
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
@@ -173,6 +173,9 @@ pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink
                 let written = me.write(&order).await;
                 me.note(&written, &order.what);
                 machine.written(&written, &me.world, clock.now(), &mut me.log);
+                if let (Written::Unsure(_), Some(record)) = (&written, &order.record) {
+                    machine.unanswered(record, &me.world);
+                }
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }

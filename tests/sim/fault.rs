@@ -118,6 +118,10 @@ pub(crate) struct Script {
     pub(crate) cut_off: Vec<Range<Duration>>,
     /// From then on reads are answered and writes are not taken: a webhook that must be asked and cannot be.
     pub(crate) no_writes_from: Option<Duration>,
+    /// The write of the Service that gets no answer, counted from 1, and whether it takes effect.
+    pub(crate) silent_write: Option<(usize, bool)>,
+    /// How many writes of the Service were tried.
+    pub(crate) writes: usize,
 }
 
 impl Script {
@@ -137,6 +141,13 @@ impl Script {
     }
 
     pub(crate) fn fault(&mut self, verb: &str, call: usize, now: Duration) -> Option<Fault> {
+        self.writes += usize::from(verb == "patch services");
+        if let Some((write, after)) = self.silent_write
+            && verb == "patch services"
+            && write == self.writes
+        {
+            return Some(Fault::Silence { after });
+        }
         let writes = verb == "patch services" || verb == "create services";
         if writes && self.no_writes_from.is_some_and(|from| now >= from) {
             return Some(Fault::Status { status: 500, after: false, retry_after: None });

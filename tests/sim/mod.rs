@@ -58,3 +58,4 @@ mod tests_fault;
 mod tests_knative;
 mod tests_life;
 mod twice;
+mod unanswered;

@@ -6,6 +6,7 @@ use andante::machine::next::{BoundOrder, GiveUp, Heard, Machine, Next, Question,
 use andante::machine::world::World;
 use andante::model::event::Log;
 use andante::model::outcome::Outcome;
+use andante::rollout::record::Record;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -45,6 +46,10 @@ impl<M: Machine> Machine for Punctual<M> {
 
     fn written(&mut self, written: &Written, world: &World, now: Timestamp, log: &mut Log) {
         self.machine.written(written, world, now, log);
+    }
+
+    fn unanswered(&mut self, record: &Record, world: &World) {
+        self.machine.unanswered(record, world);
     }
 
     fn bounded(&mut self, order: &BoundOrder, written: &Written, world: &World, now: Timestamp, log: &mut Log) {

@@ -8,7 +8,7 @@ use crate::machine::outcomes::{
     CREATED, LAST_WAIT, UNCHANGED, ended_before, followed, reverted, unserved, with_standing,
 };
 use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Moved, is_writers, moved, outcome_of, who_moved};
+use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of, who_moved};
 use crate::machine::world::World;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
@@ -219,8 +219,8 @@ impl Settle {
     }
 
     /// The end where the last write was made when the next rollout began, before that was confirmed as served.
-    pub(super) fn done_before(&self, service: &Service, own: &Record, newer: &Record) -> Next {
-        Next::end(followed(settled(own, service, self.told_for_end()), newer))
+    pub(super) fn done_before(&self, service: &Service, done: &Followed) -> Next {
+        Next::end(followed(settled(&done.own, service, self.told_for_end()), done))
     }
 }
 

@@ -1,10 +1,11 @@
 //! After the last write of staging: decides when it ends, and by which end. It may use the record and observed objects.
 
 use super::Stage;
+use super::mending::good_end;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before, staged, unserved};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, staged, unserved};
 use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
-use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
+use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
 use crate::machine::write::RecordSize;
 use crate::model::event::Log;
@@ -12,7 +13,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
-use crate::rollout::record::Record;
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 
 impl Stage {
@@ -44,6 +45,22 @@ impl Stage {
                 Next::end(outcome_of(Code::CouldNotRestore, what, service))
             }
         }
+    }
+
+    /// The last write was made when the next rollout began, before that was confirmed as served: the end is its own.
+    pub(super) fn done_before(&self, service: &Service, done: &Followed) -> Next {
+        // Whoever had nothing to do only noted that in the record of an older rollout.
+        if let Some(noted) = &self.noted {
+            return Next::end(noted.clone());
+        }
+        let own = &done.own;
+        let mut outcome = match &own.candidate {
+            Some(candidate) if own.phase == Phase::Finished => good_end(own, candidate, service),
+            _ => ended_before(own, service),
+        };
+        outcome.candidate.clone_from(&own.candidate);
+        outcome.rollout = Some(own.id.clone());
+        Next::end(followed(outcome, done))
     }
 
     /// Our own rollback is written; the end once it is served.

@@ -15,7 +15,7 @@ use crate::machine::write::RecordSize;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, is_current, serving};
 use crate::model::time::after;
 use crate::rollout::record::Record;
@@ -99,11 +99,7 @@ impl Stage {
         let ended = *self.ended_at.get_or_insert(now);
         let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
         let mut outcome = match serving(service) {
-            Serving::Yes if record.reverts => reverted(record, service),
-            Serving::Yes => {
-                let what = format!("{candidate} serves everyone; {} served nobody", record.start.stable);
-                outcome_of(Code::Done, what, service).word("finished")
-            }
+            Serving::Yes => good_end(record, candidate, service),
             _ if now < after(ended, LAST_WAIT) && world.signal.is_none() => return self.wait(now),
             Serving::NotYet(why) | Serving::Blocked(why) if record.reverts => {
                 let mut outcome = reverted(record, service);
@@ -120,4 +116,13 @@ impl Stage {
         outcome.rollout = Some(record.id.clone());
         self.over(outcome, Some(record), world, service, now, log)
     }
+}
+
+/// The good end of staging after which no walk comes.
+pub(super) fn good_end(record: &Record, candidate: &RevisionName, service: &Service) -> Outcome {
+    if record.reverts {
+        return reverted(record, service);
+    }
+    let what = format!("{candidate} serves everyone; {} served nobody", record.start.stable);
+    outcome_of(Code::Done, what, service).word("finished")
 }

@@ -7,7 +7,7 @@ use crate::machine::lost::Lost;
 use crate::machine::next::Next;
 use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved, with_standing};
 use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Moved, is_writers, moved, outcome_of};
+use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::name::RevisionName;
@@ -141,8 +141,8 @@ impl Walk {
 
     /// The end of a walk whose last write was made when the next rollout began, before that was confirmed as served: it is
     /// its own.
-    pub(super) fn done_before(&self, world: &World, service: &Service, own: &Record, newer: &Record) -> Next {
-        Next::end(followed(self.end(world, service, own), newer))
+    pub(super) fn done_before(&self, world: &World, service: &Service, done: &Followed) -> Next {
+        Next::end(followed(self.end(world, service, &done.own), done))
     }
 
     /// What the last write was.
