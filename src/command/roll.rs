@@ -103,7 +103,8 @@ pub(super) async fn roll_out(
         signals: &mut signals,
     };
     let mut between = Between { lines, end: None, notes: Vec::new(), walks: false };
-    let staged = staging.drive(&mut Stage::new(stage, claimant(asker.clone())), &mut between).await;
+    let mut stage = Stage::new(stage, claimant(asker.clone()));
+    let staged = staging.drive(&mut stage, &mut between).await;
     between.walks = true;
     if staged.word != STAGED {
         if let Some((at, said)) = between.end.take() {
@@ -113,7 +114,8 @@ pub(super) async fn roll_out(
     }
     between.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
     let walking = Work { cluster, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
-    Ok(walking.drive(&mut Walk::new(goal, claimant(asker)), &mut between).await)
+    let mut walk = Walk::new(goal, claimant(asker)).knowing(stage.demand());
+    Ok(walking.drive(&mut walk, &mut between).await)
 }
 
 /// `andante check`.

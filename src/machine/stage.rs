@@ -3,7 +3,7 @@
 //! Decides rules 4, 5, 10 and 11 (docs/protocol.md) step by step. `admit` decides how a rollout begins, and
 //! `machine::rollback` what is written when it fails. It may use pure modules only.
 
-use crate::machine::capacity::BoundTries;
+use crate::machine::capacity::{BoundTries, Demand};
 use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::lost::Lost;
@@ -84,6 +84,8 @@ pub struct Stage {
     seen: bool,
     /// What became of bounds.
     bounds: BoundTries,
+    /// What users of stable wanted meanwhile.
+    demand: Demand,
 }
 
 impl Stage {
@@ -109,7 +111,13 @@ impl Stage {
             denied: None,
             first: false,
             seen: false,
+            demand: Demand::default(),
         }
+    }
+
+    /// What users of stable wanted while the candidate came up, for a walk of the same process.
+    pub(crate) fn demand(&self) -> &Demand {
+        &self.demand
     }
 
     fn lost<'a>(&'a self, world: &'a World, service: &'a Service, now: Timestamp) -> Lost<'a> {
@@ -232,6 +240,7 @@ impl Stage {
         if let Some(outcome) = self.noted.clone() {
             return self.over(outcome, Some(record), world, service, now, log);
         }
+        self.look_at_demand(world, service, record, now);
         // Nobody is on the candidate yet, so the tag is all that has to go.
         if matches!(record.phase, Phase::Staging | Phase::Staged)
             && moved(record, service) == Moved::No

@@ -6,6 +6,7 @@
 
 use crate::evidence::probe::Answer;
 use crate::evidence::reading::{NoReading, Reading};
+use crate::machine::capacity::Demand;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
@@ -126,6 +127,13 @@ impl Walk {
             size: RecordSize::Whole,
             finish_note: None,
         }
+    }
+
+    /// The same that knows what users of stable wanted while the candidate came up.
+    #[must_use]
+    pub(crate) fn knowing(mut self, stable: &Demand) -> Self {
+        self.pods.demand[0].clone_from(stable);
+        self
     }
 
     fn ours(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp, log: &mut Log) -> Next {

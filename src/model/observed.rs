@@ -239,6 +239,12 @@ impl Service {
         self.served.iter().find(|t| t.tag.as_deref() == Some(tag.as_str())).and_then(|t| t.url.as_deref())
     }
 
+    /// The percent of users that a revision serves, all its entries together.
+    pub(crate) fn served_percent(&self, revision: &RevisionName) -> i64 {
+        let of = |entry: &&Served| entry.revision_name.as_deref() == Some(revision.as_str());
+        self.served.iter().filter(of).map(|entry| entry.percent).sum()
+    }
+
     /// Who last wrote the fields that `of` accepts: the newest by time, as far as times are known.
     pub fn last_writer(&self, of: impl Fn(&FieldWriter) -> bool) -> Option<&FieldWriter> {
         self.writers.iter().filter(|w| of(w)).max_by_key(|w| w.time)

@@ -37,6 +37,7 @@ mod brake;
 mod capacity;
 mod cases;
 mod comes_and_goes;
+mod demand;
 mod edited;
 mod endings;
 mod exhaustive;

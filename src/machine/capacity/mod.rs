@@ -3,14 +3,17 @@
 //! Decides what a need is and what each bound's write tests. Which bound is set when is the walk's and the settling's. It may
 //! use the record and observed revisions.
 
+mod demand;
 mod giving_back;
 mod need;
 mod return_bounds;
 mod tries;
 mod way_back;
 
+pub(crate) use demand::Demand;
 pub(super) use giving_back::GivingBack;
-pub(crate) use need::{most_wanted, pods_for};
+pub(super) use need::wanted_by_users;
+pub(crate) use need::{ArmDemand, most_wanted, pods_for};
 pub(crate) use return_bounds::standing_words;
 pub(super) use return_bounds::{note_receipt, receives};
 pub(super) use tries::BoundTries;

@@ -1,10 +1,11 @@
 //! Bounds of Revisions that an older rollout left: a cap goes as soon as this one holds the target, and all of it where staging
 //! is the end and no walk follows.
 //!
-//! Decides which end gives back what, and what is said of the rest. It may use the record and observed revisions.
+//! Decides which end gives back what, what is said of the rest, and when it is looked at what stable's users want. It may use
+//! the record and observed revisions.
 
 use super::Stage;
-use crate::machine::capacity::{but_capped, caps_alone, receives};
+use crate::machine::capacity::{but_capped, caps_alone, receives, wanted_by_users};
 use crate::machine::migration::misplaced;
 use crate::machine::next::Next;
 use crate::machine::outcomes::{UNCHANGED, with_standing};
@@ -13,10 +14,19 @@ use crate::model::event::Log;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Outcome;
+use crate::model::percent::Percent;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 
 impl Stage {
+    /// Takes a look at what users of stable want while they are all there.
+    pub(super) fn look_at_demand(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) {
+        if let Some(stable) = world.revision(&record.start.stable) {
+            let wanted = wanted_by_users(record.capacity.as_deref(), stable, Percent::FULL);
+            self.demand.look(stable, service.served_percent(&stable.name), wanted, now);
+        }
+    }
+
     /// Gives back what stands, if that is to be done now.
     pub(super) fn returning(
         &self,

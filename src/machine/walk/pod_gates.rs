@@ -6,7 +6,7 @@ use super::Walk;
 use super::scene::Scene;
 use super::waiting::Waiting;
 use crate::evidence::verdict::Verdict;
-use crate::machine::capacity::most_wanted;
+use crate::machine::capacity::{ArmDemand, most_wanted};
 use crate::machine::rollback::Why;
 use crate::model::observed::Revision;
 use crate::model::outcome::Code;
@@ -52,8 +52,9 @@ pub(super) fn both_are_short(walk: &Walk, scene: &Scene<'_>) -> bool {
     let both = scene.world.revision(&scene.record.start.stable).zip(scene.world.revision(scene.candidate));
     let Some((stable, candidate)) = both.filter(|_| walk.pods.is_short()) else { return false };
     let share = walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent);
+    let known = scene.record.capacity.as_deref();
     let arms = [(stable, Percent::FULL.minus(share)), (candidate, share)];
-    let needed = i64::from(most_wanted(scene.record.capacity.as_deref(), &arms));
+    let needed = i64::from(most_wanted(known, &arms.map(|(revision, share)| ArmDemand::now(known, revision, share))));
     stable.actual < stable.desired.max(needed) || stable.actual <= candidate.actual
 }
 

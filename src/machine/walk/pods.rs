@@ -6,7 +6,7 @@
 use super::scene::Scene;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
-use crate::machine::capacity::{BoundTries, counted, most_wanted, pods_for, set};
+use crate::machine::capacity::{ArmDemand, BoundTries, Demand, counted, most_wanted, pods_for, set, wanted_by_users};
 use crate::machine::next::{BoundOrder, BoundWrite, Next};
 use crate::machine::rollback::Why;
 use crate::machine::write::order;
@@ -47,6 +47,8 @@ pub(super) struct PodsMemory {
     pub(super) short: Option<(Timestamp, i64)>,
     /// When that is believed, or a floor that cannot be had is given back.
     pub(super) believed: Option<Timestamp>,
+    /// What users of stable and of the candidate wanted since each has the part of them that it has.
+    pub(super) demand: [Demand; 2],
 }
 
 impl PodsMemory {
@@ -66,20 +68,35 @@ impl PodsMemory {
     }
 }
 
-/// The two revisions of a walk and the part of users that the candidate has.
+/// The two revisions of a walk, the part of users that the candidate has, and what users of either want over a window.
 pub(super) struct ScaledArms<'a> {
     stable: &'a Revision,
     pub(super) candidate: &'a Revision,
     share: Percent,
+    wanted: [u32; 2],
 }
 
 impl<'a> ScaledArms<'a> {
     pub(super) fn of(walk: &Walk, scene: &Scene<'a>) -> Option<Self> {
+        let stable = scene.world.revision(&scene.record.start.stable)?;
+        let candidate = scene.world.revision(scene.candidate)?;
+        let [of_stable, of_candidate] = &walk.pods.demand;
+        let over = |demand: &Demand, revision: &Revision| demand.over(revision.scaling.window, scene.now);
         Some(Self {
-            stable: scene.world.revision(&scene.record.start.stable)?,
-            candidate: scene.world.revision(scene.candidate)?,
+            stable,
+            candidate,
             share: walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent),
+            wanted: [over(of_stable, stable), over(of_candidate, candidate)],
         })
+    }
+
+    /// Takes a look at what users of both want.
+    pub(super) fn look(&self, scene: &Scene<'_>, demand: &mut [Demand; 2]) {
+        let known = scene.record.capacity.as_deref();
+        for (demand, (revision, share)) in demand.iter_mut().zip(self.shares()) {
+            let wanted = wanted_by_users(known, revision, share);
+            demand.look(revision, scene.service.served_percent(&revision.name), wanted, scene.now);
+        }
     }
 
     /// The pods that all users need. Only what has been so for a whole window tells, because the autoscaler averages over it.
@@ -87,8 +104,9 @@ impl<'a> ScaledArms<'a> {
         let settled = |revision: &Revision| {
             self.share.is_zero() || since.is_some_and(|since| now >= after(since, revision.scaling.window))
         };
-        let told: Vec<_> = self.shares().into_iter().filter(|(revision, _)| settled(revision)).collect();
-        most_wanted(known, &told)
+        let arms = self.shares().into_iter().zip(self.wanted);
+        let arms = arms.map(|((revision, share), wanted)| ArmDemand { revision, share, wanted });
+        most_wanted(known, &arms.filter(|arm| settled(arm.revision)).collect::<Vec<_>>())
     }
 
     fn shares(&self) -> [(&'a Revision, Percent); 2] {
@@ -98,7 +116,9 @@ impl<'a> ScaledArms<'a> {
     /// When the pods that users need will be known, where nothing is known and more than one pod is wanted: the first arm that
     /// wants so many tells after a window.
     fn tells_at(&self, known: Option<&Capacity>, since: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-        let told = |arm: &(&Revision, Percent)| most_wanted(known, &[*arm]) > 1;
+        let told = |(revision, share): &(&Revision, Percent)| {
+            most_wanted(known, &[ArmDemand::now(known, revision, *share)]) > 1
+        };
         let windows = self.shares().into_iter().filter(told).map(|(revision, _)| revision.scaling.window);
         windows.min().and_then(|window| since.map(|since| after(since, window))).filter(|at| *at > now)
     }

@@ -41,6 +41,9 @@ impl Walk {
     /// Keeps in mind since when pods are waited for, and since when the candidate has too few for its users.
     pub(super) fn watch_pods(&mut self, scene: &Scene<'_>, log: &mut Log) {
         self.pods.bounds.see(scene.record, scene.world, log);
+        if let Some(arms) = ScaledArms::of(self, scene) {
+            arms.look(scene, &mut self.pods.demand);
+        }
         let lacks = lacking_floor(scene).is_some();
         self.pods.lacking = lacks.then(|| self.pods.lacking.unwrap_or(scene.now));
         if let Some(why) = self.ignored(scene) {

@@ -4,7 +4,7 @@
 //! what the machines refuse.
 
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
-use crate::machine::capacity::{most_wanted, pods_for};
+use crate::machine::capacity::{ArmDemand, most_wanted, pods_for};
 use crate::machine::claim::Claim;
 use crate::machine::stage::admit::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
@@ -118,7 +118,7 @@ fn pods_wanted(world: &World, start: &Start, record: Option<&Record>) -> u32 {
     let known = record.filter(|r| r.phase.is_open()).and_then(|r| r.capacity.as_deref());
     match (known, world.revision(&start.stable)) {
         (Some(known), _) if known.pods > 0 => known.pods,
-        (known, Some(stable)) => most_wanted(known, &[(stable, Percent::FULL)]),
+        (known, Some(stable)) => most_wanted(known, &[ArmDemand::now(known, stable, Percent::FULL)]),
         (_, None) => 0,
     }
 }
