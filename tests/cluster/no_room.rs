@@ -11,38 +11,58 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 enum Wall {
     Quota,
-    /// A resource that only this test's pods ask for, so that nobody else finds the node full.
-    Node,
+    /// A resource that only the pods of the test of this name ask for, so that nobody else finds the node full.
+    Node(&'static str),
 }
 
-const SEAT: &str = "example.com~1seats";
+impl Wall {
+    /// A Service of which each pod bears one request at a time, which takes as long as that, and takes a seat if that is the wall.
+    fn service(self, space: &Space, seats_now: u32) -> Sample {
+        let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
+        stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
+        if let Self::Node(of) = self {
+            seats(space, of, Some(seats_now));
+            let one = json!({format!("example.com/seats-{of}"): "1"});
+            stable.object["spec"]["template"]["spec"]["containers"][0]["resources"] =
+                json!({"limits": one, "requests": one});
+        }
+        stable
+    }
+
+    /// No third pod from now on.
+    fn close(self, space: &Space) {
+        match self {
+            Self::Quota => space
+                .apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+                "spec": {"hard": {"pods": "2"}}})),
+            Self::Node(of) => seats(space, of, Some(2)),
+        }
+    }
+
+    /// Waits until load wants more pods than there is room for.
+    fn is_felt(self, space: &Space) {
+        match self {
+            Self::Quota => lacks_room(space, "hello-00001"),
+            Self::Node(_) => is_full(space),
+        }
+    }
+}
 
 /// A Service of which each pod bears one request at a time, with users at 50 % of a candidate, and no room for a third pod.
 fn at_half(name: &str, wall: Wall) -> (Space, Running, [Value; 2]) {
     let space = Space::new(name);
-    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
-    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
-    if let Wall::Node = wall {
-        seats(&space, Some(2));
-        let one = json!({"example.com/seats": "1"});
-        stable.object["spec"]["template"]["spec"]["containers"][0]["resources"] =
-            json!({"limits": one, "requests": one});
-    }
-    space.serve(&stable);
+    space.serve(&wall.service(&space, 2));
     space.stage("hello", "v2");
     let before = of_both(&space);
     let mut walk = space.start(&["walk", "hello", "--steps", "50,100", "--dwell", "5m", "--bake", "5m"]);
     walk.line("step 1 of 2 is served", LONG);
-    if let Wall::Quota = wall {
-        space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
-            "spec": {"hard": {"pods": "2"}}}));
-    }
+    wall.close(&space);
     (space, walk, before)
 }
 
-/// How many seats the node has; None: the resource is gone.
-fn seats(space: &Space, seats: Option<u32>) {
-    let path = format!("/status/capacity/{SEAT}");
+/// How many seats the node has for the test of this name; None: the resource is gone.
+fn seats(space: &Space, of: &str, seats: Option<u32>) {
+    let path = format!("/status/capacity/example.com~1seats-{of}");
     let patch = match seats {
         Some(n) => json!([{"op": "add", "path": path, "value": n.to_string()}]),
         None => json!([{"op": "remove", "path": path}]),
@@ -85,7 +105,7 @@ fn nothing_is_left(space: &Space, wall: Wall, before: &[Value; 2], pods_of_stabl
     assert!(pods_of_stable.iter().all(|pod| still.contains(pod)), "{pods_of_stable:?}, {still:?}");
     match wall {
         Wall::Quota => drop(space.kubectl(&["delete", "resourcequota", "few"]).good()),
-        Wall::Node => seats(space, None),
+        Wall::Node(of) => seats(space, of, None),
     }
     space.andante(&["settle", "hello"]).ended(0);
     assert_eq!(&[bounds(space, "hello-00001"), bounds(space, "hello-00002")], before, "what the owner had is back");
@@ -99,10 +119,7 @@ fn aborted(name: &str, wall: Wall) {
     let (space, walk, before) = at_half(name, wall);
     let stable = names(&space, "hello-00001");
     let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
-    match wall {
-        Wall::Quota => lacks_room(&space, "hello-00001"),
-        Wall::Node => is_full(&space),
-    }
+    wall.is_felt(&space);
     let decided = Timestamp::now();
     space.andante(&["control", "abort", "hello"]).ended(0);
     is_back(&space, decided);
@@ -123,34 +140,40 @@ fn a_full_quota_closes_no_way_back() {
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn long_a_full_node_closes_no_way_back() {
-    aborted("room-node", Wall::Node);
+    aborted("room-node", Wall::Node("abort"));
 }
 
 /// The walk is gone; whoever settles opens the way too.
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn long_settle_finds_a_way_back_through_a_full_quota() {
-    let (space, walk, before) = at_half("room-settle", Wall::Quota);
+fn settled(name: &str, wall: Wall) {
+    let (space, walk, before) = at_half(name, wall);
     let stable = names(&space, "hello-00001");
     let load = Load::start(&space, &["hello"], 60, Duration::from_secs(120));
-    lacks_room(&space, "hello-00001");
+    wall.is_felt(&space);
     walk.kill();
     let decided = Timestamp::now();
     let settle = space.start(&["settle", "hello"]);
     is_back(&space, decided);
     settle.wait(LONG).ended(0);
     drop(load);
-    nothing_is_left(&space, Wall::Quota, &before, &stable);
+    nothing_is_left(&space, wall, &before, &stable);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_settle_finds_a_way_back_through_a_full_quota() {
+    settled("room-settle", Wall::Quota);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_settle_finds_a_way_back_on_a_full_node() {
+    settled("room-node-settle", Wall::Node("settle"));
 }
 
 /// A candidate that fails under the same load, judged by what users met.
-#[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn long_evidence_finds_a_way_back_through_a_full_quota() {
-    let space = Space::new("room-evidence");
-    let mut stable = sample("hello", "v1").env("LATENCY", "100ms");
-    stable.object["spec"]["template"]["spec"]["containerConcurrency"] = json!(1);
-    space.serve(&stable);
+fn judged(name: &str, wall: Wall) {
+    let space = Space::new(name);
+    space.serve(&wall.service(&space, 20));
     let ill = (Timestamp::now().as_second() + 60).to_string();
     let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.6".to_owned()];
     let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2"];
@@ -161,17 +184,28 @@ fn long_evidence_finds_a_way_back_through_a_full_quota() {
     let mut walk =
         space.start(&quick(&["--evidence", "gateway", "--steps", "50,100", "--dwell", "5m", "--objective", "30%"]));
     walk.line("step 1 of 2 is served", LONG);
-    space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
-        "spec": {"hard": {"pods": "2"}}}));
+    wall.close(&space);
     let pods_of_stable = names(&space, "hello-00001");
     let more = Load::start(&space, &["hello"], 40, Duration::from_secs(200));
-    lacks_room(&space, "hello-00001");
+    wall.is_felt(&space);
     let decided = walk.line("traffic: back to", Duration::from_secs(150));
     is_back(&space, decided);
     let ran = walk.wait(LONG);
     assert!([23, 24].contains(&ran.code), "{}", ran.whole());
     drop((load, more));
-    nothing_is_left(&space, Wall::Quota, &before, &pods_of_stable);
+    nothing_is_left(&space, wall, &before, &pods_of_stable);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_evidence_finds_a_way_back_through_a_full_quota() {
+    judged("room-evidence", Wall::Quota);
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_evidence_finds_a_way_back_on_a_full_node() {
+    judged("room-node-evidence", Wall::Node("evidence"));
 }
 
 /// Only stable wants more pods than there is room for: the candidate is well, and users come back all the same.
