@@ -22,7 +22,7 @@ mod stage;
 mod walk;
 
 pub use candidate::{CandidateArgs, TagArgs};
-pub use capacity::{CapacityArg, CapacityArgs};
+pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use check::CheckArgs;
 pub use gates::GateArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};

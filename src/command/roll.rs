@@ -48,8 +48,9 @@ const TOLD_WITHIN: Duration = Duration::from_secs(10);
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
-    let candidate = Some(candidate(&args.cluster, &args.candidate, &times, environment, lines)?);
-    let goal = goal(&args.cluster, candidate, None)?;
+    let candidate = candidate(&args.cluster, &args.candidate, &times, environment, lines)?;
+    let candidate = CandidateOptions { capacity: args.pods.goal(), ..candidate };
+    let goal = goal(&args.cluster, Some(candidate), None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
     drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, environment, lines).await
@@ -193,6 +194,7 @@ fn candidate(
         ready_within: times.ready_within,
         grace: times.grace,
         hold_for: times.hold_for,
+        ..CandidateOptions::default()
     };
     // A missing image must not mean a wish for some revision that lies about: a build may have failed to name it.
     let says_nothing = candidate.revision.is_none() && !candidate.changes_the_template();

@@ -58,7 +58,7 @@ fn an_unresolved_service_is_refused_exactly() {
 }
 
 /// A value that each flag must refuse; flags that take any text are not here.
-const BAD: [(&str, &str, &str); 41] = [
+const BAD: [(&str, &str, &str); 43] = [
     ("stage", "namespace", "Prod"),
     ("stage", "output", "yaml"),
     ("stage", "request-timeout", "5"),
@@ -74,6 +74,8 @@ const BAD: [(&str, &str, &str); 41] = [
     ("stage", "stable-tag", "a.b"),
     ("stage", "deadline", "soon"),
     ("stage", "grace", "-1s"),
+    ("stage", "capacity", "some"),
+    ("stage", "capacity-within", "soon"),
     ("stage", "hold-for", "1 hour and"),
     ("walk", "style", "blue"),
     ("walk", "steps", "1,101"),

@@ -59,7 +59,7 @@ fn no_role_is_wider_than_its_task() {
     for walks in ["settle-rollout", "walk-traffic"] {
         assert_eq!(writes(walks), ["patch revisions", "patch services"]);
     }
-    assert_eq!(writes("stage-revision"), ["create services", "patch services"]);
+    assert_eq!(writes("stage-revision"), ["patch revisions", "create services", "patch services"]);
 }
 
 #[test]

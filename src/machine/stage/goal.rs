@@ -83,9 +83,31 @@ impl StageGoal {
             deadline: candidate.ready_within,
             grace,
             hold_for: walk.map_or(candidate.hold_for, |walk| walk.deadline),
-            capacity: walk.map(|walk| walk.capacity.clone()).unwrap_or_default(),
+            capacity: walk.map_or(&candidate.capacity, |walk| &walk.capacity).clone(),
             goes_on: walk.filter(|walk| walk.once).and_then(|_| goal.plan().cloned()),
             id,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::capacity::CapacityMode;
+    use serde_json::json;
+
+    #[test]
+    fn staging_alone_asks_for_pods_as_it_is_told_and_before_a_walk_as_that_does() {
+        let capacity = |walk: Option<Value>| {
+            let mut options = json!({"service": "hello", "candidate": {"image": "i:2", "capacity": {"mode": "off"}}});
+            if let Some(walk) = walk {
+                options["walk"] = walk;
+            }
+            let goal: Goal = serde_json::from_value(options).unwrap();
+            StageGoal::of(&goal, "one".parse().unwrap()).unwrap().capacity.mode
+        };
+        assert_eq!(capacity(None), CapacityMode::Off);
+        assert_eq!(capacity(Some(json!({"capacity": {"mode": "need"}}))), CapacityMode::Need);
+        assert_eq!(capacity(Some(json!({}))), CapacityMode::Try);
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be staged, beside whom, and within which limits.
 
-use super::BadGoal;
+use super::{BadGoal, CapacityGoal};
 use crate::model::name::{BadName, RevisionName, ServiceName};
 use crate::model::time::human;
 use crate::rollout::splits::TagOptions;
@@ -90,6 +90,8 @@ pub struct CandidateOptions {
     /// How long the staged candidate is kept for its owner's walk before others may take over.
     #[serde(with = "human")]
     pub hold_for: Duration,
+    /// Which pods come before everyone is sent to what a revert made; where a walk follows, its own say it.
+    pub capacity: CapacityGoal,
 }
 
 /// The defaults of `stage`.
@@ -108,6 +110,7 @@ impl Default for CandidateOptions {
             ready_within: Duration::from_secs(600),
             grace: Duration::from_secs(20),
             hold_for: Duration::from_secs(3600),
+            capacity: CapacityGoal::default(),
         }
     }
 }
