@@ -33,6 +33,7 @@ pub(crate) mod webhook;
 pub(crate) mod world;
 
 mod bounds;
+mod bounds_killed;
 mod brake;
 mod capacity;
 mod cases;

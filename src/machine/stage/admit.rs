@@ -38,6 +38,7 @@ mod start;
 use already::already;
 use bytes::WantedBytes;
 use resume::resume;
+use start::lacks_room;
 pub(crate) use start::{fresh_start, inherited_start, no_tag_fits, tags_are_free, targets_are_ready};
 
 /// So late a process of an older rollout may still write a bound.
@@ -144,7 +145,11 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     let begins_anew = inherited.is_none();
     let start = match inherited.map_or_else(|| fresh_start(goal.stable.as_ref(), record, service, split), Ok) {
         Ok(start) => start,
-        Err(outcome) => return end(*outcome),
+        // Who was being walked away from is known, and Ready again as soon as there is room, or a cap of a way back that was
+        // killed has worked.
+        Err(outcome) => {
+            return lacks_room(record, world, split).map_or_else(|| end(*outcome), |why| wait_for(service, &why));
+        }
     };
     if let Err(outcome) = tags_are_free(&goal.tags, &start, service)
         .and_then(|()| owner_clashes(&start.split, service))

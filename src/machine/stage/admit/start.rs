@@ -10,6 +10,7 @@ use crate::machine::world::World;
 use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
+use crate::model::ready::{Pods, pods};
 use crate::model::split::{Follow, Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{BadStart, Start, Tags, room_for_tags};
@@ -31,6 +32,15 @@ pub(crate) fn inherited_start(
         && world.serves(&record.start.stable)
         && chosen.is_none_or(|name| *name == record.start.stable);
     still_true.then(|| without_left_out(&record.start, record, world))
+}
+
+/// Why the stable of a rollout that still has its split cannot be taken over now, if it serves and only lacks room for more
+/// pods.
+pub(super) fn lacks_room(record: Option<&Record>, world: &World, split: &Split) -> Option<String> {
+    let record = record.filter(|record| record.split == *split)?;
+    let stable = world.revision(&record.start.stable).filter(|stable| stable.actual > 0)?;
+    let why = || format!("{} serves and has no room for more pods ({})", stable.name, stable.complaint());
+    matches!(pods(stable), Pods::NoRoom(_)).then(why)
 }
 
 /// What the owner has: the split that stands there now.
