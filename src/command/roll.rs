@@ -104,8 +104,9 @@ pub(super) async fn roll_out(
         signals: &mut signals,
     };
     let mut between = Between { lines, end: None, notes: Vec::new(), walks: false };
-    let mut stage = Stage::new(stage, claimant(asker.clone()));
-    let staged = staging.drive(&mut stage, &mut between).await;
+    // It lives on beside the walk, for what it has seen.
+    let mut stage = Box::new(Stage::new(stage, claimant(asker.clone())));
+    let staged = staging.drive(stage.as_mut(), &mut between).await;
     between.walks = true;
     if staged.word != STAGED {
         if let Some((at, said)) = between.end.take() {
