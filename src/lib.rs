@@ -23,6 +23,7 @@
 pub mod adapter;
 pub mod cli;
 pub mod command;
+pub mod declaration;
 pub mod evidence;
 pub mod image;
 pub mod machine;
