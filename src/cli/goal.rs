@@ -1,6 +1,6 @@
 //! Flags of `goal`.
 //!
-//! Decides syntax alone; [`crate::declaration`] decides what is declared.
+//! Decides syntax alone; [`crate::rollout::declaration`] decides what is declared.
 
 use super::{ClusterArgs, CommandArgs, Output, ResultsArgs};
 use clap::Args;

@@ -1,7 +1,7 @@
 //! `andante goal`: what a Service declares, from one look at the cluster or from a file. Writes nothing.
 //!
 //! Decides which results it has, and that a declaration which cannot be read is a mistake of its owner's, told whole.
-//! [`crate::declaration`] decides what is declared, [`crate::view::goal`] how it is shown. It may use every room.
+//! [`crate::rollout::declaration`] decides what is declared, [`crate::view::goal`] how it is shown. It may use every room.
 
 use super::patient::answered;
 use super::people::{absent, failed};
@@ -12,13 +12,13 @@ use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::adapter::tekton::{BadResult, Results, directory};
 use crate::cli::{GoalArgs, Output};
-use crate::declaration::charge::InCharge;
-use crate::declaration::fault::Fault;
-use crate::declaration::part::DeclaredPart;
-use crate::declaration::read::{Declaration, Stated};
-use crate::declaration::suspend::Suspended;
 use crate::model::api_error::ApiError;
 use crate::model::outcome::{Code, Outcome};
+use crate::rollout::declaration::charge::InCharge;
+use crate::rollout::declaration::fault::Fault;
+use crate::rollout::declaration::part::DeclaredPart;
+use crate::rollout::declaration::read::{Declaration, Stated};
+use crate::rollout::declaration::suspend::Suspended;
 use crate::run::ports::Cluster;
 use crate::view::goal::GoalSeen;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ impl From<Stop> for NoGoal {
 }
 
 /// A Service, and what is known beside it.
-struct Found {
+struct FoundService {
     object: Value,
     namespace: Option<String>,
     suspended: Option<Suspended>,
@@ -120,15 +120,17 @@ async fn tell(args: &GoalArgs, environment: &Environment, results: Option<&mut R
     Ok(())
 }
 
-async fn find(args: &GoalArgs, environment: &Environment) -> Result<Found, NoGoal> {
+async fn find(args: &GoalArgs, environment: &Environment) -> Result<FoundService, NoGoal> {
     if let Some(file) = &args.file {
         let mut object = manifest::read_named(file, args.cluster.service.as_str()).map_err(Stop::bad_input)?;
         let namespace = args.cluster.namespace.as_ref().map(ToString::to_string);
-        if let (Some(namespace), Some(metadata)) = (&namespace, object.get_mut("metadata").and_then(Value::as_object_mut)) {
+        if let (Some(namespace), Some(metadata)) =
+            (&namespace, object.get_mut("metadata").and_then(Value::as_object_mut))
+        {
             metadata.insert("namespace".to_owned(), json!(namespace));
         }
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).map(str::to_owned);
-        return Ok(Found { object, namespace, suspended: None, notes: Vec::new() });
+        return Ok(FoundService { object, namespace, suspended: None, notes: Vec::new() });
     }
     let cluster = &args.cluster;
     let kube = connect(cluster, environment)?;
@@ -139,11 +141,15 @@ async fn find(args: &GoalArgs, environment: &Environment) -> Result<Found, NoGoa
     })?;
     let mut notes = Vec::new();
     let suspended = namespace_suspends(args, &kube, &mut notes).await?;
-    Ok(Found { object, namespace: Some(kube.namespace().to_string()), suspended, notes })
+    Ok(FoundService { object, namespace: Some(kube.namespace().to_string()), suspended, notes })
 }
 
 /// What the namespace says of suspension. The right to read it is optional: most runs do without.
-async fn namespace_suspends(args: &GoalArgs, kube: &Kube, notes: &mut Vec<String>) -> Result<Option<Suspended>, NoGoal> {
+async fn namespace_suspends(
+    args: &GoalArgs,
+    kube: &Kube,
+    notes: &mut Vec<String>,
+) -> Result<Option<Suspended>, NoGoal> {
     let part = DeclaredPart::Suspend;
     let annotations = match answered(&args.cluster, async || kube.namespace_annotations().await).await {
         Ok(annotations) => annotations,

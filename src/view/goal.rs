@@ -2,10 +2,10 @@
 //!
 //! Decides words and order, and how it is told where each part comes from. It may use the declaration alone.
 
-use crate::declaration::charge::InCharge;
-use crate::declaration::part::DeclaredPart;
-use crate::declaration::read::Declaration;
-use crate::declaration::suspend::Suspended;
+use crate::rollout::declaration::charge::InCharge;
+use crate::rollout::declaration::part::DeclaredPart;
+use crate::rollout::declaration::read::Declaration;
+use crate::rollout::declaration::suspend::Suspended;
 use serde_json::{Value, json};
 
 /// How wide the first column is: the longest labels, such as `suspended`, have nine letters, and two spaces follow.
@@ -98,7 +98,8 @@ impl GoalSeen<'_> {
         let declared = self.declared;
         let mut table = Vec::new();
         let mut line = |label, value: String, part| table.push(Line { label, value, from: self.from(part) });
-        let in_charge = declared.in_charge.as_ref().map_or_else(|| "nobody: as Knative does it".to_owned(), InCharge::to_string);
+        let in_charge =
+            declared.in_charge.as_ref().map_or_else(|| "nobody: as Knative does it".to_owned(), InCharge::to_string);
         line("in charge", in_charge, DeclaredPart::Pipeline);
         for (at, (name, value)) in declared.params.iter().enumerate() {
             line(if at == 0 { "params" } else { "" }, format!("{name} = {value}"), DeclaredPart::Params);
@@ -181,7 +182,7 @@ fn key(part: DeclaredPart) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declaration::read::Stated;
+    use crate::rollout::declaration::read::Stated;
 
     fn seen(annotations: Value, of_file: bool, namespace: Option<&Suspended>) -> (Vec<String>, Value) {
         let object = json!({"metadata": {"name": "hello", "annotations": annotations},
@@ -216,7 +217,10 @@ mod tests {
             ]
         );
         assert_eq!((&json["pipeline"], &json["source"], &json["suspend"]), (&Value::Null, &Value::Null, &Value::Null));
-        assert_eq!((&json["traffic"], &json["container"], &json["of"]), (&json!(100), &json!("web"), &json!("cluster")));
+        assert_eq!(
+            (&json["traffic"], &json["container"], &json["of"]),
+            (&json!(100), &json!("web"), &json!("cluster"))
+        );
     }
 
     #[test]
@@ -260,7 +264,9 @@ mod tests {
     #[test]
     fn a_namespace_suspends_what_is_in_it() {
         let (lines, json) = seen(json!({}), false, Some(&Suspended { reason: None }));
-        assert!(lines.iter().any(|line| line.starts_with("suspended  yes ") && line.ends_with("suspend of the namespace")));
+        assert!(
+            lines.iter().any(|line| line.starts_with("suspended  yes ") && line.ends_with("suspend of the namespace"))
+        );
         assert_eq!(json["suspend"], json!({"by": "namespace", "reason": null}));
     }
 }

@@ -1,7 +1,7 @@
 //! What people see and ask: `status`, `goal`, `plan`, `control`, and the rehearsal of a walk.
 //!
 //! Decides words and tables, never traffic. Its rules come from the machines, so that a view cannot say another thing
-//! than the machine does. It is pure, and may use `machine`, `declaration` and what is below them. Begin reading with `status`.
+//! than the machine does. It is pure, and may use `machine` and what is below it. Begin reading with `status`.
 
 pub(crate) mod goal;
 pub(crate) mod plan;

@@ -69,14 +69,18 @@ impl DeclaredPart {
                 "write NAME (a Pipeline of this namespace), KIND/NAME, APIVERSION/KIND/NAME, ExternalOperation, or an object \
                  {apiVersion, kind, name} or {apiVersion, kind, resolver, params}"
             }
-            Self::Params => "write a YAML or JSON map of texts and lists of texts, such as {style: canary, steps: ['5', '25']}",
+            Self::Params => {
+                "write a YAML or JSON map of texts and lists of texts, such as {style: canary, steps: ['5', '25']}"
+            }
             Self::Source => {
                 "write a repository's address: https://HOST/PATH, http://HOST/PATH, ssh://git@HOST/PATH, git://HOST/PATH or \
                  git@HOST:PATH"
             }
             Self::SourceRevision => "write a commit's whole hash, or the name of a branch or tag",
             Self::SourcePath => "write a folder of the repository, such as services/shop",
-            Self::ImageRepository => "write a repository such as registry.example.com/team, also with {service} and {namespace}",
+            Self::ImageRepository => {
+                "write a repository such as registry.example.com/team, also with {service} and {namespace}"
+            }
             Self::Container => "write the name of a container of the template",
             Self::Traffic => "write a whole percentage from 1 to 100",
             Self::Suspend => "write true, or say why in words",
@@ -157,7 +161,7 @@ mod tests {
             ("param", DeclaredPart::Params),
             ("sourceRevision", DeclaredPart::SourceRevision),
             ("source_path", DeclaredPart::SourcePath),
-            ("image-repositories", DeclaredPart::ImageRepository),
+            ("image-repositry", DeclaredPart::ImageRepository),
             ("contaner", DeclaredPart::Container),
             ("trafic", DeclaredPart::Traffic),
             ("suspended", DeclaredPart::Suspend),
@@ -177,7 +181,9 @@ mod tests {
 
     #[test]
     fn a_distance_is_the_number_of_slips() {
-        for (a, b, slips) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("abc", "abc", 0), ("abc", "axc", 1), ("abcd", "bd", 2)] {
+        for (a, b, slips) in
+            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("abc", "abc", 0), ("abc", "axc", 1), ("abcd", "bd", 2)]
+        {
             assert_eq!(distance(a, b), slips, "{a} {b}");
             assert_eq!(distance(b, a), slips, "{a} {b}");
         }

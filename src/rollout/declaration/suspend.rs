@@ -24,9 +24,7 @@ impl Suspended {
             "true" => Ok(Some(Self { reason: None })),
             "false" => Ok(None),
             "" => Err("it is empty".to_owned()),
-            "yes" | "no" | "on" | "off" | "y" | "n" | "1" | "0" => {
-                Err("it could be a reason or an answer".to_owned())
-            }
+            "yes" | "no" | "on" | "off" | "y" | "n" | "1" | "0" => Err("it could be a reason or an answer".to_owned()),
             _ => Ok(Some(Self { reason: Some(text.to_owned()) })),
         }
     }

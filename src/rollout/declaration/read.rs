@@ -1,7 +1,7 @@
 //! Reading a whole declaration.
 //!
 //! Decides what belongs together: a source needs somebody in charge, a placeholder needs a source, a container has to be there.
-//! All faults are told at once, because a declaration is mended in one edit. Depends on the other modules of this room.
+//! All faults are told at once, because a declaration is mended in one edit. Depends on the other modules beside it.
 
 use super::charge::InCharge;
 use super::fault::{Fault, place};
@@ -84,7 +84,12 @@ impl<'a> Stated<'a> {
             } else if name.starts_with(PREFIX) {
                 // Only in a file: the API server takes texts alone.
                 let why = "it is no text";
-                faults.push(Fault::at(place(name), &value.to_string(), why, "put it in quotes, as the API server wants it"));
+                faults.push(Fault::at(
+                    place(name),
+                    &value.to_string(),
+                    why,
+                    "put it in quotes, as the API server wants it",
+                ));
             }
         }
         Self {
@@ -121,7 +126,8 @@ impl<'a> Stated<'a> {
             DeclaredRepository::read(text, self.service, self.namespace).map_err(one)
         });
         let share = self.part(DeclaredPart::Traffic, &mut faults, |text| share(text).map_err(one));
-        let suspended = self.part(DeclaredPart::Suspend, &mut faults, |text| Suspended::read(text).map_err(one)).flatten();
+        let suspended =
+            self.part(DeclaredPart::Suspend, &mut faults, |text| Suspended::read(text).map_err(one)).flatten();
         let container = self.container(&mut faults);
         self.check_template(container, &mut faults);
         self.check_charge(in_charge.as_ref(), &mut faults, &mut notes);
@@ -146,7 +152,19 @@ impl<'a> Stated<'a> {
         let id = meant.id().ok_or_else(Vec::new)?;
         let said = DeclaredPart::ALL.into_iter().filter(|part| self.text(*part).is_some()).collect();
         let container = name.map(str::to_owned);
-        let declared = Declaration { id, in_charge, params, source, image_repository, container, image, share, suspended, said, notes };
+        let declared = Declaration {
+            id,
+            in_charge,
+            params,
+            source,
+            image_repository,
+            container,
+            image,
+            share,
+            suspended,
+            said,
+            notes,
+        };
         Ok(declared)
     }
 
@@ -208,7 +226,11 @@ impl<'a> Stated<'a> {
         let found = built(self.template, said.as_ref().map(ContainerName::as_str));
         let names = containers(self.template).iter().map(name_of).collect::<Vec<_>>().join(", ");
         if let (Some(said), None) = (&said, found) {
-            let why = if names.is_empty() { "the template has no containers".to_owned() } else { format!("there are: {names}") };
+            let why = if names.is_empty() {
+                "the template has no containers".to_owned()
+            } else {
+                format!("there are: {names}")
+            };
             faults.push(Fault::of(part, said.as_str(), why));
         } else if let (None, None, Some(source)) = (&said, found, self.text(DeclaredPart::Source))
             && self.text(part).is_none()
@@ -231,7 +253,8 @@ impl<'a> Stated<'a> {
                 faults.push(Fault::at(place, image, why, format!("add {source}, or name a real image")));
             } else if at.is_none() || at != container {
                 let why = "this container gets no image that is built";
-                let name_it = format!("name a real image, or this container in {}", DeclaredPart::Container.annotation());
+                let name_it =
+                    format!("name a real image, or this container in {}", DeclaredPart::Container.annotation());
                 faults.push(Fault::at(place, image, why, name_it));
             }
         }
@@ -255,7 +278,9 @@ impl<'a> Stated<'a> {
         }
         if let Some(text) = self.text(DeclaredPart::Source) {
             let why = format!("nobody is in charge of building it, because there is no {pipeline}");
-            let add = format!("add {pipeline} (ExternalOperation where something outside builds it), or take the source away");
+            let add = format!(
+                "add {pipeline} (ExternalOperation where something outside builds it), or take the source away"
+            );
             faults.push(Fault::at(place(DeclaredPart::Source.annotation()), text, why, add));
         }
         for part in [DeclaredPart::Params, DeclaredPart::Traffic] {
@@ -298,5 +323,7 @@ fn one(why: String) -> Vec<String> {
     vec![why]
 }
 
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

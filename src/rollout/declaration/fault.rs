@@ -35,7 +35,7 @@ impl Fault {
 
     /// A fault with words of its own.
     pub(super) fn at(place: String, found: &str, why: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self { place, found: shown(found), why: why.into(), allowed: allowed.into() }
+        Self { place, found: shown(found), why: one_line(&why.into()), allowed: allowed.into() }
     }
 }
 
@@ -46,12 +46,17 @@ pub(super) fn place(annotation: &str) -> String {
 
 /// A text of anybody's, as one short line without the account that a URL may hold.
 pub(super) fn shown(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.map(without_account).collect::<Vec<_>>().join(" ");
+    let line = one_line(text);
     if line.chars().count() <= SHOWN {
         return line;
     }
     line.chars().take(SHOWN).chain("...".chars()).collect()
+}
+
+/// A text as one line without the account that a URL may hold. A reason often holds what was found.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.map(without_account).collect::<Vec<_>>().join(" ")
 }
 
 /// What stands between `://` and `@` may be a password.

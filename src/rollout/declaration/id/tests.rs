@@ -1,7 +1,10 @@
+mod noise;
+
 use super::*;
-use crate::declaration::read::Stated;
 use crate::model::observed::Service;
 use crate::model::template::TemplateChange;
+use crate::rollout::declaration::read::Stated;
+use noise::{disturb, noise};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
@@ -67,9 +70,12 @@ fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
 #[test]
 fn ids_of_old_are_the_same_today() {
     let plain = json!({"spec": {"containers": [{"name": "user-container", "image": "registry.example.com/hello:1"}]}});
-    assert_eq!(id(&service(json!({}), plain.clone())), "plain");
-    assert_eq!(id(&service(json!({"andante.dev/pipeline": "roll-out-image"}), plain)), "pipeline");
-    assert_eq!(id(&service(all(), template())), "all");
+    let ids = [
+        id(&service(json!({}), plain.clone())),
+        id(&service(json!({"andante.dev/pipeline": "roll-out-image"}), plain)),
+        id(&service(all(), template())),
+    ];
+    assert_eq!(ids, ["0236269c4fae", "193d47f5fb90", "bbad01bb0905"]);
 }
 
 /// What is written, in words that can be compared by eye.
@@ -141,13 +147,36 @@ fn each_declared_thing_is_part_of_the_goal() {
         ids.push(id(&said));
     };
     for (annotation, texts) in [
-        ("pipeline", vec!["other", "Task/build-it", "ExternalOperation", "tekton.dev/v1beta1/Pipeline/build-it",
-            "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {a: b}}",
-            "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {a: c}}",
-            "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: hub, params: {a: c}}"]),
-        ("params", vec!["{style: canary}", "{style: linear, steps: ['5', '25']}", "{style: canary, steps: ['25', '5']}",
-            "{style: canary, steps: '5 25'}", "{Style: canary, steps: ['5', '25']}"]),
-        ("source", vec!["https://git.example.com/shop", "https://git.example.com/Shop.git", "ssh://git@git.example.com/shop.git"]),
+        (
+            "pipeline",
+            vec![
+                "other",
+                "Task/build-it",
+                "ExternalOperation",
+                "tekton.dev/v1beta1/Pipeline/build-it",
+                "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {a: b}}",
+                "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {a: c}}",
+                "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: hub, params: {a: c}}",
+            ],
+        ),
+        (
+            "params",
+            vec![
+                "{style: canary}",
+                "{style: linear, steps: ['5', '25']}",
+                "{style: canary, steps: ['25', '5']}",
+                "{style: canary, steps: '5 25'}",
+                "{Style: canary, steps: ['5', '25']}",
+            ],
+        ),
+        (
+            "source",
+            vec![
+                "https://git.example.com/shop",
+                "https://git.example.com/Shop.git",
+                "ssh://git@git.example.com/shop.git",
+            ],
+        ),
         ("source-revision", vec!["main", "v1", "4f2a9c1d5e6f708192a3b4c5d6e7f8091a2b3c4d"]),
         ("source-path", vec!["services/other", "services"]),
         ("image-repository", vec!["registry.example.com/other", "registry.example.com/shop/{service}"]),
@@ -220,7 +249,8 @@ fn what_kn_stamps_is_no_goal() {
         id(&object)
     };
     let fields = |user_image: bool, containers: bool| {
-        let mut template = json!({"f:metadata": {"f:annotations": {"f:client.knative.dev/updateTimestamp": {}}}, "f:spec": {}});
+        let mut template =
+            json!({"f:metadata": {"f:annotations": {"f:client.knative.dev/updateTimestamp": {}}}, "f:spec": {}});
         if user_image {
             put(&mut template, &["f:metadata", "f:annotations"], &format!("f:{USER_IMAGE}"), json!({}));
         }
@@ -246,72 +276,20 @@ fn an_observed_service_has_the_same_goal() {
         put(&mut object, &["metadata"], "uid", json!("u"));
         put(&mut object, &["metadata"], "generation", json!(1));
         put(at(&mut object, "/spec/template/spec/containers/0"), &[], "image", json!(digest));
-        put(&mut object, &["spec", "template", "metadata", "annotations"], USER_IMAGE, json!("registry.example.com/web:1"));
-        let owned = json!({"f:metadata": {"f:annotations": {format!("f:{USER_IMAGE}"): {}}}, "f:spec": {"f:containers": {}}});
+        put(
+            &mut object,
+            &["spec", "template", "metadata", "annotations"],
+            USER_IMAGE,
+            json!("registry.example.com/web:1"),
+        );
+        let owned =
+            json!({"f:metadata": {"f:annotations": {format!("f:{USER_IMAGE}"): {}}}, "f:spec": {"f:containers": {}}});
         let manager = json!({"manager": "kn", "operation": "Update", "fieldsV1": {"f:spec": {"f:template": owned}}});
-        let managers = if owner { json!([manager]) } else { json!([{"manager": "x", "operation": "Update", "fieldsV1": {}}]) };
+        let managers =
+            if owner { json!([manager]) } else { json!([{"manager": "x", "operation": "Update", "fieldsV1": {}}]) };
         put(&mut object, &["metadata"], "managedFields", managers);
         let observed = Service::from_json(&object).unwrap();
         assert_eq!(Stated::of_service(&observed).read().unwrap().id.to_string(), id(&object));
-    }
-}
-
-/// What encoders, kn and our own writes do to a Service without meaning another goal.
-#[derive(Debug, Clone)]
-enum Noise {
-    Name(String),
-    Stamp(String),
-    Label(String),
-    Mark(&'static str, String),
-    Null(&'static [&'static str], &'static str),
-    Empty(&'static [&'static str], &'static str),
-    ServiceAnnotation(String),
-    Suspend,
-    Split,
-    Status,
-}
-
-fn noise() -> impl Strategy<Value = Noise> {
-    let place = prop_oneof![
-        Just((&["metadata"][..], "creationTimestamp")),
-        Just((&["spec"][..], "securityContext")),
-        Just((&["metadata"][..], "ownerReferences")),
-        Just((&["spec", "affinity"][..], "podAffinity")),
-        Just((&[][..], "extra")),
-    ];
-    prop_oneof![
-        "[a-z]{1,9}".prop_map(|name| Noise::Name(format!("hello-{name}"))),
-        "[a-zA-Z]{1,9}".prop_map(Noise::Stamp),
-        "[a-zA-Z]{1,9}".prop_map(Noise::Label),
-        (prop_oneof![Just("andante.dev/again"), Just("andante.dev/image-digest")], "\\PC{0,9}").prop_map(|(n, v)| Noise::Mark(n, v)),
-        place.clone().prop_map(|(at, name)| Noise::Null(at, name)),
-        place.prop_map(|(at, name)| Noise::Empty(at, name)),
-        "\\PC{0,20}".prop_map(Noise::ServiceAnnotation),
-        Just(Noise::Suspend),
-        Just(Noise::Split),
-        Just(Noise::Status),
-    ]
-}
-
-fn disturb(service: &mut Value, noise: &Noise) {
-    let within = |names: &[&'static str]| [&["spec", "template"], names].concat();
-    match noise {
-        Noise::Name(name) => put(service, &within(&["metadata"]), "name", json!(name)),
-        Noise::Stamp(name) => {
-            put(service, &within(&["metadata", "annotations"]), &format!("client.knative.dev/{name}"), json!("x"));
-        }
-        Noise::Label(name) => put(service, &within(&["metadata", "labels"]), &format!("client.knative.dev/{name}"), json!("x")),
-        Noise::Mark(name, value) => put(service, &within(&["metadata", "annotations"]), name, json!(value)),
-        Noise::Null(names, name) => put(service, &within(names), name, Value::Null),
-        Noise::Empty(names, name) => put(service, &within(names), name, json!({"a": {}, "b": []})),
-        Noise::ServiceAnnotation(text) => {
-            for name in ["andante.dev/rollout", "andante.dev/goal-status", "team.example.com/note"] {
-                put(service, &["metadata", "annotations"], name, json!(text));
-            }
-        }
-        Noise::Suspend => put(service, &["metadata", "annotations"], "andante.dev/suspend", json!("a reason")),
-        Noise::Split => put(service, &["spec"], "traffic", json!([{"revisionName": "hello-1", "percent": 100}])),
-        Noise::Status => put(service, &[], "status", json!({"observedGeneration": 7})),
     }
 }
 

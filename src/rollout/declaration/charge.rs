@@ -101,7 +101,11 @@ impl InCharge {
             return Err(vec![format!("the word is {OUTSIDE}")]);
         }
         // No name has one of these, so what has one is meant as an object.
-        if text.contains(['{', ':', '\n']) { Self::of_object(text) } else { Self::of_words(text).map_err(|why| vec![why]) }
+        if text.contains(['{', ':', '\n']) {
+            Self::of_object(text)
+        } else {
+            Self::of_words(text).map_err(|why| vec![why])
+        }
     }
 
     fn of_words(text: &str) -> Result<Self, String> {
@@ -237,7 +241,8 @@ mod tests {
 
     #[test]
     fn a_resolver_may_be_told_as_tekton_writes_it() {
-        let map = "apiVersion: tekton.dev/v1\nkind: Pipeline\nresolver: git\nparams: {url: 'https://g/x', path: [a, b]}";
+        let map =
+            "apiVersion: tekton.dev/v1\nkind: Pipeline\nresolver: git\nparams: {url: 'https://g/x', path: [a, b]}";
         let list = "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: \
                     [{name: path, value: [a, b]}, {name: url, value: 'https://g/x'}]}";
         assert_eq!(read(map), read(list));
@@ -258,7 +263,12 @@ mod tests {
             ("{kind: Pipeline}", vec!["the field `apiVersion` is missing", "the field `name` is missing"]),
             (
                 "{apiVersion: 1, kind: p, name: X, also: a}",
-                vec!["the field `apiVersion` is no text", "the field `also` has no meaning", "`p` is not a kind", "`X` is not"],
+                vec![
+                    "the field `apiVersion` is no text",
+                    "the field `also` has no meaning",
+                    "`p` is not a kind",
+                    "`X` is not",
+                ],
             ),
             (
                 "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, name: x}",

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_repository_is_what_image_takes() {
-        for text in ["registry.example.com/team", " team/{service} ", "r.io/{namespace}-{service}", "localhost:5000/x/"] {
+        for text in ["registry.example.com/team", " team/{service} ", "r.io/{namespace}-{service}", "localhost:5000/x/"]
+        {
             let read = DeclaredRepository::read(text, Some("hello"), None).unwrap();
             assert_eq!(read.as_str(), text.trim());
         }
@@ -89,10 +90,17 @@ mod tests {
 
     #[test]
     fn a_placeholder_is_one_by_its_host() {
-        for image in ["placeholder.invalid/hello", "Placeholder.Invalid/x:1", "placeholder.invalid", "placeholder.invalid:5000/x"] {
+        for image in [
+            "placeholder.invalid/hello",
+            "Placeholder.Invalid/x:1",
+            "placeholder.invalid",
+            "placeholder.invalid:5000/x",
+        ] {
             assert!(is_placeholder(image), "{image}");
         }
-        for image in ["hello", "r.io/placeholder.invalid/x", "placeholder.invalid.example.com/x", "x.placeholder.invalid/y", ""] {
+        for image in
+            ["hello", "r.io/placeholder.invalid/x", "placeholder.invalid.example.com/x", "x.placeholder.invalid/y", ""]
+        {
             assert!(!is_placeholder(image), "{image}");
         }
     }

@@ -44,7 +44,10 @@ fn every_part_is_read() {
     let source = declared.source.as_ref().unwrap();
     assert_eq!(source.url.as_str(), "git@git.example.com:shop.git");
     assert_eq!(source.path.as_ref().map(SourcePath::as_str), Some("a/b"));
-    assert_eq!(declared.image_repository.as_ref().map(DeclaredRepository::as_str), Some("registry.example.com/{namespace}"));
+    assert_eq!(
+        declared.image_repository.as_ref().map(DeclaredRepository::as_str),
+        Some("registry.example.com/{namespace}")
+    );
     assert_eq!((declared.container.as_deref(), declared.share.get()), (Some("side"), 10));
     assert_eq!(declared.suspended.as_ref().and_then(|s| s.reason.as_deref()), Some("a sale"));
     assert_eq!(declared.said, DeclaredPart::ALL);
@@ -116,10 +119,16 @@ fn what_does_not_belong_together_is_a_fault() {
             "the image of container web is `placeholder.invalid/hello`: it stands for what is built from a source, and there is no andante.dev/source",
         ),
         (
-            image("placeholder.invalid/hello", json!({"andante.dev/pipeline": "p", "andante.dev/source": source, "andante.dev/container": "side"})),
+            image(
+                "placeholder.invalid/hello",
+                json!({"andante.dev/pipeline": "p", "andante.dev/source": source, "andante.dev/container": "side"}),
+            ),
             "this container gets no image that is built; name a real image, or this container in andante.dev/container",
         ),
-        (service(json!({"andante.dev/traffic": 10})), "annotation andante.dev/traffic is `10`: it is no text; put it in quotes"),
+        (
+            service(json!({"andante.dev/traffic": 10})),
+            "annotation andante.dev/traffic is `10`: it is no text; put it in quotes",
+        ),
     ] {
         let told = read(&object).unwrap_err();
         assert_eq!(told.len(), 1, "{told:#?}");
@@ -131,7 +140,10 @@ fn what_does_not_belong_together_is_a_fault() {
     let mut init = service(json!({"andante.dev/pipeline": "p", "andante.dev/source": source}));
     init["spec"]["template"]["spec"]["initContainers"] = json!([{"name": "web", "image": "placeholder.invalid/x"}]);
     assert!(read(&init).unwrap_err()[0].contains("this container gets no image that is built"));
-    let good = image("placeholder.invalid/hello", json!({"andante.dev/pipeline": "ExternalOperation", "andante.dev/source": source}));
+    let good = image(
+        "placeholder.invalid/hello",
+        json!({"andante.dev/pipeline": "ExternalOperation", "andante.dev/source": source}),
+    );
     assert!(read(&good).is_ok());
 }
 

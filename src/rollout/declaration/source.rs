@@ -42,6 +42,9 @@ impl GitUrl {
     /// Reads an address.
     pub fn read(text: &str) -> Result<Self, String> {
         let text = line(text)?;
+        if text.contains(char::is_whitespace) {
+            return Err("it holds a space".to_owned());
+        }
         let (before, host, path) = match text.split_once("://") {
             Some((scheme, rest)) => {
                 let scheme = scheme.to_ascii_lowercase();
@@ -56,9 +59,11 @@ impl GitUrl {
                 let account = match account {
                     // The name is part of the address there; a key is what proves it.
                     Some(user) if scheme == "ssh" && is_user(user) => format!("{user}@"),
-                    Some(_) => return Err("it holds an account, which everybody who may read the Service would see: \
+                    Some(_) => {
+                        return Err("it holds an account, which everybody who may read the Service would see: \
                                            credentials belong in a Secret"
-                        .to_owned()),
+                            .to_owned());
+                    }
                     None => String::new(),
                 };
                 (format!("{scheme}://{account}"), host, format!("/{path}"))
@@ -98,7 +103,12 @@ impl SourceRevision {
         // What git takes for a name (git-check-ref-format).
         let bad = |c: char| c.is_whitespace() || "~^:?*[\\".contains(c);
         let part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
-        if text.contains(bad) || text.contains("..") || text.contains("@{") || text.ends_with('.') || text.split('/').any(part) {
+        if text.contains(bad)
+            || text.contains("..")
+            || text.contains("@{")
+            || text.ends_with('.')
+            || text.split('/').any(part)
+        {
             return Err("git takes no such name".to_owned());
         }
         Ok(Self::Name(text.to_owned()))
@@ -209,7 +219,8 @@ mod tests {
             ("", "it is empty"),
             ("shop", "it is no address"),
             ("host:shop", "it is no address"),
-            ("ext::sh -c id", "it is no address"),
+            ("ext::sh", "it is no address"),
+            ("ext::sh -c id", "it holds a space"),
             ("file:///srv/shop", "`file` is no protocol"),
             ("ext://h/x", "`ext` is no protocol"),
             ("https://git.example.com", "it names no repository"),
@@ -225,6 +236,7 @@ mod tests {
             ("git@h:", "it names no repository"),
             ("https://h/a\nb", "it is more than one line"),
             ("https://h/$(params.x)", "it holds a variable"),
+            ("https://h/a b", "it holds a space"),
         ] {
             let found = GitUrl::read(text).unwrap_err();
             assert!(found.starts_with(why), "{text}: {found}");
@@ -237,9 +249,13 @@ mod tests {
         let hash = "3F2a9c1d5e6f708192a3b4c5d6e7f8091a2b3c4d";
         assert_eq!(SourceRevision::read(hash).unwrap().as_str(), hash.to_ascii_lowercase());
         assert!(matches!(SourceRevision::read(hash), Ok(SourceRevision::Commit(_))));
-        for (name, shortened) in
-            [("main", false), ("refs/heads/feature/x", false), ("v1.2.3", false), ("3f2a9c1", true), ("deadbeef", false)]
-        {
+        for (name, shortened) in [
+            ("main", false),
+            ("refs/heads/feature/x", false),
+            ("v1.2.3", false),
+            ("3f2a9c1", true),
+            ("deadbeef", false),
+        ] {
             let read = SourceRevision::read(name).unwrap();
             assert_eq!((read.clone(), read.looks_shortened()), (SourceRevision::Name(name.to_owned()), shortened));
         }

@@ -4,12 +4,12 @@
 //! annotations + template -> declaration -> goal id       or every fault of it, at once
 //! ```
 //!
-//! This room decides what may stand in each declaring annotation, what is declared where one is absent, and when two
-//! declarations are one goal. It knows nothing of who starts what. The room may use `image` (where an image goes) and `model`.
-//! Begin reading with [`read`], then [`id`].
+//! Decides what may stand in each declaring annotation, what is declared where one is absent, and when two declarations are one
+//! goal. It knows nothing of who starts what. It may use `image` (where an image goes) and `model`. Begin reading with [`read`],
+//! then [`id`].
 //!
 //! ```
-//! use andante::declaration::read::Stated;
+//! use andante::rollout::declaration::read::Stated;
 //! use serde_json::json;
 //!
 //! let service = json!({
