@@ -101,6 +101,35 @@ fn a_goal_that_cannot_be_read_is_told_whole() {
     space.andante(&["goal", "other", "-o", "json"]).ended(3);
 }
 
+/// As kn writes: it keeps the image's name, says when it was there, and pins the tag. Who else names a digest means it.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_digest_is_a_goal_unless_kn_pinned_it() {
+    let space = Space::new("goal-pinned");
+    space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "roll-out-image"));
+    let before = id(&space, "hello");
+    let image = space.service("hello")["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let by_digest = |digits: &str| {
+        let (repository, _) = image.as_str().unwrap().rsplit_once(':').unwrap();
+        format!("{repository}@sha256:{}", digits.repeat(32))
+    };
+    let edit = |manager: &str, image: &str, more: &Value| {
+        let image = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+        let patch = Value::from([image.as_array().unwrap().clone(), more.as_array().unwrap().clone()].concat());
+        let manager = format!("--field-manager={manager}");
+        space.kubectl(&["patch", "ksvc/hello", "--type=json", &manager, "-p", &patch.to_string()]).good();
+    };
+    let stamps = json!([{"op": "add", "path": "/spec/template/metadata/annotations", "value": {
+        "client.knative.dev/user-image": image, "client.knative.dev/updateTimestamp": "2026-11-29T10:00:00Z"}}]);
+    edit("kn", &by_digest("ab"), &stamps);
+    assert_eq!(id(&space, "hello"), before, "kn's stamps and pin");
+    edit("kubectl-set", &by_digest("cd"), &json!([]));
+    let meant = id(&space, "hello");
+    assert_ne!(meant, before, "a digest of somebody else's");
+    edit("kubectl-set", &by_digest("ef"), &json!([]));
+    assert_ne!(id(&space, "hello"), meant);
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_suspended_namespace_is_told() {
