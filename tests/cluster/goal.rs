@@ -119,8 +119,8 @@ fn a_digest_is_a_goal_unless_kn_pinned_it() {
         let manager = format!("--field-manager={manager}");
         space.kubectl(&["patch", "ksvc/hello", "--type=json", &manager, "-p", &patch.to_string()]).good();
     };
-    let stamps = json!([{"op": "add", "path": "/spec/template/metadata/annotations", "value": {
-        "client.knative.dev/user-image": image, "client.knative.dev/updateTimestamp": "2026-11-29T10:00:00Z"}}]);
+    let stamp = |name: &str, value: &Value| json!({"op": "add", "path": format!("/spec/template/metadata/annotations/client.knative.dev~1{name}"), "value": value});
+    let stamps = json!([stamp("user-image", &image), stamp("updateTimestamp", &json!("2026-11-29T10:00:00Z"))]);
     edit("kn", &by_digest("ab"), &stamps);
     assert_eq!(id(&space, "hello"), before, "kn's stamps and pin");
     edit("kubectl-set", &by_digest("cd"), &json!([]));
