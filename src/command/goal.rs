@@ -16,8 +16,10 @@ use crate::model::api_error::ApiError;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::declaration::charge::InCharge;
 use crate::rollout::declaration::fault::Fault;
+use crate::rollout::declaration::image::DeclaredRepository;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::{Declaration, Stated};
+use crate::rollout::declaration::source::{SourcePath, SourceRevision};
 use crate::rollout::declaration::suspend::Suspended;
 use crate::run::ports::Cluster;
 use crate::view::goal::GoalSeen;
@@ -170,13 +172,13 @@ fn write(results: &mut Results, declared: &Declaration) -> Result<(), BadResult>
     let pipeline = declared.in_charge.as_ref().map(InCharge::short).unwrap_or_default();
     let revision = source.and_then(|source| source.revision.as_ref());
     // A build's folder; where nobody names one, it is the whole repository.
-    let path = source.map(|source| source.path.as_ref().map_or(".", |path| path.as_str()));
+    let path = source.map(|source| source.path.as_ref().map_or(".", SourcePath::as_str));
     let values = [
         ("goal", declared.id.as_str()),
         ("git-url", source.map(|source| source.url.as_str()).unwrap_or_default()),
-        ("git-revision", revision.map(|revision| revision.as_str()).unwrap_or_default()),
+        ("git-revision", revision.map(SourceRevision::as_str).unwrap_or_default()),
         ("context", path.unwrap_or_default()),
-        ("repository", declared.image_repository.as_ref().map(|repository| repository.as_str()).unwrap_or_default()),
+        ("repository", declared.image_repository.as_ref().map(DeclaredRepository::as_str).unwrap_or_default()),
         ("container", declared.container.as_deref().unwrap_or_default()),
         ("traffic", &share),
         ("pipeline", &pipeline),

@@ -3,8 +3,10 @@
 //! Decides words and order, and how it is told where each part comes from. It may use the declaration alone.
 
 use crate::rollout::declaration::charge::InCharge;
+use crate::rollout::declaration::image::DeclaredRepository;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::Declaration;
+use crate::rollout::declaration::source::{SourcePath, SourceRevision};
 use crate::rollout::declaration::suspend::Suspended;
 use serde_json::{Value, json};
 
@@ -56,14 +58,16 @@ impl GoalSeen<'_> {
         let declared = self.declared;
         let pipeline = declared.in_charge.as_ref().map(|in_charge| {
             let mut pipeline = in_charge.canonical();
-            pipeline["params"] = json!(declared.params);
+            if let Some(fields) = pipeline.as_object_mut() {
+                fields.insert("params".to_owned(), json!(declared.params));
+            }
             pipeline
         });
         let source = declared.source.as_ref().map(|source| {
             json!({
                 "url": source.url.as_str(),
-                "revision": source.revision.as_ref().map(|revision| revision.as_str()),
-                "path": source.path.as_ref().map(|path| path.as_str()),
+                "revision": source.revision.as_ref().map(SourceRevision::as_str),
+                "path": source.path.as_ref().map(SourcePath::as_str),
             })
         });
         let suspend = self.suspended().map(|(by, suspended)| json!({"by": by, "reason": suspended.reason}));
@@ -76,7 +80,7 @@ impl GoalSeen<'_> {
             "id": declared.id,
             "pipeline": pipeline,
             "source": source,
-            "imageRepository": declared.image_repository.as_ref().map(|repository| repository.as_str()),
+            "imageRepository": declared.image_repository.as_ref().map(DeclaredRepository::as_str),
             "container": declared.container,
             "image": declared.image,
             "traffic": declared.share,

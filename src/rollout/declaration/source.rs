@@ -9,6 +9,9 @@ use std::fmt;
 
 /// The longest address, revision or folder, in characters.
 pub(crate) const LONGEST: usize = 1024;
+/// Why an address with an account is refused.
+const ACCOUNT: &str =
+    "it holds an account, which everybody who may read the Service would see: credentials belong in a Secret";
 
 /// What the goal's code is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,37 +48,30 @@ impl GitUrl {
         if text.contains(char::is_whitespace) {
             return Err("it holds a space".to_owned());
         }
-        let (before, host, path) = match text.split_once("://") {
-            Some((scheme, rest)) => {
-                let scheme = scheme.to_ascii_lowercase();
-                if !matches!(scheme.as_str(), "https" | "http" | "ssh" | "git") {
-                    return Err(format!("`{scheme}` is no protocol that is cloned from"));
-                }
-                let (authority, path) = rest.split_once('/').ok_or("it names no repository on its host")?;
-                let (account, host) = match authority.rsplit_once('@') {
-                    Some((account, host)) => (Some(account), host),
-                    None => (None, authority),
-                };
-                let account = match account {
-                    // The name is part of the address there; a key is what proves it.
-                    Some(user) if scheme == "ssh" && is_user(user) => format!("{user}@"),
-                    Some(_) => {
-                        return Err("it holds an account, which everybody who may read the Service would see: \
-                                           credentials belong in a Secret"
-                            .to_owned());
-                    }
-                    None => String::new(),
-                };
-                (format!("{scheme}://{account}"), host, format!("/{path}"))
+        let (before, host, path) = if let Some((scheme, rest)) = text.split_once("://") {
+            let scheme = scheme.to_ascii_lowercase();
+            if !matches!(scheme.as_str(), "https" | "http" | "ssh" | "git") {
+                return Err(format!("`{scheme}` is no protocol that is cloned from"));
             }
-            None => {
-                let (authority, path) = text.split_once(':').ok_or("it is no address")?;
-                let (user, host) = authority.split_once('@').ok_or("it is no address")?;
-                if !is_user(user) {
-                    return Err(format!("`{user}` is no user's name"));
-                }
-                (format!("{user}@"), host, format!(":{path}"))
+            let (authority, path) = rest.split_once('/').ok_or("it names no repository on its host")?;
+            let (account, host) = match authority.rsplit_once('@') {
+                Some((account, host)) => (Some(account), host),
+                None => (None, authority),
+            };
+            let account = match account {
+                // The name is part of the address there; a key is what proves it.
+                Some(user) if scheme == "ssh" && is_user(user) => format!("{user}@"),
+                Some(_) => return Err(ACCOUNT.to_owned()),
+                None => String::new(),
+            };
+            (format!("{scheme}://{account}"), host, format!("/{path}"))
+        } else {
+            let (authority, path) = text.split_once(':').ok_or("it is no address")?;
+            let (user, host) = authority.split_once('@').ok_or("it is no address")?;
+            if !is_user(user) {
+                return Err(format!("`{user}` is no user's name"));
             }
+            (format!("{user}@"), host, format!(":{path}"))
         };
         if path.trim_matches(['/', ':']).is_empty() {
             return Err("it names no repository on its host".to_owned());
@@ -102,7 +98,9 @@ impl SourceRevision {
         }
         // What git takes for a name (git-check-ref-format).
         let bad = |c: char| c.is_whitespace() || "~^:?*[\\".contains(c);
-        let part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+        let part = |part: &str| {
+            part.is_empty() || part.starts_with('.') || part.rsplit_once('.').is_some_and(|(_, end)| end == "lock")
+        };
         if text.contains(bad)
             || text.contains("..")
             || text.contains("@{")

@@ -183,7 +183,9 @@ fn each_declared_thing_is_part_of_the_goal() {
         ("container", vec!["side"]),
         ("traffic", vec!["49", "1"]),
     ] {
-        texts.iter().for_each(|text| other(annotation, Some(text)));
+        for text in texts {
+            other(annotation, Some(text));
+        }
         if !matches!(annotation, "pipeline" | "source" | "container") {
             other(annotation, None);
         }
@@ -314,7 +316,9 @@ proptest! {
         }
         let before = service(annotations, template());
         let mut after = before.clone();
-        noises.iter().for_each(|noise| disturb(&mut after, noise));
+        for noise in &noises {
+            disturb(&mut after, noise);
+        }
         prop_assert_eq!(id(&after), id(&before));
     }
 

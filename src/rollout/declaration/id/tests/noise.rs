@@ -50,7 +50,7 @@ pub(super) fn disturb(service: &mut Value, noise: &Noise) {
             put(service, &within(&["metadata", "annotations"]), &format!("client.knative.dev/{name}"), json!("x"));
         }
         Noise::Label(name) => {
-            put(service, &within(&["metadata", "labels"]), &format!("client.knative.dev/{name}"), json!("x"))
+            put(service, &within(&["metadata", "labels"]), &format!("client.knative.dev/{name}"), json!("x"));
         }
         Noise::Mark(name, value) => put(service, &within(&["metadata", "annotations"]), name, json!(value)),
         Noise::Null(names, name) => put(service, &within(names), name, Value::Null),
