@@ -11,10 +11,10 @@
 //! | [`command`] | a subcommand's goal from what was typed, its adapters, its exit code |
 //! | [`cli`] | what was typed: clap's structs, nothing resolved |
 //! | [`adapter`] | effects: the API server, HTTP, files, the clock, signals |
-//! | [`view`] | what people see: `status`, `plan`, `control`, `rehearse` (pure) |
+//! | [`view`] | what people see: `status`, `goal`, `plan`, `control`, `rehearse` (pure) |
 //! | [`run`] | the runner that drives one machine, and the ports it drives it against |
 //! | [`machine`] | the decisions: stage, walk, settle, check (pure) |
-//! | [`rollout`] | what a rollout is: its plan, record, owner, splits (pure) |
+//! | [`rollout`] | what a rollout is: its plan, record, owner, splits, and what a Service declares (pure) |
 //! | [`evidence`], [`image`] | what counters and gates say; where an image goes (pure) |
 //! | [`model`] | the values that everything shares: names, percents, splits, what was observed (pure) |
 //!

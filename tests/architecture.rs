@@ -37,9 +37,13 @@ use walls::{Row, Walls};
 const TABLE: &[Row] = &[
     // Pure: values in, values out. `IpAddr` is a value; a socket is not.
     Row { name: "model", rooms: &[], outside: &[] },
+    // Files and annotations hold YAML; reading it is a matter of text alone.
+    Row { name: "model/yaml", rooms: &[], outside: &["serde_saphyr"] },
     Row { name: "evidence", rooms: &["model"], outside: &["libm"] },
     Row { name: "image", rooms: &["model"], outside: &["std::net::IpAddr"] },
     Row { name: "rollout", rooms: &["evidence", "model"], outside: &[] },
+    // What is declared says where an image goes. A hash is a value of a text.
+    Row { name: "rollout/declaration", rooms: &["image"], outside: &["ring::digest"] },
     Row { name: "machine", rooms: &["rollout", "evidence", "model"], outside: &[] },
     Row { name: "view", rooms: &["machine", "rollout", "evidence", "model"], outside: &[] },
     // The runner waits, on the runtime's own timer and channels. Everything else comes through its ports.

@@ -10,6 +10,8 @@ mod asked;
 mod flags;
 #[path = "binary/from_file.rs"]
 mod from_file;
+#[path = "binary/goal.rs"]
+mod goal;
 #[path = "binary/image.rs"]
 mod image;
 #[path = "binary/plan.rs"]

@@ -31,6 +31,7 @@ mod cluster {
     mod first;
     mod first_contact;
     mod from_file;
+    mod goal;
     mod hpa;
     mod hurt;
     mod image;

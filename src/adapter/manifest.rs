@@ -1,15 +1,14 @@
 //! Service manifests from files. Beside kubeconfig files these are all the YAML that is read.
 //!
 //! Decides which object of a file is meant and what of it may be used: a Service, without what a server set, and not its
-//! traffic, because the walk writes that. Depends on `serde_json`, [`documents`] and the names of our annotations.
+//! traffic, because the walk writes that. Depends on `serde_json`, [`yaml`] and the names of our annotations.
 
 use crate::model::observed::{CONTROL, RECORD};
+use crate::model::yaml;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 
-mod documents;
-mod scalar;
 mod texts;
 
 /// The largest file that is read, in bytes: etcd's default limit of a request is 1.5 MiB, so no larger object can be stored.
@@ -108,7 +107,7 @@ fn read(path: &Path) -> Result<Vec<Value>, BadManifest> {
         return Err(bad(format!("{size} bytes, at most {MAX_BYTES} are read")));
     }
     let text = fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-    documents::objects(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).map_err(bad)
+    yaml::objects(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).map_err(bad)
 }
 
 /// The Service that is meant, and what else the file holds, in words.

@@ -9,6 +9,7 @@ mod capacity;
 mod check;
 mod gates;
 mod given;
+mod goal;
 mod image;
 mod judge;
 mod people;
@@ -25,6 +26,7 @@ pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use check::CheckArgs;
 pub use gates::GateArgs;
+pub use goal::GoalArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
@@ -142,6 +144,11 @@ subcommands! {
     ///
     /// The request is written beside the rollout's record, with the name of whoever asked; the process that walks obeys it.
     Control(ControlArgs),
+    /// Say what a Service declares: who is in charge, from which source, with which share of the users at the end.
+    ///
+    /// Prints the goal id and each part with the place that it comes from (docs/goal.md). A declaration that cannot be read
+    /// ends with 2, and every fault of it is told. With `--output json`: one object.
+    Goal(GoalArgs),
     /// Show every split that would be written; writes nothing.
     ///
     /// Where a rollout is open, its own plan is shown unless another one is asked for. Exits with 3 if the rollout would be

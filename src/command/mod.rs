@@ -4,6 +4,7 @@
 //! every other room, and only `main` uses it. Begin reading with [`run`].
 
 mod began;
+mod goal;
 mod image;
 mod patient;
 mod people;
@@ -45,6 +46,7 @@ impl Stop {
     }
 }
 
+pub use goal::RESULTS as GOAL_RESULTS;
 pub use image::RESULTS as IMAGE_RESULTS;
 
 /// The results that every rolling step declares, with their neutral values: Tekton has no defaults for results, so each
@@ -90,6 +92,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Status(args) => people::status(&args, environment).await.into(),
         Command::Watch(args) => people::watch(&args, environment).await.into(),
         Command::Control(args) => people::control(&args, environment).await.into(),
+        Command::Goal(args) => goal::goal(&args, environment).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),
         Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),
     }
@@ -120,8 +123,12 @@ pub async fn run(cli: Cli) -> Code {
 fn declared(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
     let declares = |flag: &clap::Arg| flag.get_id() == "results";
     Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
-    // `image` names a build and no rollout, so its results are others.
-    Some(if name == "image" { &image::RESULTS } else { &RESULTS })
+    // `image` names a build and `goal` a wish, neither a rollout, so their results are others.
+    Some(match name {
+        "image" => &image::RESULTS,
+        "goal" => &goal::RESULTS,
+        _ => &RESULTS,
+    })
 }
 
 /// Writes the results of a step whose arguments cannot be read: it declares them, so it still has to write them.
@@ -132,7 +139,7 @@ pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
     // The screen shows already what is wrong with the arguments; a result that cannot be written adds nothing.
     if let Ok(Some(mut results)) = Results::begin(&directory(named.as_deref(), declared), declared) {
-        // `image` declares no outcome, so none is written then.
+        // `image` and `goal` declare no outcome, so none is written then.
         let _ = results.set("outcome", Code::BadInput.word());
         let _ = results.set_text("message", what);
     }

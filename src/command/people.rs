@@ -150,7 +150,7 @@ pub(super) fn failed(error: &ApiError) -> Stop {
 
 /// There is none there. Whoever asks about a Service has one in mind, so the namespace is more likely wrong than the
 /// Service missing.
-fn absent(args: &ClusterArgs, kube: &Kube) -> Stop {
+pub(super) fn absent(args: &ClusterArgs, kube: &Kube) -> Stop {
     let what = format!("there is no Service {} in namespace {}", args.service, kube.namespace());
     let next = if args.namespace.is_some() {
         LOOK_ELSEWHERE.to_owned()

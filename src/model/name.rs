@@ -126,6 +126,11 @@ name_type! {
     RolloutId, "rollout id", "lower-case letters, digits and `-`, at most 63 characters",
     |t| is_label(t, false, 63)
 }
+name_type! {
+    /// What tells one declared goal of a Service from another.
+    GoalId, "goal id", "12 lower-case hexadecimal digits",
+    |t| t.len() == 12 && t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 //!
 //! Decides who is likely to write again by itself; that a person's own tools do not. Depends on times and JSON.
 
+use crate::model::kn::USER_IMAGE;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ pub struct FieldWriter {
     pub template: bool,
     /// It owns the list of containers.
     pub containers: bool,
+    /// It owns the annotation in which kn keeps an image's name.
+    pub kept_image: bool,
     /// It wrote by server-side apply.
     pub applied: bool,
 }
@@ -42,7 +45,7 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 
 impl FieldWriter {
     /// Everyone whom the API server remembers as a writer of the spec.
-    pub(super) fn all(object: &Value) -> Vec<Self> {
+    pub(crate) fn all(object: &Value) -> Vec<Self> {
         let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
         list.into_iter()
             .flatten()
@@ -55,6 +58,9 @@ impl FieldWriter {
                     traffic: m.pointer("/fieldsV1/f:spec/f:traffic").is_some(),
                     template: m.pointer("/fieldsV1/f:spec/f:template").is_some(),
                     containers: m.pointer("/fieldsV1/f:spec/f:template/f:spec/f:containers").is_some(),
+                    kept_image: m
+                        .pointer("/fieldsV1/f:spec/f:template/f:metadata/f:annotations")
+                        .is_some_and(|owned| owned.get(format!("f:{USER_IMAGE}")).is_some()),
                     applied: text(m, "operation") == Some("Apply"),
                 })
             })

@@ -87,3 +87,63 @@ fn long_kn_itself_tells_what_was_rolled_out() {
     let said = images(&kn(&["service", "describe", "hello"]));
     assert!(said.len() == 1 && said[0].starts_with(&format!("{digest} (at ")), "{said:?}");
 }
+
+/// kn stamps the template and pins its image at each edit, so each makes a revision; the goal is another one only where the edit
+/// declares something.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_an_edit_of_kns_is_another_goal_only_if_it_declares() {
+    let program = kn();
+    let space = Space::new("kn-goal");
+    let kn = |arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).args(["--namespace", &space.namespace, "--kubeconfig", &space.cluster.kubeconfig]);
+        run(&mut command, None, Duration::from_secs(120)).good().out
+    };
+    let id = || {
+        let ran = space.andante(&["goal", "hello", "-o", "json"]).ended(0);
+        let told: serde_json::Value = serde_json::from_str(ran.last()).unwrap();
+        told["id"].as_str().unwrap().to_owned()
+    };
+    let image = |tag: &str| format!("{}/{}/shop:{tag}", registry(), space.namespace);
+    let container = || space.service("hello")["spec"]["template"]["spec"]["containers"][0].clone();
+    push_sample(&image("1"), "v2s2");
+    push_sample(&image("2"), "oci");
+    kn(&[
+        "service",
+        "create",
+        "hello",
+        "--image",
+        &image("1"),
+        "--annotation-service",
+        "andante.dev/pipeline=roll-out-image",
+    ]);
+    let (before, revision) = (id(), space.service("hello")["status"]["latestCreatedRevisionName"].clone());
+    kn(&["service", "update", "hello", "--annotation-service", "team.example.com/note=x"]);
+    assert!(container()["image"].as_str().unwrap().contains("@sha256:"), "kn pins what it does not change");
+    assert_ne!(space.service("hello")["status"]["latestCreatedRevisionName"], revision, "kn made a revision");
+    assert_eq!(id(), before, "kn declared nothing");
+    kn(&["service", "update", "hello", "--annotation-service", "andante.dev/traffic=50"]);
+    let declared = id();
+    assert_ne!(declared, before);
+    // kn takes no annotation of a Service away (`NAME-` is refused as a name).
+    space.kubectl(&["annotate", "ksvc/hello", "andante.dev/traffic-"]).good();
+    assert_eq!(id(), before, "the goal from before");
+    kn(&["service", "update", "hello", "--image", &image("2")]);
+    assert_ne!(id(), before);
+    kn(&["service", "update", "hello", "--image", &image("1")]);
+    assert_eq!(id(), before);
+
+    // A digest that somebody else names is a wish, though kn's name for the image stays.
+    let digest = space.get("revision", "hello-00001")["status"]["containerStatuses"][0]["imageDigest"].clone();
+    kn(&["service", "update", "hello", "--annotation-service", "team.example.com/note=y"]);
+    assert_eq!(id(), before);
+    let patch =
+        serde_json::json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image("2")}]);
+    space.kubectl(&["patch", "ksvc/hello", "--type=json", "-p", &patch.to_string()]).good();
+    assert_ne!(id(), before);
+    let patch =
+        serde_json::json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": digest}]);
+    space.kubectl(&["patch", "ksvc/hello", "--type=json", "-p", &patch.to_string()]).good();
+    assert_ne!(id(), before, "the digest is meant");
+}

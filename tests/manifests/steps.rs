@@ -4,7 +4,7 @@
 use super::catalog::{Item, extras, list, names, pipelines, referred, step_actions, tasks, texts};
 use andante::adapter::tekton::LIMIT;
 use andante::cli::Cli;
-use andante::command::{IMAGE_RESULTS, RESULTS};
+use andante::command::{GOAL_RESULTS, IMAGE_RESULTS, RESULTS};
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,6 +154,7 @@ fn a_parameter_has_the_name_of_its_flag() {
 fn written(subcommand: &str) -> BTreeSet<String> {
     let results: &[(&str, &str)] = match subcommand {
         "image" => &IMAGE_RESULTS,
+        "goal" => &GOAL_RESULTS,
         "stage" | "check" | "walk" | "roll-out" | "settle" => &RESULTS,
         other => panic!("what does {other} write?"),
     };

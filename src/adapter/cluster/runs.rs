@@ -1,5 +1,5 @@
-//! What the cluster knows about runs and people: whether a run still runs, when it began, who we are, and what an
-//! installation's ConfigMap says.
+//! What the cluster knows about runs and people: whether a run still runs, when it began, who we are, what an
+//! installation's ConfigMap says, and what a namespace does.
 //!
 //! Decides what counts as the end of a run. All of it is optional knowledge, because the deadline in the record tells as
 //! well: a missing right is "unknown". Depends on requests and owners.
@@ -79,6 +79,20 @@ impl Kube {
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/{}", super::call::encoded(name));
         let mut object = self.call(&Call { asked, path, body: None }).await?;
         Ok(object.get_mut("data").map_or_else(|| json!({}), Value::take))
+    }
+
+    /// The annotations of the namespace that is used.
+    pub async fn namespace_annotations(&self) -> Result<Value, ApiError> {
+        let name = self.namespace().to_string();
+        let asked = ApiRequest {
+            verb: "get",
+            group: "",
+            resource: "namespaces",
+            namespace: Some(name.clone()),
+            name: Some(name.clone()),
+        };
+        let mut object = self.call(&Call { asked, path: format!("/api/v1/namespaces/{name}"), body: None }).await?;
+        Ok(object.pointer_mut("/metadata/annotations").map_or_else(|| json!({}), Value::take))
     }
 
     /// GET of a run; `None` for what is no object. The name stands in a record that anybody may have written, so it is

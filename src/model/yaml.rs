@@ -1,9 +1,10 @@
-//! The objects of a file: YAML or JSON, several documents, lists, anchors and merge keys.
+//! What a text says: YAML or JSON, several documents, lists, anchors and merge keys.
 //!
-//! Decides what a file's text says, as kubectl reads it, with bounds; what kubectl would guess at (a key that is set twice)
-//! is refused with its line and field. Depends on the YAML library's events and on [`super::scalar`].
+//! Decides what a file or an annotation says, as kubectl reads it, with bounds; what kubectl would guess at (a key that is set
+//! twice) is refused with its line and field. Depends on the YAML library's events and on [`scalar`].
 
-use super::scalar;
+mod scalar;
+
 use serde_json::{Map, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_DEPTH: usize = 100;
 
 /// All objects of a text, those of lists among them, at most `room` bytes of them by way of aliases.
-pub(super) fn objects(text: &str, room: usize) -> Result<Vec<Value>, String> {
+pub(crate) fn objects(text: &str, room: usize) -> Result<Vec<Value>, String> {
     let mut objects = Vec::new();
     for document in documents(text, room)? {
         flatten(document, &mut objects)?;
     }
     Ok(objects)
+}
+
+/// The one value of a text, at most `room` bytes of it by way of aliases; nothing at all is null.
+pub(crate) fn value(text: &str, room: usize) -> Result<Value, String> {
+    let mut documents = documents(text, room)?;
+    let value = documents.pop().unwrap_or_default();
+    if documents.is_empty() { Ok(value) } else { Err("it holds more than one document".to_owned()) }
 }
 
 /// A `kind: List` is what its items are.
@@ -261,7 +269,7 @@ mod tests {
     /// Each line was made by sigs.k8s.io/yaml 1.6.0; the cluster tests compare the same lines with kubectl.
     #[test]
     fn what_kubectl_reads_is_read() {
-        let lines: Vec<Value> = include_str!("../../../tests/adapters/kubectl-reads.jsonl")
+        let lines: Vec<Value> = include_str!("../../tests/adapters/kubectl-reads.jsonl")
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
@@ -285,6 +293,16 @@ mod tests {
         let own = json!({"kind": "Menu", "items": [{"kind": "A"}]});
         assert_eq!(read("kind: Menu\nitems: [{kind: A}]"), Ok(vec![own]));
         assert_eq!(read(""), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_text_may_be_any_one_value() {
+        let of = |text| value(text, 1 << 10);
+        assert_eq!(of("a: [x, 'y']"), Ok(json!({"a": ["x", "y"]})));
+        assert_eq!(of("{\"a\": \"b\"}\n"), Ok(json!({"a": "b"})));
+        assert_eq!(of("x"), Ok(json!("x")));
+        assert_eq!(of(""), Ok(Value::Null));
+        assert_eq!(of("a: 1\n---\nb: 2\n").unwrap_err(), "it holds more than one document");
     }
 
     #[test]
