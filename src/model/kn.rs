@@ -8,16 +8,16 @@ use serde_json::{Map, Value, json};
 const MARK: &str = "client.knative.dev/";
 /// The annotation that keeps the image as its user named it. kn shows it instead of the image (`kn service describe`), which it
 /// may have pinned to a digest meanwhile.
-const USER_IMAGE: &str = "client.knative.dev/user-image";
+pub(super) const USER_IMAGE: &str = "client.knative.dev/user-image";
 
 /// True for the name of an annotation or a label that kn keeps for itself.
-pub(super) fn is_mark(name: &str) -> bool {
+pub(crate) fn is_mark(name: &str) -> bool {
     name.starts_with(MARK)
 }
 
 /// Which container [`USER_IMAGE`] speaks of: kn takes the first one, with a port or without
 /// (`pkg/serving/revision_template.go`, v0.42: `return &revisionSpec.Containers[0]`).
-pub(super) const DESCRIBED: usize = 0;
+pub(crate) const DESCRIBED: usize = 0;
 
 /// Lets kn tell the new image of the container that it describes. An annotation that is not there is not added: it is how kn
 /// knows that it is to pin the image.
@@ -25,6 +25,12 @@ pub(super) fn follow_image(annotations: &mut Map<String, Value>, image: &str) {
     if let Some(kept) = annotations.get_mut(USER_IMAGE) {
         *kept = json!(user_image(image));
     }
+}
+
+/// The image of the container that kn describes, as its user named it; none where kn keeps none, or only a digest named it.
+pub(crate) fn kept_image(template: &Value) -> Option<&str> {
+    let kept = template.get("metadata")?.get("annotations")?.get(USER_IMAGE)?.as_str()?;
+    (!kept.is_empty() && !kept.contains('@')).then_some(kept)
 }
 
 /// The name that kn keeps for an image: without the digest, and empty where the digest is the only thing that names it
