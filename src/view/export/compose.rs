@@ -3,12 +3,13 @@
 //! Decides which fields of the object stand in it, and what is said of each choice. It may use records.
 
 use super::held::Held;
-use super::ours::{EXTERNAL, PIPELINE, PIPELINE_WAS, Whose, is_stamp, whose};
+use super::ours::{CONTAINER, EXTERNAL, PIPELINE, PIPELINE_WAS, PLACEHOLDER, SOURCE, Whose, is_stamp, whose};
 use super::split::{Said, said};
 use super::{Draft, GitFile, Handover, Proof, Remark};
 use crate::model::filled_in::ONCE;
 use crate::model::kn;
 use crate::model::observed::RECORD;
+use crate::model::template::serving_container;
 use crate::rollout::record::{Phase, Record};
 use serde_json::{Map, Value, json};
 
@@ -181,7 +182,7 @@ impl Page {
                 whole.remove("metadata");
             }
         }
-        self.images(&template, draft.template());
+        self.images(&template, &draft.live);
         self.proof(draft);
         template
     }
@@ -206,19 +207,27 @@ impl Page {
     }
 
     fn images(&mut self, template: &Value, live: &Value) {
+        let built = built(template, live);
+        let kept = live.pointer("/spec/template").and_then(kn::kept_image);
         for kind in ["containers", "initContainers"] {
             let list = template.get("spec").and_then(|spec| spec.get(kind)).and_then(Value::as_array);
             for (at, container) in list.into_iter().flatten().enumerate() {
                 let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-                if !image.contains('@') {
-                    continue;
+                let ours = kind == "containers" && built == Some(at);
+                let place = ["spec", "template", "spec", kind, &at.to_string(), "image"];
+                if ours && !image.starts_with(PLACEHOLDER) {
+                    self.remark(
+                        &place,
+                        "built from the declared source: after the next build, an apply of this file brings this one back",
+                    );
                 }
-                let described = kind == "containers" && at == kn::DESCRIBED;
-                let text = match kn::kept_image(live).filter(|_| described) {
-                    Some(kept) => format!("kept by digest, as it runs; its user named {kept}"),
-                    None => "kept by digest, as it runs".to_owned(),
-                };
-                self.remark(&["spec", "template", "spec", kind, &at.to_string(), "image"], text);
+                if image.contains('@') {
+                    let text = match kept.filter(|_| kind == "containers" && at == kn::DESCRIBED) {
+                        Some(kept) => format!("kept by digest, as it runs; its user named {kept}"),
+                        None => "kept by digest, as it runs".to_owned(),
+                    };
+                    self.remark(&place, text);
+                }
             }
         }
     }
@@ -280,6 +289,20 @@ impl Page {
                 Some(split)
             }
         }
+    }
+}
+
+/// Which container runs what is built from the declared source; none where no source is declared.
+fn built(template: &Value, live: &Value) -> Option<usize> {
+    declared(live, SOURCE)?;
+    let list = template.pointer("/spec/containers")?.as_array()?;
+    match declared(live, CONTAINER) {
+        Some(name) => {
+            // Knative's own name of an only container is left out of a file.
+            let called = |c: &Value| c.get("name").and_then(Value::as_str).unwrap_or("user-container") == name.trim();
+            list.iter().position(called)
+        }
+        None => serving_container(list),
     }
 }
 

@@ -16,6 +16,13 @@ pub(super) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
 /// The pipeline that is none of ours: somebody outside brings the Service where it is to be.
 pub(super) const EXTERNAL: &str = "ExternalOperation";
 
+/// What is built.
+pub(super) const SOURCE: &str = "andante.dev/source";
+/// Which container runs it.
+pub(super) const CONTAINER: &str = "andante.dev/container";
+/// What the name of an image begins with that stands for what is built from the source.
+pub(super) const PLACEHOLDER: &str = "placeholder.invalid/";
+
 /// What a Service declares, the part of each name behind [`OURS`].
 const DECLARING: [&str; 10] = [
     "pipeline",

@@ -245,6 +245,26 @@ fn an_image_by_digest_is_kept_and_called() {
     );
 }
 
+#[test]
+fn an_image_that_is_built_from_the_source_is_called_so() {
+    let of = |container: Option<&str>, image: &str| {
+        let live = with(|live| {
+            live["metadata"]["annotations"] = json!({"andante.dev/source": "https://git.example.com/shop.git"});
+            if let Some(name) = container {
+                live["metadata"]["annotations"]["andante.dev/container"] = json!(name);
+            }
+            live["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        });
+        said(&canon(&live, Handover::AsItIs))
+    };
+    let wanted = "spec.template.spec.containers.0.image: built from the declared source: after the next build, an apply of this \
+                  file brings this one back";
+    assert_eq!(of(None, "i:1"), [wanted]);
+    assert_eq!(of(Some("user-container"), "i:1"), [wanted]);
+    assert_eq!(of(Some("other"), "i:1"), [""; 0]);
+    assert_eq!(of(None, "placeholder.invalid/shop"), [""; 0]);
+}
+
 /// One of several values, or nothing.
 fn maybe(values: &[Value]) -> impl Strategy<Value = Option<Value>> + use<> {
     proptest::option::of(proptest::sample::select(values.to_vec()))
