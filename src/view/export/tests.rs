@@ -1,6 +1,7 @@
 //! Files of Services as the API server gives them.
 
 use super::*;
+use crate::adapter::env::Environment;
 use crate::adapter::manifest::objects;
 use crate::model::observed::RECORD;
 use crate::model::outcome::Code;
@@ -60,6 +61,7 @@ fn what_machines_added_is_gone() {
     assert_eq!(file.notes, [""; 0]);
 }
 
+/// `ANDANTE_BLESS=1 cargo test --lib view::export` writes them anew.
 #[test]
 fn the_files_of_three_services_are_these() {
     for name in ["plain", "declared", "volumes"] {
@@ -68,7 +70,7 @@ fn the_files_of_three_services_are_these() {
         let file = canon(&serde_json::from_str(&live).unwrap(), Handover::AsItIs);
         let text = printed(&file.object, &file.remarks);
         let golden = folder.join(format!("{name}.yaml"));
-        if std::env::var_os("ANDANTE_BLESS").is_some() {
+        if Environment::of_process().variable("ANDANTE_BLESS").is_some() {
             std::fs::write(&golden, &text).unwrap();
         }
         assert_eq!(text, std::fs::read_to_string(&golden).unwrap(), "{}", golden.display());
