@@ -151,7 +151,7 @@ fn corpus(space: &Space, part: usize) {
         let live = space.service(made["metadata"]["name"].as_str().unwrap());
         let mut wanted = live["spec"]["template"].clone();
         // Stamps say when something was written, so that a new Service has none of the old one's.
-        if let Some(all) = wanted["metadata"]["annotations"].as_object_mut() {
+        if let Some(Value::Object(all)) = wanted.pointer_mut("/metadata/annotations") {
             let kept = |name: &String| !name.starts_with("client.knative.dev/") && !name.starts_with("andante.dev/");
             let held = made["spec"]["template"]["metadata"]["annotations"].clone();
             all.retain(|name, _| kept(name) || held.get(name).is_some());
