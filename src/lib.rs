@@ -11,7 +11,7 @@
 //! | [`command`] | a subcommand's goal from what was typed, its adapters, its exit code |
 //! | [`cli`] | what was typed: clap's structs, nothing resolved |
 //! | [`adapter`] | effects: the API server, HTTP, files, the clock, signals |
-//! | [`view`] | what people see: `status`, `goal`, `plan`, `control`, `rehearse` (pure) |
+//! | [`view`] | what people see: `status`, `goal`, `plan`, `control`, `rehearse`; a Service as a file for Git (pure) |
 //! | [`run`] | the runner that drives one machine, and the ports it drives it against |
 //! | [`machine`] | the decisions: stage, walk, settle, check (pure) |
 //! | [`rollout`] | what a rollout is: its plan, record, owner, splits, and what a Service declares (pure) |

@@ -6,6 +6,8 @@
 
 #[path = "binary/asked.rs"]
 mod asked;
+#[path = "binary/export.rs"]
+mod export;
 #[path = "binary/flags.rs"]
 mod flags;
 #[path = "binary/from_file.rs"]

@@ -35,6 +35,7 @@ mod cluster {
     mod evidence_pod;
     mod evidence_prometheus;
     mod evidence_sources;
+    mod export;
     mod faults;
     mod first;
     mod first_contact;

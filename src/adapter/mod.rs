@@ -10,6 +10,7 @@ pub mod cluster;
 pub(crate) mod content;
 pub mod env;
 pub(crate) mod files;
+pub(crate) mod folder;
 pub(crate) mod manifest;
 pub mod prober;
 mod proxy;

@@ -7,6 +7,7 @@
 mod candidate;
 mod capacity;
 mod check;
+mod export;
 mod gates;
 mod given;
 mod goal;
@@ -25,6 +26,7 @@ mod walk;
 pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use check::CheckArgs;
+pub use export::ExportArgs;
 pub use gates::GateArgs;
 pub use goal::GoalArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
@@ -159,6 +161,11 @@ subcommands! {
     /// Prints the walk as it would be logged, or with --runs a table of how walks end, what they cost and how long they
     /// take, each figure with its error. The walk and its judge are the real ones; users, gateway and time are made up.
     Rehearse(RehearseArgs),
+    /// Write Services as files for Git: what their owners said, without what machines added.
+    ///
+    /// Applied to the Services that they were made of, the files make no revision and move nobody. Nothing is written to the
+    /// cluster: dry runs show which defaults it fills in. docs/export.md says what is left out.
+    Export(ExportArgs),
 }
 
 /// Where the cluster is and how to print.

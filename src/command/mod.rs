@@ -4,6 +4,7 @@
 //! every other room, and only `main` uses it. Begin reading with [`run`].
 
 mod began;
+mod export;
 mod goal;
 mod image;
 mod patient;
@@ -94,6 +95,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Control(args) => people::control(&args, environment).await.into(),
         Command::Goal(args) => goal::goal(&args, environment).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),
+        Command::Export(args) => export::export(&args, environment).await.into(),
         Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),
     }
 }
@@ -187,7 +189,12 @@ fn connect(args: &ClusterArgs, environment: &Environment) -> Result<Kube, Stop> 
         call_limit: args.request_timeout,
         ..Connect::default()
     };
-    Kube::connect(&settings, environment).map_err(Stop::bad_input)
+    connect_to(&settings, environment)
+}
+
+/// Connects as these settings and the environment say.
+fn connect_to(settings: &Connect, environment: &Environment) -> Result<Kube, Stop> {
+    Kube::connect(settings, environment).map_err(Stop::bad_input)
 }
 
 /// Who acts: the run that this pod belongs to, else the person at the terminal.

@@ -66,6 +66,13 @@ pub(super) fn line(text: &str) {
     let _ = out.flush();
 }
 
+/// Prints a file as it is.
+pub(super) fn raw(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
 /// Prints a line for a person; false if nobody reads any more.
 pub(super) fn show(text: &str) -> bool {
     let mut out = std::io::stdout().lock();

@@ -7,7 +7,7 @@ pub mod api_error;
 pub mod bytes;
 pub mod ending;
 pub mod event;
-mod filled_in;
+pub(crate) mod filled_in;
 pub(crate) mod kn;
 pub(crate) mod making;
 pub mod name;

@@ -3,7 +3,7 @@
 //! Decides what the new template is. It works on the API's own JSON, because whatever is not understood here has to be
 //! written back unchanged. Depends on `serde_json` and names.
 
-use crate::model::filled_in::{Filled, filled_in};
+use crate::model::filled_in::{Filled, ONCE, filled_in};
 use crate::model::kn;
 use crate::model::name::RevisionName;
 use serde_json::{Map, Value, json};
@@ -172,15 +172,12 @@ fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
     }
 }
 
-/// What a file that does not speak of it leaves as it is: Knative fills it in when a Service is created and never again,
-/// so that writing the file would change it.
-const KEPT: &str = "enableServiceLinks";
-
 fn with_kept(file: &Value, present: &Value) -> Value {
     let mut template = file.clone();
-    let kept = present.pointer("/spec").and_then(|spec| spec.get(KEPT));
+    // A file that does not speak of it leaves it as it is: Knative would not fill it in again, so writing the file would change it.
+    let kept = present.pointer("/spec").and_then(|spec| spec.get(ONCE));
     if let (Some(kept), Some(Value::Object(spec))) = (kept, template.get_mut("spec")) {
-        spec.entry(KEPT).or_insert_with(|| kept.clone());
+        spec.entry(ONCE).or_insert_with(|| kept.clone());
     }
     // Our own marks tell equal templates apart; taking one off would make a revision of what did not change.
     let same_image = serving_image(file) == serving_image(present);

@@ -15,7 +15,7 @@ use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{Clock, Cluster, List, NamedKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const GROUP: &str = "serving.knative.dev";
 
@@ -64,6 +64,32 @@ impl KnativeService {
     /// The Service's own Revisions, by the label that Knative puts on them.
     fn revisions_path(&self) -> String {
         format!("{}?labelSelector=serving.knative.dev%2Fservice%3D{}", self.path("revisions"), self.name)
+    }
+}
+
+impl Kube {
+    /// LIST of all Services of the namespace.
+    pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
+        let namespace = Some(self.namespace.to_string());
+        let asked = ApiRequest { verb: "list", group: GROUP, resource: "services", namespace, name: None };
+        let path = format!("/apis/{GROUP}/v1/namespaces/{}/services", self.namespace);
+        let mut list = self.call(&Call { asked, path, body: None }).await?;
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(ApiError::Unreachable("list services: the answer is not a list".into())),
+        }
+    }
+}
+
+impl KnativeService {
+    /// The template that would be stored if this one were written, defaults and all. Nothing is written.
+    pub async fn would_store(&self, template: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked("patch", "services", Some(self.name.as_str()));
+        let path = format!("{}/{}?dryRun=All&{}", self.path("services"), self.name, write_parameters());
+        let patch = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
+        let body = Some(("application/json-patch+json", &patch));
+        let mut stored = self.kube.call(&Call { asked, path, body }).await?;
+        Ok(stored.pointer_mut("/spec/template").map(Value::take).unwrap_or_default())
     }
 }
 

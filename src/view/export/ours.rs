@@ -1,0 +1,97 @@
+//! Which annotations of a Service are its owner's to say.
+//!
+//! Decides by names alone. An annotation of ours that nobody knows here is taken for a note of a process, since a file in Git
+//! must not bring yesterday's notes back.
+
+use super::held::LAST_APPLIED;
+use crate::model::kn;
+
+/// What the names of our annotations begin with.
+const OURS: &str = "andante.dev/";
+
+/// Who is in charge of a Service.
+pub(super) const PIPELINE: &str = "andante.dev/pipeline";
+/// Who was, before `ExternalOperation` was written there.
+pub(super) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
+/// The pipeline that is none of ours: somebody outside brings the Service where it is to be.
+pub(super) const EXTERNAL: &str = "ExternalOperation";
+
+/// What is built.
+pub(super) const SOURCE: &str = "andante.dev/source";
+/// Which container runs it.
+pub(super) const CONTAINER: &str = "andante.dev/container";
+/// What the name of an image begins with that stands for what is built from the source.
+pub(super) const PLACEHOLDER: &str = "placeholder.invalid/";
+
+/// What a Service declares, the part of each name behind [`OURS`].
+const DECLARING: [&str; 10] = [
+    "pipeline",
+    "pipeline-was",
+    "params",
+    "source",
+    "source-revision",
+    "source-path",
+    "image-repository",
+    "container",
+    "traffic",
+    "suspend",
+];
+
+/// Who made the Service and who changed it last, as Knative's webhook writes it. It refuses whoever takes one away.
+const NOTED_BY_KNATIVE: [&str; 2] = ["serving.knative.dev/creator", "serving.knative.dev/lastModifier"];
+
+/// Whose an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The owner's: it stands in the file.
+    Owners,
+    /// A note of kubectl's, kn's or ours: gone, and an apply that takes it away does no harm.
+    Note,
+    /// A note of Knative's webhook: gone where an apply does not take it away.
+    Knatives,
+}
+
+/// Whose an annotation of a Service is.
+pub(super) fn whose(name: &str) -> Whose {
+    if NOTED_BY_KNATIVE.contains(&name) {
+        return Whose::Knatives;
+    }
+    let ours = name.strip_prefix(OURS);
+    if name == LAST_APPLIED || kn::is_mark(name) || ours.is_some_and(|rest| !DECLARING.contains(&rest)) {
+        return Whose::Note;
+    }
+    Whose::Owners
+}
+
+/// True for an annotation or a label of a template that tells one time from another and nothing about what runs.
+pub(super) fn is_stamp(name: &str) -> bool {
+    name.starts_with(OURS) || kn::is_mark(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_declares_is_the_owners_and_every_other_note_is_not() {
+        for name in
+            ["andante.dev/pipeline", "andante.dev/suspend", "andante.dev/image-repository", PIPELINE_WAS, "team"]
+        {
+            assert_eq!(whose(name), Whose::Owners, "{name}");
+        }
+        for name in [
+            "andante.dev/rollout",
+            "andante.dev/control",
+            "andante.dev/goal-status",
+            "andante.dev/progress",
+            "andante.dev/kept",
+            "andante.dev/break-glass",
+            "client.knative.dev/user-image",
+            LAST_APPLIED,
+        ] {
+            assert_eq!(whose(name), Whose::Note, "{name}");
+        }
+        assert_eq!(whose("serving.knative.dev/creator"), Whose::Knatives);
+        assert_eq!(whose("serving.knative.dev/rollout-duration"), Whose::Owners);
+    }
+}
