@@ -52,7 +52,7 @@ fn is_dns(text: &str) -> bool {
 }
 
 /// The word for: somebody or something outside.
-const OUTSIDE: &str = "ExternalOperation";
+pub(crate) const EXTERNAL: &str = "ExternalOperation";
 /// The kind that a name alone is of.
 const USUAL: &str = "Pipeline";
 /// The kinds whose API need not be written.
@@ -92,13 +92,13 @@ impl InCharge {
             return Err(vec![format!("it has {} bytes, and at most {LONGEST} are read", text.len())]);
         }
         let text = text.trim();
-        if text == OUTSIDE {
+        if text == EXTERNAL {
             return Ok(Self::ExternalOperation);
         }
         // As a name it would be a Pipeline's, and the slip would start it.
         let sounds = text.chars().filter(char::is_ascii_alphabetic).collect::<String>();
-        if sounds.eq_ignore_ascii_case(OUTSIDE) {
-            return Err(vec![format!("the word is {OUTSIDE}")]);
+        if sounds.eq_ignore_ascii_case(EXTERNAL) {
+            return Err(vec![format!("the word is {EXTERNAL}")]);
         }
         // No name has one of these, so what has one is meant as an object.
         if text.contains(['{', ':', '\n']) {
@@ -160,7 +160,7 @@ impl InCharge {
             Self::Resolved { api, kind, resolver, params } => {
                 json!({"apiVersion": api, "kind": kind, "resolver": {"name": resolver, "params": params}})
             }
-            Self::ExternalOperation => json!({"kind": OUTSIDE}),
+            Self::ExternalOperation => json!({"kind": EXTERNAL}),
         }
     }
 
@@ -169,7 +169,7 @@ impl InCharge {
         match self {
             Self::Named { api, kind, name } => format!("{api}/{kind}/{name}"),
             Self::Resolved { api, kind, resolver, .. } => format!("{api}/{kind} by resolver {resolver}"),
-            Self::ExternalOperation => OUTSIDE.to_owned(),
+            Self::ExternalOperation => EXTERNAL.to_owned(),
         }
     }
 }
@@ -205,7 +205,7 @@ impl fmt::Display for InCharge {
         match self {
             Self::Named { api, kind, name } => write!(f, "{kind} {name} ({api})"),
             Self::Resolved { api, kind, resolver, .. } => write!(f, "{kind} found by resolver {resolver} ({api})"),
-            Self::ExternalOperation => f.write_str(OUTSIDE),
+            Self::ExternalOperation => f.write_str(EXTERNAL),
         }
     }
 }

@@ -48,7 +48,7 @@ impl DeclaredPart {
     ];
 
     /// Its annotation.
-    pub fn annotation(self) -> &'static str {
+    pub const fn annotation(self) -> &'static str {
         match self {
             Self::Pipeline => "andante.dev/pipeline",
             Self::Params => "andante.dev/params",
@@ -88,17 +88,21 @@ impl DeclaredPart {
     }
 
     /// The part whose annotation has this name.
-    pub(super) fn of_annotation(name: &str) -> Option<Self> {
+    pub(crate) fn of_annotation(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.annotation() == name)
     }
 }
 
-/// Annotations of ours that declare nothing: they are written by Andante, or ask one thing once.
-const OURS: [&str; 8] = [
+/// Who was in charge before `ExternalOperation` was declared: the owner's memory, which declares nothing.
+pub(crate) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
+
+/// Annotations of ours that declare nothing: they are written by Andante, ask one thing once, or remember.
+const OURS: [&str; 9] = [
     RECORD,
     CONTROL,
     AGAIN,
     DIGEST,
+    PIPELINE_WAS,
     "andante.dev/goal-status",
     "andante.dev/progress",
     "andante.dev/kept",

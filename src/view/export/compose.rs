@@ -3,15 +3,25 @@
 //! Decides which fields of the object stand in it, and what is said of each choice. It may use records.
 
 use super::held::Held;
-use super::ours::{CONTAINER, EXTERNAL, PIPELINE, PIPELINE_WAS, PLACEHOLDER, SOURCE, Whose, is_stamp, whose};
+use super::ours::{Whose, is_stamp, whose};
 use super::split::{Said, said};
 use super::{Draft, GitFile, Handover, Proof, Remark};
 use crate::model::filled_in::ONCE;
 use crate::model::kn;
 use crate::model::observed::RECORD;
 use crate::model::template::serving_container;
+use crate::rollout::declaration::charge::EXTERNAL;
+use crate::rollout::declaration::image::is_placeholder;
+use crate::rollout::declaration::part::{DeclaredPart, PIPELINE_WAS};
 use crate::rollout::record::{Phase, Record};
 use serde_json::{Map, Value, json};
+
+/// Who is in charge of a Service.
+const PIPELINE: &str = DeclaredPart::Pipeline.annotation();
+/// What is built.
+const SOURCE: &str = DeclaredPart::Source.annotation();
+/// Which container runs it.
+const CONTAINER: &str = DeclaredPart::Container.annotation();
 
 /// How somebody takes a field out of what kubectl remembers, without a write of the field.
 const FORGET: &str = "take it out of this file and run `kubectl apply set-last-applied -f FILE`";
@@ -215,7 +225,7 @@ impl Page {
                 let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
                 let ours = kind == "containers" && built == Some(at);
                 let place = ["spec", "template", "spec", kind, &at.to_string(), "image"];
-                if ours && !image.starts_with(PLACEHOLDER) {
+                if ours && !is_placeholder(image) {
                     self.remark(
                         &place,
                         "built from the declared source: after the next build, an apply of this file brings this one back",

@@ -5,37 +5,7 @@
 
 use super::held::LAST_APPLIED;
 use crate::model::kn;
-
-/// What the names of our annotations begin with.
-const OURS: &str = "andante.dev/";
-
-/// Who is in charge of a Service.
-pub(super) const PIPELINE: &str = "andante.dev/pipeline";
-/// Who was, before `ExternalOperation` was written there.
-pub(super) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
-/// The pipeline that is none of ours: somebody outside brings the Service where it is to be.
-pub(super) const EXTERNAL: &str = "ExternalOperation";
-
-/// What is built.
-pub(super) const SOURCE: &str = "andante.dev/source";
-/// Which container runs it.
-pub(super) const CONTAINER: &str = "andante.dev/container";
-/// What the name of an image begins with that stands for what is built from the source.
-pub(super) const PLACEHOLDER: &str = "placeholder.invalid/";
-
-/// What a Service declares, the part of each name behind [`OURS`].
-const DECLARING: [&str; 10] = [
-    "pipeline",
-    "pipeline-was",
-    "params",
-    "source",
-    "source-revision",
-    "source-path",
-    "image-repository",
-    "container",
-    "traffic",
-    "suspend",
-];
+use crate::rollout::declaration::part::{DeclaredPart, PIPELINE_WAS, PREFIX};
 
 /// Who made the Service and who changed it last, as Knative's webhook writes it. It refuses whoever takes one away.
 const NOTED_BY_KNATIVE: [&str; 2] = ["serving.knative.dev/creator", "serving.knative.dev/lastModifier"];
@@ -56,8 +26,8 @@ pub(super) fn whose(name: &str) -> Whose {
     if NOTED_BY_KNATIVE.contains(&name) {
         return Whose::Knatives;
     }
-    let ours = name.strip_prefix(OURS);
-    if name == LAST_APPLIED || kn::is_mark(name) || ours.is_some_and(|rest| !DECLARING.contains(&rest)) {
+    let declares = || DeclaredPart::of_annotation(name).is_some() || name == PIPELINE_WAS;
+    if name == LAST_APPLIED || kn::is_mark(name) || (name.starts_with(PREFIX) && !declares()) {
         return Whose::Note;
     }
     Whose::Owners
@@ -65,7 +35,7 @@ pub(super) fn whose(name: &str) -> Whose {
 
 /// True for an annotation or a label of a template that tells one time from another and nothing about what runs.
 pub(super) fn is_stamp(name: &str) -> bool {
-    name.starts_with(OURS) || kn::is_mark(name)
+    name.starts_with(PREFIX) || kn::is_mark(name)
 }
 
 #[cfg(test)]
