@@ -54,14 +54,12 @@ async fn of_services(args: &ExportArgs, environment: &Environment) -> Result<(),
     for object in objects(args, &kube).await? {
         written.extend(write(args, &kube, object).await?);
     }
-    match &args.output_dir {
-        Some(folder) => put(folder, &written),
-        None => {
-            let texts: Vec<&str> = written.iter().map(|file| file.text.as_str()).collect();
-            report::raw(&texts.join("---\n"));
-            Ok(())
-        }
+    if let Some(folder) = &args.output_dir {
+        return put(folder, &written);
     }
+    let texts: Vec<&str> = written.iter().map(|file| file.text.as_str()).collect();
+    report::raw(&texts.join("---\n"));
+    Ok(())
 }
 
 fn patience(args: &ExportArgs) -> Duration {

@@ -154,12 +154,10 @@ impl Page {
         let pipeline = annotations.get(PIPELINE).cloned();
         let external = pipeline.as_ref().and_then(Value::as_str).map(str::trim) == Some(EXTERNAL);
         match (handover, pipeline) {
-            (Handover::AsItIs, _) => {}
             (Handover::External, None) => {
                 self.notes.push(format!("{PIPELINE} is not declared, so there is nothing to hand over"));
             }
-            (Handover::External, Some(_)) if external => {}
-            (Handover::External, Some(pipeline)) => {
+            (Handover::External, Some(pipeline)) if !external => {
                 annotations.insert(PIPELINE.to_owned(), json!(EXTERNAL));
                 annotations.insert(PIPELINE_WAS.to_owned(), pipeline);
             }
@@ -171,7 +169,8 @@ impl Page {
                     "{PIPELINE} is {EXTERNAL} and {PIPELINE_WAS} names no other: it is left so; write the one that you mean"
                 )),
             },
-            (Handover::Back, _) => {}
+            // It is as it is wanted.
+            _ => {}
         }
     }
 

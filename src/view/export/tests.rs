@@ -213,7 +213,7 @@ fn in_the_middle_of_a_rollout_the_file_says_so() {
 fn a_pipeline_is_handed_over_and_back() {
     let annotations = |file: &GitFile| file.object["metadata"]["annotations"].clone();
     let declared = with(|live| {
-        live["metadata"]["annotations"] = json!({"andante.dev/pipeline": "roll-out", "andante.dev/rollout-x": "1"})
+        live["metadata"]["annotations"] = json!({"andante.dev/pipeline": "roll-out", "andante.dev/rollout-x": "1"});
     });
     let out = canon(&declared, Handover::External);
     let handed = json!({"andante.dev/pipeline": "ExternalOperation", "andante.dev/pipeline-was": "roll-out"});
