@@ -113,7 +113,7 @@ fn read(path: &Path) -> Result<Vec<Value>, BadManifest> {
 /// All objects of a text.
 #[cfg(test)]
 pub(crate) fn objects(text: &str) -> Result<Vec<Value>, String> {
-    documents::objects(text, 1 << 20)
+    yaml::objects(text, 1 << 20)
 }
 
 /// The Service that is meant, and what else the file holds, in words.
