@@ -19,6 +19,14 @@ mod cluster {
     mod build;
     mod build_registry;
     mod capacity;
+    mod care_declare;
+    mod care_keep;
+    mod care_kn;
+    mod care_memory;
+    mod care_others;
+    mod care_refuse;
+    mod care_tools;
+    mod care_walk;
     mod clocks;
     mod collected;
     mod defaults;

@@ -297,6 +297,15 @@ impl Machine for Settle {
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
+        // Removed and there again: removing it once more would be a quarrel.
+        if let (true, Written::Yes, Some(Err(_)), Some(service)) =
+            (self.discarded, written, world.record(), world.service())
+        {
+            let what = "the record was removed, and something puts it back at once";
+            let next =
+                "look who does: the annotation andante.dev/kept of the Service, its managedFields, admission policies";
+            self.denied = Some(outcome_of(Code::BadState, what, service).next(next));
+        }
         let Written::Denied(error) = written else { return };
         let refused = matches!(error, ApiError::Invalid(_));
         if refused && self.size == RecordSize::Whole {

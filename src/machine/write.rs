@@ -6,9 +6,9 @@
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
-use crate::model::observed::{CONTROL, RECORD, Service};
+use crate::model::observed::{CONTROL, PIPELINE, RECORD, Service};
 use crate::model::split::Split;
-use crate::rollout::record::{BadRecord, Record};
+use crate::rollout::record::{BadRecord, Record, epoch_of};
 use serde_json::{Value, json};
 
 /// The tests that fence every write: identity, generation, and our record as it was read.
@@ -52,6 +52,11 @@ pub(super) fn template_order(service: &Service, template: &Value, what: Event) -
 pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "remove", "path": POINTER}));
+    if service.annotations.contains_key(PIPELINE) {
+        // In care (docs/care.md) a record that goes is put back, since it goes by accident; this one is meant to.
+        let glass = json!(service.generation.to_string());
+        patch.push(json!({"op": "add", "path": "/metadata/annotations/andante.dev~1break-glass", "value": glass}));
+    }
     Order { patch: Value::Array(patch), record: None, what }
 }
 
@@ -116,10 +121,9 @@ fn build(
     let SpecChange { split, template, taken } = change;
     let present = service.annotations.get(RECORD);
     // The epoch rises above every record that was here (ARCHITECTURE.md, rule 3): a test of the old text then fails for
-    // any other writer, even if nothing else differs.
-    let last_epoch =
-        present.and_then(|text| Record::parse(text).ok()).map_or(record.epoch, |r| r.epoch.max(record.epoch));
-    record.epoch = last_epoch + 1;
+    // any other writer, even if nothing else differs. One that cannot be read counts as well: in care a write whose epoch
+    // is no higher is not taken for a rollout's.
+    record.epoch = present.map_or(record.epoch, |text| epoch_of(text).max(record.epoch)) + 1;
     // A split that stands already is not sent: the generation must move exactly when the spec does.
     let split = split.filter(|wanted| service.split.as_ref() != Ok(wanted));
     let moves = split.is_some() || template.is_some() || taken.is_some();
@@ -224,6 +228,24 @@ mod tests {
         let order = order(&service, record(), None, None, Event::new(Topic::Claim, "x")).unwrap();
         assert_eq!(order.record.unwrap().epoch, 42);
         assert_eq!(order.patch[2]["value"], json!(there.to_text().unwrap()));
+    }
+
+    #[test]
+    fn the_epoch_rises_above_a_record_that_cannot_be_read() {
+        let service = service(json!({RECORD: r#"{"format":1,"epoch":41,"phase"#}));
+        let order = order(&service, record(), None, None, Event::new(Topic::Claim, "x")).unwrap();
+        assert_eq!(order.record.unwrap().epoch, 42);
+    }
+
+    #[test]
+    fn a_record_is_removed_in_care_by_a_broken_glass() {
+        let last = |annotations| {
+            let order = discard_order(&service(annotations), Event::new(Topic::Claim, "x"));
+            order.patch.as_array().unwrap().last().unwrap().clone()
+        };
+        assert_eq!(last(json!({RECORD: "?"})), json!({"op": "remove", "path": POINTER}));
+        let glass = json!({"op": "add", "path": "/metadata/annotations/andante.dev~1break-glass", "value": "7"});
+        assert_eq!(last(json!({RECORD: "?", PIPELINE: "build-and-walk"})), glass);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 pub const RECORD: &str = "andante.dev/rollout";
 /// The annotation through which people steer a running rollout.
 pub const CONTROL: &str = "andante.dev/control";
+/// The annotation that names who is in charge of a Service, and so puts it into care.
+pub const PIPELINE: &str = "andante.dev/pipeline";
 /// So many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;

@@ -3,8 +3,10 @@
 //! Decides how the record is written and read, and its bound of 16 KiB. The record stays after the end, so that an older
 //! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
+mod epoch;
 mod rejected;
 
+pub use epoch::epoch_of;
 pub use rejected::{EditOf, Rejected};
 
 use crate::evidence::{LeftOut, Saved};
@@ -189,7 +191,10 @@ impl Record {
         let value: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
         // The format is looked at before anything else: a newer record is not damaged, and must not be repaired by hand.
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format == u64::from(FORMAT) => serde_json::from_value(value).map_err(unreadable),
+            Some(format) if format == u64::from(FORMAT) => match serde_json::from_value::<Self>(value) {
+                Ok(record) if record.epoch >= epoch::BOUND => Err(BadRecord::Unreadable("an epoch without end".into())),
+                read => read.map_err(unreadable),
+            },
             Some(format) => Err(BadRecord::Format(format)),
             None => Err(BadRecord::Unreadable("no format".into())),
         }

@@ -33,7 +33,7 @@ fn what_kn_keeps_of_the_image_follows_it() {
 }
 
 /// kn itself, built once from the module's own sources (`tests/testbed/kn`).
-fn kn() -> &'static Path {
+pub(super) fn kn() -> &'static Path {
     static KN: OnceLock<PathBuf> = OnceLock::new();
     KN.get_or_init(|| {
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kn");

@@ -160,3 +160,43 @@ fn a_note_of_another_process_does_not_end_it_as_taken_over() {
     assert_ne!(end.code, Code::TakenOver, "{}", end.line());
     assert!(end.what.contains("settled by"), "{}", end.line());
 }
+
+/// A policy or a tool that puts a record back is not fought with.
+#[test]
+fn a_record_that_is_put_back_is_removed_once() {
+    let service = |text: Option<&str>| {
+        let annotations = json!({"a": "b", "andante.dev/rollout": text});
+        Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 3, "annotations": annotations},
+            "spec": {"template": {}, "traffic": [{"revisionName": "s1", "percent": 100}]}
+        }))
+        .unwrap()
+    };
+    let settle = |then: Option<&str>| {
+        let goal = SettleGoal {
+            service: "s".parse().unwrap(),
+            rollout: None,
+            to: None,
+            discard: true,
+            tags: Tags::default(),
+            id: "r2".parse().unwrap(),
+            run_began: None,
+        };
+        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+        let mut settle = Settle::new(goal, Claimant::new(asker, "w2".into()));
+        let (mut world, mut log) = (World::default(), Log::default());
+        world.see_service(service(Some("?")));
+        world.see_revisions([]);
+        assert!(matches!(settle.decide(&world, at(0), &mut log), Next::Write(_)));
+        world.see_service(service(then));
+        settle.written(&Written::Yes, &world, at(0), &mut log);
+        match settle.decide(&world, at(0), &mut log) {
+            Next::End(end) => *end,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    assert_eq!(settle(None).code, Code::Done);
+    let fought = settle(Some("?"));
+    assert_eq!(fought.code, Code::BadState);
+    assert!(fought.what.contains("puts it back") && fought.next.contains("andante.dev/kept"), "{}", fought.line());
+}

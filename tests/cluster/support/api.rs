@@ -30,15 +30,35 @@ pub fn path(namespace: &str, kind: &str) -> Option<String> {
     Some(format!("/{group}/namespaces/{namespace}/{plural}"))
 }
 
-/// GET; None: there is no such object.
-#[track_caller]
-pub fn read(path: &str) -> Option<Value> {
+fn api() -> &'static (Runtime, Client) {
     static API: OnceLock<(Runtime, Client)> = OnceLock::new();
-    let (runtime, client) = API.get_or_init(|| {
+    API.get_or_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(connect());
         (runtime, client)
+    })
+}
+
+/// One write; what came of it, or the server's words.
+#[track_caller]
+pub fn send(method: &str, path: &str, content: &str, body: &Value) -> Result<Value, String> {
+    let (runtime, client) = api();
+    let asked = runtime.block_on(async {
+        let request = http::Request::builder().method(method).uri(path).header("content-type", content);
+        tokio::time::timeout(LIMIT, client.request::<Value>(request.body(body.to_string().into_bytes()).unwrap())).await
     });
+    match asked {
+        Ok(Ok(object)) => Ok(object),
+        Ok(Err(Error::Api(error))) => Err(error.message.clone()),
+        Ok(Err(error)) => panic!("{method} {path}: {error}"),
+        Err(late) => panic!("{method} {path}: no answer within {LIMIT:?} ({late})"),
+    }
+}
+
+/// GET; None: there is no such object.
+#[track_caller]
+pub fn read(path: &str) -> Option<Value> {
+    let (runtime, client) = api();
     let asked = runtime.block_on(async {
         let request = http::Request::get(path).body(vec![]).unwrap();
         tokio::time::timeout(LIMIT, client.request::<Value>(request)).await

@@ -1,0 +1,128 @@
+//! Care at admission: what several policies say of the same write is said in the same words, and the variant that warns
+//! differs in one word. What they do is tried on the real API server.
+
+use super::catalog::{Item, list, objects, read, root};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What needs the right to declare, as docs/care.md names it.
+const DECLARING: [&str; 10] = [
+    "pipeline",
+    "params",
+    "source",
+    "source-revision",
+    "source-path",
+    "image-repository",
+    "container",
+    "traffic",
+    "suspend",
+    "again",
+];
+
+fn all() -> Vec<Item> {
+    let folder = root().join("config/care");
+    let files: Value = objects(&folder.join("kustomization.yaml")).remove(0).object;
+    list(&files, "resources").iter().flat_map(|file| objects(&folder.join(file.as_str().unwrap()))).collect()
+}
+
+fn policies() -> Vec<Item> {
+    all().into_iter().filter(|item| item.kind().ends_with("AdmissionPolicy")).collect()
+}
+
+/// Named expressions of a policy: its variables, or its conditions.
+fn named(policy: &Item, key: &str) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let all = list(policy.spec(), key).iter();
+    all.map(|one| (text(&one["name"]), text(&one["expression"]))).collect()
+}
+
+#[test]
+fn every_policy_is_bound_and_fails_in_care_alone() {
+    let policies = policies();
+    assert_eq!(policies.len(), 3);
+    for policy in &policies {
+        assert_eq!(policy.spec()["failurePolicy"], "Fail", "{policy}");
+        assert_eq!(policy.object["apiVersion"], "admissionregistration.k8s.io/v1", "{policy}");
+        let conditions = named(policy, "matchConditions");
+        assert!(
+            conditions["in-care"].contains("'andante.dev/pipeline' in o.metadata.?annotations.orValue({})"),
+            "{policy}"
+        );
+        let rules = list(&policy.spec()["matchConstraints"], "resourceRules");
+        assert_eq!((rules.len(), &rules[0]["resources"]), (1, &json!(["services"])), "{policy}");
+        let kind = format!("{}Binding", policy.kind());
+        let bound = all().iter().any(|item| item.kind() == kind && item.spec()["policyName"] == policy.name());
+        assert!(bound, "{policy} is bound by nothing");
+    }
+}
+
+#[test]
+fn what_policies_share_they_say_alike() {
+    let policies = policies();
+    let mut said: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for policy in &policies {
+        let mutates = policy.kind().starts_with("Mutating");
+        let create = policy.spec()["matchConstraints"]["resourceRules"][0]["operations"][0] == "CREATE";
+        for key in ["variables", "matchConditions"] {
+            for (name, text) in named(policy, key) {
+                // There is no old object at a CREATE; and what the mutating policy reads is not yet filled in, its glass not marked.
+                let differs = (create && ["before", "in-care"].contains(&name.as_str()))
+                    || (mutates && ["asked", "glass"].contains(&name.as_str()))
+                    || name == "leavesNothing";
+                if differs {
+                    continue;
+                }
+                let (before, by) = said.entry(name.clone()).or_insert((text.clone(), policy.to_string()));
+                assert_eq!((&*before, &name), (&text, &name), "{policy} and {by}");
+            }
+        }
+    }
+    for shared in [
+        "foreign",
+        "epoch",
+        "lastEpoch",
+        "ours",
+        "latest",
+        "pinnable",
+        "stoodFollows",
+        "glass",
+        "not-deleting",
+        "has-users",
+    ] {
+        assert!(said.contains_key(shared), "nobody says {shared}");
+    }
+}
+
+#[test]
+fn what_declares_is_what_the_docs_say() {
+    let refuse = policies().into_iter().find(|policy| named(policy, "variables").contains_key("declared")).unwrap();
+    let names: Vec<String> = DECLARING.iter().map(|name| format!("'andante.dev/{name}'")).collect();
+    let text = &named(&refuse, "variables")["declared"];
+    assert!(text.starts_with(&format!("[{}].filter", names.join(", "))), "{text}");
+    let docs = read(&root().join("docs/care.md"));
+    for name in DECLARING {
+        assert!(
+            docs.contains(&format!("`{name}`")) || docs.contains(&format!("`andante.dev/{name}`")),
+            "docs/care.md: {name}"
+        );
+    }
+}
+
+#[test]
+fn the_right_to_declare_is_the_only_one_that_is_given() {
+    let roles: Vec<Item> = all().into_iter().filter(|item| item.kind().ends_with("Role")).collect();
+    assert_eq!(roles.len(), 1);
+    let rule = json!([{"apiGroups": ["andante.dev"], "resources": ["declarations"], "verbs": ["create"]}]);
+    assert_eq!((roles[0].name(), &roles[0].object["rules"]), ("andante-declare", &rule));
+}
+
+#[test]
+fn the_variant_that_warns_changes_one_binding() {
+    let overlay = objects(&root().join("config/care-warn/kustomization.yaml")).remove(0).object;
+    assert_eq!(overlay["resources"], json!(["../care"]));
+    let patches = list(&overlay, "patches");
+    let target = &patches[0]["target"];
+    assert_eq!(patches.len(), 1);
+    let found = all().into_iter().find(|item| item.kind() == target["kind"] && item.name() == target["name"]).unwrap();
+    assert_eq!(found.spec()["validationActions"], json!(["Deny"]));
+}
