@@ -83,3 +83,22 @@ fn a_policy_that_fails_blocks_nobody_out_of_care() {
     space.settled("hello");
     space.kubectl(&["delete", "ksvc", "hello"]).good();
 }
+
+/// One command installs each variant and one takes it away; the server takes the files as they are.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn the_shipped_files_are_taken_as_they_are() {
+    let space = Space::new("care-files");
+    for (folder, actions) in [("care", r#"["Deny"]"#), ("care-warn", r#"["Warn","Audit"]"#)] {
+        let folder = format!("{}/config/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let shown = space.kubectl(&["apply", "--dry-run=server", "-o", "json", "-k", &folder]).good();
+        let shown: Value = serde_json::from_str(&shown.out).unwrap();
+        let items = shown["items"].as_array().unwrap();
+        let split = items.iter().find(|item| {
+            item["kind"] == "ValidatingAdmissionPolicyBinding" && item["metadata"]["name"] == "andante-care-split"
+        });
+        assert_eq!(split.unwrap()["spec"]["validationActions"].to_string(), actions);
+        assert_eq!(items.len(), 7);
+        space.kubectl(&["delete", "--dry-run=client", "-k", &folder]).good();
+    }
+}
