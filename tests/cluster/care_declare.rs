@@ -49,7 +49,9 @@ fn declaring_needs_a_right_of_its_own() {
     // What is no declaration needs nothing.
     as_kim(&space, &of_version("v2")).good();
     as_kim(&space, &json!({"metadata": {"labels": {"team": "blue"}}})).good();
-    all.iter().for_each(|name| refused(&declare(name, json!("x"))));
+    for name in all {
+        refused(&declare(name, json!("x")));
+    }
     refused(&declare("pipeline", json!("fast-walk")));
     refused(&declare("pipeline", Value::Null));
     patched(&space, &declare("source", json!("https://git.example.com/a"))).good();

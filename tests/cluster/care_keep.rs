@@ -33,7 +33,9 @@ fn a_new_template_makes_a_revision_and_reaches_nobody() {
     space.ready("hello-00003");
     space.settled("hello");
     let hits = load.stop();
-    ["v2", "v3"].iter().for_each(|version| nobody_saw(&whole(&hits, "hello"), version));
+    for version in ["v2", "v3"] {
+        nobody_saw(&whole(&hits, "hello"), version);
+    }
     no_error_of_ours(&hits, "hello", "control");
 }
 

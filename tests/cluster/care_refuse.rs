@@ -59,7 +59,9 @@ fn leaving_care_is_one_write() {
     // At rest, the annotation alone: what its rollouts know stays, users too.
     let names = ["andante.dev/pipeline", "andante.dev/rollout", "andante.dev/kept"];
     let mut gone = json!({"metadata": {"annotations": {}}, "spec": {"traffic": [{"revisionName": "hello-00001", "percent": 100}]}});
-    names.iter().for_each(|name| gone["metadata"]["annotations"][name] = json!(null));
+    for name in names {
+        gone["metadata"]["annotations"][name] = json!(null);
+    }
     assert_ne!(patched(&space, &gone).code, 0, "leaving is no way to move users");
     patched(&space, &breaking(gone, space.generation("hello"))).good();
     let service = space.service("hello");

@@ -24,7 +24,7 @@ pub fn in_care(name: &str, folder: &str) -> (Space, Care) {
     let space = Space::new(name);
     space.serve(&declared("hello", "v1"));
     let care = Care::install(&space, folder, |_| {});
-    care.wait(&space, "hello");
+    take_effect(&space, "hello");
     (space, care)
 }
 
@@ -58,33 +58,33 @@ impl Care {
         care
     }
 
-    /// Waits until the API server has taken them up; `name` is a Service in care that has served.
-    #[track_caller]
-    pub fn wait(&self, space: &Space, name: &str) {
-        let dry = |patch: &Value| {
-            space.kubectl(&[
-                "patch",
-                "ksvc",
-                name,
-                "--type=merge",
-                "--dry-run=server",
-                "-o",
-                "json",
-                "-p",
-                &patch.to_string(),
-            ])
-        };
-        eventually("the policies take effect", SHORT, || {
-            let away = json!([{"revisionName": format!("{name}-99999"), "percent": 100}]);
-            let refused = dry(&json!({"spec": {"traffic": away}})).err.contains("moved by its rollouts alone");
-            let kept = dry(&glass(space, name)).out.contains("used by");
-            (refused && kept).then_some(())
-        });
-    }
-
     fn list(&self) -> Value {
         json!({"apiVersion": "v1", "kind": "List", "items": self.objects})
     }
+}
+
+/// Waits until the API server has taken the policies up; `name` is a Service in care that has served.
+#[track_caller]
+fn take_effect(space: &Space, name: &str) {
+    let dry = |patch: &Value| {
+        space.kubectl(&[
+            "patch",
+            "ksvc",
+            name,
+            "--type=merge",
+            "--dry-run=server",
+            "-o",
+            "json",
+            "-p",
+            &patch.to_string(),
+        ])
+    };
+    eventually("the policies take effect", SHORT, || {
+        let away = json!([{"revisionName": format!("{name}-99999"), "percent": 100}]);
+        let refused = dry(&json!({"spec": {"traffic": away}})).err.contains("moved by its rollouts alone");
+        let kept = dry(&glass(space, name)).out.contains("used by");
+        (refused && kept).then_some(())
+    });
 }
 
 /// A write that uses a broken glass up, which shows that the mutating policy is there.
