@@ -110,12 +110,6 @@ fn read(path: &Path) -> Result<Vec<Value>, BadManifest> {
     yaml::objects(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).map_err(bad)
 }
 
-/// All objects of a text.
-#[cfg(test)]
-pub(crate) fn objects(text: &str) -> Result<Vec<Value>, String> {
-    yaml::objects(text, 1 << 20)
-}
-
 /// The Service that is meant, and what else the file holds, in words.
 fn choose(objects: Vec<Value>, file: &str, service: &str) -> Result<(Value, Vec<String>), BadManifest> {
     let field =

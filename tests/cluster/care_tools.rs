@@ -95,15 +95,10 @@ const TOOLS: [Row; 12] = [
         Some("hello-00002 100"),
         None,
     ),
-    (
-        "replace without a split",
-        |s, n| s.kubectl_with(&["replace", "-f", "-"], &present(s, n, None)),
-        Some("latest 100"),
-        Some(PROVED),
-    ),
+    ("replace without a split", |s, n| replaced(s, &present(s, n, None)), Some("latest 100"), Some(PROVED)),
     (
         "replace with another split",
-        |s, n| s.kubectl_with(&["replace", "-f", "-"], &present(s, n, Some(to_second()))),
+        |s, n| replaced(s, &present(s, n, Some(to_second()))),
         Some("hello-00002 100"),
         None,
     ),

@@ -28,7 +28,7 @@ fn a_roll_out_finishes_while_the_image_is_patched_in_mid_walk() {
     file["spec"].as_object_mut().unwrap().remove("traffic");
     file["metadata"].as_object_mut().unwrap().remove("resourceVersion");
     file["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "A", "value": "1"}]);
-    space.kubectl_with(&["replace", "-f", "-"], &file).good();
+    replaced(&space, &file).good();
     assert_eq!(space.split("hello"), half);
     let ended = walk.wait(LONG).ended(0);
     assert!(ended.last().contains("a newer template waits (hello-00004)"), "{}", ended.last());

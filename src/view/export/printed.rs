@@ -219,7 +219,7 @@ fn is_printable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapter::manifest::objects;
+    use crate::model::yaml;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -233,7 +233,7 @@ mod tests {
             "number": -5, "part": 0.5, "yes": true, "nothing": null}, "kind": "Service", "apiVersion": "v1"});
         let wanted = "apiVersion: v1\nkind: Service\nspec:\n  empty: {}\n  list:\n  - name: a\n    value: \"1\"\n  - b:\n    - 1\n    - b\n    value: x\n  -\n    - 2\n  none: []\n  nothing: null\n  number: -5\n  part: 0.5\n  \"yes\": true\n";
         assert_eq!(printed(&object, &[]), wanted);
-        assert_eq!(objects(&printed(&object, &[])), Ok(vec![object]));
+        assert_eq!(yaml::objects(&printed(&object, &[]), 1 << 20), Ok(vec![object]));
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
         let object = json!({"args": ["one\n  two\n\nthree\n", "one\ntwo", " one\ntwo", "one\n\n", "one \ntwo", "\n"]});
         let wanted = "args:\n- |\n  one\n    two\n\n  three\n- |-\n  one\n  two\n- \" one\\ntwo\"\n- \"one\\n\\n\"\n- \"one \\ntwo\"\n- \"\\n\"\n";
         assert_eq!(printed(&object, &[]), wanted);
-        assert_eq!(objects(wanted), Ok(vec![object]));
+        assert_eq!(yaml::objects(wanted, 1 << 20), Ok(vec![object]));
     }
 
     fn any_text() -> impl Strategy<Value = String> {
@@ -343,7 +343,7 @@ mod tests {
             let object = json!({"value": value});
             let remarks = [remark(&[], &comment), remark(&["value"], &comment), remark(&["other"], &comment)];
             let text = printed(&object, &remarks);
-            prop_assert_eq!(objects(&text), Ok(vec![object]), "{}", text);
+            prop_assert_eq!(yaml::objects(&text, 1 << 20), Ok(vec![object]), "{}", text);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::adapter::env::Environment;
-use crate::adapter::manifest::objects;
+use crate::model::yaml;
 use crate::model::observed::RECORD;
 use crate::model::outcome::Code;
 use crate::rollout::record::tests::record;
@@ -74,7 +74,7 @@ fn the_files_of_three_services_are_these() {
             std::fs::write(&golden, &text).unwrap();
         }
         assert_eq!(text, std::fs::read_to_string(&golden).unwrap(), "{}", golden.display());
-        assert_eq!(objects(&text), Ok(vec![file.object]));
+        assert_eq!(yaml::objects(&text, 1 << 20), Ok(vec![file.object]));
     }
 }
 
@@ -321,7 +321,7 @@ proptest! {
         let again = canon(&file.object, handover);
         prop_assert_eq!(&again.object, &file.object);
         let text = printed(&file.object, &file.remarks);
-        prop_assert_eq!(objects(&text), Ok(vec![file.object.clone()]), "{}", text);
+        prop_assert_eq!(yaml::objects(&text, 1 << 20), Ok(vec![file.object.clone()]), "{}", text);
         for gone in ["/status", "/metadata/uid", "/metadata/managedFields", "/spec/template/metadata/creationTimestamp"] {
             prop_assert_eq!(file.object.pointer(gone), None);
         }

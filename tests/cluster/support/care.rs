@@ -116,6 +116,15 @@ pub fn at_once(space: &Space, patch: &Value) -> Result<Value, String> {
     send("PATCH", &path, "application/merge-patch+json", patch)
 }
 
+/// `kubectl replace`, again where Knative's own report came between its GET and its PUT.
+#[track_caller]
+pub fn replaced(space: &Space, object: &Value) -> Done {
+    eventually("nothing comes between", SHORT, || {
+        let done = space.kubectl_with(&["replace", "-f", "-"], object);
+        (!done.err.contains("the object has been modified")).then_some(done)
+    })
+}
+
 /// A new template: the sample at another version.
 pub fn image(version: &str) -> Value {
     let container = json!({"image": format!("dev.local/andante-sample:{version}")});
