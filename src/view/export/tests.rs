@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::adapter::env::Environment;
-use crate::model::yaml;
 use crate::model::observed::RECORD;
 use crate::model::outcome::Code;
+use crate::model::yaml;
 use crate::rollout::record::tests::record;
 use crate::rollout::record::{Phase, Record};
 use proptest::prelude::*;
