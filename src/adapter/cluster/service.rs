@@ -49,7 +49,7 @@ impl KnativeService {
 
     fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> ApiRequest {
         let namespace = Some(self.kube.namespace.to_string());
-        ApiRequest { verb, group: GROUP, resource, namespace, name: name.map(str::to_owned) }
+        ApiRequest { verb, group: GROUP.into(), resource: resource.into(), namespace, name: name.map(str::to_owned) }
     }
 
     fn path(&self, resource: &str) -> String {
@@ -134,7 +134,13 @@ impl Cluster for KnativeService {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods?limit=50&labelSelector=serving.knative.dev%2Frevision%3D{name}"
         );
-        let asked = ApiRequest { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
+        let asked = ApiRequest {
+            verb: "list",
+            group: "".into(),
+            resource: "pods".into(),
+            namespace: Some(namespace),
+            name: None,
+        };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
@@ -158,7 +164,7 @@ impl Cluster for KnativeService {
         let namespace = self.kube.namespace.to_string();
         let path = format!("/api/v1/namespaces/{namespace}/{resource}/{name}");
         let (namespace, name) = (Some(namespace), Some(name.to_owned()));
-        let asked = ApiRequest { verb: "get", group: "", resource, namespace, name };
+        let asked = ApiRequest { verb: "get", group: "".into(), resource: resource.into(), namespace, name };
         self.kube.call(&Call { asked, path, body: None }).await
     }
 
