@@ -38,7 +38,7 @@ pub use roll_out::RollOutArgs;
 pub use settle::SettleArgs;
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 pub use stage::StageArgs;
-pub use start::StartArgs;
+pub use start::{OlderArg, StartArgs};
 pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
 use crate::model::name::{Namespace, ServiceName};

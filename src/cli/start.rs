@@ -4,9 +4,18 @@
 
 use super::{ClusterArgs, CommandArgs, Output, duration};
 use crate::model::name::{Namespace, ServiceName};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What becomes of a run for an older goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OlderArg {
+    /// It is cancelled; its `finally` still works.
+    Cancel,
+    /// It goes on.
+    Leave,
+}
 
 /// Flags of `start`.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +35,9 @@ pub struct StartArgs {
     /// Another run for a goal that had one: after a failed build, or a candidate that was sent back.
     #[arg(long, conflicts_with = "all")]
     pub again: bool,
+    /// What becomes of a run for an older goal that has not staged yet.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OlderArg::Cancel)]
+    pub older: OlderArg,
     /// Stay until the run is over: it ends with 0 if the run ended well, with 28 if it failed.
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     pub wait: bool,

@@ -14,6 +14,7 @@ mod declared;
 pub mod due;
 pub mod making;
 pub mod mark;
+pub mod older;
 pub mod over;
 pub mod queue;
 pub mod row;

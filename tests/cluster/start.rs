@@ -11,9 +11,10 @@ const STATUS: &str = "andante.dev/goal-status";
 fn place(name: &str) -> Space {
     let space = Space::new(name);
     space.kubectl(&["create", "serviceaccount", "andante"]).good();
-    let params = json!([{"name": "service"}, {"name": "code", "default": "0"}, {"name": "note", "default": ""},
+    let params = json!([{"name": "service"}, {"name": "code", "default": "0"}, {"name": "note", "default": ""}, {"name": "sleep", "default": "0"},
         {"name": "andante-goal", "default": ""}]);
-    let script = "#!/bin/sh\necho \"$(params.service) $(params.andante-goal)\"\nexit $(params.code)\n";
+    let script =
+        "#!/bin/sh\necho \"$(params.service) $(params.andante-goal)\"\nsleep $(params.sleep)\nexit $(params.code)\n";
     let step = json!({"name": "step", "image": "dev.local/andante-shell:v1", "script": script});
     space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "Pipeline", "metadata": {"name": "ship-it"},
         "spec": {"params": params, "tasks": [{"name": "task", "taskSpec": {"steps": [step]}}]}}));
@@ -320,4 +321,28 @@ fn the_shipped_rights_are_enough() {
     let ran =
         space.andante(&["start", "hello", "--system-namespace", &space.namespace, "--kubeconfig", &file]).ended(20);
     assert!(ran.err.contains("create") && ran.err.contains("pipelineruns"), "{}", ran.whole());
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_run_for_an_older_goal_is_cancelled_unless_it_is_to_go_on() {
+    let space = place("start-older");
+    space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));
+    space.andante(&["start", "hello"]).ended(0).ends_with("has reached its goal");
+    let slow = |note: &str, flags: &[&str]| {
+        annotate(&space, &format!("andante.dev/params={{note: {note}, sleep: '300'}}"));
+        let ran = space.andante(&[&["start", "hello"], flags].concat()).ended(0).says("started Pipeline ship-it");
+        (status(&space)["run"].as_str().unwrap().to_owned(), ran)
+    };
+    let (first, _) = slow("a", &[]);
+    let (second, ran) = slow("b", &["--older", "leave"]);
+    assert!(!ran.err.contains("cancelled"), "{}", ran.whole());
+    let (third, ran) = slow("c", &[]);
+    assert!(ran.err.contains(&format!("PipelineRun {second} of the goal before is cancelled")), "{}", ran.whole());
+    eventually("the second one ends", LONG, || {
+        (condition(&space.get("pipelinerun", &second), "Succeeded").0 == "False").then_some(())
+    });
+    for run in [&first, &third] {
+        assert_eq!(condition(&space.get("pipelinerun", run), "Succeeded").0, "Unknown", "{run} goes on");
+    }
 }

@@ -75,6 +75,14 @@ impl Kube {
         self.call(&Call { asked, path, body: Some(("application/json", object)) }).await
     }
 
+    /// PATCH of an object of the namespace that is used, by a merge patch.
+    pub async fn merge_object(&self, kind: &ApiKind, name: &str, patch: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked_of(kind, "patch", name);
+        let place = kind.path(Some(self.namespace.as_str()));
+        let path = format!("{place}/{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict", encoded(name));
+        self.call(&Call { asked, path, body: Some(("application/merge-patch+json", patch)) }).await
+    }
+
     /// LIST, page by page; of each object what `kept` makes of it is kept, so that none of it need be held whole.
     pub async fn list_objects(&self, of: &Selection, kept: impl Fn(Value) -> Option<Value>) -> Result<List, ApiError> {
         let mut items = Vec::new();

@@ -5,13 +5,14 @@
 
 use super::look::Looked;
 use crate::adapter::cluster::Kube;
-use crate::cli::StartArgs;
+use crate::cli::{OlderArg, StartArgs};
 use crate::model::api_error::ApiError;
 use crate::model::observed::Service;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::start::decide::{Idle, StartDecision, called, unreadable};
 use crate::rollout::start::making::{MadeRun, Making};
 use crate::rollout::start::mark::mark;
+use crate::rollout::start::older::{Cancelling, older};
 use crate::rollout::start::status::{GoalStatus, StartedRun};
 use crate::run::ports::Cluster;
 use serde_json::Value;
@@ -50,7 +51,7 @@ pub(super) async fn act(args: &StartArgs, kube: &Kube, looked: &Looked, again: b
         StartDecision::Post(faults, status) => post(args, kube, &looked.service, faults, status).await,
         StartDecision::Start(making, status) => match prepare(kube, &making).await? {
             Ok(made) if args.dry_run => Ok(Acted::Dry(made.object, made.notes)),
-            Ok(made) => make(kube, looked, &making, made, &status).await,
+            Ok(made) => make(args, kube, looked, &making, made, &status).await,
             Err(faults) => match unreadable(&looked.service, faults, status.time.unwrap_or_default()) {
                 StartDecision::Post(faults, status) => post(args, kube, &looked.service, faults, status).await,
                 _ => Ok(Acted::Overtaken),
@@ -85,6 +86,7 @@ async fn prepare(kube: &Kube, making: &Making) -> Result<Result<MadeRun, Vec<Fau
 }
 
 async fn make(
+    args: &StartArgs,
     kube: &Kube,
     looked: &Looked,
     making: &Making,
@@ -105,10 +107,28 @@ async fn make(
         }
         Err(error) => return Err(error),
     };
-    if note(kube, service, status).await? {
-        Ok(Acted::Started { run, what, notes: made.notes })
-    } else {
-        Ok(Acted::Overtaken)
+    if !note(kube, service, status).await? {
+        return Ok(Acted::Overtaken);
+    }
+    let mut notes = made.notes;
+    if args.older == OlderArg::Cancel
+        && let Some(cancelling) = older(service, &looked.namespace, &looked.runs)
+    {
+        notes.push(cancel(kube, looked, &cancelling).await);
+    }
+    Ok(Acted::Started { run, what, notes })
+}
+
+/// Cancels the run of the goal before. The right to is optional: it ends as superseded by itself, only later.
+async fn cancel(kube: &Kube, looked: &Looked, cancelling: &Cancelling) -> String {
+    let run = called(&cancelling.run);
+    let kind = cancelling.run.kind.as_deref().unwrap_or_default();
+    let Some((kind, ..)) = looked.table.as_ref().ok().and_then(|table| table.signs(kind)) else {
+        return format!("{run} of the goal before goes on: the table has no row for its kind");
+    };
+    match kube.merge_object(&kind, cancelling.run.name.as_str(), &cancelling.patch).await {
+        Ok(_) => format!("{run} of the goal before is cancelled, because it has not staged yet"),
+        Err(error) => format!("{run} of the goal before goes on: {error}"),
     }
 }
 
