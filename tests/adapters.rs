@@ -8,6 +8,7 @@ mod adapters {
     mod evidence;
     mod failures;
     mod hostile;
+    mod objects;
     mod prober;
     mod registry;
     mod registry_words;

@@ -44,6 +44,8 @@ const TABLE: &[Row] = &[
     Row { name: "rollout", rooms: &["evidence", "model"], outside: &[] },
     // What is declared says where an image goes. A hash is a value of a text.
     Row { name: "rollout/declaration", rooms: &["image"], outside: &["ring::digest"] },
+    // A run that is started is named by a hash.
+    Row { name: "rollout/start", rooms: &[], outside: &["ring::digest"] },
     Row { name: "machine", rooms: &["rollout", "evidence", "model"], outside: &[] },
     Row { name: "view", rooms: &["machine", "rollout", "evidence", "model"], outside: &[] },
     // The runner waits, on the runtime's own timer and channels. Everything else comes through its ports.

@@ -24,6 +24,8 @@ mod reference;
 mod rehearse;
 #[path = "binary/results.rs"]
 mod results;
+#[path = "binary/start.rs"]
+mod start;
 #[path = "binary/unreachable.rs"]
 mod unreachable;
 

@@ -65,6 +65,7 @@ mod cluster {
     mod rights;
     mod settling;
     mod signals;
+    mod start;
     mod steering;
     mod step_actions;
     mod strangers;

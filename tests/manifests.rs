@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::doc_markdown, clippy::struct_field_names)]
 
+#[path = "manifests/binding.rs"]
+mod binding;
 #[path = "manifests/care.rs"]
 mod care;
 #[path = "manifests/catalog.rs"]

@@ -12,6 +12,7 @@ mod failure;
 mod find;
 mod images;
 mod kubeconfig;
+mod objects;
 mod runs;
 mod service;
 mod session;
@@ -21,6 +22,7 @@ mod watch;
 pub use backends::Backend;
 pub use connect_error::ConnectError;
 pub use find::Connect;
+pub use objects::Selection;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

@@ -21,6 +21,7 @@ mod roll_out;
 mod settle;
 mod source;
 mod stage;
+mod start;
 mod walk;
 
 pub use candidate::{CandidateArgs, TagArgs};
@@ -39,6 +40,7 @@ pub use roll_out::RollOutArgs;
 pub use settle::SettleArgs;
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
 pub use stage::StageArgs;
+pub use start::{OlderArg, StartArgs};
 pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
 use crate::model::name::{Namespace, ServiceName};
@@ -151,6 +153,12 @@ subcommands! {
     /// Prints the goal id and each part with the place that it comes from (docs/goal.md). A declaration that cannot be read
     /// ends with 2, and every fault of it is told. With `--output json`: one object.
     Goal(GoalArgs),
+    /// Make the run that a Service names for its goal, unless it was made: once for each goal.
+    ///
+    /// The run is marked on the Service (annotation andante.dev/goal-status). Nothing to do is no failure: the last line says why.
+    /// A declaration that cannot be acted on ends with 2, and the Service says so (docs/start.md). With `--all --follow` it stays
+    /// and starts what changes.
+    Start(StartArgs),
     /// Show every split that would be written; writes nothing.
     ///
     /// Where a rollout is open, its own plan is shown unless another one is asked for. Exits with 3 if the rollout would be

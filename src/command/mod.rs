@@ -13,6 +13,7 @@ mod rehearse;
 mod report;
 mod roll;
 mod source;
+mod start;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Connect, Kube};
@@ -94,6 +95,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Watch(args) => people::watch(&args, environment).await.into(),
         Command::Control(args) => people::control(&args, environment).await.into(),
         Command::Goal(args) => goal::goal(&args, environment).await.into(),
+        Command::Start(args) => start::start(&args, environment).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),
         Command::Export(args) => export::export(&args, environment).await.into(),
         Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),

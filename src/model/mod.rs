@@ -4,6 +4,7 @@
 //! the edge. The room may use no other room. Begin reading with [`split`], then [`observed`] and `ready`.
 
 pub mod api_error;
+pub mod api_kind;
 pub mod bytes;
 pub mod ending;
 pub mod event;

@@ -56,6 +56,8 @@ pub enum Code {
     RecordLost = 26,
     /// Nobody acts on the rollout at the moment, so nobody does what was asked.
     Unattended = 27,
+    /// The run that was started failed.
+    RunFailed = 28,
     /// The registry has the image already, and that was to be an error.
     Exists = 30,
     /// The registry did not answer, or refused.
@@ -68,7 +70,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Done,
         Self::BadInput,
         Self::BadState,
@@ -90,6 +92,7 @@ impl Code {
         Self::GateFailed,
         Self::RecordLost,
         Self::Unattended,
+        Self::RunFailed,
         Self::Exists,
         Self::Registry,
         Self::NoImage,
@@ -125,6 +128,7 @@ impl Code {
             Self::GateFailed => "gate-failed",
             Self::RecordLost => "record-lost",
             Self::Unattended => "unattended",
+            Self::RunFailed => "run-failed",
             Self::Exists => "exists",
             Self::Registry => "registry",
             Self::NoImage => "no-image",
@@ -170,6 +174,7 @@ impl Code {
             Self::Unattended => {
                 "`control`: nobody walks the rollout now, traffic stays as it is; the message names what does act"
             }
+            Self::RunFailed => "`start --wait`: the run that was started failed; its last words are in the message",
             Self::Exists => "the image is in the registry already (`image --if-exists fail`)",
             Self::Registry => "the registry did not answer, refused, or limits requests; the message says which",
             Self::NoImage => "the registry has no such image",
@@ -212,7 +217,7 @@ impl<'de> Deserialize<'de> for Code {
 
 /// Words of ends that are no code's own, and what each means: most are kinds of `done`, the last ones tell of a whole run and
 /// come from `settle`.
-pub const WORDS: [(&str, &str); 15] = [
+pub const WORDS: [(&str, &str); 16] = [
     ("finished", "the candidate has what stable had"),
     ("created", "there was no Service, or none that was Ready: its first revision serves everyone"),
     ("staged", "a candidate is ready at 0 %; nobody was moved"),
@@ -224,6 +229,7 @@ pub const WORDS: [(&str, &str); 15] = [
         "reverted",
         "what is asked for serves already, and the Service's template is it again: traffic is as it was, or follows latest again",
     ),
+    ("started", "`start`: the run that the goal names was made"),
     ("settled", "`settle`: an unfinished rollout was taken back to stable"),
     ("untouched", "`settle`: there is no rollout of this run, and what its tasks said cannot be read"),
     ("cancelled", "the run was cancelled; users are back on stable"),

@@ -26,8 +26,8 @@ impl Kube {
     pub async fn backends(&self, namespace: &Namespace, service: &ServiceName) -> Result<Vec<Backend>, ApiError> {
         let asked = ApiRequest {
             verb: "list",
-            group: "discovery.k8s.io",
-            resource: "endpointslices",
+            group: "discovery.k8s.io".into(),
+            resource: "endpointslices".into(),
             namespace: Some(namespace.to_string()),
             name: None,
         };

@@ -108,7 +108,8 @@ impl Kube {
 
     /// Sets the clock by the API server's, for who has asked it nothing yet. Any answer tells the time.
     pub async fn set_clock(&self) {
-        let asked = ApiRequest { verb: "get", group: "", resource: "version", namespace: None, name: None };
+        let asked =
+            ApiRequest { verb: "get", group: "".into(), resource: "version".into(), namespace: None, name: None };
         let _ = self.call(&Call { asked, path: "/version".into(), body: None }).await;
     }
 }
@@ -168,8 +169,13 @@ mod tests {
 
     #[test]
     fn a_librarys_link_to_its_manual_is_not_repeated() {
-        let asked =
-            ApiRequest { verb: "watch", group: "", resource: "pods", namespace: Some("demo".into()), name: None };
+        let asked = ApiRequest {
+            verb: "watch",
+            group: "".into(),
+            resource: "pods".into(),
+            namespace: Some("demo".into()),
+            name: None,
+        };
         // As rustls words it.
         let error = std::io::Error::other(
             "peer closed connection without sending TLS close_notify: \

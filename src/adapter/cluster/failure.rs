@@ -6,6 +6,7 @@
 
 use crate::model::api_error::ApiError;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ pub(super) struct ApiRequest {
     /// As RBAC calls it.
     pub(super) verb: &'static str,
     /// The API group.
-    pub(super) group: &'static str,
+    pub(super) group: Cow<'static, str>,
     /// The resource, plural.
-    pub(super) resource: &'static str,
+    pub(super) resource: Cow<'static, str>,
     /// None for what has no namespace.
     pub(super) namespace: Option<String>,
     /// None for a list.
@@ -26,7 +27,11 @@ pub(super) struct ApiRequest {
 
 impl ApiRequest {
     fn qualified(&self) -> String {
-        if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
+        if self.group.is_empty() {
+            self.resource.clone().into_owned()
+        } else {
+            format!("{}.{}", self.resource, self.group)
+        }
     }
 
     fn place(&self) -> String {

@@ -75,8 +75,13 @@ impl Kube {
     async fn core(&self, resource: &'static str, name: &str) -> Result<Value, ApiError> {
         let namespace = self.namespace.to_string();
         let path = format!("/api/v1/namespaces/{namespace}/{resource}/{name}");
-        let asked =
-            ApiRequest { verb: "get", group: "", resource, namespace: Some(namespace), name: Some(name.to_owned()) };
+        let asked = ApiRequest {
+            verb: "get",
+            group: "".into(),
+            resource: resource.into(),
+            namespace: Some(namespace),
+            name: Some(name.to_owned()),
+        };
         self.call(&Call { asked, path, body: None }).await
     }
 }

@@ -59,7 +59,13 @@ impl Kube {
     pub async fn who_am_i(&self) -> Option<String> {
         // Every user that the cluster knows may ask this (ClusterRole system:basic-user).
         let group = "authentication.k8s.io";
-        let asked = ApiRequest { verb: "create", group, resource: "selfsubjectreviews", namespace: None, name: None };
+        let asked = ApiRequest {
+            verb: "create",
+            group: group.into(),
+            resource: "selfsubjectreviews".into(),
+            namespace: None,
+            name: None,
+        };
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let path = format!("/apis/{group}/v1/selfsubjectreviews");
         let answer = self.call(&Call { asked, path, body: Some(("application/json", &review)) }).await;
@@ -71,8 +77,8 @@ impl Kube {
     pub async fn config_map(&self, namespace: &Namespace, name: &str) -> Result<Value, ApiError> {
         let asked = ApiRequest {
             verb: "get",
-            group: "",
-            resource: "configmaps",
+            group: "".into(),
+            resource: "configmaps".into(),
             namespace: Some(namespace.to_string()),
             name: Some(name.to_owned()),
         };
@@ -86,8 +92,8 @@ impl Kube {
         let name = self.namespace().to_string();
         let asked = ApiRequest {
             verb: "get",
-            group: "",
-            resource: "namespaces",
+            group: "".into(),
+            resource: "namespaces".into(),
             namespace: Some(name.clone()),
             name: Some(name.clone()),
         };
@@ -109,8 +115,8 @@ impl Kube {
         let name: RevisionName = name.parse().ok()?;
         let asked = ApiRequest {
             verb: "get",
-            group,
-            resource,
+            group: group.into(),
+            resource: resource.into(),
             namespace: Some(namespace.to_string()),
             name: Some(name.to_string()),
         };

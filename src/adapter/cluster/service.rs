@@ -49,7 +49,7 @@ impl KnativeService {
 
     fn asked(&self, verb: &'static str, resource: &'static str, name: Option<&str>) -> ApiRequest {
         let namespace = Some(self.kube.namespace.to_string());
-        ApiRequest { verb, group: GROUP, resource, namespace, name: name.map(str::to_owned) }
+        ApiRequest { verb, group: GROUP.into(), resource: resource.into(), namespace, name: name.map(str::to_owned) }
     }
 
     fn path(&self, resource: &str) -> String {
@@ -71,7 +71,7 @@ impl Kube {
     /// LIST of all Services of the namespace.
     pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
         let namespace = Some(self.namespace.to_string());
-        let asked = ApiRequest { verb: "list", group: GROUP, resource: "services", namespace, name: None };
+        let asked = ApiRequest { verb: "list", group: GROUP.into(), resource: "services".into(), namespace, name: None };
         let path = format!("/apis/{GROUP}/v1/namespaces/{}/services", self.namespace);
         let mut list = self.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {
@@ -160,7 +160,13 @@ impl Cluster for KnativeService {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods?limit=50&labelSelector=serving.knative.dev%2Frevision%3D{name}"
         );
-        let asked = ApiRequest { verb: "list", group: "", resource: "pods", namespace: Some(namespace), name: None };
+        let asked = ApiRequest {
+            verb: "list",
+            group: "".into(),
+            resource: "pods".into(),
+            namespace: Some(namespace),
+            name: None,
+        };
         let mut list = self.kube.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
@@ -184,7 +190,7 @@ impl Cluster for KnativeService {
         let namespace = self.kube.namespace.to_string();
         let path = format!("/api/v1/namespaces/{namespace}/{resource}/{name}");
         let (namespace, name) = (Some(namespace), Some(name.to_owned()));
-        let asked = ApiRequest { verb: "get", group: "", resource, namespace, name };
+        let asked = ApiRequest { verb: "get", group: "".into(), resource: resource.into(), namespace, name };
         self.kube.call(&Call { asked, path, body: None }).await
     }
 

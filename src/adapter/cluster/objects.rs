@@ -1,0 +1,126 @@
+//! Objects of any kind: one by its name, those of a label, and a new one. Runs that are started are such, and what they are runs of.
+//!
+//! Decides paths and parameters only, each so that the narrowest right is enough; a long list comes in pages, because all of it at
+//! once would be as large as the cluster. Depends on requests and the ports.
+
+use super::Kube;
+use super::call::{Call, encoded};
+use super::failure::ApiRequest;
+use super::watch::ObjectWatch;
+use crate::model::api_error::ApiError;
+use crate::model::api_kind::ApiKind;
+use crate::model::name::Namespace;
+use crate::model::writers::FIELD_MANAGER;
+use crate::run::ports::List;
+use serde_json::Value;
+
+/// So many objects come in one page.
+const PAGE: usize = 50;
+
+/// Which objects of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Their kind.
+    pub kind: ApiKind,
+    /// Their namespace; none: all namespaces.
+    pub namespace: Option<Namespace>,
+    /// A label that they have: `NAME` or `NAME=VALUE`; none: whatever they have.
+    pub label: Option<String>,
+    /// Their name; none: whatever it is.
+    pub name: Option<String>,
+}
+
+impl Selection {
+    fn query(&self) -> String {
+        let label = self.label.as_ref().map(|label| format!("labelSelector={}", encoded(label)));
+        let name =
+            self.name.as_ref().map(|name| format!("fieldSelector={}", encoded(&format!("metadata.name={name}"))));
+        label.into_iter().chain(name).collect::<Vec<_>>().join("&")
+    }
+
+    fn asked(&self, verb: &'static str) -> ApiRequest {
+        ApiRequest {
+            verb,
+            group: self.kind.group().to_owned().into(),
+            resource: self.kind.resource.clone().into(),
+            namespace: self.namespace.as_ref().map(ToString::to_string),
+            name: self.name.clone(),
+        }
+    }
+
+    fn path(&self) -> String {
+        self.kind.path(self.namespace.as_ref().map(Namespace::as_str))
+    }
+}
+
+impl Kube {
+    /// The same connection for another namespace.
+    #[must_use]
+    pub fn of_namespace(&self, namespace: Namespace) -> Self {
+        Self { namespace, ..self.clone() }
+    }
+
+    /// GET of an object of the namespace that is used.
+    pub async fn object(&self, kind: &ApiKind, name: &str) -> Result<Value, ApiError> {
+        let asked = self.asked_of(kind, "get", name);
+        let path = format!("{}/{}", kind.path(Some(self.namespace.as_str())), encoded(name));
+        self.call(&Call { asked, path, body: None }).await
+    }
+
+    /// POST of an object into the namespace that is used.
+    pub async fn create_object(&self, kind: &ApiKind, name: &str, object: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked_of(kind, "create", name);
+        let place = kind.path(Some(self.namespace.as_str()));
+        let path = format!("{place}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        self.call(&Call { asked, path, body: Some(("application/json", object)) }).await
+    }
+
+    /// PATCH of an object of the namespace that is used, by a merge patch.
+    pub async fn merge_object(&self, kind: &ApiKind, name: &str, patch: &Value) -> Result<Value, ApiError> {
+        let asked = self.asked_of(kind, "patch", name);
+        let place = kind.path(Some(self.namespace.as_str()));
+        let path = format!("{place}/{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict", encoded(name));
+        self.call(&Call { asked, path, body: Some(("application/merge-patch+json", patch)) }).await
+    }
+
+    /// LIST, page by page; of each object what `kept` makes of it is kept, so that none of it need be held whole.
+    pub async fn list_objects(&self, of: &Selection, kept: impl Fn(Value) -> Option<Value>) -> Result<List, ApiError> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let more = after.as_ref().map(|token| format!("&continue={}", encoded(token))).unwrap_or_default();
+            let path = format!("{}?limit={PAGE}{more}&{}", of.path(), of.query());
+            let call = Call { asked: of.asked("list"), path: path.trim_end_matches('&').to_owned(), body: None };
+            let mut page = self.call(&call).await?;
+            let text = |pointer: &str| {
+                page.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned)
+            };
+            // Every page is of the first one's moment, and so is the version.
+            let (version, token) = (text("/metadata/resourceVersion"), text("/metadata/continue"));
+            let (Some(Value::Array(objects)), Some(version)) = (page.get_mut("items").map(Value::take), version) else {
+                return Err(ApiError::Unreachable(format!("{}: the answer is not a list", call.asked)));
+            };
+            items.extend(objects.into_iter().filter_map(&kept));
+            match token {
+                Some(token) => after = Some(token),
+                None => return Ok(List { items, version }),
+            }
+        }
+    }
+
+    /// WATCH of them from a version.
+    pub async fn watch_objects(&self, of: &Selection, version: &str) -> Result<ObjectWatch, ApiError> {
+        // A query that begins with `&` is one with an empty first parameter, which the server skips.
+        self.watch(of.asked("watch"), &format!("{}?{}", of.path(), of.query()), version).await
+    }
+
+    fn asked_of(&self, kind: &ApiKind, verb: &'static str, name: &str) -> ApiRequest {
+        ApiRequest {
+            verb,
+            group: kind.group().to_owned().into(),
+            resource: kind.resource.clone().into(),
+            namespace: Some(self.namespace.to_string()),
+            name: Some(name.to_owned()),
+        }
+    }
+}

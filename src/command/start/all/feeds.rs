@@ -1,0 +1,116 @@
+//! What is followed where all Services are: the Services, and each kind of run, of every object only what a turn needs.
+//!
+//! Decides what is kept of an object. It may use every room.
+
+use crate::adapter::clock::SystemClock;
+use crate::adapter::cluster::{Kube, ObjectWatch, Selection};
+use crate::model::api_error::ApiError;
+use crate::model::api_kind::ApiKind;
+use crate::model::name::Namespace;
+use crate::rollout::declaration::fault::Fault;
+use crate::rollout::start::due::{ServiceKey, Wish, key_of, wish};
+use crate::rollout::start::making::OF_SERVICE;
+use crate::rollout::start::over::{EndSign, RunSeen};
+use crate::rollout::start::queue::RunKey;
+use crate::rollout::start::table::RunTable;
+use crate::run::ports::{Clock, List};
+use crate::run::watch::Watchable;
+use serde_json::{Value, json};
+
+/// A kind of run, and the signs of its end.
+#[derive(Debug, Clone)]
+pub(super) struct RunKind {
+    pub(super) kind: ApiKind,
+    pub(super) done: Vec<EndSign>,
+    pub(super) bad: Vec<EndSign>,
+}
+
+impl RunKind {
+    /// Which run this is, and whether it is over.
+    pub(super) fn seen(&self, object: &Value) -> Option<(RunKey, bool)> {
+        let seen = RunSeen::of(object, &self.done, &self.bad)?;
+        let namespace = object.pointer("/metadata/namespace")?.as_str()?.to_owned();
+        Some(((self.kind.kind.clone(), namespace, seen.name.to_string()), seen.state.is_over()))
+    }
+
+    /// The run in a few words, if it works.
+    pub(super) fn working(&self, object: &Value) -> Option<Value> {
+        let (key, over) = self.seen(object)?;
+        let service = service_of(object)?;
+        (!over).then(|| json!([key, service.namespace, service.name]))
+    }
+
+    /// The runs of Services, of this namespace or of all.
+    pub(super) fn of(&self, namespace: Option<&Namespace>) -> Selection {
+        Selection {
+            kind: self.kind.clone(),
+            namespace: namespace.cloned(),
+            label: Some(OF_SERVICE.to_owned()),
+            name: None,
+        }
+    }
+}
+
+/// A run that works and whose it is, of its few words.
+pub(super) fn run_of(words: &Value) -> Option<(RunKey, ServiceKey)> {
+    let (key, namespace, name) = serde_json::from_value(words.clone()).ok()?;
+    Some((key, ServiceKey { namespace, name }))
+}
+
+/// The Service that a run was started for.
+pub(super) fn service_of(run: &Value) -> Option<ServiceKey> {
+    let name = run.pointer("/metadata/labels")?.get(OF_SERVICE)?.as_str()?.parse().ok()?;
+    Some(ServiceKey { namespace: run.pointer("/metadata/namespace")?.as_str()?.parse().ok()?, name })
+}
+
+/// All Services, of this namespace or of all.
+pub(super) fn services(namespace: Option<&Namespace>) -> Selection {
+    let kind = ApiKind::usual("serving.knative.dev/v1", "Service");
+    Selection { kind, namespace: namespace.cloned(), label: None, name: None }
+}
+
+/// What is wished for a Service, in a few words.
+pub(super) fn wished(object: &Value, table: &Result<RunTable, Fault>) -> Option<Value> {
+    let key = key_of(object)?;
+    Some(json!([key.namespace, key.name, wish(object, table, true, SystemClock.now())?]))
+}
+
+/// The wish of those words.
+pub(super) fn wish_of(words: &Value) -> Option<(ServiceKey, Wish)> {
+    let (namespace, name, wish) = serde_json::from_value(words.clone()).ok()?;
+    Some((ServiceKey { namespace, name }, wish))
+}
+
+/// Services that something is wished for.
+pub(super) struct Wished<'a> {
+    pub(super) kube: &'a Kube,
+    pub(super) of: Selection,
+    pub(super) table: Result<RunTable, Fault>,
+}
+
+impl Watchable for Wished<'_> {
+    type Watch = ObjectWatch;
+    async fn read(&self) -> Result<List, ApiError> {
+        self.kube.list_objects(&self.of, |object| wished(&object, &self.table)).await
+    }
+    async fn watch(&self, version: &str) -> Result<ObjectWatch, ApiError> {
+        self.kube.watch_objects(&self.of, version).await
+    }
+}
+
+/// Runs that work.
+pub(super) struct Working<'a> {
+    pub(super) kube: &'a Kube,
+    pub(super) of: Selection,
+    pub(super) kind: RunKind,
+}
+
+impl Watchable for Working<'_> {
+    type Watch = ObjectWatch;
+    async fn read(&self) -> Result<List, ApiError> {
+        self.kube.list_objects(&self.of, |object| self.kind.working(&object)).await
+    }
+    async fn watch(&self, version: &str) -> Result<ObjectWatch, ApiError> {
+        self.kube.watch_objects(&self.of, version).await
+    }
+}

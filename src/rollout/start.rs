@@ -1,0 +1,29 @@
+//! Starting what a Service names: from its declaration to the one run that is made for its goal.
+//!
+//! ```text
+//! declaration + goal-status + what serves -> nothing | mark | a run and mark | post what cannot be read
+//! ```
+//!
+//! Decides whether a run is due, what it is called, what it looks like and when it is over. It does nothing: a command makes it and
+//! marks the Service. Depends on declarations (through `declared` alone) and the model. Begin reading with [`decide`], then
+//! [`table`] and [`making`].
+
+pub mod contract;
+pub mod decide;
+mod declared;
+pub mod due;
+pub mod making;
+pub mod mark;
+pub mod older;
+pub mod over;
+pub mod queue;
+pub mod row;
+pub mod run_name;
+mod serving;
+pub mod status;
+pub mod table;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod samples;
