@@ -32,6 +32,7 @@ mod cluster {
     mod first_contact;
     mod from_file;
     mod goal;
+    mod goals;
     mod hpa;
     mod hurt;
     mod image;

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 pub const RECORD: &str = "andante.dev/rollout";
 /// The annotation through which people steer a running rollout.
 pub const CONTROL: &str = "andante.dev/control";
+/// The annotation that tells what was started for the declared goal.
+pub const GOAL_STATUS: &str = "andante.dev/goal-status";
 /// So many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;

@@ -3,8 +3,10 @@
 //! Decides how the record is written and read, and its bound of 16 KiB. The record stays after the end, so that an older
 //! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
+mod of_goal;
 mod rejected;
 
+pub use of_goal::RolloutGoal;
 pub use rejected::{EditOf, Rejected};
 
 use crate::evidence::{LeftOut, Saved};
@@ -71,6 +73,9 @@ pub struct Record {
     pub writer: String,
     /// Who runs the rollout.
     pub owner: Owner,
+    /// The declared goal that it works for; none where its run was given none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<RolloutGoal>,
     /// When the newest run that was here began.
     pub intent: Timestamp,
     /// When the owner is to be held for dead.
@@ -275,6 +280,7 @@ pub(crate) mod tests {
             epoch: 1,
             writer: "w".into(),
             owner: Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() },
+            goal: None,
             intent: zero,
             deadline: zero,
             phase: Phase::Staging,

@@ -3,8 +3,10 @@
 use super::api::{MAX_ANNOTATIONS, Who, annotation_bytes};
 use super::state::State;
 use super::world::World;
+use andante::rollout::declaration::read::Stated;
 use andante::model::api_error::ApiError;
-use andante::model::observed::CONTROL;
+use andante::model::name::GoalId;
+use andante::model::observed::{CONTROL, Service};
 use andante::rollout::control::Control;
 use serde_json::{Value, json};
 
@@ -24,6 +26,11 @@ impl State {
         }
         self.replace_service(&Who::kim(), &old, new).ok();
     }
+}
+
+/// The goal that a Service declares.
+pub(crate) fn declared(service: &Value) -> GoalId {
+    Stated::of_service(&Service::from_json(service).unwrap()).read().unwrap().id
 }
 
 impl World {
@@ -72,6 +79,16 @@ impl World {
                 };
             }
         })
+    }
+
+    /// Declares a part of the goal, or takes it away: an annotation of ours.
+    pub(crate) fn declare(&self, part: &str, value: Option<&str>) {
+        self.annotate(&format!("andante.dev/{part}"), value).unwrap();
+    }
+
+    /// What the Service declares now.
+    pub(crate) fn declared(&self) -> GoalId {
+        declared(&self.service().unwrap())
     }
 
     /// Fills the annotations to the last byte that the API server takes.

@@ -19,6 +19,10 @@ use std::time::Duration;
 pub(super) enum Waiting {
     /// A person stopped dwell and ramp.
     Paused { by: String, at: Timestamp },
+    /// The Service says that nothing is to move; in its words.
+    Suspended(String),
+    /// What the Service declares cannot be read; why.
+    Declared(String),
     /// The step's own time is not over.
     Dwell { stay: Duration, until: Timestamp },
     /// The candidate's answer is awaited, or about to be asked for.
@@ -61,6 +65,8 @@ impl Waiting {
         matches!(
             self,
             Self::Paused { .. }
+                | Self::Suspended(_)
+                | Self::Declared(_)
                 | Self::Ready
                 | Self::Short(_)
                 | Self::Gate(_)
@@ -73,6 +79,7 @@ impl Waiting {
     fn rest(&self) -> Option<String> {
         match self {
             Self::Paused { .. } => Some("paused".to_owned()),
+            Self::Suspended(text) | Self::Declared(text) => Some(text.clone()),
             Self::Dwell { until, .. } => Some(format!("the next move is due at {until}")),
             Self::Gate(missing) => Some(missing.clone()),
             Self::Evidence(why) => Some(why.clone()),
@@ -122,6 +129,10 @@ impl Walk {
         let record = scene.record;
         let text = match waiting {
             Waiting::Paused { by, at } => format!("paused by {by} at {}", at.strftime("%H:%M:%S")),
+            Waiting::Suspended(text) => {
+                format!("{text}: no step until andante.dev/suspend is taken off {}", scene.service.name)
+            }
+            Waiting::Declared(text) => format!("{text}; no step until it can be"),
             Waiting::Dwell { stay, .. } if record.step > 0 => {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
                 format!("{kind} {} at step {} of {}", words(*stay), record.step, self.goal.plan.steps.len())
