@@ -8,7 +8,6 @@
 #![allow(clippy::disallowed_methods, clippy::too_many_lines)]
 
 use andante::cli::{Cli, Command};
-use andante::rollout::declaration::read::Stated;
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::Answer;
 use andante::machine::claim::{Asker, IfBusy};
@@ -22,6 +21,7 @@ use andante::model::name::GoalId;
 use andante::model::observed::{CONTROL, RECORD, Service};
 use andante::model::outcome::{Code, Outcome};
 use andante::rollout::control::{Approval, Control, ControlRequest};
+use andante::rollout::declaration::read::Stated;
 use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};

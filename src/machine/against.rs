@@ -3,9 +3,9 @@
 //! Decides when a goal is another one by now; `by_goal` decides what may then still be done. It may use the declaration, the record
 //! and observed objects.
 
-use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::model::name::GoalId;
 use crate::model::observed::Service;
+use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::rollout::record::{Record, RolloutGoal};
 
 /// How the goal of a run stands to what its Service declares now.

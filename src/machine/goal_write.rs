@@ -4,10 +4,10 @@
 //! a template of ours is never a new goal: `andante.dev/goal-status` names what is declared with it, in the same write. It may use
 //! the declaration, the record and observed objects.
 
-use crate::rollout::declaration::part::DeclaredPart;
-use crate::rollout::declaration::read::Stated;
 use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::Code;
+use crate::rollout::declaration::part::DeclaredPart;
+use crate::rollout::declaration::read::Stated;
 use crate::rollout::goal_status::{goal_of, of_run, with_goal};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{Phase, Record, RolloutGoal};

@@ -239,7 +239,9 @@ mod tests {
         let id: crate::model::name::GoalId = "0123456789ab".parse().unwrap();
         let of_goal = Record { goal: Some(RolloutGoal { asked: id.clone(), declared: id }), ..record() };
         let declares = service(json!({"andante.dev/pipeline": "p"}));
-        let test = |value: Value| vec![json!({"op": "test", "path": "/metadata/annotations/andante.dev~1pipeline", "value": value})];
+        let test = |value: Value| {
+            vec![json!({"op": "test", "path": "/metadata/annotations/andante.dev~1pipeline", "value": value})]
+        };
         assert_eq!(tests(&declares, of_goal.clone()), test(json!("p")));
         assert_eq!(tests(&service(json!({"a": "b"})), of_goal.clone()), test(Value::Null));
         assert_eq!(tests(&declares, record()), Vec::<Value>::new(), "a run without a goal is compared with none");

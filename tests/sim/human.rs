@@ -3,11 +3,11 @@
 use super::api::{MAX_ANNOTATIONS, Who, annotation_bytes};
 use super::state::State;
 use super::world::World;
-use andante::rollout::declaration::read::Stated;
 use andante::model::api_error::ApiError;
 use andante::model::name::GoalId;
 use andante::model::observed::{CONTROL, Service};
 use andante::rollout::control::Control;
+use andante::rollout::declaration::read::Stated;
 use serde_json::{Value, json};
 
 impl State {

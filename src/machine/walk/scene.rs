@@ -1,10 +1,10 @@
 //! What one decision of the walk looks at, as one value: a gate is a function of it and of what the walk remembers.
 
-use crate::rollout::declaration::suspend::Suspended;
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::rollout::control::Control;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 

@@ -5,7 +5,6 @@
 
 use super::Called;
 use super::holder::Life;
-use crate::rollout::declaration::suspend::Suspended;
 use crate::machine::course::{reachable, served_at, stay};
 use crate::machine::standing::lost_to_edit;
 use crate::machine::world::World;
@@ -15,6 +14,7 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
