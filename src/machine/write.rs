@@ -230,11 +230,10 @@ mod tests {
     #[test]
     fn a_write_for_a_goal_is_refused_where_something_else_is_declared_by_then() {
         let what = || Event::new(Topic::Traffic, "x");
-        let tests = |service: &Service, record: Record| {
+        let tests = |service: &Service, record: Record| -> Vec<Value> {
             let order = order(service, record, Some(Split::all_latest()), None, what()).unwrap();
             let is_of_pipeline = |op: &&Value| op["path"] == "/metadata/annotations/andante.dev~1pipeline";
-            let ops = order.patch.as_array().unwrap().iter().filter(is_of_pipeline).cloned().collect::<Vec<_>>();
-            ops
+            order.patch.as_array().unwrap().iter().filter(is_of_pipeline).cloned().collect()
         };
         let id: crate::model::name::GoalId = "0123456789ab".parse().unwrap();
         let of_goal = Record { goal: Some(RolloutGoal { asked: id.clone(), declared: id }), ..record() };

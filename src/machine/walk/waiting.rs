@@ -79,13 +79,15 @@ impl Waiting {
     fn rest(&self) -> Option<String> {
         match self {
             Self::Paused { .. } => Some("paused".to_owned()),
-            Self::Suspended(text) | Self::Declared(text) => Some(text.clone()),
             Self::Dwell { until, .. } => Some(format!("the next move is due at {until}")),
             Self::Gate(missing) => Some(missing.clone()),
             Self::Evidence(why) => Some(why.clone()),
             Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
             Self::Blocked { blocker, .. } => Some(blocker.clone()),
-            Self::Short(text) | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
+            Self::Suspended(text)
+            | Self::Declared(text)
+            | Self::Short(text)
+            | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
             Self::Pods(_)
             | Self::Answer
             | Self::Probes(_)
