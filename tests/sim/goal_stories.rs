@@ -146,7 +146,13 @@ async fn declare_all(theatre: Theatre, wish: Wish, against: bool, mut rng: Rng, 
                 goal,
                 builds: seconds(&mut rng, 0..60),
                 // Whoever began when says nothing where goals differ; of one goal the later run is the newer one.
-                intent: if chance(&mut rng, 50) { rng.u64(0..60) } else { 30 },
+                intent: if which != at {
+                    100 + number
+                } else if chance(&mut rng, 50) {
+                    rng.u64(0..60)
+                } else {
+                    30
+                },
                 plan: plan(&percents, rng.u64(0..15), rng.u64(0..20), None),
                 probe: kind == "flaky-probe" || chance(&mut rng, 50),
                 finally: chance(&mut rng, 60),
