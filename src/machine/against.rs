@@ -34,19 +34,36 @@ impl GoalAsked {
         Self { asked, written: None }
     }
 
-    /// What a record keeps of it. `own`: what the last record of the same run did, because the template that it staged has given
-    /// the goal another id.
-    pub(super) fn of_rollout(&self, own: Option<&RolloutGoal>) -> RolloutGoal {
-        let own = own.filter(|own| own.asked == self.asked).map(|own| &own.declared);
-        let declared = self.written.as_ref().or(own).unwrap_or(&self.asked).clone();
+    /// What a record keeps of it, where `known` is what it kept so far.
+    pub(super) fn of_rollout(&self, known: Option<&RolloutGoal>) -> RolloutGoal {
+        let declared = self.written.as_ref().or(self.in_chain(known)).unwrap_or(&self.asked).clone();
         RolloutGoal { asked: self.asked.clone(), declared }
     }
 
-    /// Compares it with what the Service declares now.
-    pub(super) fn now(&self, own: Option<&RolloutGoal>, service: &Service) -> GoalNow {
+    /// What the record of a rollout that begins now keeps of it: what is declared, in whichever of its names.
+    pub(super) fn of_service(&self, service: &Service) -> RolloutGoal {
+        let declared = Stated::of_service(service).read().map(|declared| declared.id);
+        RolloutGoal { asked: self.asked.clone(), declared: declared.unwrap_or_else(|_| self.asked.clone()) }
+    }
+
+    /// The id that a rollout of this goal gave it by the template that it wrote, whichever run that was of.
+    fn in_chain<'a>(&self, known: Option<&'a RolloutGoal>) -> Option<&'a GoalId> {
+        known.filter(|known| known.asked == self.asked).map(|known| &known.declared)
+    }
+
+    /// True if the goal goes by this id now. Whoever `holds` the rollout that wrote a template goes by that alone: with the one
+    /// from before somebody declared the goal anew.
+    fn is_called(&self, id: &GoalId, known: Option<&RolloutGoal>, holds: bool) -> bool {
+        let ours = self.written.as_ref().or(self.in_chain(known).filter(|_| holds));
+        ours.map_or_else(|| *id == self.asked || self.in_chain(known) == Some(id), |ours| ours == id)
+    }
+
+    /// Compares it with what the Service declares now. `known`: what the record there keeps of its goal; `holds`: that is of an
+    /// open rollout of this run's own.
+    pub(super) fn now(&self, known: Option<&RolloutGoal>, holds: bool, service: &Service) -> GoalNow {
         let (name, asked) = (&service.name, &self.asked);
         match Stated::of_service(service).read() {
-            Ok(Declaration { id, .. }) if id == self.of_rollout(own).declared => GoalNow::Present,
+            Ok(Declaration { id, .. }) if self.is_called(&id, known, holds) => GoalNow::Present,
             Ok(Declaration { id, in_charge: Some(_), .. }) => {
                 GoalNow::Older(format!("{name} declares goal {id} by now, and this run is of goal {asked}"))
             }
@@ -109,14 +126,16 @@ mod tests {
         let declared = json!({"andante.dev/pipeline": "p"});
         let first = service(&declared, "i:1");
         let goal = GoalAsked::new(id(&first));
-        assert_eq!(goal.now(None, &first), GoalNow::Present);
-        let GoalNow::Older(why) = goal.now(None, &service(&declared, "i:2")) else { panic!("another template") };
+        assert_eq!(goal.now(None, false, &first), GoalNow::Present);
+        let GoalNow::Older(why) = goal.now(None, false, &service(&declared, "i:2")) else { panic!("another template") };
         let second = id(&service(&declared, "i:2"));
         assert_eq!(why, format!("s declares goal {second} by now, and this run is of goal {}", id(&first)));
-        let GoalNow::Older(why) = goal.now(None, &service(&json!({}), "i:1")) else { panic!("nothing declared") };
+        let GoalNow::Older(why) = goal.now(None, false, &service(&json!({}), "i:1")) else {
+            panic!("nothing declared")
+        };
         assert!(why.starts_with("s names nobody in charge (andante.dev/pipeline) any more"), "{why}");
         let slip = service(&json!({"andante.dev/pipeline": "p", "andante.dev/traffic": "0"}), "i:1");
-        let GoalNow::Unreadable(why) = goal.now(None, &slip) else { panic!("a slip") };
+        let GoalNow::Unreadable(why) = goal.now(None, false, &slip) else { panic!("a slip") };
         assert!(why.contains("andante.dev/traffic is `0`"), "{why}");
     }
 
@@ -127,14 +146,18 @@ mod tests {
         let [first, ours, theirs] = ["i:1", "i:2", "i:3"].map(|image| service(&declared, image));
         let goal = GoalAsked::new(id(&first));
         let kept = RolloutGoal { asked: id(&first), declared: id(&ours) };
-        assert_eq!(goal.now(Some(&kept), &ours), GoalNow::Present);
-        assert!(matches!(goal.now(Some(&kept), &theirs), GoalNow::Older(_)));
-        assert!(matches!(goal.now(Some(&kept), &first), GoalNow::Older(_)), "somebody put the one before back");
+        for holds in [true, false] {
+            assert_eq!(goal.now(Some(&kept), holds, &ours), GoalNow::Present, "another run of it, too");
+            assert!(matches!(goal.now(Some(&kept), holds, &theirs), GoalNow::Older(_)));
+        }
+        assert!(matches!(goal.now(Some(&kept), true, &first), GoalNow::Older(_)), "somebody put the one before back");
+        assert_eq!(goal.now(Some(&kept), false, &first), GoalNow::Present, "and a run is started for that");
+        assert_eq!(goal.of_service(&first).declared, id(&first));
         let of_another = RolloutGoal { asked: id(&theirs), declared: id(&ours) };
-        assert!(matches!(goal.now(Some(&of_another), &ours), GoalNow::Older(_)), "the record of another goal");
+        assert!(matches!(goal.now(Some(&of_another), false, &ours), GoalNow::Older(_)), "the record of another goal");
         let mut learned = goal.clone();
         learned.learn(&ours);
-        assert_eq!(learned.now(None, &ours), GoalNow::Present);
+        assert_eq!(learned.now(None, false, &ours), GoalNow::Present);
         assert_eq!(learned.of_rollout(None), kept);
     }
 

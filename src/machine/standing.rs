@@ -7,7 +7,7 @@ use crate::machine::claim::{Asker, Claim, claim};
 use crate::machine::unanswered::Unanswered;
 use crate::machine::world::World;
 use crate::model::name::{GoalId, RolloutId};
-use crate::model::observed::{RECORD, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, OwnerKind};
@@ -89,7 +89,8 @@ impl Claimant {
     /// How its goal stands to what the Service declares now; `record` is the one that is there.
     pub(super) fn goal_now(&self, record: Option<&Record>, service: &Service) -> GoalNow {
         let Some(goal) = &self.goal else { return GoalNow::Present };
-        goal.now(record.and_then(|record| self.goal_in(record)), service)
+        let holds = record.is_some_and(|record| self.is_owner(record) && record.phase.is_open());
+        goal.now(record.and_then(|record| record.goal.as_ref()), holds, service)
     }
 
     /// True for the record of a rollout of its goal: of its own run, or of another one of the same goal.
@@ -107,17 +108,12 @@ impl Claimant {
     /// Writes its goal into a record.
     pub(super) fn mark_goal(&self, record: &mut Record) {
         if let Some(goal) = &self.goal {
-            record.goal = Some(goal.of_rollout(self.goal_in(record)));
+            record.goal = Some(goal.of_rollout(record.goal.as_ref()));
         }
     }
 
     fn is_owner(&self, record: &Record) -> bool {
         record.owner.uid == self.asker.owner.uid
-    }
-
-    /// What the record of its own run keeps of its goal.
-    fn goal_in<'a>(&self, record: &'a Record) -> Option<&'a RolloutGoal> {
-        record.goal.as_ref().filter(|_| self.is_owner(record))
     }
 
     /// True once this process has written.
@@ -223,9 +219,7 @@ impl Claimant {
 
     /// What a record of a rollout that begins now keeps of its goal.
     pub(super) fn rollout_goal(&self, service: &Service) -> Option<RolloutGoal> {
-        let goal = self.goal.as_ref()?;
-        let present = service.annotations.get(RECORD).and_then(|text| Record::parse(text).ok());
-        Some(goal.of_rollout(present.as_ref().and_then(|record| self.goal_in(record))))
+        self.goal.as_ref().map(|goal| goal.of_service(service))
     }
 
     /// Makes a record this process's own: writer, owner, goal, and the newest intent that was here.

@@ -2,7 +2,7 @@
 //! dead; the present goal goes before another one; and what a run writes itself is no other goal.
 
 use super::check;
-use super::fault::{Crash, Script};
+use super::fault::{Crash, Fault, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::story::brief;
 use super::world::simulate;
@@ -183,6 +183,90 @@ fn a_run_that_was_killed_takes_its_users_back_when_it_comes_again() {
         });
     }
     assert!(moved > 2, "{moved} were in mid-walk");
+}
+
+/// A run that was started twice, or for a goal that was declared once more before its image was part of it.
+#[test]
+fn another_run_of_the_same_goal_takes_nobody_back() {
+    simulate(async {
+        let theatre = declaring(false).await;
+        let prologue = theatre.world.scene_is_set();
+        let (a, b) = (started(&theatre, "a", 100), started(&theatre, "b", 200));
+        assert_eq!(run(&theatre, "stage", &a, stage("ok:2")).await.word, "staged");
+        let (walked, newer) = tokio::join!(run(&theatre, "walk", &a, slowly()), async {
+            sleep(Duration::from_secs(20)).await;
+            assert_eq!(run(&theatre, "b-stage", &b, stage("ok:2")).await.word, "staged");
+            run(&theatre, "b-walk", &b, quickly()).await
+        });
+        assert_eq!((walked.code, newer.word), (Code::Superseded, "finished"), "{}; {}", walked.line(), newer.line());
+        assert_eq!(split(&theatre), "latest=100");
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// The template from before is applied again, which is the goal from before: a run that is started for it rolls it out.
+#[test]
+fn a_goal_that_is_declared_again_is_rolled_out_again() {
+    simulate(async {
+        let theatre = declaring(false).await;
+        let prologue = theatre.world.scene_is_set();
+        let template = theatre.world.service().unwrap()["spec"]["template"].clone();
+        let a = started(&theatre, "a", 100);
+        assert_eq!(run(&theatre, "stage", &a, stage("ok:2")).await.word, "staged");
+        let asked = theatre.world.declared();
+        let (walked, ()) = tokio::join!(run(&theatre, "walk", &a, slowly()), async {
+            sleep(Duration::from_secs(20)).await;
+            theatre.world.apply_again(&template).unwrap();
+        });
+        assert_eq!((walked.code, phase(&theatre)), (Code::Superseded, Phase::RolledBack), "{}", walked.line());
+        assert_ne!(theatre.world.declared(), asked);
+        let b = started(&theatre, "b", 200);
+        let staged = run(&theatre, "b-stage", &b, stage("ok:3")).await;
+        assert_eq!(staged.word, "staged", "{}", staged.line());
+        assert_eq!(run(&theatre, "b-walk", &b, quickly()).await.word, "finished");
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// Whatever write it was that was on its way when another goal was declared: it does not take effect, and what follows is what a run
+/// of an older goal does.
+#[test]
+fn a_goal_that_changes_between_read_and_write_is_seen() {
+    let mut raced = [0, 0];
+    for call in 1..=22 {
+        simulate(async {
+            let theatre = declaring(true).await;
+            let prologue = theatre.world.scene_is_set();
+            let a = started(&theatre, "a", 100);
+            let asked = theatre.world.declared();
+            let script = Script::one(call, Fault::Redeclared);
+            let staged = theatre.process("stage", &a, &stage("ok:2"), script.clone()).await.unwrap();
+            let walked = match staged.word {
+                "staged" if theatre.world.declared() == asked => {
+                    Some(theatre.process("walk", &a, &quickly(), script).await.unwrap())
+                }
+                _ => None,
+            };
+            let end = walked.as_ref().unwrap_or(&staged);
+            if theatre.world.declared() == asked {
+                assert_eq!(end.word, "finished", "call {call} was no write: {}", end.line());
+                return;
+            }
+            raced[usize::from(walked.is_some())] += 1;
+            let writes = theatre.story(prologue);
+            let at = writes.writes().iter().position(|write| write.who.run.is_none()).unwrap();
+            let after: Vec<String> = writes.writes()[at + 1..].iter().map(|write| brief(&write.after)).collect();
+            // Nothing, or what takes users back.
+            assert!(
+                after.len() <= 1 && after.iter().all(|split| split.starts_with("hello-00001=100")),
+                "{call}: {after:?}"
+            );
+            assert_eq!(end.code, Code::Superseded, "call {call}: {}", end.line());
+            assert!(theatre.world.served_now().iter().all(|(name, percent)| name == "hello-00001" || *percent == 0));
+            all_is_well(&theatre, prologue).await;
+        });
+    }
+    assert!(raced[0] > 1 && raced[1] > 2, "{raced:?}");
 }
 
 /// Without a source the image is part of the goal: what the run stages gives the goal another id, and whoever starts runs for goals
