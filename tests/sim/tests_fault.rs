@@ -65,7 +65,7 @@ fn each_fault_has_its_error_its_effect_and_its_time() {
                     assert!(took_effect(&world), "later, when nobody waits any more");
                 }
                 Fault::Denied | Fault::Raced { .. } | Fault::Redeclared | Fault::Watch(..) => {
-                    assert!(result.is_ok() && effect)
+                    assert!(result.is_ok() && effect);
                 }
             }
             assert!(write(&handle).await.is_ok(), "only that call");
