@@ -179,12 +179,12 @@ fn share(object: &Value, revision: &str) -> i64 {
 /// Nothing is written for a goal that is not the declared one, but what takes its users back.
 fn no_older_goal_is_written_for(story: &Story, told: &Told) -> Vec<String> {
     let mut wrong = vec![];
-    // What a run's goal is called: as it was asked for, and with the templates that the run itself wrote.
-    let mut names: BTreeMap<&str, BTreeSet<GoalId>> = BTreeMap::new();
+    // What a goal is called: as it was asked for, and with the templates that its runs wrote.
+    let mut names: BTreeMap<&GoalId, BTreeSet<GoalId>> = BTreeMap::new();
     for our in ours(story) {
         let run = run_of(our.write.who.run.as_deref().unwrap_or_default());
         let Some(asked) = told.started.get(run) else { continue };
-        let own = names.entry(run).or_insert_with(|| BTreeSet::from([asked.clone()]));
+        let own = names.entry(asked).or_insert_with(|| BTreeSet::from([asked.clone()]));
         let Some(before) = our.write.before.as_deref() else { continue };
         let is_present = own.contains(&declared(before));
         own.extend(our.record.goal.iter().filter(|goal| goal.asked == *asked).map(|goal| goal.declared.clone()));
