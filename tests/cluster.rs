@@ -41,6 +41,7 @@ mod cluster {
     mod first_contact;
     mod from_file;
     mod goal;
+    mod goals;
     mod hpa;
     mod hurt;
     mod image;

@@ -17,9 +17,11 @@ use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
 use andante::model::api_error::ApiError;
 use andante::model::event::{Log, Topic};
-use andante::model::observed::{CONTROL, RECORD};
+use andante::model::name::GoalId;
+use andante::model::observed::{CONTROL, RECORD, Service};
 use andante::model::outcome::{Code, Outcome};
 use andante::rollout::control::{Approval, Control, ControlRequest};
+use andante::rollout::declaration::read::Stated;
 use andante::rollout::goal::{Goal, GoalOptions};
 use andante::rollout::owner::{Liveness, Owner, OwnerKind};
 use andante::rollout::record::{Phase, Record};
@@ -66,6 +68,8 @@ struct Stage {
     newer: Option<Owner>,
     /// The next write gets no answer; whether it arrives.
     unanswered: Option<bool>,
+    /// The goal that was walked for last.
+    goal: Option<GoalId>,
 }
 
 impl Stage {
@@ -89,6 +93,7 @@ impl Stage {
             users: users::Users::default(),
             newer: None,
             unanswered: None,
+            goal: None,
         }
     }
 
@@ -208,6 +213,14 @@ impl Stage {
             }
             ["traffic", "edited"] => {
                 self.edit(|o| o["spec"]["traffic"] = json!([{"revisionName": "hello-1", "percent": 100}]));
+            }
+            // Of our own, those that declare.
+            ["annotation", name] => self.edit(|o| {
+                o["metadata"]["annotations"].as_object_mut().unwrap().remove(&format!("andante.dev/{name}"));
+            }),
+            ["annotation", name, value @ ..] => {
+                let (name, value) = (format!("andante.dev/{name}"), value.join(" "));
+                self.edit(|o| o["metadata"]["annotations"][name] = json!(value));
             }
             ["template", "edited"] => self.edit(|o| {
                 o["spec"]["template"] = json!({"spec": {"containers": [{"image": "shop/hello:8"}]}});
@@ -329,6 +342,11 @@ fn unpulled(name: &str) -> Value {
         "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"shop/hello:2\""}}}]}})
 }
 
+/// The id of what a Service declares.
+fn declared(service: &Service) -> GoalId {
+    Stated::of_service(service).read().unwrap().id
+}
+
 fn walk(command: &str, claimant: Claimant) -> Walk {
     // What stands between apostrophes is one argument.
     let parts = command.split('\'').enumerate();
@@ -338,7 +356,7 @@ fn walk(command: &str, claimant: Claimant) -> Walk {
     let service = args.cluster.service.clone();
     let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
     let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
-    Walk::new(goal, claimant)
+    Walk::new(goal, claimant.against(args.owner.goal.clone()))
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.
@@ -355,7 +373,13 @@ fn play(script: &str) -> String {
             if let Some(newer) = &stage.newer {
                 (claimant.asker.owner, claimant.asker.intent) = (newer.clone(), stage.now);
             }
-            machine = Some(walk(command, claimant));
+            let world = stage.knative.world(stage.now);
+            // The goal that is declared when the walk begins, and the one that the walk before was for.
+            if command.contains("PRESENT") {
+                stage.goal = Some(declared(world.service().unwrap()));
+            }
+            let goal = stage.goal.as_ref().map(ToString::to_string).unwrap_or_default();
+            machine = Some(walk(&command.replace("PRESENT", &goal).replace("AS-BEFORE", &goal), claimant));
             stage.log = Log::default();
             stage.done = false;
             stage.signal(None);

@@ -43,7 +43,7 @@ pub use stage::StageArgs;
 pub use start::{OlderArg, StartArgs};
 pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
-use crate::model::name::{Namespace, ServiceName};
+use crate::model::name::{GoalId, Namespace, ServiceName};
 use crate::model::outcome::Code;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -223,6 +223,10 @@ pub struct OwnerArgs {
     /// Go ahead although a newer run was here.
     #[arg(long, help_heading = "Ownership")]
     pub force: bool,
+    /// Only as long as the Service declares this goal (`andante goal` prints its id): before users are moved another one ends
+    /// this, afterwards users go back. Goes before whoever works for another goal, whoever began later.
+    #[arg(long, value_name = "ID", help_heading = "Ownership")]
+    pub goal: Option<GoalId>,
 }
 
 /// How lines are printed.

@@ -53,7 +53,14 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = goal(&args.cluster, Some(candidate), None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
-    drive_alone(&mut Stage::new(staging(&goal)?, claimant(asker)), &args.cluster, &kube, environment, lines).await
+    drive_alone(
+        &mut Stage::new(staging(&goal)?, claimant(asker).against(args.owner.goal.clone())),
+        &args.cluster,
+        &kube,
+        environment,
+        lines,
+    )
+    .await
 }
 
 /// `andante walk`.
@@ -71,7 +78,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
         source: &source,
         signals: &mut listen()?,
     };
-    Ok(work.drive(&mut Walk::new(goal, claimant(asker)), lines).await)
+    Ok(work.drive(&mut Walk::new(goal, claimant(asker).against(args.owner.goal.clone())), lines).await)
 }
 
 /// `andante roll-out`: staging and the walk in one process, so that a signal finds the machine that works at that
@@ -92,6 +99,7 @@ pub(super) async fn roll_out(
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &walk.cluster, &kube, environment, lines).await?;
+    let declared = walk.owner.goal.clone();
     let mut signals = listen()?;
     // What staging was granted counts for the walk, too.
     let service = service(&kube, &walk.cluster, environment);
@@ -105,7 +113,7 @@ pub(super) async fn roll_out(
     };
     let mut between = Between { lines, end: None, notes: Vec::new(), walks: false };
     // It lives on beside the walk, for what it has seen.
-    let mut stage = Box::new(Stage::new(stage, claimant(asker.clone())));
+    let mut stage = Box::new(Stage::new(stage, claimant(asker.clone()).against(declared.clone())));
     let staged = staging.drive(stage.as_mut(), &mut between).await;
     between.walks = true;
     if staged.word != STAGED {
@@ -116,7 +124,7 @@ pub(super) async fn roll_out(
     }
     between.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
     let walking = Work { cluster, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
-    let mut walk = Walk::new(goal, claimant(asker)).knowing(stage.demand());
+    let mut walk = Walk::new(goal, claimant(asker).against(declared)).knowing(stage.demand());
     Ok(walking.drive(&mut walk, &mut between).await)
 }
 

@@ -55,14 +55,15 @@ pub fn is_dead(record: &Record, alive: Liveness, now: Timestamp) -> bool {
     matches!(alive, Liveness::Done | Liveness::Gone) || now >= record.deadline
 }
 
-/// Decides whether `asker` may act on a target with this record. `alive` is about the record's owner.
-pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Timestamp) -> Claim {
+/// Decides whether `asker` may act on a target with this record. `by_goal`: it works for the goal that is declared now, and the
+/// record is of another one, so that no times are compared. `alive` is about the record's owner.
+pub fn claim(record: Option<&Record>, asker: &Asker, by_goal: bool, alive: Liveness, now: Timestamp) -> Claim {
     let Some(record) = record else { return Claim::Free };
     if record.owner.uid == asker.owner.uid && record.owner.kind == asker.owner.kind {
         return if record.phase.is_open() { Claim::Resume } else { Claim::Free };
     }
     // The newest intent stays in the record after the end, so that an older run that arrives later knows.
-    if asker.intent < record.intent && !asker.force {
+    if asker.intent < record.intent && !asker.force && !by_goal {
         return Claim::Superseded;
     }
     if !record.phase.is_open() {
@@ -76,7 +77,7 @@ pub fn claim(record: Option<&Record>, asker: &Asker, alive: Liveness, now: Times
     match asker.if_busy {
         IfBusy::Wait => Claim::Wait,
         IfBusy::Fail => Claim::Busy,
-        IfBusy::Supersede if asker.intent > record.intent => Claim::TakeOver,
+        IfBusy::Supersede if by_goal || asker.intent > record.intent => Claim::TakeOver,
         // Two runs may well have begun in the same second, which is as fine as Kubernetes tells it: the holder keeps
         // the target.
         IfBusy::Supersede => Claim::Superseded,
@@ -134,35 +135,57 @@ mod tests {
             ("after the end anybody newer begins", Finished, "b", 200, Fail, Unknown, 500, Free),
         ];
         for (what, phase, uid, intent, policy, alive, now, expected) in cases {
-            let claim = claim(Some(&held(phase)), &asker(uid, intent, policy), alive, at(now));
+            let claim = claim(Some(&held(phase)), &asker(uid, intent, policy), false, alive, at(now));
             assert_eq!(claim, expected, "{what}");
         }
-        assert_eq!(claim(None, &asker("b", 1, Fail), Unknown, at(5)), Free);
+        assert_eq!(claim(None, &asker("b", 1, Fail), false, Unknown, at(5)), Free);
     }
 
     #[test]
     fn force_goes_ahead() {
         let mut older = asker("b", 50, IfBusy::Fail);
         older.force = true;
-        assert_eq!(claim(Some(&held(Phase::Walking)), &older, Liveness::Running, at(500)), Claim::TakeOver);
-        assert_eq!(claim(Some(&held(Phase::Finished)), &older, Liveness::Done, at(500)), Claim::Free);
+        assert_eq!(claim(Some(&held(Phase::Walking)), &older, false, Liveness::Running, at(500)), Claim::TakeOver);
+        assert_eq!(claim(Some(&held(Phase::Finished)), &older, false, Liveness::Done, at(500)), Claim::Free);
+    }
+
+    /// A policy that says what to do about somebody who is at it stands, whatever is declared.
+    #[test]
+    fn the_present_goal_goes_before_another_one_whatever_the_times() {
+        for (phase, intent, policy, expected) in [
+            (Phase::Walking, 50, IfBusy::Supersede, Claim::TakeOver),
+            (Phase::Walking, 100, IfBusy::Supersede, Claim::TakeOver),
+            (Phase::Finished, 50, IfBusy::Supersede, Claim::Free),
+            (Phase::RolledBack, 50, IfBusy::Fail, Claim::Free),
+            (Phase::Walking, 50, IfBusy::Wait, Claim::Wait),
+            (Phase::Walking, 50, IfBusy::Fail, Claim::Busy),
+        ] {
+            let claim = claim(Some(&held(phase)), &asker("b", intent, policy), true, Liveness::Running, at(500));
+            assert_eq!(claim, expected, "{phase:?} {intent} {policy:?}");
+        }
     }
 
     #[test]
     fn a_person_at_rest_lets_the_next_one_go_on() {
         let mut record = held(Phase::Staged);
         record.owner.kind = OwnerKind::Person;
-        assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::TakeOver);
+        assert_eq!(
+            claim(Some(&record), &asker("b", 200, IfBusy::Fail), false, Liveness::Unknown, at(500)),
+            Claim::TakeOver
+        );
         for open in [Phase::Walking, Phase::Staging] {
             record.phase = open;
-            assert_eq!(claim(Some(&record), &asker("b", 200, IfBusy::Fail), Liveness::Unknown, at(500)), Claim::Busy);
+            assert_eq!(
+                claim(Some(&record), &asker("b", 200, IfBusy::Fail), false, Liveness::Unknown, at(500)),
+                Claim::Busy
+            );
         }
         // Whoever pressed Ctrl-C has left as well, also in the middle of staging.
         record.outcome = Some(Code::Interrupted);
         for stopped in [Phase::Staging, Phase::Held, Phase::Interrupted] {
             record.phase = stopped;
             let newer = asker("b", 200, IfBusy::Fail);
-            assert_eq!(claim(Some(&record), &newer, Liveness::Unknown, at(500)), Claim::TakeOver, "{stopped:?}");
+            assert_eq!(claim(Some(&record), &newer, false, Liveness::Unknown, at(500)), Claim::TakeOver, "{stopped:?}");
         }
     }
 }

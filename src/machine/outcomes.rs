@@ -94,7 +94,8 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let code = record.ended_as();
     let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
-    let what = if code.went_back() && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
+    let back = code.went_back() || code == Code::Superseded && record.phase == Phase::RolledBack;
+    let what = if back && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
     let mut outcome = outcome_of(code, what, service);
     if let Some(ending) = record.ending {
         outcome.word = ending.word();
@@ -186,6 +187,17 @@ pub(crate) fn staged(world: &World, service: &Service, record: &Record, served: 
         .next(format!("andante walk {}", service.called()));
     outcome.candidate = candidate.cloned();
     outcome.digest = digest;
+    outcome.rollout = Some(record.id.clone());
+    outcome
+}
+
+/// The end of staging where the candidate is on its way already.
+pub(crate) fn on_its_way(record: &Record, service: &Service) -> Outcome {
+    let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+    let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
+    let next = format!("`andante walk {}` goes on", service.called());
+    let mut outcome = outcome_of(Code::Done, what, service).word(STAGED).next(next);
+    outcome.candidate.clone_from(&record.candidate);
     outcome.rollout = Some(record.id.clone());
     outcome
 }

@@ -35,6 +35,7 @@ mod closing;
 mod edited;
 mod first;
 mod goal;
+mod goal_now;
 mod mending;
 mod named;
 mod own_end;
@@ -170,6 +171,9 @@ impl Stage {
         if world.signal.is_some() {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
         }
+        if let Some(end) = self.ends_by_goal(record, service) {
+            return Next::End(end);
+        }
         let Some(claim) = self.claimant.claim(record, world, service, now) else {
             return record.map_or(Next::Look(Look::Service), |r| Next::Look(Look::Liveness(r.owner.clone())));
         };
@@ -213,6 +217,7 @@ impl Stage {
             }
             Begin::Note { mut record, outcome } => {
                 record.writer.clone_from(&self.claimant.writer);
+                self.claimant.mark_goal(&mut record);
                 self.noted = Some(*outcome);
                 let what = Event::new(Topic::Claim, "this run's intent is noted; nothing else is written");
                 match order(service, *record, None, None, what) {
@@ -266,7 +271,13 @@ impl Stage {
             _ => return self.gone_back(world, service, record, now, log),
         }
         // The candidate is what our own template makes (rule 5): with another template it would be somebody else's.
-        match moved(record, service) {
+        let moved = moved(record, service);
+        if moved != Moved::Traffic
+            && let Some(next) = self.by_goal(world, service, record, now, log)
+        {
+            return next;
+        }
+        match moved {
             Moved::Traffic => {
                 let what = format!(
                     "{} changed the traffic of {}; this run writes nothing more",
@@ -360,6 +371,9 @@ impl Machine for Stage {
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {
         if *written == Written::Yes && self.first {
             self.first_template = world.service().map(|s| s.template.clone());
+        }
+        if *written == Written::Yes {
+            self.wrote(world);
         }
         if let Written::Denied(error) = written {
             // A creation that is answered with "not found" means the namespace, since there is no Service yet to be

@@ -2,15 +2,16 @@
 //!
 //! Decides rules 1 to 3 (docs/protocol.md) for one process. It may use the record, ownership and the world.
 
+use crate::machine::against::{GoalAsked, GoalNow};
 use crate::machine::claim::{Asker, Claim, claim};
 use crate::machine::unanswered::Unanswered;
 use crate::machine::world::World;
-use crate::model::name::RolloutId;
+use crate::model::name::{GoalId, RolloutId};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, OwnerKind};
-use crate::rollout::record::{EditOf, FORMAT, Phase, Record};
+use crate::rollout::record::{EditOf, FORMAT, Phase, Record, RolloutGoal};
 use crate::rollout::splits::{Start, Tags};
 use jiff::Timestamp;
 
@@ -21,6 +22,8 @@ pub struct Claimant {
     pub asker: Asker,
     /// This very process.
     pub writer: String,
+    /// The declared goal that it works for; none: it is compared with none.
+    goal: Option<GoalAsked>,
     /// The record of its own last write; none before the first.
     own: Option<Box<Record>>,
     /// What it sent and heard nothing of.
@@ -69,7 +72,48 @@ pub enum Moved {
 impl Claimant {
     /// A process that has not written yet.
     pub fn new(asker: Asker, writer: String) -> Self {
-        Self { asker, writer, own: None, unanswered: Unanswered::default() }
+        Self { asker, writer, goal: None, own: None, unanswered: Unanswered::default() }
+    }
+
+    /// The same for a process that works for this declared goal.
+    #[must_use]
+    pub fn against(self, goal: Option<GoalId>) -> Self {
+        Self { goal: goal.map(GoalAsked::new), ..self }
+    }
+
+    /// True if it works for a declared goal.
+    pub(super) fn has_goal(&self) -> bool {
+        self.goal.is_some()
+    }
+
+    /// How its goal stands to what the Service declares now; `record` is the one that is there.
+    pub(super) fn goal_now(&self, record: Option<&Record>, service: &Service) -> GoalNow {
+        let Some(goal) = &self.goal else { return GoalNow::Present };
+        let holds = record.is_some_and(|record| self.is_owner(record) && record.phase.is_open());
+        goal.now(record.and_then(|record| record.goal.as_ref()), holds, service)
+    }
+
+    /// True for the record of a rollout of its goal: of its own run, or of another one of the same goal.
+    pub(super) fn is_of_goal(&self, record: &Record) -> bool {
+        self.is_owner(record) || self.goal.as_ref().is_some_and(|goal| goal.is_of(record))
+    }
+
+    /// Its goal has another id with the template that it wrote just now, which the API server answered.
+    pub(super) fn learn_goal(&mut self, service: &Service) {
+        if let Some(goal) = &mut self.goal {
+            goal.learn(service);
+        }
+    }
+
+    /// Writes its goal into a record.
+    pub(super) fn mark_goal(&self, record: &mut Record) {
+        if let Some(goal) = &self.goal {
+            record.goal = Some(goal.of_rollout(record.goal.as_ref()));
+        }
+    }
+
+    fn is_owner(&self, record: &Record) -> bool {
+        record.owner.uid == self.asker.owner.uid
     }
 
     /// True once this process has written.
@@ -119,7 +163,10 @@ impl Claimant {
     /// May this process act on a target that it does not hold? `None`: the owner's liveness is needed first.
     pub fn claim(&self, record: Option<&Record>, world: &World, service: &Service, now: Timestamp) -> Option<Claim> {
         let Some(record) = record else { return Some(Claim::Free) };
-        let ours = record.owner.uid == self.asker.owner.uid;
+        let ours = self.is_owner(record);
+        // What is declared now goes before what was, whoever began when.
+        let goal = self.goal.as_ref().filter(|goal| goal.differs_from(record));
+        let by_goal = goal.is_some_and(|_| self.goal_now(Some(record), service) == GoalNow::Present);
         let alive = if ours || !record.phase.is_open() {
             Liveness::Unknown
         } else if lost_to_edit(record, service).is_some() {
@@ -131,7 +178,7 @@ impl Claimant {
         } else {
             world.liveness_of(&record.owner)?
         };
-        Some(claim(Some(record), &self.asker, alive, now))
+        Some(claim(Some(record), &self.asker, by_goal, alive, now))
     }
 
     /// The record of a rollout that begins now, in the phase of staging and of nobody's candidate yet.
@@ -142,6 +189,7 @@ impl Claimant {
             epoch: 0,
             writer: self.writer.clone(),
             owner: self.asker.owner.clone(),
+            goal: self.rollout_goal(service),
             intent: self.asker.intent,
             deadline: now,
             phase: Phase::Staging,
@@ -169,8 +217,14 @@ impl Claimant {
         }
     }
 
-    /// Makes a record this process's own: writer, owner, and the newest intent that was here.
+    /// What a record of a rollout that begins now keeps of its goal.
+    pub(super) fn rollout_goal(&self, service: &Service) -> Option<RolloutGoal> {
+        self.goal.as_ref().map(|goal| goal.of_service(service))
+    }
+
+    /// Makes a record this process's own: writer, owner, goal, and the newest intent that was here.
     pub fn sign(&self, record: &mut Record) {
+        self.mark_goal(record);
         record.writer.clone_from(&self.writer);
         record.owner = self.asker.owner.clone();
         record.intent = record.intent.max(self.asker.intent);
@@ -194,9 +248,9 @@ impl Claimant {
                 service,
             );
         };
-        let newer = record.owner.uid != self.asker.owner.uid
-            && record.owner.kind != OwnerKind::Person
-            && record.intent > self.asker.intent;
+        let by_goal = self.goal.as_ref().is_some_and(|goal| goal.differs_from(record));
+        let newer = !self.is_owner(record)
+            && (by_goal || record.owner.kind != OwnerKind::Person && record.intent > self.asker.intent);
         let (code, verb) = if newer { (Code::Superseded, "superseded by") } else { (Code::TakenOver, "taken over by") };
         let mut what = format!("{verb} {} ({})", record.owner, phase_words(record));
         what.push_str("; this run writes nothing more");

@@ -36,6 +36,7 @@ mod closing;
 mod evidence;
 mod gates;
 mod goal;
+mod goal_gates;
 mod pod_gates;
 mod pods;
 mod pods_watch;
@@ -183,6 +184,9 @@ impl Walk {
         self.gates.iter_mut().for_each(|gate| gate.see(&scene));
         if let Some(why) = self.failed.clone().or_else(|| self.alarm(&scene)) {
             return self.go_back(&scene, why, log);
+        }
+        if let Some(next) = self.outdated(&scene, log) {
+            return next;
         }
         self.enter(record, now);
         if let Some(signal) = world.signal {

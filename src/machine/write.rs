@@ -3,12 +3,15 @@
 //! Decides what is tested before the write and what the record says after it. It may use the record and observed
 //! objects.
 
+use crate::machine::goal_write::{declared_tests, rests_on_goal, status_changes};
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
 use crate::model::observed::{CONTROL, PIPELINE, RECORD, Service};
 use crate::model::split::Split;
-use crate::rollout::record::{BadRecord, Record, epoch_of};
+use crate::rollout::owner::Owner;
+use crate::rollout::record::{BadRecord, Record, RolloutGoal, epoch_of};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The tests that fence every write: identity, generation, and our record as it was read.
@@ -41,9 +44,24 @@ pub(super) fn while_latest_stands(service: &Service, mut order: Order) -> Order 
 /// Where the record stands, as a JSON pointer, in which `~1` is a slash.
 const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 
-/// A fenced write of a template alone, for a Service that serves nobody yet.
-pub(super) fn template_order(service: &Service, template: &Value, what: Event) -> Order {
-    let mut patch = fence(service);
+/// A fenced write of a template alone, for a Service that serves nobody yet. `goal`: what its run works for, as a record would have
+/// it; `owner` and `at`: whose run that is, and since when.
+pub(super) fn template_order(
+    service: &Service,
+    template: &Value,
+    goal: Option<RolloutGoal>,
+    (owner, at): (&Owner, Timestamp),
+    what: Event,
+) -> Order {
+    let (mut patch, mut goal) = (fence(service), goal);
+    if goal.is_some() {
+        patch.extend(declared_tests(service));
+    }
+    let status = status_changes(service, goal.as_mut(), Some(template), (owner, at));
+    if service.annotations.is_empty() && !status.is_empty() {
+        patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+    }
+    patch.extend(status);
     patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
     Order { patch: Value::Array(patch), record: None, what }
 }
@@ -134,6 +152,12 @@ fn build(
     } else if let Ok(present) = &service.split {
         record.split = present.clone();
     }
+    // What keeps the status true goes into the same patch, before the record is written down: its goal follows the template.
+    let status = if rests_on_goal(&record) || template.is_some() {
+        status_changes(service, record.goal.as_mut(), template.as_ref(), (&record.owner, record.step_at))
+    } else {
+        Vec::new()
+    };
     let record = match size {
         RecordSize::Whole => {
             let (record, left_out) = record.fitting();
@@ -145,10 +169,14 @@ fn build(
         RecordSize::Least => record.least(),
     };
     let mut patch = fence(service);
+    if rests_on_goal(&record) {
+        patch.extend(declared_tests(service));
+    }
     if service.annotations.is_empty() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
     patch.push(json!({"op": "add", "path": POINTER, "value": record.to_text()?}));
+    patch.extend(status);
     if size == RecordSize::Least && service.annotations.contains_key(CONTROL) {
         // What people asked of this rollout is done with, and its room is needed.
         patch.push(json!({"op": "remove", "path": "/metadata/annotations/andante.dev~1control"}));
@@ -200,6 +228,28 @@ mod tests {
             ])
         );
         assert_eq!(order.patch[2]["value"], Value::Null);
+    }
+
+    /// `kubectl annotate` raises no generation.
+    #[test]
+    fn a_write_for_a_goal_is_refused_where_something_else_is_declared_by_then() {
+        let what = || Event::new(Topic::Traffic, "x");
+        let tests = |service: &Service, record: Record| -> Vec<Value> {
+            let order = order(service, record, Some(Split::all_latest()), None, what()).unwrap();
+            let is_of_pipeline = |op: &&Value| op["path"] == "/metadata/annotations/andante.dev~1pipeline";
+            order.patch.as_array().unwrap().iter().filter(is_of_pipeline).cloned().collect()
+        };
+        let id: crate::model::name::GoalId = "0123456789ab".parse().unwrap();
+        let of_goal = Record { goal: Some(RolloutGoal { asked: id.clone(), declared: id }), ..record() };
+        let declares = service(json!({"andante.dev/pipeline": "p"}));
+        let test = |value: Value| {
+            vec![json!({"op": "test", "path": "/metadata/annotations/andante.dev~1pipeline", "value": value})]
+        };
+        assert_eq!(tests(&declares, of_goal.clone()), test(json!("p")));
+        assert_eq!(tests(&service(json!({"a": "b"})), of_goal.clone()), test(Value::Null));
+        assert_eq!(tests(&declares, record()), Vec::<Value>::new(), "a run without a goal is compared with none");
+        let back = Record { phase: crate::rollout::record::Phase::RolledBack, ..of_goal };
+        assert_eq!(tests(&declares, back), Vec::<Value>::new(), "a way back is not withheld");
     }
 
     #[test]

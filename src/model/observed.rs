@@ -20,6 +20,8 @@ pub const RECORD: &str = "andante.dev/rollout";
 pub const CONTROL: &str = "andante.dev/control";
 /// The annotation that names who is in charge of a Service, and so puts it into care.
 pub const PIPELINE: &str = "andante.dev/pipeline";
+/// The annotation that tells what was started for the declared goal.
+pub const GOAL_STATUS: &str = "andante.dev/goal-status";
 /// So many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;

@@ -26,7 +26,7 @@ pub enum Code {
     NeverReady = 11,
     /// Rolled back because no decision was reached by the deadline.
     Inconclusive = 12,
-    /// A newer run was here, or took over.
+    /// A newer run was here or took over, or another goal is declared by now.
     Superseded = 13,
     /// Somebody else edited the Service; nothing was written over it.
     TakenOver = 14,
@@ -149,7 +149,9 @@ impl Code {
             Self::Inconclusive => {
                 "no decision by the deadline, or none to be had; users are on stable unless `--on-inconclusive hold`"
             }
-            Self::Superseded => "a newer run was here, or took over; this one writes nothing more",
+            Self::Superseded => {
+                "a newer run was here or took over, or another goal is declared by now; this one writes nothing more"
+            }
             Self::TakenOver => "somebody else edited the Service; nothing was written over it",
             Self::Aborted => "a person aborted it; users are back on stable",
             Self::NotApproved => "nobody approved in time; users are back on stable",

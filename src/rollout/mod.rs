@@ -7,6 +7,7 @@ pub mod capacity;
 pub mod control;
 pub mod declaration;
 pub mod goal;
+pub mod goal_status;
 pub mod owner;
 pub mod plan;
 pub mod record;

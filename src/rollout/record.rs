@@ -4,9 +4,11 @@
 //! run that arrives later knows of it. Depends on names, splits, the plan, the evidence's saved form and serde.
 
 mod epoch;
+mod of_goal;
 mod rejected;
 
 pub use epoch::epoch_of;
+pub use of_goal::RolloutGoal;
 pub use rejected::{EditOf, Rejected};
 
 use crate::evidence::{LeftOut, Saved};
@@ -73,6 +75,9 @@ pub struct Record {
     pub writer: String,
     /// Who runs the rollout.
     pub owner: Owner,
+    /// The declared goal that it works for; none where its run was given none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<RolloutGoal>,
     /// When the newest run that was here began.
     pub intent: Timestamp,
     /// When the owner is to be held for dead.
@@ -280,6 +285,7 @@ pub(crate) mod tests {
             epoch: 1,
             writer: "w".into(),
             owner: Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() },
+            goal: None,
             intent: zero,
             deadline: zero,
             phase: Phase::Staging,

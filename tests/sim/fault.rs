@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Denied,
     /// Somebody edits the Service just before this call takes effect: the traffic, or the template.
     Raced { traffic: bool },
+    /// Somebody declares another goal just before this call takes effect, which raises no generation.
+    Redeclared,
     /// The watch that this call opens ends like that after this time; other calls are not touched.
     Watch(WatchEnd, Duration),
 }

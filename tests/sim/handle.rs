@@ -113,7 +113,7 @@ impl Handle {
             (script.crash, script.fault(verb, call, self.world.start.elapsed()))
         };
         // Only a write can be overtaken. A conflict is a refusal of the write, and of a read a server's bad moment.
-        let fault = fault.filter(|f| verb == "patch services" || !matches!(f, Fault::Raced { .. }));
+        let fault = fault.filter(|f| verb == "patch services" || !matches!(f, Fault::Raced { .. } | Fault::Redeclared));
         let fault = fault.filter(|f| verb != "create services" || *f != Fault::Conflict);
         let fault =
             fault.map(|f| if f == Fault::Conflict && verb != "patch services" { CONFLICT_OF_A_READ } else { f });
@@ -127,6 +127,13 @@ impl Handle {
             Some(Fault::Raced { traffic }) => {
                 let raced = move |s: &mut State| {
                     s.race(traffic);
+                    effect(s)
+                };
+                self.send(there, raced).await.unwrap_or_else(|_| silence())
+            }
+            Some(Fault::Redeclared) => {
+                let raced = move |s: &mut State| {
+                    s.redeclare();
                     effect(s)
                 };
                 self.send(there, raced).await.unwrap_or_else(|_| silence())
@@ -184,7 +191,7 @@ fn error(fault: Fault) -> ApiError {
         }
         Fault::Denied => ApiError::Forbidden("patch services.serving.knative.dev".into()),
         Fault::Silence { .. } => ApiError::Unreachable("no answer within 10 s".into()),
-        Fault::Reset { .. } | Fault::Late(_) | Fault::Watch(..) | Fault::Raced { .. } => {
+        Fault::Reset { .. } | Fault::Late(_) | Fault::Watch(..) | Fault::Raced { .. } | Fault::Redeclared => {
             ApiError::Unreachable("connection reset by peer".into())
         }
     }

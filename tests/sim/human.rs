@@ -4,8 +4,10 @@ use super::api::{MAX_ANNOTATIONS, Who, annotation_bytes};
 use super::state::State;
 use super::world::World;
 use andante::model::api_error::ApiError;
-use andante::model::observed::CONTROL;
+use andante::model::name::GoalId;
+use andante::model::observed::{CONTROL, Service};
 use andante::rollout::control::Control;
+use andante::rollout::declaration::read::Stated;
 use serde_json::{Value, json};
 
 impl State {
@@ -24,6 +26,19 @@ impl State {
         }
         self.replace_service(&Who::kim(), &old, new).ok();
     }
+
+    /// Another goal at the worst moment.
+    pub(crate) fn redeclare(&mut self) {
+        let Ok(old) = self.get_service() else { return };
+        let mut new = old.clone();
+        new["metadata"]["annotations"]["andante.dev/params"] = json!("{raced: 'yes'}");
+        self.replace_service(&Who::kim(), &old, new).ok();
+    }
+}
+
+/// The goal that a Service declares.
+pub(crate) fn declared(service: &Value) -> GoalId {
+    Stated::of_service(&Service::from_json(service).unwrap()).read().unwrap().id
 }
 
 impl World {
@@ -72,6 +87,16 @@ impl World {
                 };
             }
         })
+    }
+
+    /// Declares a part of the goal, or takes it away: an annotation of ours.
+    pub(crate) fn declare(&self, part: &str, value: Option<&str>) {
+        self.annotate(&format!("andante.dev/{part}"), value).unwrap();
+    }
+
+    /// What the Service declares now.
+    pub(crate) fn declared(&self) -> GoalId {
+        declared(&self.service().unwrap())
     }
 
     /// Fills the annotations to the last byte that the API server takes.

@@ -44,6 +44,8 @@ mod endings;
 mod exhaustive;
 mod floors;
 mod from_file;
+mod goal_stories;
+mod goals;
 mod moved_tag;
 mod named;
 mod no_writes;

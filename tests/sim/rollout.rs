@@ -18,7 +18,7 @@ use andante::machine::stage::{Stage, StageGoal, Want};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::Signal;
-use andante::model::name::RevisionName;
+use andante::model::name::{GoalId, RevisionName};
 use andante::model::outcome::Outcome;
 use andante::model::template::TemplateChange;
 use andante::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
@@ -104,6 +104,8 @@ pub(crate) struct Theatre {
     pub(crate) calm: bool,
     /// Every process does what is due and exits (`--once`); by this plan.
     pub(crate) once: Option<Plan>,
+    /// The declared goals that runs were started for (`--goal`), by the name of the run.
+    goals: Rc<RefCell<BTreeMap<String, GoalId>>>,
 }
 
 impl Theatre {
@@ -111,9 +113,14 @@ impl Theatre {
         // The library's own jitter must repeat itself too.
         fastrand::seed(seed);
         let (ended, signals, calls, writes, complaints) = Default::default();
-        let told = Rc::default();
+        let (told, goals) = Default::default();
         let (world, sink) = (World::new("hello", seed), SimSink::default());
-        Self { world, sink, ended, signals, calls, writes, complaints, seed, told, calm: false, once: None }
+        Self { world, sink, ended, signals, calls, writes, complaints, seed, told, calm: false, once: None, goals }
+    }
+
+    /// From now on the processes of this run work for this goal.
+    pub(crate) fn set_goal(&self, run: &Asker, goal: GoalId) {
+        self.goals.borrow_mut().insert(run.owner.name.clone(), goal);
     }
 
     /// The stage of most plays: a Service that follows latest and serves this image, at rest; `calm`: so is the gateway.
@@ -133,7 +140,8 @@ impl Theatre {
         let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
         self.signals.borrow_mut().insert(label.to_owned(), sender);
         let mut sink = self.sink.of(label);
-        let hold = Claimant::new(asker.clone(), label.to_owned());
+        let goal = self.goals.borrow().get(&asker.owner.name).cloned();
+        let hold = Claimant::new(asker.clone(), label.to_owned()).against(goal);
         let (clock, limits) = (self.clock_of(label), Limits::default());
         let work = async {
             match job {

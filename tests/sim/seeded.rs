@@ -48,8 +48,11 @@ async fn signals(theatre: Theatre, mut rng: Rng) {
     }
 }
 
-/// One story. What is wrong with it, and the story itself for a person.
-pub(crate) fn story(seed: u64) -> (Vec<String>, Box<dyn Fn() -> String>) {
+/// What is wrong with a story, and the story itself for a person.
+pub(crate) type Played = (Vec<String>, Box<dyn Fn() -> String>);
+
+/// One story.
+pub(crate) fn story(seed: u64) -> Played {
     simulate(async move {
         let mut rng = Rng::with_seed(seed);
         let theatre = Theatre::new(seed);
@@ -100,15 +103,16 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number of seeds"))
 }
 
-#[test]
-fn random_stories_keep_every_rule() {
+/// Plays so many stories, or as the environment says; fails if one of them went wrong, and prints the first of those.
+pub(crate) fn play(story: impl Fn(u64) -> Played + Sync, count: u64) {
     if let Some(seed) = number("ANDANTE_SIM_SEED") {
         let (wrong, print) = story(seed);
         eprintln!("{}", print());
         assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
         return;
     }
-    let (count, next, bad) = (number("ANDANTE_SIM_SEEDS").unwrap_or(SEEDS), AtomicU64::new(0), Mutex::new(vec![]));
+    let count = number("ANDANTE_SIM_SEEDS").unwrap_or(count);
+    let (next, bad) = (AtomicU64::new(0), Mutex::new(vec![]));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -137,6 +141,11 @@ fn random_stories_keep_every_rule() {
         bad.len(),
         lines.join("\n")
     );
+}
+
+#[test]
+fn random_stories_keep_every_rule() {
+    play(story, SEEDS);
 }
 
 #[test]

@@ -64,7 +64,9 @@ fn each_fault_has_its_error_its_effect_and_its_time() {
                     sleep(Duration::from_secs(10)).await;
                     assert!(took_effect(&world), "later, when nobody waits any more");
                 }
-                Fault::Denied | Fault::Raced { .. } | Fault::Watch(..) => assert!(result.is_ok() && effect),
+                Fault::Denied | Fault::Raced { .. } | Fault::Redeclared | Fault::Watch(..) => {
+                    assert!(result.is_ok() && effect);
+                }
             }
             assert!(write(&handle).await.is_ok(), "only that call");
         }

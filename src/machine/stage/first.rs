@@ -34,6 +34,11 @@ impl Stage {
         if world.signal.is_some() {
             return Next::end(Outcome::new(Code::Interrupted, "stopped by a signal; nothing was written"));
         }
+        if self.claimant.has_goal() {
+            let what =
+                format!("{}, so there is nothing that declares a goal; nothing was written", missing(name, world));
+            return Next::end(Outcome::new(Code::BadState, what).next(LOOK_ELSEWHERE));
+        }
         let Want::Template(change) = &self.goal.want else {
             // A revision that is to be taken up is of a Service that is there.
             return Next::end(absent(name, world));
@@ -139,7 +144,8 @@ impl Stage {
                 );
                 self.first = true;
                 let what = Event::new(Topic::Stage, "template patched");
-                return Next::Write(Box::new(template_order(service, &wanted, what)));
+                let (owner, goal) = (&self.claimant.asker.owner, self.claimant.rollout_goal(service));
+                return Next::Write(Box::new(template_order(service, &wanted, goal, (owner, now), what)));
             }
         }
         self.first = true;

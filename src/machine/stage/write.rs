@@ -34,6 +34,7 @@ impl Stage {
         next.reverts = false;
         next.candidate = Some(candidate.clone());
         next.step_at = now;
+        self.claimant.mark_goal(&mut next);
         // The walk that follows may be another process, so the owner has to count as alive until that has begun.
         next.deadline = after(now, self.goal.hold_for);
         let split = next.start.at(candidate, Percent::ZERO, &next.tags);

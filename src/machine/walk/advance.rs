@@ -62,7 +62,7 @@ impl Walk {
 
     /// Since when the step counts as served: a pause makes its dwell begin anew.
     fn after_pause(&mut self, scene: &Scene<'_>, served: Timestamp, log: &mut Log) -> Timestamp {
-        let was_paused = std::mem::replace(&mut self.paused, scene.control.pause.is_some());
+        let was_paused = std::mem::replace(&mut self.paused, scene.is_paused());
         if self.paused {
             self.served = Some(scene.now);
         } else if was_paused {

@@ -6,6 +6,7 @@
 //! is served, and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
+use super::goal_gates::{goal_unread, of_older_goal, suspended};
 use super::pod_gates::{pods_missing, pods_never_came, pods_short};
 use super::scene::Scene;
 use super::step::step_split;
@@ -51,7 +52,7 @@ impl WalkGate {
 }
 
 /// All gates, in the order in which their reasons are told.
-const GATES: [WalkGate; 18] = [
+const GATES: [WalkGate; 21] = [
     WalkGate::alarm(terminated),
     WalkGate::alarm(aborted),
     WalkGate::alarm(stable_is_gone),
@@ -59,12 +60,15 @@ const GATES: [WalkGate; 18] = [
     WalkGate::alarm(ill),
     WalkGate { alarm: pods_never_came, step: pods_short },
     WalkGate::step(paused),
+    WalkGate::step(suspended),
+    WalkGate::step(goal_unread),
     WalkGate::step(dwelling),
     WalkGate::step(question_is_due),
     WalkGate { alarm: probes_failed, step: probes_missing },
     WalkGate::step(not_ready_now),
     WalkGate { alarm: asking_failed, step: asking_missing },
     WalkGate { alarm: evidence_against, step: evidence_missing },
+    WalkGate::alarm(of_older_goal),
     WalkGate::alarm(out_of_time),
     WalkGate::step(unapproved),
     WalkGate::step(blocked),

@@ -4,6 +4,7 @@ use crate::machine::world::World;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::rollout::control::Control;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
@@ -20,6 +21,8 @@ pub(super) struct Scene<'a> {
     pub(super) candidate: &'a RevisionName,
     /// What people ask of this rollout.
     pub(super) control: Control,
+    /// What the Service says of being suspended.
+    pub(super) suspended: Option<Suspended>,
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -32,7 +35,13 @@ impl<'a> Scene<'a> {
         candidate: &'a RevisionName,
         now: Timestamp,
     ) -> Self {
-        Self { world, service, record, candidate, control: Control::on(service, &record.id), now }
+        let (control, suspended) = (Control::on(service, &record.id), Suspended::of_service(service));
+        Self { world, service, record, candidate, control, suspended, now }
+    }
+
+    /// Somebody stopped dwell and ramp.
+    pub(super) fn is_paused(&self) -> bool {
+        self.control.pause.is_some() || self.suspended.is_some()
     }
 
     /// Somebody asked to go straight to the end of this attempt.

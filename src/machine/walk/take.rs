@@ -3,6 +3,7 @@
 
 use super::advance::CLOCKS;
 use super::{Walk, write};
+use crate::machine::by_goal::{GoalSays, by_goal};
 use crate::machine::claim::Claim;
 use crate::machine::next::{Look, Next};
 use crate::machine::others;
@@ -49,6 +50,12 @@ impl Walk {
             && record.step > 0;
         if world.signal.is_some() && !ours_to_bring_back {
             return Next::end(outcome_of(Code::Interrupted, "stopped by a signal; nothing was written", service));
+        }
+        // What is left of a rollout of this run that is over has nothing to do with what is declared by now.
+        let over = !record.phase.is_open() && record.owner.uid == self.claimant.asker.owner.uid;
+        let says = if over { GoalSays::Go } else { by_goal(&self.claimant, Some(&record), service) };
+        if let GoalSays::End(end) = says {
+            return Next::End(end);
         }
         let Some(claim) = self.claimant.claim(Some(&record), world, service, now) else {
             return Next::Look(Look::Liveness(record.owner.clone()));
@@ -117,7 +124,10 @@ impl Walk {
             let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
             return Next::end(outcome_of(Code::BadInput, what, service).next(next));
         }
-        if let Some(next) = self.survey(service, &record, now, log) {
+        // Whoever only has users to take back asks nothing about the next step.
+        if says == GoalSays::Go
+            && let Some(next) = self.survey(service, &record, now, log)
+        {
             return next;
         }
         others::say(service, log);

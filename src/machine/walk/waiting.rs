@@ -19,6 +19,10 @@ use std::time::Duration;
 pub(super) enum Waiting {
     /// A person stopped dwell and ramp.
     Paused { by: String, at: Timestamp },
+    /// The Service says that nothing is to move; in its words.
+    Suspended(String),
+    /// What the Service declares cannot be read; why.
+    Declared(String),
     /// The step's own time is not over.
     Dwell { stay: Duration, until: Timestamp },
     /// The candidate's answer is awaited, or about to be asked for.
@@ -61,6 +65,8 @@ impl Waiting {
         matches!(
             self,
             Self::Paused { .. }
+                | Self::Suspended(_)
+                | Self::Declared(_)
                 | Self::Ready
                 | Self::Short(_)
                 | Self::Gate(_)
@@ -78,7 +84,10 @@ impl Waiting {
             Self::Evidence(why) => Some(why.clone()),
             Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
             Self::Blocked { blocker, .. } => Some(blocker.clone()),
-            Self::Short(text) | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
+            Self::Suspended(text)
+            | Self::Declared(text)
+            | Self::Short(text)
+            | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
             Self::Pods(_)
             | Self::Answer
             | Self::Probes(_)
@@ -122,6 +131,10 @@ impl Walk {
         let record = scene.record;
         let text = match waiting {
             Waiting::Paused { by, at } => format!("paused by {by} at {}", at.strftime("%H:%M:%S")),
+            Waiting::Suspended(text) => {
+                format!("{text}: no step until andante.dev/suspend is taken off {}", scene.service.name)
+            }
+            Waiting::Declared(text) => format!("{text}; no step until it can be"),
             Waiting::Dwell { stay, .. } if record.step > 0 => {
                 let kind = if record.phase == Phase::Baking { "bake" } else { "dwell" };
                 format!("{kind} {} at step {} of {}", words(*stay), record.step, self.goal.plan.steps.len())

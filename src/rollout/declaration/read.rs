@@ -114,6 +114,15 @@ impl<'a> Stated<'a> {
         }
     }
 
+    /// The same Service with the template that a write of ours is about to give it.
+    #[must_use]
+    pub fn with_template(mut self, template: &'a Value) -> Self {
+        // Whoever writes the list of containers owns all of it from then on, and what kn pinned in it is no pin of kn's any more.
+        self.kn_may_pin &= self.template.pointer("/spec/containers") == template.pointer("/spec/containers");
+        self.template = template;
+        self
+    }
+
     /// Reads all of it; an error is every fault.
     pub fn read(&self) -> Result<Declaration, Vec<Fault>> {
         let mut faults = self.faults.clone();

@@ -1,7 +1,11 @@
 //! Whether anything may be started: annotation `andante.dev/suspend`, of a Service or of its namespace.
 //!
 //! Decides that only `false` says no, and that a word which could mean either is refused. It is no part of a goal: it says when,
-//! not what. Depends on nothing.
+//! not what. Depends on the names of annotations.
+
+use super::part::DeclaredPart;
+use crate::model::observed::Service;
+use std::fmt;
 
 /// The longest reason, in characters.
 pub(crate) const LONGEST: usize = 1024;
@@ -14,6 +18,13 @@ pub struct Suspended {
 }
 
 impl Suspended {
+    /// What a Service says of itself; none where nobody is in charge of it, or where it cannot be read.
+    pub fn of_service(service: &Service) -> Option<Self> {
+        let text = |part: DeclaredPart| service.annotations.get(part.annotation());
+        text(DeclaredPart::Pipeline)?;
+        Self::read(text(DeclaredPart::Suspend)?).ok().flatten()
+    }
+
     /// Reads the annotation; none: it says that nothing is suspended.
     pub fn read(text: &str) -> Result<Option<Self>, String> {
         let text = text.trim();
@@ -30,9 +41,34 @@ impl Suspended {
     }
 }
 
+/// `suspended`, and why where that was said.
+impl fmt::Display for Suspended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(f, "suspended: {reason}"),
+            None => f.write_str("suspended"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_a_service_that_names_who_is_in_charge_is_suspended() {
+        let of = |annotations: serde_json::Value| {
+            let service = json!({"metadata": {"name": "s", "uid": "u", "generation": 1, "annotations": annotations}});
+            Suspended::of_service(&Service::from_json(&service).unwrap()).map(|suspended| suspended.to_string())
+        };
+        let (pipeline, suspend) = (DeclaredPart::Pipeline.annotation(), DeclaredPart::Suspend.annotation());
+        assert_eq!(of(json!({pipeline: "p", suspend: "true"})).as_deref(), Some("suspended"));
+        assert_eq!(of(json!({pipeline: "p", suspend: "a sale"})).as_deref(), Some("suspended: a sale"));
+        for other in [json!({suspend: "true"}), json!({pipeline: "p"}), json!({pipeline: "p", suspend: "no"})] {
+            assert_eq!(of(other.clone()), None, "{other}");
+        }
+    }
 
     #[test]
     fn only_true_and_words_suspend() {

@@ -14,6 +14,7 @@ use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
@@ -24,7 +25,7 @@ use std::ops::RangeInclusive;
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Waits {
-    /// `ready`, `walk`, `run`, `served`, `resume`, `rollback`, `time`, `approval`, `gates` or `nobody`.
+    /// `ready`, `walk`, `run`, `served`, `resume`, `suspended`, `rollback`, `time`, `approval`, `gates` or `nobody`.
     pub kind: &'static str,
     /// The same as a sentence.
     pub text: String,
@@ -124,6 +125,10 @@ fn walking(record: &Record, control: &Control, service: &Service, called: &Calle
     if let Some(pause) = &control.pause {
         return Waits::of("resume", format!("somebody to resume: paused by {}", pause.by))
             .command(format!("andante control resume {here}"));
+    }
+    if let Some(suspended) = Suspended::of_service(service) {
+        let take = format!("kubectl annotate ksvc {here} andante.dev/suspend-");
+        return Waits::of("suspended", format!("somebody to take andante.dev/suspend away: {suspended}")).command(take);
     }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
     let promoted = control.promoted(record.attempt).is_some();

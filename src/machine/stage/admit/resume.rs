@@ -6,7 +6,7 @@
 use super::bytes::WantedBytes;
 use super::{Admission, Begin, end};
 use crate::machine::claim::Claim;
-use crate::machine::outcomes::{STAGED, staged};
+use crate::machine::outcomes::{on_its_way, staged};
 use crate::machine::stage::Want;
 use crate::machine::standing::{Moved, is_staging_template, moved, outcome_of, who_moved};
 use crate::model::event::{Log, Topic};
@@ -93,13 +93,7 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
         return Some(Begin::Write { record: Box::new(record), split: None, template: None, what: "resumed".into() });
     }
     if !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
-        let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
-        let what = format!("{candidate} is staged already and on its way (rollout {}); nothing was written", record.id);
-        let mut outcome = outcome_of(Code::Done, what, service).word(STAGED);
-        outcome.next = format!("`andante walk {}` goes on", service.called());
-        outcome.candidate.clone_from(&record.candidate);
-        outcome.rollout = Some(record.id.clone());
-        return Some(end(outcome));
+        return Some(end(on_its_way(record, service)));
     }
     Some(end(staged(world, service, record, true)))
 }

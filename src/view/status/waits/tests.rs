@@ -70,6 +70,21 @@ fn people_come_before_time() {
     assert_eq!(waits(&record, Some(&control)).kind, "rollback");
 }
 
+#[test]
+fn a_suspended_service_waits_for_whoever_suspended_it() {
+    let mut object = with(&walking(), 5);
+    object["metadata"]["annotations"]["andante.dev/suspend"] = json!("a sale");
+    let of = |object: &Value| explained(object, None).rollout.unwrap().waits.unwrap();
+    assert_ne!(of(&object).kind, "suspended", "nobody is in charge");
+    object["metadata"]["annotations"]["andante.dev/pipeline"] = json!("build-it");
+    let waits = of(&object);
+    assert_eq!(
+        (waits.kind, waits.text.as_str()),
+        ("suspended", "somebody to take andante.dev/suspend away: suspended: a sale")
+    );
+    assert_eq!(waits.command.as_deref(), Some("kubectl annotate ksvc hello -n demo andante.dev/suspend-"));
+}
+
 /// A walk that is watched from outside: the real machine on a Service that serves every split at once, and what
 /// `status` says of it in the meantime.
 struct Watched {
