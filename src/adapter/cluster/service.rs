@@ -71,7 +71,8 @@ impl Kube {
     /// LIST of all Services of the namespace.
     pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
         let namespace = Some(self.namespace.to_string());
-        let asked = ApiRequest { verb: "list", group: GROUP.into(), resource: "services".into(), namespace, name: None };
+        let asked =
+            ApiRequest { verb: "list", group: GROUP.into(), resource: "services".into(), namespace, name: None };
         let path = format!("/apis/{GROUP}/v1/namespaces/{}/services", self.namespace);
         let mut list = self.call(&Call { asked, path, body: None }).await?;
         match list.get_mut("items").map(Value::take) {

@@ -4,7 +4,7 @@
 //! meant by a misspelt one. Depends on the names of our annotations.
 
 use crate::image::defaults::ANNOTATION as IMAGE_REPOSITORY;
-use crate::model::observed::{CONTROL, RECORD};
+use crate::model::observed::{CONTROL, GOAL_STATUS, PIPELINE, RECORD};
 use crate::model::template::{AGAIN, DIGEST};
 
 /// What every annotation of ours begins with.
@@ -50,7 +50,7 @@ impl DeclaredPart {
     /// Its annotation.
     pub const fn annotation(self) -> &'static str {
         match self {
-            Self::Pipeline => "andante.dev/pipeline",
+            Self::Pipeline => PIPELINE,
             Self::Params => "andante.dev/params",
             Self::Source => "andante.dev/source",
             Self::SourceRevision => "andante.dev/source-revision",
@@ -103,7 +103,7 @@ const OURS: [&str; 9] = [
     AGAIN,
     DIGEST,
     PIPELINE_WAS,
-    "andante.dev/goal-status",
+    GOAL_STATUS,
     "andante.dev/progress",
     "andante.dev/kept",
     "andante.dev/break-glass",

@@ -10,10 +10,10 @@ use super::mark::ASKED_AGAIN;
 use super::over::{RunSeen, RunState};
 use super::run_name::StartOf;
 use super::serving::{WhatServes, serving};
-use super::status::{GOAL_STATUS, GoalPhase, GoalStatus, StartedRun, StatusSeen, again_of};
+use super::status::{GoalPhase, GoalStatus, StartedRun, StatusSeen, again_of};
 use super::table::RunTable;
 use crate::model::name::Namespace;
-use crate::model::observed::{CONTROL, RECORD, Service};
+use crate::model::observed::{CONTROL, GOAL_STATUS, RECORD, Service};
 use jiff::Timestamp;
 
 /// What is looked at.

@@ -5,10 +5,10 @@
 
 use super::decide::{Idle, StartDecision, StartQuestion, decide};
 use super::declared::{Fault, Stated};
-use super::status::{GOAL_STATUS, GoalPhase, GoalStatus};
+use super::status::{GoalPhase, GoalStatus};
 use super::table::RunTable;
 use crate::model::name::{Namespace, ServiceName};
-use crate::model::observed::Service;
+use crate::model::observed::{GOAL_STATUS, Service};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

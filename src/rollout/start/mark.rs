@@ -4,8 +4,8 @@
 //! declaration changes without a new generation, so the generation would not tell. Depends on observed Services.
 
 use super::declared::DeclaredPart;
-use super::status::{GOAL_STATUS, GoalStatus};
-use crate::model::observed::Service;
+use super::status::GoalStatus;
+use crate::model::observed::{GOAL_STATUS, Service};
 use serde_json::{Value, json};
 
 /// The annotation by which whoever has no command line asks for another run of the same goal.

@@ -5,9 +5,9 @@
 //! observed Services.
 
 use super::over::{RunSeen, RunState};
-use super::status::{GOAL_STATUS, GoalStatus, StartedRun};
+use super::status::{GoalStatus, StartedRun};
 use crate::model::name::Namespace;
-use crate::model::observed::{RECORD, Service};
+use crate::model::observed::{GOAL_STATUS, RECORD, Service};
 use serde_json::{Value, json};
 
 /// A run that is to be cancelled.

@@ -8,8 +8,6 @@ use crate::model::name::GoalId;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// The annotation.
-pub const GOAL_STATUS: &str = "andante.dev/goal-status";
 /// The longest text that is read, in bytes.
 const LONGEST: usize = 4096;
 /// The longest reason, in characters.
