@@ -5,7 +5,7 @@ use crate::machine::capacity::standing_words;
 use crate::machine::claim::Claim;
 use crate::machine::migration::cause_and_remedy;
 use crate::machine::next::GiveUp;
-use crate::machine::standing::{Followed, outcome_of, record_lost};
+use crate::machine::standing::{Followed, outcome_of, record_lost, who_moved};
 use crate::machine::world::World;
 use crate::model::name::ServiceName;
 use crate::model::observed::Service;
@@ -154,6 +154,14 @@ pub(crate) fn with_standing(mut outcome: Outcome, record: &Record, world: &World
         outcome.next = if outcome.next.is_empty() { words } else { format!("{}; {words}", outcome.next) };
     }
     outcome
+}
+
+/// Somebody else changed the traffic of a running rollout, whose process stops at that: `when` is empty, or when it was.
+pub(crate) fn taken_over(service: &Service, when: &str) -> Outcome {
+    let (who, name) = (who_moved(service, true), &service.name);
+    let what = format!("{who} changed the traffic of {name}{when}; this run writes nothing more");
+    let next = format!("`andante settle {}` closes the rollout and leaves traffic as it is", service.called());
+    outcome_of(Code::TakenOver, what, service).next(next)
 }
 
 /// What was done, and that the next rollout began before it was confirmed as served, or answered.

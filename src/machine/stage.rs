@@ -9,11 +9,11 @@ use crate::machine::clash;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, taken_over};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_order;
-use crate::machine::standing::{Claimant, Moved, Standing, is_staging_template, moved, outcome_of, who_moved};
+use crate::machine::standing::{Claimant, Moved, Standing, is_staging_template, moved, outcome_of};
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::order;
@@ -278,17 +278,7 @@ impl Stage {
             return next;
         }
         match moved {
-            Moved::Traffic => {
-                let what = format!(
-                    "{} changed the traffic of {}; this run writes nothing more",
-                    who_moved(service, true),
-                    service.name
-                );
-                return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
-                    "`andante settle {}` closes the rollout and leaves traffic as it is",
-                    service.called()
-                )));
-            }
+            Moved::Traffic => return Next::end(taken_over(service, "")),
             Moved::Template if is_staging_template(record) => return self.edited(world, service, record, now),
             Moved::Template | Moved::No => {}
         }

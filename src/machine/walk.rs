@@ -10,7 +10,7 @@ use crate::machine::capacity::Demand;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::{denied, gave_up, missing};
+use crate::machine::outcomes::{denied, gave_up, missing, taken_over};
 use crate::machine::probing::Probing;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
@@ -147,15 +147,7 @@ impl Walk {
                 if let Some(next) = self.returning(world, record, |_| false, now, log) {
                     return next;
                 }
-                let what = format!(
-                    "{} changed the traffic of {} in mid-walk; this run writes nothing more",
-                    who_moved(service, true),
-                    service.name
-                );
-                return Next::end(outcome_of(Code::TakenOver, what, service).next(format!(
-                    "`andante settle {}` closes the rollout and leaves traffic as it is",
-                    service.called()
-                )));
+                return Next::end(taken_over(service, " in mid-walk"));
             }
             Moved::Template => log.once(
                 Topic::Note,
