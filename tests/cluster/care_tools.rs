@@ -141,7 +141,7 @@ fn second(space: &Space) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn no_tool_brings_users_to_what_is_not_proved() {
+fn long_no_tool_brings_users_to_what_is_not_proved() {
     let (space, _care) = in_care("care-tools", "care");
     space.serve(&sample("control", "v1"));
     second(&space);
@@ -161,7 +161,7 @@ fn no_tool_brings_users_to_what_is_not_proved() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn without_policies_every_other_tool_does() {
+fn long_without_policies_every_other_tool_does() {
     let space = Space::new("care-free");
     space.serve(&declared("hello", "v1"));
     second(&space);
