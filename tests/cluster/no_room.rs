@@ -174,19 +174,20 @@ fn long_settle_finds_a_way_back_on_a_full_node() {
 fn judged(name: &str, wall: Wall) {
     let space = Space::new(name);
     space.serve(&wall.service(&space, 20));
-    let ill = (Timestamp::now().as_second() + 60).to_string();
+    // The walk looks for others for a minute before its first step, and the wall has to be felt before the candidate fails.
+    let ill = (Timestamp::now().as_second() + 110).to_string();
     let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.6".to_owned()];
     let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2"];
     let stage: Vec<&str> = image.into_iter().chain(settings.iter().flat_map(|s| ["--set-env", s])).collect();
     space.andante(&stage).ended(0);
     let before = of_both(&space);
-    let load = Load::start(&space, &["hello"], 12, Duration::from_secs(200));
+    let load = Load::start(&space, &["hello"], 12, Duration::from_secs(260));
     let mut walk =
         space.start(&quick(&["--evidence", "gateway", "--steps", "50,100", "--dwell", "5m", "--objective", "30%"]));
     walk.line("step 1 of 2 is served", LONG);
     wall.close(&space);
     let pods_of_stable = names(&space, "hello-00001");
-    let more = Load::start(&space, &["hello"], 40, Duration::from_secs(200));
+    let more = Load::start(&space, &["hello"], 40, Duration::from_secs(220));
     wall.is_felt(&space);
     let decided = walk.line("traffic: back to", Duration::from_secs(150));
     is_back(&space, decided);
