@@ -73,7 +73,7 @@ impl Contract {
     pub(super) fn variables(&self, place: &str) -> Result<Vec<Value>, Fault> {
         let mut variables: Vec<Value> = self
             .words()
-            .map(|(word, value)| json!({"name": format!("{VARIABLE}{}", shouted(word)), "value": value}))
+            .map(|(word, value)| json!({"name": format!("{VARIABLE}{}", shouted(word)), "value": literal(value)}))
             .collect();
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (name, value) in self.declared.iter() {
@@ -90,7 +90,7 @@ impl Contract {
                 ParamValue::Text(text) => text.clone(),
                 ParamValue::List(list) => json!(list).to_string(),
             };
-            variables.push(json!({"name": variable, "value": text}));
+            variables.push(json!({"name": variable, "value": literal(&text)}));
         }
         Ok(variables)
     }
@@ -103,6 +103,12 @@ impl Contract {
 /// A name as environment variables are written.
 fn shouted(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// A value that Kubernetes leaves as it is. It expands `$(NAME)` in variables, so that whoever declares could else have a Secret
+/// of the template put into a value of their own; `$$` stands for `$` there.
+fn literal(value: &str) -> String {
+    value.replace('$', "$$")
 }
 
 #[cfg(test)]
@@ -144,6 +150,10 @@ mod tests {
         assert_eq!(variables[3], json!({"name": "ANDANTE_GIT_URL", "value": ""}));
         assert_eq!(variables[7], json!({"name": "ANDANTE_PARAM_A_B", "value": "x"}));
         assert_eq!(variables[8], json!({"name": "ANDANTE_PARAM_LIST", "value": r#"["v","w"]"#}));
+        let asks = contract(
+            json!({"andante.dev/pipeline": "CronJob/p", "andante.dev/params": "{url: 'https://x/?$(PASSWORD)$'}"}),
+        );
+        assert_eq!(asks.variables("here").unwrap()[7]["value"], "https://x/?$$(PASSWORD)$$");
         let twice = contract(json!({"andante.dev/pipeline": "CronJob/p", "andante.dev/params": "{a.b: x, a-b: w}"}));
         assert!(twice.variables("here").unwrap_err().why.contains("ANDANTE_PARAM_A_B"));
     }

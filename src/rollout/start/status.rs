@@ -164,14 +164,19 @@ impl StatusSeen {
     }
 }
 
-/// The part that is kept of a word by which a second start is asked for.
+/// The part that is kept of a word by which a second start is asked for. What was kept is kept whole the next time: a word that
+/// came back otherwise would ask for a start without end.
 pub(super) fn again_of(text: &str) -> String {
-    cut(text.trim(), LONGEST_AGAIN)
+    cut(one_line(text).trim(), LONGEST_AGAIN)
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// One line of at most so many characters.
 fn cut(text: &str, longest: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = one_line(text);
     if line.chars().count() <= longest {
         return line;
     }
@@ -234,6 +239,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_word_that_was_kept_is_kept_whole(text in "[ a\\x00-\\x1f\\x7f\u{85}é]{0,90}") {
+            let kept = again_of(&text);
+            prop_assert_eq!(again_of(&kept), kept);
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
             let _ = GoalStatus::read(&text);
