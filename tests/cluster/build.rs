@@ -116,7 +116,8 @@ fn a_build_that_fails_moves_nobody() {
 fn long_an_older_run_whose_build_ends_last_changes_nothing() {
     let (space, source) = place("build-race");
     space.serve(&sample("hello", "v1"));
-    let old = source.commit_slow(&["VERSION=v2"], 45);
+    // The newer run has to be over before this build is, also on a busy machine.
+    let old = source.commit_slow(&["VERSION=v2"], 120);
     let older = commit(&source, &old, "/").start(&space, "older");
     eventually("the older run builds", LONG, || older.log().contains("STEP 4/4: RUN").then_some(()));
     let new = source.commit(&["VERSION=v3"]);
