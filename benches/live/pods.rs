@@ -69,9 +69,11 @@ const ROWS: [Row; 7] = [
     },
 ];
 
-/// The whole table, about half an hour.
-pub fn measure(binary: &Path) {
-    for row in &ROWS {
+/// The rows whose name has this in it; the whole table takes about half an hour.
+pub fn measure(binary: &Path, named: &str) {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| row.name.contains(named)).collect();
+    assert!(!rows.is_empty(), "no row has {named} in its name: there are {}", ROWS.map(|row| row.name).join(", "));
+    for row in rows {
         for capacity in ["off", "try"] {
             load(&format!("before {} with --capacity {capacity}", row.name));
             once(binary, row, capacity);
