@@ -87,7 +87,8 @@ impl State {
     }
 
     /// The same as a dry run.
-    pub(crate) fn would_store(&self, who: &Who, patch: &Value) -> Result<Value, ApiError> {
+    pub(crate) fn would_store(&mut self, who: &Who, patch: &Value) -> Result<Value, ApiError> {
+        self.asked_dry += 1;
         if !self.dry_runs {
             return Err(ApiError::Invalid("admission webhook \"other\" does not support dry run".into()));
         }

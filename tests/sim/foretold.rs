@@ -25,10 +25,15 @@ fn walk() -> Job {
 }
 
 /// A Service that serves `ok:1` and declares a goal without a source, on a cluster with a default of its own.
-async fn declaring() -> (Theatre, Asker) {
-    let theatre = Theatre::serving(7, "ok:1", true).await;
-    theatre.world.declare("pipeline", Some("roll-out-image"));
-    theatre.world.with(|s| s.timeout = Some(600));
+async fn declaring(timeout: Option<u64>) -> (Theatre, Asker) {
+    let mut theatre = Theatre::new(7);
+    theatre.calm = true;
+    let world = theatre.world.clone();
+    world.with(|s| s.timeout = timeout);
+    world.deploy(&world.plain("ok:1")).await;
+    world.move_traffic(&json!([{"latestRevision": true, "percent": 100}])).unwrap();
+    sleep(Duration::from_secs(10)).await;
+    world.declare("pipeline", Some("roll-out-image"));
     (theatre, asker("a", 100, IfBusy::Supersede))
 }
 
@@ -71,7 +76,7 @@ fn a_file_is_one_goal_whatever_happens() {
 }
 
 async fn staged_from_a_file(script: Script) -> usize {
-    let (theatre, a) = declaring().await;
+    let (theatre, a) = declaring(Some(600)).await;
     let prologue = theatre.world.scene_is_set();
     noted(&theatre, &a);
     let why = format!("{:?} {:?}", script.crash, script.exact);
@@ -98,7 +103,7 @@ async fn staged_from_a_file(script: Script) -> usize {
 #[test]
 fn a_file_of_a_person_is_no_new_goal() {
     simulate(async {
-        let (theatre, _) = declaring().await;
+        let (theatre, _) = declaring(Some(600)).await;
         let goal = theatre.world.declared();
         let status = json!({"goal": goal, "phase": "done", "run": "before"});
         theatre.world.annotate(GOAL_STATUS, Some(&status.to_string())).unwrap();
@@ -122,16 +127,15 @@ fn a_revert_is_one_goal_whatever_happens() {
 }
 
 async fn reverted(script: Script) -> usize {
-    let (theatre, a) = declaring().await;
-    theatre.world.with(|s| s.timeout = None);
+    let (theatre, a) = declaring(None).await;
     noted(&theatre, &a);
     let stage = |image: &str| Job::Stage { image: image.into(), again: false };
     assert_eq!(run(&theatre, "bad", &a, &stage("crash-start:2")).await.code, Code::NeverReady);
-    theatre.world.with(|s| s.timeout = Some(600));
     // Somebody declares the goal anew, and a run of it releases what serves.
     theatre.world.declare("params", Some("{again: 'yes'}"));
     let b = asker("b", 200, IfBusy::Supersede);
     noted(&theatre, &b);
+    theatre.world.with(|s| s.timeout = Some(300));
     let prologue = theatre.world.scene_is_set();
     let why = format!("{:?}", script.crash);
     let mut end = theatre.process("revert", &b, &stage("ok:1"), script).await;
@@ -140,7 +144,7 @@ async fn reverted(script: Script) -> usize {
         end = theatre.process("revert-2", &b, &stage("ok:1"), Script::default()).await;
     }
     assert_eq!(end.as_ref().map(|end| end.code), Some(Code::Done), "{why}: {end:?}\n{}", theatre.print(prologue));
-    assert_eq!(theatre.world.service().unwrap()["spec"]["template"]["spec"]["timeoutSeconds"], 600, "{why}");
+    assert_eq!(theatre.world.service().unwrap()["spec"]["template"]["spec"]["timeoutSeconds"], 300, "{why}");
     assert_eq!(second_starts(&theatre, prologue), Vec::<String>::new(), "{why}: {}", theatre.print(prologue));
     theatre.calls("revert")
 }
@@ -149,7 +153,7 @@ async fn reverted(script: Script) -> usize {
 #[test]
 fn without_dry_runs_the_status_is_right_at_the_end() {
     simulate(async {
-        let (theatre, a) = declaring().await;
+        let (theatre, a) = declaring(Some(600)).await;
         theatre.world.with(|s| s.dry_runs = false);
         let prologue = theatre.world.scene_is_set();
         noted(&theatre, &a);
@@ -167,13 +171,14 @@ fn without_dry_runs_the_status_is_right_at_the_end() {
 /// What is asked is asked once, and only where a goal is at stake.
 #[test]
 fn a_rollout_without_a_goal_asks_nothing() {
-    simulate(async {
-        let (theatre, a) = declaring().await;
-        let calls = |label: &str| theatre.calls(label);
-        run(&theatre, "plain", &a, &file()).await;
-        let (other, b) = declaring().await;
-        noted(&other, &b);
-        run(&other, "goal", &b, &file()).await;
-        assert_eq!(other.calls("goal"), calls("plain") + 1);
-    });
+    for (is_noted, asked) in [(false, 0), (true, 1)] {
+        simulate(async move {
+            let (theatre, a) = declaring(Some(600)).await;
+            if is_noted {
+                noted(&theatre, &a);
+            }
+            assert_eq!(run(&theatre, "stage", &a, &file()).await.word, "staged");
+            assert_eq!(theatre.world.with(|s| s.asked_dry), asked);
+        });
+    }
 }

@@ -105,6 +105,8 @@ pub(crate) struct State {
     pub(crate) timeout: Option<u64>,
     /// Dry runs are answered; false where some webhook does not take them.
     pub(crate) dry_runs: bool,
+    /// How many were asked for.
+    pub(crate) asked_dry: usize,
     /// So many pods all users together want.
     pub(crate) pods_wanted: i64,
     /// So many pods there is room for; none: for any number.
@@ -149,6 +151,7 @@ impl State {
             names_readable: true,
             timeout: None,
             dry_runs: true,
+            asked_dry: 0,
             pods_wanted: 1,
             room: None,
             revisions_writable: true,
