@@ -224,7 +224,7 @@ pub struct OwnerArgs {
     #[arg(long, help_heading = "Ownership")]
     pub force: bool,
     /// Only as long as the Service declares this goal (`andante goal` prints its id): before users are moved another one ends
-    /// this, afterwards users go back. Goes before whoever works for another goal, whoever began later.
+    /// this, afterwards users go back. With `--if-busy supersede` it goes before whoever works for another goal, whoever began later.
     #[arg(long, value_name = "ID", help_heading = "Ownership")]
     pub goal: Option<GoalId>,
 }

@@ -16,7 +16,7 @@ use crate::model::name::ServiceName;
 use crate::model::outcome::{Code, Outcome};
 use crate::run::ports::Cluster;
 use crate::view::export::{Draft, printed};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -122,8 +122,9 @@ async fn write(args: &ExportArgs, kube: &Kube, object: Value) -> Result<Option<F
 /// Asks the server what it fills in, by dry runs, until nothing is left to be asked.
 async fn ask(args: &ExportArgs, cluster: &KnativeService, draft: &mut Draft) -> Result<(), Stop> {
     while let Some(template) = draft.question() {
-        match answered_within(patience(args), async || cluster.would_store(&template).await).await {
-            Ok(stored) => draft.answered(&stored),
+        let patch = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
+        match answered_within(patience(args), async || cluster.would_store(&patch).await).await {
+            Ok(stored) => draft.answered(stored.pointer("/spec/template").unwrap_or(&Value::Null)),
             // A file that says more than it had to is a good file.
             Err(
                 error @ (ApiError::Forbidden(_) | ApiError::Withdrawn(_) | ApiError::Invalid(_) | ApiError::Refused(_)),

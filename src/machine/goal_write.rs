@@ -1,9 +1,12 @@
 //! What a write of ours does about the declared goal.
 //!
 //! Decides that a write of a run with a goal is refused where another goal is declared by then, which moves no generation; and that
-//! a template of ours is never a new goal: `andante.dev/goal-status` names what is declared with it, in the same write. It may use
-//! the declaration, the record and observed objects.
+//! a template of ours is never a new goal: `andante.dev/goal-status` names what is declared with it, in the same write, for which the
+//! API server is asked first what it will store. It may use the declaration, the record and observed objects.
 
+use crate::machine::next::{Look, Next, Order};
+use crate::machine::world::World;
+use crate::model::name::GoalId;
 use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::part::DeclaredPart;
@@ -36,20 +39,54 @@ pub(super) fn rests_on_goal(record: &Record) -> bool {
     record.goal.is_some() && (!back || record.outcome == Some(Code::Superseded))
 }
 
+/// A template that a write of ours carries.
+#[derive(Debug)]
+pub(super) struct NewTemplate {
+    /// As it is written.
+    pub(super) template: Value,
+    /// The goal that is declared with it; none: what is declared then cannot be read.
+    goal: Option<GoalId>,
+}
+
+impl NewTemplate {
+    /// This one on this Service: with the goal that a dry run told, else with the one of its own words.
+    pub(super) fn of(world: &World, service: &Service, template: Value) -> Self {
+        let heard = world.foretold.as_ref().filter(|heard| heard.is_of(service, &template));
+        let stated = match heard.and_then(|heard| heard.stored(service)) {
+            Some(stored) => Stated::of_service(&stored).read(),
+            None => Stated::of_service(service).with_template(&template).read(),
+        };
+        Self { goal: stated.ok().map(|declared| declared.id), template }
+    }
+}
+
+/// The question that comes before a write of this template: what would be stored of it, where the write says which goal that is.
+/// None: it was asked, or no goal is at stake.
+pub(super) fn asks_first(
+    world: &World,
+    service: &Service,
+    goal: Option<&RolloutGoal>,
+    template: &Value,
+    order: &Order,
+) -> Option<Next> {
+    let declared = Stated::of_service(service).read().ok()?.id;
+    let named = service.annotations.get(GOAL_STATUS).and_then(|text| goal_of(text));
+    let is_at_stake = goal.is_some() || named == Some(declared);
+    let was_asked = world.foretold.as_ref().is_some_and(|heard| heard.is_of(service, template));
+    (is_at_stake && !was_asked).then(|| Next::Look(Look::Stored(order.patch.clone())))
+}
+
 /// What keeps the status true in a write with this template, or with none: tests and changes of the annotation. The record's goal
 /// becomes what is declared with that template. `owner` and `at`: whose write it is, and when, where nobody noted the run when it
 /// was started.
 pub(super) fn status_changes(
     service: &Service,
     goal: Option<&mut RolloutGoal>,
-    template: Option<&Value>,
+    template: Option<&NewTemplate>,
     (owner, at): (&Owner, Timestamp),
 ) -> Vec<Value> {
-    let stated = Stated::of_service(service);
-    let Ok(before) = stated.read().map(|declared| declared.id) else { return Vec::new() };
-    let after =
-        template.map_or_else(|| Ok(before.clone()), |t| stated.with_template(t).read().map(|declared| declared.id));
-    let Ok(after) = after else { return Vec::new() };
+    let Ok(before) = Stated::of_service(service).read().map(|declared| declared.id) else { return Vec::new() };
+    let Some(after) = template.map_or(Some(&before), |new| new.goal.as_ref()).cloned() else { return Vec::new() };
     let text = service.annotations.get(GOAL_STATUS);
     let named = text.and_then(|text| goal_of(text));
     // What is known of the goal that is found is passed on, and one that waits to be started goes on waiting.
@@ -97,7 +134,8 @@ mod tests {
         template: Option<&Value>,
         owner: &Owner,
     ) -> Vec<Value> {
-        status_changes(service, goal, template, (owner, Timestamp::UNIX_EPOCH))
+        let template = template.map(|template| NewTemplate::of(&World::default(), service, template.clone()));
+        status_changes(service, goal, template.as_ref(), (owner, Timestamp::UNIX_EPOCH))
     }
 
     fn service(annotations: &Value) -> Service {

@@ -13,6 +13,7 @@ pub mod claim;
 mod clash;
 pub(crate) mod course;
 mod finish;
+pub mod foretold;
 mod goal_write;
 mod health;
 pub mod judge;

@@ -34,6 +34,8 @@ pub enum Look {
     Image(String),
     /// Who has this name, which a tag's placeholder needs.
     Name(String),
+    /// What would be stored if the Service were patched so: a dry run.
+    Stored(Value),
 }
 
 /// Something to ask while waiting.

@@ -12,7 +12,7 @@ use crate::machine::others;
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, taken_over};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
-use crate::machine::stage::write::begin_order;
+use crate::machine::stage::write::begin_next;
 use crate::machine::standing::{Claimant, Moved, Standing, is_staging_template, moved, outcome_of};
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
@@ -233,10 +233,7 @@ impl Stage {
                 self.noted = None;
                 others::say(service, log);
                 self.claimant.sign(&mut record);
-                match begin_order(world, service, *record, split, template, Event::new(Topic::Stage, what)) {
-                    Ok(order) => Next::Write(Box::new(order)),
-                    Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
-                }
+                begin_next(world, service, *record, split, template, Event::new(Topic::Stage, what))
             }
         }
     }

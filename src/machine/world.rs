@@ -3,6 +3,7 @@
 //! Decides which report is newer, because an older one must never overwrite a newer one. It may use observed objects
 //! and the record.
 
+use crate::machine::foretold::Foretold;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::name::{Namespace, RevisionName};
@@ -12,6 +13,7 @@ pub use crate::model::signal::Signal;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::rollout::record::{BadRecord, Record};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The Service as far as known.
@@ -73,6 +75,8 @@ pub struct World {
     pub images: BTreeMap<String, Meaning>,
     /// Who has which names that tags need, as far as asked.
     pub names: BTreeMap<String, NameHolder>,
+    /// What a template would be stored as, as it was asked last.
+    pub foretold: Option<Foretold>,
     /// The last signal that arrived.
     pub signal: Option<Signal>,
     /// Why the run is ended from outside, where that could be read when the signal came.
@@ -139,6 +143,11 @@ impl World {
     /// The Revision is there and Ready: a split that names it can take effect.
     pub fn serves(&self, name: &RevisionName) -> bool {
         self.revision(name).is_some_and(Revision::serves)
+    }
+
+    /// Takes what a dry run of this write answered; none: it cannot be asked.
+    pub fn foretell(&mut self, patch: &Value, answer: Option<&Value>) {
+        self.foretold = self.service().and_then(|service| Foretold::of(service, patch, answer));
     }
 
     /// The record on the Service, if there is one.

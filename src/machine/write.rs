@@ -3,7 +3,8 @@
 //! Decides what is tested before the write and what the record says after it. It may use the record and observed
 //! objects.
 
-use crate::machine::goal_write::{declared_tests, rests_on_goal, status_changes};
+use crate::machine::foretold::TEMPLATE;
+use crate::machine::goal_write::{NewTemplate, declared_tests, rests_on_goal, status_changes};
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
@@ -48,7 +49,7 @@ const POINTER: &str = "/metadata/annotations/andante.dev~1rollout";
 /// it; `owner` and `at`: whose run that is, and since when.
 pub(super) fn template_order(
     service: &Service,
-    template: &Value,
+    template: NewTemplate,
     goal: Option<RolloutGoal>,
     (owner, at): (&Owner, Timestamp),
     what: Event,
@@ -57,12 +58,12 @@ pub(super) fn template_order(
     if goal.is_some() {
         patch.extend(declared_tests(service));
     }
-    let status = status_changes(service, goal.as_mut(), Some(template), (owner, at));
+    let status = status_changes(service, goal.as_mut(), Some(&template), (owner, at));
     if service.annotations.is_empty() && !status.is_empty() {
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
     patch.extend(status);
-    patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
+    patch.push(json!({"op": "add", "path": TEMPLATE, "value": template.template}));
     Order { patch: Value::Array(patch), record: None, what }
 }
 
@@ -91,7 +92,7 @@ pub(super) enum RecordSize {
 #[derive(Debug)]
 struct SpecChange<'a> {
     split: Option<Split>,
-    template: Option<Value>,
+    template: Option<NewTemplate>,
     /// The template's own name, which goes.
     taken: Option<&'a str>,
 }
@@ -102,7 +103,7 @@ pub(super) fn order(
     service: &Service,
     record: Record,
     split: Option<Split>,
-    template: Option<Value>,
+    template: Option<NewTemplate>,
     what: Event,
 ) -> Result<Order, BadRecord> {
     build(service, record, SpecChange { split, template, taken: None }, RecordSize::Whole, what)
@@ -182,7 +183,7 @@ fn build(
         patch.push(json!({"op": "remove", "path": "/metadata/annotations/andante.dev~1control"}));
     }
     if let Some(template) = template {
-        patch.push(json!({"op": "add", "path": "/spec/template", "value": template}));
+        patch.push(json!({"op": "add", "path": TEMPLATE, "value": template.template}));
     }
     if taken.is_some() {
         patch.push(json!({"op": "remove", "path": "/spec/template/metadata/name"}));

@@ -5,6 +5,7 @@
 //! nothing. Depends on `serde_json`.
 
 use crate::model::kn;
+use crate::model::nothing::says_nothing;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -60,10 +61,11 @@ pub(super) fn filled_in(live: &Value, filled: &Filled) -> bool {
         // Marks of this tool and of kn, which tell one time from another and nothing about what runs.
         return name.starts_with("andante.dev/") || kn::is_mark(name);
     }
+    let field = path.rsplit('.').next().unwrap_or(path);
     match live {
-        Value::Null => true,
-        Value::Object(map) => map.iter().all(|(key, value)| filled_in(value, &filled.inside(key))),
-        Value::Array(list) => list.is_empty(),
+        live if says_nothing(field, live) => true,
+        // One that is empty was not filled in: it may mean another thing than none.
+        Value::Object(map) if !map.is_empty() => map.iter().all(|(key, value)| filled_in(value, &filled.inside(key))),
         Value::String(text) if path.ends_with("ontainers.[].name") => {
             is_numbered(text, "user-container") || is_numbered(text, "init-container")
         }

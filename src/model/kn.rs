@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 const MARK: &str = "client.knative.dev/";
 /// The annotation that keeps the image as its user named it. kn shows it instead of the image (`kn service describe`), which it
 /// may have pinned to a digest meanwhile.
-pub(super) const USER_IMAGE: &str = "client.knative.dev/user-image";
+pub(crate) const USER_IMAGE: &str = "client.knative.dev/user-image";
 
 /// True for the name of an annotation or a label that kn keeps for itself.
 pub(crate) fn is_mark(name: &str) -> bool {

@@ -12,6 +12,7 @@ pub(crate) mod filled_in;
 pub(crate) mod kn;
 pub(crate) mod making;
 pub mod name;
+pub(crate) mod nothing;
 pub mod observed;
 pub mod outcome;
 pub mod percent;

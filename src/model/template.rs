@@ -6,6 +6,7 @@
 use crate::model::filled_in::{Filled, ONCE, filled_in};
 use crate::model::kn;
 use crate::model::name::RevisionName;
+use crate::model::nothing::says_nothing;
 use serde_json::{Map, Value, json};
 
 /// The annotation that makes a template differ from an equal one (`--again`).
@@ -210,7 +211,7 @@ fn covers(live: &Value, wanted: &Value, filled: &Filled) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             let said = wanted.iter().all(|(key, value)| {
-                live.get(key).map_or_else(|| is_empty(value), |l| covers(l, value, &filled.inside(key)))
+                live.get(key).map_or_else(|| says_nothing(key, value), |l| covers(l, value, &filled.inside(key)))
             });
             said && live.iter().all(|(key, value)| wanted.contains_key(key) || filled_in(value, &filled.inside(key)))
         }
@@ -220,15 +221,6 @@ fn covers(live: &Value, wanted: &Value, filled: &Filled) -> bool {
             live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| covers(l, w, &entry))
         }
         _ => live == wanted,
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
     }
 }
 

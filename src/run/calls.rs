@@ -280,6 +280,32 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 self.world.names.insert(name, holder);
                 Ok(())
             }
+            Look::Stored(patch) => {
+                let cluster = self.cluster;
+                match self.call(cluster.would_store(&patch)).await {
+                    Ok(object) => {
+                        self.fine(ReadCall::Get);
+                        self.world.foretell(&patch, Some(&object));
+                    }
+                    Err(error) if error.is_passing() => {
+                        self.trouble(ReadCall::Get, &error)?;
+                        self.pause_reads(&error).await;
+                    }
+                    // The Service moved, as where a write is refused.
+                    Err(ApiError::Refused(_)) => {
+                        self.refusals += 1;
+                        return self.read_service().await;
+                    }
+                    Err(error) => {
+                        self.log.once(
+                            Topic::Note,
+                            format!("what will be stored of the template cannot be asked by a dry run ({error}); if it is another goal than its words say, andante.dev/goal-status names that with a later write"),
+                        );
+                        self.world.foretell(&patch, None);
+                    }
+                }
+                Ok(())
+            }
             Look::Configuration => {
                 let cluster = self.cluster;
                 match self.call(cluster.configuration()).await {

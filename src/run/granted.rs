@@ -86,6 +86,10 @@ impl<C: Cluster> Cluster for Granted<'_, C> {
         self.note(Need::PatchService, Box::pin(self.cluster.patch_service(patch))).await
     }
 
+    async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
+        self.note(Need::PatchService, Box::pin(self.cluster.would_store(patch))).await
+    }
+
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {
         self.note(Need::PatchRevisions, Box::pin(self.cluster.patch_revision(name, patch))).await
     }

@@ -72,6 +72,10 @@ pub trait Cluster {
     // A JSON patch and not server-side apply: its `test` operations fence the record and the generation in the same write,
     // and an apply that leaves `spec.traffic` out would give it away: Knative would send everyone to latest (rule 8).
     fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
+    /// The same as a dry run: the Service as it would be stored, with what admission fills in. Nothing is written.
+    fn would_store(&self, _: &Value) -> impl Future<Output = Result<Value, ApiError>> {
+        async { Err(ApiError::Invalid("nobody was named who could be asked".to_owned())) }
+    }
     /// PATCH of one of its Revisions with a JSON patch. Nothing but the bounds of its scale is ever changed there, because
     /// whatever else stands in a Revision's annotations is part of its pods. The right to it is optional.
     fn patch_revision(&self, name: &RevisionName, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;

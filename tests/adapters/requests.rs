@@ -25,17 +25,21 @@ async fn reads_are_plain_gets_with_our_token() {
 
 #[tokio::test]
 async fn writes_name_their_manager_and_are_strict() {
-    let server = Server::start(vec![Reply::json(200, &json!({"kind": "Service"})); 2]).await;
+    let server = Server::start(vec![Reply::json(200, &json!({"kind": "Service"})); 3]).await;
     let service = server.service();
     let patch = json!([{"op": "test", "path": "/metadata/uid", "value": "u"}]);
     assert_eq!(service.patch_service(&patch).await.unwrap(), json!({"kind": "Service"}));
     service.create_service(&json!({"kind": "Service"})).await.unwrap();
+    service.would_store(&patch).await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[0].line, format!("PATCH {BASE}/services/hello?fieldManager=andante&fieldValidation=Strict"));
     assert_eq!(seen[0].header("content-type"), Some("application/json-patch+json"));
     assert_eq!(seen[0].body, patch.to_string());
     assert_eq!(seen[1].line, format!("POST {BASE}/services?fieldManager=andante&fieldValidation=Strict"));
     assert_eq!(seen[1].header("content-type"), Some("application/json"));
+    // What would be stored is asked by the very write.
+    let dry = format!("PATCH {BASE}/services/hello?dryRun=All&fieldManager=andante&fieldValidation=Strict");
+    assert_eq!((&seen[2].line, &seen[2].body), (&dry, &seen[0].body));
 }
 
 #[tokio::test]

@@ -91,3 +91,44 @@ fn what_a_run_stages_itself_is_no_new_goal() {
         .ends_with("finished");
     assert_eq!(goal(&space), now);
 }
+
+/// A file says less than what Knative stores of it; the status names what is stored from the write that carries the template on, and
+/// after a revert as well.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_file_and_a_revert_are_no_new_goal() {
+    let space = Space::new("goal-file");
+    let hello = sample("hello", "v1").annotation("andante.dev/pipeline", "build-it");
+    space.serve(&hello);
+    let named = || {
+        let annotations = space.service("hello")["metadata"]["annotations"].clone();
+        let status: Value = serde_json::from_str(annotations["andante.dev/goal-status"].as_str().unwrap()).unwrap();
+        status["goal"].as_str().unwrap().to_owned()
+    };
+    let note = |goal: &str| {
+        let status = format!("andante.dev/goal-status={}", json!({"goal": goal, "run": "hello-1", "phase": "started"}));
+        space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", &status]).good();
+    };
+    let asked = goal(&space);
+    note(&asked);
+    let file = space.file(
+        "hello.yaml",
+        "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: hello}, spec: {template: {spec: {containers: [{image: 'dev.local/andante-sample:v2'}]}}}}",
+    );
+    let mut stage = space.start(&["stage", "hello", "--from-file", &file, "--goal", &asked]);
+    stage.line("template patched in the same write", LONG);
+    assert_eq!(named(), goal(&space), "as soon as it is written");
+    stage.wait(LONG).ended(0);
+    assert_ne!(goal(&space), asked);
+    let walk = ["walk", "hello", "--goal", &asked, "--steps", "100", "--bake", "2s"];
+    space.andante(&walk).ended(0).ends_with("finished");
+    assert_eq!(named(), goal(&space));
+    // What served before is released again while the template is another one.
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v3", "--goal", &goal(&space)]).ended(0);
+    space.andante(&["settle", "hello"]).ended(0);
+    let present = goal(&space);
+    note(&present);
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2", "--goal", &present]).ended(0);
+    assert_ne!(goal(&space), present);
+    assert_eq!(named(), goal(&space));
+}

@@ -86,8 +86,29 @@ impl State {
         self.replace_service(who, &old, new)
     }
 
+    /// The same as a dry run.
+    pub(crate) fn would_store(&mut self, who: &Who, patch: &Value) -> Result<Value, ApiError> {
+        self.asked_dry += 1;
+        if !self.dry_runs {
+            return Err(ApiError::Invalid("admission webhook \"other\" does not support dry run".into()));
+        }
+        let old = self.service.clone().ok_or_else(|| self.not_found())?;
+        let new = patch::apply(&old, patch).map_err(ApiError::Refused)?;
+        self.admitted(who, &old, new)
+    }
+
     /// A write of the whole object, whatever verb it came by.
-    pub(crate) fn replace_service(&mut self, who: &Who, old: &Value, mut new: Value) -> Result<Value, ApiError> {
+    pub(crate) fn replace_service(&mut self, who: &Who, old: &Value, new: Value) -> Result<Value, ApiError> {
+        let mut new = self.admitted(who, old, new)?;
+        if new == *old {
+            return Ok(new);
+        }
+        new["metadata"]["resourceVersion"] = json!(self.bump().to_string());
+        Ok(self.store(who, new))
+    }
+
+    /// What becomes of a written object before it is stored.
+    fn admitted(&self, who: &Who, old: &Value, mut new: Value) -> Result<Value, ApiError> {
         if new["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"] {
             return Err(ApiError::Refused("Operation cannot be fulfilled".into()));
         }
@@ -122,8 +143,7 @@ impl State {
             ));
         }
         managed::note(&mut new, Some(old), &who.manager, &time::text(self.now()));
-        new["metadata"]["resourceVersion"] = json!(self.bump().to_string());
-        Ok(self.store(who, new))
+        Ok(new)
     }
 
     /// Keeps an accepted object, notes who wrote it, and wakes the controllers.

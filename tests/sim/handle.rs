@@ -227,6 +227,11 @@ impl Cluster for Handle {
         self.call("patch services", write).await.map(|(v, _)| v)
     }
 
+    async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
+        let (who, patch) = (self.who.clone(), patch.clone());
+        self.call("dry-run services", move |s| s.would_store(&who, &patch)).await.map(|(v, _)| v)
+    }
+
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {
         let (name, patch) = (name.as_str().to_owned(), patch.clone());
         self.call("patch revisions", move |s| s.patch_revision(&name, &patch)).await.map(|(v, _)| v)

@@ -43,6 +43,7 @@ mod edited;
 mod endings;
 mod exhaustive;
 mod floors;
+mod foretold;
 mod from_file;
 mod goal_stories;
 mod goals;

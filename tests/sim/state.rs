@@ -103,6 +103,10 @@ pub(crate) struct State {
     pub(crate) names_readable: bool,
     /// `revision-timeout-seconds` of config-defaults, where the cluster sets it.
     pub(crate) timeout: Option<u64>,
+    /// Dry runs are answered; false where some webhook does not take them.
+    pub(crate) dry_runs: bool,
+    /// How many were asked for.
+    pub(crate) asked_dry: usize,
     /// So many pods all users together want.
     pub(crate) pods_wanted: i64,
     /// So many pods there is room for; none: for any number.
@@ -146,6 +150,8 @@ impl State {
             foreign_revisions: BTreeSet::new(),
             names_readable: true,
             timeout: None,
+            dry_runs: true,
+            asked_dry: 0,
             pods_wanted: 1,
             room: None,
             revisions_writable: true,

@@ -15,7 +15,7 @@ use crate::model::name::{Namespace, RevisionName, ServiceName};
 use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{Clock, Cluster, List, NamedKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const GROUP: &str = "serving.knative.dev";
 
@@ -83,14 +83,11 @@ impl Kube {
 }
 
 impl KnativeService {
-    /// The template that would be stored if this one were written, defaults and all. Nothing is written.
-    pub async fn would_store(&self, template: &Value) -> Result<Value, ApiError> {
+    /// PATCH of the Service; `dry` is what makes it a dry run, or nothing.
+    async fn patch(&self, patch: &Value, dry: &str) -> Result<Value, ApiError> {
         let asked = self.asked("patch", "services", Some(self.name.as_str()));
-        let path = format!("{}/{}?dryRun=All&{}", self.path("services"), self.name, write_parameters());
-        let patch = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
-        let body = Some(("application/json-patch+json", &patch));
-        let mut stored = self.kube.call(&Call { asked, path, body }).await?;
-        Ok(stored.pointer_mut("/spec/template").map(Value::take).unwrap_or_default())
+        let path = format!("{}/{}?{dry}{}", self.path("services"), self.name, write_parameters());
+        self.kube.call(&Call { asked, path, body: Some(("application/json-patch+json", patch)) }).await
     }
 }
 
@@ -118,9 +115,11 @@ impl Cluster for KnativeService {
     }
 
     async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
-        let asked = self.asked("patch", "services", Some(self.name.as_str()));
-        let target = format!("{}/{}?{}", self.path("services"), self.name, write_parameters());
-        self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
+        self.patch(patch, "").await
+    }
+
+    async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
+        self.patch(patch, "dryRun=All&").await
     }
 
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {

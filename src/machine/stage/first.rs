@@ -5,6 +5,7 @@
 use super::named::{is_to_be_named, name_is_free, taken_words, warn_of_taken_name};
 use super::room::given_up;
 use super::{Stage, Want};
+use crate::machine::goal_write::{NewTemplate, asks_first};
 use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
 use crate::machine::others;
@@ -145,7 +146,10 @@ impl Stage {
                 self.first = true;
                 let what = Event::new(Topic::Stage, "template patched");
                 let (owner, goal) = (&self.claimant.asker.owner, self.claimant.rollout_goal(service));
-                return Next::Write(Box::new(template_order(service, &wanted, goal, (owner, now), what)));
+                let template = NewTemplate::of(world, service, wanted.clone());
+                let order = template_order(service, template, goal.clone(), (owner, now), what);
+                return asks_first(world, service, goal.as_ref(), &wanted, &order)
+                    .unwrap_or_else(|| Next::Write(Box::new(order)));
             }
         }
         self.first = true;

@@ -74,6 +74,7 @@ impl Stage {
         }
         let mut next = record.clone();
         next.candidate = Some(candidate.clone());
+        self.claimant.mark_goal(&mut next);
         Some(match finish(world, service, &next, RecordSize::Whole, now) {
             Ok(finish) => {
                 let mut order = finish.order;

@@ -98,6 +98,7 @@ impl Stage {
         next.step_at = now;
         next.left_out.extend(safe.left_out);
         next.accept(home);
+        self.claimant.mark_goal(&mut next);
         let what = match (follows, &waits) {
             (true, _) => format!("{candidate} is Ready and runs what {stable} runs: latest is followed again"),
             (false, Some(why)) => format!("{candidate} runs what {stable} runs; traffic stays pinned by name: {why}"),

@@ -4,6 +4,7 @@
 //! the one write.
 
 use super::Stage;
+use crate::machine::goal_write::{NewTemplate, asks_first};
 use crate::machine::migration::taken_name;
 use crate::machine::next::{Next, Order};
 use crate::machine::standing::outcome_of;
@@ -46,8 +47,25 @@ impl Stage {
     }
 }
 
-/// The order of that write.
-pub(super) fn begin_order(
+/// That write, or what has to be asked before it.
+pub(super) fn begin_next(
+    world: &World,
+    service: &Service,
+    record: Record,
+    split: Option<Split>,
+    template: Option<Value>,
+    what: Event,
+) -> Next {
+    let goal = record.goal.clone();
+    match begin_order(world, service, record, split, template.clone(), what) {
+        Ok(order) => template
+            .and_then(|template| asks_first(world, service, goal.as_ref(), &template, &order))
+            .unwrap_or_else(|| Next::Write(Box::new(order))),
+        Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
+    }
+}
+
+fn begin_order(
     world: &World,
     service: &Service,
     record: Record,
@@ -55,6 +73,7 @@ pub(super) fn begin_order(
     template: Option<Value>,
     what: Event,
 ) -> Result<Order, BadRecord> {
+    let template = template.map(|template| NewTemplate::of(world, service, template));
     // A way back has to take effect, whatever stands in its way.
     let order = match split {
         Some(split) if record.phase == Phase::RolledBack => {

@@ -26,6 +26,16 @@ fn a_file_keeps_our_marks_as_long_as_they_are_true() {
     assert_eq!(moved["metadata"]["annotations"], json!({AGAIN: "r1"}), "the digest spoke of another image");
 }
 
+/// A selector that chooses all pods is not one that chooses none, whichever of the two the file has.
+#[test]
+fn an_empty_object_that_somebody_wrote_is_a_change() {
+    let of = |term: Value| json!({"spec": {"containers": [{"image": "i:1"}], "topologySpreadConstraints": [term]}});
+    let [none, all] = [json!({"maxSkew": 1}), json!({"maxSkew": 1, "labelSelector": {}})].map(of);
+    assert!(!says_the_same(&none, &all) && !says_the_same(&all, &none));
+    let spelt = of(json!({"maxSkew": 1, "labelSelector": {"matchLabels": {}, "matchExpressions": []}}));
+    assert!(says_the_same(&all, &spelt) && says_the_same(&spelt, &all));
+}
+
 #[test]
 fn image_and_env_change_and_nothing_else_does() {
     let change = TemplateChange { env: vec![("A".into(), "1".into()), ("B".into(), "2".into())], ..image("i:2") };

@@ -12,6 +12,7 @@ use super::part::{DeclaredPart, PREFIX, Unknown, unknown};
 use super::source::{DeclaredSource, GitUrl, SourcePath, SourceRevision};
 use super::suspend::Suspended;
 use super::template::{built, canonical, containers, images, name_of};
+use crate::model::kn;
 use crate::model::name::{GoalId, name_type};
 use crate::model::observed::Service;
 use crate::model::percent::Percent;
@@ -117,8 +118,12 @@ impl<'a> Stated<'a> {
     /// The same Service with the template that a write of ours is about to give it.
     #[must_use]
     pub fn with_template(mut self, template: &'a Value) -> Self {
-        // Whoever writes the list of containers owns all of it from then on, and what kn pinned in it is no pin of kn's any more.
-        self.kn_may_pin &= self.template.pointer("/spec/containers") == template.pointer("/spec/containers");
+        // Whoever changes a field owns it from then on. With the containers alone, what kn pinned in them is no pin of kn's any
+        // more; with kn's name for the image as well, as where an older template is put back, it is again what kn made of that.
+        let changes = |what: fn(&Value) -> Option<&Value>| what(self.template) != what(template);
+        let containers = changes(|template| template.pointer("/spec/containers"));
+        let name = changes(|template| template.pointer("/metadata/annotations")?.get(kn::USER_IMAGE));
+        self.kn_may_pin = if containers && name { true } else { self.kn_may_pin && !containers && !name };
         self.template = template;
         self
     }

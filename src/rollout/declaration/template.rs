@@ -1,12 +1,13 @@
 //! What the template of a Service says for its owner: its containers, and the one form of all templates that mean the same.
 //!
 //! Decides what in a stored template is nobody's wish: kn's stamps and pins, our own marks, the name of the revision, fields that
-//! carry nothing, and the image of the container that is built. What the server filled in stays, because it is stored, and
+//! say nothing, and the image of the container that is built. What the server filled in stays, because it is stored, and
 //! changes only when somebody writes. Depends on JSON, kn's stamps and references.
 
 use super::image::pins;
 use super::part::PREFIX;
 use crate::model::kn;
+use crate::model::nothing::says_nothing;
 use crate::model::template::serving_container;
 use serde_json::{Map, Value, json};
 
@@ -68,23 +69,14 @@ pub(super) fn canonical(template: &Value, built: Option<usize>, kn_may_pin: bool
     meant(template)
 }
 
-/// Without fields that carry nothing, as encoders write them. The entries of a list stay, because their places count.
+/// Without fields that say nothing. The entries of a list stay, because their places count.
 fn meant(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| (name, meant(value)));
-            Value::Object(fields.filter(|(_, value)| !carries_nothing(value)).collect::<Map<_, _>>())
+            Value::Object(fields.filter(|(name, value)| !says_nothing(name, value)).collect::<Map<_, _>>())
         }
         Value::Array(list) => Value::Array(list.into_iter().map(meant).collect()),
         value => value,
-    }
-}
-
-fn carries_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
     }
 }

@@ -221,6 +221,38 @@ fn the_template_is_part_of_the_goal_but_for_the_image_that_is_built() {
     assert_ne!(id(&service(all(), turned)), id(&service(all(), template())));
 }
 
+/// Knative makes another revision where one of these is written, and its pods may run elsewhere: no part of it is a goal of before.
+#[test]
+fn an_empty_object_that_somebody_wrote_is_part_of_the_goal() {
+    let of = |spec: &Value| {
+        let mut template = template();
+        for (name, value) in spec.as_object().unwrap() {
+            put(&mut template, &["spec"], name, value.clone());
+        }
+        id(&service(json!({"andante.dev/pipeline": "p"}), template))
+    };
+    let term = |selector: Value| {
+        let mut term = json!({"topologyKey": "zone", "namespaces": []});
+        if !selector.is_null() {
+            term["labelSelector"] = selector;
+        }
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}})
+    };
+    let volume = |kind: &str| json!({"volumes": [{"name": "v", kind: {}}]});
+    assert_eq!(of(&term(json!({"matchLabels": {}}))), of(&term(json!({}))), "the same selector");
+    let specs = [
+        json!({}),
+        term(Value::Null),
+        term(json!({})),
+        term(json!({"matchLabels": {"app": "a"}})),
+        volume("emptyDir"),
+        volume("projected"),
+        json!({"securityContext": {}}),
+    ];
+    let ids: std::collections::BTreeSet<String> = specs.iter().map(of).collect();
+    assert_eq!(ids.len(), specs.len(), "two of them have one id");
+}
+
 /// What kn makes of a template that it was to leave alone: it pins the tag, and says when it was there.
 #[test]
 fn what_kn_stamps_is_no_goal() {

@@ -186,3 +186,38 @@ proptest! {
         }
     }
 }
+
+/// Whoever changes a field owns it from then on, and a revert changes kn's name for the image together with what kn pinned it to.
+#[test]
+fn the_goal_of_a_template_of_ours_is_told_as_it_will_be_read() {
+    let image = |digit: &str| format!("r.io/a@sha256:{}", digit.repeat(64));
+    let template = |image: &str, named: &str| json!({"metadata": {"annotations": {kn::USER_IMAGE: named}}, "spec": {"containers": [{"image": image}]}});
+    let owned = |containers: bool, name: bool| {
+        let mut template = json!({"f:metadata": {"f:annotations": {}}, "f:spec": {}});
+        if containers {
+            template["f:spec"]["f:containers"] = json!({});
+        }
+        if name {
+            template["f:metadata"]["f:annotations"][format!("f:{}", kn::USER_IMAGE)] = json!({});
+        }
+        json!({"f:spec": {"f:template": template}})
+    };
+    let stored = |template: &Value, by_kn: (bool, bool), by_us: (bool, bool)| {
+        let of = |manager: &str, (containers, name)| json!({"manager": manager, "operation": "Update", "fieldsV1": owned(containers, name)});
+        let object = json!({"metadata": {"name": "s", "uid": "u", "generation": 1,
+            "annotations": {"andante.dev/pipeline": "p"}, "managedFields": [of("kn", by_kn), of("andante", by_us)]},
+            "spec": {"template": template}});
+        Service::from_json(&object).unwrap()
+    };
+    let present = stored(&template(&image("b"), "r.io/a:2"), (true, true), (false, false));
+    for (next, by_kn, by_us) in [
+        (template(&image("a"), "r.io/a:1"), (false, false), (true, true)),
+        (template(&image("a"), "r.io/a:2"), (false, true), (true, false)),
+        (template(&image("b"), "r.io/a:1"), (true, false), (false, true)),
+        (template(&image("b"), "r.io/a:2"), (true, true), (false, false)),
+    ] {
+        let told = Stated::of_service(&present).with_template(&next).read().unwrap().id;
+        let read = Stated::of_service(&stored(&next, by_kn, by_us)).read().unwrap().id;
+        assert_eq!(told, read, "{next}");
+    }
+}

@@ -12,7 +12,7 @@ pub(super) enum Noise {
     Label(String),
     Mark(&'static str, String),
     Null(&'static [&'static str], &'static str),
-    Empty(&'static [&'static str], &'static str),
+    Empty(&'static [&'static str], &'static str, Value),
     ServiceAnnotation(String),
     Suspend,
     Split,
@@ -20,12 +20,17 @@ pub(super) enum Noise {
 }
 
 pub(super) fn noise() -> impl Strategy<Value = Noise> {
-    let place = prop_oneof![
+    let null = prop_oneof![
         Just((&["metadata"][..], "creationTimestamp")),
         Just((&["spec"][..], "securityContext")),
         Just((&["metadata"][..], "ownerReferences")),
-        Just((&["spec", "affinity"][..], "podAffinity")),
         Just((&[][..], "extra")),
+    ];
+    let empty = prop_oneof![
+        Just((&["metadata"][..], "ownerReferences", json!([]))),
+        Just((&["spec"][..], "tolerations", json!([]))),
+        Just((&["spec"][..], "nodeSelector", json!({}))),
+        Just((&["spec"][..], "resources", json!({"limits": {}, "requests": {}, "claims": null}))),
     ];
     prop_oneof![
         "[a-z]{1,9}".prop_map(|name| Noise::Name(format!("hello-{name}"))),
@@ -33,8 +38,8 @@ pub(super) fn noise() -> impl Strategy<Value = Noise> {
         "[a-zA-Z]{1,9}".prop_map(Noise::Label),
         (prop_oneof![Just("andante.dev/again"), Just("andante.dev/image-digest")], "\\PC{0,9}")
             .prop_map(|(n, v)| Noise::Mark(n, v)),
-        place.clone().prop_map(|(at, name)| Noise::Null(at, name)),
-        place.prop_map(|(at, name)| Noise::Empty(at, name)),
+        null.prop_map(|(at, name)| Noise::Null(at, name)),
+        empty.prop_map(|(at, name, value)| Noise::Empty(at, name, value)),
         "\\PC{0,20}".prop_map(Noise::ServiceAnnotation),
         Just(Noise::Suspend),
         Just(Noise::Split),
@@ -54,7 +59,7 @@ pub(super) fn disturb(service: &mut Value, noise: &Noise) {
         }
         Noise::Mark(name, value) => put(service, &within(&["metadata", "annotations"]), name, json!(value)),
         Noise::Null(names, name) => put(service, &within(names), name, Value::Null),
-        Noise::Empty(names, name) => put(service, &within(names), name, json!({"a": {}, "b": []})),
+        Noise::Empty(names, name, value) => put(service, &within(names), name, value.clone()),
         Noise::ServiceAnnotation(text) => {
             for name in ["andante.dev/rollout", "andante.dev/goal-status", "team.example.com/note"] {
                 put(service, &["metadata", "annotations"], name, json!(text));
