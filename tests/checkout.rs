@@ -12,6 +12,8 @@ mod convert;
 mod forms;
 #[path = "checkout/head.rs"]
 mod head;
+#[path = "checkout/image.rs"]
+mod image;
 #[path = "checkout/odd.rs"]
 mod odd;
 #[path = "checkout/pipeline.rs"]

@@ -5,6 +5,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::indexing_slicing)]
 
+#[path = "readme/founding.rs"]
+mod founding;
+
 use andante::model::outcome::{Code, WORDS};
 use serde_json::Value;
 use std::fmt::Write as _;

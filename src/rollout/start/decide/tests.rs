@@ -219,6 +219,18 @@ fn a_slip_is_posted_once_and_starts_nothing_when_it_is_mended() {
     let StartDecision::Post(_, None) = bare.decide() else { panic!("{:?}", bare.decide()) };
 }
 
+/// Nobody would build it: it is told, and said on the Service itself.
+#[test]
+fn a_source_that_nobody_is_in_charge_of_is_posted() {
+    let mut scene = Scene::new(json!({"andante.dev/source": "https://git.example.com/hello.git"}));
+    let StartDecision::Post(faults, Some(status)) = scene.decide() else { panic!("{:?}", scene.decide()) };
+    assert!(faults[0].why.contains("nobody is in charge of building it"), "{}", faults[0]);
+    assert_eq!((status.phase, &status.goal, &status.run), (GoalPhase::Unreadable, &None, &None));
+    assert!(status.reason.contains("add andante.dev/pipeline"), "{}", status.reason);
+    scene.mark(&status);
+    let StartDecision::Post(_, None) = scene.decide() else { panic!("it is said already") };
+}
+
 #[test]
 fn a_garbled_status_ends_nothing() {
     let mut scene = with("{}");
