@@ -63,7 +63,10 @@ fn declaring_needs_a_right_of_its_own() {
 /// What is declared on `hello`.
 fn declaration(space: &Space) -> Value {
     let annotations = space.service("hello")["metadata"]["annotations"].clone();
-    DeclaredPart::guarded().map(|name| (name.to_owned(), annotations[name].clone())).filter(|(_, v)| !v.is_null()).collect()
+    DeclaredPart::guarded()
+        .map(|name| (name.to_owned(), annotations[name].clone()))
+        .filter(|(_, v)| !v.is_null())
+        .collect()
 }
 
 /// While a rollout is open, a write that no longer names who is in charge takes no part of the declaration away, since the rest

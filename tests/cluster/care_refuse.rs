@@ -44,7 +44,8 @@ fn a_split_by_name_is_refused_and_a_broken_glass_lets_one_through() {
     let glass = format!("andante.dev/break-glass={}", space.generation("hello"));
     space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", &glass]).good();
     // A rollout's own write, which changes its record alone, leaves it to the person.
-    let record = json!({"metadata": {"annotations": {"andante.dev/rollout": r#"{"format":1,"epoch":1,"phase":"finished"}"#}}});
+    let record =
+        json!({"metadata": {"annotations": {"andante.dev/rollout": r#"{"format":1,"epoch":1,"phase":"finished"}"#}}});
     let ours = ["patch", "ksvc", "hello", "--type=merge", "--field-manager=andante", "-p", &record.to_string()];
     space.kubectl(&ours).good();
     assert_eq!(annotation(&space, "andante.dev/break-glass"), space.generation("hello").to_string());
