@@ -20,6 +20,7 @@ mod cluster {
     mod build_registry;
     mod capacity;
     mod care_declare;
+    mod care_install;
     mod care_keep;
     mod care_kn;
     mod care_memory;

@@ -1,6 +1,7 @@
 //! Care at admission: who may edit a Service may not therefore say what runs for it.
 
 use super::support::*;
+use andante::rollout::declaration::part::DeclaredPart;
 use serde_json::{Value, json};
 
 /// `kubectl` as a person who may edit Services here, and nothing else.
@@ -26,19 +27,8 @@ fn as_kim(space: &Space, patch: &Value) -> Done {
 fn declaring_needs_a_right_of_its_own() {
     let (space, care) = in_care("care-declare", "care");
     kim(&space);
-    let declare =
-        |name: &str, value: Value| json!({"metadata": {"annotations": {format!("andante.dev/{name}"): value}}});
-    let all = [
-        "params",
-        "source",
-        "source-revision",
-        "source-path",
-        "image-repository",
-        "container",
-        "traffic",
-        "suspend",
-        "again",
-    ];
+    let annotate = |name: &str, value: Value| json!({"metadata": {"annotations": {name: value}}});
+    let declare = |name: &str, value: Value| annotate(&format!("andante.dev/{name}"), value);
     let refused = |patch: &Value| {
         let done = as_kim(&space, patch);
         assert_ne!(done.code, 0, "{patch} passed");
@@ -49,10 +39,9 @@ fn declaring_needs_a_right_of_its_own() {
     // What is no declaration needs nothing.
     as_kim(&space, &of_version("v2")).good();
     as_kim(&space, &json!({"metadata": {"labels": {"team": "blue"}}})).good();
-    for name in all {
-        refused(&declare(name, json!("x")));
+    for name in DeclaredPart::guarded() {
+        refused(&annotate(name, json!("x")));
     }
-    refused(&declare("pipeline", json!("fast-walk")));
     refused(&declare("pipeline", Value::Null));
     patched(&space, &declare("source", json!("https://git.example.com/a"))).good();
     refused(&declare("source", json!("https://git.example.com/b")));
@@ -69,4 +58,52 @@ fn declaring_needs_a_right_of_its_own() {
     });
     as_kim(&space, &declare("pipeline", Value::Null)).good();
     assert_eq!(space.split("hello"), "hello-00001 100");
+}
+
+/// What is declared on `hello`.
+fn declaration(space: &Space) -> Value {
+    let annotations = space.service("hello")["metadata"]["annotations"].clone();
+    DeclaredPart::guarded()
+        .map(|name| (name.to_owned(), annotations[name].clone()))
+        .filter(|(_, v)| !v.is_null())
+        .collect()
+}
+
+/// While a rollout is open, a write that no longer names who is in charge takes no part of the declaration away, since the rest
+/// would be another goal; one that goes on naming it says what it means.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_a_declaration_stays_whole_while_a_rollout_is_open() {
+    let (space, _care) = in_care("care-whole", "care");
+    kim(&space);
+    let annotate = |annotations: Value| json!({"metadata": {"annotations": annotations}});
+    let said = json!({"andante.dev/params": "{style: canary}", "andante.dev/traffic": "50"});
+    patched(&space, &annotate(said)).good();
+    space.stage("hello", "v2");
+    let mut before = declaration(&space);
+    assert_eq!(before.as_object().unwrap().len(), 3);
+    // A file that knows nothing of declarations, by somebody who may not declare.
+    let nothing = DeclaredPart::guarded().map(|name| (name.to_owned(), Value::Null)).collect();
+    as_kim(&space, &annotate(nothing)).good();
+    assert_eq!(declaration(&space), before);
+    // One that has another half of it, by somebody who may. Whoever suspends is heard.
+    let half = json!({"andante.dev/pipeline": null, "andante.dev/params": null, "andante.dev/traffic": "100",
+        "andante.dev/container": "web", "andante.dev/again": "x", "andante.dev/suspend": "kim looks"});
+    patched(&space, &annotate(half)).good();
+    before["andante.dev/suspend"] = json!("kim looks");
+    assert_eq!(declaration(&space), before);
+    let kept = annotation(&space, "andante.dev/kept");
+    for name in ["pipeline", "params", "traffic", "container", "again"] {
+        assert!(kept.contains(&format!("andante.dev/{name}")), "no {name} in {kept}");
+    }
+    patched(&space, &annotate(json!({"andante.dev/pipeline": null, "andante.dev/suspend": null}))).good();
+    assert_eq!(declaration(&space), before);
+    // Who names who is in charge means the rest.
+    patched(&space, &annotate(json!({"andante.dev/params": null, "andante.dev/suspend": null}))).good();
+    assert_eq!(declaration(&space), json!({"andante.dev/pipeline": "slow-walk", "andante.dev/traffic": "50"}));
+    // At rest all of it can go.
+    space.andante(&["settle", "hello"]).ended(0);
+    patched(&space, &annotate(json!({"andante.dev/pipeline": null, "andante.dev/traffic": null}))).good();
+    assert_eq!(declaration(&space), json!({}));
+    assert_eq!(space.split("hello").split(',').next(), Some("hello-00001 100"));
 }

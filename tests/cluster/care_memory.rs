@@ -7,12 +7,23 @@ const RECORD: &str = "andante.dev/rollout";
 const STAY: [&str; 8] = ["walk", "hello", "--steps", "50,100", "--dwell", "10m", "--bake", "1s"];
 const HALF: &str = "hello-00001 50 #stable, hello-00002 50 #candidate";
 
+/// The record's text with another epoch.
+fn with_epoch(record: &str, epoch: &str) -> String {
+    let (before, rest) = record.split_once("\"epoch\":").unwrap();
+    let (_, after) = rest.split_once(',').unwrap();
+    format!("{before}\"epoch\":{epoch},{after}")
+}
+
 /// A file from before, or one that knows nothing of us, takes neither the record nor who is in charge; a person at the
 /// terminal steers as ever.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
 fn a_record_that_is_dropped_or_replaced_by_an_older_one_is_put_back() {
     let (space, _care) = in_care("care-record", "care");
+    // Nor does a record come from a copied file where there was none.
+    let copied = json!({"metadata": {"annotations": {RECORD: r#"{"format":1,"epoch":7,"phase":"walking"}"#}}});
+    patched(&space, &copied).good();
+    assert_eq!(annotation(&space, RECORD), "");
     space.stage("hello", "v2");
     let older = annotation(&space, RECORD);
     let mut walk = space.start(&STAY);
@@ -21,18 +32,27 @@ fn a_record_that_is_dropped_or_replaced_by_an_older_one_is_put_back() {
     walk.line("paused by", LONG);
     let (present, control) = (annotation(&space, RECORD), annotation(&space, "andante.dev/control"));
     assert!(control.contains("pause"), "{control}");
-    let status = |manager: &str, text: &str| {
+    let by = |manager: &str, name: &str, text: &str| {
         let manager = format!("--field-manager={manager}");
-        let patch = json!({"metadata": {"annotations": {"andante.dev/goal-status": text}}}).to_string();
+        let patch = json!({"metadata": {"annotations": {name: text}}}).to_string();
         space.kubectl(&["patch", "ksvc", "hello", "--type=merge", &manager, "-p", &patch]).good();
     };
     // Our own program marks what it started; a tool that carries an older mark does not.
-    status("andante", "1");
-    status("andante", "2");
-    status("kims-editor", "1");
+    by("andante", "andante.dev/goal-status", "1");
+    by("andante", "andante.dev/goal-status", "2");
+    by("kims-editor", "andante.dev/goal-status", "1");
+    // Its name alone makes nothing a rollout's write.
+    by("andante", RECORD, &older);
+    assert_eq!(annotation(&space, RECORD), present);
+    // Nor does a higher epoch: the file of a later moment, or of another Service.
+    let newer = with_epoch(&present, "900");
+    let to_candidate = json!([{"revisionName": "hello-00002", "percent": 100}]);
+    let moving = json!({"metadata": {"annotations": {RECORD: newer}}, "spec": {"traffic": to_candidate}});
+    assert_ne!(patched(&space, &moving).code, 0, "a file with a newer record moved users");
     for change in [
         json!({RECORD: null, "andante.dev/pipeline": null, "andante.dev/control": null, "andante.dev/goal-status": null}),
         json!({RECORD: older, "andante.dev/control": "{}"}),
+        json!({RECORD: newer}),
     ] {
         patched(&space, &json!({"metadata": {"annotations": change}})).good();
         for (name, value) in [
@@ -69,11 +89,7 @@ fn the_brake_works_over_any_record() {
     walk.kill();
     assert_eq!(space.split("hello"), HALF);
     let whole = annotation(&space, RECORD);
-    let with = |epoch: &str| {
-        let (before, rest) = whole.split_once("\"epoch\":").unwrap();
-        let (_, after) = rest.split_once(',').unwrap();
-        format!("{before}\"epoch\":{epoch},{after}")
-    };
+    let with = |epoch: &str| with_epoch(&whole, epoch);
     let half = &whole[..whole.find("\"phase\"").unwrap()];
     let cases = [
         with("\"x\""),

@@ -43,6 +43,12 @@ fn a_split_by_name_is_refused_and_a_broken_glass_lets_one_through() {
     // Broken beforehand, for a tool that cannot set annotations.
     let glass = format!("andante.dev/break-glass={}", space.generation("hello"));
     space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", &glass]).good();
+    // A rollout's own write, which changes its record alone, leaves it to the person.
+    let record =
+        json!({"metadata": {"annotations": {"andante.dev/rollout": r#"{"format":1,"epoch":1,"phase":"finished"}"#}}});
+    let ours = ["patch", "ksvc", "hello", "--type=merge", "--field-manager=andante", "-p", &record.to_string()];
+    space.kubectl(&ours).good();
+    assert_eq!(annotation(&space, "andante.dev/break-glass"), space.generation("hello").to_string());
     patched(&space, &to("hello-00001")).good();
     assert_ne!(patched(&space, &to("hello-00002")).code, 0);
     assert_eq!(space.split("hello"), "hello-00001 100");

@@ -4,6 +4,7 @@
 
 use super::support::*;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const PROVED: &str = "hello-00001 100";
 
@@ -114,27 +115,38 @@ fn everyone_back(space: &Space, epoch: usize) {
     space.settled("hello");
 }
 
-/// Plays all of them; the splits that came of each.
-fn play(space: &Space) -> Vec<(&'static str, Option<String>)> {
-    let mut found = vec![];
-    for (at, (name, write, ..)) in TOOLS.iter().enumerate() {
-        everyone_back(space, at + 1);
-        let done = write(space, at + 10);
-        found.push((*name, (done.code == 0).then(|| space.split("hello"))));
-        if done.code == 0 {
-            space.settled("hello");
-        }
+/// What came of a write: the split, None where it was refused; and whether the one who wrote was told the ways out.
+type Came = (&'static str, Option<String>, bool);
+
+fn came(space: &Space, tool: &'static str, done: &Done) -> Came {
+    let told = done.err.contains("moved by its rollouts alone");
+    if done.code == 0 {
+        space.settled("hello");
     }
-    found
+    (tool, (done.code == 0).then(|| space.split("hello")), told)
 }
 
-fn expected(of: fn(&Row) -> Option<&'static str>) -> Vec<(&'static str, Option<String>)> {
-    TOOLS.iter().map(|row| (row.0, of(row).map(str::to_owned))).collect()
+/// Plays all of them, each with everyone on the first revision.
+fn play(space: &Space) -> Vec<Came> {
+    let one = |(at, (tool, write, ..)): (usize, &Row)| {
+        everyone_back(space, at + 2);
+        came(space, *tool, &write(space, at + 10))
+    };
+    TOOLS.iter().enumerate().map(one).collect()
+}
+
+fn expected(of: fn(&Row) -> Option<&'static str>, policies: bool) -> Vec<Came> {
+    TOOLS.iter().map(|row| (row.0, of(row).map(str::to_owned), policies && names_a_split(row))).collect()
+}
+
+/// What only the policies refuse: another split by name.
+fn names_a_split(row: &Row) -> bool {
+    row.2.is_some() && row.3.is_none()
 }
 
 /// The second revision, unproved.
 fn second(space: &Space) {
-    everyone_back(space, 0);
+    everyone_back(space, 1);
     space.merge("ksvc", "hello", &of_version("v2")).good();
     space.ready("hello-00002");
 }
@@ -145,8 +157,8 @@ fn long_no_tool_brings_users_to_what_is_not_proved() {
     let (space, _care) = in_care("care-tools", "care");
     space.serve(&sample("control", "v1"));
     second(&space);
-    let load = Load::start(&space, &["hello", "control"], 10, std::time::Duration::from_secs(300));
-    assert_eq!(play(&space), expected(|row| row.3));
+    let load = Load::start(&space, &["hello", "control"], 10, Duration::from_secs(300));
+    assert_eq!(play(&space), expected(|row| row.3, true));
     // A tool whose file names no split finds nothing to do afterwards.
     let git = file(99).object;
     space.kubectl_with(&FORCED, &git).good();
@@ -165,8 +177,73 @@ fn long_without_policies_every_other_tool_does() {
     let space = Space::new("care-free");
     space.serve(&declared("hello", "v1"));
     second(&space);
-    let load = Load::start(&space, &["hello"], 10, std::time::Duration::from_secs(300));
-    assert_eq!(play(&space), expected(|row| row.2));
+    let load = Load::start(&space, &["hello"], 10, Duration::from_secs(300));
+    assert_eq!(play(&space), expected(|row| row.2, false));
     let hits = load.stop();
     assert!(hits.iter().any(|hit| hit.version.as_deref() == Some("v2")), "{}", summary(&hits));
+}
+
+/// With warnings, who names a split gets it, and everyone else stays.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_with_warnings_a_tool_moves_users_only_by_name() {
+    let (space, _care) = in_care("care-warns", "care-warn");
+    second(&space);
+    assert_eq!(play(&space), expected(|row| row.3.or(row.2), true));
+}
+
+/// A walk of everyone from v1 to v3, at its half and staying there; beside them is a revision of v2 that nobody proved.
+fn half_way(space: &Space) -> (Running, String) {
+    let image = ["roll-out", "hello", "--image", "dev.local/andante-sample:v3"];
+    let slow = ["--steps", "50,100", "--dwell", "10m", "--bake", "1s", "--again"];
+    let mut walk = space.start(&[&image[..], &slow].concat());
+    walk.line("step 1 of 2 is served", LONG);
+    let half = space.split("hello");
+    assert!(half.starts_with("hello-00001 50 #stable, hello-") && half.ends_with(" 50 #candidate"), "{half}");
+    (walk, half)
+}
+
+/// In the middle of a walk each tool leaves the split as it is, or is refused, and the walk goes on to its end.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_no_tool_stops_a_walk() {
+    let (space, _care) = in_care("care-mid", "care");
+    space.serve(&sample("control", "v1"));
+    space.merge("ksvc", "hello", &of_version("v2")).good();
+    space.ready("hello-00002");
+    let load = Load::start(&space, &["hello", "control"], 10, Duration::from_secs(300));
+    let (walk, half) = half_way(&space);
+    for (at, row) in TOOLS.iter().enumerate() {
+        let found = came(&space, row.0, &row.1(&space, at + 10));
+        assert_eq!(found, (row.0, row.3.map(|_| half.clone()), names_a_split(row)));
+        assert_eq!(space.split("hello"), half, "{}", row.0);
+    }
+    space.andante(&["control", "promote", "hello"]).ended(0);
+    walk.wait(LONG).ended(0);
+    space.answers("hello", "v3", 5);
+    let hits = load.stop();
+    nobody_saw(&whole(&hits, "hello"), "v2");
+    no_error_of_ours(&hits, "hello", "control");
+}
+
+/// The same with warnings, but who names a split gets it, and the walk ends.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_with_warnings_a_tool_stops_a_walk_only_by_name() {
+    let (space, _care) = in_care("care-warns-mid", "care-warn");
+    space.merge("ksvc", "hello", &of_version("v2")).good();
+    space.ready("hello-00002");
+    let (mut walk, mut half) = half_way(&space);
+    for (at, row) in TOOLS.iter().enumerate() {
+        let found = came(&space, row.0, &row.1(&space, at + 10));
+        if names_a_split(row) {
+            assert_eq!(found, (row.0, Some("hello-00002 100".to_owned()), true));
+            walk.wait(LONG).ended(14);
+            space.andante(&["settle", "hello", "--to", "hello-00001"]).ended(0);
+            (walk, half) = half_way(&space);
+        } else {
+            assert_eq!(found, (row.0, row.3.map(|_| half.clone()), false));
+            assert_eq!(space.split("hello"), half, "{}", row.0);
+        }
+    }
 }

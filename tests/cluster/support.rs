@@ -30,7 +30,7 @@ mod watch;
 pub use andante::{Ran, Running};
 pub use api::read;
 pub use busy::{busy, floor, pods};
-pub use care::{Care, annotation, at_once, declared, image as of_version, in_care, patched, replaced};
+pub use care::{Care, annotation, at_once, declared, image as of_version, in_care, patched, replaced, take_effect};
 pub use cluster::{Answer, Cluster};
 pub use fault_proxy::{Asked, Fault, FaultProxy, Gate, Point, When};
 pub use gateway::{OWN, OwnGateway};

@@ -2,22 +2,10 @@
 //! differs in one word. What they do is tried on the real API server.
 
 use super::catalog::{Item, list, objects, read, root};
+use andante::model::writers::FIELD_MANAGER;
+use andante::rollout::declaration::part::DeclaredPart;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// What needs the right to declare, as docs/care.md names it.
-const DECLARING: [&str; 10] = [
-    "pipeline",
-    "params",
-    "source",
-    "source-revision",
-    "source-path",
-    "image-repository",
-    "container",
-    "traffic",
-    "suspend",
-    "again",
-];
 
 fn all() -> Vec<Item> {
     let folder = root().join("config/care");
@@ -78,6 +66,8 @@ fn what_policies_share_they_say_alike() {
         }
     }
     for shared in [
+        "byUs",
+        "declaring",
         "foreign",
         "epoch",
         "lastEpoch",
@@ -95,16 +85,24 @@ fn what_policies_share_they_say_alike() {
 
 #[test]
 fn what_declares_is_what_the_docs_say() {
-    let refuse = policies().into_iter().find(|policy| named(policy, "variables").contains_key("declared")).unwrap();
-    let names: Vec<String> = DECLARING.iter().map(|name| format!("'andante.dev/{name}'")).collect();
-    let text = &named(&refuse, "variables")["declared"];
-    assert!(text.starts_with(&format!("[{}].filter", names.join(", "))), "{text}");
+    let names: Vec<String> = DeclaredPart::guarded().map(|name| format!("'{name}'")).collect();
+    let said: Vec<String> =
+        policies().iter().filter_map(|policy| named(policy, "variables").remove("declaring")).collect();
+    assert_eq!(said, vec![format!("[{}]", names.join(", ")); 2]);
     let docs = read(&root().join("docs/care.md"));
-    for name in DECLARING {
-        assert!(
-            docs.contains(&format!("`{name}`")) || docs.contains(&format!("`andante.dev/{name}`")),
-            "docs/care.md: {name}"
-        );
+    for name in DeclaredPart::guarded() {
+        let short = name.trim_start_matches("andante.dev/");
+        assert!(docs.contains(&format!("`{short}`")) || docs.contains(&format!("`{name}`")), "docs/care.md: {name}");
+    }
+}
+
+#[test]
+fn every_policy_knows_our_own_program_by_the_name_that_it_writes_under() {
+    for policy in policies() {
+        let variables = named(&policy, "variables");
+        let ours = format!("request.options.?fieldManager.orValue('') == '{FIELD_MANAGER}'");
+        assert_eq!(variables["byUs"], ours, "{policy}");
+        assert!(variables["foreign"].starts_with("!variables.byUs ||"), "{policy}");
     }
 }
 

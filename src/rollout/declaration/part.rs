@@ -62,6 +62,12 @@ impl DeclaredPart {
         }
     }
 
+    /// What only those may write who have the right to declare (docs/care.md): every part, and the word that asks for one more
+    /// run. The policies of `config/care` hold the same list.
+    pub fn guarded() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::annotation).chain([AGAIN])
+    }
+
     /// What may stand there, as an instruction.
     pub fn allowed(self) -> &'static str {
         match self {

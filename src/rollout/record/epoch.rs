@@ -1,8 +1,8 @@
 //! The epoch of a record that may not be readable otherwise: damaged, or of a newer format.
 //!
 //! Decides which number counts. The policies of `config/care` read it in the same way, by a regular expression, because CEL
-//! reads no JSON, and take a write for a rollout's where it is higher than the one before. So whoever writes a record
-//! over one that cannot be read has to be above what they read there. It depends on nothing.
+//! reads no JSON, and take a write under our field manager for a rollout's where it is higher than the one before. So whoever
+//! writes a record over one that cannot be read has to be above what they read there. It depends on nothing.
 
 /// Epochs of readable records are below. No rollout writes so often; who reads the next one allows for one digit more.
 pub(super) const BOUND: u64 = 100_000_000_000_000;

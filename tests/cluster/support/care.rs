@@ -65,7 +65,7 @@ impl Care {
 
 /// Waits until the API server has taken the policies up; `name` is a Service in care that has served.
 #[track_caller]
-fn take_effect(space: &Space, name: &str) {
+pub fn take_effect(space: &Space, name: &str) {
     let dry = |patch: &Value| {
         space.kubectl(&[
             "patch",
