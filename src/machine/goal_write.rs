@@ -8,7 +8,7 @@ use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::Stated;
-use crate::rollout::goal_status::{goal_of, of_run, with_goal};
+use crate::rollout::goal_status::{GoalStatus, StatusSeen};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{Phase, Record, RolloutGoal};
 use jiff::Timestamp;
@@ -50,10 +50,10 @@ pub(super) fn status_changes(
     let after =
         template.map_or_else(|| Ok(before.clone()), |t| stated.with_template(t).read().map(|declared| declared.id));
     let Ok(after) = after else { return Vec::new() };
-    let text = service.annotations.get(GOAL_STATUS);
-    let named = text.and_then(|text| goal_of(text));
+    let seen = StatusSeen::of(service);
+    let named = seen.goal();
     // What is known of the goal that is found is passed on, and one that waits to be started goes on waiting.
-    let mut carries = named.as_ref() == Some(&before) && after != before;
+    let mut carries = named == Some(&before) && after != before;
     let mut noted = None;
     if let Some(goal) = goal {
         if template.is_some() {
@@ -61,18 +61,18 @@ pub(super) fn status_changes(
         }
         // An older goal's run says nothing of the newer one; what a run was started for does not wait any more.
         carries &= goal.declared == after;
-        if goal.declared == after && named.as_ref() != Some(&after) {
-            noted = of_run(&after, owner, at);
+        if goal.declared == after && named != Some(&after) {
+            noted = GoalStatus::of_run(&after, owner, service, at);
         }
     }
-    let carried = text.filter(|_| carries).and_then(|text| with_goal(text, &after));
+    let carried = seen.status().filter(|_| carries).map(|status| GoalStatus { goal: Some(after), ..status.clone() });
     let Some(next) = carried.or(noted) else { return Vec::new() };
     let path = pointer(GOAL_STATUS);
     let mut changes = Vec::new();
     if !service.annotations.is_empty() {
-        changes.push(json!({"op": "test", "path": path, "value": text}));
+        changes.push(json!({"op": "test", "path": path, "value": service.annotations.get(GOAL_STATUS)}));
     }
-    changes.push(json!({"op": "add", "path": path, "value": next}));
+    changes.push(json!({"op": "add", "path": path, "value": next.text(&service.uid)}));
     changes
 }
 
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn status(goal: &GoalId) -> String {
-        json!({"goal": goal, "run": "started"}).to_string()
+        json!({"goal": goal, "run": "started", "phase": "started"}).to_string()
     }
 
     fn named(changes: &[Value]) -> Option<Value> {
@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(goal, RolloutGoal { asked: first.clone(), declared: second.clone() });
         let path = "/metadata/annotations/andante.dev~1goal-status";
         assert_eq!(carried[0], json!({"op": "test", "path": path, "value": status(&first)}));
-        assert_eq!(named(&carried), Some(json!({"goal": second, "run": "started"})));
+        let wanted = json!({"goal": second, "run": "started", "phase": "started", "reason": "", "uid": "u"});
+        assert_eq!(named(&carried), Some(wanted));
         // A run that nobody noted is noted.
         let mut goal = RolloutGoal { asked: first.clone(), declared: first.clone() };
         let noted = named(&changes(&service(&bare), Some(&mut goal), None, &run())).unwrap();
