@@ -268,7 +268,10 @@ mod tests {
     }
 
     fn service(annotations: Value) -> Service {
-        Service::from_json(&json!({"metadata": {"name": "hello", "uid": "u", "annotations": annotations}})).unwrap()
+        Service::from_json(
+            &json!({"metadata": {"name": "hello", "uid": "u", "generation": 1, "annotations": annotations}}),
+        )
+        .unwrap()
     }
 
     fn seen(text: &str) -> StatusSeen {
