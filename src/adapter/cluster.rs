@@ -13,6 +13,7 @@ mod find;
 mod images;
 mod kubeconfig;
 mod objects;
+mod page;
 mod runs;
 mod service;
 mod session;

@@ -2,12 +2,11 @@
 //!
 //! Decides syntax alone; [`crate::view::export`] decides what stands in a file.
 
-use super::{CommandArgs, Output, duration};
+use super::{CommandArgs, Output, ReachArgs};
 use crate::model::name::{Namespace, ServiceName};
 use crate::view::export::Handover;
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Flags of `export`.
 #[derive(Debug, Clone, Args)]
@@ -31,18 +30,9 @@ pub struct ExportArgs {
     /// Namespace; else the context's, or the pod's own.
     #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
     pub namespace: Option<Namespace>,
-    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig.
-    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
-    pub context: Option<String>,
-    /// How long one API request may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
-    pub request_timeout: Duration,
-    /// How long the API server may fail in a row before this gives up.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
-    pub patience: Duration,
+    /// How the cluster is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 }
 
 impl ExportArgs {

@@ -202,6 +202,24 @@ pub struct ClusterArgs {
     pub patience: Duration,
 }
 
+/// How the cluster is reached, where many Services are asked about.
+// `ClusterArgs` does not hold it, because clap cannot tell an optional group from its own flattened one (`image`).
+#[derive(Debug, Clone, Args)]
+pub struct ReachArgs {
+    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+    /// How long one API request may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
+    pub request_timeout: Duration,
+    /// How long the API server may fail in a row before this gives up.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
+    pub patience: Duration,
+}
+
 /// Where a Tekton step's results go.
 #[derive(Debug, Clone, Args)]
 pub struct ResultsArgs {

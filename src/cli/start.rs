@@ -2,10 +2,9 @@
 //!
 //! Decides syntax alone; [`crate::rollout::start`] decides what is started.
 
-use super::{ClusterArgs, CommandArgs, Output, duration};
+use super::{ClusterArgs, CommandArgs, Output, ReachArgs, duration};
 use crate::model::name::{Namespace, ServiceName};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What becomes of a run for an older goal.
@@ -26,7 +25,7 @@ pub struct StartArgs {
     /// Every Service: of the namespace that is named, else of the whole cluster.
     #[arg(long)]
     pub all: bool,
-    /// Go on: start what changes from now on, until this is ended.
+    /// Go on: start what changes from now on, until this is ended, however long the API server fails.
     #[arg(long, requires = "all", conflicts_with = "service")]
     pub follow: bool,
     /// Print the run that would be made, and make none.
@@ -47,40 +46,40 @@ pub struct StartArgs {
     /// So many runs at most work at once; others wait for their turn.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = running, requires = "all", help_heading = "Follow")]
     pub max_running: usize,
+    /// So many of them at most in one namespace, so that no namespace takes every place; else half of those, or with --namespace all.
+    #[arg(long, value_name = "N", value_parser = running, requires = "all", help_heading = "Follow")]
+    pub max_running_per_namespace: Option<usize>,
     /// Namespace; else the context's, or the pod's own; with --all, else every one.
     #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
     pub namespace: Option<Namespace>,
     /// Namespace of the installation, whose ConfigMap `andante-runs` says how runs are made.
     #[arg(long, value_name = "NAME", default_value = "andante-system", help_heading = "Cluster")]
     pub system_namespace: Namespace,
-    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig.
-    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
-    pub context: Option<String>,
     /// How lines are printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Cluster")]
     pub output: Output,
-    /// How long one API request may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
-    pub request_timeout: Duration,
-    /// How long the API server may fail in a row before this gives up; with --follow it never does.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
-    pub patience: Duration,
+    /// How the cluster is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 }
 
 impl StartArgs {
+    /// How many runs of one namespace work at once.
+    pub(crate) fn most_of_one(&self) -> usize {
+        let usual = if self.namespace.is_some() { self.max_running } else { self.max_running.div_ceil(2) };
+        self.max_running_per_namespace.unwrap_or(usual)
+    }
+
     /// The same flags as those of a command that is about this Service.
     pub(crate) fn cluster(&self, service: ServiceName) -> ClusterArgs {
         ClusterArgs {
             service,
             namespace: self.namespace.clone(),
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
+            kubeconfig: self.reach.kubeconfig.clone(),
+            context: self.reach.context.clone(),
             output: self.output,
-            request_timeout: self.request_timeout,
-            patience: self.patience,
+            request_timeout: self.reach.request_timeout,
+            patience: self.reach.patience,
         }
     }
 }

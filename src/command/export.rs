@@ -5,8 +5,8 @@
 
 use super::patient::answered_within;
 use super::people::failed;
-use super::{Stop, connect_to};
-use crate::adapter::cluster::{Connect, KnativeService, Kube};
+use super::{Stop, reach};
+use crate::adapter::cluster::{KnativeService, Kube};
 use crate::adapter::env::Environment;
 use crate::adapter::folder::{Put, put_all};
 use crate::cli::ExportArgs;
@@ -42,14 +42,7 @@ pub(super) async fn export(args: &ExportArgs, environment: &Environment) -> Code
 }
 
 async fn of_services(args: &ExportArgs, environment: &Environment) -> Result<(), Stop> {
-    let settings = Connect {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-        namespace: args.namespace.clone(),
-        call_limit: args.request_timeout,
-        ..Connect::default()
-    };
-    let kube = connect_to(&settings, environment)?;
+    let kube = reach(&args.reach, args.namespace.as_ref(), environment)?;
     let mut written = Vec::new();
     for object in objects(args, &kube).await? {
         written.extend(write(args, &kube, object).await?);
@@ -63,7 +56,7 @@ async fn of_services(args: &ExportArgs, environment: &Environment) -> Result<(),
 }
 
 fn patience(args: &ExportArgs) -> Duration {
-    PATIENCE.min(args.patience)
+    PATIENCE.min(args.reach.patience)
 }
 
 /// The Services that are meant, by name.

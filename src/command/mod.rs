@@ -19,12 +19,12 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Connect, Kube};
 use crate::adapter::env::Environment;
 use crate::adapter::tekton::{Results, directory};
-use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs};
+use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs, ReachArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::model::event::{Event, Topic};
-use crate::model::name::RevisionName;
 use crate::model::name::RolloutId;
+use crate::model::name::{Namespace, RevisionName};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::words;
 use crate::rollout::owner::{Owner, OwnerKind};
@@ -188,6 +188,18 @@ fn connect(args: &ClusterArgs, environment: &Environment) -> Result<Kube, Stop> 
         kubeconfig: args.kubeconfig.clone(),
         context: args.context.clone(),
         namespace: args.namespace.clone(),
+        call_limit: args.request_timeout,
+        ..Connect::default()
+    };
+    connect_to(&settings, environment)
+}
+
+/// The same for a command that is about many Services.
+fn reach(args: &ReachArgs, namespace: Option<&Namespace>, environment: &Environment) -> Result<Kube, Stop> {
+    let settings = Connect {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        namespace: namespace.cloned(),
         call_limit: args.request_timeout,
         ..Connect::default()
     };

@@ -1,29 +1,28 @@
 //! `andante start`: makes the run that a Service's goal names, and marks the Service.
 //!
 //! Decides what is read, in which order things are done, and the exit code; [`crate::rollout::start`] decides whether a run is due and what
-//! it looks like. A run is made before it is noted: who is killed between the two is made good by whoever asks next, because the
-//! run's name is the same. It may use every room.
+//! it looks like. A run is named on the Service before it is made: who is killed between the two is made good by whoever asks next,
+//! and no run is there that nobody knows of. It may use every room.
 
 mod act;
 mod all;
 mod look;
 mod wait;
 
-use super::patient::answered;
 use super::people::{absent, failed};
 use super::report;
 use super::{Stop, connect};
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
-use crate::cli::{ClusterArgs, Output, StartArgs};
+use crate::cli::{Output, StartArgs};
 use crate::command::report::Lines;
 use crate::model::api_error::ApiError;
 use crate::model::name::ServiceName;
 use crate::model::outcome::{Code, Outcome};
+use crate::rollout::goal_status::{StartedRun, StatusSeen};
 use crate::rollout::start::decide::{Idle, called};
-use crate::rollout::start::status::StartedRun;
 use crate::rollout::start::table::RunTable;
-use act::{Acted, act};
+use act::{Acted, Actor};
 use look::{Looked, look};
 use serde_json::{Value, json};
 
@@ -57,20 +56,23 @@ async fn one(args: &StartArgs, service: &ServiceName, environment: &Environment)
     let cluster = args.cluster(service.clone());
     let kube = connect(&cluster, environment)?;
     // Sets the clock as well: the status tells a time.
-    let table = look::table(args.patience, &kube, &args.system_namespace).await?;
+    let table = look::table(args.reach.patience, &kube, &args.system_namespace).await?;
+    let actor = Actor { args, cluster: &cluster, kube: &kube };
+    let mut named = None;
     for _ in 0..TRIES {
         let looked = match look(&cluster, &kube, &table).await {
             Err(ApiError::NotFound(_)) => return Err(absent(&cluster, &kube)),
             looked => looked.map_err(|error| failed(&error))?,
         };
-        // Asked again, it makes nothing twice: the run's name is the same.
-        let acted = answered(&cluster, async || act(args, &kube, &looked, args.again).await).await;
-        match acted.map_err(|error| failed(&error))? {
+        // Another run was asked for once: where it stands there by now, it is the one.
+        let run = StatusSeen::of(&looked.service).into_status().and_then(|status| status.run);
+        let again = args.again && (named.is_none() || run.map(|run| run.name) != named);
+        match actor.act(&looked, again).await.map_err(|error| failed(&error))? {
             // What was read is not so any more.
-            Acted::Overtaken => {}
+            Acted::Overtaken(run) => named = run.or(named),
             acted => {
                 let started = tell(args, &kube, &looked, acted)?;
-                return finish(args, &cluster, &kube, &table, started).await;
+                return finish(actor, &table, started).await;
             }
         }
     }
@@ -133,30 +135,22 @@ fn tell(args: &StartArgs, kube: &Kube, looked: &Looked, acted: Acted) -> Result<
             }
             (Outcome::new(Code::Done, what).word("started"), Some(run))
         }
-        Acted::Overtaken => return Ok(None),
+        Acted::Overtaken(_) => return Ok(None),
     };
     show(args.output, &outcome, started.as_ref());
     Ok(started)
 }
 
 /// Waits for the run, if that is wanted.
-async fn finish(
-    args: &StartArgs,
-    cluster: &ClusterArgs,
-    kube: &Kube,
-    table: &RunTable,
-    run: Option<StartedRun>,
-) -> Result<Code, Stop> {
-    let Some(run) = run.filter(|_| args.wait) else { return Ok(Code::Done) };
+async fn finish(actor: Actor<'_>, table: &RunTable, run: Option<StartedRun>) -> Result<Code, Stop> {
+    let Some(run) = run.filter(|_| actor.args.wait) else { return Ok(Code::Done) };
     report::complain(&format!("andante: waiting for {}", called(&run)));
-    let ended = wait::wait(args, cluster, kube, table, &run).await?;
-    // What came of it stands on the Service as well; that it cannot be noted changes nothing of it.
-    let _ = act(args, kube, &ended.looked, false).await;
-    if ended.outcome.code == Code::Done {
-        show(args.output, &ended.outcome, Some(&run));
+    let outcome = wait::wait(actor, table, &run).await?;
+    if outcome.code == Code::Done {
+        show(actor.args.output, &outcome, Some(&run));
         return Ok(Code::Done);
     }
-    Err(Stop(Box::new(ended.outcome)))
+    Err(Stop(Box::new(outcome)))
 }
 
 fn show(output: Output, outcome: &Outcome, run: Option<&StartedRun>) {

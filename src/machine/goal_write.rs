@@ -11,7 +11,7 @@ use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::Stated;
-use crate::rollout::goal_status::{goal_of, of_run, with_goal};
+use crate::rollout::goal_status::{GoalStatus, StatusSeen};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{Phase, Record, RolloutGoal};
 use jiff::Timestamp;
@@ -70,8 +70,7 @@ pub(super) fn asks_first(
     order: &Order,
 ) -> Option<Next> {
     let declared = Stated::of_service(service).read().ok()?.id;
-    let named = service.annotations.get(GOAL_STATUS).and_then(|text| goal_of(text));
-    let is_at_stake = goal.is_some() || named == Some(declared);
+    let is_at_stake = goal.is_some() || StatusSeen::of(service).goal() == Some(&declared);
     let was_asked = world.foretold.as_ref().is_some_and(|heard| heard.is_of(service, template));
     (is_at_stake && !was_asked).then(|| Next::Look(Look::Stored(order.patch.clone())))
 }
@@ -87,10 +86,10 @@ pub(super) fn status_changes(
 ) -> Vec<Value> {
     let Ok(before) = Stated::of_service(service).read().map(|declared| declared.id) else { return Vec::new() };
     let Some(after) = template.map_or(Some(&before), |new| new.goal.as_ref()).cloned() else { return Vec::new() };
-    let text = service.annotations.get(GOAL_STATUS);
-    let named = text.and_then(|text| goal_of(text));
+    let seen = StatusSeen::of(service);
+    let named = seen.goal();
     // What is known of the goal that is found is passed on, and one that waits to be started goes on waiting.
-    let mut carries = named.as_ref() == Some(&before) && after != before;
+    let mut carries = named == Some(&before) && after != before;
     let mut noted = None;
     if let Some(goal) = goal {
         if template.is_some() {
@@ -98,25 +97,24 @@ pub(super) fn status_changes(
         }
         // An older goal's run says nothing of the newer one; what a run was started for does not wait any more.
         carries &= goal.declared == after;
-        if goal.declared == after && named.as_ref() != Some(&after) {
-            noted = of_run(&after, owner, at);
+        if goal.declared == after && named != Some(&after) {
+            noted = GoalStatus::of_run(&after, owner, service, at);
         }
     }
-    let carried = text.filter(|_| carries).and_then(|text| with_goal(text, &after));
+    let carried = seen.status().filter(|_| carries).map(|status| GoalStatus { goal: Some(after), ..status.clone() });
     let Some(next) = carried.or(noted) else { return Vec::new() };
     let path = pointer(GOAL_STATUS);
     let mut changes = Vec::new();
     if !service.annotations.is_empty() {
-        changes.push(json!({"op": "test", "path": path, "value": text}));
+        changes.push(json!({"op": "test", "path": path, "value": service.annotations.get(GOAL_STATUS)}));
     }
-    changes.push(json!({"op": "add", "path": path, "value": next}));
+    changes.push(json!({"op": "add", "path": path, "value": next.text(&service.uid)}));
     changes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::name::GoalId;
     use crate::rollout::owner::OwnerKind;
     use crate::rollout::record::tests::record;
 
@@ -155,7 +153,7 @@ mod tests {
     }
 
     fn status(goal: &GoalId) -> String {
-        json!({"goal": goal, "run": "started"}).to_string()
+        json!({"goal": goal, "run": "started", "phase": "started"}).to_string()
     }
 
     fn named(changes: &[Value]) -> Option<Value> {
@@ -204,7 +202,8 @@ mod tests {
         assert_eq!(goal, RolloutGoal { asked: first.clone(), declared: second.clone() });
         let path = "/metadata/annotations/andante.dev~1goal-status";
         assert_eq!(carried[0], json!({"op": "test", "path": path, "value": status(&first)}));
-        assert_eq!(named(&carried), Some(json!({"goal": second, "run": "started"})));
+        let wanted = json!({"goal": second, "run": "started", "phase": "started", "reason": "", "uid": "u"});
+        assert_eq!(named(&carried), Some(wanted));
         // A run that nobody noted is noted.
         let mut goal = RolloutGoal { asked: first.clone(), declared: first.clone() };
         let noted = named(&changes(&service(&bare), Some(&mut goal), None, &run())).unwrap();

@@ -8,20 +8,22 @@
 //! marks the Service. Depends on declarations (through `declared` alone) and the model. Begin reading with [`decide`], then
 //! [`table`] and [`making`].
 
+mod broken;
 pub mod contract;
 pub mod decide;
 mod declared;
 pub mod due;
+pub mod gone;
 pub mod making;
 pub mod mark;
 pub mod older;
 pub mod over;
 pub mod queue;
 pub mod row;
-pub mod run_name;
+mod run_name;
 mod serving;
-pub mod status;
 pub mod table;
+pub mod whose;
 
 #[cfg(test)]
 mod golden;

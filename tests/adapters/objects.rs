@@ -41,6 +41,33 @@ async fn a_long_list_comes_in_pages_and_only_what_is_wanted_is_kept() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
+    let large =
+        json!({"metadata": {"resourceVersion": "41", "continue": "t"}, "items": [{"text": "x".repeat(1 << 20)}]});
+    let server = Server::start(vec![
+        page("41", "t", &[1]),
+        Reply::json(200, &large),
+        page("42", "t", &[1]),
+        page("42", "", &[2]),
+        Reply::json(200, &large),
+        Reply::json(200, &large),
+        Reply::json(200, &large),
+        page("43", "", &[2]),
+    ])
+    .await;
+    let kube = server.kube();
+    let of = Selection { kind: runs(), namespace: Some("shop".parse().unwrap()), label: None, name: None };
+    let kept = |object: Value| Some(object["n"].clone());
+    let list = kube.list_objects(&of, kept).await.unwrap();
+    assert_eq!((list.items, list.version.as_str()), (vec![json!(1), json!(2)], "42"), "from its beginning");
+    let list = kube.list_objects(&of, kept).await.unwrap();
+    assert_eq!(list.items, [Value::Null, json!(2)], "one alone is as large as it is");
+    let limits: Vec<String> =
+        server.seen().iter().map(|seen| seen.line.split(['=', '&']).nth(1).unwrap().to_owned()).collect();
+    assert_eq!(limits, ["50", "50", "6", "6", "50", "6", "1", "1"]);
+}
+
+#[tokio::test]
 async fn one_is_asked_for_by_its_name_in_its_namespace_and_all_in_every_one() {
     let kind = ApiKind::usual("batch/v1", "CronJob");
     let server = Server::start(vec![Reply::json(200, &json!({"a": 1})), page("7", "", &[]), page("7", "", &[])]).await;

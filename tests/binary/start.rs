@@ -90,6 +90,7 @@ fn flags_that_do_not_go_together_are_refused() {
         (&["start", "--all", "--again"], "cannot be used with"),
         (&["start", "hello", "--wait", "--dry-run"], "cannot be used with"),
         (&["start", "--all", "--max-running", "0"], "a number from 1 to 10000"),
+        (&["start", "hello", "--max-running-per-namespace", "1"], "--all"),
         (&["start", "hello", "-n", "No"], "is not a namespace"),
     ] {
         let ran = andante(arguments);
@@ -144,10 +145,14 @@ fn a_run_is_made_and_then_noted() {
     let seen = asked.lock().unwrap().clone();
     let order: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
     let own = "GET /api/v1/namespaces/shop/configmaps/andante-runs";
-    assert_eq!(order, [&format!("GET {RUNS}"), SERVICE, NAMESPACE, own, PIPELINE, CREATE, PATCH]);
-    let made = &seen[5].1;
+    // Named before it is made: no run is there that nobody knows of.
+    assert_eq!(order, [&format!("GET {RUNS}"), SERVICE, NAMESPACE, own, PIPELINE, PATCH, CREATE, PATCH]);
+    let text = |at: usize| seen[at].1.as_array().unwrap().last().unwrap()["value"].as_str().unwrap().to_owned();
+    assert!(text(5).contains(&format!("\"run\":\"{run}\"")) && text(5).contains("\"made\":false"), "{}", text(5));
+    assert_eq!(seen[7].1.as_array().unwrap()[10]["value"], text(5), "the second note tests the first one");
+    let made = &seen[6].1;
     assert_eq!((&made["metadata"]["name"], &made["spec"]["pipelineRef"]["name"]), (&json!(run), &json!("ship-it")));
-    let noted = seen[6].1.as_array().unwrap().last().unwrap()["value"].as_str().unwrap().to_owned();
+    let noted = text(7);
     assert!(noted.contains(&format!("\"run\":\"{run}\"")) && noted.contains("\"phase\":\"started\""), "{noted}");
 
     // The same once more, with what was noted.
@@ -206,22 +211,162 @@ fn what_cannot_be_acted_on_is_posted_and_told() {
 
 #[test]
 fn what_is_there_already_is_taken_for_the_run_only_if_it_is_one() {
-    let declared = json!({"andante.dev/pipeline": "ship-it"});
-    let exists = json!({"kind": "Status", "reason": "AlreadyExists", "details": {"name": "x"}});
-    let (kubeconfig, asked) = server(
-        "start-exists",
-        vec![
-            (SERVICE, 200, service(declared, "hello-00001")),
-            place(),
-            (PIPELINE, 200, json!({"spec": {}})),
-            (CREATE, 409, exists),
-            (PATCH, 200, json!({})),
-        ],
-    );
+    let (kubeconfig, _) = server("start-exists", exists());
+    // Gone again whenever it is looked for: it is looked anew, and nothing is claimed.
     let ran = andante(&["start", "hello", "--kubeconfig", &kubeconfig]);
-    assert_eq!(ran.code, 3);
-    assert!(ran.stderr.contains("is there, and is no run of Service hello"), "{}", ran.stderr);
-    assert!(!asked.lock().unwrap().iter().any(|(what, _)| what == PATCH));
+    assert_eq!(ran.code, 14, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("is no run of"), "{}", ran.stderr);
+    // Not to be read: that is said, and not that it is somebody else's.
+    let name = name_of_run("start-exists-dry", &declared());
+    let there: &'static str = format!("GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns/{name}").leak();
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden", "message": "User \"kim\" cannot"});
+    let answers = [exists(), vec![(there, 403, forbidden)]].concat();
+    let (kubeconfig, _) = server("start-exists-forbidden", answers);
+    let ran = andante(&["start", "hello", "--kubeconfig", &kubeconfig]);
+    assert_eq!(ran.code, 20, "{}", ran.stderr);
+    assert!(ran.stderr.contains("kim may not get pipelineruns"), "{}", ran.stderr);
+}
+
+/// A declaration whose goal is not reached.
+fn declared() -> Value {
+    json!({"andante.dev/pipeline": "ship-it"})
+}
+
+/// What is there where the run is there already.
+fn exists() -> Answers {
+    let exists = json!({"kind": "Status", "reason": "AlreadyExists", "details": {"name": "x"}});
+    vec![
+        (SERVICE, 200, service(declared(), "hello-00001")),
+        place(),
+        (PIPELINE, 200, json!({"spec": {}})),
+        (CREATE, 409, exists),
+        (PATCH, 200, json!({})),
+    ]
+}
+
+/// What the run for this declaration will be called: a dry run tells.
+fn name_of_run(name: &str, declared: &Value) -> String {
+    let answers =
+        vec![(SERVICE, 200, service(declared.clone(), "hello-00001")), place(), (PIPELINE, 200, json!({"spec": {}}))];
+    let (kubeconfig, _) = server(name, answers);
+    let dry = andante(&["start", "hello", "--dry-run", "--kubeconfig", &kubeconfig]);
+    serde_json::from_str::<Value>(&dry.stdout).unwrap()["metadata"]["name"].as_str().unwrap().to_owned()
+}
+
+/// The same declaration, and what is noted of the run that is made for it.
+fn noted(name: &str, declared: &Value) -> Value {
+    let answers = vec![
+        (SERVICE, 200, service(declared.clone(), "hello-00001")),
+        place(),
+        (PIPELINE, 200, json!({"spec": {}})),
+        (CREATE, 201, json!({})),
+        (PATCH, 200, json!({})),
+    ];
+    let (kubeconfig, asked) = server(name, answers);
+    assert_eq!(andante(&["start", "hello", "--kubeconfig", &kubeconfig]).code, 0);
+    let text = asked.lock().unwrap().last().unwrap().1.as_array().unwrap().last().unwrap()["value"].clone();
+    let mut declared = declared.clone();
+    declared["andante.dev/goal-status"] = text;
+    declared
+}
+
+/// The path of the run that is noted there.
+fn path_of_run(noted: &Value) -> &'static str {
+    let status: Value = serde_json::from_str(noted["andante.dev/goal-status"].as_str().unwrap()).unwrap();
+    format!("GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns/{}", status["run"].as_str().unwrap()).leak()
+}
+
+#[test]
+fn a_run_that_may_not_be_read_is_no_absent_one() {
+    let noted = noted("start-hidden-before", &declared());
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden", "message": "User \"kim\" cannot"});
+    let there = path_of_run(&noted);
+    let answers = vec![
+        (SERVICE, 200, service(noted, "hello-00001")),
+        place(),
+        (there, 403, forbidden),
+        (PIPELINE, 200, json!({"spec": {}})),
+        (CREATE, 201, json!({})),
+        (PATCH, 200, json!({})),
+    ];
+    let (kubeconfig, asked) = server("start-hidden", answers);
+    let ran = andante(&["start", "hello", "--again", "--kubeconfig", &kubeconfig]);
+    assert_eq!(ran.code, 20, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("kim may not get pipelineruns"), "{}", ran.stderr);
+    assert!(asked.lock().unwrap().iter().all(|(what, _)| what.starts_with("GET ")));
+}
+
+#[test]
+fn another_run_that_was_asked_for_is_one_run_whatever_was_lost_meanwhile() {
+    let first = noted("start-again-first", &declared());
+    let answers = |second: &Value, state: Value| {
+        let refused = json!({"kind": "Status", "reason": "Invalid"});
+        let run = json!({"metadata": {"name": path_of_run(second).rsplit('/').next(),
+            "ownerReferences": [{"uid": "uid-1"}]}, "status": state});
+        vec![
+            (SERVICE, 200, service(first.clone(), "hello-00001")),
+            (SERVICE, 200, service(second.clone(), "hello-00001")),
+            place(),
+            (path_of_run(second), 200, run),
+            (PIPELINE, 200, json!({"spec": {}})),
+            (CREATE, 201, json!({})),
+            (PATCH, 422, refused),
+        ]
+    };
+    // What the second run is called is seen where its name is to be noted.
+    let (kubeconfig, _) = server("start-again-name", answers(&first, json!({})));
+    let gone = andante(&["start", "hello", "--again", "--kubeconfig", &kubeconfig]);
+    assert_eq!(gone.code, 18, "the first one works: {}", gone.stderr);
+    let failed = json!({"conditions": [{"type": "Succeeded", "status": "False"}]});
+    let (kubeconfig, asked) = server("start-again-named", answers(&first, failed));
+    andante(&["start", "hello", "--again", "--kubeconfig", &kubeconfig]);
+    let named = asked.lock().unwrap().iter().find(|(what, _)| what == PATCH).unwrap().1.clone();
+    let mut second = declared();
+    let text = named.as_array().unwrap().last().unwrap()["value"].as_str().unwrap().replace("\"made\":false,", "");
+    second["andante.dev/goal-status"] = json!(text);
+    assert_ne!(path_of_run(&first), path_of_run(&second));
+    // The answer to the note was lost, and somebody else made the run that it names: it works, or is over by now.
+    for state in [json!({}), json!({"conditions": [{"type": "Succeeded", "status": "False"}]})] {
+        let (kubeconfig, asked) = server("start-again", answers(&second, state));
+        let ran = andante(&["start", "hello", "--again", "--kubeconfig", &kubeconfig]);
+        let made = asked.lock().unwrap().iter().any(|(what, _)| what == CREATE);
+        assert!(!made && ran.code != 18, "{} {}{}", ran.code, ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_a_pruner_took_ended_as_the_service_says_and_no_other_one_is_made() {
+    let started = noted("start-pruned-before", &declared());
+    let text = started["andante.dev/goal-status"].as_str().unwrap().to_owned();
+    // Another goal is declared meanwhile.
+    let later = |phase: &str| {
+        json!({"andante.dev/pipeline": "ship-it", "andante.dev/params": "{style: canary}",
+            "andante.dev/goal-status": text.replace("\"phase\":\"started\"", &format!("\"phase\":\"{phase}\""))})
+    };
+    for (phase, code, said) in [
+        ("done", 0, "was removed, and ended well before"),
+        ("failed", 28, "was removed, and failed before"),
+        ("started", 28, "was removed before it was over"),
+    ] {
+        let answers = vec![
+            (SERVICE, 200, service(started.clone(), "hello-00001")),
+            (SERVICE, 200, service(later(phase), "hello-00001")),
+            place(),
+            (
+                "GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns",
+                200,
+                json!({"metadata": {"resourceVersion": "1"}, "items": []}),
+            ),
+            (PIPELINE, 200, json!({"spec": {"params": [{"name": "style"}]}})),
+            (CREATE, 201, json!({})),
+            (PATCH, 200, json!({})),
+        ];
+        let (kubeconfig, asked) = server("start-pruned", answers);
+        let ran = andante(&["start", "hello", "--wait", "--kubeconfig", &kubeconfig]);
+        assert_eq!(ran.code, code, "{phase}: {}{}", ran.stdout, ran.stderr);
+        assert!((ran.stdout + &ran.stderr).contains(said), "{phase}");
+        assert!(asked.lock().unwrap().iter().all(|(what, _)| what.starts_with("GET ")), "{phase}");
+    }
 }
 
 #[test]

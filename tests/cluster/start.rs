@@ -320,7 +320,43 @@ fn the_shipped_rights_are_enough() {
     annotate(&space, "andante.dev/params={note: c}");
     let ran =
         space.andante(&["start", "hello", "--system-namespace", &space.namespace, "--kubeconfig", &file]).ended(20);
-    assert!(ran.err.contains("create") && ran.err.contains("pipelineruns"), "{}", ran.whole());
+    assert!(ran.err.contains("get") && ran.err.contains("pipelineruns"), "{}", ran.whole());
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn long_what_is_not_ours_takes_no_place_and_what_is_copied_was_never_acted_on() {
+    let space = place("start-strangers");
+    space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));
+    space.andante(&["start", "hello"]).ended(0).ends_with("has reached its goal");
+    // Anybody's run with our label: it takes no place, and ends nothing.
+    let params = json!([{"name": "service", "value": "x"}, {"name": "sleep", "value": "300"}]);
+    space.apply(&json!({"apiVersion": "tekton.dev/v1", "kind": "PipelineRun",
+        "metadata": {"name": "mine", "labels": {"andante.dev/service": "hello"}},
+        "spec": {"pipelineRef": {"name": "ship-it"}, "params": params}}));
+    annotate(&space, "andante.dev/params={note: a, sleep: '5'}");
+    space.andante(&["start", "--all", "--max-running", "1"]).ended(0).says("started Pipeline ship-it");
+    // A run that a pruner took after its end ended well.
+    let run = status(&space)["run"].as_str().unwrap().to_owned();
+    eventually("its run is over", LONG, || {
+        (condition(&space.get("pipelinerun", &run), "Succeeded").0 == "True").then_some(())
+    });
+    space.andante(&["start", "hello"]).ended(0).ends_with("ended well");
+    assert_eq!(status(&space)["phase"], "done");
+    space.kubectl(&["delete", "pipelinerun", &run, "--wait=true"]).good();
+    space.andante(&["start", "hello", "--wait"]).ended(0).ends_with("was removed, and ended well before");
+    // A copy of the Service carries its status, which is of another object.
+    let mut copy = space.service("hello");
+    copy["metadata"] = json!({"name": "world", "annotations": copy["metadata"]["annotations"]});
+    copy.as_object_mut().unwrap().remove("status");
+    space.apply(&copy);
+    space.andante(&["start", "world"]).ended(0);
+    eventually("the copy has a status of its own", LONG, || {
+        space.andante(&["start", "world"]).ended(0);
+        let text = space.service("world")["metadata"]["annotations"][STATUS].as_str()?.to_owned();
+        let status: Value = serde_json::from_str(&text).unwrap();
+        (status["uid"] == space.service("world")["metadata"]["uid"] && status["run"] != json!(run)).then_some(())
+    });
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn what_is_deployed_is_what_the_program_takes() {
     let table = of_kind("andante-runs.yaml", "ConfigMap");
     assert_eq!(table.object["metadata"]["namespace"], args.system_namespace.as_str());
     let limits = &container["resources"];
-    assert_eq!((&limits["limits"]["memory"], &limits["requests"]["memory"]), (&"16Mi".into(), &"16Mi".into()));
+    assert_eq!((&limits["limits"]["memory"], &limits["requests"]["memory"]), (&"32Mi".into(), &"16Mi".into()));
     let security = &container["securityContext"];
     for (field, wanted) in
         [("runAsNonRoot", true), ("allowPrivilegeEscalation", false), ("readOnlyRootFilesystem", true)]
@@ -68,7 +68,7 @@ fn its_rights_are_those_that_the_shipped_rows_need() {
     need("", "namespaces", &["get"]);
     need("", "configmaps", &["get"]);
     let table = RunTable::shipped();
-    for (kind, ..) in table.run_kinds() {
+    for kind in table.run_kinds().into_iter().map(|of| of.kind) {
         need(kind.group(), &kind.resource, &["get", "list", "watch", "create"]);
         if kind.group() == "tekton.dev" {
             // Runs of older goals are cancelled.

@@ -12,9 +12,9 @@ use super::story::Story;
 use super::world::simulate;
 use andante::machine::claim::IfBusy;
 use andante::model::name::GoalId;
-use andante::model::observed::GOAL_STATUS;
+use andante::model::observed::{GOAL_STATUS, Service};
 use andante::model::outcome::Code;
-use andante::rollout::goal_status::goal_of;
+use andante::rollout::goal_status::StatusSeen;
 use andante::rollout::owner::Liveness;
 use andante::rollout::plan::Plan;
 use andante::rollout::record::Phase;
@@ -264,8 +264,8 @@ fn story(seed: u64, against: bool) -> Played {
         wrong.extend(no_older_goal_is_written_for(&whole, &told.borrow()));
         wrong.extend(newest_serves(&theatre, &whole, &told.borrow()));
         // Whoever binds goals to runs finds that nothing is to be started for a goal that has had its run.
-        let annotations = &whole.service.as_deref().unwrap()["metadata"]["annotations"];
-        let named = annotations[GOAL_STATUS].as_str().and_then(goal_of);
+        let seen = StatusSeen::of(&Service::from_json(whole.service.as_deref().unwrap()).unwrap());
+        let named = seen.goal().cloned();
         if told.borrow().declared.last().is_some_and(|(_, run)| *run) && named != Some(world.declared()) {
             wrong.push(format!("the status names {named:?}, declared is {}", world.declared()));
         }

@@ -7,9 +7,9 @@ use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::story::brief;
 use super::world::simulate;
 use andante::machine::claim::{Asker, IfBusy};
-use andante::model::observed::GOAL_STATUS;
+use andante::model::observed::Service;
 use andante::model::outcome::{Code, Outcome};
-use andante::rollout::goal_status::goal_of;
+use andante::rollout::goal_status::StatusSeen;
 use andante::rollout::record::Phase;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -286,8 +286,8 @@ fn what_a_run_stages_itself_is_no_new_goal() {
             assert_eq!(staged.word, "staged", "{crash:?}: {}", staged.line());
             let now = theatre.world.declared();
             assert_ne!(asked, now, "the image is part of it");
-            let status = theatre.world.service().unwrap()["metadata"]["annotations"][GOAL_STATUS].clone();
-            assert_eq!(goal_of(status.as_str().unwrap()), Some(now.clone()));
+            let service = Service::from_json(&theatre.world.service().unwrap()).unwrap();
+            assert_eq!(StatusSeen::of(&service).goal(), Some(&now));
             // The walk is given what the run was started for.
             let end = run(&theatre, "walk", &a, quickly()).await;
             assert_eq!((end.word, theatre.world.declared()), ("finished", now), "{}", end.line());

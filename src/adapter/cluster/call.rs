@@ -8,11 +8,12 @@ use crate::adapter::clock::SystemClock;
 use crate::model::api_error::ApiError;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use kube::client::{AuthError, Body};
 use serde_json::Value;
 use std::error::Error;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// The largest answer that is read: a list of some hundred Revisions has a megabyte.
@@ -30,16 +31,30 @@ pub(super) struct Call<'a> {
 impl Kube {
     /// Sends it and reads the whole answer as JSON, within the time limit.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, ApiError> {
+        let bytes = self.answer(call, LARGEST).await?;
+        let bytes = bytes.ok_or_else(|| ApiError::Unreachable(format!("{}: the answer has no end", call.asked)))?;
+        // A page of some gateway is no answer of the API server.
+        serde_json::from_slice(&bytes)
+            .map_err(|_| ApiError::Unreachable(format!("{}: the answer is not JSON", call.asked)))
+    }
+
+    /// Sends it and reads the whole answer, within the time limit; none of one that has more bytes than that.
+    pub(super) async fn answer(
+        &self,
+        call: &Call<'_>,
+        largest: usize,
+    ) -> Result<Option<impl Deref<Target = [u8]>>, ApiError> {
         self.within(&call.asked, async {
             let (code, headers, body) = self.send(call).await.map(Response::into_parts).map(parts)?;
-            let limited = Limited::new(body, LARGEST).collect().await;
-            let bytes = limited.map_err(|e| lost(&call.asked, e.as_ref()))?.to_bytes();
+            let bytes = match Limited::new(body, largest).collect().await {
+                Ok(whole) => whole.to_bytes(),
+                Err(error) if error.is::<LengthLimitError>() => return Ok(None),
+                Err(error) => return Err(lost(&call.asked, error.as_ref())),
+            };
             if !(200..300).contains(&code) {
                 return Err(failure::of_answer(&call.asked, code, retry_after(&headers), &bytes));
             }
-            // A page of some gateway is no answer of the API server.
-            serde_json::from_slice(&bytes)
-                .map_err(|_| ApiError::Unreachable(format!("{}: the answer is not JSON", call.asked)))
+            Ok(Some(bytes))
         })
         .await
     }

@@ -6,6 +6,7 @@
 use super::Kube;
 use super::call::{Call, encoded};
 use super::failure::ApiRequest;
+use super::page::{self, Kept};
 use super::watch::ObjectWatch;
 use crate::model::api_error::ApiError;
 use crate::model::api_kind::ApiKind;
@@ -14,8 +15,10 @@ use crate::model::writers::FIELD_MANAGER;
 use crate::run::ports::List;
 use serde_json::Value;
 
-/// So many objects come in one page.
-const PAGE: usize = 50;
+/// So many objects come in one page; where those are too large, so many and then one.
+const PAGES: [usize; 3] = [50, 6, 1];
+/// The largest page of several objects, and the largest one of one alone, in bytes. etcd holds no larger object.
+const LARGEST: (usize, usize) = (1 << 20, 16 << 20);
 
 /// Which objects of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,25 +88,33 @@ impl Kube {
 
     /// LIST, page by page; of each object what `kept` makes of it is kept, so that none of it need be held whole.
     pub async fn list_objects(&self, of: &Selection, kept: impl Fn(Value) -> Option<Value>) -> Result<List, ApiError> {
+        for size in PAGES {
+            // The next page has to be asked for as the first one was, so that one that is too large begins the list anew.
+            if let Some(list) = self.list_by(of, size, &kept).await? {
+                return Ok(list);
+            }
+        }
+        Err(ApiError::Unreachable(format!("{}: an object is too large to be one", of.asked("list"))))
+    }
+
+    /// The list in pages of so many objects; none where one is too large.
+    async fn list_by(&self, of: &Selection, size: usize, kept: Kept<'_>) -> Result<Option<List>, ApiError> {
+        let largest = if size == 1 { LARGEST.1 } else { LARGEST.0 };
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let more = after.as_ref().map(|token| format!("&continue={}", encoded(token))).unwrap_or_default();
-            let path = format!("{}?limit={PAGE}{more}&{}", of.path(), of.query());
+            let path = format!("{}?limit={size}{more}&{}", of.path(), of.query());
             let call = Call { asked: of.asked("list"), path: path.trim_end_matches('&').to_owned(), body: None };
-            let mut page = self.call(&call).await?;
-            let text = |pointer: &str| {
-                page.pointer(pointer).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned)
-            };
+            let Some(text) = self.answer(&call, largest).await? else { return Ok(None) };
             // Every page is of the first one's moment, and so is the version.
-            let (version, token) = (text("/metadata/resourceVersion"), text("/metadata/continue"));
-            let (Some(Value::Array(objects)), Some(version)) = (page.get_mut("items").map(Value::take), version) else {
+            let place = page::read(&text, kept, &mut items);
+            let Some((version, next)) = place.and_then(|place| Some((place.version?, place.next))) else {
                 return Err(ApiError::Unreachable(format!("{}: the answer is not a list", call.asked)));
             };
-            items.extend(objects.into_iter().filter_map(&kept));
-            match token {
+            match next {
                 Some(token) => after = Some(token),
-                None => return Ok(List { items, version }),
+                None => return Ok(Some(List { items, version })),
             }
         }
     }

@@ -5,10 +5,12 @@
 use super::Kube;
 use super::call::Call;
 use super::failure::ApiRequest;
+use super::objects::Selection;
 use super::watch::ObjectWatch;
 use crate::adapter::clock::SystemClock;
 use crate::adapter::env::Environment;
 use crate::model::api_error::ApiError;
+use crate::model::api_kind::ApiKind;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::name::{Namespace, RevisionName, ServiceName};
@@ -70,15 +72,9 @@ impl KnativeService {
 impl Kube {
     /// LIST of all Services of the namespace.
     pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
-        let namespace = Some(self.namespace.to_string());
-        let asked =
-            ApiRequest { verb: "list", group: GROUP.into(), resource: "services".into(), namespace, name: None };
-        let path = format!("/apis/{GROUP}/v1/namespaces/{}/services", self.namespace);
-        let mut list = self.call(&Call { asked, path, body: None }).await?;
-        match list.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => Ok(items),
-            _ => Err(ApiError::Unreachable("list services: the answer is not a list".into())),
-        }
+        let kind = ApiKind::usual(&format!("{GROUP}/v1"), "Service");
+        let of = Selection { kind, namespace: Some(self.namespace.clone()), label: None, name: None };
+        Ok(self.list_objects(&of, Some).await?.items)
     }
 }
 

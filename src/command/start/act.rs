@@ -1,19 +1,21 @@
-//! Does what was decided: makes the run, then marks the Service.
+//! Does what was decided: names the run on the Service, makes it, and notes that it is made.
 //!
 //! Decides what an answer of the API server means here: a run that is there already is the one that was wanted, if it is of this
-//! Service; a mark that is refused means that somebody was faster. It may use every room.
+//! Service; a note that is refused means that somebody was faster. It may use every room.
 
 use super::look::Looked;
 use crate::adapter::cluster::Kube;
-use crate::cli::{OlderArg, StartArgs};
+use crate::cli::{ClusterArgs, OlderArg, StartArgs};
+use crate::command::patient::answered;
 use crate::model::api_error::ApiError;
 use crate::model::observed::Service;
 use crate::rollout::declaration::fault::Fault;
-use crate::rollout::start::decide::{Idle, StartDecision, called, unreadable};
+use crate::rollout::goal_status::{GoalStatus, RunName, StartedRun};
+use crate::rollout::start::decide::{Idle, StartDecision, StartNotes, called, unreadable};
 use crate::rollout::start::making::{MadeRun, Making};
-use crate::rollout::start::mark::mark;
+use crate::rollout::start::mark::{mark, marked};
 use crate::rollout::start::older::{Cancelling, older};
-use crate::rollout::start::status::{GoalStatus, StartedRun};
+use crate::rollout::start::whose::is_of;
 use crate::run::ports::Cluster;
 use serde_json::Value;
 
@@ -36,113 +38,140 @@ pub(super) enum Acted {
     Dry(Value, Vec<String>),
     /// It cannot be acted on; the Service says so.
     Faults(Vec<Fault>),
-    /// Somebody was faster: to be looked at again.
-    Overtaken,
+    /// Somebody was faster: to be looked at again. The run that was to be made, whose name may stand there all the same where an
+    /// answer was lost.
+    Overtaken(Option<RunName>),
 }
 
-/// Does what is to be done about what was looked at.
-pub(super) async fn act(args: &StartArgs, kube: &Kube, looked: &Looked, again: bool) -> Result<Acted, ApiError> {
-    match looked.decide(again) {
-        StartDecision::Nothing(idle) => Ok(Acted::Nothing(idle)),
-        StartDecision::Mark(_, idle) if args.dry_run => Ok(Acted::Nothing(idle)),
-        StartDecision::Mark(status, idle) => {
-            Ok(if note(kube, &looked.service, &status).await? { Acted::Marked(idle) } else { Acted::Overtaken })
-        }
-        StartDecision::Post(faults, status) => post(args, kube, &looked.service, faults, status).await,
-        StartDecision::Start(making, status) => match prepare(kube, &making).await? {
-            Ok(made) if args.dry_run => Ok(Acted::Dry(made.object, made.notes)),
-            Ok(made) => make(args, kube, looked, &making, made, &status).await,
-            Err(faults) => match unreadable(&looked.service, faults, status.time.unwrap_or_default()) {
-                StartDecision::Post(faults, status) => post(args, kube, &looked.service, faults, status).await,
-                _ => Ok(Acted::Overtaken),
-            },
-        },
-    }
+/// Who acts, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Actor<'a> {
+    pub(super) args: &'a StartArgs,
+    /// The flags of a command about this Service; its patience.
+    pub(super) cluster: &'a ClusterArgs,
+    pub(super) kube: &'a Kube,
 }
 
-async fn post(
-    args: &StartArgs,
-    kube: &Kube,
-    service: &Service,
-    faults: Vec<Fault>,
-    status: Option<GoalStatus>,
-) -> Result<Acted, ApiError> {
-    if let Some(status) = status.filter(|_| !args.dry_run)
-        && !note(kube, service, &status).await?
-    {
-        return Ok(Acted::Overtaken);
-    }
-    Ok(Acted::Faults(faults))
-}
-
-/// Reads what is run, and makes the object of it.
-async fn prepare(kube: &Kube, making: &Making) -> Result<Result<MadeRun, Vec<Fault>>, ApiError> {
-    let Some((kind, name)) = making.reads() else { return Ok(making.object(None)) };
-    match kube.object(&kind, name).await {
-        Ok(named) => Ok(making.object(Some(&named))),
-        Err(ApiError::NotFound(_)) => Ok(Err(vec![making.not_there()])),
-        Err(error) => Err(error),
-    }
-}
-
-async fn make(
-    args: &StartArgs,
-    kube: &Kube,
-    looked: &Looked,
-    making: &Making,
-    made: MadeRun,
-    status: &GoalStatus,
-) -> Result<Acted, ApiError> {
-    let run = StartedRun { kind: Some(made.kind.kind.clone()), name: making.name.clone() };
-    let service = &looked.service;
-    let what = match kube.create_object(&made.kind, making.name.as_str(), &made.object).await {
-        Ok(_) => format!("{}: started {} as {}", service.name, making.in_charge, called(&run)),
-        Err(ApiError::Exists(_)) => {
-            let there = kube.object(&made.kind, making.name.as_str()).await;
-            if !there.is_ok_and(|there| is_of(&there, &service.uid)) {
-                let what = format!("{} is there, and is no run of Service {}", called(&run), service.name);
-                return Err(ApiError::Invalid(what));
+impl Actor<'_> {
+    /// Does what is to be done about what was looked at.
+    pub(super) async fn act(&self, looked: &Looked, again: bool) -> Result<Acted, ApiError> {
+        let service = &looked.service;
+        match looked.decide(again) {
+            StartDecision::Nothing(idle) => Ok(Acted::Nothing(idle)),
+            StartDecision::Mark(_, idle) if self.args.dry_run => Ok(Acted::Nothing(idle)),
+            StartDecision::Mark(status, idle) => {
+                let noted = self.note(service, &status).await?;
+                Ok(if noted { Acted::Marked(idle) } else { Acted::Overtaken(None) })
             }
-            format!("{}: {} was started already as {}", service.name, making.in_charge, called(&run))
+            StartDecision::Post(faults, status) => self.post(service, faults, status).await,
+            StartDecision::Start(making, notes) => match self.prepare(&making).await? {
+                Ok(made) if self.args.dry_run => Ok(Acted::Dry(made.object, made.notes)),
+                Ok(made) => self.make(looked, &making, made, &notes).await,
+                Err(faults) => match unreadable(service, faults, notes.after.time.unwrap_or_default()) {
+                    StartDecision::Post(faults, status) => self.post(service, faults, status).await,
+                    _ => Ok(Acted::Overtaken(None)),
+                },
+            },
         }
-        Err(error) => return Err(error),
-    };
-    if !note(kube, service, status).await? {
-        return Ok(Acted::Overtaken);
     }
-    let mut notes = made.notes;
-    if args.older == OlderArg::Cancel
-        && let Some(cancelling) = older(service, &looked.namespace, &looked.runs)
-    {
-        notes.push(cancel(kube, looked, &cancelling).await);
+
+    /// Notes how this run ended, as far as that was seen. Nothing else is done: whoever waited for a run asked for no other one.
+    pub(super) async fn note_end(&self, looked: &Looked, run: &StartedRun) {
+        if let StartDecision::Mark(status, _) = looked.decide(false)
+            && status.run.as_ref() == Some(run)
+        {
+            // That it cannot be noted changes nothing of it.
+            let _ = self.note(&looked.service, &status).await;
+        }
     }
-    Ok(Acted::Started { run, what, notes })
-}
 
-/// Cancels the run of the goal before. The right to is optional: it ends as superseded by itself, only later.
-async fn cancel(kube: &Kube, looked: &Looked, cancelling: &Cancelling) -> String {
-    let run = called(&cancelling.run);
-    let kind = cancelling.run.kind.as_deref().unwrap_or_default();
-    let Some((kind, ..)) = looked.table.as_ref().ok().and_then(|table| table.signs(kind)) else {
-        return format!("{run} of the goal before goes on: the table has no row for its kind");
-    };
-    match kube.merge_object(&kind, cancelling.run.name.as_str(), &cancelling.patch).await {
-        Ok(_) => format!("{run} of the goal before is cancelled, because it has not staged yet"),
-        Err(error) => format!("{run} of the goal before goes on: {error}"),
+    async fn post(&self, service: &Service, faults: Vec<Fault>, status: Option<GoalStatus>) -> Result<Acted, ApiError> {
+        if let Some(status) = status.filter(|_| !self.args.dry_run)
+            && !self.note(service, &status).await?
+        {
+            return Ok(Acted::Overtaken(None));
+        }
+        Ok(Acted::Faults(faults))
     }
-}
 
-/// True for a run that this Service owns.
-fn is_of(run: &Value, uid: &str) -> bool {
-    let owners = run.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    owners.into_iter().flatten().any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
-}
+    /// Reads what is run, and makes the object of it.
+    async fn prepare(&self, making: &Making) -> Result<Result<MadeRun, Vec<Fault>>, ApiError> {
+        let Some((kind, name)) = making.reads() else { return Ok(making.object(None)) };
+        match answered(self.cluster, async || self.kube.object(&kind, name).await).await {
+            Ok(named) => Ok(making.object(Some(&named))),
+            Err(ApiError::NotFound(_)) => Ok(Err(vec![making.not_there()])),
+            Err(error) => Err(error),
+        }
+    }
 
-/// Writes the status; false if the Service is not as it was read.
-async fn note(kube: &Kube, service: &Service, status: &GoalStatus) -> Result<bool, ApiError> {
-    match kube.service(service.name.clone()).patch_service(&mark(service, status)).await {
-        Ok(_) => Ok(true),
-        Err(ApiError::Refused(_) | ApiError::NotFound(_)) => Ok(false),
-        Err(error) => Err(error),
+    async fn make(
+        &self,
+        looked: &Looked,
+        making: &Making,
+        made: MadeRun,
+        notes: &StartNotes,
+    ) -> Result<Acted, ApiError> {
+        let run = StartedRun { kind: Some(made.kind.kind.clone()), name: making.name.clone() };
+        let mut service = looked.service.clone();
+        if let Some(before) = &notes.before {
+            if !self.note(&service, before).await? {
+                return Ok(Acted::Overtaken(Some(run.name)));
+            }
+            service = marked(&service, before);
+        }
+        let name = making.name.as_str();
+        let create = async || self.kube.create_object(&made.kind, name, &made.object).await;
+        let what = match answered(self.cluster, create).await {
+            Ok(_) => format!("{}: started {} as {}", service.name, making.in_charge, called(&run)),
+            Err(ApiError::Exists(_)) => {
+                match answered(self.cluster, async || self.kube.object(&made.kind, name).await).await {
+                    Ok(there) if is_of(&there, &service.uid) => {
+                        format!("{}: {} was started already as {}", service.name, making.in_charge, called(&run))
+                    }
+                    Ok(_) => {
+                        let what = format!("{} is there, and is no run of Service {}", called(&run), service.name);
+                        return Err(ApiError::Invalid(what));
+                    }
+                    // Removed in between.
+                    Err(ApiError::NotFound(_)) => return Ok(Acted::Overtaken(Some(run.name))),
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        let mut said = made.notes;
+        // Its name stands there, so whoever looks next notes the rest.
+        if let Err(error) = self.note(&service, &notes.after).await {
+            said.push(format!("that {} is made is noted later: {error}", called(&run)));
+        }
+        if self.args.older == OlderArg::Cancel
+            && let Some(cancelling) = older(&looked.service, &looked.namespace, &looked.runs)
+        {
+            said.push(self.cancel(looked, &cancelling).await);
+        }
+        Ok(Acted::Started { run, what, notes: said })
+    }
+
+    /// Cancels the run of the goal before. The right to is optional: it ends as superseded by itself, only later.
+    async fn cancel(&self, looked: &Looked, cancelling: &Cancelling) -> String {
+        let run = called(&cancelling.run);
+        let kind = cancelling.run.kind.as_deref().unwrap_or_default();
+        let Some(of) = looked.table.as_ref().ok().and_then(|table| table.run_kind(kind)) else {
+            return format!("{run} of the goal before goes on: the table has no row for its kind");
+        };
+        match self.kube.merge_object(&of.kind, cancelling.run.name.as_str(), &cancelling.patch).await {
+            Ok(_) => format!("{run} of the goal before is cancelled, because it has not staged yet"),
+            Err(error) => format!("{run} of the goal before goes on: {error}"),
+        }
+    }
+
+    /// Writes the status; false if the Service is not as it was read.
+    async fn note(&self, service: &Service, status: &GoalStatus) -> Result<bool, ApiError> {
+        let (cluster, patch) = (self.kube.service(service.name.clone()), mark(service, status));
+        match answered(self.cluster, async || cluster.patch_service(&patch).await).await {
+            Ok(_) => Ok(true),
+            Err(ApiError::Refused(_) | ApiError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -5,28 +5,29 @@
 
 mod feeds;
 
-use super::act::{Acted, act};
+use super::act::{Acted, Actor};
 use super::look::{look, table};
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::{Connect, Kube};
+use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::signal;
 use crate::cli::StartArgs;
-use crate::command::Stop;
 use crate::command::patient::answered_within;
 use crate::command::people::failed;
 use crate::command::report::Lines;
+use crate::command::{Stop, reach};
 use crate::model::api_error::ApiError;
 use crate::model::event::{Event, Topic};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::start::decide::{Idle, StartDecision};
 use crate::rollout::start::due::{ServiceKey, key_of, wish};
-use crate::rollout::start::queue::{Came, NextTurn, StartQueue};
+use crate::rollout::start::over::RunKind;
+use crate::rollout::start::queue::{Came, NextTurn, RunKey, RunLook, StartQueue};
 use crate::rollout::start::table::RunTable;
 use crate::run::ports::{Clock, Sink};
 use crate::run::watch::{News, follow};
-use feeds::{RunKind, Wished, Working, run_of, service_of, services, wish_of, wished};
+use feeds::{Wished, Working, run_of, runs, seen, services, wish_of, wished, working};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -40,7 +41,10 @@ struct Follower<'a> {
     args: &'a StartArgs,
     kube: Kube,
     table: Result<RunTable, Fault>,
+    /// The kinds of run that are followed.
     kinds: Vec<RunKind>,
+    /// Kinds of which was said that they are not, and why.
+    unfollowed: BTreeSet<String>,
     queue: StartQueue,
     lines: Lines,
     /// The first failure, for the exit code of a single pass.
@@ -53,22 +57,20 @@ struct Follower<'a> {
 
 /// `andante start --all`.
 pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<Code, Stop> {
-    let settings = Connect {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-        namespace: args.namespace.clone(),
-        call_limit: args.request_timeout,
-        ..Connect::default()
-    };
-    let kube = Kube::connect(&settings, environment).map_err(Stop::bad_input)?;
-    let rows = table(args.patience, &kube, &args.system_namespace).await?;
+    let kube = reach(&args.reach, args.namespace.as_ref(), environment)?;
+    let rows = table(args.reach.patience, &kube, &args.system_namespace).await?;
     let mut follower = Follower {
         args,
         kube,
         kinds: Vec::new(),
+        unfollowed: BTreeSet::new(),
         table: Ok(rows),
         // Nothing of a single pass rests.
-        queue: StartQueue::new(if args.follow { args.debounce } else { Duration::ZERO }, args.max_running),
+        queue: StartQueue::new(
+            if args.follow { args.debounce } else { Duration::ZERO },
+            args.max_running,
+            args.most_of_one(),
+        ),
         lines: Lines::new(args.output),
         worst: None,
         trouble: None,
@@ -82,11 +84,10 @@ impl Follower<'_> {
     /// Counts the runs that work now, and leaves kinds out that the cluster does not have, or that may not be read.
     async fn runs(&mut self) -> Result<(), Stop> {
         let kinds = self.table.as_ref().map(RunTable::run_kinds).unwrap_or_default();
-        for (kind, done, bad) in kinds {
-            let kind = RunKind { kind, done, bad };
-            let of = kind.of(self.args.namespace.as_ref());
-            let asked = async || self.kube.list_objects(&of, |object| kind.working(&object)).await;
-            match answered_within(self.args.patience, asked).await {
+        for kind in kinds {
+            let of = runs(&kind, self.args.namespace.as_ref());
+            let asked = async || self.kube.list_objects(&of, |object| working(&kind, &object)).await;
+            match answered_within(self.args.reach.patience, asked).await {
                 Ok(list) => {
                     self.queue.all_runs(
                         &kind.kind.kind,
@@ -97,7 +98,11 @@ impl Follower<'_> {
                 }
                 Err(ApiError::NoKind(_)) => {}
                 Err(ApiError::Forbidden(why)) => {
-                    self.say(format!("{} are not counted, and their end is not noted: {why}", kind.kind.resource));
+                    self.say(format!(
+                        "{} that work already are not counted, and the end of others is looked for once a minute: {why}",
+                        kind.kind.resource
+                    ));
+                    self.unfollowed.insert(kind.kind.kind);
                 }
                 Err(error) => return Err(failed(&error)),
             }
@@ -109,7 +114,7 @@ impl Follower<'_> {
     async fn once(mut self) -> Result<Code, Stop> {
         let of = services(self.args.namespace.as_ref());
         let asked = async || self.kube.list_objects(&of, |object| wished(&object, &self.table)).await;
-        let list = answered_within(self.args.patience, asked).await.map_err(|error| failed(&error))?;
+        let list = answered_within(self.args.reach.patience, asked).await.map_err(|error| failed(&error))?;
         self.queue.all(list.items.iter().filter_map(wish_of).collect(), SystemClock.now());
         let mut taken = BTreeSet::new();
         while let NextTurn::Act(key) = self.queue.next(SystemClock.now()) {
@@ -122,8 +127,9 @@ impl Follower<'_> {
         if self.queue.waiting() > 0 {
             let (waiting, running) = (self.queue.waiting(), self.queue.running());
             self.say(format!(
-                "{waiting} wait for the next pass; {running} runs work, at most {} may",
-                self.args.max_running
+                "{waiting} wait for the next pass; {running} runs work, at most {} may, {} of one namespace",
+                self.args.max_running,
+                self.args.most_of_one()
             ));
         }
         Ok(self.worst.unwrap_or(Code::Done))
@@ -135,18 +141,21 @@ impl Follower<'_> {
         let kube = self.kube.clone();
         let namespace = self.args.namespace.as_ref();
         let objects = Wished { kube: &kube, of: services(namespace), table: self.table.clone() };
-        let working: Vec<Working<'_>> =
-            self.kinds.iter().map(|kind| Working { kube: &kube, of: kind.of(namespace), kind: kind.clone() }).collect();
+        let working: Vec<Working<'_>> = self
+            .kinds
+            .iter()
+            .map(|kind| Working { kube: &kube, of: runs(kind, namespace), kind: kind.clone() })
+            .collect();
         let mut services = follow(&objects, None).boxed_local();
         let each =
             working.iter().enumerate().map(|(at, runs)| follow(runs, None).map(move |news| (at, news)).boxed_local());
-        let mut runs = stream::select_all(each);
+        let mut working_now = stream::select_all(each);
         loop {
             // What is known already comes before the next turn, so that an edit that was taken back starts nothing.
             while let Some(Some(news)) = services.next().now_or_never() {
                 self.hear_services(news)?;
             }
-            while let Some(Some((at, news))) = runs.next().now_or_never() {
+            while let Some(Some((at, news))) = working_now.next().now_or_never() {
                 self.hear_runs(at, news);
             }
             let now = SystemClock.now();
@@ -158,6 +167,10 @@ impl Follower<'_> {
                     self.turn(&key).await;
                     continue;
                 }
+                NextTurn::Look(run) => {
+                    self.look_at(&run).await;
+                    continue;
+                }
                 NextTurn::Wait(None) => LONGEST,
                 NextTurn::Wait(Some(at)) => Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST),
             };
@@ -165,7 +178,7 @@ impl Follower<'_> {
                 biased;
                 _ = signals.recv() => return Ok(Code::Done),
                 Some(news) = services.next() => self.hear_services(news)?,
-                Some((at, news)) = runs.next(), if !working.is_empty() => self.hear_runs(at, news),
+                Some((at, news)) = working_now.next(), if !working.is_empty() => self.hear_runs(at, news),
                 () = tokio::time::sleep(pause.max(Duration::from_millis(5))) => {}
             }
         }
@@ -206,18 +219,54 @@ impl Follower<'_> {
                 self.queue.all_runs(&kind.kind.kind, list.iter().filter_map(run_of).collect(), now);
             }
             News::Now(object) => {
-                if let Some(((run, over), service)) = kind.seen(&object).zip(service_of(&object)) {
+                if let Some((run, service, over)) = seen(kind, &object) {
                     self.queue.run_seen(run, service, over, now);
                 }
             }
             News::Deleted(object) => {
-                if let Some(((run, _), service)) = kind.seen(&object).zip(service_of(&object)) {
+                if let Some((run, service, _)) = seen(kind, &object) {
                     self.queue.run_seen(run, service, true, now);
                 }
             }
             News::Fine => self.fine(),
             News::Trouble(error) => self.troubled(&error),
         }
+    }
+
+    /// Asks for a run whose kind is not followed.
+    async fn look_at(&mut self, key: &RunKey) {
+        let (kind, namespace, name) = key;
+        let of = self.table.as_ref().ok().and_then(|table| table.run_kind(kind));
+        let came = match of.zip(namespace.parse().ok()) {
+            None => RunLook::Over,
+            Some((of, namespace)) => match self.kube.of_namespace(namespace).object(&of.kind, name).await {
+                Ok(object) if of.seen(&object).is_some_and(|seen| !seen.state.is_over()) => RunLook::Works,
+                Ok(_) | Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => RunLook::Over,
+                Err(ApiError::Forbidden(why)) => {
+                    if self.unfollowed.insert(format!("{kind} unread")) {
+                        let most = of.longest.as_secs() / 60;
+                        self.say(format!(
+                            "each {kind} counts as at work for {most} minutes, because it cannot be read: {why}"
+                        ));
+                    }
+                    RunLook::Unknown(of.longest)
+                }
+                Err(error) => {
+                    self.troubled(&error);
+                    RunLook::Works
+                }
+            },
+        };
+        self.queue.looked(key, &came, SystemClock.now());
+    }
+
+    /// A run of this kind was started: whether its end will be news.
+    fn is_followed(&mut self, kind: &str) -> bool {
+        let followed = self.kinds.iter().any(|of| of.kind.kind == kind);
+        if !followed && self.unfollowed.insert(kind.to_owned()) {
+            self.say(format!("whether a {kind} is over is looked for once a minute, because the table did not make any when this began"));
+        }
+        followed
     }
 
     /// Looks at one Service and does what is due.
@@ -242,17 +291,19 @@ impl Follower<'_> {
             Err(error) => return self.failed_call(key, &error),
         };
         // An edit since may have made a run due where none was.
-        if let (true, StartDecision::Start(making, _)) = (self.queue.is_full(), looked.decide(false)) {
+        if let (true, StartDecision::Start(making, _)) = (self.queue.is_full(&key.namespace), looked.decide(false)) {
             return Came::Full(making.name.to_string());
         }
-        match act(self.args, kube, &looked, false).await {
+        let actor = Actor { args: self.args, cluster: &cluster, kube };
+        match actor.act(&looked, false).await {
             Ok(Acted::Started { run, what, notes }) => {
                 self.say(format!("{}/{what}", key.namespace));
                 for note in notes {
                     self.say(format!("{key}: {note}"));
                 }
                 let kind = run.kind.clone().unwrap_or_default();
-                Came::Started((kind, key.namespace.to_string(), run.name.to_string()))
+                let followed = self.is_followed(&kind);
+                Came::Started((kind, key.namespace.to_string(), run.name.to_string()), followed)
             }
             Ok(Acted::Dry(object, _)) => {
                 let run = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -279,7 +330,7 @@ impl Follower<'_> {
                 // What is named may come into being without a word from the Service.
                 self.failed(key, Code::BadInput, &said.join("; "))
             }
-            Ok(Acted::Overtaken) => Came::Again,
+            Ok(Acted::Overtaken(_)) => Came::Again,
             Err(error) => self.failed_call(key, &error),
         }
     }

@@ -10,16 +10,17 @@ use crate::command::patient::{answered, answered_within};
 use crate::command::people::failed;
 use crate::model::api_error::ApiError;
 use crate::model::name::Namespace;
-use crate::model::observed::{GOAL_STATUS, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::rollout::declaration::suspend::Suspended;
+use crate::rollout::goal_status::StatusSeen;
 use crate::rollout::start::decide::{StartDecision, StartQuestion, decide};
 use crate::rollout::start::over::RunSeen;
-use crate::rollout::start::status::{GoalStatus, StartedRun};
 use crate::rollout::start::table::{RUNS, RunTable};
+use crate::rollout::start::whose::is_of;
 use crate::run::ports::{Clock, Cluster};
 use serde_json::Value;
 use std::time::Duration;
@@ -83,25 +84,26 @@ pub(super) async fn look(cluster: &ClusterArgs, kube: &Kube, table: &RunTable) -
             Err(fault) => declared = Err(vec![fault]),
         }
         own = own_table(cluster, kube, table).await?;
-        let status = service.annotations.get(GOAL_STATUS).and_then(|text| GoalStatus::read(text).ok());
-        if let Some(run) = status.and_then(|status| status.run) {
-            runs = seen(cluster, kube, table, &run).await?;
-        }
+        runs = seen(cluster, kube, table, &service).await?;
     }
     Ok(Looked { service, namespace: kube.namespace().clone(), declared, suspended, runs, table: own })
 }
 
-/// The run, if it is there. The right to read it is optional: whether it was started stands on the Service.
+/// The run that the Service names, if it is there. One that may not be read is no absent one: another would be started beside it.
 async fn seen(
     cluster: &ClusterArgs,
     kube: &Kube,
     table: &RunTable,
-    run: &StartedRun,
+    service: &Service,
 ) -> Result<Vec<RunSeen>, ApiError> {
-    let Some((kind, done, bad)) = run.kind.as_deref().and_then(|kind| table.signs(kind)) else { return Ok(Vec::new()) };
-    match answered(cluster, async || kube.object(&kind, run.name.as_str()).await).await {
-        Ok(object) => Ok(RunSeen::of(&object, done, bad).into_iter().collect()),
-        Err(ApiError::NotFound(_) | ApiError::NoKind(_) | ApiError::Forbidden(_)) => Ok(Vec::new()),
+    let status = StatusSeen::of(service).into_status();
+    let Some((made, run)) = status.and_then(|status| Some((status.made, status.run?))) else { return Ok(Vec::new()) };
+    let Some(of) = run.kind.as_deref().and_then(|kind| table.run_kind(kind)) else { return Ok(Vec::new()) };
+    match answered(cluster, async || kube.object(&of.kind, run.name.as_str()).await).await {
+        // A stranger that has the name which one of ours was to have is not it.
+        Ok(object) if !made && !is_of(&object, &service.uid) => Ok(Vec::new()),
+        Ok(object) => Ok(of.seen(&object).into_iter().collect()),
+        Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

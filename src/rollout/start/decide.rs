@@ -10,10 +10,10 @@ use super::mark::ASKED_AGAIN;
 use super::over::{RunSeen, RunState};
 use super::run_name::StartOf;
 use super::serving::{WhatServes, serving};
-use super::status::{GoalPhase, GoalStatus, StartedRun, StatusSeen, again_of};
 use super::table::RunTable;
 use crate::model::name::Namespace;
 use crate::model::observed::{CONTROL, GOAL_STATUS, RECORD, Service};
+use crate::rollout::goal_status::{GoalPhase, GoalStatus, RunName, StartedRun, StatusSeen, asked_again};
 use jiff::Timestamp;
 
 /// What is looked at.
@@ -65,10 +65,20 @@ pub enum StartDecision {
     Nothing(Idle),
     /// Only this status is to be written.
     Mark(GoalStatus, Idle),
-    /// This run is to be made; then the status is to be written.
-    Start(Box<Making>, GoalStatus),
+    /// This run is to be made, between two notes.
+    Start(Box<Making>, StartNotes),
     /// It cannot be acted on. The status says so on the Service; none: it says so already, or nothing of ours is to stand there.
     Post(Vec<Fault>, Option<GoalStatus>),
+}
+
+/// What is noted about a start. The name stands on the Service before a run has it: so nobody meets a run that nobody knows of,
+/// neither who comes after a crash nor who declares a goal again that was given up meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartNotes {
+    /// Before the run is made; none: it stands there already.
+    pub before: Option<GoalStatus>,
+    /// When it is made.
+    pub after: GoalStatus,
 }
 
 /// What is to be done for this Service.
@@ -89,11 +99,15 @@ pub fn decide(asked: &StartQuestion<'_>) -> StartDecision {
     if *in_charge == InCharge::ExternalOperation {
         return StartDecision::Nothing(Idle::External(service.last_modifier().map(str::to_owned)));
     }
-    let seen = StatusSeen::of(service.annotations.get(GOAL_STATUS).map(String::as_str));
+    let seen = StatusSeen::of(service);
     let status = seen.status();
-    let word = service.annotations.get(ASKED_AGAIN).map(|text| again_of(text)).filter(|text| !text.is_empty());
+    let word = asked_again(service);
     let same = status.filter(|status| status.goal.as_ref() == Some(&declared.id));
     if let Some(status) = same {
+        // Whatever else is asked: what was begun comes first.
+        if !status.made && status.run.is_some() {
+            return begun(asked, declared, in_charge, status);
+        }
         // A word that stood there when the goal was acted on asked for that.
         let by_word = word.is_some() && word != status.again;
         if !asked.again && !by_word {
@@ -110,14 +124,8 @@ pub fn decide(asked: &StartQuestion<'_>) -> StartDecision {
         match if placeholder { WhatServes::Other } else { serving(service, declared.share) } {
             WhatServes::Present => {
                 let reason = "what serves is what is declared: nothing had to be started".to_owned();
-                let reached = GoalStatus {
-                    goal: Some(declared.id.clone()),
-                    run: None,
-                    phase: GoalPhase::Reached,
-                    reason,
-                    time: Some(asked.now),
-                    again: word,
-                };
+                let reached = GoalStatus::new(GoalPhase::Reached, reason, Some(asked.now));
+                let reached = GoalStatus { goal: Some(declared.id.clone()), again: word, ..reached };
                 return StartDecision::Mark(reached, Idle::Reached);
             }
             WhatServes::Unsettled => return StartDecision::Nothing(Idle::Unsettled),
@@ -143,14 +151,30 @@ fn acted_on(status: &GoalStatus, asked: &StartQuestion<'_>) -> StartDecision {
     let (phase, reason) = match state {
         Some(RunState::Done(said)) => (GoalPhase::Done, sentence("its run ended well", &said)),
         Some(RunState::Failed(said)) => (GoalPhase::Failed, sentence("its run failed", &said)),
+        Some(RunState::Running) if !status.made => (GoalPhase::Started, format!("{} was started", called(run))),
         // What an older look wrote of its end stays true.
         _ if status.phase != GoalPhase::Unreadable => return StartDecision::Nothing(idle),
         _ => (GoalPhase::Started, "what is declared can be read again, and was started".to_owned()),
     };
-    if phase == status.phase {
+    if phase == status.phase && status.made {
         return StartDecision::Nothing(idle);
     }
-    StartDecision::Mark(GoalStatus { phase, reason, time: Some(asked.now), ..status.clone() }, idle)
+    StartDecision::Mark(GoalStatus { made: true, phase, reason, time: Some(asked.now), ..status.clone() }, idle)
+}
+
+/// The run was named, and whoever did so may have been ended before it was made.
+fn begun(
+    asked: &StartQuestion<'_>,
+    declared: &Declaration,
+    in_charge: &InCharge,
+    status: &GoalStatus,
+) -> StartDecision {
+    match &status.run {
+        Some(run) if !asked.runs.iter().any(|seen| seen.name == run.name) => {
+            made_so(asked, declared, in_charge, run.name.clone(), status)
+        }
+        _ => acted_on(status, asked),
+    }
 }
 
 fn start(
@@ -159,6 +183,29 @@ fn start(
     in_charge: &InCharge,
     seen: &StatusSeen,
     word: Option<String>,
+) -> StartDecision {
+    let service = asked.service;
+    let same = seen.goal() == Some(&declared.id);
+    // The first run of a goal is one run, whoever asks for it and how.
+    let attempt = match &word {
+        _ if !same => "",
+        Some(word) if !asked.again => word,
+        _ => "again",
+    };
+    let start =
+        StartOf { service: &service.name, uid: &service.uid, goal: &declared.id, before: seen.before(), attempt };
+    let Some(name) = start.name() else { return StartDecision::Nothing(Idle::Unsettled) };
+    let status = GoalStatus::new(GoalPhase::Started, "", None);
+    made_so(asked, declared, in_charge, name, &GoalStatus { goal: Some(declared.id.clone()), again: word, ..status })
+}
+
+/// A run of this name is to be made. `status`: what stands there of it, or is to.
+fn made_so(
+    asked: &StartQuestion<'_>,
+    declared: &Declaration,
+    in_charge: &InCharge,
+    name: RunName,
+    status: &GoalStatus,
 ) -> StartDecision {
     let (service, now) = (asked.service, asked.now);
     let row = match asked.table {
@@ -169,32 +216,21 @@ fn start(
         Ok(row) => row,
         Err(fault) => return unreadable(service, vec![fault], now),
     };
-    let same = seen.status().is_some_and(|status| status.goal.as_ref() == Some(&declared.id));
-    // The first run of a goal is one run, whoever asks for it and how.
-    let attempt = match &word {
-        _ if !same => "",
-        Some(word) if !asked.again => word,
-        _ => "again",
-    };
-    let start =
-        StartOf { service: &service.name, uid: &service.uid, goal: &declared.id, before: seen.before(), attempt };
-    let Some(name) = start.name() else { return StartDecision::Nothing(Idle::Unsettled) };
-    let run = StartedRun { kind: Some(row.run_kind().kind), name: name.clone() };
-    let reason = format!("{in_charge} was started as {} {name}", row.run_kind().kind);
-    let status = GoalStatus {
-        goal: Some(declared.id.clone()),
-        run: Some(run.clone()),
+    let kind = row.run_kind().kind;
+    let run = StartedRun { kind: Some(kind.clone()), name: name.clone() };
+    let noted = |made: bool, verb: &str| GoalStatus {
+        made,
         phase: GoalPhase::Started,
-        reason,
+        reason: format!("{in_charge} {verb} as {kind} {name}"),
+        run: Some(run.clone()),
         time: Some(now),
-        again: word,
+        ..status.clone()
     };
-    // Made, and not noted: whoever made it was ended in between.
-    if let Some(made) = asked.runs.iter().find(|seen| seen.name == name) {
-        return StartDecision::Mark(status, Idle::Started(run, Some(made.state.clone())));
-    }
+    let (before, after) = (noted(false, "is being started"), noted(true, "was started"));
+    let before = (!status.says_the_same(&before)).then_some(before);
     let contract = Contract::of(&service.name, asked.namespace, declared);
-    StartDecision::Start(Box::new(Making::new(name, row, in_charge, contract, service)), status)
+    let making = Making::new(name, row, in_charge, contract, service);
+    StartDecision::Start(Box::new(making), StartNotes { before, after })
 }
 
 /// What cannot be acted on is said on the Service, beside what was acted on before: a slip that is mended starts nothing.
@@ -205,15 +241,8 @@ pub fn unreadable(service: &Service, faults: Vec<Fault>, now: Timestamp) -> Star
         return StartDecision::Post(faults, None);
     }
     let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let before = StatusSeen::of(service.annotations.get(GOAL_STATUS).map(String::as_str));
-    let mut status = before.status().cloned().unwrap_or(GoalStatus {
-        goal: None,
-        run: None,
-        phase: GoalPhase::Unreadable,
-        reason: String::new(),
-        time: None,
-        again: None,
-    });
+    let before = StatusSeen::of(service);
+    let mut status = before.status().cloned().unwrap_or(GoalStatus::new(GoalPhase::Unreadable, "", None));
     (status.phase, status.reason) = (GoalPhase::Unreadable, reason);
     let said = before.status().is_some_and(|before| before.says_the_same(&status));
     status.time = Some(now);

@@ -5,10 +5,10 @@
 
 use super::decide::{Idle, StartDecision, StartQuestion, decide};
 use super::declared::{Fault, Stated};
-use super::status::{GoalPhase, GoalStatus};
 use super::table::RunTable;
 use crate::model::name::{Namespace, ServiceName};
-use crate::model::observed::{GOAL_STATUS, Service};
+use crate::model::observed::Service;
+use crate::rollout::goal_status::{GoalPhase, StatusSeen};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub fn wish(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: T
     match decide(&asked) {
         // How its run goes is told by the run's own news, once somebody has looked.
         StartDecision::Nothing(Idle::Started(run, _)) if first => {
-            let status = GoalStatus::read(service.annotations.get(GOAL_STATUS)?).ok()?;
+            let status = StatusSeen::of(&service).into_status()?;
             (status.phase == GoalPhase::Started).then(|| Wish::Run(run.name.to_string()))
         }
         // It can be read, and no row is for it: a row may come without a word from the Service.
@@ -85,6 +85,7 @@ pub fn wish(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: T
 mod tests {
     use super::super::samples::object;
     use super::*;
+    use crate::model::observed::GOAL_STATUS;
     use serde_json::json;
 
     fn wish_of(object: &Value, first: bool) -> Option<Wish> {

@@ -7,10 +7,10 @@
 use super::contract::Contract;
 use super::declared::{CONTRACT, DeclaredPart, Fault, InCharge};
 use super::row::{Makes, RunRow, base};
-use super::run_name::RunName;
 use super::table::place_of_charge;
 use crate::model::api_kind::ApiKind;
 use crate::model::observed::Service;
+use crate::rollout::goal_status::RunName;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -4,8 +4,8 @@
 //! declaration changes without a new generation, so the generation would not tell. Depends on observed Services.
 
 use super::declared::DeclaredPart;
-use super::status::GoalStatus;
 use crate::model::observed::{GOAL_STATUS, Service};
+use crate::rollout::goal_status::GoalStatus;
 use serde_json::{Value, json};
 
 /// The annotation by which whoever has no command line asks for another run of the same goal.
@@ -26,8 +26,15 @@ pub fn mark(service: &Service, status: &GoalStatus) -> Value {
         patch.extend(DeclaredPart::ALL.into_iter().map(|part| test(part.annotation())));
         patch.push(test(GOAL_STATUS));
     }
-    patch.push(json!({"op": "add", "path": pointer(GOAL_STATUS), "value": status.text()}));
+    patch.push(json!({"op": "add", "path": pointer(GOAL_STATUS), "value": status.text(&service.uid)}));
     Value::Array(patch)
+}
+
+/// The Service as that write leaves it, as far as a later one looks at it.
+pub fn marked(service: &Service, status: &GoalStatus) -> Service {
+    let mut service = service.clone();
+    service.annotations.insert(GOAL_STATUS.to_owned(), status.text(&service.uid));
+    service
 }
 
 fn pointer(annotation: &str) -> String {
@@ -37,19 +44,12 @@ fn pointer(annotation: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{object, service};
-    use super::super::status::GoalPhase;
     use super::*;
+    use crate::rollout::goal_status::GoalPhase;
 
     #[test]
     fn a_mark_tests_what_it_acted_on() {
-        let status = GoalStatus {
-            goal: None,
-            run: None,
-            phase: GoalPhase::Reached,
-            reason: "x".into(),
-            time: None,
-            again: None,
-        };
+        let status = GoalStatus::new(GoalPhase::Reached, "x", None);
         let declared = json!({"andante.dev/pipeline": "p", "mine": "m"});
         let patch = mark(&service(declared.clone()), &status);
         let tests: Vec<&Value> = patch.as_array().unwrap().iter().filter(|o| o["op"] == "test").collect();
@@ -68,12 +68,12 @@ mod tests {
             annotations[name] = json!(value);
             annotations
         };
-        assert_eq!(apply(declared.clone()), Some(with("andante.dev/goal-status", &status.text())));
+        assert_eq!(apply(declared.clone()), Some(with("andante.dev/goal-status", &status.text("uid-1"))));
         assert_eq!(apply(with("andante.dev/pipeline", "q")), None);
         let last = patch.as_array().unwrap().last().unwrap();
         assert_eq!(
             last,
-            &json!({"op": "add", "path": "/metadata/annotations/andante.dev~1goal-status", "value": status.text()})
+            &json!({"op": "add", "path": "/metadata/annotations/andante.dev~1goal-status", "value": status.text("uid-1")})
         );
         let bare = mark(&service(json!({})), &status);
         assert_eq!(bare[1], json!({"op": "test", "path": "/metadata/annotations", "value": null}));

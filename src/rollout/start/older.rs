@@ -5,9 +5,9 @@
 //! observed Services.
 
 use super::over::{RunSeen, RunState};
-use super::status::{GoalStatus, StartedRun};
 use crate::model::name::Namespace;
-use crate::model::observed::{GOAL_STATUS, RECORD, Service};
+use crate::model::observed::{RECORD, Service};
+use crate::rollout::goal_status::{StartedRun, StatusSeen};
 use serde_json::{Value, json};
 
 /// A run that is to be cancelled.
@@ -21,7 +21,7 @@ pub struct Cancelling {
 
 /// The run of the goal before, if it works and has not staged. `service` is as it was before the newer run was noted.
 pub fn older(service: &Service, namespace: &Namespace, runs: &[RunSeen]) -> Option<Cancelling> {
-    let run = GoalStatus::read(service.annotations.get(GOAL_STATUS)?).ok()?.run?;
+    let run = StatusSeen::of(service).into_status()?.run?;
     let works = runs.iter().any(|seen| seen.name == run.name && seen.state == RunState::Running);
     // As Tekton calls it; a Job has no such thing, and others are unknown.
     let word = match run.kind.as_deref()? {
@@ -46,6 +46,7 @@ fn has_staged(service: &Service, namespace: &Namespace, run: &StartedRun) -> boo
 mod tests {
     use super::super::samples::service;
     use super::*;
+    use crate::model::observed::GOAL_STATUS;
 
     fn of(kind: &str, state: RunState, record: Option<&str>) -> Option<Value> {
         let status = json!({"phase": "started", "goal": "0123456789ab", "run": "hello-1", "kind": kind}).to_string();

@@ -2,8 +2,10 @@
 //!
 //! Decides how a sign is written and looked for. Depends on JSON.
 
-use super::run_name::RunName;
+use crate::model::api_kind::ApiKind;
+use crate::rollout::goal_status::RunName;
 use serde_json::Value;
+use std::time::Duration;
 
 /// The longest sentence of a run that is repeated, in characters.
 const LONGEST: usize = 300;
@@ -68,6 +70,26 @@ impl EndSign {
     }
 }
 
+/// A kind of run, and when one of it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunKind {
+    /// The kind.
+    pub kind: ApiKind,
+    /// Signs that it ended well.
+    pub done: Vec<EndSign>,
+    /// Signs that it failed.
+    pub failed: Vec<EndSign>,
+    /// So long a run may take, as far as the table says.
+    pub longest: Duration,
+}
+
+impl RunKind {
+    /// A run of this kind as it is now; none of what has no name that a run of ours could have.
+    pub fn seen(&self, run: &Value) -> Option<RunSeen> {
+        RunSeen::of(run, &self.done, &self.failed)
+    }
+}
+
 /// How a run goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
@@ -97,7 +119,7 @@ pub struct RunSeen {
 
 impl RunSeen {
     /// Reads a run; none of what has no name that a run of ours could have.
-    pub fn of(run: &Value, done: &[EndSign], failed: &[EndSign]) -> Option<Self> {
+    fn of(run: &Value, done: &[EndSign], failed: &[EndSign]) -> Option<Self> {
         let name = run.pointer("/metadata/name")?.as_str()?.parse().ok()?;
         // A failure first: some kinds tell of their end and of how it was in two conditions.
         let failed = failed.iter().find_map(|sign| sign.seen(run)).map(|said| RunState::Failed(short(&said)));

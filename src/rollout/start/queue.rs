@@ -1,10 +1,11 @@
 //! Whose turn it is, where many Services are followed.
 //!
-//! Decides that an owner's edits rest for a moment before they count, that only so many runs work at once, and when what failed
-//! is tried again. It holds names alone, because a thousand Services are too much to hold. What is done is decided anew when a turn
+//! Decides that an owner's edits rest for a moment before they count, that only so many runs work at once, in all and in one
+//! namespace, when what failed is tried again, and when a run is asked for whose end nobody tells of. It holds names alone, because a thousand Services are too much to hold. What is done is decided anew when a turn
 //! comes, so that a lost or a late event costs time and nothing else. Depends on names and time.
 
 use super::due::{ServiceKey, Wish};
+use crate::model::name::Namespace;
 use crate::model::time::after;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,9 @@ use std::time::Duration;
 const LONGEST_REST: u32 = 5;
 /// The first pause after something failed, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// So often it is looked whether a run still works that is not followed.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// A run that was seen to work: kind, namespace, name.
 pub type RunKey = (String, String, String);
@@ -28,11 +32,22 @@ struct Turn {
     failures: u32,
 }
 
+/// A run that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AtWork {
+    service: ServiceKey,
+    since: Timestamp,
+    /// When it is to be asked for; none: its kind is followed, so its end is news.
+    look: Option<Timestamp>,
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextTurn {
     /// This Service is to be looked at and acted on.
     Act(ServiceKey),
+    /// This run, whose end nobody tells of, is to be asked for.
+    Look(RunKey),
     /// Nothing before that moment; none: nothing before there is news.
     Wait(Option<Timestamp>),
 }
@@ -42,8 +57,8 @@ pub enum NextTurn {
 pub enum Came {
     /// It is done.
     Done,
-    /// A run was started.
-    Started(RunKey),
+    /// A run was started; whether the end of one is followed.
+    Started(RunKey, bool),
     /// A run is due, and no other one may work: it waits for its turn; its name.
     Full(String),
     /// It failed, or cannot be done yet: later.
@@ -52,20 +67,32 @@ pub enum Came {
     Again,
 }
 
+/// What came of asking for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunLook {
+    /// It works, or that could not be asked just now.
+    Works,
+    /// It is over, or gone.
+    Over,
+    /// It may not be read: it counts for as long as one may take.
+    Unknown(Duration),
+}
+
 /// All turns that are to come.
 #[derive(Debug, Clone)]
 pub struct StartQueue {
     turns: BTreeMap<ServiceKey, Turn>,
     /// The runs that work, and whose they are.
-    running: BTreeMap<RunKey, ServiceKey>,
+    running: BTreeMap<RunKey, AtWork>,
     rest: Duration,
     most: usize,
+    most_of_one: usize,
 }
 
 impl StartQueue {
-    /// No turns. `rest`: how long edits rest; `most`: how many runs work at once.
-    pub fn new(rest: Duration, most: usize) -> Self {
-        Self { turns: BTreeMap::new(), running: BTreeMap::new(), rest, most }
+    /// No turns. `rest`: how long edits rest; `most`: how many runs work at once, `most_of_one`: how many of one namespace.
+    pub fn new(rest: Duration, most: usize, most_of_one: usize) -> Self {
+        Self { turns: BTreeMap::new(), running: BTreeMap::new(), rest, most, most_of_one }
     }
 
     /// A Service was seen, and this is wished for it; none: nothing.
@@ -108,10 +135,30 @@ impl StartQueue {
 
     /// A run was seen. If it worked before and is over now, its Service has a turn.
     pub fn run_seen(&mut self, run: RunKey, service: ServiceKey, over: bool, now: Timestamp) {
-        if !over {
-            self.running.insert(run, service);
-        } else if let Some(service) = self.running.remove(&run) {
-            self.ended(service, &run.2, now);
+        if over {
+            self.let_go(&run, now);
+        } else {
+            self.running.insert(run, AtWork { service, since: now, look: None });
+        }
+    }
+
+    /// A run that was asked for.
+    pub fn looked(&mut self, run: &RunKey, came: &RunLook, now: Timestamp) {
+        let Some(at_work) = self.running.get_mut(run) else { return };
+        let next = after(now, LOOK);
+        match came {
+            RunLook::Works => at_work.look = Some(next),
+            RunLook::Unknown(longest) if now < after(at_work.since, *longest) => {
+                at_work.look = Some(next.min(after(at_work.since, *longest)));
+            }
+            RunLook::Over | RunLook::Unknown(_) => self.let_go(run, now),
+        }
+    }
+
+    /// A run works no more. If it did before, its Service has a turn.
+    fn let_go(&mut self, run: &RunKey, now: Timestamp) {
+        if let Some(at_work) = self.running.remove(run) {
+            self.ended(at_work.service, &run.2, now);
         }
     }
 
@@ -120,11 +167,10 @@ impl StartQueue {
         let before: Vec<RunKey> = self.running.keys().filter(|(of, ..)| of == kind).cloned().collect();
         let now_working: BTreeMap<RunKey, ServiceKey> = working.into_iter().collect();
         for run in before.into_iter().filter(|run| !now_working.contains_key(run)) {
-            if let Some(service) = self.running.remove(&run) {
-                self.ended(service, &run.2, now);
-            }
+            self.let_go(&run, now);
         }
-        self.running.extend(now_working);
+        let at_work = |service| AtWork { service, since: now, look: None };
+        self.running.extend(now_working.into_iter().map(|(run, service)| (run, at_work(service))));
     }
 
     /// How many runs work.
@@ -137,18 +183,34 @@ impl StartQueue {
         self.turns.len()
     }
 
-    /// True if no other run may work.
-    pub fn is_full(&self) -> bool {
-        self.running.len() >= self.most
+    /// True if no other run of this namespace may work.
+    pub fn is_full(&self, namespace: &Namespace) -> bool {
+        let of_one = self.running.values().filter(|run| run.service.namespace == *namespace);
+        self.running.len() >= self.most || of_one.count() >= self.most_of_one
     }
 
     /// Whose turn it is.
     pub fn next(&self, now: Timestamp) -> NextTurn {
-        let full = self.is_full();
-        let open = self.turns.iter().filter(|(_, turn)| !(full && matches!(turn.wish, Wish::Start(_))));
+        // What may have ended makes room, so it comes first.
+        let look = self.running.iter().filter_map(|(run, at_work)| Some((at_work.look?, run))).min();
+        if let Some((_, run)) = look.filter(|(at, _)| *at <= now) {
+            return NextTurn::Look(run.clone());
+        }
+        // Counted once: a thousand may wait.
+        let mut working: BTreeMap<&Namespace, usize> = BTreeMap::new();
+        for run in self.running.values() {
+            *working.entry(&run.service.namespace).or_default() += 1;
+        }
+        let all = self.running.len() >= self.most;
+        let full = |of: &Namespace| all || working.get(of).is_some_and(|count| *count >= self.most_of_one);
+        let open =
+            self.turns.iter().filter(|(key, turn)| !(matches!(turn.wish, Wish::Start(_)) && full(&key.namespace)));
         match open.min_by_key(|(_, turn)| turn.at) {
             Some((key, turn)) if turn.at <= now => NextTurn::Act(key.clone()),
-            first => NextTurn::Wait(first.map(|(_, turn)| turn.at)),
+            first => {
+                let turn = first.map(|(_, turn)| turn.at);
+                NextTurn::Wait(look.map(|(at, _)| at).into_iter().chain(turn).min())
+            }
         }
     }
 
@@ -158,10 +220,11 @@ impl StartQueue {
             Came::Done => {
                 self.turns.remove(key);
             }
-            Came::Started(run) => {
+            Came::Started(run, followed) => {
                 self.turns.remove(key);
                 // Before its own news comes, so that a crowd of edits starts no more than may work.
-                self.running.insert(run, key.clone());
+                let look = (!followed).then(|| after(now, LOOK));
+                self.running.insert(run, AtWork { service: key.clone(), since: now, look });
             }
             Came::Full(run) => {
                 let turn = Turn { wish: Wish::Start(run), since: now, at: now, failures: 0 };
@@ -183,163 +246,4 @@ impl StartQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millisecond(millis).unwrap()
-    }
-
-    fn key(name: &str) -> ServiceKey {
-        ServiceKey { namespace: "shop".parse().unwrap(), name: name.parse().unwrap() }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "as a Service is seen")]
-    fn start(name: &str) -> Option<Wish> {
-        Some(Wish::Start(name.to_owned()))
-    }
-
-    fn run(name: &str) -> RunKey {
-        ("PipelineRun".to_owned(), "shop".to_owned(), name.to_owned())
-    }
-
-    fn queue(most: usize) -> StartQueue {
-        StartQueue::new(Duration::from_secs(1), most)
-    }
-
-    #[test]
-    fn three_edits_in_a_second_are_one_turn() {
-        let mut queue = queue(10);
-        for (millis, wish) in [(0, "a"), (400, "b"), (800, "c")] {
-            queue.seen(key("hello"), start(wish), at(millis));
-        }
-        assert_eq!(queue.next(at(1799)), NextTurn::Wait(Some(at(1800))));
-        // What else changes moves nothing.
-        queue.seen(key("hello"), start("c"), at(1700));
-        assert_eq!(queue.next(at(1800)), NextTurn::Act(key("hello")));
-        queue.took(&key("hello"), Came::Started(run("r")), at(1800));
-        assert_eq!((queue.next(at(9000)), queue.waiting(), queue.running()), (NextTurn::Wait(None), 0, 1));
-        // Edits that never rest count all the same.
-        for millis in 0..60 {
-            queue.seen(key("busy"), start(&format!("{millis}")), at(millis * 100));
-        }
-        assert_eq!(queue.next(at(5999)), NextTurn::Act(key("busy")));
-        // One that was taken back is none.
-        queue.seen(key("busy"), None, at(6000));
-        assert_eq!(queue.waiting(), 0);
-    }
-
-    #[test]
-    fn only_so_many_runs_work_at_once() {
-        let mut queue = queue(1);
-        queue.seen(key("a"), start("1"), at(0));
-        queue.seen(key("b"), start("2"), at(1));
-        queue.seen(key("c"), Some(Wish::Note("n".into())), at(2));
-        assert_eq!(queue.next(at(5000)), NextTurn::Act(key("a")));
-        queue.took(&key("a"), Came::Started(run("1")), at(5000));
-        assert_eq!(queue.next(at(5000)), NextTurn::Act(key("c")), "what starts nothing waits for nobody");
-        queue.took(&key("c"), Came::Done, at(5000));
-        assert_eq!(queue.next(at(5000)), NextTurn::Wait(None));
-        queue.run_seen(run("1"), key("a"), false, at(5000));
-        assert_eq!(queue.next(at(5000)), NextTurn::Wait(None));
-        queue.run_seen(run("1"), key("a"), true, at(5000));
-        assert_eq!(queue.waiting(), 2, "how it ended is looked at");
-        assert_eq!(queue.next(at(5000)), NextTurn::Act(key("b")), "who waits longest comes first");
-        queue.took(&key("b"), Came::Started(run("2")), at(5000));
-        assert_eq!(queue.next(at(5000)), NextTurn::Act(key("a")));
-        queue.took(&key("a"), Came::Done, at(5000));
-        // A run that is not known, or was over before, is nobody's news.
-        queue.run_seen(run("1"), key("a"), true, at(5000));
-        queue.all_runs("TaskRun", Vec::new(), at(5000));
-        assert_eq!((queue.running(), queue.waiting()), (1, 0));
-        // One that ended while nobody looked.
-        queue.all_runs("PipelineRun", vec![(run("3"), key("c"))], at(5000));
-        assert_eq!((queue.running(), queue.next(at(5000))), (1, NextTurn::Act(key("b"))));
-    }
-
-    #[test]
-    fn what_failed_is_tried_again_later_and_later() {
-        let mut queue = queue(1);
-        queue.seen(key("a"), start("1"), at(0));
-        queue.took(&key("a"), Came::Again, at(1000));
-        assert_eq!(queue.next(at(1000)), NextTurn::Act(key("a")));
-        queue.took(&key("a"), Came::Again, at(1000));
-        assert_eq!(queue.next(at(1000)), NextTurn::Wait(Some(at(11_000))));
-        for _ in 0..20 {
-            queue.took(&key("a"), Came::Later, at(1000));
-        }
-        assert_eq!(queue.next(at(1000)), NextTurn::Wait(Some(at(301_000))));
-        // Another wish has no past.
-        queue.seen(key("a"), start("2"), at(2000));
-        assert_eq!(queue.next(at(2000)), NextTurn::Wait(Some(at(3000))));
-        queue.all(vec![(key("b"), Wish::Start("1".into()))], at(2000));
-        assert_eq!(queue.waiting(), 1);
-        queue.gone(&key("b"));
-        assert_eq!(queue.waiting(), 0);
-    }
-
-    #[test]
-    fn a_look_that_finds_a_run_due_waits_where_no_other_may_work() {
-        let mut queue = queue(1);
-        queue.run_seen(run("x"), key("b"), false, at(0));
-        queue.seen(key("a"), Some(Wish::Note("n".into())), at(0));
-        assert!(queue.is_full() && queue.next(at(1000)) == NextTurn::Act(key("a")));
-        queue.took(&key("a"), Came::Full("a-1".into()), at(1000));
-        assert_eq!(queue.next(at(1000)), NextTurn::Wait(None));
-        queue.run_seen(run("x"), key("b"), true, at(2000));
-        assert_eq!(queue.next(at(2000)), NextTurn::Act(key("a")));
-    }
-
-    #[test]
-    fn news_of_the_service_forgets_no_end_of_its_run() {
-        let mut queue = queue(1);
-        queue.ended(key("a"), "a-1", at(0));
-        queue.seen(key("a"), None, at(1));
-        assert_eq!(queue.next(at(1)), NextTurn::Act(key("a")));
-        queue.seen(key("a"), start("a-2"), at(1));
-        queue.ended(key("a"), "a-1", at(2));
-        assert_eq!(queue.next(at(2)), NextTurn::Wait(Some(at(1001))), "another goal is noted with it");
-        queue.gone(&key("a"));
-        assert_eq!(queue.waiting(), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_is_forgotten_and_never_too_many_work(
-            story in proptest::collection::vec((0u8..4, 0u8..5, 0u8..3, 0i64..3000), 0..60)
-        ) {
-            let mut queue = queue(2);
-            let mut now = 0;
-            for (what, who, wish, pause) in story {
-                now += pause;
-                let who = key(&format!("s{who}"));
-                match what {
-                    0 => queue.seen(who, start(&wish.to_string()), at(now)),
-                    1 => if let NextTurn::Act(key) = queue.next(at(now)) {
-                        let started = run(&format!("{}-{now}", key.name));
-                        let came = match wish {
-                            0 => Came::Later,
-                            _ if queue.is_full() => Came::Full("due".into()),
-                            _ => Came::Started(started),
-                        };
-                        queue.took(&key, came, at(now));
-                    },
-                    2 => if let Some((run, whose)) = queue.running.clone().into_iter().next() { queue.run_seen(run, whose, true, at(now)); },
-                    _ => queue.seen(who, None, at(now)),
-                }
-                prop_assert!(queue.running() <= 2);
-            }
-            // In the end everybody who waits has a turn.
-            let mut turns = 0;
-            while queue.waiting() > 0 {
-                queue.running.clear();
-                now += 400_000;
-                let NextTurn::Act(key) = queue.next(at(now)) else { panic!("somebody waits for ever") };
-                queue.took(&key, Came::Done, at(now));
-                turns += 1;
-            }
-            prop_assert!(turns <= 5);
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use super::over::EndSign;
 use crate::model::api_kind::ApiKind;
 use crate::model::yaml;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The longest row that is read, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -30,6 +31,31 @@ pub enum Makes {
         /// Where a list of parameters is put, as a JSON pointer; none: nowhere.
         parameters: Option<String>,
     },
+}
+
+impl Makes {
+    /// What Tekton and Kubernetes know.
+    pub(super) const KNOWN: [Self; 4] = [Self::PipelineRun, Self::TaskRun, Self::CustomRun, Self::Job];
+
+    /// The kind of the runs that are made.
+    pub(super) fn run_kind(&self) -> ApiKind {
+        match self {
+            Self::PipelineRun => ApiKind::usual("tekton.dev/v1", "PipelineRun"),
+            Self::TaskRun => ApiKind::usual("tekton.dev/v1", "TaskRun"),
+            Self::CustomRun => ApiKind::usual("tekton.dev/v1beta1", "CustomRun"),
+            Self::Job => ApiKind::usual("batch/v1", "Job"),
+            Self::Template { kind, .. } => kind.clone(),
+        }
+    }
+
+    /// The sign of its end that is usual, of a good or of a bad one.
+    pub(super) fn sign(&self, well: bool) -> Option<EndSign> {
+        match self {
+            Self::Job => Some(EndSign::condition(if well { "Complete" } else { "Failed" }, "True")),
+            Self::Template { .. } => None,
+            _ => Some(EndSign::condition("Succeeded", if well { "True" } else { "False" })),
+        }
+    }
 }
 
 /// A row.
@@ -78,13 +104,14 @@ impl RunRow {
 
     /// The kind of the runs that are made.
     pub fn run_kind(&self) -> ApiKind {
-        match &self.makes {
-            Makes::PipelineRun => ApiKind::usual("tekton.dev/v1", "PipelineRun"),
-            Makes::TaskRun => ApiKind::usual("tekton.dev/v1", "TaskRun"),
-            Makes::CustomRun => ApiKind::usual("tekton.dev/v1beta1", "CustomRun"),
-            Makes::Job => ApiKind::usual("batch/v1", "Job"),
-            Makes::Template { kind, .. } => kind.clone(),
-        }
+        self.makes.run_kind()
+    }
+
+    /// So long a run may take; none where the row does not say.
+    pub(super) fn longest(&self) -> Option<Duration> {
+        let timeouts = self.timeouts.as_ref()?;
+        let text = timeouts.get("pipeline").unwrap_or(timeouts).as_str()?;
+        humantime::parse_duration(text).ok()
     }
 
     /// The kind of the object that has to be read before a run can be made; none where its name is enough.
@@ -311,12 +338,7 @@ impl Fields {
             }
         }
         if signs.is_empty() {
-            let well = field == "done";
-            match makes {
-                Some(Makes::Job) => signs.push(EndSign::condition(if well { "Complete" } else { "Failed" }, "True")),
-                Some(Makes::Template { .. }) | None => {}
-                Some(_) => signs.push(EndSign::condition("Succeeded", if well { "True" } else { "False" })),
-            }
+            signs.extend(makes.and_then(|makes| makes.sign(field == "done")));
         }
         signs
     }

@@ -4,16 +4,10 @@
 //! again. So a crash before it is noted, two who start at once, and a run that was removed since start nothing twice, and a goal
 //! that comes back is started. Depends on names and ring for the hash.
 
-use crate::model::name::{GoalId, ServiceName, name_type};
+use crate::model::name::{GoalId, ServiceName};
+use crate::rollout::goal_status::RunName;
 use serde_json::json;
 use std::fmt::Write;
-
-name_type! {
-    /// The name of a run that was started.
-    RunName, "name of a run", "lower-case letters, digits and `-`, at most 63 characters",
-    |t| t.len() <= 63 && !t.is_empty() && !t.starts_with('-') && !t.ends_with('-')
-        && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
 
 /// The longest name: a run's name becomes the value of a label.
 const LONGEST: usize = 63;
@@ -44,10 +38,20 @@ impl StartOf<'_> {
             let _ = write!(digits, "{byte:02x}");
             digits
         });
-        let room = LONGEST - 2 * BYTES - 1;
-        let cut: String = self.service.as_str().chars().take(room).collect();
-        format!("{}-{digits}", cut.trim_end_matches('-')).parse().ok()
+        format!("{}{digits}", beginning(self.service)).parse().ok()
     }
+}
+
+/// What all names of a Service's runs begin with.
+fn beginning(service: &ServiceName) -> String {
+    let cut: String = service.as_str().chars().take(LONGEST - 2 * BYTES - 1).collect();
+    format!("{}-", cut.trim_end_matches('-'))
+}
+
+/// True for a name of the form that runs of this Service are given.
+pub(super) fn is_given_to(service: &ServiceName, run: &str) -> bool {
+    let digits = run.strip_prefix(&beginning(service));
+    digits.is_some_and(|d| d.len() == 2 * BYTES && d.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
 #[cfg(test)]
@@ -77,6 +81,7 @@ mod tests {
         ) {
             let usual = name(&service, &uid, &goal, &before, &attempt);
             prop_assert!(usual.len() <= 63 && usual.parse::<ServiceName>().is_ok(), "{}", usual);
+            prop_assert!(is_given_to(&service.parse().unwrap(), &usual) && !is_given_to(&"another".parse().unwrap(), &usual));
             prop_assert_eq!(&usual, &name(&service, &uid, &goal, &before, &attempt));
             prop_assert_ne!(&usual, &name(&service, &format!("{uid}{other}"), &goal, &before, &attempt));
             prop_assert_ne!(&usual, &name(&service, &uid, &goal, &format!("{before}{other}"), &attempt));

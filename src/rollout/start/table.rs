@@ -2,15 +2,17 @@
 //!
 //! Decides which row is for what a declaration names: one for its very name before one for its kind, and none that the operator
 //! turned off or the namespace did not choose. A namespace's table adds nothing, because whoever may write there may not decide
-//! with which account pods run. Depends on rows.
+//! with which account pods run. A row that cannot be read is in the way of what it may be for. Depends on rows.
 
-use super::declared::{DeclaredPart, Fault, InCharge, PREFIX};
-use super::over::EndSign;
+use super::broken::BrokenRow;
+use super::declared::{ApiVersion, DeclaredPart, Fault, InCharge, ObjectKind, PREFIX};
+use super::over::RunKind;
 use super::row::{Makes, RunRow, example};
 use crate::model::api_kind::ApiKind;
 use crate::model::yaml;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The name of the ConfigMap.
 pub const RUNS: &str = "andante-runs";
@@ -18,6 +20,9 @@ pub const RUNS: &str = "andante-runs";
 const KINDS: &str = "kinds";
 /// The longest list of kinds that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
+
+/// So long a run is taken to work where no row says how long it may take. Tekton says the same.
+const USUAL: Duration = Duration::from_secs(3600);
 
 /// The rows that an installation comes with.
 const SHIPPED: &str = include_str!("../../../config/binding/andante-runs.yaml");
@@ -33,21 +38,21 @@ struct ChosenKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunTable {
     rows: Vec<RunRow>,
-    /// What of it cannot be read, each in a sentence.
-    broken: Vec<String>,
+    broken: Vec<BrokenRow>,
     chosen: Option<Vec<ChosenKind>>,
     /// Where it lies, for sentences: `ConfigMap andante-runs in namespace andante-system`.
     place: String,
 }
 
 impl RunTable {
-    /// The table of a ConfigMap's `data`. A row that cannot be read is told of where it is missed, and ends nothing.
+    /// The table of a ConfigMap's `data`. A row that cannot be read is in the way of what it may be for, and ends nothing else.
     pub fn of_data(data: &Value, place: impl Into<String>) -> Self {
         let mut table = Self { rows: Vec::new(), broken: Vec::new(), chosen: None, place: place.into() };
         for (name, text) in data.as_object().into_iter().flatten() {
-            match RunRow::read(text.as_str().unwrap_or_default()) {
+            let text = text.as_str().unwrap_or_default();
+            match RunRow::read(text) {
                 Ok(row) => table.rows.push(row),
-                Err(whys) => table.broken.push(format!("row `{name}` cannot be read: {}", whys.join("; "))),
+                Err(whys) => table.broken.push(BrokenRow::new(name, text, &whys)),
             }
         }
         table
@@ -104,26 +109,34 @@ impl RunTable {
                 return Err(missing(in_charge, "nothing is ever started".into(), "name a pipeline".into()));
             }
         };
-        let of_kind = || self.rows.iter().filter(|row| row.api == *api && row.kind == *kind);
-        let by_resolver = |row: &&RunRow, resolver: &str| {
-            row.resolvers.as_ref().is_some_and(|all| all.iter().any(|one| one == resolver))
+        let by_resolver = |row: &&RunRow| {
+            row.resolvers.as_ref().is_some_and(|all| all.iter().any(|one| Some(one.as_str()) == resolver))
         };
         let by_name = |row: &&RunRow| row.resolvers.is_none() && row.name.as_deref() == name;
         let by_kind = |row: &&RunRow| row.resolvers.is_none() && row.name.is_none();
-        let found = if let Some(resolver) = resolver {
-            of_kind().find(|row| by_resolver(row, resolver))
+        let found = if resolver.is_some() {
+            self.first(api, kind, by_resolver)
         } else {
-            of_kind().find(by_name).or_else(|| of_kind().find(by_kind))
+            self.first(api, kind, by_name).or_else(|| self.first(api, kind, by_kind))
         };
         let place = &self.place;
+        let by_its_name = found.is_some_and(|row| row.name.is_some());
+        let hides = |row: &&BrokenRow| row.names(in_charge) || (!by_its_name && row.may_be_for(in_charge));
+        if let Some(broken) = self.broken.iter().find(hides) {
+            let why = format!("{place} may have a row for it that cannot be read: {}", broken.said);
+            return Err(missing(
+                in_charge,
+                why,
+                "its operator has to mend that row; nothing is started by another one".into(),
+            ));
+        }
         let example = example(api, kind, resolver);
         let what = match resolver {
             Some(resolver) => format!("a {kind} ({api}) that resolver {resolver} finds"),
             None => format!("a {kind} ({api})"),
         };
         let Some(row) = found else {
-            let broken = if self.broken.is_empty() { String::new() } else { format!("; {}", self.broken.join("; ")) };
-            let why = format!("{place} has no row that says how {what} is run{broken}");
+            let why = format!("{place} has no row that says how {what} is run");
             let add = format!(
                 "its operator can add one to ConfigMap {RUNS}, such as {example}; or name one of: {}",
                 self.kinds()
@@ -148,19 +161,37 @@ impl RunTable {
         Ok(row)
     }
 
-    /// How a run of this kind ends: the signs of the first row that makes it.
-    pub fn signs(&self, run_kind: &str) -> Option<(ApiKind, &[EndSign], &[EndSign])> {
-        let row = self.rows.iter().find(|row| row.run_kind().kind == run_kind)?;
-        Some((row.run_kind(), &row.done, &row.failed))
+    /// The first of these rows that is not turned off; else the first that is.
+    fn first(&self, api: &ApiVersion, kind: &ObjectKind, is: impl Fn(&&RunRow) -> bool) -> Option<&RunRow> {
+        let mut all = self.rows.iter().filter(|row| row.api == *api && row.kind == *kind).filter(is);
+        let first = all.next()?;
+        Some(if first.enabled { first } else { all.find(|row| row.enabled).unwrap_or(first) })
     }
 
-    /// Every kind of run that it makes, once, with the signs of its end.
-    pub fn run_kinds(&self) -> Vec<(ApiKind, Vec<EndSign>, Vec<EndSign>)> {
-        let mut kinds = BTreeMap::new();
-        for row in self.rows.iter().filter(|row| row.enabled) {
-            kinds.entry(row.run_kind()).or_insert_with(|| (row.done.clone(), row.failed.clone()));
+    /// How a run of this kind ends: by the signs of the first row that makes it. Those of Tekton and Kubernetes are known
+    /// without one, so that a run whose row was taken away is no unknown one.
+    pub fn run_kind(&self, run_kind: &str) -> Option<RunKind> {
+        let of_row = self.rows.iter().map(RunRow::run_kind).find(|kind| kind.kind == run_kind);
+        if let Some(kind) = of_row {
+            return self.by_rows(kind);
         }
-        kinds.into_iter().map(|(kind, (done, failed))| (kind, done, failed)).collect()
+        let known = Makes::KNOWN.into_iter().find(|makes| makes.run_kind().kind == run_kind)?;
+        let signs = |well| known.sign(well).into_iter().collect();
+        Some(RunKind { kind: known.run_kind(), done: signs(true), failed: signs(false), longest: USUAL })
+    }
+
+    /// A kind of run as rows say: the signs of the first one, the longest time of all.
+    fn by_rows(&self, kind: ApiKind) -> Option<RunKind> {
+        let rows = || self.rows.iter().filter(|row| row.run_kind() == kind);
+        let longest = rows().filter_map(RunRow::longest).max().unwrap_or(USUAL);
+        let (done, failed) = rows().next().map(|row| (row.done.clone(), row.failed.clone()))?;
+        Some(RunKind { kind, done, failed, longest })
+    }
+
+    /// Every kind of run that it makes, once.
+    pub fn run_kinds(&self) -> Vec<RunKind> {
+        let kinds: BTreeSet<ApiKind> = self.rows.iter().filter(|row| row.enabled).map(RunRow::run_kind).collect();
+        kinds.into_iter().filter_map(|kind| self.by_rows(kind)).collect()
     }
 
     /// Every kind that is read before a run is made, once.
@@ -174,9 +205,9 @@ impl RunTable {
         self.place.ends_with(&format!(" in namespace {namespace}"))
     }
 
-    /// What of it cannot be read.
-    pub fn broken(&self) -> &[String] {
-        &self.broken
+    /// What of it cannot be read, each row in a sentence.
+    pub fn broken(&self) -> impl Iterator<Item = &str> {
+        self.broken.iter().map(|row| row.said.as_str())
     }
 
     /// The kinds that may be named, in words.
@@ -217,7 +248,7 @@ mod tests {
     #[test]
     fn the_shipped_rows_can_be_read() {
         let table = RunTable::shipped();
-        assert_eq!(table.broken(), &[] as &[String]);
+        assert_eq!(table.broken().count(), 0);
         for (named, run) in [
             ("p", "PipelineRun"),
             ("Task/t", "TaskRun"),
@@ -226,9 +257,14 @@ mod tests {
         ] {
             assert_eq!(row(&table, named).unwrap().run_kind().kind, run, "{named}");
         }
-        let kinds: Vec<String> = table.run_kinds().into_iter().map(|(kind, ..)| kind.resource).collect();
+        let kinds: Vec<String> = table.run_kinds().into_iter().map(|of| of.kind.resource).collect();
         assert_eq!(kinds, ["jobs", "pipelineruns", "taskruns", "customruns"]);
-        assert!(table.signs("PipelineRun").is_some() && table.signs("Workflow").is_none());
+        let hours = Duration::from_secs(140 * 60);
+        assert_eq!(table.run_kind("PipelineRun").map(|of| of.longest), Some(hours));
+        assert_eq!(table.run_kind("Workflow"), None);
+        // How a run ends whose row was taken away is known all the same.
+        let none = RunTable::of_data(&json!({}), "it");
+        assert_eq!(none.run_kind("Job").unwrap().done, table.run_kind("Job").unwrap().done);
         // One that builds has an account of its own for that.
         let builds = row(&table, "build-it-and-roll-it-out-slowly").unwrap();
         assert!(builds.template["spec"]["taskRunSpecs"].is_array() && row(&table, "p").unwrap().template.is_empty());
@@ -271,6 +307,63 @@ mod tests {
         assert!(row(&table, "Task/t").is_ok());
         let said = row(&table, "p").unwrap_err();
         assert!(said.contains("row `a` cannot be read: the field `apiVersion` is missing"), "{said}");
+    }
+
+    #[test]
+    fn what_a_broken_row_may_be_for_is_run_by_no_other_one() {
+        let of = |broken: &str| {
+            RunTable::of_data(
+                &json!({"all": "{apiVersion: tekton.dev/v1, kind: Pipeline, makes: PipelineRun, account: all}",
+                    "own": "{apiVersion: tekton.dev/v1, kind: Pipeline, name: own, makes: PipelineRun, account: own}",
+                    "git": "{apiVersion: tekton.dev/v1, kind: Pipeline, resolvers: [git], makes: PipelineRun}",
+                    "task": "{apiVersion: tekton.dev/v1, kind: Task, makes: TaskRun}", "x": broken}),
+                "it",
+            )
+        };
+        let git = "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {url: u}}";
+        let hidden = |broken: &str| {
+            let table = of(broken);
+            ["own", "p", git, "Task/t"].map(|what| match row(&table, what) {
+                Ok(_) => false,
+                Err(said) => {
+                    assert!(said.contains("row `x` cannot be read: ") && said.contains("nothing is started"), "{said}");
+                    true
+                }
+            })
+        };
+        // A named one is in the way of what it names alone, whatever is wrong in it.
+        let named = |name: &str, slip: &str| {
+            format!("{{apiVersion: tekton.dev/v1, kind: Pipeline, name: {name}, makes: PipelineRun, {slip}}}")
+        };
+        assert_eq!(hidden(&named("p", "acount: root")), [false, true, false, false]);
+        assert_eq!(hidden(&named("own", "timeouts: soon")), [true, false, false, false]);
+        assert_eq!(hidden(&named("another", "acount: root")), [false; 4]);
+        // One that does not say whose it is may be the row for whatever has no row of its own name.
+        assert_eq!(hidden("{apiVersion: tekton.dev/v1, kind: Pipeline}"), [false, true, false, false]);
+        assert_eq!(
+            hidden("{apiVersion: tekton.dev/v1, kind: Pipeline, resolvers: [git, 5], makes: x}"),
+            [false, false, true, false]
+        );
+        assert_eq!(hidden("{apiVersion: tekton.dev/v1, kind: Pipeline, resolvers: [hub], makes: x}"), [false; 4]);
+        assert_eq!(hidden("{apiVersion: tekton.dev/v1, kind"), [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_row_that_is_turned_off_hides_none_that_is_not() {
+        let git = "{apiVersion: tekton.dev/v1, kind: Pipeline, resolver: git, params: {url: u}}";
+        let off =
+            "{apiVersion: tekton.dev/v1, kind: Pipeline, resolvers: [git, hub], enabled: false, makes: PipelineRun}";
+        let on = "{apiVersion: tekton.dev/v1, kind: Pipeline, resolvers: [git], makes: PipelineRun, account: mine}";
+        for (first, second) in [(off, on), (on, off)] {
+            let table = RunTable::of_data(&json!({"a": first, "b": second}), "it");
+            assert_eq!(row(&table, git).unwrap().account.as_deref(), Some("mine"));
+            assert!(row(&table, &git.replace("git", "hub")).unwrap_err().contains("turned off"));
+        }
+        // What is turned off by its name stays so, whatever is on for its kind.
+        let all = "{apiVersion: tekton.dev/v1, kind: Pipeline, makes: PipelineRun}";
+        let named = "{apiVersion: tekton.dev/v1, kind: Pipeline, name: p, enabled: false, makes: PipelineRun}";
+        let table = RunTable::of_data(&json!({"a": all, "b": named}), "it");
+        assert!(row(&table, "p").unwrap_err().contains("turned off") && row(&table, "q").is_ok());
     }
 
     #[test]

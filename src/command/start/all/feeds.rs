@@ -10,57 +10,37 @@ use crate::model::name::Namespace;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::start::due::{ServiceKey, Wish, key_of, wish};
 use crate::rollout::start::making::OF_SERVICE;
-use crate::rollout::start::over::{EndSign, RunSeen};
+use crate::rollout::start::over::RunKind;
 use crate::rollout::start::queue::RunKey;
 use crate::rollout::start::table::RunTable;
+use crate::rollout::start::whose::service_of;
 use crate::run::ports::{Clock, List};
 use crate::run::watch::Watchable;
 use serde_json::{Value, json};
 
-/// A kind of run, and the signs of its end.
-#[derive(Debug, Clone)]
-pub(super) struct RunKind {
-    pub(super) kind: ApiKind,
-    pub(super) done: Vec<EndSign>,
-    pub(super) bad: Vec<EndSign>,
+/// Which run this is, whose, and whether it is over; none of what was not started for a Service.
+pub(super) fn seen(kind: &RunKind, object: &Value) -> Option<(RunKey, ServiceKey, bool)> {
+    let (seen, service) = (kind.seen(object)?, service_of(object)?);
+    let key = (kind.kind.kind.clone(), service.namespace.to_string(), seen.name.to_string());
+    Some((key, service, seen.state.is_over()))
 }
 
-impl RunKind {
-    /// Which run this is, and whether it is over.
-    pub(super) fn seen(&self, object: &Value) -> Option<(RunKey, bool)> {
-        let seen = RunSeen::of(object, &self.done, &self.bad)?;
-        let namespace = object.pointer("/metadata/namespace")?.as_str()?.to_owned();
-        Some(((self.kind.kind.clone(), namespace, seen.name.to_string()), seen.state.is_over()))
-    }
+/// The run in a few words, if it works.
+pub(super) fn working(kind: &RunKind, object: &Value) -> Option<Value> {
+    let (key, service, over) = seen(kind, object)?;
+    (!over).then(|| json!([key, service.namespace, service.name]))
+}
 
-    /// The run in a few words, if it works.
-    pub(super) fn working(&self, object: &Value) -> Option<Value> {
-        let (key, over) = self.seen(object)?;
-        let service = service_of(object)?;
-        (!over).then(|| json!([key, service.namespace, service.name]))
-    }
-
-    /// The runs of Services, of this namespace or of all.
-    pub(super) fn of(&self, namespace: Option<&Namespace>) -> Selection {
-        Selection {
-            kind: self.kind.clone(),
-            namespace: namespace.cloned(),
-            label: Some(OF_SERVICE.to_owned()),
-            name: None,
-        }
-    }
+/// The runs of Services, of this namespace or of all.
+pub(super) fn runs(kind: &RunKind, namespace: Option<&Namespace>) -> Selection {
+    let label = Some(OF_SERVICE.to_owned());
+    Selection { kind: kind.kind.clone(), namespace: namespace.cloned(), label, name: None }
 }
 
 /// A run that works and whose it is, of its few words.
 pub(super) fn run_of(words: &Value) -> Option<(RunKey, ServiceKey)> {
     let (key, namespace, name) = serde_json::from_value(words.clone()).ok()?;
     Some((key, ServiceKey { namespace, name }))
-}
-
-/// The Service that a run was started for.
-pub(super) fn service_of(run: &Value) -> Option<ServiceKey> {
-    let name = run.pointer("/metadata/labels")?.get(OF_SERVICE)?.as_str()?.parse().ok()?;
-    Some(ServiceKey { namespace: run.pointer("/metadata/namespace")?.as_str()?.parse().ok()?, name })
 }
 
 /// All Services, of this namespace or of all.
@@ -108,7 +88,7 @@ pub(super) struct Working<'a> {
 impl Watchable for Working<'_> {
     type Watch = ObjectWatch;
     async fn read(&self) -> Result<List, ApiError> {
-        self.kube.list_objects(&self.of, |object| self.kind.working(&object)).await
+        self.kube.list_objects(&self.of, |object| working(&self.kind, &object)).await
     }
     async fn watch(&self, version: &str) -> Result<ObjectWatch, ApiError> {
         self.kube.watch_objects(&self.of, version).await
