@@ -130,7 +130,7 @@ fn came(space: &Space, tool: &'static str, done: &Done) -> Came {
 fn play(space: &Space) -> Vec<Came> {
     let one = |(at, (tool, write, ..)): (usize, &Row)| {
         everyone_back(space, at + 2);
-        came(space, *tool, &write(space, at + 10))
+        came(space, tool, &write(space, at + 10))
     };
     TOOLS.iter().enumerate().map(one).collect()
 }

@@ -8,9 +8,9 @@ use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::story::brief;
 use super::world::simulate;
 use andante::machine::claim::{Asker, IfBusy};
-use andante::model::observed::GOAL_STATUS;
+use andante::model::observed::{GOAL_STATUS, Service};
 use andante::model::outcome::{Code, Outcome};
-use andante::rollout::goal_status::goal_of;
+use andante::rollout::goal_status::StatusSeen;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -46,7 +46,7 @@ fn noted(theatre: &Theatre, run: &Asker) {
 }
 
 fn status_goal(service: &Value) -> Option<andante::model::name::GoalId> {
-    service["metadata"]["annotations"][GOAL_STATUS].as_str().and_then(goal_of)
+    StatusSeen::of(&Service::from_json(service).ok()?).goal().cloned()
 }
 
 /// Where a second run would have been started: after which writes of ours the status names another goal than the declared one.
