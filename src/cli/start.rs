@@ -41,13 +41,13 @@ pub struct StartArgs {
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     pub wait: bool,
     /// So long an owner's edits must have rested, so that three of them start one run.
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, requires = "follow", help_heading = "Follow")]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, requires = "follow", conflicts_with = "service", help_heading = "Follow")]
     pub debounce: Duration,
     /// So many runs at most work at once; others wait for their turn.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = running, requires = "all", help_heading = "Follow")]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running: usize,
     /// So many of them at most in one namespace, so that no namespace takes every place; else half of those, or with --namespace all.
-    #[arg(long, value_name = "N", value_parser = running, requires = "all", help_heading = "Follow")]
+    #[arg(long, value_name = "N", value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running_per_namespace: Option<usize>,
     /// Namespace; else the context's, or the pod's own; with --all, else every one.
     #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]

@@ -90,7 +90,11 @@ fn flags_that_do_not_go_together_are_refused() {
         (&["start", "--all", "--again"], "cannot be used with"),
         (&["start", "hello", "--wait", "--dry-run"], "cannot be used with"),
         (&["start", "--all", "--max-running", "0"], "a number from 1 to 10000"),
-        (&["start", "hello", "--max-running-per-namespace", "1"], "--all"),
+        // clap asks for no flag that cannot go with what was given, so each of them refuses a name.
+        (&["start", "hello", "--max-running", "1"], "cannot be used with"),
+        (&["start", "hello", "--max-running-per-namespace", "1"], "cannot be used with"),
+        (&["start", "hello", "--debounce", "1s"], "cannot be used with"),
+        (&["start", "--max-running-per-namespace", "1"], "--all"),
         (&["start", "hello", "-n", "No"], "is not a namespace"),
     ] {
         let ran = andante(arguments);
@@ -410,7 +414,10 @@ fn an_answer_that_was_lost_makes_no_second_run() {
     // The same name under another Service's hand is no run of this one.
     run["metadata"]["ownerReferences"][0]["uid"] = json!("another");
     let exists = json!({"kind": "Status", "reason": "AlreadyExists", "details": {"name": "x"}});
-    let (kubeconfig, _) = server("start-lost-other", [seen, vec![(CREATE, 409, exists), (there, 200, run)]].concat());
+    let (kubeconfig, _) = server(
+        "start-lost-other",
+        [seen, vec![(PATCH, 200, json!({})), (CREATE, 409, exists), (there, 200, run)]].concat(),
+    );
     let ran = andante(&["start", "hello", "--kubeconfig", &kubeconfig]);
     assert_eq!(ran.code, 3, "{}", ran.stdout);
 }
