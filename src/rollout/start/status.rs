@@ -166,7 +166,7 @@ impl StatusSeen {
 
 /// The part that is kept of a word by which a second start is asked for. What was kept is kept whole the next time: a word that
 /// came back otherwise would ask for a start without end.
-pub(super) fn again_of(text: &str) -> String {
+pub(crate) fn again_of(text: &str) -> String {
     cut(one_line(text).trim(), LONGEST_AGAIN)
 }
 
