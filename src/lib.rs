@@ -13,7 +13,7 @@
 //! | [`adapter`] | effects: the API server, HTTP, files, the clock, signals |
 //! | [`view`] | what people see: `status`, `goal`, `plan`, `control`, `rehearse`; a Service as a file for Git (pure) |
 //! | [`run`] | the runner that drives one machine, and the ports it drives it against |
-//! | [`machine`] | the decisions: stage, walk, settle, check (pure) |
+//! | [`machine`] | the decisions: stage, walk, settle, check, into care and out of it (pure) |
 //! | [`rollout`] | what a rollout is: its plan, record, owner, splits, and what a Service declares (pure) |
 //! | [`evidence`], [`image`] | what counters and gates say; where an image goes (pure) |
 //! | [`model`] | the values that everything shares: names, percents, splits, what was observed (pure) |

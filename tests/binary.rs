@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "binary/adopt.rs"]
+mod adopt;
 #[path = "binary/asked.rs"]
 mod asked;
 #[path = "binary/export.rs"]

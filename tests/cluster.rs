@@ -12,6 +12,7 @@ mod cluster {
     mod support;
 
     mod admission;
+    mod adopt;
     mod approval;
     mod arrivals;
     mod begins;

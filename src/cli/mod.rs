@@ -6,6 +6,7 @@
 
 mod candidate;
 mod capacity;
+mod care;
 mod check;
 mod export;
 mod gates;
@@ -26,6 +27,7 @@ mod walk;
 
 pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
+pub use care::{AdoptArgs, DetachArgs};
 pub use check::CheckArgs;
 pub use export::ExportArgs;
 pub use gates::GateArgs;
@@ -159,6 +161,15 @@ subcommands! {
     /// A declaration that cannot be acted on ends with 2, and the Service says so (docs/start.md). With `--all --follow` it stays
     /// and starts what changes.
     Start(StartArgs),
+    /// Take a Service into care: say who is in charge, and pin its users by name, in one write.
+    ///
+    /// Nobody is moved and nothing is started: what serves counts as what is declared. The shape of its traffic is kept for `detach`.
+    /// A declaration that cannot be read ends with 2, and every fault of it is told. docs/care.md says what holds from then on.
+    Adopt(AdoptArgs),
+    /// Take a Service out of care: everything of Andante's goes, and traffic gets the shape back that its owner had.
+    ///
+    /// Only where that moves nobody; else it ends with 3 and names the ways out.
+    Detach(DetachArgs),
     /// Show every split that would be written; writes nothing.
     ///
     /// Where a rollout is open, its own plan is shown unless another one is asked for. Exits with 3 if the rollout would be

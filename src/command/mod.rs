@@ -4,6 +4,7 @@
 //! every other room, and only `main` uses it. Begin reading with [`run`].
 
 mod began;
+mod care;
 mod export;
 mod goal;
 mod image;
@@ -96,6 +97,8 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Control(args) => people::control(&args, environment).await.into(),
         Command::Goal(args) => goal::goal(&args, environment).await.into(),
         Command::Start(args) => start::start(&args, environment).await.into(),
+        Command::Adopt(args) => care::adopt(&args, environment, lines).await.into(),
+        Command::Detach(args) => care::detach(&args, environment, lines).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),
         Command::Export(args) => export::export(&args, environment).await.into(),
         Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),

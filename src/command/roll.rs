@@ -256,8 +256,8 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
 }
 
 /// Drives a machine that asks the candidate nothing and reads no counters.
-async fn drive_alone(
-    machine: &mut impl Machine,
+pub(super) async fn drive_alone(
+    machine: &mut dyn Machine,
     args: &ClusterArgs,
     kube: &Kube,
     environment: &Environment,
@@ -285,7 +285,8 @@ fn service(kube: &Kube, args: &ClusterArgs, environment: &Environment) -> Knativ
 }
 
 impl<C: Cluster> Work<'_, C> {
-    async fn drive<M: Machine, S: Sink>(self, machine: &mut M, sink: &mut S) -> Outcome {
+    // One runner for all machines, because a copy of it for each would be the largest part of the program.
+    async fn drive<S: Sink>(self, machine: &mut dyn Machine, sink: &mut S) -> Outcome {
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
         let ports = Ports { cluster: self.cluster, prober: self.prober, source: self.source, clock: &SystemClock };
         run(machine, ports, sink, self.signals, limits).await
@@ -326,11 +327,11 @@ pub(super) fn tags(args: &TagArgs, cluster: &ClusterArgs) -> Result<Tags, Stop> 
     args.options().of(&cluster.service).map_err(Stop::bad_input)
 }
 
-fn claimant(asker: Asker) -> Claimant {
+pub(super) fn claimant(asker: Asker) -> Claimant {
     Claimant::new(asker, random(12))
 }
 
-fn new_id() -> RolloutId {
+pub(super) fn new_id() -> RolloutId {
     // A word of letters is always a valid id.
     random(8).parse().unwrap_or_else(|_| unreachable!("a word of lower-case letters is a rollout id"))
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// An annotation as a JSON pointer, in which `~1` is a slash.
-fn pointer(annotation: &str) -> String {
+pub(super) fn pointer(annotation: &str) -> String {
     format!("/metadata/annotations/{}", annotation.replace('/', "~1"))
 }
 

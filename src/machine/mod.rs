@@ -1,6 +1,6 @@
 //! The machines: given the world and the time, what to say and what to do next.
 //!
-//! [`stage`], [`walk`], [`settle`] and `check` are machines ([`next::Machine`]). A machine decides by level, not by
+//! [`stage`], [`walk`], [`settle`], `check` and those of [`care`] are machines ([`next::Machine`]). A machine decides by level, not by
 //! edge: asked again with the same world it gives the same answer, so a lost answer, a restart or a missed event never
 //! loses a decision. This room decides everything about traffic and performs nothing. It may use `rollout`, `evidence`,
 //! `declaration` and `model`. Begin reading with [`next`], then [`walk`]; every write is built in `write`.
@@ -8,6 +8,7 @@
 mod against;
 mod by_goal;
 pub(crate) mod capacity;
+pub mod care;
 pub(crate) mod check;
 pub mod claim;
 mod clash;

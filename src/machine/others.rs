@@ -36,6 +36,11 @@ pub(crate) fn other_writers(service: &Service) -> Vec<String> {
         .collect()
 }
 
+/// That an object owns this Service as its controller, and what to do about it; none where none does.
+pub(super) fn owned_by_controller(service: &Service) -> Option<String> {
+    service.controller.as_ref().map(|owner| owned(owner, service))
+}
+
 fn owned(owner: &ControllerRef, service: &Service) -> String {
     let ControllerRef { api, kind, name } = owner;
     let group = api.split('/').next().unwrap_or_default();

@@ -4,12 +4,13 @@
 //! objects.
 
 use crate::machine::foretold::TEMPLATE;
-use crate::machine::goal_write::{NewTemplate, declared_tests, rests_on_goal, status_changes};
+use crate::machine::goal_write::{NewTemplate, declared_tests, pointer, rests_on_goal, status_changes};
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
 use crate::model::observed::{CONTROL, PIPELINE, RECORD, Service};
 use crate::model::split::Split;
+use crate::rollout::declaration::part::{BREAK_GLASS, PREFIX};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{BadRecord, Record, RolloutGoal, epoch_of};
 use jiff::Timestamp;
@@ -73,10 +74,30 @@ pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     patch.push(json!({"op": "remove", "path": POINTER}));
     if service.annotations.contains_key(PIPELINE) {
         // In care (docs/care.md) a record that goes is put back, since it goes by accident; this one is meant to.
-        let glass = json!(service.generation.to_string());
-        patch.push(json!({"op": "add", "path": "/metadata/annotations/andante.dev~1break-glass", "value": glass}));
+        patch.push(glass(service));
     }
     Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// A fenced write that takes everything of ours off a Service, its record included, and leaves this split; none: as it is.
+pub(super) fn leaving_order(service: &Service, split: Option<Split>, what: Event) -> Order {
+    let mut patch = fence(service);
+    patch.extend(declared_tests(service));
+    let ours = service.annotations.keys().filter(|name| name.starts_with(PREFIX));
+    patch.extend(ours.map(|name| json!({"op": "remove", "path": pointer(name)})));
+    if service.annotations.contains_key(PIPELINE) {
+        // In care this is meant as well. Where nothing is left of ours, the policies take the mark away again (docs/care.md).
+        patch.push(glass(service));
+    }
+    if let Some(split) = split {
+        patch.push(json!({"op": "add", "path": "/spec/traffic", "value": split}));
+    }
+    Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// What lets this one write through in care.
+fn glass(service: &Service) -> Value {
+    json!({"op": "add", "path": pointer(BREAK_GLASS), "value": service.generation.to_string()})
 }
 
 /// How much of the record a write carries.

@@ -129,7 +129,7 @@ struct Runner<'a, C, K, S> {
 }
 
 /// Drives `machine` to its end.
-pub async fn run<M: Machine, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink>(
+pub async fn run<M: Machine + ?Sized, C: Cluster, P: Prober, E: Source, K: Clock, S: Sink>(
     machine: &mut M,
     ports: Ports<'_, C, P, E, K>,
     sink: &mut S,

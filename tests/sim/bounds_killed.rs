@@ -6,6 +6,7 @@ use super::check;
 use super::fault::{Crash, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::world::simulate;
+use andante::machine::care::detach::IfMoves;
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::settle::To;
 use serde_json::json;
@@ -107,8 +108,8 @@ async fn next_run(theatre: &Theatre, label: &str, who: &Asker, job: &Job) {
 /// wrong at the end.
 async fn play(what: Standing, job: Job, script: Script, next: Option<Job>) -> (usize, Vec<String>, String) {
     let theatre = standing(what).await;
-    // Whoever settles is of no run; a newer run stages.
-    let who = if matches!(job, Job::Settle { .. }) { run("@kim", 50) } else { run("b", 100) };
+    // Whoever settles or detaches is of no run; a newer run stages.
+    let who = if matches!(job, Job::Settle { .. } | Job::Detach(_)) { run("@kim", 50) } else { run("b", 100) };
     let label = if matches!(job, Job::Settle { .. }) { "settle-killed" } else { "killed" };
     let outcome = theatre.process(label, &who, &job, script).await;
     let (calls, is_staged) = (theatre.calls(label), outcome.is_some_and(|end| end.word == STAGED));
@@ -118,7 +119,7 @@ async fn play(what: Standing, job: Job, script: Script, next: Option<Job>) -> (u
             theatre.process("walk-b", &who, &walk(&[50, 100], 5), Script::default()).await;
         }
         None => {}
-        Some(settle @ Job::Settle { .. }) => {
+        Some(settle @ (Job::Settle { .. } | Job::Detach(_))) => {
             theatre.process("settle-last", &run("@kim", 60), &settle, Script::default()).await;
         }
         Some(other) => next_run(&theatre, "next", &run("b", 100), &other).await,
@@ -196,4 +197,11 @@ fn taking_up_what_serves_that_is_killed_while_bounds_stand_leaves_none_for_good(
     for what in [Standing::Floors, Standing::CapAfterwards] {
         kill_at_each_call(what, &take, &[SETTLE, take.clone()]);
     }
+}
+
+/// The record alone knows what the owner had, so it goes last.
+#[test]
+fn a_detach_that_is_killed_while_a_cap_stands_leaves_none_for_good() {
+    let detach = Job::Detach(IfMoves::LeavePinned);
+    kill_at_each_call(Standing::CapAfterwards, &detach, &[detach.clone(), SETTLE, stage("ok:3")]);
 }

@@ -36,6 +36,7 @@ mod bounds;
 mod bounds_killed;
 mod brake;
 mod capacity;
+mod care;
 mod cases;
 mod comes_and_goes;
 mod demand;

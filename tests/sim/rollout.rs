@@ -12,7 +12,10 @@ use super::world::World;
 use andante::evidence::Rules;
 use andante::evidence::gate::Patience;
 use andante::evidence::probe::Probe;
+use andante::machine::care::adopt::{Adopt, AdoptGoal};
+use andante::machine::care::detach::{Detach, DetachGoal, IfMoves};
 use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::next::Machine;
 use andante::machine::settle::{Settle, SettleGoal, To};
 use andante::machine::stage::{Stage, StageGoal, Want};
 use andante::machine::standing::Claimant;
@@ -21,6 +24,7 @@ use andante::machine::world::Signal;
 use andante::model::name::{GoalId, RevisionName};
 use andante::model::outcome::Outcome;
 use andante::model::template::TemplateChange;
+use andante::rollout::declaration::part::DeclaredPart;
 use andante::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
 use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
@@ -51,6 +55,10 @@ pub(crate) enum Job {
     Walk(Plan, Looks),
     /// Settle; of one's own run alone, or whosever it is.
     Settle { to: Option<To>, any: bool },
+    /// Take the Service into care of this pipeline.
+    Adopt(&'static str),
+    /// Take it out of care.
+    Detach(IfMoves),
 }
 
 /// What a walk looks at beside readiness and replicas.
@@ -158,6 +166,27 @@ impl Theatre {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
                     let mut machine = self.watched(label, Walk::new(self.walk_goal(plan, *looks), hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
+                }
+                Job::Adopt(pipeline) => {
+                    let goal = AdoptGoal {
+                        service: self.world.name().parse().unwrap(),
+                        declares: vec![(DeclaredPart::Pipeline, (*pipeline).to_owned())],
+                        tags: tags(),
+                        id: rollout_id(label),
+                        dry_run: false,
+                    };
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
+                    let mut machine = self.watched(label, Adopt::new(goal, hold));
+                    let machine: &mut dyn Machine = &mut machine;
+                    run(machine, ports, &mut sink, &mut signals, limits).await
+                }
+                Job::Detach(if_moves) => {
+                    let (service, id) = (self.world.name().parse().unwrap(), rollout_id(label));
+                    let goal = DetachGoal { service, if_moves: *if_moves, tags: tags(), id, dry_run: false };
+                    let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
+                    let mut machine = self.watched(label, Detach::new(goal, hold));
+                    let machine: &mut dyn Machine = &mut machine;
+                    run(machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Settle { to, any } => {
                     let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };

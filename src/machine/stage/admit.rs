@@ -39,7 +39,7 @@ use already::already;
 use bytes::WantedBytes;
 use resume::resume;
 use start::lacks_room;
-pub(crate) use start::{fresh_start, inherited_start, no_tag_fits, tags_are_free, targets_are_ready};
+pub(crate) use start::{fresh_start, inherited_start, no_tag_fits, tags_are_free, targets_are_ready, without_our_tags};
 
 /// So late a process of an older rollout may still write a bound.
 const LATE: Duration = Duration::from_secs(120);
@@ -178,6 +178,10 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     match &goal.want {
         Want::Template(change) => from_template(admission, change, fresh, log),
         Want::Revision(name) => from_revision(admission, name.as_ref(), fresh),
+        Want::Serving => {
+            fresh.image = world.revision(&fresh.start.stable).and_then(|serves| serves.image.clone());
+            already(&admission, fresh, Some(&service.template))
+        }
     }
 }
 

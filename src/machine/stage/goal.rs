@@ -18,6 +18,8 @@ pub enum Want {
     Template(Box<TemplateChange>),
     /// A revision that is there already: by name, or the newest ready one that serves nobody.
     Revision(Option<RevisionName>),
+    /// What serves: the template becomes the one that it runs, whoever wrote another one.
+    Serving,
 }
 
 /// The goal of staging.

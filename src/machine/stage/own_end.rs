@@ -17,7 +17,9 @@ impl Stage {
     /// the next.
     pub(super) fn is_own_end(&self, record: &Record, service: &Service) -> bool {
         let owner = &self.claimant.asker.owner;
-        if record.phase != Phase::RolledBack || record.owner != *owner || owner.kind == OwnerKind::Person {
+        let is_of_run = record.owner == *owner && owner.kind != OwnerKind::Person;
+        // Whoever wants what serves looks at what stands there, each time.
+        if record.phase != Phase::RolledBack || !is_of_run || self.goal.want == Want::Serving {
             return false;
         }
         // The template is the editor's by now, and says nothing about what was asked for.
@@ -28,6 +30,7 @@ impl Stage {
             Want::Template(change) if change.image.is_some() => change.image == record.image,
             Want::Template(change) => self.goal.again && wrote_it(change, record, service),
             Want::Revision(Some(name)) => self.goal.again && record.candidate.as_ref() == Some(name),
+            Want::Serving => false,
             Want::Revision(None) => {
                 self.goal.again && record.candidate.is_some() && record.candidate == service.latest_created
             }

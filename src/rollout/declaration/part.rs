@@ -102,6 +102,9 @@ impl DeclaredPart {
 /// Who was in charge before `ExternalOperation` was declared: the owner's memory, which declares nothing.
 pub(crate) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
 
+/// It lets one write through in care, whoever's that is.
+pub(crate) const BREAK_GLASS: &str = "andante.dev/break-glass";
+
 /// Annotations of ours that declare nothing: they are written by Andante, ask one thing once, or remember.
 const OURS: [&str; 9] = [
     RECORD,
@@ -112,7 +115,7 @@ const OURS: [&str; 9] = [
     GOAL_STATUS,
     "andante.dev/progress",
     "andante.dev/kept",
-    "andante.dev/break-glass",
+    BREAK_GLASS,
 ];
 
 /// What the name of an annotation of ours that is not known here was probably meant to be.

@@ -1,5 +1,6 @@
 //! Nobody meets a revision that no accepted split sent anybody to.
 
+use super::start::merged;
 use super::{Entry, entries, record};
 use crate::sim::story::{Story, Write};
 use andante::rollout::record::Phase;
@@ -41,6 +42,11 @@ impl Allowed {
                 self.names.extend(record.candidate.map(|c| c.to_string()));
                 None
             }
+            // Out of care: latest is the owner's again, and means what users had by name.
+            None if moves_nobody(write) => {
+                self.anything = true;
+                None
+            }
             // A first deployment: there is nobody yet who could meet anything by accident.
             _ if write.before.is_none() || write.truth.ready.is_empty() => {
                 self.anything = true;
@@ -49,6 +55,19 @@ impl Allowed {
             _ => Some(format!("a write at {:?} follows latest with users before the end", write.at)),
         }
     }
+}
+
+/// A rollout's record goes, and everybody has what they had.
+fn moves_nobody(write: &Write) -> bool {
+    let Some(before) = write.before.as_deref().filter(|before| record(before).is_some()) else { return false };
+    let truth = &write.truth;
+    let Some(latest) = truth.latest_ready.as_ref().filter(|_| truth.latest_created == truth.latest_ready) else {
+        return false;
+    };
+    let users = |o: &serde_json::Value| {
+        merged(entries(o).iter().map(|e| Entry { tag: None, ..e.resolved(latest) }).filter(|e| e.percent > 0))
+    };
+    users(before) == users(&write.after)
 }
 
 /// Users meet only what the owner had, what a split named with a share, and what a person let them follow.
@@ -100,6 +119,22 @@ mod tests {
     fn following_latest_before_the_end_is_seen() {
         let story = walk().write("w", json!([{"latestRevision": true, "percent": 100}]), |_| {}).story();
         assert_eq!(exposure(&story).len(), 1);
+    }
+
+    #[test]
+    fn following_latest_without_a_record_is_seen_where_it_moves_somebody() {
+        let leaves = |created: &str| {
+            finished(json!([{"revisionName": "s2", "percent": 100}]))
+                .truth(|t| t.latest_created = Some(created.into()))
+                .accept(Some("kim"), |o| {
+                    o["spec"]["traffic"] = json!([{"latestRevision": true, "percent": 100}]);
+                    o["metadata"]["annotations"] = json!({});
+                })
+                .serve(&[("s2", 100)])
+                .story()
+        };
+        assert_eq!(exposure(&leaves("s2")), Vec::<String>::new());
+        assert_eq!(exposure(&leaves("s3")).len(), 1, "latest is about to be something else");
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Fixture {
         self
     }
 
-    fn accept(mut self, run: Option<&str>, change: impl FnOnce(&mut Value)) -> Self {
+    pub(crate) fn accept(mut self, run: Option<&str>, change: impl FnOnce(&mut Value)) -> Self {
         self.at += Duration::from_secs(10);
         let mut object = Value::clone(&self.now);
         change(&mut object);

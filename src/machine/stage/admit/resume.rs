@@ -31,6 +31,7 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
                 })
         }
         Want::Revision(None) => true,
+        Want::Serving => record.reverts,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
     };
     if !same && claim == Claim::TakeOver {

@@ -10,6 +10,7 @@ use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::next::Next;
 use crate::machine::stage::revert::{is_same_release, without_bounds};
+use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved};
 use crate::model::making::runs_alike;
 use crate::model::observed::{Revision, Truth};
@@ -23,12 +24,13 @@ use serde_json::Value;
 /// How a revert begins. None: there is none to make. `asked` is the template that stands there, with what was asked for in
 /// it.
 pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -> Option<Begin> {
-    let Admission { world, service, record, claim, .. } = *admission;
+    let Admission { world, service, record, claim, goal: StageGoal { want, .. }, .. } = *admission;
     let stable = &fresh.start.stable;
     let running = &without_bounds(world.revision(stable)?, record);
     // A run that comes again after its own good end has no newer word than whoever changed the template since.
     let is_own = |r: &&Record| r.owner.uid == fresh.owner.uid && r.owner.kind != OwnerKind::Person;
-    if !is_current(service) || record.filter(is_own).is_some_and(|r| r.phase == Phase::Finished) {
+    let has_said_so = *want != Want::Serving && record.filter(is_own).is_some_and(|r| r.phase == Phase::Finished);
+    if has_said_so || !is_current(service) {
         return None;
     }
     let newest = service.latest_created.as_ref()?;
@@ -45,7 +47,7 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
         return None;
     }
     // What somebody else wrote since our last write is theirs: it gives way only to just what was asked for.
-    let is_theirs = record.is_none_or(|r| moved(r, service) != Moved::No);
+    let is_theirs = *want != Want::Serving && record.is_none_or(|r| moved(r, service) != Moved::No);
     let wanted = if runs_alike(&running.template, asked) {
         asked
     } else if is_theirs || !running.template.get("spec").is_some_and(Value::is_object) {

@@ -108,7 +108,7 @@ fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Star
 }
 
 /// The split without what an earlier rollout of ours left: its 0 % entries go, its tags come off.
-fn without_our_tags(split: &Split, record: &Record) -> Split {
+pub(crate) fn without_our_tags(split: &Split, record: &Record) -> Split {
     // A tag is ours if our last write put it there, on the same revision; one that was set since is the owner's.
     let ours = |t: &TrafficTarget, tag: &Tag| {
         let written = record.split.tagged(tag).is_some_and(|w| w.follow == t.follow);
