@@ -18,7 +18,7 @@ pub(super) enum Health {
     Failing(String),
 }
 
-/// How long a cold start may take before it counts as a fault, where the grace is shorter.
+/// How long a cold start may take before it counts as a fault, where the grace is shorter: pulls, a runtime that starts slowly.
 const WAKE_GRACE: Duration = Duration::from_secs(60);
 
 /// Watches one revision.
@@ -41,7 +41,8 @@ impl Watcher {
         Self { grace, since: None, moment: None, asleep: false, lost: false, back: None }
     }
 
-    /// Judges what is seen now. `waking`: we are waking it from zero ourselves, which may take longer.
+    /// Judges what is seen now. `waking`: we made it start from zero ourselves. A start takes longer than a recovery may, whoever
+    /// caused it, so what slept gets the longer grace in any case.
     pub(super) fn judge(&mut self, revision: Option<&Revision>, waking: bool, now: Timestamp) -> Health {
         let state = revision.map(pods);
         let asleep = state == Some(Pods::Asleep);
@@ -62,7 +63,7 @@ impl Watcher {
             return Health::Fine;
         };
         self.lost |= !self.asleep && !waking;
-        let grace = if waking { self.grace.max(WAKE_GRACE) } else { self.grace };
+        let grace = if waking || self.asleep { self.grace.max(WAKE_GRACE) } else { self.grace };
         let until = after(*self.since.get_or_insert(now), grace);
         self.moment = Some(until);
         // A deleted revision does not come back.
@@ -111,6 +112,13 @@ mod tests {
         .unwrap()
     }
 
+    fn asleep() -> Revision {
+        Revision::from_json(&json!({"metadata": {"name": "r"}, "status": {"actualReplicas": 0,
+            "desiredReplicas": 0, "conditions": [{"type": "Ready", "status": "True"},
+            {"type": "Active", "status": "False", "reason": "NoTraffic"}]}}))
+        .unwrap()
+    }
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -125,6 +133,19 @@ mod tests {
         assert_eq!(watcher.judge(Some(&up), false, at(9)), Health::Fine);
         assert_eq!(watcher.judge(Some(&down), false, at(12)), Health::Fine);
         assert!(matches!(watcher.judge(Some(&down), false, at(22)), Health::Failing(_)));
+    }
+
+    #[test]
+    fn a_start_from_zero_takes_longer_than_a_recovery_may() {
+        let (up, down) = (revision(1, 1, "True"), revision(0, 2, "Unknown"));
+        let mut watcher = Watcher::new(Duration::from_secs(10));
+        watcher.judge(Some(&asleep()), false, at(0));
+        assert_eq!(watcher.judge(Some(&down), false, at(1)), Health::Fine);
+        assert_eq!(watcher.judge(Some(&down), false, at(60)), Health::Fine, "whoever woke it");
+        assert!(matches!(watcher.judge(Some(&down), false, at(61)), Health::Failing(_)), "it never came");
+        watcher.judge(Some(&up), false, at(62));
+        watcher.judge(Some(&down), false, at(63));
+        assert!(matches!(watcher.judge(Some(&down), false, at(73)), Health::Failing(_)), "and lost them later");
     }
 
     #[test]
@@ -146,10 +167,7 @@ mod tests {
     #[test]
     fn pods_that_were_lost_come_back_and_those_of_a_sleeper_only_start() {
         let (up, down) = (revision(1, 1, "True"), revision(0, 1, "Unknown"));
-        let asleep = Revision::from_json(&json!({"metadata": {"name": "r"}, "status": {"actualReplicas": 0,
-            "desiredReplicas": 0, "conditions": [{"type": "Ready", "status": "True"},
-            {"type": "Active", "status": "False", "reason": "NoTraffic"}]}}))
-        .unwrap();
+        let asleep = asleep();
         let mut watcher = Watcher::new(Duration::from_secs(10));
         for (second, seen, back) in [
             (0, &up, None),

@@ -29,7 +29,9 @@ impl Walk {
             self.failing = None;
             return;
         }
-        self.failing = match self.health.judge(candidate, self.probing.is_waking(), scene.now) {
+        // Before its first users a floor of ours is what makes it start, also for a process that did not see it sleep.
+        let waking = self.probing.is_waking() || (scene.record.step == 0 && lacking_floor(scene).is_some());
+        self.failing = match self.health.judge(candidate, waking, scene.now) {
             Health::Failing(reason) => Some(reason),
             Health::Fine => None,
         };
