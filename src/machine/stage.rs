@@ -9,7 +9,7 @@ use crate::machine::clash;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, taken_over};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, finished_below, gave_up, refused, taken_over};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_next;
@@ -201,6 +201,12 @@ impl Stage {
         }
         if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
             return self.over(ended_before(record, service), Some(record), world, service, now, log);
+        }
+        // What its goal declares is there already: a run that comes again has nothing to do.
+        if let Some(record) = record
+            .filter(|r| r.ended_below().is_some() && self.claimant.is_of_goal(r) && moved(r, service) == Moved::No)
+        {
+            return self.over(finished_below(record, service), Some(record), world, service, now, log);
         }
         let blank = |start| self.blank(start, service, now);
         let admission = Admission { goal: &self.goal, claim, record, world, service, now };

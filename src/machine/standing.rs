@@ -9,7 +9,9 @@ use crate::machine::world::World;
 use crate::model::name::{GoalId, RolloutId};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
 use crate::model::writers::FIELD_MANAGER;
+use crate::rollout::declaration::read::Stated;
 use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{EditOf, FORMAT, Phase, Record, RolloutGoal};
 use crate::rollout::splits::{Start, Tags};
@@ -91,6 +93,11 @@ impl Claimant {
         let Some(goal) = &self.goal else { return GoalNow::Present };
         let holds = record.is_some_and(|record| self.is_owner(record) && record.phase.is_open());
         goal.now(record.and_then(|record| record.goal.as_ref()), holds, service)
+    }
+
+    /// The percentage of users that its goal declares for its end; none for a process that works for no goal.
+    pub(super) fn declared_share(&self, service: &Service) -> Option<Percent> {
+        self.goal.as_ref().and_then(|_| Stated::of_service(service).read().ok()).map(|declared| declared.share)
     }
 
     /// True for the record of a rollout of its goal: of its own run, or of another one of the same goal.

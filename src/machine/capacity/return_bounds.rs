@@ -51,10 +51,13 @@ pub(in crate::machine) fn note_receipt(next: &mut Record, before: &Record) {
     };
 }
 
-/// The bounds of a record that stand, with their Revisions.
+/// The bounds of a record that stand and are to go, with their Revisions. Where a goal ends below 100 %, stable keeps its floor: it
+/// is the way back.
 fn standing<'a>(record: &'a Record, world: &'a World) -> impl Iterator<Item = (&'a SetBound, &'a Revision)> {
     let bounds = record.capacity.iter().flat_map(|capacity| &capacity.bounds);
-    bounds.filter_map(|bound| {
+    let keeps = record.ended_below().map(|_| &record.start.stable);
+    let kept = move |bound: &SetBound| bound.bound == ScaleBound::MinScale && Some(&bound.revision) == keeps;
+    bounds.filter(move |bound| !kept(bound)).filter_map(|bound| {
         let revision = world.revision(&bound.revision)?;
         bound.stands_on(revision).then_some((bound, revision))
     })
@@ -192,6 +195,27 @@ mod tests {
         world.see_revisions([capped(None)]);
         let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(60)) else { panic!("nothing") };
         assert_eq!(last(&order)["value"], "5");
+    }
+
+    #[test]
+    fn where_a_goal_ends_below_100_stable_keeps_its_floor() {
+        let (mut record, world) = stage(Some("3"), Some("3"));
+        let whole: crate::rollout::plan::Plan =
+            crate::rollout::plan::Plan::new(&crate::rollout::plan::PlanOptions::default()).unwrap();
+        record.plan = Some(whole.ending_at(30_i64.try_into().unwrap()));
+        record.split = serde_json::from_value(json!([
+            {"revisionName": "s1", "percent": 70, "tag": "stable"}, {"revisionName": "s2", "percent": 30, "tag": "candidate"}
+        ]))
+        .unwrap();
+        assert_eq!(record.ended_below(), Some(30_i64.try_into().unwrap()));
+        let Returned::Write(order) = return_bounds(&record, &world, |_| false, at(1)) else { panic!("nothing") };
+        assert_eq!(order.revision.as_str(), "s2", "the candidate's goes as ever");
+        let (_, world) = stage(Some("3"), Some("1"));
+        assert_eq!(return_bounds(&record, &world, |_| false, at(1)), Returned::All);
+        assert_eq!(standing_words(&record, &world, "s"), None);
+        // Back on stable, or all on the candidate, it goes.
+        record.phase = Phase::RolledBack;
+        assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)));
     }
 
     #[test]

@@ -126,7 +126,10 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         Claim::Resume => true,
         // A short call by a newer owner goes on where the last one left off, or no share would ever be passed.
         Claim::TakeOver => {
-            let by_its_plan = |plan: &Plan| record.plan.as_ref().is_none_or(|walked| walked == plan);
+            let is_of = |walked: &Plan, plan: &Plan| {
+                *walked == if walked.declared { plan.ending_at(walked.to()) } else { plan.clone() }
+            };
+            let by_its_plan = |plan: &Plan| record.plan.as_ref().is_none_or(|walked| is_of(walked, plan));
             goal.goes_on.as_ref().is_some_and(by_its_plan)
         }
         _ => false,
@@ -278,9 +281,11 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
 fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fresh: Record) -> Begin {
     let Admission { goal, world, service, .. } = admission;
     let pinned = fresh.start.pinned();
+    let beside = fresh.start.beside().cloned();
     let chosen = match name {
         Some(name) => world.revision(name),
-        None => newest_idle(&fresh, &pinned, world),
+        // Of an earlier goal's code that has a part of the users everyone may be next.
+        None => newest_idle(&fresh, &pinned, world).or_else(|| world.revision(beside.as_ref()?)),
     };
     let Some(revision) = chosen else {
         let what = match name {
@@ -296,7 +301,7 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     if candidate == fresh.start.stable {
         return already(&admission, fresh, None);
     }
-    if !pinned.share(&candidate).is_zero() {
+    if !pinned.share(&candidate).is_zero() && beside.as_ref() != Some(&candidate) {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
         return end(outcome_of(Code::BadState, what, service));
     }

@@ -56,7 +56,12 @@ pub(crate) fn fresh_start(
         .clone()
         .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
     let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
-    let start = Start::new(own, latest, chosen).map(|start| following_again(start, record, split));
+    let between = record.filter(|r| r.split == *split && chosen.is_none_or(|name| *name == r.start.stable));
+    let between = between
+        .filter(|r| r.ended_below().is_some())
+        .and_then(|r| Start::between(own.clone(), latest.clone(), &r.start.stable, r.candidate.as_ref()?));
+    let start = between.map_or_else(|| Start::new(own, latest, chosen), Ok);
+    let start = start.map(|start| following_again(start, record, split));
     start.map_err(|error| match error {
         BadStart::Ambiguous(_) => {
             let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
@@ -79,7 +84,11 @@ fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
     let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
     match Split::new(kept) {
         // The walked entry moves up by the entries before it that are gone.
-        Ok(split) => Start { split, main: start.main - before, ..start.clone() },
+        Ok(split) => {
+            let beside =
+                start.beside.map(|at| at - start.split.targets().iter().take(at).filter(|t| absent(t)).count());
+            Start { split, main: start.main - before, beside, ..start.clone() }
+        }
         Err(_) => start.clone(),
     }
 }
