@@ -135,8 +135,9 @@ pub(crate) fn finished_below(record: &Record, service: &Service) -> Outcome {
     let (at, stable) = (record.ended_below().unwrap_or(Percent::FULL), &record.start.stable);
     let what = format!("finished at {at}, as the goal declares: {candidate} has that, {stable} keeps the rest");
     let next = format!(
-        "another goal walks on from here; `andante settle {0} --to candidate` sends everyone to {candidate}, `--to stable` to {stable}",
-        service.called()
+        "another goal walks on from here; `andante settle {0} --to candidate` sends everyone to {candidate}, `--to stable` goes back to {1}",
+        service.called(),
+        record.start.restored(None, &record.tags)
     );
     let mut outcome = outcome_of(Code::Done, what, service).word("finished").next(next);
     outcome.candidate.clone_from(&record.candidate);

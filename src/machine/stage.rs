@@ -9,7 +9,7 @@ use crate::machine::clash;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, finished_below, gave_up, refused, taken_over};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, taken_over};
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_next;
@@ -202,14 +202,10 @@ impl Stage {
         if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
             return self.over(ended_before(record, service), Some(record), world, service, now, log);
         }
-        // What its goal declares is there already: a run that comes again has nothing to do.
-        if let Some(record) = record
-            .filter(|r| r.ended_below().is_some() && self.claimant.is_of_goal(r) && moved(r, service) == Moved::No)
-        {
-            return self.over(finished_below(record, service), Some(record), world, service, now, log);
-        }
         let blank = |start| self.blank(start, service, now);
-        let admission = Admission { goal: &self.goal, claim, record, world, service, now };
+        let reached = record
+            .filter(|r| r.ended_below().is_some() && self.claimant.works_for(r) && moved(r, service) != Moved::Traffic);
+        let admission = Admission { goal: &self.goal, claim, record, reached, world, service, now };
         match begin(admission, blank, log) {
             Begin::End(outcome) => self.over(*outcome, record, world, service, now, log),
             Begin::Look(image) => Next::Look(Look::Image(image)),

@@ -102,7 +102,12 @@ impl Claimant {
 
     /// True for the record of a rollout of its goal: of its own run, or of another one of the same goal.
     pub(super) fn is_of_goal(&self, record: &Record) -> bool {
-        self.is_owner(record) || self.goal.as_ref().is_some_and(|goal| goal.is_of(record))
+        self.is_owner(record) || self.works_for(record)
+    }
+
+    /// True if it works for the goal of this record's rollout, whoever wrote that.
+    pub(super) fn works_for(&self, record: &Record) -> bool {
+        self.goal.as_ref().is_some_and(|goal| goal.is_of(record))
     }
 
     /// Its goal has another id with the template that it wrote just now, which the API server answered.

@@ -233,8 +233,8 @@ impl Plan {
         let mut steps: Vec<Step> = self.steps.iter().take_while(|step| step.percent < share).cloned().collect();
         let cut = self.steps.get(steps.len());
         let dwell = cut.map_or(Duration::ZERO, |step| step.dwell).max(self.bake);
-        // Who is to approve a step above the share is never asked.
-        let approval = cut.is_some_and(|step| step.approval && step.percent == share);
+        // Who is to approve a step above the share is never asked, but where that is the only one: a switch stays one.
+        let approval = cut.is_some_and(|step| step.approval && (step.percent == share || steps.is_empty()));
         steps.push(Step { percent: share, dwell, approval });
         Self { steps, bake: Duration::ZERO, declared: true, ..self.clone() }
     }
@@ -309,6 +309,8 @@ mod tests {
         assert_eq!(cut(&canary, 30), (vec![1, 5, 25, 30], 300, false, true, 0));
         assert_eq!(cut(&canary, 50), (vec![1, 5, 25, 50], 300, true, true, 0));
         assert_eq!(cut(&Plan::new(&wish(Style::BlueGreen, &[], 100)).unwrap(), 30), (vec![30], 300, false, true, 0));
+        let asked = Plan::new(&PlanOptions { approve: vec![p(100)], ..wish(Style::BlueGreen, &[], 100) }).unwrap();
+        assert!(cut(&asked, 30).2, "the switch is to be approved");
         // All users, or less than the share because a person asked to stop there.
         assert_eq!(canary.ending_at(Percent::FULL), canary);
         let held = Plan::new(&wish(Style::Canary, &[], 25)).unwrap();

@@ -6,6 +6,7 @@
 
 mod safe;
 mod salvaged;
+mod shared;
 mod tags;
 
 pub use safe::{Safe, only_ready};
@@ -68,19 +69,6 @@ impl Start {
         Ok(Self { split, latest, stable, main, beside: None })
     }
 
-    /// What an earlier rollout that ended below 100 % left: users of `stable` and of its `candidate`, both of whom are walked on from
-    /// there. None where the split is another one.
-    pub fn between(
-        split: Split,
-        latest: RevisionName,
-        stable: &RevisionName,
-        candidate: &RevisionName,
-    ) -> Option<Self> {
-        let of = |name| split.targets().iter().position(|t| t.revision() == Some(name) && !t.percent.is_zero());
-        let (main, beside) = (of(stable)?, of(candidate).filter(|_| stable != candidate)?);
-        Some(Self { split, latest, stable: stable.clone(), main, beside: Some(beside) })
-    }
-
     /// The entry that is walked, as the owner wrote it.
     fn main_target(&self) -> TrafficTarget {
         // `main` is an index of `split` by construction; a record that was edited by hand falls back to plain stable.
@@ -89,19 +77,6 @@ impl Start {
             .get(self.main)
             .cloned()
             .unwrap_or_else(|| TrafficTarget::named(&self.stable, Percent::FULL, None))
-    }
-
-    fn beside_target(&self) -> Option<&TrafficTarget> {
-        self.beside.filter(|at| *at != self.main).and_then(|at| self.split.targets().get(at))
-    }
-
-    fn beside_share(&self) -> Percent {
-        self.beside_target().map_or(Percent::ZERO, |target| target.percent)
-    }
-
-    /// The revision that an earlier rollout ended with below 100 %, if its users are walked as well.
-    pub fn beside(&self) -> Option<&RevisionName> {
-        self.beside_target().and_then(TrafficTarget::revision)
     }
 
     /// What is walked, all of it: what stable had at the start, and what an earlier rollout ended with beside it.
@@ -128,9 +103,9 @@ impl Start {
     }
 
     /// True if the walked entry's users alone are on latest, or all who are on it are on stable: where latest comes to mean
-    /// what stable runs, nobody gets anything else.
+    /// what stable runs, nobody gets anything else. Never while somebody else's users are walked as well.
     pub(crate) fn follows_alone(&self) -> bool {
-        self.latest == self.stable || self.split.latest_share() == self.whole()
+        self.beside().is_none() && (self.latest == self.stable || self.split.latest_share() == self.whole())
     }
 
     /// The candidate's share of all users at a step of `step` percent.
@@ -185,19 +160,7 @@ impl Start {
     /// The candidate has its part of stable's share at a step of `step` percent; by name only (rule 6).
     pub fn at(&self, candidate: &RevisionName, step: Percent, tags: &Tags) -> Split {
         let share = self.share_of(candidate, step);
-        // Users of an earlier goal's code are walked first: fewer are then on something that nobody wants any more.
-        let left = self.beside().filter(|beside| *beside != candidate).map(|_| self.beside_share().minus(share));
-        self.ending(candidate, share, left, tags)
-    }
-
-    /// The end of a rollout whose goal declares a share below 100 %: stable keeps the rest, and its tag, since that is the way back.
-    pub fn ended_at(&self, candidate: &RevisionName, step: Percent, tags: &Tags) -> Split {
-        self.ending(candidate, self.share_of(candidate, step), None, tags)
-    }
-
-    /// Everyone who would be walked is on stable; by name.
-    pub fn all_stable(&self) -> Split {
-        self.finished(&self.stable, false)
+        self.ending(candidate, share, self.left_beside(candidate, share), tags)
     }
 
     /// The end of a good rollout in the shape that the owner had (rule 8): the main entry leads to the candidate, by
@@ -316,31 +279,6 @@ mod tests {
                 .unwrap();
         assert_eq!(start.staging(&tags()).to_string(), "s0 90 % (tag stable), latest 0 % (tag candidate), s1 10 %");
         assert_eq!(start.staging(&tags()).latest_share(), Percent::ZERO);
-    }
-
-    /// What an earlier rollout ended with at 30 %.
-    #[test]
-    fn users_of_an_earlier_share_are_walked_first_and_its_own_code_is_never_below_it() {
-        let split = Split::from_json(Some(&json!([
-            {"revisionName": "s1", "percent": 63}, {"revisionName": "s2", "percent": 27},
-            {"revisionName": "old", "percent": 10, "tag": "pinned"}
-        ])));
-        let start = Start::between(split.unwrap(), rev("s2"), &rev("s1"), &rev("s2")).unwrap();
-        let at = |name: &str, step: i64| start.at(&rev(name), p(step), &tags()).to_string();
-        assert_eq!(start.whole(), p(90));
-        assert_eq!(
-            start.staging(&tags()).to_string(),
-            "s1 63 % (tag stable), latest 0 % (tag candidate), s2 27 %, old 10 % (tag pinned)"
-        );
-        assert_eq!(at("s3", 10), "s1 63 % (tag stable), s3 9 % (tag candidate), s2 18 %, old 10 % (tag pinned)");
-        assert_eq!(at("s3", 50), "s1 45 % (tag stable), s3 45 % (tag candidate), s2 0 %, old 10 % (tag pinned)");
-        assert_eq!(at("s2", 0), "s1 63 % (tag stable), s2 27 % (tag candidate), old 10 % (tag pinned)");
-        assert_eq!(at("s2", 50), "s1 45 % (tag stable), s2 45 % (tag candidate), old 10 % (tag pinned)");
-        let over = start.ended_at(&rev("s3"), p(10), &tags()).to_string();
-        assert_eq!(over, "s1 81 % (tag stable), s3 9 % (tag candidate), old 10 % (tag pinned)");
-        assert_eq!(start.finished(&rev("s3"), false).to_string(), "s3 90 %, old 10 % (tag pinned)");
-        assert_eq!(start.restored(None, &tags()).to_string(), "s1 63 %, s2 27 %, old 10 % (tag pinned)");
-        assert_eq!(start.all_stable().to_string(), "s1 90 %, old 10 % (tag pinned)");
     }
 
     proptest! {

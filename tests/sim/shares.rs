@@ -5,6 +5,7 @@ use super::fault::{Crash, Fault, Script};
 use super::rollout::{Job, Looks, Theatre, asker, plan};
 use super::story::brief;
 use super::world::simulate;
+use andante::machine::care::detach::IfMoves;
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::settle::To;
 use andante::model::outcome::{Code, Outcome};
@@ -18,6 +19,11 @@ fn stage(image: &str) -> Job {
 
 fn walk() -> Job {
     Job::Walk(plan(&[10, 50, 100], 2, 5, None), Looks { probe: true, ..Looks::default() })
+}
+
+/// The same for long enough that a candidate whose probes fail some time after its start does so on the way.
+fn patient_walk() -> Job {
+    Job::Walk(plan(&[10, 100], 20, 20, None), Looks { probe: true, ..Looks::default() })
 }
 
 /// A Service that serves `ok:1`, whose goal is built from a source and declares this share.
@@ -44,7 +50,8 @@ async fn release(theatre: &Theatre, name: &str, intent: u64, image: &str) -> Out
     let a = started(theatre, name, intent);
     let staged = run(theatre, &format!("{name}-stage"), &a, &stage(image)).await;
     assert_eq!(staged.word, "staged", "{}", staged.line());
-    run(theatre, &format!("{name}-walk"), &a, &walk()).await
+    let walk = if image.starts_with("ok") { walk() } else { patient_walk() };
+    run(theatre, &format!("{name}-walk"), &a, &walk).await
 }
 
 fn split(theatre: &Theatre) -> String {
@@ -152,6 +159,145 @@ fn a_way_back_is_to_the_share_of_before() {
         assert_eq!(end.code, Code::RolledBack, "{}", end.line());
         let served: Vec<_> = theatre.world.served_now().into_iter().filter(|(_, percent)| *percent > 0).collect();
         assert_eq!(served, [("hello-00001".to_owned(), 70), ("hello-00002".to_owned(), 30)]);
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// The second rollout killed at whatever call and hit by whatever fault: it is over at its share, or back at the earlier one.
+#[test]
+fn beside_an_earlier_share_whatever_happens() {
+    let at_share = [("hello-00001", 70), ("hello-00003", 30)];
+    let back = [("hello-00001", 70), ("hello-00002", 30)];
+    for (image, phase, serves) in [("ok:3", Phase::Finished, at_share), ("flaky-probe:3", Phase::RolledBack, back)] {
+        let calls = simulate(beside(image, phase, serves, Script::default()));
+        for call in 1..=calls {
+            for crash in [Crash::Before(call), Crash::After(call)] {
+                simulate(beside(image, phase, serves, Script::killed(crash)));
+            }
+            for fault in Fault::EACH {
+                simulate(beside(image, phase, serves, Script::one(call, fault)));
+            }
+        }
+    }
+}
+
+async fn beside(image: &str, phase: Phase, serves: [(&str, i64); 2], script: Script) -> usize {
+    let theatre = declaring("30").await;
+    let prologue = theatre.world.scene_is_set();
+    assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+    theatre.world.declare("source-revision", Some(&"b".repeat(40)));
+    let why = format!("{image} {:?} {:?}", script.crash, script.exact);
+    let b = started(&theatre, "b", 200);
+    assert_eq!(run(&theatre, "b-stage", &b, &stage(image)).await.word, "staged", "{why}");
+    if theatre.process("b-walk", &b, &patient_walk(), script).await.is_none() {
+        run(&theatre, "b-walk-2", &b, &patient_walk()).await;
+    }
+    sleep(Duration::from_secs(90)).await;
+    let served: Vec<_> = theatre.world.served_now().into_iter().filter(|(_, percent)| *percent > 0).collect();
+    let wanted = serves.map(|(name, percent)| (name.to_owned(), percent));
+    assert_eq!((record(&theatre).phase, served), (phase, wanted.to_vec()), "{why}: {}", theatre.print(prologue));
+    all_is_well(&theatre, prologue).await;
+    theatre.calls("b-walk")
+}
+
+/// The goal of the newer share is declared while its run is on the way from the older one: nobody is left with neither.
+#[test]
+fn a_goal_that_changes_beside_an_earlier_share_goes_back_to_that() {
+    simulate(async {
+        let theatre = declaring("30").await;
+        let prologue = theatre.world.scene_is_set();
+        assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+        theatre.world.declare("source-revision", Some(&"b".repeat(40)));
+        let b = started(&theatre, "b", 200);
+        assert_eq!(run(&theatre, "b-stage", &b, &stage("ok:3")).await.word, "staged");
+        let slow = Job::Walk(plan(&[10, 100], 60, 5, None), Looks::default());
+        let (end, ()) = tokio::join!(run(&theatre, "b-walk", &b, &slow), async {
+            sleep(Duration::from_secs(20)).await;
+            theatre.world.declare("source-revision", Some(&"c".repeat(40)));
+        });
+        assert_eq!(end.code, Code::Superseded, "{}", end.line());
+        assert_eq!(split(&theatre), "hello-00001=70 hello-00002=30 hello-00003#candidate=0");
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+#[test]
+fn a_goal_may_declare_less_for_the_same_code() {
+    simulate(async {
+        let theatre = declaring("30").await;
+        let prologue = theatre.world.scene_is_set();
+        assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+        theatre.world.declare("traffic", Some("20"));
+        assert_eq!(release(&theatre, "b", 200, "ok:2").await.word, "finished");
+        assert_eq!(split(&theatre), "hello-00001#stable=80 hello-00002#candidate=20");
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// A source that moved on (a branch) makes other code of the same goal.
+#[test]
+fn other_code_of_the_same_goal_is_walked_and_the_same_code_is_not() {
+    simulate(async {
+        let theatre = declaring("30").await;
+        let prologue = theatre.world.scene_is_set();
+        assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+        let again = started(&theatre, "b", 200);
+        let end = run(&theatre, "b", &again, &stage("ok:2")).await;
+        assert_eq!((end.code, end.word), (Code::Done, "finished"), "{}", end.line());
+        assert_eq!(release(&theatre, "c", 300, "ok:3").await.word, "finished");
+        assert_eq!(split(&theatre), "hello-00001#stable=70 hello-00003#candidate=30");
+        // A person has one name for all they do: another goal is another goal.
+        let kim = started(&theatre, "@kim", 400);
+        assert_eq!(run(&theatre, "kim", &kim, &stage("ok:3")).await.word, "finished");
+        theatre.world.declare("traffic", Some("50"));
+        let kim = started(&theatre, "@kim", 500);
+        assert_eq!(run(&theatre, "kim-more", &kim, &stage("ok:3")).await.word, "staged");
+        assert_eq!(run(&theatre, "kim-walk", &kim, &walk()).await.word, "finished");
+        assert_eq!(split(&theatre), "hello-00001#stable=50 hello-00003#candidate=50");
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// And what there was before is that from then on: neither the next rollout nor a way back brings the share of then back.
+#[test]
+fn a_release_of_what_stable_runs_takes_everyone_back_for_good() {
+    simulate(async {
+        let theatre = declaring("30").await;
+        let prologue = theatre.world.scene_is_set();
+        assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+        theatre.world.declare("source-revision", Some(&"b".repeat(40)));
+        let b = started(&theatre, "b", 200);
+        let end = run(&theatre, "b", &b, &stage("ok:1")).await;
+        assert_eq!((end.code, split(&theatre).as_str()), (Code::Done, "hello-00001=100"), "{}", end.line());
+        let kim = asker("@kim", 300, IfBusy::Fail);
+        run(&theatre, "kim", &kim, &Job::Settle { to: Some(To::Stable), any: true }).await;
+        assert_eq!(theatre.world.served_now(), [("hello-00001".to_owned(), 100)]);
+        theatre.world.declare("source-revision", Some(&"c".repeat(40)));
+        assert_eq!(release(&theatre, "c", 400, "flaky-probe:3").await.code, Code::RolledBack);
+        assert_eq!(
+            theatre.world.served_now().into_iter().filter(|(_, p)| *p > 0).collect::<Vec<_>>(),
+            [("hello-00001".to_owned(), 100)]
+        );
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
+/// Out of care users keep the shares that were declared, by name; and into it again.
+#[test]
+fn a_share_outlives_care() {
+    simulate(async {
+        let theatre = declaring("30").await;
+        let prologue = theatre.world.scene_is_set();
+        assert_eq!(release(&theatre, "a", 100, "ok:2").await.word, "finished");
+        let at_share = "hello-00001#stable=70 hello-00002#candidate=30";
+        let kim = asker("@kim", 200, IfBusy::Fail);
+        assert_eq!(run(&theatre, "adopt", &kim, &Job::Adopt("slow-walk")).await.word, "adopted");
+        assert_eq!(split(&theatre), at_share);
+        assert!(record(&theatre).ended_below().is_some(), "the next goal walks on from here");
+        let end = run(&theatre, "detach", &kim, &Job::Detach(IfMoves::Refuse)).await;
+        assert_eq!((end.code, end.word), (Code::Done, "detached"), "{}", end.line());
+        assert_eq!(split(&theatre), "hello-00001=70 hello-00002=30");
+        assert_eq!(theatre.world.with(|s| s.bounds_left()), Vec::<String>::new());
         all_is_well(&theatre, prologue).await;
     });
 }

@@ -5,6 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::clash::owner_clashes;
+use crate::machine::outcomes::finished_below;
 use crate::machine::stage::named::{is_to_be_named, name_is_free, warn_of_taken_name};
 use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
@@ -104,6 +105,8 @@ pub(crate) struct Admission<'a> {
     pub claim: Claim,
     /// The record that stands there.
     pub record: Option<&'a Record>,
+    /// The same where its rollout is over at the share that this very goal declares.
+    pub reached: Option<&'a Record>,
     /// All that is known.
     pub world: &'a World,
     /// The Service in it.
@@ -240,12 +243,18 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
                 outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again")
             );
         }
-        let running = world.revision(&stable);
-        let says_it = (same && service.latest_created.as_ref() == Some(&stable))
-            || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
-        let serves_it = says_it && !bytes.differ_from(running);
-        if serves_it {
+        let serves_it = |name: &RevisionName| {
+            let running = world.revision(name);
+            let says_it = (same && service.latest_created.as_ref() == Some(name))
+                || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
+            says_it && !bytes.differ_from(running)
+        };
+        if serves_it(&stable) {
             return already(&admission, fresh, Some(&template));
+        }
+        // A run that comes again has nothing to do; one whose source moved on meanwhile has.
+        if let Some(reached) = admission.reached.filter(|r| r.candidate.as_ref().is_some_and(&serves_it)) {
+            return end(finished_below(reached, service));
         }
         if same && bytes.differ_from(newest) {
             // An equal template makes no revision, so it is told apart by what its image means.
@@ -300,6 +309,9 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     let candidate = revision.name.clone();
     if candidate == fresh.start.stable {
         return already(&admission, fresh, None);
+    }
+    if let Some(reached) = admission.reached.filter(|r| r.candidate.as_ref() == Some(&candidate)) {
+        return end(finished_below(reached, service));
     }
     if !pinned.share(&candidate).is_zero() && beside.as_ref() != Some(&candidate) {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));

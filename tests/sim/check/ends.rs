@@ -51,9 +51,8 @@ pub(crate) fn finished(story: &Story) -> Vec<String> {
 fn below(our: &Ours, candidate: &str) -> Option<String> {
     let (record, is) = (&our.record, entries(&our.write.after));
     let (list, main) = started(record);
-    let had = record.start.beside.and_then(|at| list.get(at)).filter(|e| e.name.as_deref() == Some(candidate));
     let plan = record.plan.as_ref().unwrap();
-    let share = part(whole(record), i64::from(plan.to().get())).max(had.map_or(0, |e| e.percent));
+    let share = part(whole(record), i64::from(plan.to().get()));
     let stable = record.start.stable.as_str();
     let tag =
         |name: &str, tag: &str| is.iter().any(|e| e.name.as_deref() == Some(name) && e.tag.as_deref() == Some(tag));
