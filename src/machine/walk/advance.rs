@@ -6,6 +6,7 @@ use super::scene::Scene;
 use super::step::step_split;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
+use crate::machine::capacity::note_receipt;
 use crate::machine::course::served_at;
 use crate::machine::finish::finish;
 use crate::machine::judge::Advice;
@@ -157,6 +158,7 @@ impl Walk {
         record.step_at = scene.now;
         record.approval_since = None;
         record.accept(scene.candidate);
+        note_receipt(&mut record, scene.record);
         self.claimant.mark_goal(&mut record);
         let split = record.start.ended_at(scene.candidate, to, &record.tags);
         let what = Event::new(Topic::Traffic, format!("finished at {to}, as the goal declares: {split}"));
