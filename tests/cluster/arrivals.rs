@@ -52,7 +52,7 @@ fn counted_once(space: &Space, load: Load) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_users_of_a_domain_mapping_are_counted_once() {
+fn alone_long_users_of_a_domain_mapping_are_counted_once() {
     let space = Space::new("mapped");
     space.serve(&sample("hello", "v1"));
     let domain = format!("{}.example.org", space.namespace);
@@ -72,7 +72,7 @@ fn long_users_of_a_domain_mapping_are_counted_once() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_users_from_inside_the_cluster_are_counted_once() {
+fn alone_long_users_from_inside_the_cluster_are_counted_once() {
     let space = Space::new("inside");
     let mut inside = sample("hello", "v1");
     inside.object["metadata"]["labels"] = json!({"networking.knative.dev/visibility": "cluster-local"});

@@ -71,7 +71,7 @@ fn long_fixed_steps_have_the_same_gates() {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_a_slow_release_is_found_although_it_never_fails() {
+fn alone_long_a_slow_release_is_found_although_it_never_fails() {
     let judged = worse("slow", "LATENCY=300ms", &BUDGET, 0);
     judged.ran.says("slower");
 }

@@ -189,7 +189,9 @@ fn judged(name: &str, wall: Wall) {
     let pods_of_stable = names(&space, "hello-00001");
     let more = Load::start(&space, &["hello"], 40, Duration::from_secs(220));
     wall.is_felt(&space);
+    let felt = Timestamp::now();
     let decided = walk.line("traffic: back to", Duration::from_secs(150));
+    assert!(decided > felt, "the incident began before there was no room: {decided} is before {felt}");
     is_back(&space, decided);
     let ran = walk.wait(LONG);
     assert!([23, 24].contains(&ran.code), "{}", ran.whole());
@@ -199,13 +201,13 @@ fn judged(name: &str, wall: Wall) {
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_evidence_finds_a_way_back_through_a_full_quota() {
+fn alone_long_evidence_finds_a_way_back_through_a_full_quota() {
     judged("room-evidence", Wall::Quota);
 }
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn long_evidence_finds_a_way_back_on_a_full_node() {
+fn alone_long_evidence_finds_a_way_back_on_a_full_node() {
     judged("room-node-evidence", Wall::Node("evidence"));
 }
 

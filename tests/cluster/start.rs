@@ -228,9 +228,10 @@ fn a_follower_starts_one_run_for_each_change_of_the_goal() {
     // What is not about the goal.
     annotate(&space, "team.example.com/note=x");
     space.kubectl(&["label", "ksvc/hello", "team=blue"]).good();
-    // Three edits in a moment.
+    // Three edits in a moment, as requests: a process each takes longer than the edits may rest.
     for note in ["b", "c", "d"] {
-        annotate(&space, &format!("andante.dev/params={{note: {note}}}"));
+        let edit = json!({"metadata": {"annotations": {"andante.dev/params": format!("{{note: {note}}}")}}});
+        at_once(&space, &edit).unwrap();
     }
     one_more("three edits");
     annotate(&space, "andante.dev/params={note: a}");
