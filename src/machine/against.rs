@@ -3,7 +3,7 @@
 //! Decides when a goal is another one by now; `by_goal` decides what may then still be done. It may use the declaration, the record
 //! and observed objects.
 
-use crate::model::name::GoalId;
+use crate::model::name::{GoalId, RevisionName};
 use crate::model::observed::Service;
 use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::rollout::record::{Record, RolloutGoal};
@@ -98,15 +98,17 @@ impl GoalAsked {
     }
 }
 
-/// True if users are on the candidate, as the record has it.
+/// True if this rollout brought users to the candidate, as the record has it; what an earlier one left there is none of it.
 pub(super) fn has_moved(record: &Record) -> bool {
-    record.candidate.as_ref().is_some_and(|candidate| !record.split.share(candidate).is_zero())
+    let had = |candidate: &RevisionName| record.start.pinned().share(candidate);
+    record.candidate.as_ref().is_some_and(|candidate| record.split.share(candidate) > had(candidate))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rollout::record::tests::record;
+    use crate::rollout::splits::Start;
     use serde_json::{Value, json};
 
     fn service(annotations: &Value, image: &str) -> Service {
@@ -184,6 +186,10 @@ mod tests {
         )
         .unwrap();
         assert!(has_moved(&of));
+        // What an earlier goal ended with was there before.
+        let [s1, s2]: [RevisionName; 2] = ["s1", "s2"].map(|name| name.parse().unwrap());
+        of.start = Start::between(of.split.clone(), s2.clone(), &s1, &s2).unwrap();
+        assert!(!has_moved(&of));
         of.candidate = None;
         assert!(!has_moved(&of));
     }

@@ -44,6 +44,10 @@ pub(super) fn finish(
     next.reason = None;
     next.step_at = now;
     next.approval_since = None;
+    if let Some(plan) = &mut next.plan {
+        // It is over with everyone, whatever share a goal had declared.
+        plan.declared = false;
+    }
     next.accept(candidate);
     note_receipt(&mut next, record);
     let mut split = record.start.finished(candidate, follow);

@@ -10,6 +10,7 @@ use crate::machine::world::World;
 use crate::model::name::ServiceName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
 use crate::rollout::record::{BadRecord, EditOf, Phase, Record};
 use std::time::Duration;
 
@@ -125,6 +126,22 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
         next.push(format!("left out, restore it once it is Ready: {target}"));
     }
     outcome.next = next.join("; ");
+    outcome
+}
+
+/// The end of a rollout that is over at the share that its goal declares; also as any later process finds it.
+pub(crate) fn finished_below(record: &Record, service: &Service) -> Outcome {
+    let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (at, stable) = (record.ended_below().unwrap_or(Percent::FULL), &record.start.stable);
+    let what = format!("finished at {at}, as the goal declares: {candidate} has that, {stable} keeps the rest");
+    let next = format!(
+        "another goal walks on from here; `andante settle {0} --to candidate` sends everyone to {candidate}, `--to stable` goes back to {1}",
+        service.called(),
+        record.start.restored(None, &record.tags)
+    );
+    let mut outcome = outcome_of(Code::Done, what, service).word("finished").next(next);
+    outcome.candidate.clone_from(&record.candidate);
+    outcome.rollout = Some(record.id.clone());
     outcome
 }
 

@@ -203,7 +203,9 @@ impl Stage {
             return self.over(ended_before(record, service), Some(record), world, service, now, log);
         }
         let blank = |start| self.blank(start, service, now);
-        let admission = Admission { goal: &self.goal, claim, record, world, service, now };
+        let reached = record
+            .filter(|r| r.ended_below().is_some() && self.claimant.works_for(r) && moved(r, service) != Moved::Traffic);
+        let admission = Admission { goal: &self.goal, claim, record, reached, world, service, now };
         match begin(admission, blank, log) {
             Begin::End(outcome) => self.over(*outcome, record, world, service, now, log),
             Begin::Look(image) => Next::Look(Look::Image(image)),

@@ -9,7 +9,9 @@ use crate::machine::world::World;
 use crate::model::name::{GoalId, RolloutId};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
 use crate::model::writers::FIELD_MANAGER;
+use crate::rollout::declaration::read::Stated;
 use crate::rollout::owner::{Liveness, OwnerKind};
 use crate::rollout::record::{EditOf, FORMAT, Phase, Record, RolloutGoal};
 use crate::rollout::splits::{Start, Tags};
@@ -93,9 +95,19 @@ impl Claimant {
         goal.now(record.and_then(|record| record.goal.as_ref()), holds, service)
     }
 
+    /// The percentage of users that its goal declares for its end; none for a process that works for no goal.
+    pub(super) fn declared_share(&self, service: &Service) -> Option<Percent> {
+        self.goal.as_ref().and_then(|_| Stated::of_service(service).read().ok()).map(|declared| declared.share)
+    }
+
     /// True for the record of a rollout of its goal: of its own run, or of another one of the same goal.
     pub(super) fn is_of_goal(&self, record: &Record) -> bool {
-        self.is_owner(record) || self.goal.as_ref().is_some_and(|goal| goal.is_of(record))
+        self.is_owner(record) || self.works_for(record)
+    }
+
+    /// True if it works for the goal of this record's rollout, whoever wrote that.
+    pub(super) fn works_for(&self, record: &Record) -> bool {
+        self.goal.as_ref().is_some_and(|goal| goal.is_of(record))
     }
 
     /// Its goal has another id with the template that it wrote just now, which the API server answered.

@@ -59,7 +59,9 @@ fn remembers(newer: &Record, sent: &Record) -> bool {
 fn begins_from(newer: &Record, sent: &Record) -> bool {
     let Some(home) = left_on(sent).filter(|home| **home != sent.start.stable) else { return false };
     let had = newer.start.pinned().share(home);
-    newer.start.stable == *home && had == sent.split.pinned(home).share(home)
+    // One that ended below 100 % leaves its candidate beside stable.
+    let there = newer.start.stable == *home || newer.start.beside() == Some(home);
+    there && had == sent.split.pinned(home).share(home)
 }
 
 /// The candidate, if this end has everyone there whom stable had.

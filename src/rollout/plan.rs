@@ -114,6 +114,9 @@ pub struct Plan {
     /// How long an approval is waited for.
     #[serde(rename = "approval_timeout_ms", with = "millis")]
     pub approval_timeout: Duration,
+    /// The rollout is over at its last step, though that is below 100 %: the goal declares this share.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
 }
 
 /// A wish that no plan fulfils.
@@ -217,7 +220,23 @@ impl Plan {
                 approval: wish.approve.contains(&percent),
             })
             .collect();
-        Ok(Self { style: wish.style, steps, bake, approval_timeout: wish.approval_timeout })
+        Ok(Self { style: wish.style, steps, bake, approval_timeout: wish.approval_timeout, declared: false })
+    }
+
+    /// The same for a goal that declares this share for its end: steps above it are cut, and what would bake at 100 % is watched
+    /// for as long at the share. A walk that was asked to stop below it stops there, and is not over.
+    #[must_use]
+    pub fn ending_at(&self, share: Percent) -> Self {
+        if share.is_zero() || share >= Percent::FULL || self.declared || self.to() < share {
+            return self.clone();
+        }
+        let mut steps: Vec<Step> = self.steps.iter().take_while(|step| step.percent < share).cloned().collect();
+        let cut = self.steps.get(steps.len());
+        let dwell = cut.map_or(Duration::ZERO, |step| step.dwell).max(self.bake);
+        // Who is to approve a step above the share is never asked, but where that is the only one: a switch stays one.
+        let approval = cut.is_some_and(|step| step.approval && (step.percent == share || steps.is_empty()));
+        steps.push(Step { percent: share, dwell, approval });
+        Self { steps, bake: Duration::ZERO, declared: true, ..self.clone() }
     }
 
     /// True if both revisions have users for a while, so that they can be compared.
@@ -276,6 +295,27 @@ mod tests {
             approve: vec![],
             approval_timeout: Duration::from_secs(1800),
         }
+    }
+
+    #[test]
+    fn a_plan_ends_at_the_share_that_a_goal_declares() {
+        let cut = |plan: &Plan, share: i64| {
+            let cut = plan.ending_at(p(share));
+            assert_eq!(cut.ending_at(p(share)), cut, "once is enough");
+            let last = cut.steps.last().unwrap().clone();
+            (percents(&cut), last.dwell.as_secs(), last.approval, cut.declared, cut.bake.as_secs())
+        };
+        let canary = Plan::new(&PlanOptions { approve: vec![p(50)], ..wish(Style::Canary, &[], 100) }).unwrap();
+        assert_eq!(cut(&canary, 30), (vec![1, 5, 25, 30], 300, false, true, 0));
+        assert_eq!(cut(&canary, 50), (vec![1, 5, 25, 50], 300, true, true, 0));
+        assert_eq!(cut(&Plan::new(&wish(Style::BlueGreen, &[], 100)).unwrap(), 30), (vec![30], 300, false, true, 0));
+        let asked = Plan::new(&PlanOptions { approve: vec![p(100)], ..wish(Style::BlueGreen, &[], 100) }).unwrap();
+        assert!(cut(&asked, 30).2, "the switch is to be approved");
+        // All users, or less than the share because a person asked to stop there.
+        assert_eq!(canary.ending_at(Percent::FULL), canary);
+        let held = Plan::new(&wish(Style::Canary, &[], 25)).unwrap();
+        assert_eq!(held.ending_at(p(30)), held);
+        assert!(held.ending_at(p(25)).declared);
     }
 
     fn percents(plan: &Plan) -> Vec<u8> {

@@ -17,6 +17,7 @@ use crate::evidence::{LeftOut, Saved};
 use crate::model::ending::Ending;
 use crate::model::name::{RevisionName, RolloutId};
 use crate::model::outcome::Code;
+use crate::model::percent::Percent;
 use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::capacity::Capacity;
 use crate::rollout::owner::Owner;
@@ -151,6 +152,14 @@ impl Record {
     /// else wrote leaves users where this rollout had them.
     pub fn leaves_traffic(&self) -> bool {
         self.outcome == Some(Code::TakenOver) && self.edited != Some(EditOf::Template)
+    }
+
+    /// The percentage at which it ended for good, where its goal declares one below 100 and its split is still that.
+    pub fn ended_below(&self) -> Option<Percent> {
+        let plan = self.plan.as_ref().filter(|plan| plan.declared && self.phase == Phase::Finished)?;
+        let of_candidate = self.candidate.as_ref().filter(|name| **name != self.start.stable)?;
+        let both = [of_candidate, &self.start.stable].iter().all(|name| !self.split.share(name).is_zero());
+        both.then(|| plan.to())
     }
 
     /// A signal ended the process that was at it, and users stayed where they were: whoever comes next goes on from there.

@@ -4,8 +4,13 @@
 //! owner's other entries are carried over untouched and in their order, because `spec.traffic` is one atomic list: whoever
 //! writes one entry writes all of them. Depends on names, percents and splits only.
 
+mod safe;
+mod salvaged;
+mod shared;
 mod tags;
 
+pub use safe::{Safe, only_ready};
+pub use salvaged::{Salvaged, salvaged};
 pub use tags::{BadTags, TagOptions, Tags, room_for_tags};
 
 use crate::model::name::RevisionName;
@@ -24,6 +29,10 @@ pub struct Start {
     pub stable: RevisionName,
     /// Which entry of `split` is walked.
     pub main: usize,
+    /// Which entry is what an earlier rollout ended with below 100 %, if one did: its users are walked to the candidate as well, and
+    /// before those of stable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<usize>,
 }
 
 /// Why a rollout cannot begin from this split.
@@ -57,7 +66,7 @@ impl Start {
             _ => return Err(BadStart::Ambiguous(split)),
         };
         let (main, stable) = (main.0, means(main.1));
-        Ok(Self { split, latest, stable, main })
+        Ok(Self { split, latest, stable, main, beside: None })
     }
 
     /// The entry that is walked, as the owner wrote it.
@@ -70,9 +79,9 @@ impl Start {
             .unwrap_or_else(|| TrafficTarget::named(&self.stable, Percent::FULL, None))
     }
 
-    /// What stable had at the start: the whole that steps are percents of.
+    /// What is walked, all of it: what stable had at the start, and what an earlier rollout ended with beside it.
     pub fn whole(&self) -> Percent {
-        self.main_target().percent
+        self.main_target().percent.plus(self.beside_share())
     }
 
     /// The owner's entries by name: the one that is walked meant stable, every other one that followed latest meant
@@ -94,9 +103,9 @@ impl Start {
     }
 
     /// True if the walked entry's users alone are on latest, or all who are on it are on stable: where latest comes to mean
-    /// what stable runs, nobody gets anything else.
+    /// what stable runs, nobody gets anything else. Never while somebody else's users are walked as well.
     pub(crate) fn follows_alone(&self) -> bool {
-        self.latest == self.stable || self.split.latest_share() == self.whole()
+        self.beside().is_none() && (self.latest == self.stable || self.split.latest_share() == self.whole())
     }
 
     /// The candidate's share of all users at a step of `step` percent.
@@ -104,15 +113,29 @@ impl Start {
         self.whole().part(step)
     }
 
+    /// The same for this candidate: one that an earlier rollout ended with has that share already, and is never below it.
+    pub fn share_of(&self, candidate: &RevisionName, step: Percent) -> Percent {
+        let had = if self.beside() == Some(candidate) { self.beside_share() } else { Percent::ZERO };
+        self.share_at(step).max(had)
+    }
+
     /// The owner's other entries; those above 0 % that followed latest are named, so that a new template reaches nobody
-    /// by accident, while a 0 % tag on latest stays the owner's own preview.
-    fn others(&self, pin_all: bool) -> impl Iterator<Item = TrafficTarget> + '_ {
-        self.split
-            .targets()
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != self.main)
-            .map(move |(_, t)| if pin_all || !t.percent.is_zero() { t.pinned(&self.latest) } else { t.clone() })
+    /// by accident, while a 0 % tag on latest stays the owner's own preview. `beside`: what is left to the entry that is walked
+    /// beside stable; none: it is gone.
+    fn others(&self, beside: Option<Percent>) -> impl Iterator<Item = TrafficTarget> + '_ {
+        let others = self.split.targets().iter().enumerate().filter(|(i, _)| *i != self.main);
+        others.filter_map(move |(i, t)| {
+            let named = if t.percent.is_zero() { t.clone() } else { t.pinned(&self.latest) };
+            if self.beside == Some(i) { beside.map(|percent| TrafficTarget { percent, ..named }) } else { Some(named) }
+        })
+    }
+
+    /// Everyone who is walked is where this share of them is the candidate's, as long as nothing is left to who is beside stable.
+    fn ending(&self, candidate: &RevisionName, share: Percent, beside: Option<Percent>, tags: &Tags) -> Split {
+        let stable = self.whole().minus(share).minus(beside.unwrap_or(Percent::ZERO));
+        let entries =
+            [self.stable_entry(stable, tags), TrafficTarget::named(candidate, share, Some(tags.candidate.clone()))];
+        self.assemble(entries.into_iter().chain(self.others(beside)))
     }
 
     /// The owner's main entry while the rollout lasts: by name, and under a tag.
@@ -130,26 +153,25 @@ impl Start {
         // birth counted as unreachable; with it, it was Ready with three.
         let candidate =
             TrafficTarget { follow: Follow::Latest, percent: Percent::ZERO, tag: Some(tags.candidate.clone()) };
-        self.assemble([self.stable_entry(self.whole(), tags), candidate].into_iter().chain(self.others(false)))
+        let stable = self.stable_entry(self.main_target().percent, tags);
+        self.assemble([stable, candidate].into_iter().chain(self.others(Some(self.beside_share()))))
     }
 
     /// The candidate has its part of stable's share at a step of `step` percent; by name only (rule 6).
     pub fn at(&self, candidate: &RevisionName, step: Percent, tags: &Tags) -> Split {
-        let share = self.share_at(step);
-        let entries = [
-            self.stable_entry(self.whole().minus(share), tags),
-            TrafficTarget::named(candidate, share, Some(tags.candidate.clone())),
-        ];
-        self.assemble(entries.into_iter().chain(self.others(false)))
+        let share = self.share_of(candidate, step);
+        self.ending(candidate, share, self.left_beside(candidate, share), tags)
     }
 
     /// The end of a good rollout in the shape that the owner had (rule 8): the main entry leads to the candidate, by
     /// name unless `follow_latest` says that it may follow latest again. Our tags are gone.
     pub fn finished(&self, candidate: &RevisionName, follow_latest: bool) -> Split {
-        let entries = self.split.targets().iter().enumerate().map(|(i, t)| {
+        let walked = self.split.targets().iter().enumerate().filter(|(i, _)| self.beside != Some(*i));
+        let entries = walked.map(|(i, t)| {
+            let whole = TrafficTarget { percent: self.whole(), ..t.clone() };
             let target = match (i == self.main, t.follows_latest()) {
-                (true, true) if follow_latest => t.clone(),
-                (true, _) => TrafficTarget { follow: Follow::Revision(candidate.clone()), ..t.clone() },
+                (true, true) if follow_latest => whole,
+                (true, _) => TrafficTarget { follow: Follow::Revision(candidate.clone()), ..whole },
                 // Where latest is not the candidate, a follower would take its users to what nobody has walked to.
                 (false, true) if !follow_latest && !t.percent.is_zero() => t.pinned(&self.latest),
                 (false, _) => t.clone(),
@@ -175,65 +197,6 @@ impl Start {
         // checked to be free, so this cannot fail; the owner's own split is the one safe answer if it did.
         Split::new(entries.collect()).unwrap_or_else(|_| self.pinned())
     }
-}
-
-/// What a split under our tags says of a rollout whose record is lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Salvaged {
-    /// The split without us: the candidate's users are stable's again.
-    pub split: Split,
-    /// The revision that users were walked away from.
-    pub stable: RevisionName,
-    /// The revision that they were walked to; none while its tag follows latest.
-    pub candidate: Option<RevisionName>,
-}
-
-/// Reads a rollout from its tags alone: whoever has the candidate's tag is it, and stable has the other one, or is the only
-/// other entry with users. None where that does not tell.
-pub fn salvaged(split: &Split, tags: &Tags) -> Option<Salvaged> {
-    let candidate = split.tagged(&tags.candidate)?;
-    let others = || split.targets().iter().filter(|t| t.tag.as_ref() != Some(&tags.candidate));
-    let with_users: Vec<_> = others().filter(|t| !t.percent.is_zero()).collect();
-    // An owner's tag on the entry that is walked stays there in place of ours.
-    let main = match (split.tagged(&tags.stable), with_users.as_slice()) {
-        (Some(tagged), _) => tagged,
-        (None, [one]) => one,
-        (None, _) => return None,
-    };
-    let stable = main.revision()?.clone();
-    let restored = |t: &TrafficTarget| {
-        let mut target = t.clone();
-        if t == main {
-            target.percent = t.percent.plus(candidate.percent);
-            target.tag = t.tag.clone().filter(|tag| *tag != tags.stable);
-        }
-        target
-    };
-    let split = Split::new(others().map(restored).collect()).ok()?;
-    Some(Salvaged { split, stable, candidate: candidate.revision().cloned() })
-}
-
-/// What a write had to leave behind, because Knative takes a split whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Safe {
-    /// The part that can take effect now.
-    pub split: Split,
-    /// 0 % entries that would have blocked it.
-    pub left_out: Vec<TrafficTarget>,
-}
-
-/// Keeps of `split` only what can take effect now (rules 6 and 9: users come before tags): `serves` says which revisions
-/// exist and are Ready. Entries that do not are left out; users of such an entry go to `home`. None if `home` itself has
-/// users and is not Ready.
-pub fn only_ready(split: &Split, home: &RevisionName, serves: impl Fn(&RevisionName) -> bool) -> Option<Safe> {
-    let (mut kept, left_out): (Vec<_>, Vec<_>) =
-        split.targets().iter().cloned().partition(|t| t.revision().is_none_or(&serves));
-    let homeless = left_out.iter().fold(Percent::ZERO, |sum, t| sum.plus(t.percent));
-    if !homeless.is_zero() {
-        let main = kept.iter_mut().filter(|t| t.revision() == Some(home)).max_by_key(|t| t.percent)?;
-        main.percent = main.percent.plus(homeless);
-    }
-    Split::new(kept).ok().map(|split| Safe { split, left_out })
 }
 
 #[cfg(test)]
@@ -316,57 +279,6 @@ mod tests {
                 .unwrap();
         assert_eq!(start.staging(&tags()).to_string(), "s0 90 % (tag stable), latest 0 % (tag candidate), s1 10 %");
         assert_eq!(start.staging(&tags()).latest_share(), Percent::ZERO);
-    }
-
-    #[test]
-    fn a_rollout_whose_record_is_lost_is_read_from_its_tags() {
-        let of = |traffic: serde_json::Value| salvaged(&Split::from_json(Some(&traffic)).unwrap(), &tags());
-        let half = of(json!([
-            {"revisionName": "s1", "percent": 40, "tag": "stable"},
-            {"revisionName": "s2", "percent": 40, "tag": "candidate"},
-            {"revisionName": "old", "percent": 20, "tag": "pinned"}
-        ]))
-        .unwrap();
-        assert_eq!(half.split.to_string(), "s1 80 %, old 20 % (tag pinned)");
-        assert_eq!((half.stable, half.candidate), (rev("s1"), Some(rev("s2"))));
-        // The owner's own tag stands where ours would, and a staged candidate's tag follows latest.
-        let staged = of(json!([
-            {"revisionName": "s1", "percent": 100, "tag": "live"}, {"latestRevision": true, "percent": 0, "tag": "candidate"}
-        ]))
-        .unwrap();
-        assert_eq!((staged.split.to_string().as_str(), staged.candidate), ("s1 100 % (tag live)", None));
-        let baking = json!([
-            {"revisionName": "s1", "percent": 0, "tag": "stable"}, {"revisionName": "s2", "percent": 100, "tag": "candidate"}
-        ]);
-        assert_eq!(of(baking).unwrap().split.to_string(), "s1 100 %");
-        for unknown in [
-            json!([{"latestRevision": true, "percent": 100}]),
-            json!([{"revisionName": "s1", "percent": 0, "tag": "live"},
-                {"revisionName": "s2", "percent": 100, "tag": "candidate"}]),
-            json!([{"revisionName": "s1", "percent": 40}, {"revisionName": "s0", "percent": 40},
-                {"revisionName": "s2", "percent": 20, "tag": "candidate"}]),
-        ] {
-            assert_eq!(of(unknown), None);
-        }
-    }
-
-    #[test]
-    fn what_is_not_ready_is_left_out_or_forbids_the_write() {
-        let split = Split::from_json(Some(&json!([
-            {"revisionName": "s1", "percent": 100}, {"revisionName": "x", "percent": 0, "tag": "qa"}
-        ])))
-        .unwrap();
-        let safe = only_ready(&split, &rev("s1"), |name| name.as_str() == "s1").unwrap();
-        assert_eq!(safe.split.to_string(), "s1 100 %");
-        assert_eq!(safe.left_out.len(), 1);
-        assert!(only_ready(&split, &rev("s1"), |name| name.as_str() == "x").is_none());
-        // A third target with users: they go to stable rather than stay with a candidate that failed.
-        let third = Split::from_json(Some(&json!([
-            {"revisionName": "old", "percent": 20, "tag": "pinned"}, {"revisionName": "s1", "percent": 80}
-        ])))
-        .unwrap();
-        let safe = only_ready(&third, &rev("s1"), |name| name.as_str() == "s1").unwrap();
-        assert_eq!((safe.split.to_string().as_str(), safe.left_out.len()), ("s1 100 %", 1));
     }
 
     proptest! {

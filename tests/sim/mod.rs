@@ -57,6 +57,7 @@ mod pipeline;
 mod refused;
 mod reverts;
 mod seeded;
+mod shares;
 mod short_calls;
 mod stopped;
 mod tests_api;

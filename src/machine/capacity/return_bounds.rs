@@ -45,16 +45,26 @@ pub(in crate::machine) fn note_receipt(next: &mut Record, before: &Record) {
     let Some(capacity) = &mut next.capacity else { return };
     let had = before.candidate.as_ref().map_or(Percent::ZERO, |candidate| before.split.share(candidate));
     capacity.received = match next.phase {
-        Phase::Finished => (had == before.start.whole()).then_some(before.step_at),
+        Phase::Finished => {
+            let ends = next.plan.as_ref().filter(|plan| plan.declared);
+            let ends = ends.map_or_else(|| before.start.whole(), |plan| before.start.share_at(plan.to()));
+            (had == ends).then_some(before.step_at)
+        }
         // Stable never lost anybody.
         _ => (before.step == 0 && had.is_zero()).then_some(Timestamp::UNIX_EPOCH),
     };
 }
 
-/// The bounds of a record that stand, with their Revisions.
+/// The bounds of a record that stand and are to go, with their Revisions. Where a goal ends below 100 %, stable keeps its floor for
+/// as long as it has users: it is the way back.
 fn standing<'a>(record: &'a Record, world: &'a World) -> impl Iterator<Item = (&'a SetBound, &'a Revision)> {
     let bounds = record.capacity.iter().flat_map(|capacity| &capacity.bounds);
-    bounds.filter_map(|bound| {
+    let has_users = |name: &RevisionName| {
+        world.service().is_none_or(|s| s.split.as_ref().is_ok_and(|split| !split.share(name).is_zero()))
+    };
+    let keeps = record.ended_below().map(|_| &record.start.stable).filter(|name| has_users(name));
+    let kept = move |bound: &SetBound| bound.bound == ScaleBound::MinScale && Some(&bound.revision) == keeps;
+    bounds.filter(move |bound| !kept(bound)).filter_map(|bound| {
         let revision = world.revision(&bound.revision)?;
         bound.stands_on(revision).then_some((bound, revision))
     })
@@ -97,7 +107,9 @@ pub(crate) fn standing_words(record: &Record, world: &World, called: &str) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::observed::Service;
     use crate::rollout::capacity::Capacity;
+    use crate::rollout::plan::{Plan, PlanOptions};
     use crate::rollout::record::tests::record;
     use serde_json::{Value, json};
 
@@ -164,6 +176,11 @@ mod tests {
         let half = json!([{"revisionName": "s1", "percent": 50}, {"revisionName": "s2", "percent": 50}]);
         let moved = finished(&before, half);
         assert_eq!(return_bounds(&moved, &world, |_| true, at(160)), Returned::Wait(at(210)), "by the last write");
+        // At the share that its goal declares the end moves nobody either.
+        let shared = json!([{"revisionName": "s1", "percent": 70}, {"revisionName": "s2", "percent": 30}]);
+        let plan = Plan::new(&PlanOptions::default()).unwrap().ending_at(30.try_into().unwrap());
+        let ended = finished(&Record { plan: Some(plan), ..before.clone() }, shared);
+        assert_eq!(return_bounds(&ended, &world, |_| true, at(155)), Returned::Wait(at(160)));
         // Back before anybody was moved: nobody has received anybody.
         (before.step, before.split) =
             (0, serde_json::from_value(json!([{"revisionName": "s1", "percent": 100}])).unwrap());
@@ -192,6 +209,33 @@ mod tests {
         world.see_revisions([capped(None)]);
         let Returned::Write(order) = return_bounds(&record, &world, |_| true, at(60)) else { panic!("nothing") };
         assert_eq!(last(&order)["value"], "5");
+    }
+
+    #[test]
+    fn where_a_goal_ends_below_100_stable_keeps_its_floor() {
+        let (mut record, world) = stage(Some("3"), Some("3"));
+        let whole = Plan::new(&PlanOptions::default()).unwrap();
+        record.plan = Some(whole.ending_at(30_i64.try_into().unwrap()));
+        record.split = serde_json::from_value(json!([
+            {"revisionName": "s1", "percent": 70, "tag": "stable"}, {"revisionName": "s2", "percent": 30, "tag": "candidate"}
+        ]))
+        .unwrap();
+        assert_eq!(record.ended_below(), Some(30_i64.try_into().unwrap()));
+        let Returned::Write(order) = return_bounds(&record, &world, |_| false, at(1)) else { panic!("nothing") };
+        assert_eq!(order.revision.as_str(), "s2", "the candidate's goes as ever");
+        let (_, mut world) = stage(Some("3"), Some("1"));
+        assert_eq!(return_bounds(&record, &world, |_| false, at(1)), Returned::All);
+        assert_eq!(standing_words(&record, &world, "s"), None);
+        // Somebody else took its users away: it is no way back any more.
+        let moved = json!([{"revisionName": "s2", "percent": 100}]);
+        world.see_service(
+            Service::from_json(&json!({"metadata": {"name": "s", "uid": "u", "generation": 2}, "spec": {"traffic": moved}})).unwrap(),
+        );
+        assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)));
+        let (_, world) = stage(Some("3"), Some("1"));
+        // Back on stable, or all on the candidate, it goes.
+        record.phase = Phase::RolledBack;
+        assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)));
     }
 
     #[test]

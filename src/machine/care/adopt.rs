@@ -153,8 +153,10 @@ impl Adopt {
         now: Timestamp,
     ) -> Record {
         let is_true = |old: &Record| {
+            let moved = moved(old, service);
             is_pinned
-                && moved(old, service) == Moved::No
+                // A template that waits says nothing against a share that a goal declares.
+                && (moved == Moved::No || moved == Moved::Template && old.ended_below().is_some())
                 && !old.leaves_traffic()
                 && old.outcome != Some(Code::CouldNotRestore)
         };

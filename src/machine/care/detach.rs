@@ -145,7 +145,9 @@ impl Detach {
         if self.goal.dry_run {
             return Ok(only_said(lines(service, split.as_ref()), service, log));
         }
-        // What the owner had on Revisions is known to the record alone, so it comes back before that goes.
+        // What the owner had on Revisions is known to the record alone, so it comes back before that goes; the floor too that stable
+        // keeps beside a declared share.
+        let record = record.map(|record| Record { plan: None, ..record });
         if let Some(next) = record.as_ref().and_then(|record| self.returning(record, world, now, log)) {
             return Ok(next);
         }

@@ -8,6 +8,7 @@ use crate::machine::finish::newer_than;
 use crate::machine::stage::admit::{fresh_start, without_our_tags};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::world::World;
+use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::split::Split;
@@ -56,9 +57,18 @@ fn owners(record: &Record, split: &Split, own: Split, service: &Service) -> Spli
         return fresh_start(None, Some(record), service, split).map_or(own, |start| start.split);
     }
     match (record.phase, &record.candidate) {
+        // A goal ended below 100 %, or a way back led there: who has a part of the users has it by name.
+        _ if is_shared(record) => own,
         (Phase::Finished, Some(candidate)) => record.start.finished(candidate, true),
         _ => record.start.split.clone(),
     }
+}
+
+/// True if this end left users with stable and with what a goal gave a share below 100 %.
+fn is_shared(record: &Record) -> bool {
+    let both =
+        |name: &RevisionName| [name, &record.start.stable].iter().all(|name| !record.split.share(name).is_zero());
+    record.ended_below().is_some() || record.start.beside().is_some_and(both)
 }
 
 /// How this split would move users, if it would.
@@ -83,7 +93,9 @@ fn moves(wanted: &Split, present: &Split, service: &Service) -> Option<Shape> {
 mod tests {
     use super::*;
     use crate::model::observed::Revision;
+    use crate::rollout::plan::{Plan, PlanOptions};
     use crate::rollout::record::tests::record;
+    use crate::rollout::splits::Start;
     use serde_json::{Value, json};
 
     fn split(traffic: &Value) -> Split {
@@ -149,6 +161,30 @@ mod tests {
         // The template was put back by hand meanwhile.
         let mended = service(&traffic, "s1", "s1");
         assert_eq!(found(&back, &mended, false), Shape::Write(Split::all_latest()));
+    }
+
+    /// At 30 % of a goal that declares that, and after a later rollout that came back to it.
+    #[test]
+    fn who_has_a_declared_share_keeps_it_by_name() {
+        let traffic = json!([{"revisionName": "s1", "percent": 70, "tag": "stable"},
+            {"revisionName": "s2", "percent": 30, "tag": "candidate"}]);
+        let whole = Plan::new(&PlanOptions::default()).unwrap();
+        let mut ended = closed(Phase::Finished, &traffic);
+        ended.plan = Some(whole.ending_at(30.try_into().unwrap()));
+        let plain = split(&json!([{"revisionName": "s1", "percent": 70}, {"revisionName": "s2", "percent": 30}]));
+        for leave_pinned in [false, true] {
+            assert_eq!(found(&ended, &service(&traffic, "s2", "s2"), leave_pinned), Shape::Write(plain.clone()));
+        }
+        let [s1, s2] = ["s1", "s2"].map(|name| name.parse().unwrap());
+        let back = json!([{"revisionName": "s1", "percent": 70}, {"revisionName": "s2", "percent": 30}]);
+        let mut returned = closed(Phase::RolledBack, &back);
+        returned.candidate = Some("s3".parse().unwrap());
+        returned.start = Start::between(plain, "s3".parse().unwrap(), &s1, &s2).unwrap();
+        assert_eq!(found(&returned, &service(&back, "s3", "s3"), false), Shape::Stands);
+        // Everyone was taken back to stable: of an earlier share nothing is left.
+        let home = json!([{"revisionName": "s1", "percent": 100}]);
+        let united = Record { split: split(&home), start: returned.start.united(), ..returned };
+        assert_eq!(found(&united, &service(&home, "s1", "s1"), false), Shape::Stands);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::Settle;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{
-    CREATED, LAST_WAIT, UNCHANGED, ended_before, followed, reverted, unserved, with_standing,
+    CREATED, LAST_WAIT, UNCHANGED, ended_before, finished_below, followed, reverted, unserved, with_standing,
 };
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of, who_moved};
@@ -45,6 +45,9 @@ enum Home {
 pub(super) fn over(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
     if record.phase == Phase::Finished && record.reverts {
         return reverted(record, service);
+    }
+    if record.ended_below().is_some() {
+        return finished_below(record, service);
     }
     let mut outcome = ended_before(record, service);
     outcome.code = Code::Done;

@@ -5,6 +5,7 @@
 
 use crate::machine::claim::Claim;
 use crate::machine::clash::owner_clashes;
+use crate::machine::outcomes::finished_below;
 use crate::machine::stage::named::{is_to_be_named, name_is_free, warn_of_taken_name};
 use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
@@ -104,6 +105,8 @@ pub(crate) struct Admission<'a> {
     pub claim: Claim,
     /// The record that stands there.
     pub record: Option<&'a Record>,
+    /// The same where its rollout is over at the share that this very goal declares.
+    pub reached: Option<&'a Record>,
     /// All that is known.
     pub world: &'a World,
     /// The Service in it.
@@ -126,7 +129,10 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
         Claim::Resume => true,
         // A short call by a newer owner goes on where the last one left off, or no share would ever be passed.
         Claim::TakeOver => {
-            let by_its_plan = |plan: &Plan| record.plan.as_ref().is_none_or(|walked| walked == plan);
+            let is_of = |walked: &Plan, plan: &Plan| {
+                *walked == if walked.declared { plan.ending_at(walked.to()) } else { plan.clone() }
+            };
+            let by_its_plan = |plan: &Plan| record.plan.as_ref().is_none_or(|walked| is_of(walked, plan));
             goal.goes_on.as_ref().is_some_and(by_its_plan)
         }
         _ => false,
@@ -237,12 +243,18 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
                 outcome_of(Code::RejectedBefore, what, service).next("mend it, or try the same again with --again")
             );
         }
-        let running = world.revision(&stable);
-        let says_it = (same && service.latest_created.as_ref() == Some(&stable))
-            || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
-        let serves_it = says_it && !bytes.differ_from(running);
-        if serves_it {
+        let serves_it = |name: &RevisionName| {
+            let running = world.revision(name);
+            let says_it = (same && service.latest_created.as_ref() == Some(name))
+                || (change.is_image_alone() && running.is_some_and(|r| r.image.is_some() && r.image == change.image));
+            says_it && !bytes.differ_from(running)
+        };
+        if serves_it(&stable) {
             return already(&admission, fresh, Some(&template));
+        }
+        // A run that comes again has nothing to do; one whose source moved on meanwhile has.
+        if let Some(reached) = admission.reached.filter(|r| r.candidate.as_ref().is_some_and(&serves_it)) {
+            return end(finished_below(reached, service));
         }
         if same && bytes.differ_from(newest) {
             // An equal template makes no revision, so it is told apart by what its image means.
@@ -278,9 +290,11 @@ fn from_template(admission: Admission<'_>, change: &TemplateChange, mut fresh: R
 fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fresh: Record) -> Begin {
     let Admission { goal, world, service, .. } = admission;
     let pinned = fresh.start.pinned();
+    let beside = fresh.start.beside().cloned();
     let chosen = match name {
         Some(name) => world.revision(name),
-        None => newest_idle(&fresh, &pinned, world),
+        // Of an earlier goal's code that has a part of the users everyone may be next.
+        None => newest_idle(&fresh, &pinned, world).or_else(|| world.revision(beside.as_ref()?)),
     };
     let Some(revision) = chosen else {
         let what = match name {
@@ -296,7 +310,10 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     if candidate == fresh.start.stable {
         return already(&admission, fresh, None);
     }
-    if !pinned.share(&candidate).is_zero() {
+    if let Some(reached) = admission.reached.filter(|r| r.candidate.as_ref() == Some(&candidate)) {
+        return end(finished_below(reached, service));
+    }
+    if !pinned.share(&candidate).is_zero() && beside.as_ref() != Some(&candidate) {
         let what = format!("{candidate} serves {} already; nothing was written", pinned.share(&candidate));
         return end(outcome_of(Code::BadState, what, service));
     }

@@ -6,10 +6,11 @@ use super::scene::Scene;
 use super::step::step_split;
 use super::{Walk, write};
 use crate::evidence::verdict::Verdict;
+use crate::machine::capacity::note_receipt;
 use crate::machine::course::served_at;
 use crate::machine::finish::finish;
 use crate::machine::judge::Advice;
-use crate::machine::next::Next;
+use crate::machine::next::{Next, Order};
 use crate::machine::standing::outcome_of;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
@@ -17,7 +18,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::time::after;
 use crate::rollout::plan::Step;
-use crate::rollout::record::{Phase, Record};
+use crate::rollout::record::{BadRecord, Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -116,8 +117,11 @@ impl Walk {
         to.phase = if whole { Phase::Baking } else { Phase::Walking };
         let (evidence, said) = self.evidence_for(&to, &split);
         to.evidence = evidence;
-        let what =
-            format!("{} to {} (step {number} of {steps}){said}", record.start.share_at(step.percent), scene.candidate);
+        let what = format!(
+            "{} to {} (step {number} of {steps}){said}",
+            record.start.share_of(scene.candidate, step.percent),
+            scene.candidate
+        );
         write(order(service, to, Some(split), None, Event::new(Topic::Traffic, what)), service)
     }
 
@@ -125,6 +129,9 @@ impl Walk {
     fn end_of_plan(&mut self, scene: &Scene<'_>, log: &mut Log) -> Next {
         let (service, to) = (scene.service, self.goal.plan.to());
         let mut record = self.with_evidence(scene.record);
+        if self.goal.plan.declared {
+            return write(self.end_below(scene, record, to), service);
+        }
         if to < Percent::FULL {
             // The step keeps its time: whoever goes on from here in the same run does not dwell at it once more.
             record.phase = Phase::Held;
@@ -141,6 +148,21 @@ impl Walk {
             }
             Err(cannot) => Next::end(outcome_of(Code::Internal, cannot.why, service)),
         }
+    }
+
+    /// The write that ends it at the share that its goal declares.
+    fn end_below(&self, scene: &Scene<'_>, mut record: Record, to: Percent) -> Result<Order, BadRecord> {
+        record.phase = Phase::Finished;
+        record.outcome = Some(Code::Done);
+        record.reason = None;
+        record.step_at = scene.now;
+        record.approval_since = None;
+        record.accept(scene.candidate);
+        note_receipt(&mut record, scene.record);
+        self.claimant.mark_goal(&mut record);
+        let split = record.start.ended_at(scene.candidate, to, &record.tags);
+        let what = Event::new(Topic::Traffic, format!("finished at {to}, as the goal declares: {split}"));
+        order(scene.service, record, Some(split), None, what)
     }
 
     /// The end of a short call: what is due is done, and what was learned is saved first.

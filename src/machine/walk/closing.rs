@@ -5,7 +5,7 @@ use super::Walk;
 use crate::machine::capacity::{GivingBack, but_capped, caps_alone, receives};
 use crate::machine::lost::Lost;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, unserved, with_standing};
+use crate::machine::outcomes::{LAST_WAIT, ended_before, finished_below, followed, unserved, with_standing};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
@@ -149,6 +149,7 @@ impl Walk {
     fn end(&self, world: &World, service: &Service, record: &Record) -> Outcome {
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut outcome = match record.phase {
+            Phase::Finished if record.ended_below().is_some() => finished_below(record, service),
             Phase::Finished => {
                 let next =
                     self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();

@@ -53,7 +53,8 @@ pub(super) fn both_are_short(walk: &Walk, scene: &Scene<'_>) -> bool {
     let Some((stable, candidate)) = both.filter(|_| walk.pods.is_short()) else { return false };
     let share = walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent);
     let known = scene.record.capacity.as_deref();
-    let arms = [(stable, Percent::FULL.minus(share)), (candidate, share)];
+    let [of_stable, of_candidate] = scene.record.start.parts_at(scene.candidate, share);
+    let arms = [(stable, of_stable), (candidate, of_candidate)];
     let needed = i64::from(most_wanted(known, &arms.map(|(revision, share)| ArmDemand::now(known, revision, share))));
     stable.actual < stable.desired.max(needed) || stable.actual <= candidate.actual
 }

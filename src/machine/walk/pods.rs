@@ -68,11 +68,12 @@ impl PodsMemory {
     }
 }
 
-/// The two revisions of a walk, the part of users that the candidate has, and what users of either want over a window.
+/// The two revisions of a walk, the step's percentage, the parts of users that they have, and what users of either want over a window.
 pub(super) struct ScaledArms<'a> {
     stable: &'a Revision,
     pub(super) candidate: &'a Revision,
     share: Percent,
+    parts: [Percent; 2],
     wanted: [u32; 2],
 }
 
@@ -82,10 +83,12 @@ impl<'a> ScaledArms<'a> {
         let candidate = scene.world.revision(scene.candidate)?;
         let [of_stable, of_candidate] = &walk.pods.demand;
         let over = |demand: &Demand, revision: &Revision| demand.over(revision.scaling.window, scene.now);
+        let share = walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent);
         Some(Self {
             stable,
             candidate,
-            share: walk.goal.plan.step(scene.record.step).map_or(Percent::ZERO, |step| step.percent),
+            share,
+            parts: scene.record.start.parts_at(scene.candidate, share),
             wanted: [over(of_stable, stable), over(of_candidate, candidate)],
         })
     }
@@ -110,7 +113,8 @@ impl<'a> ScaledArms<'a> {
     }
 
     fn shares(&self) -> [(&'a Revision, Percent); 2] {
-        [(self.stable, Percent::FULL.minus(self.share)), (self.candidate, self.share)]
+        let [stable, candidate] = self.parts;
+        [(self.stable, stable), (self.candidate, candidate)]
     }
 
     /// When the pods that users need will be known, where nothing is known and more than one pod is wanted: the first arm that
@@ -162,7 +166,8 @@ impl Walk {
             return Some(Verdict::Wait(PodsMove::Coming { text, until }));
         }
         let candidate = arms.candidate;
-        let (want, has) = (candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to)), ready(candidate));
+        let parts = scene.record.start.parts_at(scene.candidate, to);
+        let (want, has) = (candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, parts[1])), ready(candidate));
         if let Some(why) = self.pods.bounds.no_floor(candidate) {
             let lacks = goal.mode == CapacityMode::Need && has < want;
             let why = || format!("step {step} wants {want} pods, and they cannot be asked for: {why}");
@@ -174,7 +179,7 @@ impl Walk {
         // While pods are on their way no more are asked for, and what is late is given back first: a load that grows would else put
         // the end off for ever.
         let keeps = goes_without || floor.is_some();
-        let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, to, scene.now) };
+        let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, parts, scene.now) };
         if wanted.bounds != known.bounds {
             let text = noted_words(&wanted, &arms, step, want);
             return Some(Verdict::Wait(PodsMove::Note(Box::new(wanted), text)));
@@ -204,7 +209,7 @@ impl Walk {
         if scene.now < until {
             return Some(Verdict::Wait(PodsMove::Coming { text, until }));
         }
-        Some(self.cannot_be_had(&known, &arms, pods, (step, to), text, scene.now))
+        Some(self.cannot_be_had(&known, &arms, pods, (step, parts[0]), text, scene.now))
     }
 
     /// The write of a floor, or what comes before it.
@@ -238,7 +243,14 @@ impl Walk {
 
     /// The floors of the next step. The candidate's first one is raised only now, after it was Ready; stable's is never above
     /// what it has, because what cannot be had would close the way back.
-    fn floors(&self, known: &Capacity, arms: &ScaledArms<'_>, pods: u32, to: Percent, now: Timestamp) -> Capacity {
+    fn floors(
+        &self,
+        known: &Capacity,
+        arms: &ScaledArms<'_>,
+        pods: u32,
+        [rest, to]: [Percent; 2],
+        now: Timestamp,
+    ) -> Capacity {
         let mut wanted = Capacity { pods, without: None, ..known.clone() };
         let (stable, candidate) = (arms.stable, arms.candidate);
         let want = candidate.scaling.max.unwrap_or(u32::MAX).min(pods_for(pods, to));
@@ -249,13 +261,10 @@ impl Walk {
         } else if is_stale(known, candidate, want) {
             wanted = wanted.without_bound(candidate, ScaleBound::MinScale);
         }
-        let warm = if known.cold {
-            pods_for(pods, Percent::FULL.minus(arms.share))
-        } else {
-            pods_for(pods, self.goal.capacity.keep_warm)
-        };
+        let warm =
+            if known.cold { pods_for(pods, arms.parts[0]) } else { pods_for(pods, self.goal.capacity.keep_warm) };
         let warm = warm.min(stable.scaling.max.unwrap_or(u32::MAX)).min(ready(stable));
-        let loses = pods_for(pods, Percent::FULL.minus(to)) < warm;
+        let loses = pods_for(pods, rest) < warm;
         let theirs = self.pods.bounds.is_theirs(stable);
         if loses && !theirs && stable.scaling.min < warm && noted(known, stable) != warm {
             wanted = wanted.with(stable, ScaleBound::MinScale, warm, now);
@@ -272,7 +281,7 @@ impl Walk {
         known: &Capacity,
         arms: &ScaledArms<'_>,
         pods: u32,
-        (step, to): (usize, Percent),
+        (step, rest): (usize, Percent),
         text: String,
         now: Timestamp,
     ) -> Verdict<PodsMove, Why> {
@@ -282,7 +291,7 @@ impl Walk {
         if self.goal.capacity.mode == CapacityMode::Need {
             return Verdict::Fail(Why::blameless(Code::Inconclusive, why));
         }
-        let own = pods_for(pods, Percent::FULL.minus(arms.share)).max(owners(known, stable));
+        let own = pods_for(pods, arms.parts[0]).max(owners(known, stable));
         let warm = noted(known, stable);
         if !known.cold && warm > own {
             let mut cold = Capacity { cold: true, ..known.clone() };
@@ -296,7 +305,7 @@ impl Walk {
         }
         // There is no room for both: stable keeps what its own users need once the step is taken.
         let mut without = Capacity { without: Some(step), cold: true, ..known.clone() };
-        let rest = pods_for(pods, Percent::FULL.minus(to));
+        let rest = pods_for(pods, rest);
         for (revision, value) in [(candidate, ready(candidate)), (stable, rest)] {
             let value = value.max(owners(known, revision));
             if noted(known, revision) > value {

@@ -5,9 +5,10 @@ use super::advance::CLOCKS;
 use super::{Walk, write};
 use crate::machine::by_goal::{GoalSays, by_goal};
 use crate::machine::claim::Claim;
+use crate::machine::judge::Survey;
 use crate::machine::next::{Look, Next};
 use crate::machine::others;
-use crate::machine::outcomes::{ended_before, refused, reverted, with_standing};
+use crate::machine::outcomes::{ended_before, finished_below, refused, reverted, with_standing};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
 use crate::machine::walk::stopped::phase_before;
@@ -22,6 +23,7 @@ use crate::model::time::{after, before};
 use crate::rollout::capacity::Capacity;
 use crate::rollout::goal::OnTerm;
 use crate::rollout::owner::OwnerKind;
+use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -56,6 +58,12 @@ impl Walk {
         let says = if over { GoalSays::Go } else { by_goal(&self.claimant, Some(&record), service) };
         if let GoalSays::End(end) = says {
             return Next::End(end);
+        }
+        // Whoever only takes users back goes by the plan of then.
+        let of_then = || record.plan.as_ref().filter(|plan| plan.declared).map(Plan::to);
+        let share = if says == GoalSays::Go { self.claimant.declared_share(service) } else { of_then() };
+        if let Some(share) = share {
+            self.end_at(share);
         }
         let Some(claim) = self.claimant.claim(Some(&record), world, service, now) else {
             return Next::Look(Look::Liveness(record.owner.clone()));
@@ -132,6 +140,15 @@ impl Walk {
         }
         others::say(service, log);
         self.take(&record, world, service, claim, now)
+    }
+
+    /// The goal declares this share for its end, so the plan ends there. A goal declares no other one for as long as it is that goal.
+    fn end_at(&mut self, share: Percent) {
+        let plan = self.goal.plan.ending_at(share);
+        if plan != self.goal.plan {
+            self.survey = Survey::of(&plan);
+            self.goal.plan = plan;
+        }
     }
 
     /// The write that makes the rollout ours; no traffic moves.
@@ -237,6 +254,9 @@ impl Walk {
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         if record.phase == Phase::Finished && record.reverts {
             return reverted(record, service);
+        }
+        if record.ended_below().is_some() {
+            return finished_below(record, service);
         }
         if record.phase == Phase::Finished {
             let mut outcome =

@@ -58,7 +58,8 @@ impl Knative {
         now: Timestamp,
     ) -> Result<Self, BadName> {
         let tags = Tags { candidate: "candidate".parse()?, stable: "stable".parse()? };
-        let start = Start { split: Split::all_latest(), latest: stable.clone(), stable: stable.clone(), main: 0 };
+        let start =
+            Start { split: Split::all_latest(), latest: stable.clone(), stable: stable.clone(), main: 0, beside: None };
         let split = start.at(&candidate, Percent::ZERO, &tags);
         let object = json!({
             "metadata": {"name": name, "uid": "made-up", "generation": 2, "annotations": {}},

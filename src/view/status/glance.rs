@@ -44,7 +44,7 @@ fn stand(rollout: &Rollout) -> String {
         Some(p) if matches!(rollout.phase, Phase::Walking | Phase::Baking | Phase::Held) => {
             format!("{phase} {}/{} ({})", p.step, p.of, p.percent)
         }
-        _ => phase.to_owned(),
+        _ => rollout.ended_below.map_or_else(|| phase.to_owned(), |share| format!("{phase} ({share})")),
     }
 }
 

@@ -69,6 +69,9 @@ fn stand(rollout: &Rollout) -> String {
 
 /// How it ended; the outcome's word where it says more than the phase.
 fn ended(rollout: &Rollout) -> String {
+    if let Some(share) = rollout.ended_below {
+        return format!("{} at {share}, as its goal declares", word(rollout.phase));
+    }
     match rollout.outcome {
         Some(outcome) if rollout.phase == Phase::RolledBack && !matches!(outcome, Code::RolledBack | Code::Done) => {
             format!("{} ({})", word(rollout.phase), outcome.word())

@@ -45,6 +45,8 @@ pub(crate) struct Rollout {
     pub progress: Option<Progress>,
     /// The plan; none before a walk began.
     pub plan: Option<Plan>,
+    /// The percentage at which it is over, as its goal declares; none where that is everyone, or where it is not over.
+    pub ended_below: Option<Percent>,
     /// What is waited for; none once it is over.
     pub waits: Option<Waits>,
     /// What the evidence said when it was last saved (at most a minute ago, while a walk goes on).
@@ -135,6 +137,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         image: record.image.clone(),
         progress: record.plan.as_ref().map(|plan| progress(record, plan)),
         plan: record.plan.clone(),
+        ended_below: record.ended_below(),
         waits: waits(record, &control, life, world, service, called, now),
         evidence: record.evidence.as_ref().map(|saved| EvidenceStatus {
             said: saved.said.clone(),
@@ -158,7 +161,8 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
 
 fn progress(record: &Record, plan: &Plan) -> Progress {
     let percent = plan.step(record.step).map_or(Percent::ZERO, |s| s.percent);
-    Progress { step: record.step, of: plan.steps.len(), percent, share: record.start.share_at(percent) }
+    let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
+    Progress { step: record.step, of: plan.steps.len(), percent, share: record.start.share_of(candidate, percent) }
 }
 
 /// A foreign edit since the last write. After the end the spec is the owner's to edit, and that is nothing to report.

@@ -1,7 +1,7 @@
 //! How a rollout ends: at the goal, where it was before, and never on something that is not Ready.
 
 use super::start::{meant, merged};
-use super::{Entry, could_not, entries, ours, record, started, went_back};
+use super::{Entry, Ours, could_not, entries, ours, part, record, started, went_back, whole};
 use crate::sim::story::Story;
 use andante::model::outcome::Code;
 use andante::rollout::record::Phase;
@@ -17,8 +17,13 @@ pub(crate) fn finished(story: &Story) -> Vec<String> {
         }
         let latest = our.record.start.latest.to_string();
         let (list, main) = started(&our.record);
-        let goal = list.iter().enumerate().map(|(i, e)| match (i == main, &e.name) {
-            (true, _) => Entry { name: Some(candidate.clone()), ..e.clone() },
+        if our.record.ended_below().is_some() {
+            wrong.extend(below(our, &candidate));
+            continue;
+        }
+        let walked = list.iter().enumerate().filter(|(i, _)| our.record.start.beside != Some(*i));
+        let goal = walked.map(|(i, e)| match (i == main, &e.name) {
+            (true, _) => Entry { name: Some(candidate.clone()), percent: whole(&our.record), ..e.clone() },
             (false, None) if e.percent == 0 => e.clone(),
             (false, _) => e.resolved(&latest),
         });
@@ -40,6 +45,24 @@ pub(crate) fn finished(story: &Story) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// One that is over at a share has that, under our tags, and stable has all else.
+fn below(our: &Ours, candidate: &str) -> Option<String> {
+    let (record, is) = (&our.record, entries(&our.write.after));
+    let (list, main) = started(record);
+    let plan = record.plan.as_ref().unwrap();
+    let share = part(whole(record), i64::from(plan.to().get()));
+    let stable = record.start.stable.as_str();
+    let tag =
+        |name: &str, tag: &str| is.iter().any(|e| e.name.as_deref() == Some(name) && e.tag.as_deref() == Some(tag));
+    let main = list.get(main).and_then(|e| e.tag.clone()).unwrap_or_else(|| record.tags.stable.to_string());
+    let tagged = tag(candidate, record.tags.candidate.as_str()) && tag(stable, &main);
+    let got = (super::share(&is, candidate, None), super::share(&is, stable, None));
+    let good = tagged && got.0 >= share && got.1 >= whole(record) - share;
+    (!good).then(|| {
+        format!("write {} is over at {got:?} of {candidate} and {stable}, wanted {share} %: {is:?}", our.number)
+    })
 }
 
 /// A rolled-back rollout has the owner's split by name; the candidate's tag may stay.

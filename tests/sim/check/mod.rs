@@ -96,10 +96,11 @@ pub(crate) fn part(whole: i64, step: i64) -> i64 {
     if whole == 0 || step == 0 { 0 } else { (whole * step / 100).max(1) }
 }
 
-/// What the owner gave the entry that is walked.
+/// What the owner gave the entry that is walked, and what an earlier rollout that ended below 100 % left beside it.
 pub(crate) fn whole(record: &Record) -> i64 {
     let (list, main) = started(record);
-    list.get(main).map_or(100, |e| e.percent)
+    let beside = record.start.beside.and_then(|at| list.get(at)).map_or(0, |e| e.percent);
+    list.get(main).map_or(100, |e| e.percent) + beside
 }
 
 /// The revision's share in a list; latest counts as `latest`.

@@ -19,7 +19,7 @@ fn targets(our: &Ours) -> Vec<String> {
     let now = entries(&our.write.after);
     let latest = our.record.start.latest.as_str();
     let mut wrong = vec![];
-    for (_, theirs) in list.iter().enumerate().filter(|(i, _)| *i != main) {
+    for (_, theirs) in list.iter().enumerate().filter(|(i, _)| *i != main && our.record.start.beside != Some(*i)) {
         let pinned = theirs.resolved(latest);
         let same = |e: &Entry| match &theirs.tag {
             Some(_) => e == theirs || *e == pinned,

@@ -1,8 +1,9 @@
 //! What a rollout holds for the owner's split is what was really there; who takes over inherits it.
 
-use super::{Entry, entries, ours, started};
+use super::{Entry, Ours, entries, ours, started};
 use crate::sim::story::Story;
-use andante::rollout::record::Record;
+use andante::model::outcome::Code;
+use andante::rollout::record::{Phase, Record};
 
 /// The start's entries as names, merged and sorted: what users had.
 pub(crate) fn meant(record: &Record) -> Vec<Entry> {
@@ -26,12 +27,23 @@ pub(crate) fn merged(list: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     merged
 }
 
+/// Everyone was taken back to stable, and of an earlier goal's share nothing is left: from now on that is what there was.
+fn united(our: &Ours, before: &Record, is: &[Entry]) -> bool {
+    let latest = our.record.start.latest.as_str();
+    let shared = before.ended_below().is_some() || before.start.beside.is_some();
+    let back = our.record.phase == Phase::RolledBack && our.record.outcome == Some(Code::Done);
+    shared && back && merged(entries(&our.write.after).iter().map(|e| e.resolved(latest))) == is
+}
+
 /// A new rollout's start is what stood there; one that takes over an open rollout has its start.
 pub(crate) fn start(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
         let Some(object) = our.write.before.as_deref() else { continue };
         let is = meant(&our.record);
+        if our.before.as_ref().is_some_and(|before| united(our, before, &is)) {
+            continue;
+        }
         match &our.before {
             Some(before) if before.phase.is_open() => {
                 // A person who moved traffic in between made another start.

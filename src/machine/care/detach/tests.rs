@@ -135,10 +135,20 @@ fn an_open_rollout_is_in_the_way() {
 fn what_was_set_on_revisions_is_given_back_before_its_memory_goes() {
     use crate::model::scaling::ScaleBound;
     use crate::rollout::capacity::Capacity;
+    use crate::rollout::plan::{Plan, PlanOptions};
     let bare = json!({"metadata": {"name": "s1", "uid": "s1"}});
     let had = Revision::from_json(&bare).unwrap();
     let mut record = finished();
     record.capacity = Some(Box::new(Capacity::default().with(&had, ScaleBound::MinScale, 2, Timestamp::UNIX_EPOCH)));
     let next = decide(&mut detaching(IfMoves::Refuse), &adopted(&record, "s2"));
+    assert!(matches!(&next, Next::Bound(order) if order.revision.as_str() == "s1" && order.to.is_none()), "{next:?}");
+    // Beside a declared share stable keeps its floor for as long as the Service is in care.
+    let shared = json!([{"revisionName": "s1", "percent": 70, "tag": "stable"},
+        {"revisionName": "s2", "percent": 30, "tag": "candidate"}]);
+    record.split = Split::from_json(Some(&shared)).unwrap();
+    record.plan = Some(Plan::new(&PlanOptions::default()).unwrap().ending_at(30.try_into().unwrap()));
+    let mut object = adopted(&record, "s2");
+    (object["spec"]["traffic"], object["status"]["traffic"]) = (shared.clone(), shared);
+    let next = decide(&mut detaching(IfMoves::Refuse), &object);
     assert!(matches!(&next, Next::Bound(order) if order.revision.as_str() == "s1" && order.to.is_none()), "{next:?}");
 }

@@ -26,6 +26,17 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Optio
     if let Some(why) = nobody_is_served(&fresh.start.pinned(), service, world) {
         return end(broken_already(service, &why));
     }
+    if fresh.start.beside().is_some() {
+        // An earlier goal's code has a part of the users, and what is wanted is what the others are on. From now on that is what
+        // there was before, else the next rollout, or a second way back, would bring the share of then back.
+        fresh.start = fresh.start.united();
+        let split = fresh.start.restored(None, &fresh.tags);
+        fresh.phase = Phase::RolledBack;
+        fresh.outcome = Some(Code::Done);
+        fresh.reason = Some(format!("{stable} serves this already; everyone is on it again"));
+        let what = format!("everyone back to {stable}, which serves this already");
+        return Begin::Write { record: Box::new(fresh), split: Some(split), template: None, what };
+    }
     if let Some(revert) = asked.and_then(|asked| revert(admission, &fresh, asked)) {
         return revert;
     }

@@ -56,7 +56,12 @@ pub(crate) fn fresh_start(
         .clone()
         .ok_or_else(|| bad(Code::BadState, format!("{} has no ready revision", service.name)))?;
     let own = record.map_or_else(|| split.clone(), |r| without_our_tags(split, r));
-    let start = Start::new(own, latest, chosen).map(|start| following_again(start, record, split));
+    let between = record.filter(|r| r.split == *split && chosen.is_none_or(|name| *name == r.start.stable));
+    let between = between
+        .filter(|r| r.ended_below().is_some())
+        .and_then(|r| Start::between(own.clone(), latest.clone(), &r.start.stable, r.candidate.as_ref()?));
+    let start = between.map_or_else(|| Start::new(own, latest, chosen), Ok);
+    let start = start.map(|start| following_again(start, record, split));
     start.map_err(|error| match error {
         BadStart::Ambiguous(_) => {
             let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
@@ -79,7 +84,11 @@ fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
     let before = start.split.targets().iter().take(start.main).filter(|t| absent(t)).count();
     match Split::new(kept) {
         // The walked entry moves up by the entries before it that are gone.
-        Ok(split) => Start { split, main: start.main - before, ..start.clone() },
+        Ok(split) => {
+            let beside =
+                start.beside.map(|at| at - start.split.targets().iter().take(at).filter(|t| absent(t)).count());
+            Start { split, main: start.main - before, beside, ..start.clone() }
+        }
         Err(_) => start.clone(),
     }
 }
@@ -215,6 +224,7 @@ fn way_out(blocker: &RevisionName, pinned: &Split, world: &World, service: &Serv
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::plan::{Plan, PlanOptions};
     use crate::rollout::record::tests::record;
     use serde_json::json;
 
@@ -259,6 +269,50 @@ mod tests {
         let mine = json!([{"revisionName": "s2", "percent": 100}]);
         assert!(!following_again(start(mine.clone(), "s2"), Some(&theirs), &split(mine.clone())).followed_latest());
         assert!(!following_again(start(mine.clone(), "s2"), None, &split(mine)).followed_latest());
+    }
+
+    /// The next rollout begins from both, and a way back is to both; whoever says otherwise is heard.
+    #[test]
+    fn what_a_goal_left_below_100_is_walked_from_both() {
+        let shared = json!([{"revisionName": "s1", "percent": 70, "tag": "stable"},
+            {"revisionName": "s2", "percent": 30, "tag": "candidate"}]);
+        let plan = Plan::new(&PlanOptions::default()).unwrap().ending_at(30.try_into().unwrap());
+        let ended = Record { split: split(shared.clone()), plan: Some(plan), ..pinned() };
+        let service = Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 2}, "spec": {"traffic": shared.clone()},
+            "status": {"observedGeneration": 2, "latestCreatedRevisionName": "s2", "latestReadyRevisionName": "s2"}}));
+        let service = service.unwrap();
+        let of = |chosen: Option<&str>, traffic: serde_json::Value| {
+            let chosen = chosen.map(|name| name.parse().unwrap());
+            fresh_start(chosen.as_ref(), Some(&ended), &service, &split(traffic))
+        };
+        let begun = of(None, shared.clone()).unwrap();
+        assert_eq!((begun.stable.as_str(), begun.beside().unwrap().as_str()), ("s1", "s2"));
+        assert!(begun.followed_latest() && !begun.follows_alone());
+        assert_eq!(begun.restored(None, &ended.tags).to_string(), "s1 70 %, s2 30 %");
+        let next: RevisionName = "s3".parse().unwrap();
+        assert_eq!(begun.finished(&next, true).to_string(), "latest 100 %");
+        assert_eq!(of(Some("s2"), shared).unwrap().beside(), None, "only its own users are walked");
+        let theirs = json!([{"revisionName": "s1", "percent": 60}, {"revisionName": "s2", "percent": 40}]);
+        assert!(of(None, theirs).unwrap_err().next.contains("--stable"));
+        // A way back is what the next one begins from; also without what had to be left out.
+        let restored = begun.restored(None, &ended.tags);
+        let mut back =
+            Record { phase: Phase::RolledBack, start: begun.clone(), split: restored.clone(), ..ended.clone() };
+        let mut world = World::default();
+        world.see_revisions(["s1", "s2"].map(|name| {
+            Revision::from_json(&json!({"metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
+            .unwrap()
+        }));
+        let again = |back: &Record| inherited_start(None, Claim::Free, Some(back), &world, &restored);
+        assert_eq!(again(&back), Some(begun.clone()));
+        let qa =
+            split(json!([{"revisionName": "gone", "percent": 0, "tag": "qa"}, {"latestRevision": true, "percent": 70},
+            {"revisionName": "s2", "percent": 30}]));
+        back.left_out = vec![qa.targets()[0].clone()];
+        back.start = Start { split: qa, main: 1, beside: Some(2), ..begun.clone() };
+        assert_eq!(again(&back), Some(begun));
     }
 
     #[test]
