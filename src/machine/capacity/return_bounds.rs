@@ -229,7 +229,10 @@ mod tests {
         // Somebody else took its users away: it is no way back any more.
         let moved = json!([{"revisionName": "s2", "percent": 100}]);
         world.see_service(
-            Service::from_json(&json!({"metadata": {"name": "s", "uid": "u", "generation": 2}, "spec": {"traffic": moved}})).unwrap(),
+            Service::from_json(
+                &json!({"metadata": {"name": "s", "uid": "u", "generation": 2}, "spec": {"traffic": moved}}),
+            )
+            .unwrap(),
         );
         assert!(matches!(return_bounds(&record, &world, |_| false, at(1)), Returned::Write(_)));
         let (_, world) = stage(Some("3"), Some("1"));
