@@ -82,19 +82,9 @@ pub(super) fn newer_than(candidate: &RevisionName, service: &Service) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::observed::Revision;
+    use crate::machine::world::tests::ready as world;
     use crate::rollout::record::tests::record;
     use serde_json::json;
-
-    fn world(ready: &[&str]) -> World {
-        let mut world = World::default();
-        world.see_revisions(ready.iter().map(|name| {
-            Revision::from_json(&json!({"metadata": {"name": name},
-                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
-            .unwrap()
-        }));
-        world
-    }
 
     fn service(created: &str, ready: &str) -> Service {
         Service::from_json(&json!({

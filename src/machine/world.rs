@@ -168,9 +168,20 @@ impl World {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::json;
+
+    /// A world in which these revisions are Ready, and nothing else is known.
+    pub(crate) fn ready(names: &[&str]) -> World {
+        let mut world = World::default();
+        world.see_revisions(names.iter().map(|name| {
+            Revision::from_json(&json!({"metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
+            .unwrap()
+        }));
+        world
+    }
 
     fn service(uid: &str, version: &str, generation: i64) -> Service {
         Service::from_json(&json!({

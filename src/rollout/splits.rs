@@ -205,13 +205,13 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn rev(name: &str) -> RevisionName {
+    pub(super) fn rev(name: &str) -> RevisionName {
         name.parse().unwrap()
     }
-    fn p(value: i64) -> Percent {
+    pub(super) fn p(value: i64) -> Percent {
         value.try_into().unwrap()
     }
-    fn tags() -> Tags {
+    pub(super) fn tags() -> Tags {
         Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() }
     }
     fn start(traffic: serde_json::Value, stable: Option<&str>) -> Result<Start, BadStart> {

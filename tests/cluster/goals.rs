@@ -1,6 +1,7 @@
 //! A run against its goal: `kubectl annotate` declares another one, which raises no generation, and the run sees it.
 
 use super::support::*;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -67,6 +68,45 @@ fn another_goal_takes_users_back_and_a_late_run_writes_nothing() {
     space.kubectl(&["annotate", "ksvc", "hello", "andante.dev/traffic-"]).good();
     walk.wait(LONG).ended(0).ends_with("finished");
     space.answers("hello", "v2", 10);
+}
+
+/// A goal may declare that its code ends with less than all: that is finished, nothing undoes it, and the goal of everyone goes on there.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_declared_share_is_where_its_rollout_ends() {
+    let space = declaring("goal-share");
+    let declare = |share: &str| space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", share]).good();
+    declare("andante.dev/traffic=30");
+    let load = Load::start(&space, &["hello"], 20, Duration::from_secs(180));
+    let walk = |goal: &str| {
+        let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2", "--goal", goal];
+        space.andante(&image).ended(0);
+        let steps = ["--steps", "10,50,100", "--dwell", "3s", "--bake", "2s"];
+        space.andante(&[&["walk", "hello", "--goal", goal], &steps[..]].concat()).ended(0).ends_with("finished");
+    };
+    walk(&goal(&space));
+    let part = "hello-00001 70 #stable, hello-00002 30 #candidate";
+    assert_eq!(space.split("hello"), part);
+    assert_eq!(space.record("hello")["phase"], "finished");
+    // What comes by afterwards leaves it alone.
+    space.andante(&["settle", "hello"]).ended(0);
+    space.andante(&["settle", "hello", "--rollout", "any"]).ended(0);
+    assert_eq!(space.split("hello"), part);
+    let begun = Timestamp::now();
+    std::thread::sleep(Duration::from_secs(8));
+    let split = Timestamp::now();
+    declare("andante.dev/traffic-");
+    walk(&goal(&space));
+    space.answers("hello", "v2", 10);
+    let hits = load.stop();
+    let held = between(&hits, "hello", begun, split);
+    let v2 = held.iter().filter(|hit| hit.version.as_deref() == Some("v2")).count();
+    let percent = v2 * 100 / held.len();
+    assert!((15..=45).contains(&percent), "{percent} % of {} users were on v2", held.len());
+    let steps = between(&hits, "hello", split, Timestamp::MAX);
+    let sent_back = steps.iter().take(40).filter(|hit| hit.version.as_deref() == Some("v2")).count();
+    assert!(sent_back > 0, "nobody of its users is taken from the code that they have");
+    assert!(hits.iter().all(Hit::is_good), "{}", summary(&hits));
 }
 
 /// Without a source the image is part of the goal: what the run stages is no new goal, neither for its walk nor in the status.

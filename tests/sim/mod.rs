@@ -38,6 +38,7 @@ mod brake;
 mod capacity;
 mod care;
 mod cases;
+mod cold;
 mod comes_and_goes;
 mod demand;
 mod edited;

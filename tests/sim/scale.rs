@@ -84,6 +84,14 @@ impl State {
             return;
         }
         let wanted = by_users.max(1).max(min).min(max);
+        if (r.actual, r.desired) == (0, 0) && !self.cold_start.is_zero() {
+            let what = "Requests to the target are being buffered as resources are provisioned.";
+            (r.desired, r.active) = (wanted, Cond::maybe("Queued", what));
+            let uid = r.uid;
+            self.show_revision(name);
+            self.after(self.cold_start, Due::Revision(name.to_owned(), uid, Life::Scale));
+            return;
+        }
         let actual = if wanted > r.actual { wanted.min(room.max(r.actual)) } else { wanted };
         let resources = if actual < wanted {
             Cond::no("FailedCreate", "pods are forbidden: exceeded quota: few, requested: pods=1")

@@ -109,6 +109,8 @@ pub(crate) struct State {
     pub(crate) asked_dry: usize,
     /// So many pods all users together want.
     pub(crate) pods_wanted: i64,
+    /// How long pods take that a floor makes start from zero, beyond the autoscaler's own time.
+    pub(crate) cold_start: Duration,
     /// So many pods there is room for; none: for any number.
     pub(crate) room: Option<i64>,
     /// Runs may patch Revisions: an optional right.
@@ -153,6 +155,7 @@ impl State {
             dry_runs: true,
             asked_dry: 0,
             pods_wanted: 1,
+            cold_start: Duration::ZERO,
             room: None,
             revisions_writable: true,
             exists_unseen: false,

@@ -92,7 +92,7 @@ fn moves(wanted: &Split, present: &Split, service: &Service) -> Option<Shape> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::observed::Revision;
+    use crate::machine::world::tests::ready as world;
     use crate::rollout::plan::{Plan, PlanOptions};
     use crate::rollout::record::tests::record;
     use crate::rollout::splits::Start;
@@ -100,16 +100,6 @@ mod tests {
 
     fn split(traffic: &Value) -> Split {
         Split::from_json(Some(traffic)).unwrap()
-    }
-
-    fn world(ready: &[&str]) -> World {
-        let mut world = World::default();
-        world.see_revisions(ready.iter().map(|name| {
-            Revision::from_json(&json!({"metadata": {"name": name},
-                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
-            .unwrap()
-        }));
-        world
     }
 
     /// A Service at generation 2 with this traffic, which is served.

@@ -86,17 +86,8 @@ impl Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::splits::tests::{p, rev, tags};
     use serde_json::json;
-
-    fn rev(name: &str) -> RevisionName {
-        name.parse().unwrap()
-    }
-    fn p(value: i64) -> Percent {
-        value.try_into().unwrap()
-    }
-    fn tags() -> Tags {
-        Tags { candidate: "candidate".parse().unwrap(), stable: "stable".parse().unwrap() }
-    }
 
     /// What an earlier rollout ended with at 30 %.
     #[test]
