@@ -51,7 +51,7 @@ fn counted_once(space: &Space, load: Load) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn alone_long_users_of_a_domain_mapping_are_counted_once() {
     let space = Space::new("mapped");
     space.serve(&sample("hello", "v1"));
@@ -71,7 +71,7 @@ fn alone_long_users_of_a_domain_mapping_are_counted_once() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn alone_long_users_from_inside_the_cluster_are_counted_once() {
     let space = Space::new("inside");
     let mut inside = sample("hello", "v1");

@@ -30,7 +30,7 @@ fn a_second_run_for_the_same_image_takes_the_candidate_over_and_does_not_call_it
 
 /// A CronJob's way: each call does what is due, and each is somebody else.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_short_calls_by_an_owner_each_walk_to_the_end() {
     let space = Space::new("short-calls");
     space.serve(&sample("hello", "v1"));
@@ -57,7 +57,7 @@ fn long_short_calls_by_an_owner_each_walk_to_the_end() {
 
 /// Knative itself is on its way to another revision: pinning it now would move everyone at once.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_knatives_own_gradual_rollout_is_waited_for() {
     let space = Space::new("gradual");
     space.serve(&sample("hello", "v1").annotation("serving.knative.dev/rollout-duration", "25s"));

@@ -74,7 +74,7 @@ fn a_commit_is_built_rolled_out_and_not_built_again() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_bad_commit_is_rolled_back_and_its_run_says_why() {
     let (space, source) = place("build-bad");
     let good = source.commit(&["VERSION=v1"]);
@@ -112,7 +112,7 @@ fn a_build_that_fails_moves_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_an_older_run_whose_build_ends_last_changes_nothing() {
     let (space, source) = place("build-race");
     space.serve(&sample("hello", "v1"));

@@ -56,7 +56,7 @@ fn alone_nobody_waits_for_pods_at_a_switch_nor_on_the_way_back() {
 
 /// Killed in the bake with floors on both; whoever comes next puts back what the owner had, and an owner's own change stays.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_floors_of_a_killed_walk_come_back() {
     let space = Space::new("pods-killed");
     let load = busy(&space);

@@ -72,7 +72,7 @@ fn declaration(space: &Space) -> Value {
 /// While a rollout is open, a write that no longer names who is in charge takes no part of the declaration away, since the rest
 /// would be another goal; one that goes on naming it says what it means.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_declaration_stays_whole_while_a_rollout_is_open() {
     let (space, _care) = in_care("care-whole", "care");
     kim(&space);

@@ -80,7 +80,7 @@ fn edits_in_care(space: &Space, warns: bool) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_kn_edits_in_care_move_nobody() {
     let (space, _care) = in_care("care-kn", "care");
     space.serve(&sample("control", "v1"));
@@ -92,7 +92,7 @@ fn long_kn_edits_in_care_move_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_kn_edits_with_warnings_move_users_only_by_name() {
     let (space, _care) = in_care("care-kn-warn", "care-warn");
     let load = Load::start(&space, &["hello"], 10, Duration::from_secs(300));
@@ -101,7 +101,7 @@ fn long_kn_edits_with_warnings_move_users_only_by_name() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_without_policies_kn_moves_users() {
     let space = Space::new("care-kn-free");
     space.serve(&declared("hello", "v1"));

@@ -9,7 +9,7 @@ fn latest() -> Value {
 
 /// First deployments, and Services that never became ready, in care: nobody's users are anywhere.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_who_never_served_is_as_it_was() {
     let (space, _care) = in_care("care-first", "care");
     // The first deployment by a file, with a split of its own, and by us.

@@ -152,7 +152,7 @@ fn second(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_no_tool_brings_users_to_what_is_not_proved() {
     let (space, _care) = in_care("care-tools", "care");
     space.serve(&sample("control", "v1"));
@@ -172,7 +172,7 @@ fn long_no_tool_brings_users_to_what_is_not_proved() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_without_policies_every_other_tool_does() {
     let space = Space::new("care-free");
     space.serve(&declared("hello", "v1"));
@@ -185,7 +185,7 @@ fn long_without_policies_every_other_tool_does() {
 
 /// With warnings, who names a split gets it, and everyone else stays.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_with_warnings_a_tool_moves_users_only_by_name() {
     let (space, _care) = in_care("care-warns", "care-warn");
     second(&space);
@@ -205,7 +205,7 @@ fn half_way(space: &Space) -> (Running, String) {
 
 /// In the middle of a walk each tool leaves the split as it is, or is refused, and the walk goes on to its end.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_no_tool_stops_a_walk() {
     let (space, _care) = in_care("care-mid", "care");
     space.serve(&sample("control", "v1"));
@@ -228,7 +228,7 @@ fn long_no_tool_stops_a_walk() {
 
 /// The same with warnings, but who names a split gets it, and the walk ends.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_with_warnings_a_tool_stops_a_walk_only_by_name() {
     let (space, _care) = in_care("care-warns-mid", "care-warn");
     space.merge("ksvc", "hello", &of_version("v2")).good();

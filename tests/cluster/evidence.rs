@@ -58,19 +58,19 @@ fn alone_a_release_that_fails_one_in_five_costs_users_little() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_release_that_fails_two_in_a_hundred_is_found() {
     worse("fails-2-percent", "ERROR_RATE=0.02", &BUDGET, 60);
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_fixed_steps_have_the_same_gates() {
     worse("fixed-steps", "ERROR_RATE=0.2", &CANARY, 60);
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn alone_long_a_slow_release_is_found_although_it_never_fails() {
     let judged = worse("slow", "LATENCY=300ms", &BUDGET, 0);
     judged.ran.says("slower");
@@ -114,13 +114,13 @@ pub(super) fn incident(test: &str, evidence: &str) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_an_incident_that_hits_both_is_not_blamed_on_the_candidate() {
     incident("incident", "gateway");
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_without_users_nobody_is_moved() {
     let space = staged("no-users", "ERROR_RATE=0");
     let before = space.split("hello");
@@ -133,7 +133,7 @@ fn long_without_users_nobody_is_moved() {
 
 /// Somebody asks the candidate's own address too: its counters are not the split's any more.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_requests_through_the_tag_hold_the_walk() {
     let space = staged("mis-split", "ERROR_RATE=0");
     let load = Load::start(&space, &["hello"], 50, Duration::from_secs(100));
@@ -152,7 +152,7 @@ fn long_requests_through_the_tag_hold_the_walk() {
 
 /// The owner's own gate fails in mid-walk: back, with an exit code of its own.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_gate_of_the_owners_sends_users_back() {
     let pod = Cluster::get().gateway.replace(":8080", ":9000");
     let server = PrometheusServer::start("gate", &[pod], "1s");
@@ -203,7 +203,7 @@ fn counters_that_stand_still_are_no_evidence() {
 /// A second gateway pod comes, and the Envoy of the first one starts anew, its counters at zero: neither is the candidate's
 /// fault, and neither is taken for evidence.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_gateways_come_and_start_anew_in_mid_walk() {
     let space = staged("gateways", "ERROR_RATE=0");
     let gateway = OwnGateway::start(&space, 1);
@@ -227,7 +227,7 @@ fn long_gateways_come_and_start_anew_in_mid_walk() {
 
 /// What ten requests a second cost; figures, for whoever compares them with `andante rehearse`.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_ten_users_a_second_are_enough() {
     for (test, setting) in [("ten-fails-all", "ERROR_RATE=1"), ("ten-fails-fifth", "ERROR_RATE=0.2")] {
         let space = staged(test, setting);
@@ -245,7 +245,7 @@ fn long_ten_users_a_second_are_enough() {
 /// The walk dies during the bake and is started again; the candidate fails from a while later on. Whoever takes up the
 /// evidence brings users back.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_walk_killed_in_the_bake_still_brings_users_back() {
     let space = Space::new("killed-bake");
     space.serve(&sample("hello", "v1"));

@@ -32,14 +32,14 @@ fn prometheus_comes_to_the_same_verdicts() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_prometheus_finds_a_release_that_always_fails() {
     let server = scraping("fails-all", "1s");
     worse("all-by-prometheus", "ERROR_RATE=1", &["--evidence", &named(&server), "--style", "budget"], 100);
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_prometheus_finds_a_slow_release_although_it_never_fails() {
     let server = scraping("slow", "1s");
     let flags = ["--evidence", &named(&server), "--style", "budget"];
@@ -47,7 +47,7 @@ fn long_prometheus_finds_a_slow_release_although_it_never_fails() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_prometheus_does_not_blame_the_candidate_for_an_incident_that_hits_both() {
     let server = scraping("incident", "1s");
     incident("incident-by-prometheus", &named(&server));
@@ -56,7 +56,7 @@ fn long_prometheus_does_not_blame_the_candidate_for_an_incident_that_hits_both()
 /// A scrape every ten seconds, steps that are shorter: what was counted before a split was served is in no window of it. Half
 /// of one of those would look like a split that is not what was asked for.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_scrape_of_before_the_split_opens_no_window_of_it() {
     let server = scraping("seldom", "10s");
     let evidence = named(&server);
@@ -70,7 +70,7 @@ fn long_a_scrape_of_before_the_split_opens_no_window_of_it() {
 
 /// The source of evidence is silent for a while: the walk waits and goes on; silent for too long, it goes back.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_an_outage_of_the_metrics_is_ridden_out_or_inconclusive() {
     let server = scraping("outage", "1s");
     let evidence = named(&server);

@@ -132,7 +132,7 @@ fn the_gateway_and_prometheus_count_what_users_met() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_what_is_never_answered_was_sent_all_the_same() {
     let space = Space::new("unanswered");
     // Longer than users wait.
@@ -202,7 +202,7 @@ fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
 
 /// The steps' own Role and the gateway's are all that a walk on evidence needs; without the second nobody is moved.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_walk_on_evidence_needs_both_roles_and_no_more() {
     let space = Space::new("both-roles");
     space.serve(&sample("hello", "v1"));

@@ -165,7 +165,7 @@ fn corpus(space: &Space, part: usize) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_services_of_many_kinds_go_to_git_and_back() {
     corpus(&without_room("export-one"), 0);
 }

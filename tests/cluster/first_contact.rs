@@ -59,7 +59,7 @@ fn the_readme_leads_from_nothing_to_a_rollout() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_the_canary_is_tried_and_approved_as_its_readme_says() {
     follow("contact-canary", "pipelines/canary/README.md", SECTION, &["v2", "v3"]);
 }
@@ -82,7 +82,7 @@ fn long_the_other_pipelines_are_tried_as_their_readmes_say() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_tasks_are_tried_as_their_readmes_say() {
     follow("contact-image", "tasks/image-reference/README.md", SECTION, &[""]);
     follow("contact-check", "tasks/check-revision/README.md", SECTION, &["v1"]);

@@ -135,7 +135,7 @@ fn what_a_run_stages_itself_is_no_new_goal() {
 /// A file says less than what Knative stores of it; the status names what is stored from the write that carries the template on, and
 /// after a revert as well.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_file_and_a_revert_are_no_new_goal() {
     let space = Space::new("goal-file");
     let hello = sample("hello", "v1").annotation("andante.dev/pipeline", "build-it");

@@ -58,7 +58,7 @@ impl Drop for Controller {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_service_of_kubernetes_own_autoscaler_has_its_pods_first_too() {
     let space = Space::new("pods-hpa");
     let _controller = Controller::start(&space);

@@ -104,7 +104,7 @@ fn a_candidate_that_crashes_after_it_was_ready_is_found_out_by_its_replicas() {
 
 /// A candidate that loses its pod in the last moment of a dwell, and has one again a moment later.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_candidate_that_lost_its_pod_stays_at_its_step_for_a_whole_dwell_more() {
     let space = serving("pod-lost");
     // A start that takes a while: its absence is seen, and shorter than the grace.
@@ -157,7 +157,7 @@ fn one_pod_of_three_that_restarts_sends_users_back() {
 
 /// A healthy candidate that is scaled up, down and preempted under the gate's eyes is promoted.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_pods_that_come_and_go_for_good_reasons_send_nobody_back() {
     let space = serving("scaling");
     space.start_as("run", &V2).wait(LONG).ended(0);

@@ -79,7 +79,7 @@ fn walk_killed_at(write: usize) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_walk_killed_at_its_claim() {
     walk_killed_at(1);
 }
@@ -131,7 +131,7 @@ fn staging_killed_at_its_first_write() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_staging_killed_at_its_tag() {
     stage_killed_at(2);
 }
@@ -154,7 +154,7 @@ fn abort(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_rollback_killed_at_its_write() {
     let (space, proxy) = space("kill-back");
     for (point, version, new) in [(Point::Before, "v2", "hello-00002"), (Point::After, "v3", "hello-00003")] {
@@ -177,7 +177,7 @@ fn long_a_rollback_killed_at_its_write() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_settling_killed_at_its_write() {
     let (space, proxy) = space("kill-settle");
     for (point, version, new) in [(Point::Before, "v2", "hello-00002"), (Point::After, "v3", "hello-00003")] {

@@ -47,7 +47,7 @@ pub(super) fn kn() -> &'static Path {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_kn_itself_tells_what_was_rolled_out() {
     let program = kn();
     let space = Space::new("kn");
@@ -91,7 +91,7 @@ fn long_kn_itself_tells_what_was_rolled_out() {
 /// kn stamps the template and pins its image at each edit, so each makes a revision; the goal is another one only where the edit
 /// declares something.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_an_edit_of_kns_is_another_goal_only_if_it_declares() {
     let program = kn();
     let space = Space::new("kn-goal");

@@ -138,7 +138,7 @@ fn a_full_quota_closes_no_way_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_full_node_closes_no_way_back() {
     aborted("room-node", Wall::Node("abort"));
 }
@@ -159,13 +159,13 @@ fn settled(name: &str, wall: Wall) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_settle_finds_a_way_back_through_a_full_quota() {
     settled("room-settle", Wall::Quota);
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_settle_finds_a_way_back_on_a_full_node() {
     settled("room-node-settle", Wall::Node("settle"));
 }
@@ -200,20 +200,20 @@ fn judged(name: &str, wall: Wall) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn alone_long_evidence_finds_a_way_back_through_a_full_quota() {
     judged("room-evidence", Wall::Quota);
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn alone_long_evidence_finds_a_way_back_on_a_full_node() {
     judged("room-node-evidence", Wall::Node("evidence"));
 }
 
 /// Only stable wants more pods than there is room for: the candidate is well, and users come back all the same.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_stable_alone_lacks_room_and_the_way_back_is_open() {
     let space = Space::new("room-stable");
     let mut stable = sample("hello", "v1").env("LATENCY", "100ms");

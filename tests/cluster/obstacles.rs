@@ -74,7 +74,7 @@ fn broken(test: &str) -> Space {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_what_mends_a_broken_stable_gets_everyone_at_once() {
     let space = broken("mends");
     // A container that crashes again and again makes its revision Ready for a moment each time.

@@ -53,7 +53,7 @@ fn a_floor_is_as_high_as_need_and_no_higher_than_the_owner_allows() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_floor_of_the_owners_above_need_is_left_alone() {
     let space = Space::new("pods-min");
     three(&space);
@@ -67,7 +67,7 @@ fn long_a_floor_of_the_owners_above_need_is_left_alone() {
 
 /// Nobody comes: both sleep, and nothing is asked for.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_service_that_sleeps_is_woken_for_nobody() {
     let space = Space::new("pods-asleep");
     space.serve(&quick_to_forget("v1"));
@@ -80,7 +80,7 @@ fn long_a_service_that_sleeps_is_woken_for_nobody() {
 
 /// While pods are awaited the candidate is deleted: the walk ends, users stay, and nothing is left on stable.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_candidate_that_is_deleted_while_its_pods_come_leaves_nothing_behind() {
     let space = Space::new("pods-gone");
     three(&space);
@@ -101,7 +101,7 @@ fn long_a_candidate_that_is_deleted_while_its_pods_come_leaves_nothing_behind() 
 
 /// Killed just after each of its writes, with floors noted, set, or on their way back; `settle` puts back what the owner had.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_floors_come_back_wherever_a_walk_is_killed() {
     let space = Space::new("pods-kills");
     space.serve(&quick_to_forget("v1"));

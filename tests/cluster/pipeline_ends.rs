@@ -97,7 +97,7 @@ fn a_run_whose_time_is_up_takes_users_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_step_whose_time_is_up_leaves_the_rest_to_finally() {
     let space = place("pipe-step", "pipelines/roll-out-image");
     // A step's own timeout is SIGKILL: nothing is said, nothing is written. It is part of the Pipeline.
@@ -114,7 +114,7 @@ fn long_a_step_whose_time_is_up_leaves_the_rest_to_finally() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_process_that_is_killed_is_followed_by_one_that_goes_on() {
     let space = place("pipe-killed", "pipelines/roll-out-image");
     retried(&space);
@@ -180,7 +180,7 @@ fn kill_step(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_retried_task_ends_as_its_first_attempt_did() {
     let space = place("pipe-retry", "pipelines/roll-out-image");
     retried(&space);

@@ -122,7 +122,7 @@ fn attempt(steps: &Space, account: &str, params: &[(&str, &str)]) -> Value {
 /// Each right of the shipped Role, taken away from an account in turn: either the run fails at once and names it, or the
 /// Role's comment calls it optional and the rollout goes well without it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_each_right_that_is_taken_away_is_named() {
     let (steps, target) = (Space::new("pipe-rights"), Space::new("pipe-rights-target"));
     let label = format!("namespace/{}", steps.namespace);

@@ -101,7 +101,7 @@ fn a_newer_run_supersedes_an_older_one_that_walks() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_blue_green_switches_once_and_goes_back_once() {
     let space = place("pipe-bluegreen", "pipelines/blue-green");
     let run = |image: &str, body: &str, bake: &str| {

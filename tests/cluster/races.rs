@@ -96,7 +96,7 @@ fn busy_fails_or_waits_until_the_holder_is_over() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_rollout_whose_run_is_over_is_inherited() {
     let space = serving("over");
     let run = Run::over(&space, "over");

@@ -102,7 +102,7 @@ fn a_foreign_target_that_is_not_ready_is_named_before_the_first_write() {
 
 /// A candidate that was rolled back is not tried again by accident, but it can be.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_what_was_rolled_back_is_refused_until_asked_for_again() {
     let space = Space::new("again");
     space.serve(&sample("hello", "v1"));

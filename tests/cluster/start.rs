@@ -325,7 +325,7 @@ fn the_shipped_rights_are_enough() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_what_is_not_ours_takes_no_place_and_what_is_copied_was_never_acted_on() {
     let space = place("start-strangers");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));

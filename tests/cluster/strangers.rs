@@ -47,7 +47,7 @@ const STEPS: [&str; 8] =
 
 /// The candidate is well for users and fails one path, which only the monitor asks for.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_monitor_that_fails_at_the_candidates_address_sends_nobody_back() {
     let space = staged("monitor", "HEALTH_STATUS=500");
     let monitor = Monitor::start(&space, "/healthz");
@@ -63,7 +63,7 @@ fn long_a_monitor_that_fails_at_the_candidates_address_sends_nobody_back() {
 
 /// Beside the same monitor, a candidate that fails for users as well goes back at once.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_candidate_that_fails_does_not_hide_behind_a_monitor() {
     let space = staged("monitor-fails", "ERROR_RATE=1");
     let monitor = Monitor::start(&space, "/");

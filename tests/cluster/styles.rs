@@ -46,7 +46,7 @@ fn waves_of_short_calls_are_one_walk() {
 
 /// Somebody changes the image with kubectl while traffic is pinned; we take up what came of it and change no template.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_revision_that_somebody_made_is_taken_up_as_it_is() {
     let space = Space::new("taken-up");
     space.serve(&sample("hello", "v1"));
@@ -101,7 +101,7 @@ fn settings_of_the_container_are_staged_like_an_image() {
 
 /// Knative's own gradual rollout is on; our percents hold all the same, and the end is the end.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_percents_hold_where_knatives_own_gradual_rollout_is_on() {
     let space = Space::new("duration");
     space.serve(&sample("hello", "v1").annotation("serving.knative.dev/rollout-duration", "120s"));
@@ -124,7 +124,7 @@ fn long_percents_hold_where_knatives_own_gradual_rollout_is_on() {
 
 /// Candidate and stable sleep when nobody asks; the candidate is woken before the first percent.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_sleeping_candidate_is_woken_before_its_first_user() {
     let space = Space::new("sleep");
     space.serve(&sample("hello", "v1").min_scale(0).env("START_DELAY", "1s"));

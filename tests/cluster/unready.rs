@@ -82,7 +82,7 @@ fn fill(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_full_quota_moves_nobody() {
     let space = space("quota");
     fill(&space);
@@ -94,7 +94,7 @@ fn long_a_full_quota_moves_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_room_that_comes_in_time_is_enough() {
     let space = space("room-later");
     fill(&space);
@@ -109,7 +109,7 @@ fn long_room_that_comes_in_time_is_enough() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_a_pod_that_fits_nowhere_moves_nobody() {
     let space = space("unschedulable");
     let mut wanted = sample("hello", "v2").object;

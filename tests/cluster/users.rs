@@ -82,7 +82,7 @@ fn first_move(watch: &Watch) -> Timestamp {
 
 /// Release after release under load, as on a busy day: no user meets an error, and every end is in order.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
+#[ignore = "needs a cluster: make test-full"]
 fn long_release_after_release_costs_no_user_an_error() {
     let space = Space::new("busy-day");
     space.apply(&sample("control", "v1").object);
