@@ -299,12 +299,7 @@ mod tests {
         let restored = begun.restored(None, &ended.tags);
         let mut back =
             Record { phase: Phase::RolledBack, start: begun.clone(), split: restored.clone(), ..ended.clone() };
-        let mut world = World::default();
-        world.see_revisions(["s1", "s2"].map(|name| {
-            Revision::from_json(&json!({"metadata": {"name": name},
-                "status": {"conditions": [{"type": "Ready", "status": "True"}]}}))
-            .unwrap()
-        }));
+        let world = crate::machine::world::tests::ready(&["s1", "s2"]);
         let again = |back: &Record| inherited_start(None, Claim::Free, Some(back), &world, &restored);
         assert_eq!(again(&back), Some(begun.clone()));
         let qa =
