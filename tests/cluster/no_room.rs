@@ -173,7 +173,10 @@ fn long_settle_finds_a_way_back_on_a_full_node() {
 /// A candidate that fails under the same load, judged by what users met.
 fn judged(name: &str, wall: Wall) {
     let space = Space::new(name);
-    space.serve(&wall.service(&space, 20));
+    let mut stable = wall.service(&space, 20);
+    // Enough for all users at once, so that no more are wanted whatever a rush made the autoscaler think before.
+    stable.object["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = json!("6");
+    space.serve(&stable);
     // The walk looks for others for a minute before its first step, and the wall has to be felt before the candidate fails.
     let ill = (Timestamp::now().as_second() + 110).to_string();
     let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.6".to_owned()];
@@ -186,8 +189,11 @@ fn judged(name: &str, wall: Wall) {
         space.start(&quick(&["--evidence", "gateway", "--steps", "50,100", "--dwell", "5m", "--objective", "30%"]));
     walk.line("step 1 of 2 is served", LONG);
     wall.close(&space);
-    let pods_of_stable = names(&space, "hello-00001");
-    let more = Load::start(&space, &["hello"], 40, Duration::from_secs(220));
+    // A pod of each is lost and finds no room any more; those that are left bear what half of the users ask.
+    let lost = ["hello-00001", "hello-00002"].map(|revision| names(&space, revision).remove(0));
+    space.kubectl(&[&["delete", "pod", "--wait=false"][..], &[&lost[0], &lost[1]]].concat()).good();
+    let pods_of_stable: Vec<_> = names(&space, "hello-00001").into_iter().filter(|pod| *pod != lost[0]).collect();
+    let more = Load::start(&space, &["hello"], 30, Duration::from_secs(220));
     wall.is_felt(&space);
     let felt = Timestamp::now();
     let decided = walk.line("traffic: back to", Duration::from_secs(150));
