@@ -243,3 +243,31 @@ async fn the_same_credentials_and_those_of_another_server_are_not_sent_again() {
         assert_eq!((server.seen().len(), elsewhere.seen().len()), (1, 0));
     }
 }
+
+/// Before plugins a kubeconfig named a command and where in its answer the token stands; vendor/jsonpath-rust reads that.
+#[tokio::test]
+async fn an_old_login_names_where_its_commands_answer_has_the_token() {
+    let server = Server::start(vec![Reply::json(200, &json!({}))]).await;
+    let root = directory();
+    let path = root.join("config");
+    let connect = |token_key: &str| {
+        let answer = json!({"credential": {"access_token": "from-command", "token_expiry": "2999-01-01T00:00:00Z"}});
+        let file = json!({
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": server.url()}}],
+            "users": [{"name": "u", "user": {"auth-provider": {"name": "gcp", "config": {"cmd-path": "echo",
+                "cmd-args": answer.to_string(), "token-key": token_key, "expiry-key": "{.credential.token_expiry}"}}}}],
+        });
+        std::fs::write(&path, file.to_string()).unwrap();
+        Kube::connect(&settings(&path), &Environment::invented([], &root))
+    };
+    let kube = connect("{.credential.access_token}").unwrap();
+    kube.service("hello".parse().unwrap()).service().await.unwrap();
+    assert_eq!(server.seen()[0].header("authorization"), Some("Bearer from-command"));
+    for more_than_names in ["{.credential[0]}", "{..access_token}", "{.credential.*}", "{.credential.id_token}"] {
+        let error = connect(more_than_names).unwrap_err().to_string();
+        assert!(error.contains("the kubeconfig's credentials cannot be used"), "{error}");
+        assert!(!error.contains("from-command"), "{error}");
+    }
+}
