@@ -26,6 +26,7 @@ mod cluster {
     mod care_kn;
     mod care_memory;
     mod care_others;
+    mod care_outside;
     mod care_refuse;
     mod care_tools;
     mod care_walk;

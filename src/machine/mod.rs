@@ -13,7 +13,7 @@ pub(crate) mod check;
 pub mod claim;
 mod clash;
 pub(crate) mod course;
-mod finish;
+pub(crate) mod finish;
 pub mod foretold;
 mod goal_write;
 mod health;

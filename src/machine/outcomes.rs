@@ -11,7 +11,9 @@ use crate::model::name::ServiceName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::record::{BadRecord, EditOf, Phase, Record};
+use crate::rollout::splits::Start;
 use std::time::Duration;
 
 /// How long the end waits for a last split to be served before it says so.
@@ -118,15 +120,31 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
         } else {
             format!("stage {name} again")
         };
-        next.push(format!(
-            "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody: {stage}"
-        ));
+        next.push(format!("{}: {stage}", pinned_words(service)));
     }
     for target in &record.left_out {
         next.push(format!("left out, restore it once it is Ready: {target}"));
     }
     outcome.next = next.join("; ");
     outcome
+}
+
+/// What it means that an owner who followed latest is by name after a way back.
+pub(crate) fn pinned_words(service: &Service) -> String {
+    let until = if in_care(service) { ", as in care" } else { " until a rollout ends well" };
+    format!("traffic stays pinned by name{until}, so a plain `kn service update` reaches nobody")
+}
+
+/// Why an owner who followed latest is by name after a good end in care; none: that is no reason.
+pub(crate) fn stays_by_name(start: &Start, service: &Service) -> Option<String> {
+    let stays = start.followed_latest() && in_care(service);
+    stays.then(|| format!("{} is in care; `andante detach {}` gives latest back", service.name, service.called()))
+}
+
+/// What a good end says of that; nothing where it is not so.
+pub(crate) fn pinned_in_care(record: &Record, service: &Service) -> String {
+    let why = stays_by_name(&record.start, service).filter(|_| record.split.latest_share().is_zero());
+    why.map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default()
 }
 
 /// The end of a rollout that is over at the share that its goal declares; also as any later process finds it.
@@ -241,7 +259,9 @@ pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
         format!("reverted: the template is what serves{image}; traffic stays on {serves} by name")
     };
     let mut outcome = outcome_of(Code::Done, what, service).word(REVERTED);
-    if record.start.followed_latest() && record.start.follows_alone() && !follows {
+    if in_care(service) {
+        outcome = outcome.next(pinned_in_care(record, service));
+    } else if record.start.followed_latest() && record.start.follows_alone() && !follows {
         outcome = outcome.next("traffic stays pinned by name until a rollout ends well: roll out the same again");
     }
     outcome.candidate = Some(serves.clone());

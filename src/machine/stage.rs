@@ -16,7 +16,7 @@ use crate::machine::stage::write::begin_next;
 use crate::machine::standing::{Claimant, Moved, Standing, is_staging_template, moved, outcome_of};
 use crate::machine::unserved::UnservedUsers;
 use crate::machine::world::{Presence, World};
-use crate::machine::write::order;
+use crate::machine::write::{order, while_latest_stands};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -217,12 +217,17 @@ impl Stage {
                 log.once(Topic::Wait, what);
                 self.wait(now)
             }
-            Begin::Note { mut record, outcome } => {
+            Begin::Note { mut record, split, outcome } => {
                 record.writer.clone_from(&self.claimant.writer);
                 self.claimant.mark_goal(&mut record);
                 self.noted = Some(*outcome);
-                let what = Event::new(Topic::Claim, "this run's intent is noted; nothing else is written");
-                match order(service, *record, None, None, what) {
+                let what = match &split {
+                    Some(split) => format!("users stay where they are, by name: {split}"),
+                    None => "this run's intent is noted; nothing else is written".to_owned(),
+                };
+                let named = split.is_some();
+                match order(service, *record, split, None, Event::new(Topic::Claim, what)) {
+                    Ok(order) if named => Next::Write(Box::new(while_latest_stands(service, order))),
                     Ok(order) => Next::Write(Box::new(order)),
                     Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
                 }
@@ -259,10 +264,7 @@ impl Stage {
         }
         match record.phase {
             Phase::Staged => return self.settled(world, service, record, now),
-            Phase::Finished if self.first => {
-                let ready = record.start.stable.clone();
-                return Next::end(Self::deployed(service, &ready));
-            }
+            Phase::Finished if self.first => return self.first_over(world, service, record, now),
             Phase::Finished if moved(record, service) != Moved::Traffic => {
                 return self.mended(world, service, record, now, log);
             }

@@ -8,8 +8,9 @@ use crate::machine::goal_write::{NewTemplate, declared_tests, pointer, rests_on_
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
-use crate::model::observed::{CONTROL, PIPELINE, RECORD, Service};
+use crate::model::observed::{CONTROL, RECORD, Service};
 use crate::model::split::Split;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::declaration::part::{BREAK_GLASS, PREFIX};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{BadRecord, Record, RolloutGoal, epoch_of};
@@ -72,7 +73,7 @@ pub(super) fn template_order(
 pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "remove", "path": POINTER}));
-    if service.annotations.contains_key(PIPELINE) {
+    if in_care(service) {
         // In care (docs/care.md) a record that goes is put back, since it goes by accident; this one is meant to.
         patch.push(glass(service));
     }
@@ -85,7 +86,7 @@ pub(super) fn leaving_order(service: &Service, split: Option<Split>, what: Event
     patch.extend(declared_tests(service));
     let ours = service.annotations.keys().filter(|name| name.starts_with(PREFIX));
     patch.extend(ours.map(|name| json!({"op": "remove", "path": pointer(name)})));
-    if service.annotations.contains_key(PIPELINE) {
+    if in_care(service) {
         // In care this is meant as well. Where nothing is left of ours, the policies take the mark away again (docs/care.md).
         patch.push(glass(service));
     }
@@ -219,6 +220,7 @@ fn build(
 mod tests {
     use super::*;
     use crate::model::event::Topic;
+    use crate::model::observed::PIPELINE;
     use crate::rollout::record::tests::record;
 
     fn service(annotations: Value) -> Service {

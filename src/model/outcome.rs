@@ -229,7 +229,7 @@ pub const WORDS: [(&str, &str); 18] = [
     ("unchanged", "nothing to do: what is asked for serves already"),
     (
         "reverted",
-        "what is asked for serves already, and the Service's template is it again: traffic is as it was, or follows latest again",
+        "what is asked for serves already, and the Service's template is it again: traffic is as it was, or follows latest again (in care: on that by name)",
     ),
     ("started", "`start`: the run that the goal names was made"),
     ("adopted", "`adopt`: the Service names who is in charge, and users are by name where they were"),

@@ -252,6 +252,14 @@ impl Split {
         // Pinning keeps sum and tags; merging cannot fail then.
         Self::new(pinned).unwrap_or_else(|_| self.clone())
     }
+
+    /// The same split by name for everyone; what follows latest at 0 % stays the owner's own preview.
+    #[must_use]
+    pub fn by_name(&self, latest: &RevisionName) -> Self {
+        let named = self.0.iter().map(|t| if t.percent.is_zero() { t.clone() } else { t.pinned(latest) });
+        // As for pinning.
+        Self::new(named.collect()).unwrap_or_else(|_| self.clone())
+    }
 }
 
 impl TryFrom<Vec<TrafficTarget>> for Split {

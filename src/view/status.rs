@@ -143,7 +143,7 @@ pub(crate) fn explain(world: &World, called: &Called, now: Timestamp) -> Option<
     status.rollout = record.as_ref().map(|record| rollout::explain(record, world, service, called, now));
     let pinned = service.split.as_ref().ok().zip(service.latest_ready.as_ref()).map(|(s, latest)| s.pinned(latest));
     let unserved = pinned.and_then(|split| nobody_is_served(&split, service, world));
-    status.next = advice::next(&status, record.as_ref(), unserved.as_deref(), called);
+    status.next = advice::next(&status, record.as_ref(), unserved.as_deref(), service, called);
     Some(status)
 }
 

@@ -73,7 +73,7 @@ fn after_a_finished_rollout_detaching_gives_latest_back() {
     space.andante(&ADOPT).ended(0);
     space.stage("hello", "v2");
     space.andante(&["detach", "hello"]).ended(18).ends_with("andante control abort hello");
-    space.andante(&[&["walk", "hello"], &QUICK[..]].concat()).ended(0);
+    space.andante(&[&["walk", "hello"], &QUICK[..]].concat()).ended(0).ends_with("traffic now: hello-00002 100 %");
     space.andante(&["detach", "hello"]).ended(0).ends_with("traffic now: latest 100 %");
     assert_eq!((space.split("hello"), ours(&space, "hello")), ("latest 100".to_owned(), vec![]));
     space.andante(&["detach", "hello"]).ended(0).ends_with("traffic now: latest 100 %").says("there is nothing to do");
@@ -81,6 +81,43 @@ fn after_a_finished_rollout_detaching_gives_latest_back() {
     // Everything is as Knative does it.
     patched(&space, &of_version("v3")).good();
     space.answers("hello", "v3", 5);
+}
+
+/// The annotation alone puts it into care, and no policy is there: whatever a rollout ends with, the next template reaches nobody
+/// until it is rolled out. Out of care latest is followed again.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn in_care_every_end_is_by_name_and_detach_gives_latest_back() {
+    let space = Space::new("by-name");
+    let preview =
+        json!([{"latestRevision": true, "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "preview"}]);
+    space.serve(&sample("hello", "v1").traffic(preview));
+    space.kubectl(&["annotate", "ksvc", "hello", "andante.dev/pipeline=ship-it"]).good();
+    let ends = |words: &[&str], leaves: &str| {
+        let ran = space.andante(&[&["roll-out", "hello", "--grace", "2s"], words, &QUICK[..]].concat()).ended(0);
+        assert_eq!(space.split("hello"), format!("{leaves} 100, latest 0 #preview"), "{}", ran.whole());
+        space.settled("hello");
+        ran
+    };
+    let image = |version: &str| format!("dev.local/andante-sample:{version}");
+    // What serves already, a walk, and what somebody's edit made meanwhile.
+    ends(&["--image", &image("v1")], "hello-00001").says("by name from now on");
+    let told = "hello is in care; `andante detach hello";
+    ends(&["--image", &image("v2")], "hello-00002").ends_with(told);
+    patched(&space, &of_version("v3")).good();
+    space.ready("hello-00003");
+    space.settled("hello");
+    space.answers("hello", "v2", 5);
+    ends(&["--revision", "newest"], "hello-00003").ends_with(told);
+    // A way back, and the template that is put back after it.
+    roll_back(&space, "hello");
+    space.andante(&["detach", "hello"]).ended(3).says("--restore-template");
+    ends(&["--image", &image("v3")], "hello-00005").ends_with(told);
+    space.answers("hello", "v3", 5);
+    space.andante(&["detach", "hello"]).ended(0).ends_with("traffic now: latest 100 %, latest 0 % (tag preview)");
+    assert_eq!(ours(&space, "hello"), Vec::<String>::new());
+    patched(&space, &of_version("v1")).good();
+    space.answers("hello", "v1", 5);
 }
 
 #[test]
@@ -123,6 +160,7 @@ fn policies_let_both_through_and_nothing_is_left() {
     space.kubectl(&["patch", "ksvc", "mine", "--type=merge", "--field-manager=kims-editor", "-p", &patch]).good();
     space.ready("mine-00002");
     space.andante(&[&["roll-out", "mine", "--revision", "newest"], &QUICK[..]].concat()).ended(0);
+    assert_eq!(space.split("mine"), "mine-00002 100, latest 0 #preview");
     space.answers("mine", "v2", 3);
     space
         .andante(&["detach", "mine"])

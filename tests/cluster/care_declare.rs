@@ -5,7 +5,7 @@ use andante::rollout::declaration::part::DeclaredPart;
 use serde_json::{Value, json};
 
 /// `kubectl` as a person who may edit Services here, and nothing else.
-fn kim(space: &Space) {
+pub(super) fn kim(space: &Space) {
     let kind = "rbac.authorization.k8s.io/v1";
     for object in [
         json!({"apiVersion": kind, "kind": "Role", "metadata": {"name": "editor"}, "rules": [
@@ -18,7 +18,7 @@ fn kim(space: &Space) {
     }
 }
 
-fn as_kim(space: &Space, patch: &Value) -> Done {
+pub(super) fn as_kim(space: &Space, patch: &Value) -> Done {
     space.kubectl(&["patch", "ksvc", "hello", "--as=kim", "--type=merge", "-p", &patch.to_string()])
 }
 

@@ -19,6 +19,7 @@ fn long_who_never_served_is_as_it_was() {
     assert_eq!(space.split("named"), "named-a 100");
     let file = space.file("first.json", &declared("ours", "v1").object.to_string());
     space.andante(&["roll-out", "ours", "--from-file", &file]).ended(0).says("first deployment");
+    assert_eq!(space.split("ours"), "ours-00001 100", "no edit of its template reaches anybody by itself");
     space.answers("ours", "v1", 3);
     // What does not become ready is edited until it does.
     space.apply(&declared("sick", "crash").object);

@@ -42,7 +42,8 @@ fn a_roll_out_finishes_while_the_image_is_patched_in_mid_walk() {
     // What waits is rolled out by the next one.
     space.andante(&[&["roll-out", "hello", "--revision", "newest"], &QUICK[..]].concat()).ended(0);
     space.answers("hello", "v3", 5);
-    // In care every end is by name where the rollout began so.
+    // In care every end is by name.
+    assert_eq!(space.split("hello"), "hello-00004 100");
     assert_eq!(annotation(&space, "andante.dev/pipeline"), "slow-walk");
 }
 
@@ -64,8 +65,9 @@ fn every_write_of_a_rollout_passes() {
     space.andante(&["control", "abort", "hello"]).ended(0);
     walk.wait(LONG).ended(15).ends_with("aborted by");
     assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
-    // A revert of the template: two writes, latest again at the end.
+    // A revert of the template: two writes, and users on what it made, by name.
     space.andante(&roll_out(v1, &[])).ended(0);
+    assert_eq!(space.split("hello"), "hello-00003 100");
     space.answers("hello", "v1", 3);
     // Killed in mid-walk, settled by a person.
     start(v2, &["--again"]).kill();

@@ -32,10 +32,10 @@ fn every_policy_is_bound_and_fails_in_care_alone() {
         assert_eq!(policy.spec()["failurePolicy"], "Fail", "{policy}");
         assert_eq!(policy.object["apiVersion"], "admissionregistration.k8s.io/v1", "{policy}");
         let conditions = named(policy, "matchConditions");
-        assert!(
-            conditions["in-care"].contains("'andante.dev/pipeline' in o.metadata.?annotations.orValue({})"),
-            "{policy}"
-        );
+        // As the program asks it (`rollout::declaration::charge::in_care`): nobody is in charge, or somebody outside.
+        let in_charge = "o.metadata.?annotations[?'andante.dev/pipeline'].orValue('ExternalOperation').trim()";
+        let asks = format!("{in_charge} != 'ExternalOperation')");
+        assert!(conditions["in-care"].ends_with(&asks), "{policy}");
         let rules = list(&policy.spec()["matchConstraints"], "resourceRules");
         assert_eq!((rules.len(), &rules[0]["resources"]), (1, &json!(["services"])), "{policy}");
         let kind = format!("{}Binding", policy.kind());

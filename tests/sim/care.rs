@@ -218,6 +218,7 @@ fn a_life_in_care() {
         assert_eq!(end.code, Code::Busy, "{}", end.line());
         assert_eq!(run(&theatre, "open-adopt", &kim(), Job::Adopt("fast-walk")).await.code, Code::Busy);
         assert_eq!(run(&theatre, "walk", &older, walk()).await.word, "finished");
+        assert_eq!(brief(&theatre.world.service().unwrap()), "hello-00002=100");
         let end = run(&theatre, "detach", &kim(), DETACH).await;
         assert_eq!((end.code, end.word), (Code::Done, "detached"), "{}", end.line());
         assert_eq!((brief(&theatre.world.service().unwrap()).as_str(), ours(&theatre)), ("latest=100", vec![]));

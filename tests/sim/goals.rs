@@ -106,7 +106,7 @@ fn before_anybody_was_moved_nothing_more_is_written() {
         let b = started(&theatre, "b", 50);
         assert_eq!(run(&theatre, "b-stage", &b, stage("ok:3")).await.word, "staged");
         assert_eq!(run(&theatre, "b-walk", &b, quickly()).await.word, "finished");
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00003=100");
         all_is_well(&theatre, prologue).await;
     });
 }
@@ -145,7 +145,7 @@ fn a_run_of_the_present_goal_goes_before_a_newer_one_of_another() {
         assert_eq!(run(&theatre, "b-walk", &b, quickly()).await.word, "finished");
         let later = run(&theatre, "later", &a, stage("ok:2")).await;
         assert_eq!(later.code, Code::Superseded, "{}", later.line());
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00003=100");
         all_is_well(&theatre, prologue).await;
     });
 }
@@ -199,7 +199,7 @@ fn another_run_of_the_same_goal_takes_nobody_back() {
             run(&theatre, "b-walk", &b, quickly()).await
         });
         assert_eq!((walked.code, newer.word), (Code::Superseded, "finished"), "{}; {}", walked.line(), newer.line());
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00002=100");
         all_is_well(&theatre, prologue).await;
     });
 }

@@ -35,6 +35,7 @@ pub(crate) mod world;
 mod bounds;
 mod bounds_killed;
 mod brake;
+mod by_name;
 mod capacity;
 mod care;
 mod cases;

@@ -122,7 +122,7 @@ fn the_same_code_is_walked_on_by_a_goal_that_declares_more() {
             .skip_while(|s| !s.split.contains(&("hello-00002".into(), 30)))
             .all(|s| s.split.iter().any(|(name, percent)| name == "hello-00002" && *percent >= 30));
         assert!(never_below, "{}", theatre.print(prologue));
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00002=100");
         all_is_well(&theatre, prologue).await;
     });
 }
@@ -143,7 +143,7 @@ fn other_code_takes_the_users_of_an_earlier_share_first() {
         theatre.world.declare("traffic", None);
         theatre.world.declare("source-revision", Some(&"d".repeat(40)));
         assert_eq!(release(&theatre, "d", 400, "ok:5").await.word, "finished");
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00005=100");
         all_is_well(&theatre, prologue).await;
     });
 }
@@ -304,7 +304,7 @@ fn a_share_outlives_care() {
 
 #[test]
 fn the_brake_takes_everyone_either_way() {
-    for (to, leaves) in [(To::Candidate, "latest=100"), (To::Stable, "hello-00001=100 hello-00002#candidate=0")] {
+    for (to, leaves) in [(To::Candidate, "hello-00002=100"), (To::Stable, "hello-00001=100 hello-00002#candidate=0")] {
         simulate(async {
             let theatre = declaring("30").await;
             let prologue = theatre.world.scene_is_set();
@@ -326,6 +326,6 @@ fn who_works_for_no_goal_knows_no_share() {
         let a = asker("a", 100, IfBusy::Supersede);
         assert_eq!(run(&theatre, "stage", &a, &stage("ok:2")).await.word, "staged");
         assert_eq!(run(&theatre, "walk", &a, &walk()).await.word, "finished");
-        assert_eq!(split(&theatre), "latest=100");
+        assert_eq!(split(&theatre), "hello-00002=100");
     });
 }

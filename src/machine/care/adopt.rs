@@ -115,7 +115,7 @@ impl Adopt {
         is_served(service)?;
         let start = start(record.as_ref(), split, latest, service)?;
         targets_are_ready(&start, world, service)?;
-        let pinned = by_name(split, latest);
+        let pinned = split.by_name(latest);
         let stays = if pinned == *split {
             format!("users stay on {split}")
         } else {
@@ -273,13 +273,6 @@ impl Machine for Adopt {
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
         gave_up(world, why)
     }
-}
-
-/// The same split by name for everyone; what follows latest at 0 % stays the owner's own preview.
-fn by_name(split: &Split, latest: &RevisionName) -> Split {
-    let named = split.targets().iter().map(|t| if t.percent.is_zero() { t.clone() } else { t.pinned(latest) });
-    // Naming what an entry means keeps sum and tags.
-    Split::new(named.collect()).unwrap_or_else(|_| split.clone())
 }
 
 /// What the owner has. Nobody is walked, so where several revisions serve, the one with the most users will do.

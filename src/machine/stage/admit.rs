@@ -32,6 +32,7 @@ use std::time::Duration;
 
 mod already;
 mod bytes;
+mod kept;
 mod resume;
 mod revert;
 mod start;
@@ -72,10 +73,12 @@ pub(crate) enum Begin {
         /// The end if it has not come by the deadline.
         late: Box<Outcome>,
     },
-    /// There is nothing to do, but the run's intent is to be noted in the record; traffic and template stay.
+    /// There is nothing to do, but the run's intent is to be noted in the record, or users are to be named; the template stays.
     Note {
         /// The record to leave.
         record: Box<Record>,
+        /// The split by name, where users follow latest in care.
+        split: Option<Split>,
         /// The end after that.
         outcome: Box<Outcome>,
     },

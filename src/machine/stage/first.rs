@@ -9,10 +9,10 @@ use crate::machine::goal_write::{NewTemplate, asks_first};
 use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
 use crate::machine::others;
-use crate::machine::outcomes::{CREATED, LOOK_ELSEWHERE, absent, missing};
+use crate::machine::outcomes::{CREATED, LAST_WAIT, LOOK_ELSEWHERE, absent, missing, pinned_in_care};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
-use crate::machine::write::{order, template_order};
+use crate::machine::write::{order, template_order, while_latest_stands};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
@@ -21,7 +21,9 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::podwords::lies_outside;
 use crate::model::ready::{Pods, Serving, is_current, pods, serving};
 use crate::model::template::{TemplateChange, fingerprint, says_the_same};
-use crate::rollout::record::Phase;
+use crate::model::time::after;
+use crate::rollout::declaration::charge::in_care;
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -208,13 +210,27 @@ impl Stage {
             record.template = change.apply(&service.template).ok().map(|t| fingerprint(&t));
         }
         record.outcome = Some(Code::Done);
-        match order(service, record, None, None, Event::new(Topic::Stage, format!("{ready} serves everyone"))) {
+        // The next template would reach everyone at once.
+        let named = service.split.as_ref().ok().filter(|_| in_care(service)).map(|split| split.by_name(ready));
+        let is_named = named.is_some();
+        match order(service, record, named, None, Event::new(Topic::Stage, format!("{ready} serves everyone"))) {
+            Ok(order) if is_named => Next::Write(Box::new(while_latest_stands(service, order))),
             Ok(order) => Next::Write(Box::new(order)),
             Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         }
     }
 
-    pub(super) fn deployed(service: &Service, ready: &RevisionName) -> Outcome {
+    /// The last write is made: the end, and where it named users only once that is served.
+    pub(super) fn first_over(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
+        let until = after(*self.ended_at.get_or_insert(now), LAST_WAIT);
+        let named = record.split != record.start.split;
+        if named && serving(service) != Serving::Yes && now < until && world.signal.is_none() {
+            return Next::wait(Some(until));
+        }
+        Next::end(Self::deployed(service, &record.start.stable).next(pinned_in_care(record, service)))
+    }
+
+    fn deployed(service: &Service, ready: &RevisionName) -> Outcome {
         let url = service.url.as_deref().unwrap_or("no address yet");
         let mut outcome =
             outcome_of(Code::Done, format!("first deployment: {ready} serves everyone at {url}"), service)

@@ -6,7 +6,7 @@
 use super::Stage;
 use crate::machine::finish::finish;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, reverted};
+use crate::machine::outcomes::{LAST_WAIT, pinned_in_care, reverted};
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::unserved::nobody_is_served;
@@ -125,5 +125,5 @@ pub(super) fn good_end(record: &Record, candidate: &RevisionName, service: &Serv
         return reverted(record, service);
     }
     let what = format!("{candidate} serves everyone; {} served nobody", record.start.stable);
-    outcome_of(Code::Done, what, service).word("finished")
+    outcome_of(Code::Done, what, service).word("finished").next(pinned_in_care(record, service))
 }

@@ -1,10 +1,11 @@
 //! A revert: what serves is released again, because the template that stands there is another one (rejected, as a rule).
 //!
 //! Decides when the revision that the restored template made counts as what serves, and the end: where the owner followed
-//! latest they follow it again, else traffic stays by name. It may use the record, splits and observed objects.
+//! latest they follow it again, or in care are on it by name; else traffic stays as it was. It may use the record, splits, what is
+//! declared and observed objects.
 
 use super::Stage;
-use crate::machine::finish::newer_than;
+use crate::machine::finish::{good_split, newer_than};
 use crate::machine::migration::taken_name;
 use crate::machine::next::Next;
 use crate::machine::outcomes::LAST_WAIT;
@@ -19,6 +20,7 @@ use crate::model::name::RevisionName;
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::Code;
 use crate::model::time::after;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
@@ -77,10 +79,13 @@ impl Stage {
                 Err(next) => return Some(*next),
             };
         }
-        let follows = record.start.followed_latest() && record.start.follows_alone() && waits.is_none();
-        let home = if follows { candidate } else { stable };
-        let wanted =
-            if follows { record.start.finished(candidate, true) } else { record.start.restored(None, &record.tags) };
+        let comes = record.start.followed_latest() && record.start.follows_alone() && waits.is_none();
+        let home = if comes { candidate } else { stable };
+        let wanted = if comes {
+            good_split(&record.start, candidate, true, service)
+        } else {
+            record.start.restored(None, &record.tags)
+        };
         let Some(safe) = only_ready(&wanted, home, |name| world.serves(name)) else {
             if now < self.deadline(now) {
                 return Some(self.wait(now));
@@ -99,7 +104,10 @@ impl Stage {
         next.left_out.extend(safe.left_out);
         next.accept(home);
         self.claimant.mark_goal(&mut next);
-        let what = match (follows, &waits) {
+        let what = match (comes, &waits) {
+            (true, _) if in_care(service) => {
+                format!("{candidate} is Ready and runs what {stable} runs: users are on it by name, as in care")
+            }
             (true, _) => format!("{candidate} is Ready and runs what {stable} runs: latest is followed again"),
             (false, Some(why)) => format!("{candidate} runs what {stable} runs; traffic stays pinned by name: {why}"),
             (false, None) => format!("{candidate} is Ready and runs what {stable} runs; traffic stays as it was"),

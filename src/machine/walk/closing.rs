@@ -5,7 +5,9 @@ use super::Walk;
 use crate::machine::capacity::{GivingBack, but_capped, caps_alone, receives};
 use crate::machine::lost::Lost;
 use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before, finished_below, followed, unserved, with_standing};
+use crate::machine::outcomes::{
+    LAST_WAIT, ended_before, finished_below, followed, pinned_in_care, unserved, with_standing,
+};
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
@@ -151,8 +153,11 @@ impl Walk {
         let mut outcome = match record.phase {
             Phase::Finished if record.ended_below().is_some() => finished_below(record, service),
             Phase::Finished => {
-                let next =
-                    self.finish_note.clone().map(|why| format!("traffic stays pinned: {why}")).unwrap_or_default();
+                // Whoever comes again after its last write remembers no note.
+                let next = match &self.finish_note {
+                    Some(why) => format!("traffic stays pinned: {why}"),
+                    None => pinned_in_care(record, service),
+                };
                 outcome_of(Code::Done, format!("finished: {candidate} has what {} had", record.start.stable), service)
                     .word("finished")
                     .next(next)

@@ -8,7 +8,7 @@ use crate::machine::claim::Claim;
 use crate::machine::judge::Survey;
 use crate::machine::next::{Look, Next};
 use crate::machine::others;
-use crate::machine::outcomes::{ended_before, finished_below, refused, reverted, with_standing};
+use crate::machine::outcomes::{ended_before, finished_below, pinned_in_care, refused, reverted, with_standing};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::walk::step::step_split;
 use crate::machine::walk::stopped::phase_before;
@@ -259,8 +259,9 @@ impl Walk {
             return finished_below(record, service);
         }
         if record.phase == Phase::Finished {
-            let mut outcome =
-                outcome_of(Code::Done, format!("already finished: {candidate}"), service).word("finished");
+            let mut outcome = outcome_of(Code::Done, format!("already finished: {candidate}"), service)
+                .word("finished")
+                .next(pinned_in_care(record, service));
             outcome.candidate.clone_from(&record.candidate);
             outcome.rollout = Some(record.id.clone());
             return outcome;

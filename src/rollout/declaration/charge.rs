@@ -1,10 +1,11 @@
 //! Who is in charge of getting to the goal: annotation `andante.dev/pipeline`.
 //!
-//! Decides which texts name somebody, and that the short forms and the long ones are one value. Whether such a kind can be
-//! started is not asked here. Depends on names, parameters and YAML.
+//! Decides which texts name somebody, that the short forms and the long ones are one value, and when a Service is in care by them.
+//! Whether such a kind can be started is not asked here. Depends on names, parameters and YAML.
 
 use super::params::Params;
 use crate::model::name::name_type;
+use crate::model::observed::{PIPELINE, Service};
 use crate::model::yaml;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -174,6 +175,13 @@ impl InCharge {
     }
 }
 
+/// True if a Service is in care: it names who is in charge, and that is nobody outside. The policies of `config/care` ask the same.
+// What cannot be read is somebody whom a slip hides, so users are kept for them.
+pub(crate) fn in_care(service: &Service) -> bool {
+    let named = service.annotations.get(PIPELINE);
+    named.is_some_and(|text| InCharge::read(text) != Ok(InCharge::ExternalOperation))
+}
+
 /// The API of a kind that need not name it.
 fn known(kind: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(known, _)| *known == kind).map(|(_, api)| *api)
@@ -237,6 +245,25 @@ mod tests {
         assert_eq!(read("v1/Pod/a.b").to_string(), "Pod a.b (v1)");
         assert_eq!(read("argoproj.io/v1alpha1/Workflow/w").short(), "argoproj.io/v1alpha1/Workflow/w");
         assert_eq!(InCharge::read(&read("a/b/C/d").short()), Ok(read("a/b/C/d")));
+    }
+
+    #[test]
+    fn a_service_is_in_care_of_whoever_is_named_and_of_nobody_outside() {
+        let of = |annotations: Value| {
+            let object = json!({"metadata": {"name": "s", "uid": "u", "generation": 1, "annotations": annotations}});
+            in_care(&Service::from_json(&object).unwrap())
+        };
+        assert!(!of(json!({})) && !of(json!({"andante.dev/traffic": "50"})));
+        for (text, is) in [
+            ("build-it", true),
+            ("Workflow/x", true),
+            ("", true),
+            ("external-operation", true),
+            (EXTERNAL, false),
+            (" ExternalOperation\n", false),
+        ] {
+            assert_eq!(of(json!({PIPELINE: text})), is, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
 use crate::machine::capacity::{ArmDemand, most_wanted, pods_for};
 use crate::machine::claim::Claim;
+use crate::machine::finish::good_split;
 use crate::machine::stage::admit::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -15,6 +16,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::split::Split;
 use crate::model::time::words;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::{Plan, Step};
 use crate::rollout::record::{Phase, Record};
@@ -212,12 +214,14 @@ impl MoveWriter<'_> {
     }
 
     fn finish(&self) -> Move {
-        let note = if self.start.followed_latest() {
-            "follows latest again, as the owner had it; stays pinned by name if a newer template waits by then"
-        } else {
-            "pinned by name, as the owner had it"
+        let note = match (self.start.followed_latest(), in_care(self.service)) {
+            (true, true) => "by name, as in care; `andante detach` gives latest back",
+            (true, false) => {
+                "follows latest again, as the owner had it; stays pinned by name if a newer template waits by then"
+            }
+            (false, _) => "pinned by name, as the owner had it",
         };
-        let split = self.start.finished(self.candidate, self.start.followed_latest());
+        let split = good_split(self.start, self.candidate, self.start.followed_latest(), self.service);
         Move { kind: "finish", traffic: self.entries(&split), note: note.to_owned(), ..plain() }
     }
 

@@ -67,6 +67,14 @@ note       <hello-new> stands for the revision that staging makes or takes up";
 }
 
 #[test]
+fn in_care_the_end_is_by_name() {
+    let preview = preview(&service(json!({"andante.dev/pipeline": "slow-walk"})), &asked(Style::Canary, 100));
+    let text = lines(&preview).join("\n");
+    let end = "finish     <hello-new> 100 %\n           by name, as in care; `andante detach` gives latest back\n";
+    assert!(text.contains(end), "{text}");
+}
+
+#[test]
 fn an_open_rollout_shows_what_is_still_to_come() {
     let preview = preview(&with(&walking(), 5), &asked(Style::Canary, 100));
     assert_eq!(preview.candidate, "hello-00002");

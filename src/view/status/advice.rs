@@ -3,11 +3,19 @@
 //! Decides words only. It may use the record and the status.
 
 use super::{Called, Life, RevisionStatus, Role, Status};
+use crate::machine::outcomes::pinned_words;
+use crate::model::observed::Service;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{EditOf, Phase, Record};
 
 /// What to do next. `unserved`: why users have nothing that serves them, if so.
-pub(super) fn next(status: &Status, record: Option<&Record>, unserved: Option<&str>, called: &Called) -> Vec<String> {
+pub(super) fn next(
+    status: &Status,
+    record: Option<&Record>,
+    unserved: Option<&str>,
+    service: &Service,
+    called: &Called,
+) -> Vec<String> {
     let here = &called.words;
     if let Some(why) = &status.unreadable {
         return vec![why.clone()];
@@ -21,7 +29,7 @@ pub(super) fn next(status: &Status, record: Option<&Record>, unserved: Option<&s
     if !rollout.open {
         return match unserved {
             Some(why) => without_users_served(status, record, why, here),
-            None => after_the_end(status, record, here),
+            None => after_the_end(status, record, service, here),
         };
     }
     // After a foreign edit that ends a walk nobody writes any more (rule 3), so this comes before everything that a walk
@@ -74,7 +82,7 @@ fn without_users_served(status: &Status, record: &Record, why: &str, here: &str)
         .collect()
 }
 
-fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {
+fn after_the_end(status: &Status, record: &Record, service: &Service, here: &str) -> Vec<String> {
     let mut next = Vec::new();
     if !status.serving.served && status.revisions.iter().any(|r| r.percent != r.asked) {
         next.push(format!("`andante settle {here}` brings users to where this rollout ended, or says what keeps them"));
@@ -82,10 +90,7 @@ fn after_the_end(status: &Status, record: &Record, here: &str) -> Vec<String> {
     let rolled_back = record.phase == Phase::RolledBack;
     let pinned = status.asked.as_ref().is_some_and(|split| split.latest_share().is_zero());
     if rolled_back && pinned && record.start.followed_latest() {
-        next.push(
-            "traffic stays pinned by name until a rollout ends well, so a plain `kn service update` reaches nobody"
-                .to_owned(),
-        );
+        next.push(pinned_words(service));
         next.push(format!("`andante stage {here} --image REF` with a mended image"));
     }
     for target in &record.left_out {
@@ -163,7 +168,11 @@ mod tests {
         let mut record = walking();
         record.phase = Phase::RolledBack;
         let status = explained(&with(&record, 5), None);
-        assert!(status.next[0].contains("pinned by name"), "{:?}", status.next);
+        assert!(status.next[0].contains("pinned by name until a rollout ends well"), "{:?}", status.next);
+        let mut in_care = with(&record, 5);
+        in_care["metadata"]["annotations"]["andante.dev/pipeline"] = json!("slow-walk");
+        let status = explained(&in_care, None);
+        assert!(status.next[0].contains("pinned by name, as in care"), "{:?}", status.next);
         record.phase = Phase::Finished;
         let status = explained(&with(&record, 5), None);
         assert!(

@@ -36,6 +36,9 @@ pub(crate) fn finished(story: &Story) -> Vec<String> {
         if is.iter().any(|e| e.name.is_none() && e.percent > 0) && !may_follow {
             wrong.push(format!("write {} follows latest, which is {:?}", our.number, truth.latest_ready));
         }
+        if is.iter().any(|e| e.name.is_none() && e.percent > 0) && in_care(&our.write.after) {
+            wrong.push(format!("write {} follows latest in care", our.number));
+        }
         let still_gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !truth.ready.contains(n));
         let goal = merged(goal.filter(|e| !still_gone(e)));
         let named = |e: &Entry| if e.percent > 0 { e.resolved(&candidate) } else { e.clone() };
@@ -45,6 +48,12 @@ pub(crate) fn finished(story: &Story) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// Somebody is in charge, and nobody outside.
+fn in_care(service: &serde_json::Value) -> bool {
+    let named = service["metadata"]["annotations"]["andante.dev/pipeline"].as_str();
+    named.is_some_and(|text| text != "ExternalOperation")
 }
 
 /// One that is over at a share has that, under our tags, and stable has all else.

@@ -14,6 +14,8 @@ use crate::model::name::RevisionName;
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, shares_are_served};
+use crate::model::split::Split;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 use serde_json::Value;
@@ -65,6 +67,14 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Optio
         outcome.next =
             format!("{}; the Service's template is that of {}, which reaches nobody", outcome.next, waits.name);
     }
+    if let Some(named) = in_care(service).then(|| by_name(service)).flatten() {
+        // An edit of the template would reach them at once. What follows latest is the owner's shape, which this record keeps.
+        outcome.what = format!("{stable} already serves this; in care its users have it by name from now on");
+        outcome.traffic = Some(named.clone());
+        let (phase, ended, candidate) = (Phase::Finished, Some(Code::Done), Some(stable));
+        let record = Box::new(Record { phase, outcome: ended, candidate, ..fresh });
+        return Begin::Note { record, split: Some(named), outcome: Box::new(outcome) };
+    }
     if fresh.owner.kind == OwnerKind::Person || known.is_some_and(|intent| intent >= fresh.intent) {
         return end(outcome);
     }
@@ -78,7 +88,13 @@ pub(super) fn already(admission: &Admission<'_>, mut fresh: Record, asked: Optio
         ..fresh.clone()
     });
     noted.intent = noted.intent.max(fresh.intent);
-    Begin::Note { record: Box::new(noted), outcome: Box::new(outcome) }
+    Begin::Note { record: Box::new(noted), split: None, outcome: Box::new(outcome) }
+}
+
+/// The same split by name; none where nobody follows latest, or where it is not known what that is.
+fn by_name(service: &Service) -> Option<Split> {
+    let split = service.split.as_ref().ok()?;
+    Some(split.by_name(service.latest_ready.as_ref()?)).filter(|named| named != split)
 }
 
 /// What is asked for is what is there, and that serves nobody: no success, and no release of this run's.

@@ -8,6 +8,7 @@
 use super::{Admission, Begin};
 use crate::machine::claim::Claim;
 use crate::machine::clash;
+use crate::machine::finish::good_split;
 use crate::machine::next::Next;
 use crate::machine::stage::revert::{is_same_release, without_bounds};
 use crate::machine::stage::{StageGoal, Want};
@@ -17,6 +18,7 @@ use crate::model::observed::{Revision, Truth};
 use crate::model::outcome::Code;
 use crate::model::ready::is_current;
 use crate::model::template::{BadChange, TemplateChange, fingerprint, says_the_same};
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{Phase, Record};
 use serde_json::Value;
@@ -35,9 +37,9 @@ pub(super) fn revert(admission: &Admission<'_>, fresh: &Record, asked: &Value) -
     }
     let newest = service.latest_created.as_ref()?;
     let follows = fresh.start.followed_latest() && fresh.start.follows_alone();
-    let is_pinned = follows && service.split.as_ref() != Ok(&fresh.start.split);
+    let is_pinned = follows && service.split.as_ref() != Ok(&good_split(&fresh.start, newest, true, service));
     if newest == stable {
-        let is_latest = service.latest_ready.as_ref() == Some(stable);
+        let is_latest = service.latest_ready.as_ref() == Some(stable) && !in_care(service);
         // Users of an open rollout are taken back by name first, as by any way back.
         return (claim == Claim::Free && is_pinned && is_latest).then(|| follow_again(fresh));
     }

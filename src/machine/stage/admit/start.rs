@@ -3,6 +3,7 @@
 //! Decides which tags are the owner's and which are ours, what of an older record is still true, and which targets
 //! would block every split (docs/protocol.md, rules 4, 6 and 9). It may use pure modules only.
 
+use super::kept::following_again;
 use crate::machine::claim::Claim;
 use crate::machine::standing::outcome_of;
 use crate::machine::unserved::nobody_is_served;
@@ -11,7 +12,7 @@ use crate::model::name::{RevisionName, ServiceName, Tag};
 use crate::model::observed::{Revision, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Pods, pods};
-use crate::model::split::{Follow, Split, TrafficTarget};
+use crate::model::split::{Split, TrafficTarget};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{BadStart, Start, Tags, room_for_tags};
 
@@ -61,7 +62,7 @@ pub(crate) fn fresh_start(
         .filter(|r| r.ended_below().is_some())
         .and_then(|r| Start::between(own.clone(), latest.clone(), &r.start.stable, r.candidate.as_ref()?));
     let start = between.map_or_else(|| Start::new(own, latest, chosen), Ok);
-    let start = start.map(|start| following_again(start, record, split));
+    let start = start.map(|start| following_again(start, record, service, split));
     start.map_err(|error| match error {
         BadStart::Ambiguous(_) => {
             let mut outcome = outcome_of(Code::BadState, error.to_string(), service);
@@ -90,29 +91,6 @@ fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
             Start { split, main: start.main - before, beside, ..start.clone() }
         }
         Err(_) => start.clone(),
-    }
-}
-
-/// An owner who followed latest and is pinned only because we pinned them follows latest again after the next good end,
-/// even if they touched other entries since.
-fn following_again(start: Start, record: Option<&Record>, split: &Split) -> Start {
-    let pinned_by_us = record.is_some_and(|r| {
-        !r.phase.is_open()
-            && r.start.followed_latest()
-            && !start.followed_latest()
-            && r.split.share(&start.stable) == split.share(&start.stable)
-            && !r.leaves_traffic()
-    });
-    if !pinned_by_us {
-        return start;
-    }
-    let follow = |(i, t): (usize, &TrafficTarget)| {
-        if i == start.main { TrafficTarget { follow: Follow::Latest, ..t.clone() } } else { t.clone() }
-    };
-    let targets = start.split.targets().iter().enumerate().map(follow).collect();
-    match Split::new(targets) {
-        Ok(split) if split.targets().len() == start.split.targets().len() => Start { split, ..start },
-        _ => start,
     }
 }
 
@@ -243,32 +221,6 @@ mod tests {
         record.outcome = Some(Code::Done);
         record.split = split(json!([{"revisionName": "s2", "percent": 100}]));
         record
-    }
-
-    #[test]
-    fn whom_we_pinned_follows_latest_again_even_if_they_touched_a_tag() {
-        let now = json!([{"revisionName": "s2", "percent": 100}, {"revisionName": "s1", "percent": 0, "tag": "old"}]);
-        let again = following_again(start(now.clone(), "s2"), Some(&pinned()), &split(now.clone()));
-        assert!(again.followed_latest());
-        assert_eq!((again.latest.as_str(), again.stable.as_str()), ("s2", "s2"));
-        assert_eq!(again.restored(None, &pinned().tags).to_string(), "s2 100 %, s1 0 % (tag old)");
-        // A newer template waits: what the owner previews under a tag stays that.
-        let previewed =
-            json!([{"revisionName": "s2", "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "p"}]);
-        let again = following_again(start(previewed.clone(), "s3"), Some(&pinned()), &split(previewed));
-        assert_eq!(again.restored(None, &pinned().tags).to_string(), "s2 100 %, s3 0 % (tag p)");
-    }
-
-    #[test]
-    fn whoever_pinned_themselves_stays_pinned() {
-        let now = json!([{"revisionName": "s1", "percent": 100}]);
-        let other = following_again(start(now.clone(), "s2"), Some(&pinned()), &split(now.clone()));
-        assert!(!other.followed_latest(), "another revision than we wrote");
-        let mut theirs = pinned();
-        theirs.outcome = Some(Code::TakenOver);
-        let mine = json!([{"revisionName": "s2", "percent": 100}]);
-        assert!(!following_again(start(mine.clone(), "s2"), Some(&theirs), &split(mine.clone())).followed_latest());
-        assert!(!following_again(start(mine.clone(), "s2"), None, &split(mine)).followed_latest());
     }
 
     /// The next rollout begins from both, and a way back is to both; whoever says otherwise is heard.
