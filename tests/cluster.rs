@@ -65,6 +65,7 @@ mod cluster {
     mod pod;
     mod races;
     mod refusals;
+    mod restores;
     mod reverts;
     mod rights;
     mod settling;

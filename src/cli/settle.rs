@@ -19,6 +19,10 @@ pub struct SettleArgs {
     /// finished one stays.
     #[arg(long, value_name = "WHERE", value_parser = plain)]
     pub to: Option<String>,
+    /// Once users are back the template becomes again that of the revision that serves, in a second write, unless somebody else
+    /// wrote it since; whoever followed latest follows it again once that is Ready and the same. Also where the rollout is over.
+    #[arg(long)]
+    pub restore_template: bool,
     /// Remove a record that cannot be read; traffic stays as it is.
     #[arg(long)]
     pub discard_record: bool,

@@ -55,6 +55,10 @@ pub struct WalkArgs {
     /// What SIGTERM does (a pod is being deleted); Ctrl-C always holds.
     #[arg(long, value_enum, default_value_t = OnTermArg::Rollback, help_heading = "Time")]
     pub on_term: OnTermArg,
+    /// After a way back the template becomes again that of the revision that serves, in a second write, unless somebody else wrote
+    /// it since; whoever followed latest follows it again once that is Ready and the same (in care users stay by name).
+    #[arg(long, help_heading = "Traffic")]
+    pub restore_template: bool,
     /// Do what is due now and exit, saying when the next move is due.
     #[arg(long, help_heading = "Time")]
     pub once: bool,
@@ -91,6 +95,7 @@ impl WalkArgs {
             address: self.probe.address.map(AddressKind::from).or(public),
             on_term: self.on_term.into(),
             once: self.once,
+            restore_template: self.restore_template,
             judge: Some(rules).filter(|_| self.source.evidence != EvidenceFrom::None),
             gates: self.gates.gates.clone(),
             gate_patience: self.gates.patience(),

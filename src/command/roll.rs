@@ -230,6 +230,12 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         Some("candidate") => Some(To::Candidate),
         Some(name) => Some(To::Revision(name.parse().map_err(Stop::bad_input)?)),
     };
+    if args.restore_template && !matches!(to, None | Some(To::Stable)) {
+        return Err(Stop::bad_input(
+            "--restore-template is for a way back: with `--to stable`, or without --to. Elsewhere the template stays, so that users can \
+             go there",
+        ));
+    }
     let kube = connect(&args.cluster, environment)?;
     let owner = owner(environment)?;
     // A settling run does not queue, because it takes the epoch from every other writer.
@@ -246,6 +252,7 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         tags: tags(&args.tags, &args.cluster)?,
         id: new_id(),
         run_began,
+        restore_template: args.restore_template,
     };
     let mut hold = claimant(asker);
     if hold.asker.owner.kind != OwnerKind::Person {

@@ -11,7 +11,7 @@ use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::Stated;
-use crate::rollout::goal_status::{GoalStatus, StatusSeen};
+use crate::rollout::goal_status::{GoalPhase, GoalStatus, StatusSeen, asked_again};
 use crate::rollout::owner::Owner;
 use crate::rollout::record::{Phase, Record, RolloutGoal};
 use jiff::Timestamp;
@@ -46,6 +46,8 @@ pub(super) struct NewTemplate {
     pub(super) template: Value,
     /// The goal that is declared with it; none: what is declared then cannot be read.
     goal: Option<GoalId>,
+    /// It is what serves, put back.
+    restores: bool,
 }
 
 impl NewTemplate {
@@ -56,7 +58,12 @@ impl NewTemplate {
             Some(stored) => Stated::of_service(&stored).read(),
             None => Stated::of_service(service).with_template(&template).read(),
         };
-        Self { goal: stated.ok().map(|declared| declared.id), template }
+        Self { goal: stated.ok().map(|declared| declared.id), template, restores: false }
+    }
+
+    /// The same where it is what serves, so that nothing has to be started for it.
+    pub(super) fn restoring(self) -> Self {
+        Self { restores: true, ..self }
     }
 }
 
@@ -84,7 +91,8 @@ pub(super) fn status_changes(
     template: Option<&NewTemplate>,
     (owner, at): (&Owner, Timestamp),
 ) -> Vec<Value> {
-    let Ok(before) = Stated::of_service(service).read().map(|declared| declared.id) else { return Vec::new() };
+    let Ok(declared) = Stated::of_service(service).read() else { return Vec::new() };
+    let before = declared.id;
     let Some(after) = template.map_or(Some(&before), |new| new.goal.as_ref()).cloned() else { return Vec::new() };
     let seen = StatusSeen::of(service);
     let named = seen.goal();
@@ -100,6 +108,15 @@ pub(super) fn status_changes(
         if goal.declared == after && named != Some(&after) {
             noted = GoalStatus::of_run(&after, owner, service, at);
         }
+    }
+    // Nobody has looked at it yet, and whoever looks first would start a run for what serves.
+    if noted.is_none()
+        && template.is_some_and(|new| new.restores)
+        && declared.in_charge.is_some()
+        && seen == StatusSeen::Absent
+    {
+        let reached = GoalStatus::new(GoalPhase::Reached, "the template was put back to what serves", Some(at));
+        noted = Some(GoalStatus { goal: Some(after.clone()), again: asked_again(service), ..reached });
     }
     let carried = seen.status().filter(|_| carries).map(|status| GoalStatus { goal: Some(after), ..status.clone() });
     let Some(next) = carried.or(noted) else { return Vec::new() };

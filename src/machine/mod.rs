@@ -24,6 +24,8 @@ pub mod next;
 pub(crate) mod others;
 pub(crate) mod outcomes;
 mod probing;
+mod release;
+mod restore;
 mod rollback;
 pub mod settle;
 pub mod stage;

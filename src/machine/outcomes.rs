@@ -98,7 +98,14 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
     let usual = if record.phase == Phase::Finished { "finished" } else { "rolled back" };
     let reason = record.reason.clone().unwrap_or_else(|| usual.into());
     let back = code.went_back() || code == Code::Superseded && record.phase == Phase::RolledBack;
-    let what = if back && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
+    let mut what = if back && record.reason.is_some() { format!("rolled back: {reason}") } else { reason };
+    if record.restored && record.phase == Phase::RolledBack {
+        let stable = &record.start.stable;
+        what = format!("{what}; the template was put back to what {stable} runs");
+        if record.follows_again() {
+            what = format!("{what}, and latest, which is {stable}, is followed again");
+        }
+    }
     let mut outcome = outcome_of(code, what, service);
     if let Some(ending) = record.ending {
         outcome.word = ending.word();
@@ -112,7 +119,11 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
         next.push(format!(
             "the template that stands there now reaches nobody, since traffic is by name: {newest} walks users to it, or stage the same again to write over it"
         ));
-    } else if record.start.followed_latest() && code != Code::Done && !record.leaves_traffic() {
+    } else if record.start.followed_latest()
+        && !record.follows_again()
+        && code != Code::Done
+        && !record.leaves_traffic()
+    {
         let blamed = record.candidate.as_ref().is_none_or(|c| record.rejected.iter().any(|r| r.revision == *c));
         let name = &service.name;
         let stage = if code.blames() && blamed {

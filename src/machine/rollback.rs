@@ -85,7 +85,7 @@ pub(super) fn roll_back(
     }
     let stable = &record.start.stable;
     let is_latest = service.latest_ready.as_ref() == Some(stable) && service.latest_created.as_ref() == Some(stable);
-    let wanted = if why.code == Code::Done && is_latest && is_current(service) {
+    let wanted = if (why.code == Code::Done || record.restored) && is_latest && is_current(service) {
         // The owner gets back exactly what they had, because there is no rejected template that latest could mean.
         record.start.split.clone()
     } else {

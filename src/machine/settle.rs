@@ -8,6 +8,7 @@ use crate::machine::finish::finish;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
+use crate::machine::restore::Restore;
 use crate::machine::rollback::{Why, roll_back};
 use crate::machine::settle::closing::over;
 use crate::machine::settle::others::UNTOUCHED;
@@ -21,6 +22,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::is_current;
 use crate::model::time::after;
+use crate::rollout::goal::CapacityGoal;
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
 use crate::rollout::told::{TaskEnd, Told};
@@ -63,6 +65,8 @@ pub struct SettleGoal {
     pub id: RolloutId,
     /// When the run that settles began, where that is known.
     pub run_began: Option<Timestamp>,
+    /// Once users are back the template becomes again what serves.
+    pub restore_template: bool,
 }
 
 /// The settling machine.
@@ -86,6 +90,10 @@ pub struct Settle {
     size: RecordSize,
     /// What the other tasks of this run said.
     told: Option<Told>,
+    /// What is done about the template once users are back.
+    restore: Restore,
+    /// The rollout was over before, and only its template is written.
+    was_over: bool,
 }
 
 impl Settle {
@@ -93,6 +101,7 @@ impl Settle {
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
         let (ended_at, served_at, denied, began) = (None, None, None, None);
         let bounds = BoundTries::default();
+        let restore = Restore::new(goal.restore_template, &CapacityGoal::default(), false);
         Self {
             goal,
             claimant,
@@ -106,6 +115,8 @@ impl Settle {
             bounds,
             size: RecordSize::Whole,
             told: None,
+            restore,
+            was_over: false,
         }
     }
 
@@ -144,11 +155,16 @@ impl Settle {
                 if let Some(next) = self.left_over(&record, world, service, now) {
                     return next;
                 }
+                if let Some(next) = self.restoring(&record, world, service, now, log) {
+                    self.was_over = true;
+                    return next;
+                }
                 if let Some(next) = self.returning(world, &record, now, log) {
                     return next;
                 }
                 log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                return Next::end(self.with_bounds(over(&record, service, self.told_for_end()), world, &record));
+                let end = self.restored(over(&record, service, self.told_for_end()));
+                return Next::end(self.with_bounds(end, world, &record));
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
             (Some(record), None) => {
@@ -307,6 +323,9 @@ impl Machine for Settle {
             self.denied = Some(outcome_of(Code::BadState, what, service).next(next));
         }
         let Written::Denied(error) = written else { return };
+        if self.restore.is_denied(error) {
+            return;
+        }
         let refused = matches!(error, ApiError::Invalid(_));
         if refused && self.size == RecordSize::Whole {
             // Perhaps it is the record for which there is no room.

@@ -9,7 +9,8 @@ use crate::machine::clash;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, gave_up, refused, taken_over};
+use crate::machine::outcomes::{LAST_WAIT, refused, taken_over};
+use crate::machine::restore::Restore;
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
 use crate::machine::stage::write::begin_next;
@@ -39,7 +40,6 @@ mod goal_now;
 mod mending;
 mod named;
 mod own_end;
-mod pods;
 mod prove;
 mod revert;
 mod room;
@@ -87,6 +87,8 @@ pub struct Stage {
     bounds: BoundTries,
     /// What users of stable wanted meanwhile.
     demand: Demand,
+    /// What is done about the template once users are back.
+    restore: Restore,
 }
 
 impl Stage {
@@ -94,6 +96,7 @@ impl Stage {
     pub fn new(goal: StageGoal, claimant: Claimant) -> Self {
         Self {
             bounds: BoundTries::new(goal.capacity.within),
+            restore: Restore::new(goal.restore_template, &goal.capacity, goal.goes_on.is_some()),
             goal,
             claimant,
             began: None,
@@ -200,7 +203,7 @@ impl Stage {
             return self.first_done(service, &ready, now);
         }
         if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
-            return self.over(ended_before(record, service), Some(record), world, service, now, log);
+            return self.own_end(world, service, record, now, log);
         }
         let blank = |start| self.blank(start, service, now);
         let reached = record
@@ -367,19 +370,7 @@ impl Machine for Stage {
             self.wrote(world);
         }
         if let Written::Denied(error) = written {
-            // A creation that is answered with "not found" means the namespace, since there is no Service yet to be
-            // missed.
-            if let (crate::model::api_error::ApiError::NotFound(_), Presence::Absent) = (error, &world.target) {
-                let what =
-                    format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
-                self.denied =
-                    Some(Outcome::new(Code::BadInput, what).next("create it, or name another one with --namespace"));
-                return;
-            }
-            let traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
-            let mut outcome = denied(error);
-            outcome.traffic = traffic;
-            self.denied = Some(outcome);
+            self.refused(error, world);
         }
     }
 
@@ -392,6 +383,6 @@ impl Machine for Stage {
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
-        gave_up(world, why)
+        self.stopped(world, why)
     }
 }

@@ -213,6 +213,7 @@ impl Claimant {
             image: None,
             template: None,
             reverts: false,
+            restored: false,
             plan: None,
             attempt: 0,
             step: 0,
@@ -281,8 +282,10 @@ fn done(own: &Record, newer: &Record, answered: bool) -> Option<Standing> {
 
 /// True if the newer record only notes somebody's intent in one that is over: nothing that the rollout did is another's.
 fn is_noted(own: &Record, newer: &Record) -> bool {
-    let end = |r: &Record| (r.id.clone(), r.phase, r.outcome, r.split.clone());
-    newer.writer != own.writer && newer.epoch > own.epoch && !own.phase.is_open() && end(own) == end(newer)
+    let end = |r: &Record| (r.id.clone(), r.phase, r.outcome);
+    // A template that is put back afterwards changes nothing about it.
+    let leaves = own.split == newer.split || newer.restored;
+    newer.writer != own.writer && newer.epoch > own.epoch && !own.phase.is_open() && end(own) == end(newer) && leaves
 }
 
 /// True if the newer record is of the next rollout, and the own one of a process that had done its part.

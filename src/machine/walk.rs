@@ -10,8 +10,9 @@ use crate::machine::capacity::Demand;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
-use crate::machine::outcomes::{denied, gave_up, missing, taken_over};
+use crate::machine::outcomes::{denied, missing, taken_over};
 use crate::machine::probing::Probing;
+use crate::machine::restore::Restore;
 use crate::machine::rollback::Why;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::unserved::UnservedUsers;
@@ -92,6 +93,8 @@ pub struct Walk {
     pods: PodsMemory,
     /// How much of the record is written: less once the API server has no room for it.
     size: RecordSize,
+    /// What is done about the template once users are back.
+    restore: Restore,
     /// Why traffic ends pinned although the owner followed latest, for the last sentence.
     finish_note: Option<String>,
 }
@@ -105,6 +108,7 @@ impl Walk {
             probing: Probing::new(goal.probe.clone()),
             gates: gates_of(&goal),
             survey: Survey::of(&goal.plan),
+            restore: Restore::new(goal.restore_template, &goal.capacity, goal.once),
             goal,
             claimant,
             began: None,
@@ -340,7 +344,7 @@ impl Machine for Walk {
             judge.mark_saved(at);
         }
         if let Written::Denied(error) = written {
-            if self.denied_for_room(error, world) {
+            if self.restore.is_denied(error) || self.denied_for_room(error, world) {
                 return;
             }
             let mut outcome = denied(error);
@@ -369,28 +373,6 @@ impl Machine for Walk {
     }
 
     fn give_up(&self, world: &World, why: GiveUp) -> Outcome {
-        let mut outcome = gave_up(world, why);
-        let goes_on = |record: &Record| matches!(record.phase, Phase::Walking | Phase::Baking);
-        if let (Some(signal), None) = (world.signal, &self.failed)
-            && self.claimant.has_written()
-            && !self.goal.once
-            && world.record().and_then(Result::ok).is_some_and(|record| goes_on(&record))
-        {
-            return self.unmarked(world, signal, &outcome);
-        }
-        if let Some(why) = &self.failed
-            && !world
-                .record()
-                .and_then(Result::ok)
-                .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
-        {
-            if why.code != Code::Interrupted || outcome.code == Code::NotPermitted {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
-            outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
-            outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);
-        }
-        outcome
+        self.given_up(world, why)
     }
 }

@@ -13,7 +13,7 @@ use crate::model::split::Split;
 use crate::rollout::declaration::charge::in_care;
 use crate::rollout::declaration::part::{BREAK_GLASS, PREFIX};
 use crate::rollout::owner::Owner;
-use crate::rollout::record::{BadRecord, Record, RolloutGoal, epoch_of};
+use crate::rollout::record::{BadRecord, Phase, Record, RolloutGoal, epoch_of};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -192,7 +192,8 @@ fn build(
         RecordSize::Least => record.least(),
     };
     let mut patch = fence(service);
-    if rests_on_goal(&record) {
+    // A way back is not withheld, and a template that is put back after it is: it may be another goal's by then.
+    if rests_on_goal(&record) || template.is_some() && record.phase == Phase::RolledBack {
         patch.extend(declared_tests(service));
     }
     if service.annotations.is_empty() {

@@ -79,6 +79,9 @@ pub struct Record {
     /// What serves is released again: the template goes back to stable's, and nobody is walked anywhere.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reverts: bool,
+    /// The template was put back to what serves, by a write after the one that took users back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub restored: bool,
     /// The plan, once a walk began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -160,6 +163,11 @@ impl Record {
         let of_candidate = self.candidate.as_ref().filter(|name| **name != self.start.stable)?;
         let both = [of_candidate, &self.start.stable].iter().all(|name| !self.split.share(name).is_zero());
         both.then(|| plan.to())
+    }
+
+    /// The owner who followed latest follows it again.
+    pub fn follows_again(&self) -> bool {
+        self.start.followed_latest() && self.split.latest_share() == self.start.whole()
     }
 
     /// A signal ended the process that was at it, and users stayed where they were: whoever comes next goes on from there.
@@ -279,6 +287,7 @@ pub(crate) mod tests {
             image: Some("i:2".into()),
             template: None,
             reverts: false,
+            restored: false,
             plan: None,
             attempt: 0,
             step: 0,

@@ -175,6 +175,16 @@ fn a_plan_that_cannot_be_is_refused_before_any_cluster() {
     }
 }
 
+/// A template is put back to what serves, so users have to go there, too.
+#[test]
+fn a_template_is_put_back_on_a_way_back_alone() {
+    for to in ["candidate", "hello-00002"] {
+        let ran = andante(&["settle", "hello", "--to", to, "--restore-template=true"]);
+        assert_eq!(ran.code, 2, "{to}");
+        assert!(ran.stdout.contains("end:     --restore-template is for a way back"), "{}{}", ran.stdout, ran.stderr);
+    }
+}
+
 #[test]
 fn a_flag_without_a_value_is_one_that_was_not_given() {
     // What a Task writes for parameters that nobody set; the first complaint is about the plan, not about a flag.
@@ -184,6 +194,7 @@ fn a_flag_without_a_value_is_one_that_was_not_given() {
         "--image=registry/hello:1",
         "--set-env",
         "--again=false",
+        "--restore-template=false",
         "--revision=",
         "--steps=50,5",
         "--dwell=",

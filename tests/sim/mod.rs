@@ -57,6 +57,7 @@ mod obstacles;
 mod out_of_reach;
 mod pipeline;
 mod refused;
+mod restores;
 mod reverts;
 mod seeded;
 mod shares;

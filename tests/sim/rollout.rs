@@ -59,6 +59,8 @@ pub(crate) enum Job {
     Adopt(&'static str),
     /// Take it out of care.
     Detach(IfMoves),
+    /// The same with `--restore-template`.
+    Restoring(Box<Job>),
 }
 
 /// What a walk looks at beside readiness and replicas.
@@ -143,6 +145,10 @@ impl Theatre {
 
     /// Runs one process until it ends, or is killed where its script says. A late reader finds its end in the story.
     pub(crate) async fn process(&self, label: &str, asker: &Asker, job: &Job, script: Script) -> Option<Outcome> {
+        let (job, restore_template) = match job {
+            Job::Restoring(job) => (&**job, true),
+            job => (job, false),
+        };
         let prober = SimProber::new(&self.world, label, script.cut_off.clone());
         let handle = Handle::new(&self.world, label, script);
         let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
@@ -155,7 +161,8 @@ impl Theatre {
             match job {
                 Job::Stage { .. } | Job::Named { .. } | Job::File(_) | Job::TakeUp(_) => {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let mut machine = self.watched(label, Stage::new(self.stage_goal(label, job), hold));
+                    let goal = StageGoal { restore_template, ..self.stage_goal(label, job) };
+                    let mut machine = self.watched(label, Stage::new(goal, hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Walk(plan, looks) => {
@@ -164,7 +171,8 @@ impl Theatre {
                         self.world.with(|s| s.log.has_gate.insert(label.to_owned()));
                     }
                     let ports = Ports { cluster: &handle, prober: &prober, source: &source, clock: &clock };
-                    let mut machine = self.watched(label, Walk::new(self.walk_goal(plan, *looks), hold));
+                    let goal = WalkGoal { restore_template, ..self.walk_goal(plan, *looks) };
+                    let mut machine = self.watched(label, Walk::new(goal, hold));
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
                 Job::Adopt(pipeline) => {
@@ -188,11 +196,12 @@ impl Theatre {
                     let machine: &mut dyn Machine = &mut machine;
                     run(machine, ports, &mut sink, &mut signals, limits).await
                 }
+                Job::Restoring(_) => unreachable!("once is enough"),
                 Job::Settle { to, any } => {
                     let rollout = if *any { None } else { Some(asker.owner.uid.clone()) };
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
-                    let settle =
-                        Settle::new(settle_goal(label, rollout, to.clone()), hold).told(self.told.borrow().clone());
+                    let goal = SettleGoal { restore_template, ..settle_goal(label, rollout, to.clone()) };
+                    let settle = Settle::new(goal, hold).told(self.told.borrow().clone());
                     let mut machine = self.watched(label, settle);
                     run(&mut machine, ports, &mut sink, &mut signals, limits).await
                 }
@@ -269,6 +278,7 @@ impl Theatre {
             hold_for: Duration::from_secs(120),
             capacity: CapacityGoal::default(),
             goes_on: self.once.clone(),
+            restore_template: false,
             id: rollout_id(label),
         }
     }
@@ -393,5 +403,5 @@ fn rules() -> Rules {
 
 fn settle_goal(label: &str, rollout: Option<String>, to: Option<To>) -> SettleGoal {
     let (service, id) = ("hello".parse().unwrap(), rollout_id(label));
-    SettleGoal { service, rollout, to, discard: false, tags: tags(), id, run_began: None }
+    SettleGoal { service, rollout, to, discard: false, tags: tags(), id, run_began: None, restore_template: false }
 }

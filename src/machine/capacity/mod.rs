@@ -4,6 +4,7 @@
 //! use the record and observed revisions.
 
 mod demand;
+mod everyone;
 mod giving_back;
 mod need;
 mod return_bounds;
@@ -11,6 +12,7 @@ mod tries;
 mod way_back;
 
 pub(crate) use demand::Demand;
+pub(super) use everyone::{EveryoneComes, waits_for_pods};
 pub(super) use giving_back::GivingBack;
 pub(super) use need::wanted_by_users;
 pub(crate) use need::{ArmDemand, most_wanted, pods_for};

@@ -94,6 +94,7 @@ impl Detach {
             hold_for: usual.hold_for,
             capacity: CapacityGoal::default(),
             goes_on: None,
+            restore_template: false,
             id: self.goal.id.clone(),
         };
         Stage::new(goal, self.claimant.clone())

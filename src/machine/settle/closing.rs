@@ -7,6 +7,7 @@ use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{
     CREATED, LAST_WAIT, UNCHANGED, ended_before, finished_below, followed, reverted, unserved, with_standing,
 };
+use crate::machine::restore::AfterBack;
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of, who_moved};
 use crate::machine::world::World;
@@ -134,7 +135,11 @@ impl Settle {
         if is_unserved && in_time && world.signal.is_none() {
             return Next::wait(Some(after(ended, LAST_WAIT)));
         }
-        let mut outcome = settled(record, service, self.told_for_end());
+        if !is_unserved && let Some(next) = self.restoring(record, world, service, now, log) {
+            return next;
+        }
+        let ends = if self.was_over { over } else { settled };
+        let mut outcome = self.restored(ends(record, service, self.told_for_end()));
         if is_unserved {
             unserved(&mut outcome, world, service);
         }
@@ -164,6 +169,28 @@ impl Settle {
             }
         }
         Next::end(outcome)
+    }
+
+    /// What is to be done about the template.
+    pub(super) fn restoring(
+        &mut self,
+        record: &Record,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let (claimant, bounds) = (&self.claimant, &self.bounds);
+        self.restore.next(&AfterBack { claimant, bounds, world, service, record, now }, log)
+    }
+
+    /// The same end with what came of the template; one that was refused is no good end of what was asked for.
+    pub(super) fn restored(&self, outcome: Outcome) -> Outcome {
+        let mut outcome = self.restore.said(outcome);
+        if let Some(code) = self.restore.refusal() {
+            (outcome.code, outcome.word) = (code, code.word());
+        }
+        outcome
     }
 
     /// Whether those who were sent there are answered. `Ready` alone does not tell: it stays True of a revision that was

@@ -48,6 +48,7 @@ fn of_anothers(
         tags: Tags::default(),
         id: "r2".parse().unwrap(),
         run_began,
+        restore_template: false,
     };
     let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
     Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(now), &mut Log::default())
@@ -99,6 +100,7 @@ fn where_to_or_whose_is_not_well_without_a_service() {
             tags: Tags::default(),
             id: "r2".parse().unwrap(),
             run_began: None,
+            restore_template: false,
         };
         let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
         let mut world = World::of(Some("shop".parse().unwrap()));
@@ -143,6 +145,7 @@ fn a_note_of_another_process_does_not_end_it_as_taken_over() {
         tags: Tags::default(),
         id: "r2".parse().unwrap(),
         run_began: None,
+        restore_template: false,
     };
     let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
     let mut settle = Settle::new(goal, Claimant::new(asker, "w2".into()));
@@ -181,6 +184,7 @@ fn a_record_that_is_put_back_is_removed_once() {
             tags: Tags::default(),
             id: "r2".parse().unwrap(),
             run_began: None,
+            restore_template: false,
         };
         let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
         let mut settle = Settle::new(goal, Claimant::new(asker, "w2".into()));

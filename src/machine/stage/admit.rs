@@ -12,6 +12,7 @@ use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
+use crate::model::bytes::{are_other_bytes, digest_of};
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
@@ -321,7 +322,8 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
         return end(outcome_of(Code::BadState, what, service));
     }
     if !goal.again
-        && let Some(before) = fresh.rejected.iter().find(|r| r.revision == candidate && r.stands(revision.serves()))
+        && let Some(before) =
+            fresh.rejected.iter().find(|r| is_rejected_one(r, revision, &admission) && r.stands(revision.serves()))
     {
         let what = format!("{candidate} was rolled back at {}: {}; nothing was written", before.at, before.reason);
         return end(outcome_of(Code::RejectedBefore, what, service).next("try it again with --again"));
@@ -346,6 +348,19 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
     }
     let late = outcome_of(Code::NeverReady, "the revision was not Ready at the deadline; nothing was written", service);
     Begin::Wait { what: format!("{candidate}: {}", revision.complaint()), late: Box::new(late) }
+}
+
+/// True if this revision is a candidate that was rejected: by its name, or because the rejected template, which was put back, stands
+/// there again and makes the same bytes.
+fn is_rejected_one(rejected: &Rejected, revision: &Revision, admission: &Admission<'_>) -> bool {
+    let Admission { record, world, service, .. } = *admission;
+    let came_again = record.is_some_and(|record| record.restored)
+        && service.latest_created.as_ref() == Some(&revision.name)
+        && rejected.template.is_some()
+        && rejected.template == Some(fingerprint(&service.template));
+    let means = revision.digest.as_deref().and_then(digest_of);
+    let other = world.revision(&rejected.revision).is_some_and(|r| are_other_bytes(r.digest.as_deref(), means));
+    rejected.revision == revision.name || came_again && !other
 }
 
 /// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.

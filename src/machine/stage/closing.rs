@@ -2,15 +2,17 @@
 
 use super::Stage;
 use super::mending::good_end;
-use crate::machine::next::Next;
-use crate::machine::outcomes::{LAST_WAIT, ended_before, followed, staged, unserved};
+use crate::machine::next::{GiveUp, Next};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, staged, unserved};
+use crate::machine::restore::AfterBack;
 use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
-use crate::machine::world::World;
+use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
+use crate::model::api_error::ApiError;
 use crate::model::event::Log;
 use crate::model::observed::Service;
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::record::{Phase, Record};
@@ -81,7 +83,10 @@ impl Stage {
                 None => self.wait(now),
             };
         }
-        let mut outcome = ended_before(record, service);
+        if let Some(next) = self.restoring(world, service, record, now, log) {
+            return next;
+        }
+        let mut outcome = self.restore.said(ended_before(record, service));
         if is_unserved {
             unserved(&mut outcome, world, service);
             if is_stuck(service, record) {
@@ -90,5 +95,56 @@ impl Stage {
             }
         }
         self.over(outcome, Some(record), world, service, now, log)
+    }
+
+    /// What the way back was asked to do about the template.
+    fn restoring(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let (claimant, bounds) = (&self.claimant, &self.bounds);
+        self.restore.next(&AfterBack { claimant, bounds, world, service, record, now }, log)
+    }
+
+    /// This run's rollout is over already; what its last process did not come to is done first.
+    pub(super) fn own_end(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let next = self.restoring(world, service, record, now, log);
+        let end = || self.restore.said(ended_before(record, service));
+        next.unwrap_or_else(|| self.over(end(), Some(record), world, service, now, log))
+    }
+
+    /// The API server refused the last write for good.
+    pub(super) fn refused(&mut self, error: &ApiError, world: &World) {
+        if self.restore.is_denied(error) {
+            return;
+        }
+        // A creation that is answered with "not found" means the namespace, since there is no Service yet to be missed.
+        if let (ApiError::NotFound(_), Presence::Absent) = (error, &world.target) {
+            let what = format!("the namespace for Service {} does not exist; nothing was written", self.goal.service);
+            let next = "create it, or name another one with --namespace";
+            self.denied = Some(Outcome::new(Code::BadInput, what).next(next));
+            return;
+        }
+        let traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
+        let mut outcome = denied(error);
+        outcome.traffic = traffic;
+        self.denied = Some(outcome);
+    }
+
+    /// The runner stops it.
+    pub(super) fn stopped(&self, world: &World, why: GiveUp) -> Outcome {
+        let why = gave_up(world, why);
+        self.restore.stopped(world, &why).unwrap_or(why)
     }
 }

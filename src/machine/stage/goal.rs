@@ -48,6 +48,8 @@ pub struct StageGoal {
     /// The plan of the short call that follows (`--once`): each call may have an owner of its own, and goes on with a
     /// rollout of the same candidate by the same plan. None: a newer owner begins anew.
     pub goes_on: Option<Plan>,
+    /// After a way back the template becomes again what serves.
+    pub restore_template: bool,
     /// The identity of a new rollout.
     pub id: RolloutId,
 }
@@ -86,6 +88,7 @@ impl StageGoal {
             grace,
             hold_for: walk.map_or(candidate.hold_for, |walk| walk.deadline),
             capacity: walk.map_or(&candidate.capacity, |walk| &walk.capacity).clone(),
+            restore_template: walk.is_some_and(|walk| walk.restore_template),
             goes_on: walk.filter(|walk| walk.once).and_then(|_| goal.plan().cloned()),
             id,
         })

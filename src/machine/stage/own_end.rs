@@ -22,8 +22,8 @@ impl Stage {
         if record.phase != Phase::RolledBack || !is_of_run || self.goal.want == Want::Serving {
             return false;
         }
-        // The template is the editor's by now, and says nothing about what was asked for.
-        if record.edited == Some(EditOf::Template) {
+        // The template is the editor's by now, or what serves, and says nothing about what was asked for.
+        if record.edited == Some(EditOf::Template) || record.restored {
             return true;
         }
         match &self.goal.want {

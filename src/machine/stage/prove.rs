@@ -3,8 +3,8 @@
 //! Decides when the candidate is proved, and when its time is over. It may use observed objects and the record.
 
 use super::named::taken_words;
-use super::pods::waits_for_pods;
 use super::{ASK_PODS_AT_MOST, ASK_PODS_FIRST, Stage};
+use crate::machine::capacity::waits_for_pods;
 use crate::machine::migration::refused_name;
 use crate::machine::next::{Look, Next};
 use crate::machine::rollback::Why;

@@ -5,40 +5,25 @@
 //! declared and observed objects.
 
 use super::Stage;
+use crate::machine::capacity::EveryoneComes;
 use crate::machine::finish::{good_split, newer_than};
 use crate::machine::migration::taken_name;
 use crate::machine::next::Next;
 use crate::machine::outcomes::LAST_WAIT;
+use crate::machine::release::{is_same_release, without_bounds};
 use crate::machine::rollback::Why;
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, sure_order};
-use crate::model::bytes::{are_other_bytes, digest_of};
 use crate::model::event::{Event, Log, Topic};
-use crate::model::making::runs_alike;
 use crate::model::name::RevisionName;
-use crate::model::observed::{Revision, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::time::after;
 use crate::rollout::declaration::charge::in_care;
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
-
-/// True if two Revisions run the same bytes from the same template.
-pub(super) fn is_same_release(one: &Revision, other: &Revision) -> bool {
-    let means = other.digest.as_deref().and_then(digest_of);
-    one.image == other.image
-        && !are_other_bytes(one.digest.as_deref(), means)
-        && runs_alike(&one.template, &other.template)
-}
-
-/// The Revision as its owner has it: a floor or a cap of a rollout is no part of what makes it.
-pub(super) fn without_bounds(revision: &Revision, record: Option<&Record>) -> Revision {
-    let known = record.and_then(|record| record.capacity.as_deref());
-    let template = known.map_or_else(|| revision.template.clone(), |known| known.undone(revision));
-    Revision { template, ..revision.clone() }
-}
 
 impl Stage {
     /// The revision of a revert is Ready: its last write. None if this is no revert, or if what was made is another
@@ -74,7 +59,9 @@ impl Stage {
         }
         if record.start.followed_latest() && record.start.follows_alone() && waits.is_none() {
             // Everyone comes in one write.
-            waits = match self.pods_first((&stable_one, &made), record, world, service, now, log) {
+            let (goal, bounds) = (&self.goal.capacity, &self.bounds);
+            let comes = EveryoneComes { goal, bounds, record, world, service, now };
+            waits = match comes.pods_first(&stable_one, &made, log) {
                 Ok(lacks) => lacks,
                 Err(next) => return Some(*next),
             };

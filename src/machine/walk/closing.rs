@@ -4,10 +4,11 @@
 use super::Walk;
 use crate::machine::capacity::{GivingBack, but_capped, caps_alone, receives};
 use crate::machine::lost::Lost;
-use crate::machine::next::Next;
+use crate::machine::next::{GiveUp, Next};
 use crate::machine::outcomes::{
-    LAST_WAIT, ended_before, finished_below, followed, pinned_in_care, unserved, with_standing,
+    LAST_WAIT, ended_before, finished_below, followed, gave_up, pinned_in_care, unserved, with_standing,
 };
+use crate::machine::restore::AfterBack;
 use crate::machine::rollback::{is_stuck, mend};
 use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
 use crate::machine::world::World;
@@ -54,10 +55,13 @@ impl Walk {
             let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
             return Next::wait(Some(until));
         }
+        if let Some(next) = self.restoring(world, service, record, now, log) {
+            return next;
+        }
         if let Some(next) = self.returning_at_end(world, record, is_unserved, now, log) {
             return next;
         }
-        let mut outcome = self.end(world, service, record);
+        let mut outcome = self.restore.said(self.end(world, service, record));
         outcome = with_standing(outcome, record, world, service);
         if is_unserved {
             unserved(&mut outcome, world, service);
@@ -68,6 +72,19 @@ impl Walk {
             }
         }
         Next::end(outcome)
+    }
+
+    /// What the way back was asked to do about the template.
+    pub(super) fn restoring(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: &Record,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Option<Next> {
+        let (claimant, bounds) = (&self.claimant, &self.pods.bounds);
+        self.restore.next(&AfterBack { claimant, bounds, world, service, record, now }, log)
     }
 
     /// Gives back the bounds that were set, if that is to be done now. A walk that a signal stopped leaves to `settle`, or to the
@@ -186,6 +203,36 @@ impl Walk {
         outcome.candidate.clone_from(&record.candidate);
         outcome.digest = record.candidate.as_ref().and_then(|c| world.revision(c)).and_then(|r| r.digest.clone());
         outcome.rollout = Some(record.id.clone());
+        outcome
+    }
+
+    /// The end where the world stops answering, or time is up after a signal.
+    pub(super) fn given_up(&self, world: &World, why: GiveUp) -> Outcome {
+        if let Some(end) = self.restore.stopped(world, &gave_up(world, why.clone())) {
+            return end;
+        }
+        let mut outcome = gave_up(world, why);
+        let goes_on = |record: &Record| matches!(record.phase, Phase::Walking | Phase::Baking);
+        if let (Some(signal), None) = (world.signal, &self.failed)
+            && self.claimant.has_written()
+            && !self.goal.once
+            && world.record().and_then(Result::ok).is_some_and(|record| goes_on(&record))
+        {
+            return self.unmarked(world, signal, &outcome);
+        }
+        if let Some(why) = &self.failed
+            && !world
+                .record()
+                .and_then(Result::ok)
+                .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
+        {
+            if why.code != Code::Interrupted || outcome.code == Code::NotPermitted {
+                outcome.code = Code::CouldNotRestore;
+                outcome.word = outcome.code.word();
+            }
+            outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
+            outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);
+        }
         outcome
     }
 }

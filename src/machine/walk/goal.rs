@@ -41,6 +41,8 @@ pub struct WalkGoal {
     pub on_term: OnTerm,
     /// Do what is due, then end.
     pub once: bool,
+    /// After a way back the template becomes again what serves.
+    pub restore_template: bool,
     /// How evidence is judged; none: there is no source of it.
     pub judge: Option<JudgeGoal>,
     /// The owner's own gates, if there are any.
@@ -69,6 +71,7 @@ impl WalkGoal {
             address: if own { Address::Cluster(namespace.clone()) } else { Address::Public },
             on_term: walk.on_term,
             once: walk.once,
+            restore_template: walk.restore_template,
             judge: walk.judge.clone().map(|rules| JudgeGoal { rules, namespace: namespace.clone() }),
             gates: Some(gates).filter(|goal| !goal.gates.is_empty()),
             capacity: walk.capacity.clone(),

@@ -83,13 +83,16 @@ impl Walk {
             return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
         }
         if !record.phase.is_open() {
-            // What this run's own last process did not come to.
-            if record.owner.uid == self.claimant.asker.owner.uid
-                && let Some(next) = self.returning_late(world, service, &record, now, log)
-            {
+            // What this run's own last process did not come to. A person has no run that could come again.
+            let own = record.owner.uid == self.claimant.asker.owner.uid;
+            let run = own && record.owner.kind != OwnerKind::Person;
+            let next = run.then(|| self.restoring(world, service, &record, now, log)).flatten();
+            let late = || self.returning_late(world, service, &record, now, log);
+            if let Some(next) = next.or_else(|| own.then(late).flatten()) {
                 return next;
             }
-            return Next::end(with_standing(self.over(&record, service, stage), &record, world, service));
+            let over = self.restore.said(self.over(&record, service, stage));
+            return Next::end(with_standing(over, &record, world, service));
         }
         if record.phase == Phase::Staging {
             return Next::end(

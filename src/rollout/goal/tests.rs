@@ -115,6 +115,7 @@ fn walks() -> impl Strategy<Value = WalkOptions> {
             gates,
             restarts,
             once,
+            restore_template: once,
             judge: Some(rules),
             address: once.then_some(AddressKind::Cluster),
             on_term: if once { OnTerm::Hold } else { OnTerm::Rollback },

@@ -55,6 +55,9 @@ pub struct WalkOptions {
     /// Do what is due, then end.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
+    /// After a way back the template becomes again what serves.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restore_template: bool,
     /// How evidence is judged; none: there is no source of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<Rules>,
@@ -81,6 +84,7 @@ impl Default for WalkOptions {
             address: None,
             on_term: OnTerm::Rollback,
             once: false,
+            restore_template: false,
             judge: None,
             gates: Vec::new(),
             gate_patience: Patience::default(),

@@ -294,6 +294,9 @@ next       `andante stage hello -n demo --image REF` begins a rollout";
         assert!(text.starts_with("hello in demo: rollout r1 rolled back (aborted): aborted by kim\n"), "{text}");
         assert!(text.contains("rejected   hello-00002 at 1970-01-01 00:00:55 UTC: aborted by kim"), "{text}");
         assert!(!text.contains("waits for"), "{text}");
+        record.restored = true;
+        let restored = self::text(&explained(&with(&record, 5), None));
+        assert!(restored.contains(": aborted by kim; the template was put back\n"), "{restored}");
     }
 
     #[test]

@@ -155,8 +155,15 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
         left_out: record.left_out.clone(),
         rejected: record.rejected.clone(),
         outcome: record.outcome,
-        reason: record.reason.clone(),
+        reason: reason(record),
     }
+}
+
+/// Why it ended, and whether the template followed users back.
+fn reason(record: &Record) -> Option<String> {
+    let put_back = record.restored && record.phase == Phase::RolledBack;
+    let then = if put_back { "; the template was put back" } else { "" };
+    record.reason.as_ref().map(|reason| format!("{reason}{then}"))
 }
 
 fn progress(record: &Record, plan: &Plan) -> Progress {

@@ -74,7 +74,8 @@ fn below(our: &Ours, candidate: &str) -> Option<String> {
     })
 }
 
-/// A rolled-back rollout has the owner's split by name; the candidate's tag may stay.
+/// A rolled-back rollout has the owner's split by name; the candidate's tag may stay. Where its template was put back, that tag is of
+/// what comes of it, and latest is followed again once it is that.
 pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
     let mut wrong = vec![];
     for our in ours(story) {
@@ -86,14 +87,24 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
             continue;
         }
         let is = entries(&our.write.after);
-        if let Some(follows) = is.iter().find(|e| e.name.is_none()) {
+        let ours_tag = our.record.tags.candidate.as_str();
+        let (restored, truth) = (our.record.restored, &our.write.truth);
+        let comes = |e: &Entry| restored && e.percent == 0 && e.tag.as_deref() == Some(ours_tag);
+        let is_latest = |name: &Option<String>| name.as_deref() == Some(stable);
+        let may_follow = restored
+            && is_latest(&truth.latest_ready)
+            && is_latest(&truth.latest_created)
+            && truth.template.as_ref() == Some(&our.write.after["spec"]["template"]);
+        if let Some(follows) = is.iter().find(|e| e.name.is_none() && !comes(e) && !may_follow) {
             wrong.push(format!("write {} lets {follows:?} follow latest", our.number));
         }
-        let ours_tag = our.record.tags.candidate.as_str();
+        let is_ours = |e: &Entry| restored && e.tag.as_deref() == Some(our.record.tags.stable.as_str());
+        let ours_of_stable = |e: Entry| if is_ours(&e) { Entry { tag: None, ..e } } else { e };
         let candidate = our.record.candidate.as_ref().map(andante::model::name::RevisionName::as_str);
         let kept = |e: &Entry| e.percent == 0 && e.tag.as_deref() == Some(ours_tag) && e.name.as_deref() == candidate;
         let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
-        let is = merged(is.into_iter().filter(|e| !kept(e) && !gone(e)));
+        let is = is.into_iter().filter(|e| !kept(e) && !gone(e) && !comes(e)).map(ours_of_stable);
+        let is = merged(is.map(|e| if may_follow { e.resolved(stable) } else { e }));
         let was = merged(meant(&our.record).into_iter().filter(|e| !gone(e)));
         if is != was {
             wrong.push(format!("write {}: {is:?}, before there was {was:?}", our.number));
@@ -192,6 +203,21 @@ mod tests {
             (r.phase, r.outcome) = (Phase::RolledBack, Some(Code::CouldNotRestore));
         });
         assert_eq!(rolled_back(&given_up.story()).len(), 1, "stable is Ready");
+    }
+
+    #[test]
+    fn latest_after_a_way_back_is_what_users_are_on_or_it_is_seen() {
+        let restored = |latest: &str| {
+            let back = back(json!([{"revisionName": "s1", "percent": 100}])).truth(|t| {
+                (t.latest_ready, t.latest_created) = (Some(latest.into()), Some(latest.into()));
+            });
+            let follows = json!([{"latestRevision": true, "percent": 100}]);
+            let again = back.write("w", follows, |r| {
+                (r.phase, r.restored, r.start.stable) = (Phase::RolledBack, true, "s3".parse().unwrap());
+            });
+            rolled_back(&again.story()).len()
+        };
+        assert_eq!((restored("s3"), restored("s2")), (0, 2));
     }
 
     #[test]

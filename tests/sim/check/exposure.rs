@@ -42,6 +42,11 @@ impl Allowed {
                 self.names.extend(record.candidate.map(|c| c.to_string()));
                 None
             }
+            // The template was put back, and latest is what users were on.
+            Some(record) if record.phase == Phase::RolledBack && record.restored => {
+                self.names.insert(record.start.stable.to_string());
+                None
+            }
             // Out of care: latest is the owner's again, and means what users had by name.
             None if moves_nobody(write) => {
                 self.anything = true;

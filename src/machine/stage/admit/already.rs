@@ -7,7 +7,7 @@ use super::revert::revert;
 use super::{Admission, Begin, end, wait_for};
 use crate::machine::claim::Claim;
 use crate::machine::outcomes::UNCHANGED;
-use crate::machine::stage::revert::{is_same_release, without_bounds};
+use crate::machine::release::{is_same_release, without_bounds};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::model::name::RevisionName;

@@ -10,7 +10,7 @@ use crate::machine::claim::Claim;
 use crate::machine::clash;
 use crate::machine::finish::good_split;
 use crate::machine::next::Next;
-use crate::machine::stage::revert::{is_same_release, without_bounds};
+use crate::machine::release::{is_same_release, without_bounds};
 use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved};
 use crate::model::making::runs_alike;

@@ -25,7 +25,10 @@ pub(crate) fn inherited_start(
     split: &Split,
 ) -> Option<Start> {
     let record = record?;
+    let latest = world.service().and_then(|service| service.latest_ready.as_ref());
     let still_true = record.split == *split
+        // Who follows latest has what that means now.
+        && (split.latest_share().is_zero() || latest.is_none_or(|latest| *latest == record.start.latest))
         && (matches!(claim, Claim::TakeOver | Claim::Resume) || record.phase == Phase::RolledBack)
         && record.outcome != Some(Code::CouldNotRestore)
         // Then the owner has now what they wrote.

@@ -1,10 +1,9 @@
-//! Pods before users at the end of a revert: one write sends everyone to a revision that has one pod.
+//! Pods before everyone comes in one write to a revision that has one pod: to what a revert made, or a template that was put back.
 //!
 //! Decides which floor is noted and set before that write, and how long its pods are waited for. It may use the record and
 //! observed revisions.
 
-use super::Stage;
-use crate::machine::capacity::{counted, set};
+use super::{BoundTries, counted, receives, set};
 use crate::machine::next::{BoundWrite, Next};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
@@ -15,34 +14,42 @@ use crate::model::outcome::Code;
 use crate::model::scaling::ScaleBound;
 use crate::model::time::{after, words};
 use crate::rollout::capacity::{CapacityMode, SetBound};
+use crate::rollout::goal::CapacityGoal;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
-/// The floor that this revert noted for what it made; one of an older rollout is none of it.
+/// The floor that was noted for what is about to get everyone; one of an older rollout, or of the walk before, is none of it.
 fn noted<'a>(record: &'a Record, made: &Revision) -> Option<&'a SetBound> {
     let bound = record.capacity.as_deref()?.bound(made, ScaleBound::MinScale)?;
-    (record.reverts && bound.at >= record.step_at).then_some(bound)
+    ((record.reverts || record.restored) && bound.at >= record.step_at).then_some(bound)
 }
 
 /// True if what a revert made serves, and lacks only pods that the revert asked for: it was proved before.
-pub(super) fn waits_for_pods(record: &Record, made: &Revision) -> bool {
+pub(in crate::machine) fn waits_for_pods(record: &Record, made: &Revision) -> bool {
     made.actual > 0 && noted(record, made).is_some()
 }
 
-impl Stage {
-    /// What is to be done before everyone may come to what a revert made, as many pods as `stable` has; or why they cannot be
-    /// had. `Ok(None)`: users may come.
-    pub(super) fn pods_first(
+/// Everyone is about to come to another revision that is the same release.
+pub(in crate::machine) struct EveryoneComes<'a> {
+    pub(in crate::machine) goal: &'a CapacityGoal,
+    pub(in crate::machine) bounds: &'a BoundTries,
+    pub(in crate::machine) record: &'a Record,
+    pub(in crate::machine) world: &'a World,
+    pub(in crate::machine) service: &'a Service,
+    pub(in crate::machine) now: Timestamp,
+}
+
+impl EveryoneComes<'_> {
+    /// What is to be done before everyone may come to `made`, as many pods as `stable` has; or why they cannot be had.
+    /// `Ok(None)`: users may come.
+    pub(in crate::machine) fn pods_first(
         &self,
-        (stable, made): (&Revision, &Revision),
-        record: &Record,
-        world: &World,
-        service: &Service,
-        now: Timestamp,
+        stable: &Revision,
+        made: &Revision,
         log: &mut Log,
     ) -> Result<Option<String>, Box<Next>> {
-        let goal = &self.goal.capacity;
-        if goal.mode == CapacityMode::Off || self.bounds.refused(BoundWrite::Floor).is_some() {
+        let Self { goal, bounds, record, world, service, now } = *self;
+        if goal.mode == CapacityMode::Off || bounds.refused(BoundWrite::Floor).is_some() {
             return Ok(None);
         }
         let has = u32::try_from(made.actual).unwrap_or_default();
@@ -70,14 +77,14 @@ impl Stage {
         let until = after(bound.at, goal.within);
         if now >= until {
             // What cannot be had keeps it from being Ready.
-            return match self.returning(world, record, |_| false, now, log) {
-                Some(next) => Err(Box::new(next)),
+            return match bounds.giving_back(record, world, |_| false, now) {
+                Some(due) => Err(Box::new(due.next(&format!("{} keeps its", receives(record)), log))),
                 None => Ok(Some(format!("{text} are there after {} ({})", words(goal.within), made.complaint()))),
             };
         }
         if bound.is_to_be_set(made) {
             let order = set(bound, made, BoundWrite::Floor);
-            return Err(Box::new(self.bounds.next(order, world.signal.is_some(), now)));
+            return Err(Box::new(bounds.next(order, world.signal.is_some(), now)));
         }
         log.once(Topic::Pods, format!("waiting for {text}"));
         Err(Box::new(Next::wait(Some(until))))
