@@ -30,8 +30,9 @@ pub struct CandidateArgs {
     /// Name of the new revision (must begin with SERVICE-); else Knative names it.
     #[arg(long, value_name = "NAME", help_heading = "Candidate")]
     pub revision_name: Option<RevisionName>,
-    /// Take up a revision that is there already and change no template: its name, or `newest` for the newest ready one that
-    /// serves 0 %. At a terminal `newest` is meant where neither --image, --set-env nor --from-file is given; a run must say it.
+    /// Take up a revision that is there already and change no template: its name, `newest` for the newest ready one that
+    /// serves 0 %, or `latest` for the one that the Service's present template made, ready or not yet. Where neither --image,
+    /// --set-env nor --from-file is given, --declared means `latest`, and at a terminal `newest` is meant; a run must say it.
     #[arg(
         long,
         value_name = "NAME",

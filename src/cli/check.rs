@@ -2,7 +2,7 @@
 //!
 //! Decides defaults alone; [`crate::machine::check`] decides what they mean.
 
-use super::{ClusterArgs, CommandArgs, Output, ProbeArgs, ResultsArgs, duration};
+use super::{ClusterArgs, CommandArgs, DeclaredArgs, Output, ProbeArgs, ResultsArgs, duration};
 use crate::model::name::Tag;
 use clap::Args;
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub struct CheckArgs {
     /// How long a fault of the candidate's pods must last to be believed.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
     pub grace: Duration,
+    /// What is not given.
+    #[command(flatten)]
+    pub declared: DeclaredArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
@@ -37,5 +40,9 @@ impl CommandArgs for CheckArgs {
 
     fn results(&self) -> Option<&ResultsArgs> {
         Some(&self.results)
+    }
+
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
+        Some((&self.declared, &self.cluster))
     }
 }

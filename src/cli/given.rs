@@ -6,7 +6,7 @@
 //! may use clap's description of the command line.
 
 use clap::{ArgAction, Command};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 /// What a flag of a subcommand takes.
@@ -46,15 +46,38 @@ pub(super) fn given(root: &Command, arguments: Vec<OsString>) -> Vec<OsString> {
     kept
 }
 
-/// The flags of the subcommand that the arguments name, subcommands of subcommands included.
-fn flags(root: &Command, arguments: &[OsString]) -> BTreeMap<String, Takes> {
-    let mut command = root;
-    let mut flags = BTreeMap::new();
+/// The flags that are given a value of their own. A switch that is `false` is one, too: whoever writes that means it.
+pub(super) fn named(root: &Command, arguments: &[OsString]) -> BTreeSet<String> {
+    let flags = flags(root, arguments);
+    let words = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
+    let follows = words.clone().skip(1).map(Some).chain([None]);
+    let name = |(word, next): (&str, Option<&str>)| {
+        let word = word.strip_prefix("--")?;
+        let (name, says) = match word.split_once('=') {
+            Some((name, value)) => (name, !value.is_empty()),
+            // As in [`given`]: an empty list leaves its flag alone.
+            None if flags.get(word) == Some(&Takes::Any) => (word, next.is_some_and(|next| !next.starts_with("--"))),
+            None => (word, true),
+        };
+        says.then(|| name.to_owned())
+    };
+    words.zip(follows).filter_map(name).collect()
+}
+
+/// The subcommand that the arguments name, subcommands of subcommands included, and how many words that takes.
+pub(super) fn subcommand<'a>(root: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
+    let mut found = (root, 1);
     for word in arguments.iter().skip(1) {
-        let Some(sub) = word.to_str().and_then(|w| command.find_subcommand(w)) else { break };
-        command = sub;
+        let Some(sub) = word.to_str().and_then(|w| found.0.find_subcommand(w)) else { break };
+        found = (sub, found.1 + 1);
     }
-    for flag in command.get_arguments() {
+    found
+}
+
+/// The flags of the subcommand that the arguments name.
+fn flags(root: &Command, arguments: &[OsString]) -> BTreeMap<String, Takes> {
+    let mut flags = BTreeMap::new();
+    for flag in subcommand(root, arguments).0.get_arguments() {
         let takes = match flag.get_action() {
             ArgAction::Append if flag.get_num_args().is_some_and(|n| n.min_values() == 0) => Takes::Any,
             ArgAction::Set | ArgAction::Append => Takes::One,
@@ -67,9 +90,10 @@ fn flags(root: &Command, arguments: &[OsString]) -> BTreeMap<String, Takes> {
 
 #[cfg(test)]
 mod tests {
-    use super::given;
+    use super::{given, named};
     use crate::cli::Cli;
     use clap::CommandFactory;
+    use std::ffi::OsString;
 
     fn kept(arguments: &[&str]) -> Vec<String> {
         let mut command = Cli::command();
@@ -96,6 +120,13 @@ mod tests {
         for (typed, expected) in cases {
             assert_eq!(kept(typed), expected, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn what_has_a_value_is_told_from_what_only_stands_there() {
+        let typed = "andante stage --image= --again=false --set-env --container c --gate x -- --stable=s";
+        let arguments: Vec<OsString> = typed.split(' ').map(Into::into).collect();
+        assert_eq!(Vec::from_iter(named(&Cli::command(), &arguments)), ["again", "container", "gate"]);
     }
 
     #[test]

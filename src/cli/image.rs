@@ -3,7 +3,7 @@
 //! Decides syntax and defaults; [`crate::image`] decides what an image is called.
 
 use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
-use crate::cli::CommandArgs;
+use crate::cli::{CommandArgs, DeclaredArgs};
 use crate::image::commit::Commit;
 use crate::image::reference::{Digest, Reference};
 use crate::model::name::{BadName, Namespace};
@@ -73,6 +73,9 @@ pub struct ImageArgs {
     /// Registry.
     #[command(flatten)]
     pub registry: RegistryArgs,
+    /// What is not given.
+    #[command(flatten)]
+    pub declared: DeclaredArgs,
     /// Print where each part comes from, to standard error.
     #[arg(long, help_heading = "Results")]
     pub explain: bool,
@@ -84,6 +87,10 @@ pub struct ImageArgs {
 impl CommandArgs for ImageArgs {
     fn output(&self) -> Output {
         self.cluster.as_ref().map_or(Output::Text, |cluster| cluster.output)
+    }
+
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
+        Some((&self.declared, self.cluster.as_ref()?))
     }
 }
 

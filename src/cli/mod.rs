@@ -8,6 +8,7 @@ mod candidate;
 mod capacity;
 mod care;
 mod check;
+mod declared;
 mod export;
 mod gates;
 mod given;
@@ -29,6 +30,7 @@ pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use care::{AdoptArgs, DetachArgs};
 pub use check::CheckArgs;
+pub use declared::{DeclaredArgs, DeclaredFlags, GoalArg};
 pub use export::ExportArgs;
 pub use gates::GateArgs;
 pub use goal::GoalArgs;
@@ -64,6 +66,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// The arguments as they were typed.
+    #[arg(skip)]
+    pub typed: Vec<OsString>,
 }
 
 impl Cli {
@@ -82,7 +87,8 @@ impl Cli {
                 return Err(Self::command().error(ErrorKind::InvalidValue, format!("`{before}{text}` {why}")));
             }
         }
-        Self::try_parse_from(given::given(&Self::command(), arguments))
+        let cli = Self::try_parse_from(given::given(&Self::command(), arguments.clone()))?;
+        Ok(Self { typed: arguments, ..cli })
     }
 }
 
@@ -92,6 +98,10 @@ pub trait CommandArgs {
     fn output(&self) -> Output;
     /// Where a Tekton step's results go, if it declares any.
     fn results(&self) -> Option<&ResultsArgs> {
+        None
+    }
+    /// Where what is not given comes from, and which Service may say it.
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
         None
     }
 }
@@ -254,8 +264,16 @@ pub struct OwnerArgs {
     pub force: bool,
     /// Only as long as the Service declares this goal (`andante goal` prints its id): before users are moved another one ends
     /// this, afterwards users go back. With `--if-busy supersede` it goes before whoever works for another goal, whoever began later.
-    #[arg(long, value_name = "ID", help_heading = "Ownership")]
-    pub goal: Option<GoalId>,
+    /// `none`: nothing is compared, with --declared either.
+    #[arg(long, value_name = "ID", value_parser = declared::goal, help_heading = "Ownership")]
+    pub goal: Option<GoalArg>,
+}
+
+impl OwnerArgs {
+    /// The goal that the run is of.
+    pub fn goal(&self) -> Option<GoalId> {
+        self.goal.as_ref().and_then(|goal| goal.0.clone())
+    }
 }
 
 /// How lines are printed.

@@ -16,16 +16,16 @@ pub struct ProbeArgs {
     #[arg(long = "probe", value_name = "PATH", value_parser = path, help_heading = "Probe")]
     pub probe: Option<String>,
     /// Status that passes; else any 2xx or 3xx.
-    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..600), requires = "probe", help_heading = "Probe")]
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..600), help_heading = "Probe")]
     pub probe_status: Option<u16>,
     /// Text that the body must contain.
-    #[arg(long, value_name = "TEXT", value_parser = plain, requires = "probe", help_heading = "Probe")]
+    #[arg(long, value_name = "TEXT", value_parser = plain, help_heading = "Probe")]
     pub probe_body: Option<String>,
     /// Header that must be there with a value that contains the text.
-    #[arg(long, value_name = "NAME:TEXT", value_parser = header, requires = "probe", help_heading = "Probe")]
+    #[arg(long, value_name = "NAME:TEXT", value_parser = header, help_heading = "Probe")]
     pub probe_header: Option<(String, String)>,
     /// Longest time to the whole answer.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "probe", help_heading = "Probe")]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Probe")]
     pub probe_latency: Option<Duration>,
     /// How many must pass in a row.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Probe")]
@@ -66,10 +66,23 @@ pub enum AddressArg {
 }
 
 impl ProbeArgs {
-    /// The probe, if one was asked for.
-    pub fn probe(&self) -> Option<Probe> {
-        Some(Probe {
-            path: self.probe.clone()?,
+    /// The probe, if one was asked for. What it is to find says nothing without the path, which a Service may have declared: so
+    /// that is looked at when everything is known.
+    pub fn probe(&self) -> Result<Option<Probe>, String> {
+        let wants = [
+            ("--probe-status", self.probe_status.is_some()),
+            ("--probe-body", self.probe_body.is_some()),
+            ("--probe-header", self.probe_header.is_some()),
+            ("--probe-latency", self.probe_latency.is_some()),
+        ];
+        let Some(path) = self.probe.clone() else {
+            let lonely = wants.into_iter().find(|(_, given)| *given);
+            return lonely.map_or(Ok(None), |(flag, _)| {
+                Err(format!("{flag} is of a probe, and there is none: give --probe PATH"))
+            });
+        };
+        Ok(Some(Probe {
+            path,
             status: self.probe_status,
             body: self.probe_body.clone(),
             header: self.probe_header.clone(),
@@ -79,7 +92,7 @@ impl ProbeArgs {
             interval: self.probe_interval,
             timeout: self.probe_timeout,
             patience: self.probe_patience,
-        })
+        }))
     }
 }
 

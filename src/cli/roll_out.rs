@@ -2,7 +2,7 @@
 //!
 //! Decides defaults alone; `command` drives the two machines one after the other.
 
-use super::{CandidateArgs, CommandArgs, Output, ResultsArgs, WalkArgs, duration};
+use super::{CandidateArgs, ClusterArgs, CommandArgs, DeclaredArgs, Output, ResultsArgs, WalkArgs, duration};
 use clap::Args;
 use std::time::Duration;
 
@@ -27,5 +27,9 @@ impl CommandArgs for RollOutArgs {
 
     fn results(&self) -> Option<&ResultsArgs> {
         Some(&self.walk.results)
+    }
+
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
+        self.walk.asks()
     }
 }

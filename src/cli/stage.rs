@@ -2,7 +2,9 @@
 //!
 //! Decides defaults alone; [`crate::machine::stage`] decides what they mean.
 
-use super::{CandidateArgs, ClusterArgs, CommandArgs, Output, OwnerArgs, PodsArgs, ResultsArgs, duration};
+use super::{
+    CandidateArgs, ClusterArgs, CommandArgs, DeclaredArgs, Output, OwnerArgs, PodsArgs, ResultsArgs, duration,
+};
 use clap::Args;
 use std::time::Duration;
 
@@ -38,6 +40,9 @@ pub struct StageArgs {
     /// How long the staged candidate is kept for this owner's walk before others may take over.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration, help_heading = "Time")]
     pub hold_for: Duration,
+    /// What is not given.
+    #[command(flatten)]
+    pub declared: DeclaredArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
@@ -50,5 +55,9 @@ impl CommandArgs for StageArgs {
 
     fn results(&self) -> Option<&ResultsArgs> {
         Some(&self.results)
+    }
+
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
+        Some((&self.declared, &self.cluster))
     }
 }

@@ -3,8 +3,8 @@
 //! Decides how flags become the walk's part of a goal; [`crate::rollout::goal`] checks it.
 
 use super::{
-    CapacityArgs, ClusterArgs, CommandArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs, PlanFlags, ProbeArgs,
-    ResultsArgs, SourceArgs, duration,
+    CapacityArgs, ClusterArgs, CommandArgs, DeclaredArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs,
+    PlanFlags, ProbeArgs, ResultsArgs, SourceArgs, duration,
 };
 use crate::rollout::goal::{AddressKind, OnTerm, WalkOptions};
 use crate::rollout::plan::Plan;
@@ -62,6 +62,9 @@ pub struct WalkArgs {
     /// Do what is due now and exit, saying when the next move is due.
     #[arg(long, help_heading = "Time")]
     pub once: bool,
+    /// What is not given.
+    #[command(flatten)]
+    pub declared: DeclaredArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,
@@ -74,6 +77,10 @@ impl CommandArgs for WalkArgs {
 
     fn results(&self) -> Option<&ResultsArgs> {
         Some(&self.results)
+    }
+
+    fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
+        Some((&self.declared, &self.cluster))
     }
 }
 
@@ -91,7 +98,7 @@ impl WalkArgs {
             deadline: self.deadline,
             grace: self.grace,
             serve_within: self.serve_within,
-            probe: self.probe.probe(),
+            probe: self.probe.probe()?,
             address: self.probe.address.map(AddressKind::from).or(public),
             on_term: self.on_term.into(),
             once: self.once,

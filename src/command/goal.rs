@@ -1,7 +1,10 @@
 //! `andante goal`: what a Service declares, from one look at the cluster or from a file. Writes nothing.
 //!
 //! Decides which results it has, and that a declaration which cannot be read is a mistake of its owner's, told whole.
-//! [`crate::rollout::declaration`] decides what is declared, [`crate::view::goal`] how it is shown. It may use every room.
+//! [`crate::rollout::declaration`] decides what is declared, [`crate::view::goal`] how it is shown, [`handed`] what a run makes of
+//! it that was given some of its parameters. It may use every room.
+
+mod handed;
 
 use super::patient::answered;
 use super::people::{absent, failed};
@@ -11,8 +14,9 @@ use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::adapter::tekton::{BadResult, Results, directory};
-use crate::cli::{GoalArgs, Output};
+use crate::cli::{ClusterArgs, GoalArgs, Output};
 use crate::model::api_error::ApiError;
+use crate::model::name::ServiceName;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::declaration::charge::InCharge;
 use crate::rollout::declaration::fault::Fault;
@@ -24,6 +28,7 @@ use crate::rollout::declaration::suspend::Suspended;
 use crate::run::ports::Cluster;
 use crate::view::goal::GoalSeen;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The results that `goal` declares, with their neutral values.
 pub const RESULTS: [(&str, &str); 10] = [
@@ -72,7 +77,7 @@ pub(super) async fn goal(args: &GoalArgs, environment: &Environment) -> Code {
         Err(no) => {
             let (faults, outcome) = match no {
                 NoGoal::Faults(faults) => {
-                    let outcome = outcome(args, &faults);
+                    let outcome = Outcome::new(Code::BadInput, unreadable(&args.cluster.service, &faults));
                     (Some(faults), outcome)
                 }
                 NoGoal::Stopped(Stop(outcome)) => (None, *outcome),
@@ -89,14 +94,18 @@ pub(super) async fn goal(args: &GoalArgs, environment: &Environment) -> Code {
 /// Every declared result with its neutral value, where this is a step.
 fn begin(args: &GoalArgs) -> Result<Option<Results>, Stop> {
     let place = args.results.results.as_deref();
-    let directory = directory(place, &RESULTS);
+    let declared = if handed::asks(args) { handed::results(args) } else { RESULTS.to_vec() };
+    let directory = directory(place, &declared);
     if place.is_some() && !directory.is_dir() {
         return Err(Stop::bad_input(format!("--results: there is no directory {}", directory.display())));
     }
-    Results::begin(&directory, &RESULTS).map_err(Stop::bad_input)
+    Results::begin(&directory, &declared).map_err(Stop::bad_input)
 }
 
 async fn tell(args: &GoalArgs, environment: &Environment, results: Option<&mut Results>) -> Result<(), NoGoal> {
+    if handed::asks(args) {
+        return handed::tell(args, environment, results).await;
+    }
     let found = find(args, environment).await?;
     let declared = Stated::of_json(&found.object).read().map_err(NoGoal::Faults)?;
     if let Some(results) = results {
@@ -124,26 +133,35 @@ async fn tell(args: &GoalArgs, environment: &Environment, results: Option<&mut R
 
 async fn find(args: &GoalArgs, environment: &Environment) -> Result<FoundService, NoGoal> {
     if let Some(file) = &args.file {
-        let mut object = manifest::read_named(file, args.cluster.service.as_str()).map_err(Stop::bad_input)?;
-        let namespace = args.cluster.namespace.as_ref().map(ToString::to_string);
-        if let (Some(namespace), Some(metadata)) =
-            (&namespace, object.get_mut("metadata").and_then(Value::as_object_mut))
-        {
-            metadata.insert("namespace".to_owned(), json!(namespace));
-        }
+        let object = of_file(args, file)?;
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).map(str::to_owned);
         return Ok(FoundService { object, namespace, suspended: None, notes: Vec::new() });
     }
-    let cluster = &args.cluster;
-    let kube = connect(cluster, environment)?;
-    let service = kube.service(cluster.service.clone());
-    let object = answered(cluster, async || service.service().await).await.map_err(|error| match error {
-        ApiError::NotFound(_) => absent(cluster, &kube),
-        error => failed(&error),
-    })?;
+    let kube = connect(&args.cluster, environment)?;
+    let object = of_cluster(&args.cluster, &kube).await?.ok_or_else(|| absent(&args.cluster, &kube))?;
     let mut notes = Vec::new();
     let suspended = namespace_suspends(args, &kube, &mut notes).await?;
     Ok(FoundService { object, namespace: Some(kube.namespace().to_string()), suspended, notes })
+}
+
+/// The Service as a file has it.
+fn of_file(args: &GoalArgs, file: &Path) -> Result<Value, Stop> {
+    let mut object = manifest::read_named(file, args.cluster.service.as_str()).map_err(Stop::bad_input)?;
+    let namespace = args.cluster.namespace.as_ref();
+    if let (Some(namespace), Some(metadata)) = (namespace, object.get_mut("metadata").and_then(Value::as_object_mut)) {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+    }
+    Ok(object)
+}
+
+/// The Service as the cluster has it, if it is there.
+async fn of_cluster(cluster: &ClusterArgs, kube: &Kube) -> Result<Option<Value>, Stop> {
+    let service = kube.service(cluster.service.clone());
+    match answered(cluster, async || service.service().await).await {
+        Ok(object) => Ok(Some(object)),
+        Err(ApiError::NotFound(_)) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
 }
 
 /// What the namespace says of suspension. The right to read it is optional: most runs do without.
@@ -189,17 +207,14 @@ fn write(results: &mut Results, declared: &Declaration) -> Result<(), BadResult>
 }
 
 /// Every fault, each on a line of its own.
-fn outcome(args: &GoalArgs, faults: &[Fault]) -> Outcome {
-    let cluster = &args.cluster;
-    let what = match faults {
-        [one] => format!("what Service {} declares cannot be read: {one}", cluster.service),
+pub(super) fn unreadable(service: &ServiceName, faults: &[Fault]) -> String {
+    match faults {
+        [one] => format!("what Service {service} declares cannot be read: {one}"),
         many => {
             let lines: Vec<String> = many.iter().map(ToString::to_string).collect();
-            let service = &cluster.service;
             format!("what Service {service} declares cannot be read ({} faults):\n{}", many.len(), lines.join("\n"))
         }
-    };
-    Outcome::new(Code::BadInput, what)
+    }
 }
 
 /// Says why there is no goal.

@@ -5,6 +5,7 @@
 
 mod began;
 mod care;
+mod declared;
 mod export;
 mod goal;
 mod image;
@@ -111,7 +112,17 @@ pub async fn run(cli: Cli) -> Code {
     let args = cli.command.args();
     let mut lines = Lines::new(args.output());
     let mut results = args.results().and_then(|args| begin_results(args.results.as_deref(), &mut lines));
-    let ended = match perform(cli.command, &environment, &mut lines).await {
+    let typed = cli.typed.clone();
+    let ended = match declared::complete(cli, &environment, &mut lines).await {
+        Ok(cli) => perform(cli.command, &environment, &mut lines).await,
+        Err(Stop(outcome)) if results.is_none() && results_of(&typed).is_some_and(|names| names != RESULTS) => {
+            report::complain(&format!("andante: {}", outcome.line()));
+            write_message(&typed, &outcome.line());
+            Ended::Question(outcome.code)
+        }
+        Err(stop) => Ended::Step(Err(stop)),
+    };
+    let ended = match ended {
         Ended::Step(ended) => ended,
         Ended::Question(code) => return code,
     };
@@ -126,8 +137,9 @@ pub async fn run(cli: Cli) -> Code {
     outcome.code
 }
 
-/// The results that a subcommand of this name declares, with their neutral values; none where it declares none.
-fn declared(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
+/// The results that the subcommand of these arguments declares, with their neutral values; none where it declares none.
+fn results_of(arguments: &[OsString]) -> Option<&'static [(&'static str, &'static str)]> {
+    let name = arguments.get(1)?.to_str()?;
     let declares = |flag: &clap::Arg| flag.get_id() == "results";
     Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
     // `image` names a build and `goal` a wish, neither a rollout, so their results are others.
@@ -140,11 +152,15 @@ fn declared(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
 
 /// Writes the results of a step whose arguments cannot be read: it declares them, so it still has to write them.
 pub fn not_begun(arguments: &[OsString], error: &clap::Error) {
-    let Some(declared) = arguments.get(1).and_then(|a| a.to_str()).and_then(declared) else { return };
-    let named = results_place(arguments);
     let text = error.to_string();
-    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    // The screen shows already what is wrong with the arguments; a result that cannot be written adds nothing.
+    write_message(arguments, text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+}
+
+/// Every declared result, of which the message alone says something.
+fn write_message(arguments: &[OsString], what: &str) {
+    let Some(declared) = results_of(arguments) else { return };
+    let named = results_place(arguments);
+    // The screen shows it already; a result that cannot be written adds nothing.
     if let Ok(Some(mut results)) = Results::begin(&directory(named.as_deref(), declared), declared) {
         // `image` and `goal` declare no outcome, so none is written then.
         let _ = results.set("outcome", Code::BadInput.word());

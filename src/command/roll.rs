@@ -31,7 +31,7 @@ use crate::model::name::RolloutId;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::goal::CandidateOptions;
 use crate::rollout::goal::Goal;
-use crate::rollout::goal::GoalOptions;
+use crate::rollout::goal::{GoalOptions, TakeUp};
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::splits::Tags;
 use crate::run::granted::Granted;
@@ -48,13 +48,13 @@ const TOLD_WITHIN: Duration = Duration::from_secs(10);
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let times = Times { ready_within: args.deadline, grace: args.grace, hold_for: args.hold_for };
-    let candidate = candidate(&args.cluster, &args.candidate, &times, environment, lines)?;
+    let candidate = candidate(&args.cluster, &args.candidate, args.declared.declared, &times, environment, lines)?;
     let candidate = CandidateOptions { capacity: args.pods.goal(), ..candidate };
     let goal = goal(&args.cluster, Some(candidate), None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
     drive_alone(
-        &mut Stage::new(staging(&goal)?, claimant(asker).against(args.owner.goal.clone())),
+        &mut Stage::new(staging(&goal)?, claimant(asker).against(args.owner.goal())),
         &args.cluster,
         &kube,
         environment,
@@ -78,7 +78,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
         source: &source,
         signals: &mut listen()?,
     };
-    Ok(work.drive(&mut Walk::new(goal, claimant(asker).against(args.owner.goal.clone())), lines).await)
+    Ok(work.drive(&mut Walk::new(goal, claimant(asker).against(args.owner.goal())), lines).await)
 }
 
 /// `andante roll-out`: staging and the walk in one process, so that a signal finds the machine that works at that
@@ -92,14 +92,14 @@ pub(super) async fn roll_out(
     let usual = CandidateOptions::default();
     let times = Times { ready_within: args.ready_within, grace: usual.grace, hold_for: usual.hold_for };
     // Everything that can be wrong with the walk is found before anything is staged.
-    let candidate = candidate(&walk.cluster, &args.candidate, &times, environment, lines)?;
+    let candidate = candidate(&walk.cluster, &args.candidate, walk.declared.declared, &times, environment, lines)?;
     let goal = goal(&walk.cluster, Some(candidate), Some(walk))?;
     let kube = connect(&walk.cluster, environment)?;
     let prober = prober(&walk.probe, &kube)?;
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
     let source = source(walk, &kube)?;
     let asker = asker(&walk.owner, &walk.cluster, &kube, environment, lines).await?;
-    let declared = walk.owner.goal.clone();
+    let declared = walk.owner.goal();
     let mut signals = listen()?;
     // What staging was granted counts for the walk, too.
     let service = service(&kube, &walk.cluster, environment);
@@ -130,7 +130,8 @@ pub(super) async fn roll_out(
 
 /// `andante check`.
 pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let probe = args.probe.probe().ok_or_else(|| Stop::bad_input("there is nothing to check: name a --probe PATH"))?;
+    let probe = args.probe.probe().map_err(Stop::bad_input)?;
+    let probe = probe.ok_or_else(|| Stop::bad_input("there is nothing to check: name a --probe PATH"))?;
     let kube = connect(&args.cluster, environment)?;
     let prober = prober(&args.probe, &kube)?;
     let goal = CheckGoal {
@@ -174,10 +175,12 @@ fn walking(goal: &Goal, environment: &Environment, kube: &Kube) -> Result<WalkGo
     walk.ok_or_else(|| Stop::new(Code::Internal, "a goal without a walk"))
 }
 
-/// The candidate's part of a goal: its file is read, and a run says what it wants.
+/// The candidate's part of a goal: its file is read, and a run says what it wants. `declared`: what the Service says counts, so
+/// that its template does where nothing else is given.
 fn candidate(
     cluster: &ClusterArgs,
     args: &CandidateArgs,
+    declared: bool,
     times: &Times,
     environment: &Environment,
     lines: &mut Lines,
@@ -190,7 +193,7 @@ fn candidate(
     for note in file.iter().flat_map(|file| &file.notes) {
         lines.say(SystemClock.now(), &Event::new(Topic::Note, note.clone()));
     }
-    let candidate = CandidateOptions {
+    let mut candidate = CandidateOptions {
         image: args.image.clone(),
         container: args.container.clone(),
         env: args.set_env.clone(),
@@ -207,10 +210,12 @@ fn candidate(
     };
     // A missing image must not mean a wish for some revision that lies about: a build may have failed to name it.
     let says_nothing = candidate.revision.is_none() && !candidate.changes_the_template();
-    if says_nothing && environment.run().map_err(Stop::bad_input)?.is_some() {
+    if says_nothing && declared {
+        candidate.revision = Some(TakeUp::Latest);
+    } else if says_nothing && environment.run().map_err(Stop::bad_input)?.is_some() {
         return Err(Stop::bad_input(
             "nothing says what to stage: give an --image (an empty one counts as none), --set-env, --from-file, or \
-             --revision NAME|newest",
+             --revision NAME|newest|latest, or --declared",
         ));
     }
     Ok(candidate)

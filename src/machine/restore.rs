@@ -24,6 +24,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, is_current, serving};
 use crate::model::template::fingerprint;
 use crate::model::time::after;
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::declaration::read::Stated;
 use crate::rollout::goal::CapacityGoal;
 use crate::rollout::goal_status::StatusSeen;

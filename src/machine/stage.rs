@@ -148,7 +148,7 @@ impl Stage {
     pub(super) fn blank(&self, start: crate::rollout::splits::Start, service: &Service, now: Timestamp) -> Record {
         let image = match &self.goal.want {
             Want::Template(change) => change.image.clone(),
-            Want::Revision(_) | Want::Serving => None,
+            Want::Revision(_) | Want::Latest | Want::Serving => None,
         };
         let begun = self.claimant.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
         Record { deadline: after(now, self.goal.deadline + self.goal.hold_for), image, ..begun }

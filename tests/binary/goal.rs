@@ -127,3 +127,78 @@ fn a_goal_is_handed_on_as_results() {
     assert_eq!((ran.code, read("goal"), read("params")), (2, String::new(), "{}".into()));
     assert!(read("message").contains("annotation andante.dev/traffic is `all`"), "{}", read("message"));
 }
+
+/// The results of the step of a pipeline that was given some of its parameters.
+#[test]
+fn a_run_takes_what_it_was_not_given_from_what_is_declared() {
+    let path = file("goal-given.yaml", &declared());
+    let results = scratch("goal-given");
+    let place = results.display().to_string();
+    let asked = [
+        "goal",
+        "-f",
+        &path,
+        "--given=goal=",
+        "--given=git-url=",
+        "--given=git-revision=main",
+        "--given=context=",
+        "--given=style=",
+        "--given=dockerfile=",
+        "--list=build-args",
+        "--otherwise=dockerfile=Dockerfile",
+        "--otherwise=build-args=--none",
+        "--results",
+        &place,
+        "--",
+        "hello",
+    ];
+    let ran = andante(&asked);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    let line = |name: &str| ran.stdout.lines().find(|line| line.split(' ').next() == Some(name)).unwrap().to_owned();
+    assert_eq!(line("git-url"), "git-url       declared      https://git.example.com/shop.git");
+    assert_eq!(line("git-revision"), "git-revision  given");
+    assert_eq!(line("dockerfile"), "dockerfile    not declared  Dockerfile");
+    let told: Value = serde_json::from_str(&andante(&["goal", "hello", "-f", &path, "-o", "json"]).stdout).unwrap();
+    for (name, value) in [
+        ("goal", told["id"].as_str().unwrap()),
+        ("git-url", "https://git.example.com/shop.git"),
+        ("git-revision", "main"),
+        ("context", "services/hello"),
+        ("style", "canary"),
+        ("dockerfile", "Dockerfile"),
+        ("build-args", r#"["--none"]"#),
+    ] {
+        assert_eq!(fs::read_to_string(results.join(name)).unwrap(), value, "{name}");
+    }
+    // More words are the list, dashes and all.
+    let more = [&asked[..], &["--build-arg=A=1", "--squash"]].concat();
+    assert_eq!(andante(&more).code, 0);
+    assert_eq!(fs::read_to_string(results.join("build-args")).unwrap(), r#"["--build-arg=A=1","--squash"]"#);
+    // What nobody says is said to be missing, and a list is no text.
+    let missing = andante(&["goal", "hello", "-f", &path, "--given=image="]);
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("the parameter image is not given, and hello declares none"), "{missing:?}");
+    let list = andante(&["goal", "hello", "-f", &path, "--given=steps="]);
+    assert!(list.stderr.contains("`steps` is a list, and one text is taken there"), "{list:?}");
+    // Where nobody is in charge nothing is declared for a run, and a slip is nobody's fault.
+    let nobody = manifest(
+        "    andante.dev/trafic: '10'\n    andante.dev/params: '{style: linear}'\n",
+        "registry.example.com/hello:1",
+    );
+    let path = file("goal-nobody.yaml", &nobody);
+    let ran = andante(&[
+        "goal",
+        "hello",
+        "-f",
+        &path,
+        "--given=style=",
+        "--given=goal=",
+        "--otherwise=style=canary",
+        "--otherwise=goal=",
+    ]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (0, "style         not declared  canary\ngoal          not declared\n"),
+        "{ran:?}"
+    );
+}

@@ -173,3 +173,58 @@ fn the_task_says_where_a_build_goes() {
     let after = run("after", &[("digest", &digest)]);
     assert_eq!(of(&after, "digest-reference"), format!("{repository}/hello@{digest}"));
 }
+
+/// A Service of two containers, of which the declaration names the one that does not serve. Nothing but the Service is given to
+/// the run: what fetches and builds are the Pipeline's own, as an installation names them.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_declared_commit_is_built_with_service_as_the_only_parameter() {
+    let space = Space::new("build-declared");
+    install_with_images(&space, "pipelines/build-it-and-roll-it-out-slowly");
+    let source = Repository::new(&space);
+    let first = source.commit(&["VERSION=v2"]);
+    let params = "{tls-verify: 'false', steps: '50,100', dwell: 1s, bake: 1s, probe: /, set-env: [DECLARED=yes]}";
+    let mut hello = sample("hello", "v1")
+        .annotation("andante.dev/pipeline", "build-it-and-roll-it-out-slowly")
+        .annotation("andante.dev/source", &source.url)
+        .annotation("andante.dev/source-revision", &first)
+        .annotation("andante.dev/image-repository", &format!("{}/{}", registry(), space.namespace))
+        .annotation("andante.dev/container", "beside")
+        .annotation("andante.dev/params", params);
+    let image = "dev.local/andante-sample:v1";
+    hello.object["spec"]["template"]["spec"]["containers"] = json!([{"name": "web", "image": image, "ports": [{"containerPort": 8082}]}, {"name": "beside", "image": image}]);
+    space.serve(&hello);
+    let goal = space.andante(&["goal", "hello", "-o", "json"]).ended(0);
+    let goal: Value = serde_json::from_str(goal.last()).unwrap();
+
+    let run = |name: &'static str| {
+        let account = json!([{"pipelineTaskName": "build", "serviceAccountName": "andante-build"}]);
+        let only = json!([{"name": "service", "value": "hello"}]);
+        let wish = pipeline("build-it-and-roll-it-out-slowly", &[]).with("/params", only);
+        wish.with("/taskRunSpecs", account).start(&space, name).over()
+    };
+    let over = run("declared").good().gives("outcome", "finished").says(&format!("fetched {first}"));
+    assert_eq!(over.object["status"]["childReferences"].as_array().unwrap().len(), 3, "no pod for it");
+    let built = over.result("image").unwrap();
+    let containers = |at: usize| space.service("hello")["spec"]["template"]["spec"]["containers"][at].clone();
+    assert_eq!((&containers(0)["image"], &containers(1)["image"]), (&json!(image), &json!(built)));
+    assert_eq!(containers(1)["env"], json!([{"name": "DECLARED", "value": "yes"}]));
+    assert!(built.starts_with(&format!("{}/{}/hello@", registry(), space.namespace)), "{built}");
+    let record = space.record("hello");
+    assert_eq!(
+        (&record["goal"]["asked"], record["plan"]["steps"].as_array().unwrap().len()),
+        (&goal["id"], 2),
+        "{record}"
+    );
+
+    // Where no commit is declared, it is the default branch's.
+    space.kubectl(&["annotate", "ksvc/hello", "andante.dev/source-revision-"]).good();
+    let second = source.commit(&["VERSION=v3"]);
+    run("branch").good().says(&format!("fetched {second}"));
+    assert_ne!(containers(1)["image"], json!(built));
+
+    // So is the folder.
+    space.kubectl(&["annotate", "ksvc/hello", "andante.dev/source-path=nowhere"]).good();
+    let bad = run("nowhere").bad().gives("outcome", "build-failed");
+    assert!(bad.log.contains("nowhere"), "{}", bad.log);
+}

@@ -193,3 +193,74 @@ fn what_is_there_already_ends_well_without_a_walk() {
         .gives("outcome", "created");
     space.answers("new", "v1", 3);
 }
+
+/// In care a `kubectl patch` reaches nobody; a run that names the Service alone walks what it made, as the Service declares it.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_run_with_an_image_that_is_empty_walks_the_newest_revision() {
+    let (space, _care) = in_care("pipe-empty", "care");
+    install_with_images(&space, "pipelines/roll-out-image");
+    let declare = |params: &str| {
+        let annotation = format!("andante.dev/params={{probe: /, bake: 1s, {params}}}");
+        space.kubectl(&["annotate", "--overwrite", "ksvc/hello", &annotation]).good();
+    };
+    let run = |name: &'static str| pipeline("roll-out-image", &[("service", "hello")]).start(&space, name);
+    declare("steps: '50,100', dwell: 1s");
+    patched(&space, &of_version("v2")).good();
+    assert_eq!(space.split("hello"), "hello-00001 100");
+    // At once: the revision need not be ready yet.
+    let over = run("newest").over().good().gives("outcome", "finished").gives("revision", "hello-00002");
+    over.says("as hello declares: --bake=1s --dwell=1s --probe=/ --steps=50,100 --goal=");
+    space.answers("hello", "v2", 5);
+    run("same").over().good().gives("outcome", "unchanged");
+    // What is given to the run goes before what is declared.
+    patched(&space, &of_version("v3")).good();
+    let given = pipeline("roll-out-image", &[("service", "hello"), ("steps", "20,100"), ("dwell", "10m")]);
+    let given = given.start(&space, "given");
+    given.serves("hello", "hello-00003 20");
+    // Another goal is declared, and this run is of the one that it began with.
+    declare("steps: '50,100', dwell: 2s");
+    let over = given.over().bad().gives("outcome", "superseded").says("hello declares goal ");
+    assert!(over.result("message").unwrap().contains("rolled back"), "{:?}", over.result("message"));
+    assert_eq!(exit_code(&given.task("roll-out").unwrap()), Some(13));
+    space.answers("hello", "v2", 5);
+    // The run that `start` makes is told which goal it is of.
+    space.kubectl(&["annotate", "--overwrite", "ksvc/hello", "andante.dev/pipeline=roll-out-image"]).good();
+    let goal: Value = serde_json::from_str(space.andante(&["goal", "hello", "-o", "json"]).ended(0).last()).unwrap();
+    space.andante(&["start", "hello", "--wait"]).ended(0).ends_with("ended well");
+    let started = space.list("pipelinerun", "andante.dev/service=hello").pop().unwrap();
+    let told = started["spec"]["params"].as_array().unwrap();
+    assert!(told.contains(&json!({"name": "goal", "value": goal["id"]})), "{told:?}");
+    assert_eq!(space.record("hello")["goal"]["asked"], goal["id"]);
+    space.answers("hello", "v3", 5);
+}
+
+/// Pipelines whose tasks are told by other names, and have defaults of their own.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_what_is_declared_reaches_each_task_of_a_pipeline() {
+    let space = Space::new("pipe-declared");
+    install(&space, "pipelines/canary");
+    install(&space, "pipelines/blue-green");
+    let params = "{first: '10', watch: 2s, steps: '10,60,100', dwell: 1s, bake: 2s, probe: /, probe-body: v2}";
+    let hello = sample("hello", "v1").annotation("andante.dev/pipeline", "canary");
+    space.serve(&hello.annotation("andante.dev/params", params));
+    let watch = space.watch("hello");
+    let run = pipeline("canary", &[("service", "hello"), ("image", V2)]).start(&space, "canary");
+    let over = run.over().good().gives("outcome", "finished");
+    // The first one stops at its own share, and the second one goes on in the same goal.
+    let declared = "as hello declares: --steps=10 --to=10 --probe=/ --probe-body=v2 --dwell=2s --goal=";
+    let over = over
+        .says(declared)
+        .says("as hello declares: --bake=2s --dwell=1s --probe=/ --probe-body=v2 --steps=10,60,100 --goal=");
+    let shares = watch.values(|object| share(&object["spec"]["traffic"], "hello-00002"));
+    assert!([10, 60, 100].iter().all(|wanted| shares.contains(&Some(*wanted))), "{shares:?}");
+    assert_eq!(over.result("revision").as_deref(), Some("hello-00002"));
+    let goal = space.record("hello")["goal"].clone();
+    assert!(goal["asked"].is_string(), "{goal}");
+    // Green must say what is declared, which v3 does not.
+    let run = pipeline("blue-green", &[("service", "hello"), ("image", V3)]).start(&space, "green");
+    let over = run.over().bad();
+    assert_eq!(exit_code(&run.task("prove").unwrap()), Some(25), "{}", over.log);
+    space.answers("hello", "v2", 5);
+}

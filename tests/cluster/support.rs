@@ -48,7 +48,8 @@ pub use sample::{Sample, sample};
 pub use settings::{Setting, usual_settings};
 pub use space::{Space, condition, record, split};
 pub use tekton::{
-    Over, PIPELINE, PipelineRun, Wish, catalog, exit_code, install, pipeline, served_becomes, task_result, task_run,
+    Over, PIPELINE, PipelineRun, Wish, catalog, exit_code, install, install_with_images, pipeline, served_becomes,
+    task_result, task_run,
 };
 pub use verdict::{between, no_error_of_ours, nobody_saw, share_is, whole};
 pub use wait::{LONG, SHORT, eventually, holds_for};

@@ -113,7 +113,12 @@ fn parameters(spec: &Value) -> String {
     for param in list(spec, "params") {
         let (name, what) = (param["name"].as_str().unwrap(), param["description"].as_str().unwrap());
         let kind = if param["type"] == "array" { " (array)" } else { "" };
-        writeln!(table, "| `{name}`{kind} | {} | {what} |", default(param)).unwrap();
+        // What an empty one means stands in brackets at the end.
+        let (what, usual) = match what.strip_suffix("`)").and_then(|what| what.rsplit_once(" (`")) {
+            Some((what, usual)) => (what, format!("`{usual}`")),
+            None => (what, default(param)),
+        };
+        writeln!(table, "| `{name}`{kind} | {usual} | {what} |").unwrap();
     }
     table
 }

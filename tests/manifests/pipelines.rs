@@ -1,7 +1,7 @@
 //! Pipelines: self-contained, their times nested, and a `finally` that always runs.
 
 use super::catalog::{Item, list, names, pipelines, referred, texts};
-use super::steps::tasks_of;
+use super::steps::{tasks_of, usual};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -60,17 +60,25 @@ fn no_task_takes_a_parameter_by_its_name_alone() {
     }
 }
 
-/// What a task is given for a parameter: the Pipeline's default, or the task's own.
+/// What a parameter of a task comes to where neither the run nor the Service says it: the Pipeline's default, the task's own, or
+/// what its step means by default.
 fn default_of(pipeline: &Item, task: &Value, name: &str) -> String {
     let find = |list: &[Value], name: &str, key: &str| {
         list.iter().find(|p| p["name"] == name).and_then(|p| p[key].as_str()).map(str::to_owned)
     };
     let own = find(list(&task["taskSpec"], "params"), name, "default").unwrap();
-    let Some(given) = find(list(task, "params"), name, "value") else { return own };
-    match given.strip_prefix("$(params.").and_then(|g| g.strip_suffix(')')) {
-        Some(passed) => find(list(pipeline.spec(), "params"), passed, "default").unwrap_or(own),
-        None => given,
+    let given = find(list(task, "params"), name, "value").map_or(own, |given| {
+        let passed = given.strip_prefix("$(params.").and_then(|g| g.strip_suffix(')'));
+        passed.map_or(given.clone(), |passed| find(list(pipeline.spec(), "params"), passed, "default").unwrap())
+    });
+    if !given.is_empty() {
+        return given;
     }
+    let texts = |list: &[Value]| list.iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let step = &list(&task["taskSpec"], "steps")[0];
+    let flags =
+        list(task, "params").iter().find(|param| param["name"] == "flags").map(|flags| texts(list(flags, "value")));
+    usual(&texts(list(step, "args")), &flags.unwrap_or_default(), name).unwrap()
 }
 
 #[test]

@@ -73,7 +73,11 @@ fn every_flag_exists() {
 fn filled_in(spec: &Value, step: &Value) -> Vec<String> {
     let mut values: BTreeMap<String, Value> = BTreeMap::new();
     for param in list(spec, "params") {
-        let value = if param["default"].is_null() { json!("hello") } else { param["default"].clone() };
+        let value = match (&param["default"], param["type"] == "array") {
+            (Value::Null, true) => json!([]),
+            (Value::Null, false) => json!("hello"),
+            (default, _) => default.clone(),
+        };
         values.insert(param["name"].as_str().unwrap().to_owned(), value);
     }
     let mut filled = Vec::new();
@@ -104,6 +108,9 @@ fn the_program_accepts_what_a_run_without_settings_says() {
         arguments.retain(|a| !a.contains("$(workspaces."));
         for argument in arguments.iter_mut().filter(|a| a.starts_with("$(steps.")) {
             "registry.example.com/shop/hello:1".clone_into(argument);
+        }
+        for argument in arguments.iter_mut().filter(|a| a.contains("=$(steps.")) {
+            argument.truncate(argument.find('=').unwrap() + 1);
         }
         if arguments[0] == "image" {
             // The registry is none.
@@ -150,9 +157,93 @@ fn a_parameter_has_the_name_of_its_flag() {
     }
 }
 
-/// What a step's subcommand writes.
-fn written(subcommand: &str) -> BTreeSet<String> {
-    let results: &[(&str, &str)] = match subcommand {
+/// What a step means where a flag is given no value: what its caller says otherwise, else the program's own.
+pub(crate) fn usual(arguments: &[String], flags: &[String], name: &str) -> Option<String> {
+    let otherwise = format!("--otherwise={name}=");
+    let callers = arguments.iter().chain(flags).filter_map(|argument| argument.strip_prefix(&otherwise)).last();
+    let command = Cli::command();
+    let sub = command.find_subcommand(&arguments[0]).unwrap();
+    let own = || sub.get_arguments().find(|flag| flag.get_long() == Some(name)).map(clap::Arg::get_default_values);
+    let own = || own()?.first().map(|value| value.to_string_lossy().into_owned());
+    callers.map(str::to_owned).or_else(own)
+}
+
+/// In brackets at the end of a description stands what an empty parameter means.
+fn in_brackets(param: &Value) -> Option<String> {
+    let text = param["description"].as_str().unwrap().strip_suffix("`)")?;
+    text.rsplit_once("(`").map(|(_, value)| value.to_owned())
+}
+
+#[test]
+fn a_default_hides_nothing_that_a_service_declares() {
+    let mut told = 0;
+    for task in tasks() {
+        let step = &list(task.spec(), "steps")[0];
+        let arguments = arguments(step);
+        if !names(task.spec(), "params").contains("declared") {
+            continue;
+        }
+        for param in list(task.spec(), "params") {
+            let name = param["name"].as_str().unwrap();
+            let of_call = ["output", "andante-image", "service"].contains(&name);
+            assert!(
+                of_call || param["default"] == "" || param["default"] == json!([]),
+                "{task}: {name} hides what is declared"
+            );
+            // What is a switch is off.
+            let Some(said) = in_brackets(param).filter(|said| said != "false") else { continue };
+            // In a pod, which is where a Task runs.
+            let means = if name == "if-busy" { Some("supersede".into()) } else { usual(&arguments, &[], name) };
+            assert_eq!(means.as_ref(), Some(&said), "{task}: {name}");
+            told += 1;
+        }
+    }
+    assert!(told > 35, "{told}");
+}
+
+#[test]
+fn a_pipelines_default_hides_nothing_that_a_service_declares() {
+    for pipeline in pipelines() {
+        for param in list(pipeline.spec(), "params") {
+            let name = param["name"].as_str().unwrap();
+            // An image of a step has to be known before any step runs.
+            let of_run = name == "service" || name.ends_with("-image");
+            assert!(of_run || param["default"] == "" || param["default"] == json!([]), "{pipeline}: {name}");
+        }
+        let needed: Vec<&Value> = list(pipeline.spec(), "params").iter().filter(|p| p["default"].is_null()).collect();
+        assert_eq!(needed.len(), 1, "{pipeline}: only the Service is required");
+        // What stands in brackets is what an empty one comes to in each task that it is passed on to under its own flag.
+        for task in tasks_of(&pipeline) {
+            let Some(step) = list(&task["taskSpec"], "steps").iter().find(|step| is_ours(step)) else { continue };
+            let flags = list(task, "params").iter().find(|param| param["name"] == "flags");
+            let flags: Vec<String> = flags.map_or(vec![], |flags| {
+                list(flags, "value").iter().map(|flag| flag.as_str().unwrap().to_owned()).collect()
+            });
+            for given in list(task, "params") {
+                let passed = given["value"].as_str().and_then(|v| v.strip_prefix("$(params.")?.strip_suffix(')'));
+                let param =
+                    passed.and_then(|passed| list(pipeline.spec(), "params").iter().find(|p| p["name"] == passed));
+                let Some(said) = param.and_then(in_brackets).filter(|said| said != "false") else { continue };
+                let name = given["name"].as_str().unwrap();
+                if let Some(means) = usual(&arguments(step), &flags, name) {
+                    assert_eq!(means, said, "{pipeline}, task {}: {name}", task["name"]);
+                }
+            }
+        }
+    }
+}
+
+/// What a step's subcommand writes; of a run's parameters `goal` writes those that are named.
+fn written(arguments: &[String]) -> BTreeSet<String> {
+    let named = |flag: &str| {
+        let values = arguments.iter().filter_map(|argument| argument.strip_prefix(flag)?.split('=').next());
+        values.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let parameters = &named("--given=") | &named("--list=");
+    if arguments[0] == "goal" && !parameters.is_empty() {
+        return &parameters | &BTreeSet::from(["message".to_owned()]);
+    }
+    let results: &[(&str, &str)] = match arguments[0].as_str() {
         "image" => &IMAGE_RESULTS,
         "goal" => &GOAL_RESULTS,
         "stage" | "check" | "walk" | "roll-out" | "settle" => &RESULTS,
@@ -170,7 +261,7 @@ fn every_declared_result_is_written_and_fits() {
         } else {
             names(&spec, "results")
         };
-        let written = written(&arguments[0]);
+        let written = written(&arguments);
         if of.starts_with("pipelines/") {
             assert!(declared.is_subset(&written) || declared.is_empty(), "{of}: {declared:?}");
         } else {
@@ -267,7 +358,9 @@ fn steps_of_others_have_what_they_need_and_no_more() {
 #[test]
 fn the_run_is_told_by_labels() {
     for Step { of, step, .. } in steps() {
-        if arguments(&step)[0] == "image" {
+        // An image and a run's parameters are told before there is a rollout that somebody owns.
+        let of_build = of.starts_with("pipelines/") && arguments(&step)[0] == "goal";
+        if arguments(&step)[0] == "image" || of_build {
             continue;
         }
         let env: BTreeMap<&str, &str> = list(&step, "env")

@@ -89,6 +89,19 @@ fn taking_up_whatever_happens() {
 }
 
 #[test]
+fn taking_up_what_the_template_made_whatever_happens() {
+    exhaust(&Case {
+        name: "take up latest",
+        traffic: json!([{"revisionName": "hello-00001", "percent": 100}]),
+        images: &["ok:1", "slow:2-20"],
+        before: vec![],
+        job: Job::Latest,
+        code: Code::Done,
+        leaves: "hello-00001#stable=100 hello-00002#candidate=0",
+    });
+}
+
+#[test]
 fn walk_whatever_happens() {
     exhaust(&Case {
         name: "walk",

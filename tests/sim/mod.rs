@@ -50,6 +50,7 @@ mod foretold;
 mod from_file;
 mod goal_stories;
 mod goals;
+mod latest;
 mod moved_tag;
 mod named;
 mod no_writes;

@@ -51,6 +51,8 @@ pub(crate) enum Job {
     File(Value),
     /// Take up a revision that is there.
     TakeUp(Option<RevisionName>),
+    /// Take up what the present template made.
+    Latest,
     /// Walk by a plan.
     Walk(Plan, Looks),
     /// Settle; of one's own run alone, or whosever it is.
@@ -159,7 +161,7 @@ impl Theatre {
         let (clock, limits) = (self.clock_of(label), Limits::default());
         let work = async {
             match job {
-                Job::Stage { .. } | Job::Named { .. } | Job::File(_) | Job::TakeUp(_) => {
+                Job::Stage { .. } | Job::Named { .. } | Job::File(_) | Job::TakeUp(_) | Job::Latest => {
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let goal = StageGoal { restore_template, ..self.stage_goal(label, job) };
                     let mut machine = self.watched(label, Stage::new(goal, hold));
@@ -251,6 +253,7 @@ impl Theatre {
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {
         let want = match job {
             Job::TakeUp(name) => Want::Revision(name.clone()),
+            Job::Latest => Want::Latest,
             Job::Named { image, name } => Want::Template(Box::new(TemplateChange {
                 image: Some(image.clone()),
                 revision_name: Some(name.parse().unwrap()),

@@ -188,6 +188,10 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     match &goal.want {
         Want::Template(change) => from_template(admission, change, fresh, log),
         Want::Revision(name) => from_revision(admission, name.as_ref(), fresh),
+        Want::Latest => match service.latest_created.as_ref().filter(|name| world.revision(name).is_some()) {
+            Some(latest) => from_revision(admission, Some(latest), fresh),
+            None => wait_for(service, "the revision of the present template has not been seen yet"),
+        },
         Want::Serving => {
             fresh.image = world.revision(&fresh.start.stable).and_then(|serves| serves.image.clone());
             already(&admission, fresh, Some(&service.template))

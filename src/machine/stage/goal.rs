@@ -18,6 +18,8 @@ pub enum Want {
     Template(Box<TemplateChange>),
     /// A revision that is there already: by name, or the newest ready one that serves nobody.
     Revision(Option<RevisionName>),
+    /// The revision that the present template made, ready or not yet.
+    Latest,
     /// What serves: the template becomes the one that it runs, whoever wrote another one.
     Serving,
 }
@@ -70,6 +72,7 @@ impl StageGoal {
         let want = match &candidate.revision {
             _ if candidate.changes_the_template() => Want::Template(Box::new(change)),
             Some(TakeUp::Named(name)) => Want::Revision(Some(name.clone())),
+            Some(TakeUp::Latest) => Want::Latest,
             Some(TakeUp::Newest) | None => Want::Revision(None),
         };
         // Where a walk follows in the same run, the candidate is kept for as long as that may take; and a start is

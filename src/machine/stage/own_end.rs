@@ -31,7 +31,7 @@ impl Stage {
             Want::Template(change) => self.goal.again && wrote_it(change, record, service),
             Want::Revision(Some(name)) => self.goal.again && record.candidate.as_ref() == Some(name),
             Want::Serving => false,
-            Want::Revision(None) => {
+            Want::Latest | Want::Revision(None) => {
                 self.goal.again && record.candidate.is_some() && record.candidate == service.latest_created
             }
         }

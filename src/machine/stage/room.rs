@@ -75,7 +75,7 @@ impl Stage {
         // A new revision is needed for that, and Knative makes no second one of a name.
         let name = match &self.goal.want {
             Want::Template(change) => change.revision_name.as_ref(),
-            Want::Revision(_) | Want::Serving => None,
+            Want::Revision(_) | Want::Latest | Want::Serving => None,
         };
         let how = name.map_or_else(String::new, |name| format!(" with another --revision-name than {name}, or none"));
         Why::blameless(Code::NeverReady, format!("{what}; {again}{how}"))

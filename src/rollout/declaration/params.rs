@@ -39,6 +39,16 @@ pub enum ParamValue {
     List(Vec<String>),
 }
 
+impl ParamValue {
+    /// As one text: a list is JSON, as Tekton wants a result that is a list and a Job a variable.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(list) => serde_json::json!(list).to_string(),
+        }
+    }
+}
+
 /// Parameters by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -10,12 +10,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Which revision is taken up. Revisions are named after their Service, so none is called `newest`.
+/// Which revision is taken up. Revisions are named after their Service, so none is called `newest` or `latest`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum TakeUp {
     /// The newest ready one that serves 0 %.
     Newest,
+    /// The one that the present template made, ready or not yet: what Knative calls the latest created one.
+    Latest,
     /// The one with this name.
     Named(RevisionName),
 }
@@ -24,7 +26,11 @@ impl FromStr for TakeUp {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        if text == "newest" { Ok(Self::Newest) } else { text.parse().map(Self::Named) }
+        match text {
+            "newest" => Ok(Self::Newest),
+            "latest" => Ok(Self::Latest),
+            _ => text.parse().map(Self::Named),
+        }
     }
 }
 
@@ -46,6 +52,7 @@ impl fmt::Display for TakeUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Newest => f.write_str("newest"),
+            Self::Latest => f.write_str("latest"),
             Self::Named(name) => name.fmt(f),
         }
     }

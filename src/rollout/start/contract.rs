@@ -3,7 +3,9 @@
 //! Decides the names and where they go: parameters for Tekton, environment variables for a Job. They have a prefix of their own,
 //! because Tekton puts parameters into task specs that never asked for them. Depends on declarations.
 
-use super::declared::{CONTRACT, Declaration, DeclaredRepository, Fault, ParamValue, Params, SourceRevision};
+use super::declared::{
+    CONTRACT, Declaration, DeclaredPart, DeclaredRepository, Fault, ParamValue, Params, SourceRevision,
+};
 use crate::model::name::{Namespace, ServiceName};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,7 +16,10 @@ const VARIABLE: &str = "ANDANTE_";
 const DECLARED_VARIABLE: &str = "ANDANTE_PARAM_";
 
 /// The words of the contract, without their prefix.
-pub const WORDS: [&str; 7] = ["service", "namespace", "goal", "git-url", "git-revision", "context", "repository"];
+pub const WORDS: [&str; 8] =
+    ["service", "namespace", "goal", "git-url", "git-revision", "context", "repository", "container"];
+/// What is of the declared source, and of no other one.
+const OF_SOURCE: [&str; 2] = ["git-revision", "context"];
 
 /// The contract of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,8 @@ impl Contract {
             revision.map(SourceRevision::as_str).unwrap_or_default().to_owned(),
             path.unwrap_or_default().to_owned(),
             declaration.image_repository.as_ref().map(DeclaredRepository::as_str).unwrap_or_default().to_owned(),
+            // The one that serves is nobody's word: whoever builds finds it for himself.
+            declaration.container.clone().filter(|_| declaration.says(DeclaredPart::Container)).unwrap_or_default(),
         ];
         Self { values, declared: declaration.params.clone() }
     }
@@ -46,6 +53,20 @@ impl Contract {
     /// The value of a word.
     pub(super) fn value(&self, word: &str) -> Option<&str> {
         self.words().find(|(known, _)| *known == word).map(|(_, value)| value)
+    }
+
+    /// What is declared for a parameter of a run that was not given it, where `given_url` is the repository that it was given.
+    pub fn declared_for(&self, name: &str, given_url: &str) -> Option<ParamValue> {
+        if let Some((_, value)) = self.declared.iter().find(|(declared, _)| declared.as_str() == name) {
+            return Some(value.clone());
+        }
+        let other_source = !given_url.is_empty() && self.value("git-url") != Some(given_url);
+        // `andante image` reads the declared repository itself: here it would count as typed, and no rule of the operator's for
+        // names and tags would hold (docs/goal.md).
+        if name == "repository" || (other_source && OF_SOURCE.contains(&name)) {
+            return None;
+        }
+        self.value(name).filter(|value| !value.is_empty()).map(|value| ParamValue::Text(value.to_owned()))
     }
 
     /// Every word and its value.
@@ -86,11 +107,7 @@ impl Contract {
                     allowed: "give one of them another name".to_owned(),
                 });
             }
-            let text = match value {
-                ParamValue::Text(text) => text.clone(),
-                ParamValue::List(list) => json!(list).to_string(),
-            };
-            variables.push(json!({"name": variable, "value": literal(&text)}));
+            variables.push(json!({"name": variable, "value": literal(&value.text())}));
         }
         Ok(variables)
     }
@@ -134,6 +151,7 @@ mod tests {
                 {"name": "andante-git-url", "value": "https://git.example.com/hello.git"},
                 {"name": "andante-git-revision", "value": ""}, {"name": "andante-context", "value": "."},
                 {"name": "andante-repository", "value": "registry.example.com/shop"},
+                {"name": "andante-container", "value": ""},
                 {"name": "service", "value": "hello"}, {"name": "git-url", "value": "https://git.example.com/hello.git"},
                 {"name": "context", "value": "mine"}, {"name": "steps", "value": ["5", "25"]}, {"name": "style", "value": "canary"},
             ])
@@ -148,12 +166,14 @@ mod tests {
         assert_eq!(variables.len(), WORDS.len() + 2);
         assert_eq!(variables[0], json!({"name": "ANDANTE_SERVICE", "value": "hello"}));
         assert_eq!(variables[3], json!({"name": "ANDANTE_GIT_URL", "value": ""}));
-        assert_eq!(variables[7], json!({"name": "ANDANTE_PARAM_A_B", "value": "x"}));
-        assert_eq!(variables[8], json!({"name": "ANDANTE_PARAM_LIST", "value": r#"["v","w"]"#}));
+        assert_eq!(variables[8], json!({"name": "ANDANTE_PARAM_A_B", "value": "x"}));
+        assert_eq!(variables[9], json!({"name": "ANDANTE_PARAM_LIST", "value": r#"["v","w"]"#}));
         let asks = contract(
             json!({"andante.dev/pipeline": "CronJob/p", "andante.dev/params": "{url: 'https://x/?$(PASSWORD)$'}"}),
         );
-        assert_eq!(asks.variables("here").unwrap()[7]["value"], "https://x/?$$(PASSWORD)$$");
+        assert_eq!(asks.variables("here").unwrap()[8]["value"], "https://x/?$$(PASSWORD)$$");
+        let named = contract(json!({"andante.dev/pipeline": "CronJob/p", "andante.dev/container": "web"}));
+        assert_eq!(named.variables("here").unwrap()[7], json!({"name": "ANDANTE_CONTAINER", "value": "web"}));
         let twice = contract(json!({"andante.dev/pipeline": "CronJob/p", "andante.dev/params": "{a.b: x, a-b: w}"}));
         assert!(twice.variables("here").unwrap_err().why.contains("ANDANTE_PARAM_A_B"));
     }

@@ -42,6 +42,7 @@ fn own(made: MadeRun, params: Value) -> Value {
             json!({"name": "andante-git-revision", "value": "main"}),
             json!({"name": "andante-context", "value": "."}),
             json!({"name": "andante-repository", "value": ""}),
+            json!({"name": "andante-container", "value": ""}),
         ];
         wanted.extend(params.as_array().unwrap().iter().cloned());
         assert_eq!(given, Value::Array(wanted));
@@ -91,6 +92,34 @@ fn the_pipeline_that_builds_has_two_accounts() {
     );
 }
 
+/// Whom the declared repository is given as typed would go past the operator's rules for names and tags; the step that names the
+/// image reads it on the Service.
+#[test]
+fn the_shipped_pipelines_are_told_their_goal_and_the_container_and_no_repository() {
+    let plain = |name: &str| {
+        let annotations = json!({"andante.dev/pipeline": name, "andante.dev/container": "web",
+            "andante.dev/image-repository": "registry.example.com/shop"});
+        let (service, declaration) = (service(annotations.clone()), declared(annotations));
+        let in_charge = declaration.in_charge.clone().unwrap();
+        let contract = Contract::of(&service.name, &"shop".parse().unwrap(), &declaration);
+        let (table, name) = (RunTable::shipped(), "hello-1".parse().unwrap());
+        let making = Making::new(name, table.row(&in_charge).unwrap(), &in_charge, contract, &service);
+        let has = ["service", "goal", "container", "repository"].map(|name| (name, Some("")));
+        let made = making.object(Some(&with_params(&has))).unwrap().object;
+        let params = made["spec"]["params"].as_array().unwrap().clone();
+        let own = params.into_iter().filter(|param| !param["name"].as_str().unwrap().starts_with("andante-"));
+        (
+            declaration.id.to_string(),
+            own.map(|param| (param["name"].clone(), param["value"].clone())).collect::<Vec<_>>(),
+        )
+    };
+    let (goal, told) = plain("build-it-and-roll-it-out-slowly");
+    let [hello, web, repository] = ["hello", "web", "registry.example.com/shop"].map(|text| json!(text));
+    assert_eq!(told, [(json!("service"), hello.clone()), (json!("goal"), json!(goal)), (json!("container"), web)]);
+    let (goal, told) = plain("roll-out-image");
+    assert_eq!(told, [(json!("service"), hello), (json!("goal"), json!(goal)), (json!("repository"), repository)]);
+}
+
 #[test]
 fn a_task_becomes_a_task_run() {
     let made = made("Task/t", "{}", Some(with_params(&[("namespace", Some(""))]))).unwrap();
@@ -125,6 +154,7 @@ fn a_cron_job_becomes_a_job_with_variables() {
         "ANDANTE_GIT_REVISION",
         "ANDANTE_CONTEXT",
         "ANDANTE_REPOSITORY",
+        "ANDANTE_CONTAINER",
         "ANDANTE_PARAM_STYLE",
     ];
     assert_eq!(names(1), ours);
@@ -160,7 +190,7 @@ fn a_kind_of_anybodys_is_made_from_its_template() {
     let table = RunTable::of_data(&json!({"r": row}), "it");
     let made = making(&table, "a.dev/v1/Flow/f", "{a: b}").object(None).unwrap();
     let goal = made.object["metadata"]["labels"]["andante.dev/goal"].as_str().unwrap().to_owned();
-    assert_eq!(made.object["spec"]["args"].as_array().unwrap().len(), 8);
+    assert_eq!(made.object["spec"]["args"].as_array().unwrap().len(), 9);
     let object = own(made, json!([]));
     assert_eq!((&object["kind"], &object["spec"]["ref"]), (&json!("FlowRun"), &json!("f")));
     assert_eq!(object["spec"]["note"], json!(format!("{{{goal} hello: {{unknown}} https://git.example.com/hello.git")));

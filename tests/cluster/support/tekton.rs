@@ -2,6 +2,7 @@
 //! with the shipped Role, and a run that names parameters.
 
 use super::image::image;
+use super::repository::tools;
 use super::space::{Space, condition};
 use super::wait::{LONG, eventually};
 use serde_json::{Value, json};
@@ -21,6 +22,21 @@ pub fn install(space: &Space, package: &str) {
             space.kubectl(&["apply", "-f", file.to_str().unwrap()]).good();
         }
     }
+}
+
+/// The same with the images of a cluster as the Pipeline's own, as `kustomization.yaml` names them: a run needs none of them.
+#[track_caller]
+pub fn install_with_images(space: &Space, package: &str) {
+    install(space, package);
+    let name = package.rsplit_once('/').unwrap().1;
+    let mut pipeline = catalog(&format!("{package}/{name}.yaml"));
+    for param in pipeline["spec"]["params"].as_array_mut().unwrap() {
+        let named = tools().into_iter().find(|(name, _)| param["name"] == *name).map(|(_, image)| image);
+        if let Some(image) = named.or_else(|| (param["name"] == "andante-image").then(image)) {
+            param["default"] = json!(image);
+        }
+    }
+    space.apply(&pipeline);
 }
 
 /// A run to be made.

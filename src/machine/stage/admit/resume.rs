@@ -31,6 +31,8 @@ pub(super) fn resume(admission: Admission<'_>, record: &Record, log: &mut Log) -
                 })
         }
         Want::Revision(None) => true,
+        // The same run goes on with what it took up; a later one means what stands there now.
+        Want::Latest => claim == Claim::Resume || record.candidate == service.latest_created,
         Want::Serving => record.reverts,
         Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
     };
