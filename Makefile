@@ -77,6 +77,10 @@ bench-evidence: ## Error rates, bad requests, durations and CPU of the judgement
 	@$(CARGO) $(foreach p,andante libm rand rand_chacha rand_core rand_distr,--config profile.dev.package.$(p).opt-level=3) \
 	  bench --profile dev --bench evidence
 
+.PHONY: bench-binding
+bench-binding: release-binary ## What following 1, 100 and 1,000 Services asks and holds in an hour of nothing (MINUTES=60)
+	@$(CARGO) bench --profile dev --bench live -- binding $(or $(MINUTES),60)
+
 .PHONY: release-binary
 release-binary: ## One static binary, as it is shipped
 	@RUSTFLAGS="$(RELEASE_FLAGS)" $(CARGO) build --release --locked --target $(TARGET)

@@ -1,7 +1,8 @@
 //! The figures that a release is compared by: size, start-up, the reference of an image, and on a real cluster requests,
 //! memory and the time to bring users back. `make bench` runs it against the cluster that KUBECONFIG names; without one it
 //! ends after the first three. With the argument `pods` it measures what users wait for pods instead, which takes half an
-//! hour; `pods NAME` takes only the rows whose name has NAME in it.
+//! hour; `pods NAME` takes only the rows whose name has NAME in it. With `binding` (`binding MINUTES`) it measures for an hour what
+//! whoever follows 1, 100 and 1,000 Services asks and holds while nothing happens; that needs no cluster.
 //!
 //! Each figure is a line `figure: NAME = VALUE UNIT (how)` on standard output, what the runs said is on standard error.
 //! Nothing here fails because of a time: only a run that did not do what was asked ends it.
@@ -20,6 +21,7 @@ mod cluster {
 
 mod live {
     pub mod back;
+    pub mod binding;
     pub mod figures;
     pub mod gate;
     pub mod image;
@@ -33,7 +35,7 @@ mod live {
 }
 
 use live::figures::load;
-use live::{back, image, pods, requests, room, runs, shipped, start};
+use live::{back, binding, image, pods, requests, room, runs, shipped, start};
 use std::time::{Duration, Instant};
 
 /// All but the pods stays below five minutes: repeats stop here.
@@ -47,6 +49,13 @@ fn main() {
         // Cargo ends its own words with `--bench`.
         let named = rows.find(|argument| !argument.starts_with("--")).unwrap_or_default();
         pods::measure(&build.path, &named);
+        return;
+    }
+    let mut minutes = std::env::args().skip_while(|argument| argument != "binding");
+    if minutes.next().is_some() {
+        load("at the beginning");
+        binding::measure(&build, minutes.next().and_then(|text| text.parse().ok()).unwrap_or(60));
+        load("at the end");
         return;
     }
     load("at the beginning");

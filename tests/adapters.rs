@@ -8,6 +8,7 @@ mod adapters {
     mod evidence;
     mod failures;
     mod hostile;
+    mod metrics;
     mod objects;
     mod prober;
     mod registry;

@@ -71,6 +71,7 @@ mod cluster {
     mod settling;
     mod signals;
     mod start;
+    mod start_beside;
     mod steering;
     mod step_actions;
     mod strangers;

@@ -17,6 +17,7 @@ mod page;
 mod runs;
 mod service;
 mod session;
+mod starts;
 mod tasks;
 mod watch;
 

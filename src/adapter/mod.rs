@@ -12,6 +12,7 @@ pub mod env;
 pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod manifest;
+pub mod metrics;
 pub mod prober;
 mod proxy;
 pub mod registry;

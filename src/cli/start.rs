@@ -4,7 +4,9 @@
 
 use super::{ClusterArgs, CommandArgs, Output, ReachArgs, duration};
 use crate::model::name::{Namespace, ServiceName};
+use crate::rollout::start::keep::Keep;
 use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What becomes of a run for an older goal.
@@ -37,6 +39,10 @@ pub struct StartArgs {
     /// What becomes of a run for an older goal that has not staged yet.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OlderArg::Cancel)]
     pub older: OlderArg,
+    /// So many finished runs of a kind are kept for a Service: older ones that were started here are deleted when one more is; `all`:
+    /// nothing is deleted.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = keep)]
+    pub keep: Keep,
     /// Stay until the run is over: it ends with 0 if the run ended well, with 28 if it failed.
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     pub wait: bool,
@@ -49,6 +55,9 @@ pub struct StartArgs {
     /// So many of them at most in one namespace, so that no namespace takes every place; else half of those, or with --namespace all.
     #[arg(long, value_name = "N", value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running_per_namespace: Option<usize>,
+    /// Answer on this port, such as 0.0.0.0:9090: /metrics says what is counted (`OpenMetrics`), /healthz that it lives.
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "follow", conflicts_with = "service", help_heading = "Follow")]
+    pub metrics: Option<SocketAddr>,
     /// Namespace; else the context's, or the pod's own; with --all, else every one.
     #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
     pub namespace: Option<Namespace>,
@@ -87,6 +96,23 @@ impl StartArgs {
 impl CommandArgs for StartArgs {
     fn output(&self) -> Output {
         self.output
+    }
+}
+
+/// Where figures are read.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    super::reject_unresolved(text)?;
+    text.parse()
+        .map_err(|_| "an address and a port, such as 0.0.0.0:9090, or [::]:9090 where addresses are of IPv6".into())
+}
+
+/// How many finished runs are kept.
+fn keep(text: &str) -> Result<Keep, String> {
+    super::reject_unresolved(text)?;
+    match text.parse() {
+        _ if text == "all" => Ok(Keep::All),
+        Ok(number) if (1..=1000).contains(&number) => Ok(Keep::Newest(number)),
+        _ => Err("a number from 1 to 1000, or `all`".into()),
     }
 }
 

@@ -1,15 +1,12 @@
-//! Questions to the API server outside of a rollout: asked again while what failed may pass.
+//! Questions to the API server outside of a rollout, as long as the flags say.
 //!
-//! Decides how long. It may use every room.
+//! Decides how long a command is patient. It may use every room.
+
+pub(super) use crate::run::asking::answered_within;
 
 use crate::cli::ClusterArgs;
 use crate::model::api_error::ApiError;
-use crate::run::watch::delays;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// A person who asks a question wants to know soon that nobody answers.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::run::asking::PATIENCE;
 
 /// Asks until there is an answer, for a short while.
 pub(super) async fn answered<T>(
@@ -17,25 +14,4 @@ pub(super) async fn answered<T>(
     call: impl AsyncFnMut() -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     answered_within(PATIENCE.min(args.patience), call).await
-}
-
-/// Asks until there is an answer, for so long at most; what no time mends ends it at once.
-pub(super) async fn answered_within<T>(
-    limit: Duration,
-    mut call: impl AsyncFnMut() -> Result<T, ApiError>,
-) -> Result<T, ApiError> {
-    // The first answer of an API server may set the clock.
-    let began = Instant::now();
-    let mut pauses = delays();
-    loop {
-        let error = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        let pause = pauses.next().unwrap_or(PATIENCE);
-        if !error.is_passing() || began.elapsed() + pause > limit {
-            return Err(error);
-        }
-        tokio::time::sleep(pause).await;
-    }
 }

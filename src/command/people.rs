@@ -15,10 +15,11 @@ use crate::adapter::env::Environment;
 use crate::cli::{ClusterArgs, ControlArgs, Output, PlanArgs, StatusArgs, WatchArgs};
 use crate::command::report::{self, Lines};
 use crate::machine::outcomes::LOOK_ELSEWHERE;
-use crate::machine::world::World;
+use crate::machine::world::{NamespaceSaid, World};
 use crate::model::api_error::ApiError;
-use crate::model::observed::Revision;
+use crate::model::observed::{PIPELINE, Revision};
 use crate::model::outcome::{Code, Outcome};
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::owner::OwnerKind;
 use crate::run::ports::{Clock, Cluster};
 use crate::run::watch::service::see_service;
@@ -113,17 +114,25 @@ async fn look_at_service(cluster: &KnativeService, args: &ClusterArgs) -> Result
         object => object?,
     };
     see_service(&mut world, &object).map_err(|e| failed(&e))?;
-    ask_for_life(cluster, &mut world).await;
+    ask_beside(cluster, &mut world).await;
     Ok(world)
 }
 
-/// Asks whether the run that holds an open rollout still runs.
-async fn ask_for_life(cluster: &impl Cluster, world: &mut World) {
+/// Asks what an open rollout may wait for beside its Service: whether the run that holds it still runs, and whether the namespace is
+/// suspended. Neither right is needed.
+async fn ask_beside(cluster: &impl Cluster, world: &mut World) {
     if let Some(Ok(record)) = world.record()
         && record.phase.is_open()
-        && record.owner.kind != OwnerKind::Person
     {
-        world.liveness = Some((record.owner.uid.clone(), cluster.liveness(&record.owner).await));
+        if record.owner.kind != OwnerKind::Person {
+            world.liveness = Some((record.owner.uid.clone(), cluster.liveness(&record.owner).await));
+        }
+        if world.service().is_some_and(|service| service.annotations.contains_key(PIPELINE))
+            && let Ok(annotations) = cluster.namespace_annotations().await
+        {
+            let suspended = Suspended::of_namespace(&annotations);
+            world.namespace_said = Some(NamespaceSaid { at: SystemClock.now(), suspended, unread: false });
+        }
     }
 }
 

@@ -1,20 +1,19 @@
 //! `andante start`: makes the run that a Service's goal names, and marks the Service.
 //!
-//! Decides what is read, in which order things are done, and the exit code; [`crate::rollout::start`] decides whether a run is due and what
-//! it looks like. A run is named on the Service before it is made: who is killed between the two is made good by whoever asks next,
-//! and no run is there that nobody knows of. It may use every room.
+//! Decides what is said, and the exit code; [`crate::rollout::start`] decides whether a run is due and what it looks like, and
+//! [`crate::run::start`] makes it. It may use every room.
 
-mod act;
 mod all;
-mod look;
+mod rows;
 mod wait;
 
 use super::people::{absent, failed};
 use super::report;
 use super::{Stop, connect};
+use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
-use crate::cli::{Output, StartArgs};
+use crate::cli::{OlderArg, Output, StartArgs};
 use crate::command::report::Lines;
 use crate::model::api_error::ApiError;
 use crate::model::name::ServiceName;
@@ -22,12 +21,20 @@ use crate::model::outcome::{Code, Outcome};
 use crate::rollout::goal_status::{StartedRun, StatusSeen};
 use crate::rollout::start::decide::{Idle, called};
 use crate::rollout::start::table::RunTable;
-use act::{Acted, Actor};
-use look::{Looked, look};
+use crate::run::asking::PATIENCE;
+use crate::run::start::act::{ActOptions, Acted, Actor};
+use crate::run::start::look::{Looked, look};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// How often it is looked again where somebody else was faster.
 const TRIES: usize = 5;
+
+/// How the flags say that it is acted, with this patience.
+fn options(args: &StartArgs, patience: Duration) -> ActOptions {
+    let cancel_older = args.older == OlderArg::Cancel;
+    ActOptions { dry_run: args.dry_run, cancel_older, keep: args.keep, patience }
+}
 
 /// `andante start`.
 pub(super) async fn start(args: &StartArgs, environment: &Environment) -> Code {
@@ -56,11 +63,12 @@ async fn one(args: &StartArgs, service: &ServiceName, environment: &Environment)
     let cluster = args.cluster(service.clone());
     let kube = connect(&cluster, environment)?;
     // Sets the clock as well: the status tells a time.
-    let table = look::table(args.reach.patience, &kube, &args.system_namespace).await?;
-    let actor = Actor { args, cluster: &cluster, kube: &kube };
+    let table = rows::table(args.reach.patience, &kube, &args.system_namespace).await?;
+    let patience = PATIENCE.min(args.reach.patience);
+    let actor = Actor { options: options(args, patience), cluster: &kube, clock: &SystemClock };
     let mut named = None;
     for _ in 0..TRIES {
-        let looked = match look(&cluster, &kube, &table).await {
+        let looked = match look(patience, &kube, service, &table).await {
             Err(ApiError::NotFound(_)) => return Err(absent(&cluster, &kube)),
             looked => looked.map_err(|error| failed(&error))?,
         };
@@ -72,7 +80,7 @@ async fn one(args: &StartArgs, service: &ServiceName, environment: &Environment)
             Acted::Overtaken(run) => named = run.or(named),
             acted => {
                 let started = tell(args, &kube, &looked, acted)?;
-                return finish(actor, &table, started).await;
+                return finish(args, &actor, &table, (service, started)).await;
             }
         }
     }
@@ -142,12 +150,17 @@ fn tell(args: &StartArgs, kube: &Kube, looked: &Looked, acted: Acted) -> Result<
 }
 
 /// Waits for the run, if that is wanted.
-async fn finish(actor: Actor<'_>, table: &RunTable, run: Option<StartedRun>) -> Result<Code, Stop> {
-    let Some(run) = run.filter(|_| actor.args.wait) else { return Ok(Code::Done) };
+async fn finish(
+    args: &StartArgs,
+    actor: &Actor<'_, Kube, SystemClock>,
+    table: &RunTable,
+    (service, run): (&ServiceName, Option<StartedRun>),
+) -> Result<Code, Stop> {
+    let Some(run) = run.filter(|_| args.wait) else { return Ok(Code::Done) };
     report::complain(&format!("andante: waiting for {}", called(&run)));
-    let outcome = wait::wait(actor, table, &run).await?;
+    let outcome = wait::wait(actor, args.reach.patience, table, (service, &run)).await?;
     if outcome.code == Code::Done {
-        show(actor.args.output, &outcome, Some(&run));
+        show(args.output, &outcome, Some(&run));
         return Ok(Code::Done);
     }
     Err(Stop(Box::new(outcome)))

@@ -36,6 +36,8 @@ pub enum Look {
     Name(String),
     /// What would be stored if the Service were patched so: a dry run.
     Stored(Value),
+    /// What the namespace says of suspension.
+    Namespace,
 }
 
 /// Something to ask while waiting.

@@ -7,9 +7,10 @@ use crate::machine::foretold::Foretold;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::name::{Namespace, RevisionName};
-use crate::model::observed::{RECORD, Revision, Service};
+use crate::model::observed::{PIPELINE, RECORD, Revision, Service};
 use crate::model::podwords::PodTrouble;
 pub use crate::model::signal::Signal;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::owner::{Liveness, Owner};
 use crate::rollout::record::{BadRecord, Record};
 use jiff::Timestamp;
@@ -54,6 +55,26 @@ pub enum NameHolder {
     Unknown,
 }
 
+/// What the namespace said of suspension when it was read last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceSaid {
+    /// When.
+    pub at: Timestamp,
+    /// That it is suspended.
+    pub suspended: Option<Suspended>,
+    /// It cannot be read: asking again is of no use.
+    pub unread: bool,
+}
+
+/// Whose word suspends a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuspendedBy {
+    /// Its own.
+    Service,
+    /// Its namespace's.
+    Namespace,
+}
+
 /// What is known.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -75,6 +96,8 @@ pub struct World {
     pub images: BTreeMap<String, Meaning>,
     /// Who has which names that tags need, as far as asked.
     pub names: BTreeMap<String, NameHolder>,
+    /// What the namespace said of suspension when it was read last.
+    pub namespace_said: Option<NamespaceSaid>,
     /// What a template would be stored as, as it was asked last.
     pub foretold: Option<Foretold>,
     /// The last signal that arrived.
@@ -143,6 +166,16 @@ impl World {
     /// The Revision is there and Ready: a split that names it can take effect.
     pub fn serves(&self, name: &RevisionName) -> bool {
         self.revision(name).is_some_and(Revision::serves)
+    }
+
+    /// What suspends this Service: its own word, else its namespace's, as far as that was read. Nobody is suspended who names
+    /// nobody in charge.
+    pub fn suspended(&self, service: &Service) -> Option<(SuspendedBy, Suspended)> {
+        service.annotations.get(PIPELINE)?;
+        let by_namespace = || self.namespace_said.as_ref()?.suspended.clone();
+        Suspended::of_service(service)
+            .map(|own| (SuspendedBy::Service, own))
+            .or_else(|| by_namespace().map(|said| (SuspendedBy::Namespace, said)))
     }
 
     /// Takes what a dry run of this write answered; none: it cannot be asked.

@@ -14,6 +14,7 @@ pub mod decide;
 mod declared;
 pub mod due;
 pub mod gone;
+pub mod keep;
 pub mod making;
 pub mod mark;
 pub mod older;
@@ -23,6 +24,7 @@ pub mod row;
 mod run_name;
 mod serving;
 pub mod table;
+pub mod tally;
 pub mod whose;
 
 #[cfg(test)]

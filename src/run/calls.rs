@@ -4,6 +4,8 @@
 //! a write without an answer may have been made or not, and repeated blindly it could be made twice (rule 1). Depends on the
 //! ports, the world and the runtime's timer.
 
+mod namespace;
+
 use super::{BOUNDS_AFTER_SIGNAL, CALL_AFTER_SIGNAL, ENDING_WITHIN, ReadCall, Runner};
 use crate::machine::next::{BoundOrder, BoundWrite, GiveUp, Look, Order, Written};
 use crate::machine::world::{NameHolder, PodsSaid, Presence, Signal};
@@ -275,6 +277,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
                 self.world.images.insert(reference, said);
                 Ok(())
             }
+            Look::Namespace => self.look_at_namespace().await,
             Look::Name(name) => {
                 let holder = self.holder_of(&name).await;
                 self.world.names.insert(name, holder);

@@ -122,6 +122,11 @@ impl<C: Cluster> Cluster for Granted<'_, C> {
         self.cluster.named(kind, name).await
     }
 
+    // Optional, so it is not waited for where it was taken away.
+    async fn namespace_annotations(&self) -> Result<Value, ApiError> {
+        self.cluster.namespace_annotations().await
+    }
+
     async fn ending(&self) -> Option<Ending> {
         self.cluster.ending().await
     }

@@ -3,12 +3,15 @@
 //!
 //! This room decides how long to be patient and when to read again, and nothing about traffic: a machine that is asked with
 //! the world as it is needs no memory of how it came about. The room may use `machine` and what is below it, and the
-//! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`.
+//! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`. [`start`] is no machine: it makes the run that a goal
+//! names, in a few calls.
 
+pub mod asking;
 mod calls;
 pub mod granted;
 mod patience;
 pub mod ports;
+pub mod start;
 pub(crate) mod watch;
 
 use crate::machine::next::Heard;

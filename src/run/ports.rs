@@ -4,6 +4,8 @@
 //! Decides what may be asked of the world, and nothing else. Depends on pure modules and `serde_json` only. Objects cross as
 //! the API's own JSON, because a template must be written back whole.
 
+pub mod runs;
+
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
@@ -101,6 +103,10 @@ pub trait Cluster {
     fn named(&self, _: NamedKind, name: &str) -> impl Future<Output = Result<Value, ApiError>> {
         let name = name.to_owned();
         async move { Err(ApiError::Forbidden(format!("get {name}"))) }
+    }
+    /// The annotations of the namespace. The right to it is optional.
+    fn namespace_annotations(&self) -> impl Future<Output = Result<Value, ApiError>> {
+        async { Err(ApiError::Forbidden("get namespaces".to_owned())) }
     }
     /// Why our own task is being ended; none where that cannot be read, or where there is no such task.
     fn ending(&self) -> impl Future<Output = Option<Ending>> {

@@ -4,6 +4,7 @@
 //! than the machine does. It is pure, and may use `machine` and what is below it. Begin reading with `status`.
 
 pub(crate) mod export;
+pub mod figures;
 pub(crate) mod goal;
 pub(crate) mod plan;
 pub mod rehearse;

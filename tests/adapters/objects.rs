@@ -35,8 +35,8 @@ async fn a_long_list_comes_in_pages_and_only_what_is_wanted_is_kept() {
     assert_eq!(watch.next().await, None);
     let seen: Vec<String> = server.seen().into_iter().map(|seen| seen.line).collect();
     let label = "labelSelector=andante.dev%2Fservice%3Dhello";
-    assert_eq!(seen[0], format!("GET {RUNS}?limit=50&{label}"));
-    assert_eq!(seen[1], format!("GET {RUNS}?limit=50&continue=t%2F1&{label}"));
+    assert_eq!(seen[0], format!("GET {RUNS}?limit=25&{label}"));
+    assert_eq!(seen[1], format!("GET {RUNS}?limit=25&continue=t%2F1&{label}"));
     assert!(seen[2].starts_with(&format!("GET {RUNS}?{label}&watch=true&")), "{}", seen[2]);
 }
 
@@ -64,7 +64,7 @@ async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
     assert_eq!(list.items, [Value::Null, json!(2)], "one alone is as large as it is");
     let limits: Vec<String> =
         server.seen().iter().map(|seen| seen.line.split(['=', '&']).nth(1).unwrap().to_owned()).collect();
-    assert_eq!(limits, ["50", "50", "6", "6", "50", "6", "1", "1"]);
+    assert_eq!(limits, ["25", "25", "5", "5", "25", "5", "1", "1"]);
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn one_is_asked_for_by_its_name_in_its_namespace_and_all_in_every_one() {
     kube.list_objects(&of, Some).await.unwrap();
     let seen: Vec<String> = server.seen().into_iter().map(|seen| seen.line).collect();
     assert_eq!(seen[0], "GET /apis/batch/v1/namespaces/other/cronjobs/nightly");
-    assert_eq!(seen[1], "GET /apis/batch/v1/cronjobs?limit=50");
-    assert_eq!(seen[2], "GET /apis/batch/v1/cronjobs?limit=50&fieldSelector=metadata.name%3Dnightly");
+    assert_eq!(seen[1], "GET /apis/batch/v1/cronjobs?limit=25");
+    assert_eq!(seen[2], "GET /apis/batch/v1/cronjobs?limit=25&fieldSelector=metadata.name%3Dnightly");
 }
 
 #[tokio::test]

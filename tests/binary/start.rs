@@ -73,6 +73,7 @@ const SERVICE: &str = "GET /apis/serving.knative.dev/v1/namespaces/shop/services
 const PATCH: &str = "PATCH /apis/serving.knative.dev/v1/namespaces/shop/services/hello";
 const NAMESPACE: &str = "GET /api/v1/namespaces/shop";
 const PIPELINE: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelines/ship-it";
+const LIST: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns";
 const CREATE: &str = "POST /apis/tekton.dev/v1/namespaces/shop/pipelineruns";
 
 fn place() -> (&'static str, u16, Value) {
@@ -96,6 +97,11 @@ fn flags_that_do_not_go_together_are_refused() {
         (&["start", "hello", "--debounce", "1s"], "cannot be used with"),
         (&["start", "--max-running-per-namespace", "1"], "--all"),
         (&["start", "hello", "-n", "No"], "is not a namespace"),
+        (&["start", "hello", "--keep", "0"], "a number from 1 to 1000, or `all`"),
+        (&["start", "hello", "--keep", "none"], "a number from 1 to 1000, or `all`"),
+        (&["start", "--all", "--metrics", "127.0.0.1:0"], "--follow"),
+        (&["start", "hello", "--metrics", "127.0.0.1:0"], "cannot be used with"),
+        (&["start", "--all", "--follow", "--metrics", "9090"], "an address and a port, such as 0.0.0.0:9090"),
     ] {
         let ran = andante(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}");
@@ -150,7 +156,7 @@ fn a_run_is_made_and_then_noted() {
     let order: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
     let own = "GET /api/v1/namespaces/shop/configmaps/andante-runs";
     // Named before it is made: no run is there that nobody knows of.
-    assert_eq!(order, [&format!("GET {RUNS}"), SERVICE, NAMESPACE, own, PIPELINE, PATCH, CREATE, PATCH]);
+    assert_eq!(order, [&format!("GET {RUNS}"), SERVICE, NAMESPACE, own, PIPELINE, PATCH, CREATE, PATCH, LIST]);
     let text = |at: usize| seen[at].1.as_array().unwrap().last().unwrap()["value"].as_str().unwrap().to_owned();
     assert!(text(5).contains(&format!("\"run\":\"{run}\"")) && text(5).contains("\"made\":false"), "{}", text(5));
     assert_eq!(seen[7].1.as_array().unwrap()[10]["value"], text(5), "the second note tests the first one");
@@ -268,7 +274,8 @@ fn noted(name: &str, declared: &Value) -> Value {
     ];
     let (kubeconfig, asked) = server(name, answers);
     assert_eq!(andante(&["start", "hello", "--kubeconfig", &kubeconfig]).code, 0);
-    let text = asked.lock().unwrap().last().unwrap().1.as_array().unwrap().last().unwrap()["value"].clone();
+    let noted = asked.lock().unwrap().iter().rfind(|(what, _)| what == PATCH).unwrap().1.clone();
+    let text = noted.as_array().unwrap().last().unwrap()["value"].clone();
     let mut declared = declared.clone();
     declared["andante.dev/goal-status"] = text;
     declared
@@ -371,6 +378,63 @@ fn a_run_that_a_pruner_took_ended_as_the_service_says_and_no_other_one_is_made()
         assert!((ran.stdout + &ran.stderr).contains(said), "{phase}");
         assert!(asked.lock().unwrap().iter().all(|(what, _)| what.starts_with("GET ")), "{phase}");
     }
+}
+
+/// A run of hello's that is over.
+fn over(number: usize) -> Value {
+    json!({"metadata": {"name": format!("hello-{number:012}"), "namespace": "shop", "uid": format!("run-{number}"),
+            "creationTimestamp": format!("2026-11-30T04:00:0{number}Z"), "labels": {"andante.dev/service": "hello"},
+            "ownerReferences": [{"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "hello", "uid": "uid-1"}]},
+        "status": {"conditions": [{"type": "Succeeded", "status": "True"}]}})
+}
+
+#[test]
+fn finished_runs_beyond_those_that_are_kept_are_deleted_and_a_refusal_is_a_sentence() {
+    let list = json!({"metadata": {"resourceVersion": "1"}, "items": [over(3), over(1), over(2), {"metadata": {"name": "mine"}}]});
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden", "message": "User \"kim\" cannot"});
+    let delete =
+        |number: usize| -> &'static str { format!("DELETE {}/hello-{number:012}", &LIST["GET ".len()..]).leak() };
+    let start = |name: &str, keep: &str, refused: bool| {
+        let answer = || if refused { (403, forbidden.clone()) } else { (200, json!({})) };
+        let deletes = [1, 2].map(|number| (delete(number), answer().0, answer().1));
+        let mut answers = vec![
+            (SERVICE, 200, service(declared(), "hello-00001")),
+            place(),
+            (PIPELINE, 200, json!({"spec": {}})),
+            (CREATE, 201, json!({})),
+            (PATCH, 200, json!({})),
+            (LIST, 200, list.clone()),
+        ];
+        answers.extend(deletes);
+        let (kubeconfig, asked) = server(name, answers);
+        let ran = andante(&["start", "hello", "--keep", keep, "--kubeconfig", &kubeconfig]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        let asked = asked.lock().unwrap().clone();
+        (ran.stderr, asked.into_iter().filter(|(what, _)| what.starts_with("DELETE ")).collect::<Vec<_>>())
+    };
+    let (said, deleted) = start("start-keep", "1", false);
+    let kept = "andante: finished pipelineruns of hello beyond the newest 1";
+    assert_eq!(said, format!("{kept} are deleted: hello-000000000001, hello-000000000002\n"));
+    assert_eq!(deleted.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), [delete(1), delete(2)]);
+    assert_eq!(deleted[0].1["preconditions"], json!({"uid": "run-1"}), "another one of that name is left alone");
+    let (said, deleted) = start("start-keep-refused", "1", true);
+    assert!(said.starts_with(&format!("{kept} stay: not permitted: kim may not delete pipelineruns")), "{said}");
+    assert_eq!(deleted.len(), 1, "the next one would be refused, too");
+    for keep in ["all", "10", "3"] {
+        assert_eq!(start("start-keep-more", keep, false), (String::new(), Vec::new()), "{keep}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_refused_before_anything_is_asked() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (kubeconfig, asked) = server("start-metrics", Vec::new());
+    let ran = andante(&["start", "--all", "--follow", "--metrics", &address, "--kubeconfig", &kubeconfig]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    let said = format!("andante: --metrics {address}: nothing can be listened for there: ");
+    assert!(ran.stderr.starts_with(&said) && ran.stderr.contains("a port that is free"), "{}", ran.stderr);
+    assert!(asked.lock().unwrap().is_empty());
 }
 
 #[test]

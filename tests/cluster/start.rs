@@ -5,10 +5,10 @@ use super::support::*;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const STATUS: &str = "andante.dev/goal-status";
+pub(super) const STATUS: &str = "andante.dev/goal-status";
 
 /// A Pipeline of one short task that ends with the code it is given, under the account that the shipped rows name.
-fn place(name: &str) -> Space {
+pub(super) fn place(name: &str) -> Space {
     let space = Space::new(name);
     space.kubectl(&["create", "serviceaccount", "andante"]).good();
     let params = json!([{"name": "service"}, {"name": "code", "default": "0"}, {"name": "note", "default": ""}, {"name": "sleep", "default": "0"},
@@ -21,12 +21,12 @@ fn place(name: &str) -> Space {
     space
 }
 
-fn annotate(space: &Space, annotation: &str) {
+pub(super) fn annotate(space: &Space, annotation: &str) {
     space.kubectl(&["annotate", "--overwrite", "ksvc/hello", annotation]).good();
 }
 
 /// The runs of the Service, by name.
-fn runs(space: &Space, kind: &str) -> Vec<String> {
+pub(super) fn runs(space: &Space, kind: &str) -> Vec<String> {
     let mut names: Vec<String> = space
         .list(kind, "andante.dev/service=hello")
         .iter()
@@ -38,7 +38,7 @@ fn runs(space: &Space, kind: &str) -> Vec<String> {
 
 /// What stands in goal-status.
 #[track_caller]
-fn status(space: &Space) -> Value {
+pub(super) fn status(space: &Space) -> Value {
     let service = space.service("hello");
     let text = service["metadata"]["annotations"][STATUS].as_str().unwrap_or_else(|| panic!("no {STATUS}"));
     serde_json::from_str(text).unwrap()

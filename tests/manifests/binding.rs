@@ -28,6 +28,11 @@ fn what_is_deployed_is_what_the_program_takes() {
     let arguments = [vec!["andante".to_owned()], words(container, "args")].concat();
     let Command::Start(args) = Cli::try_parse_from(arguments).unwrap().command else { panic!("it starts") };
     assert!(args.all && args.follow && args.namespace.is_none() && !args.dry_run);
+    // Its port is the one that is asked.
+    let port =
+        list(container, "ports").iter().find(|port| port["name"] == "metrics").unwrap()["containerPort"].as_u64();
+    assert_eq!(args.metrics.map(|at| (at.ip().is_unspecified(), Some(u64::from(at.port())))), Some((true, port)));
+    assert_eq!(container["livenessProbe"]["httpGet"], serde_json::json!({"path": "/healthz", "port": "metrics"}));
     // The namespace that it reads its table from is the one that the table is in.
     let table = of_kind("andante-runs.yaml", "ConfigMap");
     assert_eq!(table.object["metadata"]["namespace"], args.system_namespace.as_str());
@@ -65,11 +70,11 @@ fn its_rights_are_those_that_the_shipped_rows_need() {
         needs.extend(verbs.iter().map(|verb| (group.to_owned(), resource.to_owned(), (*verb).to_owned())));
     };
     need("serving.knative.dev", "services", &["get", "list", "watch", "patch"]);
-    need("", "namespaces", &["get"]);
+    need("", "namespaces", &["get", "list", "watch"]);
     need("", "configmaps", &["get"]);
     let table = RunTable::shipped();
     for kind in table.run_kinds().into_iter().map(|of| of.kind) {
-        need(kind.group(), &kind.resource, &["get", "list", "watch", "create"]);
+        need(kind.group(), &kind.resource, &["get", "list", "watch", "create", "delete"]);
         if kind.group() == "tekton.dev" {
             // Runs of older goals are cancelled.
             need(kind.group(), &kind.resource, &["patch"]);
@@ -79,6 +84,30 @@ fn its_rights_are_those_that_the_shipped_rows_need() {
         need(named.group(), &named.resource, &["get"]);
     }
     assert_eq!(has, needs);
+    // Nothing but runs is deleted, and who wants no run deleted leaves those rules out.
+    let deletes = list(&role.object, "rules").iter().filter(|rule| words(rule, "verbs").contains(&"delete".to_owned()));
+    assert!(deletes.clone().count() == 2 && deletes.clone().all(|rule| words(rule, "verbs") == ["delete"]));
+}
+
+#[test]
+fn every_figure_that_an_alert_asks_for_is_one_that_there_is() {
+    let rules = of_kind("alerts.yaml", "PrometheusRule");
+    let known: BTreeSet<String> = andante::view::figures::names().collect();
+    for rule in list(rules.spec(), "groups").iter().flat_map(|group| list(group, "rules")) {
+        let asked = rule["expr"].as_str().unwrap();
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let named = asked.split(|c: char| !is_name(c)).filter(|word| word.starts_with("andante"));
+        let named: Vec<&str> = named.collect();
+        assert!(!named.is_empty() && named.iter().all(|name| known.contains(*name)), "{asked}: {named:?}");
+        assert!(["summary", "description"].iter().all(|text| rule["annotations"][text].is_string()), "{asked}");
+    }
+    let monitor = of_kind("alerts.yaml", "PodMonitor");
+    let pod = &of_kind("deployment.yaml", "Deployment").object["spec"]["template"];
+    assert_eq!(monitor.spec()["selector"]["matchLabels"], pod["metadata"]["labels"]);
+    let container = &list(&pod["spec"], "containers")[0];
+    assert_eq!(list(monitor.spec(), "podMetricsEndpoints")[0]["port"], list(container, "ports")[0]["name"]);
+    let namespace = of_kind("namespace.yaml", "Namespace").name().to_owned();
+    assert!(file("alerts.yaml").iter().all(|item| item.object["metadata"]["namespace"] == namespace.as_str()));
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Handle {
     }
 
     /// One call, with all that may happen to it. Also says what becomes of a watch that it opens.
-    async fn call<T: 'static>(
+    pub(crate) async fn call<T: 'static>(
         &self,
         verb: &'static str,
         effect: impl FnOnce(&mut State) -> Result<T, ApiError> + 'static,
@@ -290,6 +290,13 @@ impl Cluster for Handle {
             there.then(|| serde_json::json!({"metadata": {"name": name}})).ok_or(ApiError::NotFound(name))
         };
         self.call("get names", get).await.map(|(v, _)| v)
+    }
+
+    async fn namespace_annotations(&self) -> Result<Value, ApiError> {
+        let get = |s: &mut State| {
+            s.namespace_readable.then(|| s.namespace.clone()).ok_or(ApiError::Forbidden("get namespaces ns".into()))
+        };
+        self.call("get namespaces", get).await.map(|(v, _)| v)
     }
 
     async fn ending(&self) -> Option<Ending> {

@@ -94,6 +94,12 @@ impl World {
         self.annotate(&format!("andante.dev/{part}"), value).unwrap();
     }
 
+    /// What the namespace says of suspension.
+    pub(crate) fn suspend_namespace(&self, word: Option<&str>) {
+        let annotations = word.map_or_else(|| json!({}), |word| json!({"andante.dev/suspend": word}));
+        self.with(|s| s.namespace = annotations);
+    }
+
     /// What the Service declares now.
     pub(crate) fn declared(&self) -> GoalId {
         declared(&self.service().unwrap())

@@ -4,6 +4,7 @@ use super::configuration::Configuration;
 use super::revision::Revision;
 use super::route::{Ingress, Route};
 use super::scale::Bounds;
+use super::starts::RunStore;
 use super::story::{Log, Served};
 use andante::model::ending::Ending;
 use andante::rollout::owner::Liveness;
@@ -120,6 +121,12 @@ pub(crate) struct State {
     /// What becomes of bounds that are written.
     pub(crate) bounds: Bounds,
     pub(crate) log: Log,
+    /// Runs that were started.
+    pub(crate) run_store: RunStore,
+    /// The namespace's annotations.
+    pub(crate) namespace: Value,
+    /// Runs may read them: an optional right.
+    pub(crate) namespace_readable: bool,
 }
 
 impl State {
@@ -161,6 +168,9 @@ impl State {
             exists_unseen: false,
             bounds: Bounds::default(),
             log: Log::default(),
+            run_store: RunStore::default(),
+            namespace: serde_json::json!({}),
+            namespace_readable: true,
         }
     }
 

@@ -98,6 +98,7 @@ impl Kube {
         let method = match call.asked.verb {
             "create" => Method::POST,
             "patch" => Method::PATCH,
+            "delete" => Method::DELETE,
             _ => Method::GET,
         };
         let mut request = Request::builder()

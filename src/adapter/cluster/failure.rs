@@ -103,7 +103,9 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         404 => ApiError::NoKind(format!("{asked}: the cluster does not have {}", asked.qualified())),
         // The same status for two things: "already exists" of a create, "the object has been modified" of the rest.
         409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
-        409 if asked.verb == "patch" => ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict"))),
+        409 if ["patch", "delete"].contains(&asked.verb) => {
+            ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict")))
+        }
         410 => ApiError::Gone,
         422 if asked.verb == "patch" && !names_fields(status) => {
             ApiError::Refused(format!("{asked}: a test of the patch did not hold"))

@@ -1,4 +1,4 @@
-//! Objects of any kind: one by its name, those of a label, and a new one. Runs that are started are such, and what they are runs of.
+//! Objects of any kind: one by its name, those of a label, a new one, and one that goes. Runs that are started are such, and what they are runs of.
 //!
 //! Decides paths and parameters only, each so that the narrowest right is enough; a long list comes in pages, because all of it at
 //! once would be as large as the cluster. Depends on requests and the ports.
@@ -13,10 +13,11 @@ use crate::model::api_kind::ApiKind;
 use crate::model::name::Namespace;
 use crate::model::writers::FIELD_MANAGER;
 use crate::run::ports::List;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// So many objects come in one page; where those are too large, so many and then one.
-const PAGES: [usize; 3] = [50, 6, 1];
+/// So many objects come in one page; where those are too large, so many and then one. A page is held twice while it is put together,
+/// which is most of what whoever follows all Services needs.
+const PAGES: [usize; 3] = [25, 5, 1];
 /// The largest page of several objects, and the largest one of one alone, in bytes. etcd holds no larger object.
 const LARGEST: (usize, usize) = (1 << 20, 16 << 20);
 
@@ -84,6 +85,15 @@ impl Kube {
         let place = kind.path(Some(self.namespace.as_str()));
         let path = format!("{place}/{}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict", encoded(name));
         self.call(&Call { asked, path, body: Some(("application/merge-patch+json", patch)) }).await
+    }
+
+    /// DELETE of the object that has this name and this uid; what it owns goes after it.
+    pub async fn delete_object(&self, kind: &ApiKind, name: &str, uid: &str) -> Result<(), ApiError> {
+        let asked = self.asked_of(kind, "delete", name);
+        let path = format!("{}/{}", kind.path(Some(self.namespace.as_str())), encoded(name));
+        // A Job's pods would stay, since that is usual for Jobs.
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, "propagationPolicy": "Background"});
+        self.call(&Call { asked, path, body: Some(("application/json", &options)) }).await.map(drop)
     }
 
     /// LIST, page by page; of each object what `kept` makes of it is kept, so that none of it need be held whole.

@@ -190,6 +190,10 @@ impl Cluster for KnativeService {
         self.kube.call(&Call { asked, path, body: None }).await
     }
 
+    async fn namespace_annotations(&self) -> Result<Value, ApiError> {
+        self.kube.namespace_annotations().await
+    }
+
     async fn ending(&self) -> Option<Ending> {
         self.kube.ending(self.task.as_ref()?, SystemClock.now()).await
     }

@@ -18,6 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long a watch may last: between these, so that those of many runs do not all end at once.
 const SECONDS: std::ops::Range<u64> = 210..270;
+/// So much of the buffer is kept for the next event.
+const USUAL: usize = 64 << 10;
 /// The largest event that is read; etcd does not hold a larger object.
 const LARGEST: usize = 16 << 20;
 
@@ -109,6 +111,8 @@ impl ObjectWatch {
                 return None;
             };
             let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+            // One large object would else be paid for as long as the watch lasts.
+            self.buffer.shrink_to(USUAL);
             self.searched = 0;
             if !line.trim_ascii().is_empty() {
                 return Some(line);

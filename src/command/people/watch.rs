@@ -4,7 +4,7 @@
 
 mod failing;
 
-use super::{absent, ask_for_life, called, failed, json_of};
+use super::{absent, ask_beside, called, failed, json_of};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
@@ -46,7 +46,7 @@ pub(super) async fn watch(args: &WatchArgs, environment: &Environment) -> Result
             report::complain("andante: the API server does not answer as it should; trying again");
         }
         if me.life_is_due(now) {
-            ask_for_life(&cluster, &mut me.world).await;
+            ask_beside(&cluster, &mut me.world).await;
         }
         if let Some(code) = me.look(now)? {
             return Ok(code);

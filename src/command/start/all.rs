@@ -3,13 +3,16 @@
 //! Decides what is followed: one list and one watch of Services, and of each kind of run that the table makes. A restart loses
 //! nothing, because what is due is what is there and not what changed. It may use every room.
 
+mod counted;
 mod feeds;
+mod shown;
 
-use super::act::{Acted, Actor};
-use super::look::{look, table};
+use super::options;
+use super::rows::table;
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
+use crate::adapter::metrics::MetricsPort;
 use crate::adapter::signal;
 use crate::cli::StartArgs;
 use crate::command::patient::answered_within;
@@ -21,20 +24,23 @@ use crate::model::event::{Event, Topic};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::start::decide::{Idle, StartDecision};
-use crate::rollout::start::due::{ServiceKey, key_of, wish};
-use crate::rollout::start::over::RunKind;
-use crate::rollout::start::queue::{Came, NextTurn, RunKey, RunLook, StartQueue};
+use crate::rollout::start::due::{ServiceKey, glance, key_of};
+use crate::rollout::start::over::{RunKind, RunState};
+use crate::rollout::start::queue::{Came, NextTurn, StartQueue};
 use crate::rollout::start::table::RunTable;
 use crate::run::ports::{Clock, Sink};
+use crate::run::start::act::{Acted, Actor};
+use crate::run::start::look::look;
 use crate::run::watch::{News, follow};
-use feeds::{Wished, Working, run_of, runs, seen, services, wish_of, wished, working};
+use feeds::{Glanced, Spaces, Working, glance_of, glanced, run_of, runs, seen, services, spaces, suspends};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
+use shown::Shown;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The longest time without a look at the clock.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest time without a look at the clock: that it comes round shows that it lives.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Whoever looks after all Services.
 struct Follower<'a> {
@@ -45,7 +51,11 @@ struct Follower<'a> {
     kinds: Vec<RunKind>,
     /// Kinds of which was said that they are not, and why.
     unfollowed: BTreeSet<String>,
+    /// Namespaces are followed, so that the end of a suspension is news.
+    spaces: bool,
     queue: StartQueue,
+    /// What others may see of it.
+    shown: &'a Shown,
     lines: Lines,
     /// The first failure, for the exit code of a single pass.
     worst: Option<Code>,
@@ -58,64 +68,48 @@ struct Follower<'a> {
 /// `andante start --all`.
 pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<Code, Stop> {
     let kube = reach(&args.reach, args.namespace.as_ref(), environment)?;
-    let rows = table(args.reach.patience, &kube, &args.system_namespace).await?;
-    let mut follower = Follower {
-        args,
-        kube,
-        kinds: Vec::new(),
-        unfollowed: BTreeSet::new(),
-        table: Ok(rows),
-        // Nothing of a single pass rests.
-        queue: StartQueue::new(
-            if args.follow { args.debounce } else { Duration::ZERO },
-            args.max_running,
-            args.most_of_one(),
-        ),
-        lines: Lines::new(args.output),
-        worst: None,
-        trouble: None,
-        begun: false,
+    let rest = if args.follow { args.debounce } else { Duration::ZERO };
+    let shown = Shown::new();
+    // Before anything is asked: an address that cannot be had is a slip of whoever typed it.
+    let port = match args.metrics {
+        Some(at) => Some(MetricsPort::open(at).await.map_err(|why| shown::no_port(at, &why))?),
+        None => None,
     };
-    follower.runs().await?;
-    if args.follow { follower.follow().await } else { follower.once().await }
+    let work = async {
+        let rows = table(args.reach.patience, &kube, &args.system_namespace).await?;
+        let mut follower = Follower {
+            args,
+            kube,
+            kinds: Vec::new(),
+            unfollowed: BTreeSet::new(),
+            table: Ok(rows),
+            spaces: true,
+            // Nothing of a single pass rests.
+            queue: StartQueue::new(rest, args.max_running, args.most_of_one()),
+            shown: &shown,
+            lines: Lines::new(args.output),
+            worst: None,
+            trouble: None,
+            begun: false,
+        };
+        follower.runs().await?;
+        if args.follow { follower.follow().await } else { follower.once().await }
+    };
+    let Some(port) = port else { return work.await };
+    tokio::select! {
+        biased;
+        ended = work => ended,
+        never = port.serve(|path| shown.page(path, SystemClock.now())) => match never {},
+    }
 }
 
 impl Follower<'_> {
-    /// Counts the runs that work now, and leaves kinds out that the cluster does not have, or that may not be read.
-    async fn runs(&mut self) -> Result<(), Stop> {
-        let kinds = self.table.as_ref().map(RunTable::run_kinds).unwrap_or_default();
-        for kind in kinds {
-            let of = runs(&kind, self.args.namespace.as_ref());
-            let asked = async || self.kube.list_objects(&of, |object| working(&kind, &object)).await;
-            match answered_within(self.args.reach.patience, asked).await {
-                Ok(list) => {
-                    self.queue.all_runs(
-                        &kind.kind.kind,
-                        list.items.iter().filter_map(run_of).collect(),
-                        SystemClock.now(),
-                    );
-                    self.kinds.push(kind);
-                }
-                Err(ApiError::NoKind(_)) => {}
-                Err(ApiError::Forbidden(why)) => {
-                    self.say(format!(
-                        "{} that work already are not counted, and the end of others is looked for once a minute: {why}",
-                        kind.kind.resource
-                    ));
-                    self.unfollowed.insert(kind.kind.kind);
-                }
-                Err(error) => return Err(failed(&error)),
-            }
-        }
-        Ok(())
-    }
-
     /// One pass.
     async fn once(mut self) -> Result<Code, Stop> {
         let of = services(self.args.namespace.as_ref());
-        let asked = async || self.kube.list_objects(&of, |object| wished(&object, &self.table)).await;
+        let asked = async || self.kube.list_objects(&of, |object| glanced(&object, &self.table)).await;
         let list = answered_within(self.args.reach.patience, asked).await.map_err(|error| failed(&error))?;
-        self.queue.all(list.items.iter().filter_map(wish_of).collect(), SystemClock.now());
+        self.see_all(&list.items);
         let mut taken = BTreeSet::new();
         while let NextTurn::Act(key) = self.queue.next(SystemClock.now()) {
             self.turn(&key).await;
@@ -140,7 +134,7 @@ impl Follower<'_> {
         let mut signals = signal::listen().map_err(|e| Stop::new(Code::Internal, format!("signals: {e}")))?;
         let kube = self.kube.clone();
         let namespace = self.args.namespace.as_ref();
-        let objects = Wished { kube: &kube, of: services(namespace), table: self.table.clone() };
+        let objects = Glanced { kube: &kube, of: services(namespace), table: self.table.clone() };
         let working: Vec<Working<'_>> = self
             .kinds
             .iter()
@@ -150,6 +144,8 @@ impl Follower<'_> {
         let each =
             working.iter().enumerate().map(|(at, runs)| follow(runs, None).map(move |news| (at, news)).boxed_local());
         let mut working_now = stream::select_all(each);
+        let named = Spaces { kube: &kube, of: spaces(namespace) };
+        let mut spaces = follow(&named, None).boxed_local();
         loop {
             // What is known already comes before the next turn, so that an edit that was taken back starts nothing.
             while let Some(Some(news)) = services.next().now_or_never() {
@@ -158,6 +154,7 @@ impl Follower<'_> {
             while let Some(Some((at, news))) = working_now.next().now_or_never() {
                 self.hear_runs(at, news);
             }
+            self.shown.counts(&self.queue);
             let now = SystemClock.now();
             let pause = match self.queue.next(now) {
                 NextTurn::Act(key) => {
@@ -179,6 +176,7 @@ impl Follower<'_> {
                 _ = signals.recv() => return Ok(Code::Done),
                 Some(news) = services.next() => self.hear_services(news)?,
                 Some((at, news)) = working_now.next(), if !working.is_empty() => self.hear_runs(at, news),
+                Some(news) = spaces.next(), if self.spaces => self.hear_spaces(news),
                 () = tokio::time::sleep(pause.max(Duration::from_millis(5))) => {}
             }
         }
@@ -188,19 +186,20 @@ impl Follower<'_> {
         let now = SystemClock.now();
         match news {
             News::All(list) => {
-                self.queue.all(list.iter().filter_map(wish_of).collect(), now);
+                self.see_all(&list);
                 if !std::mem::replace(&mut self.begun, true) {
                     self.say(format!("following: something is to be done for {} Services", self.queue.waiting()));
                 }
             }
             News::Now(object) => {
-                if let Some(key) = key_of(&object) {
-                    let wish = wish(&object, &self.table, false, now);
-                    self.queue.seen(key, wish, now);
+                if let Some(seen) = glance(&object, &self.table, false, now) {
+                    self.shown.seen(&seen);
+                    self.queue.seen(seen.key, seen.wish, now);
                 }
             }
             News::Deleted(object) => {
                 if let Some(key) = key_of(&object) {
+                    self.shown.gone(&key);
                     self.queue.gone(&key);
                 }
             }
@@ -209,6 +208,36 @@ impl Follower<'_> {
             News::Trouble(error) => self.troubled(&error),
         }
         Ok(())
+    }
+
+    /// All Services, at one moment.
+    fn see_all(&mut self, list: &[Value]) {
+        let seen: Vec<_> = list.iter().filter_map(glance_of).collect();
+        self.shown.all(&seen);
+        let wishes = seen.into_iter().filter_map(|seen| Some((seen.key, seen.wish?)));
+        self.queue.all(wishes.collect(), SystemClock.now());
+    }
+
+    /// What was suspended with its namespace has its turn when that ends.
+    fn hear_spaces(&mut self, news: News) {
+        let now = SystemClock.now();
+        match news {
+            News::All(list) => self.queue.lifted(|of| !list.iter().any(|name| name == of.as_str()), now),
+            News::Now(object) if suspends(&object).is_none() => {
+                let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                self.queue.lifted(|of| of.as_str() == name, now);
+            }
+            News::Now(_) | News::Deleted(_) => {}
+            News::Fine => self.fine(),
+            News::Trouble(ApiError::Forbidden(why)) => {
+                self.spaces = false;
+                self.say(format!(
+                    "whether the suspension of a namespace has ended is looked for every few minutes: {why}"
+                ));
+                self.queue.lifted(|_| true, now);
+            }
+            News::Trouble(error) => self.troubled(&error),
+        }
     }
 
     fn hear_runs(&mut self, at: usize, news: News) {
@@ -233,42 +262,6 @@ impl Follower<'_> {
         }
     }
 
-    /// Asks for a run whose kind is not followed.
-    async fn look_at(&mut self, key: &RunKey) {
-        let (kind, namespace, name) = key;
-        let of = self.table.as_ref().ok().and_then(|table| table.run_kind(kind));
-        let came = match of.zip(namespace.parse().ok()) {
-            None => RunLook::Over,
-            Some((of, namespace)) => match self.kube.of_namespace(namespace).object(&of.kind, name).await {
-                Ok(object) if of.seen(&object).is_some_and(|seen| !seen.state.is_over()) => RunLook::Works,
-                Ok(_) | Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => RunLook::Over,
-                Err(ApiError::Forbidden(why)) => {
-                    if self.unfollowed.insert(format!("{kind} unread")) {
-                        let most = of.longest.as_secs() / 60;
-                        self.say(format!(
-                            "each {kind} counts as at work for {most} minutes, because it cannot be read: {why}"
-                        ));
-                    }
-                    RunLook::Unknown(of.longest)
-                }
-                Err(error) => {
-                    self.troubled(&error);
-                    RunLook::Works
-                }
-            },
-        };
-        self.queue.looked(key, &came, SystemClock.now());
-    }
-
-    /// A run of this kind was started: whether its end will be news.
-    fn is_followed(&mut self, kind: &str) -> bool {
-        let followed = self.kinds.iter().any(|of| of.kind.kind == kind);
-        if !followed && self.unfollowed.insert(kind.to_owned()) {
-            self.say(format!("whether a {kind} is over is looked for once a minute, because the table did not make any when this began"));
-        }
-        followed
-    }
-
     /// Looks at one Service and does what is due.
     async fn turn(&mut self, key: &ServiceKey) {
         let kube = self.kube.of_namespace(key.namespace.clone());
@@ -283,20 +276,21 @@ impl Follower<'_> {
             Err(Stop(outcome)) => return self.failed(key, outcome.code, &outcome.line()),
         }
         let Ok(table) = self.table.clone() else { return Came::Later };
-        let mut cluster = self.args.cluster(key.name.clone());
-        cluster.patience = Duration::ZERO;
-        let looked = match look(&cluster, kube, &table).await {
+        let looked = match look(Duration::ZERO, kube, &key.name, &table).await {
             Ok(looked) => looked,
             Err(ApiError::NotFound(_)) => return Came::Done,
             Err(error) => return self.failed_call(key, &error),
         };
         // An edit since may have made a run due where none was.
-        if let (true, StartDecision::Start(making, _)) = (self.queue.is_full(&key.namespace), looked.decide(false)) {
+        if let (true, StartDecision::Start(making, _)) =
+            (self.queue.is_full(&key.namespace), looked.decide(false, SystemClock.now()))
+        {
             return Came::Full(making.name.to_string());
         }
-        let actor = Actor { args: self.args, cluster: &cluster, kube };
+        let actor = Actor { options: options(self.args, Duration::ZERO), cluster: kube, clock: &SystemClock };
         match actor.act(&looked, false).await {
             Ok(Acted::Started { run, what, notes }) => {
+                self.shown.started();
                 self.say(format!("{}/{what}", key.namespace));
                 for note in notes {
                     self.say(format!("{key}: {note}"));
@@ -312,17 +306,20 @@ impl Follower<'_> {
                 Came::Done
             }
             Ok(Acted::Marked(idle)) => {
+                if let Idle::Started(_, Some(RunState::Failed(_))) = &idle {
+                    self.shown.failed();
+                }
                 self.say(format!("{}/{}", key.namespace, idle.words(key.name.as_str())));
                 Came::Done
             }
-            // The Service tells nothing of its namespace's end of suspension, so it is looked at again.
+            // The Service tells nothing of the end of it: its namespace does, or it is looked at again.
             Ok(Acted::Nothing(Idle::Suspended("its namespace", why))) => {
                 self.say(format!(
                     "{}/{}",
                     key.namespace,
                     Idle::Suspended("its namespace", why).words(key.name.as_str())
                 ));
-                Came::Later
+                if self.spaces { Came::Held } else { Came::Later }
             }
             Ok(Acted::Nothing(_)) => Came::Done,
             Ok(Acted::Faults(faults)) => {

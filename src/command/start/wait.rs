@@ -3,13 +3,12 @@
 //! Decides the exit code. When a run is over, its row of the table says; of one that is gone, what stands on the Service. It may use
 //! the watches and the runtime's timer.
 
-use super::act::Actor;
-use super::look::{Looked, look};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Kube, ObjectWatch, Selection};
 use crate::command::Stop;
 use crate::command::people::failed;
 use crate::model::api_error::ApiError;
+use crate::model::name::ServiceName;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::rollout::goal_status::StartedRun;
@@ -18,9 +17,12 @@ use crate::rollout::start::gone;
 use crate::rollout::start::over::{RunSeen, RunState};
 use crate::rollout::start::table::RunTable;
 use crate::run::ports::{Clock, List};
+use crate::run::start::act::Actor;
+use crate::run::start::look::{Looked, look};
 use crate::run::watch::{News, Watchable, follow};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Objects of one kind that are followed.
 struct Objects<'a> {
@@ -39,8 +41,13 @@ impl Watchable for Objects<'_> {
 }
 
 /// Waits until the run is over or gone, and notes its end on the Service.
-pub(super) async fn wait(actor: Actor<'_>, table: &RunTable, run: &StartedRun) -> Result<Outcome, Stop> {
-    let kube = actor.kube;
+pub(super) async fn wait(
+    actor: &Actor<'_, Kube, SystemClock>,
+    patience: Duration,
+    table: &RunTable,
+    (service, run): (&ServiceName, &StartedRun),
+) -> Result<Outcome, Stop> {
+    let kube = actor.cluster;
     let Some(kind) = run.kind.as_deref().and_then(|kind| table.run_kind(kind)) else {
         return Err(Stop::new(Code::BadState, format!("the table has no row that says when {} is over", called(run))));
     };
@@ -54,7 +61,7 @@ pub(super) async fn wait(actor: Actor<'_>, table: &RunTable, run: &StartedRun) -
         let (object, gone) = match news {
             News::Trouble(error) if !error.is_passing() => return Err(failed(&error)),
             News::Trouble(error) => {
-                if now >= after(*since.get_or_insert(now), actor.args.reach.patience) {
+                if now >= after(*since.get_or_insert(now), patience) {
                     return Err(failed(&error));
                 }
                 continue;
@@ -70,17 +77,22 @@ pub(super) async fn wait(actor: Actor<'_>, table: &RunTable, run: &StartedRun) -
         since = None;
         let over = object.and_then(|object| kind.seen(&object)).filter(|seen| seen.state.is_over());
         if over.is_some() || gone {
-            return end(actor, table, run, over).await;
+            return end(actor, table, (service, run), over).await;
         }
     }
     Err(Stop::new(Code::Internal, "a watch that never ends has ended"))
 }
 
 /// How it ended: as was seen, else as the Service says.
-async fn end(actor: Actor<'_>, table: &RunTable, run: &StartedRun, seen: Option<RunSeen>) -> Result<Outcome, Stop> {
+async fn end(
+    actor: &Actor<'_, Kube, SystemClock>,
+    table: &RunTable,
+    (service, run): (&ServiceName, &StartedRun),
+    seen: Option<RunSeen>,
+) -> Result<Outcome, Stop> {
     let was_seen = seen.is_some();
     // Noted by whoever waited: with what stands on the Service now. That it cannot be noted changes nothing of it.
-    let looked = match look(actor.cluster, actor.kube, table).await {
+    let looked = match look(actor.options.patience, actor.cluster, service, table).await {
         Err(error) if !was_seen && !matches!(error, ApiError::NotFound(_)) => return Err(failed(&error)),
         looked => looked.ok(),
     };

@@ -6,7 +6,7 @@
 //! is served, and in the order of the list, because what stands earlier explains the wait better.
 
 use super::Walk;
-use super::goal_gates::{goal_unread, of_older_goal, suspended};
+use super::goal_gates::{goal_unread, namespace_unread, of_older_goal, suspended};
 use super::pod_gates::{pods_missing, pods_never_came, pods_short};
 use super::scene::Scene;
 use super::step::step_split;
@@ -52,7 +52,7 @@ impl WalkGate {
 }
 
 /// All gates, in the order in which their reasons are told.
-const GATES: [WalkGate; 21] = [
+const GATES: [WalkGate; 22] = [
     WalkGate::alarm(terminated),
     WalkGate::alarm(aborted),
     WalkGate::alarm(stable_is_gone),
@@ -72,6 +72,7 @@ const GATES: [WalkGate; 21] = [
     WalkGate::alarm(out_of_time),
     WalkGate::step(unapproved),
     WalkGate::step(blocked),
+    WalkGate::step(namespace_unread),
     WalkGate::step(last_look),
     // After the last look: windows are shut already, and the candidate is asked on while its pods come.
     WalkGate::step(pods_missing),

@@ -1,6 +1,6 @@
 //! What one decision of the walk looks at, as one value: a gate is a function of it and of what the walk remembers.
 
-use crate::machine::world::World;
+use crate::machine::world::{SuspendedBy, World};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::rollout::control::Control;
@@ -21,8 +21,8 @@ pub(super) struct Scene<'a> {
     pub(super) candidate: &'a RevisionName,
     /// What people ask of this rollout.
     pub(super) control: Control,
-    /// What the Service says of being suspended.
-    pub(super) suspended: Option<Suspended>,
+    /// What suspends it, by whose word.
+    pub(super) suspended: Option<(SuspendedBy, Suspended)>,
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -35,7 +35,7 @@ impl<'a> Scene<'a> {
         candidate: &'a RevisionName,
         now: Timestamp,
     ) -> Self {
-        let (control, suspended) = (Control::on(service, &record.id), Suspended::of_service(service));
+        let (control, suspended) = (Control::on(service, &record.id), world.suspended(service));
         Self { world, service, record, candidate, control, suspended, now }
     }
 

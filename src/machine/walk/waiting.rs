@@ -5,7 +5,7 @@ use super::pods::PodsMove;
 use super::scene::Scene;
 use super::{Walk, write};
 use crate::machine::judge::Judge;
-use crate::machine::next::Next;
+use crate::machine::next::{Look, Next};
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
 use crate::model::percent::Percent;
@@ -19,8 +19,10 @@ use std::time::Duration;
 pub(super) enum Waiting {
     /// A person stopped dwell and ramp.
     Paused { by: String, at: Timestamp },
-    /// The Service says that nothing is to move; in its words.
-    Suspended(String),
+    /// Its Service or namespace says that nothing is to move: in its words, whose word it is, and until when that counts.
+    Suspended { text: String, of: String, until: Option<Timestamp> },
+    /// Whether the namespace says so is to be read.
+    NamespaceUnread,
     /// What the Service declares cannot be read; why.
     Declared(String),
     /// The step's own time is not over.
@@ -56,6 +58,7 @@ impl Waiting {
             Self::Dwell { until, .. } | Self::Approval { until, .. } | Self::Pods(PodsMove::Coming { until, .. }) => {
                 Some(*until)
             }
+            Self::Suspended { until, .. } => *until,
             _ => None,
         }
     }
@@ -65,7 +68,7 @@ impl Waiting {
         matches!(
             self,
             Self::Paused { .. }
-                | Self::Suspended(_)
+                | Self::Suspended { .. }
                 | Self::Declared(_)
                 | Self::Ready
                 | Self::Short(_)
@@ -84,11 +87,12 @@ impl Waiting {
             Self::Evidence(why) => Some(why.clone()),
             Self::Approval { step, until } => Some(format!("step {step} waits for approval until {until}")),
             Self::Blocked { blocker, .. } => Some(blocker.clone()),
-            Self::Suspended(text)
+            Self::Suspended { text, .. }
             | Self::Declared(text)
             | Self::Short(text)
             | Self::Pods(PodsMove::Coming { text, .. }) => Some(text.clone()),
             Self::Pods(_)
+            | Self::NamespaceUnread
             | Self::Answer
             | Self::Probes(_)
             | Self::Ready
@@ -104,6 +108,7 @@ impl Walk {
         let (record, now) = (scene.record, scene.now);
         match waiting {
             Waiting::ApprovalUnasked { step, since } => return self.ask_approval(*step, *since, scene),
+            Waiting::NamespaceUnread => return Next::Look(Look::Namespace),
             Waiting::Pods(PodsMove::Coming { .. }) if !self.judges(record) || self.last_look => {}
             // New pods are cold: what their first requests are like is no evidence of the present step.
             Waiting::LastLook | Waiting::Pods(PodsMove::Coming { .. }) => self.begin_look(now),
@@ -131,8 +136,8 @@ impl Walk {
         let record = scene.record;
         let text = match waiting {
             Waiting::Paused { by, at } => format!("paused by {by} at {}", at.strftime("%H:%M:%S")),
-            Waiting::Suspended(text) => {
-                format!("{text}: no step until andante.dev/suspend is taken off {}", scene.service.name)
+            Waiting::Suspended { text, of, .. } => {
+                format!("{text}: no step until andante.dev/suspend is taken off {of}")
             }
             Waiting::Declared(text) => format!("{text}; no step until it can be"),
             Waiting::Dwell { stay, .. } if record.step > 0 => {
@@ -157,6 +162,7 @@ impl Walk {
             Waiting::LastLook => return self.say_approval(scene, log),
             // Gates and waits for an approval have lines of their own.
             Waiting::Dwell { .. }
+            | Waiting::NamespaceUnread
             | Waiting::Answer
             | Waiting::Pods(_)
             | Waiting::Gate(_)

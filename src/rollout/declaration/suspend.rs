@@ -5,6 +5,7 @@
 
 use super::part::DeclaredPart;
 use crate::model::observed::Service;
+use serde_json::Value;
 use std::fmt;
 
 /// The longest reason, in characters.
@@ -23,6 +24,12 @@ impl Suspended {
         let text = |part: DeclaredPart| service.annotations.get(part.annotation());
         text(DeclaredPart::Pipeline)?;
         Self::read(text(DeclaredPart::Suspend)?).ok().flatten()
+    }
+
+    /// What a namespace's annotations say for all of its Services; none where that cannot be read.
+    pub fn of_namespace(annotations: &Value) -> Option<Self> {
+        let text = annotations.get(DeclaredPart::Suspend.annotation()).and_then(Value::as_str)?;
+        Self::read(text).ok().flatten()
     }
 
     /// Reads the annotation; none: it says that nothing is suspended.
@@ -68,6 +75,14 @@ mod tests {
         for other in [json!({suspend: "true"}), json!({pipeline: "p"}), json!({pipeline: "p", suspend: "no"})] {
             assert_eq!(of(other.clone()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_namespace_suspends_by_itself() {
+        let of =
+            |text: &str| Suspended::of_namespace(&json!({"andante.dev/suspend": text})).map(|said| said.to_string());
+        assert_eq!((of("true").as_deref(), of("a sale").as_deref()), (Some("suspended"), Some("suspended: a sale")));
+        assert_eq!((of("false"), of("no"), Suspended::of_namespace(&json!({}))), (None, None, None));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use super::decide::{Idle, StartDecision, StartQuestion, decide};
 use super::declared::{Fault, Stated};
 use super::table::RunTable;
 use crate::model::name::{Namespace, ServiceName};
-use crate::model::observed::Service;
+use crate::model::observed::{RECORD, Service};
 use crate::rollout::goal_status::{GoalPhase, StatusSeen};
+use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,8 +51,21 @@ pub fn key_of(object: &Value) -> Option<ServiceKey> {
     })
 }
 
-/// What is wished for this Service; none: nothing. `first`: nobody has looked at its run before.
-pub fn wish(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: Timestamp) -> Option<Wish> {
+/// What is to be known of a Service that many others are followed beside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glance {
+    /// Which it is.
+    pub key: ServiceKey,
+    /// What is wished for it; none: nothing.
+    pub wish: Option<Wish>,
+    /// What it declares cannot be acted on, until somebody mends it.
+    pub unreadable: bool,
+    /// Until when its rollout is to be over, where one is under way.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What is to be known of this Service; none of what is no Service. `first`: nobody has looked at its run before.
+pub fn glance(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: Timestamp) -> Option<Glance> {
     let key = key_of(object)?;
     let service = Service::from_json(object).ok()?;
     let asked = StartQuestion {
@@ -64,10 +78,26 @@ pub fn wish(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: T
         again: false,
         now,
     };
-    match decide(&asked) {
+    let decided = decide(&asked);
+    // What is named and not there is known to nobody but whoever looked for it last.
+    let posted = || StatusSeen::of(&service).into_status().is_some_and(|status| status.phase == GoalPhase::Unreadable);
+    let is_due = matches!(decided, StartDecision::Start(..));
+    let unreadable = matches!(decided, StartDecision::Post(..)) || (is_due && posted());
+    let (wish, deadline) = (wish(&asked, decided, first), deadline(&service));
+    Some(Glance { key, wish, unreadable, deadline })
+}
+
+/// Until when the rollout that is under way is to be over. One that was to stop where it is has no such time.
+fn deadline(service: &Service) -> Option<Timestamp> {
+    let record = Record::parse(service.annotations.get(RECORD)?).ok()?;
+    (record.phase.is_open() && record.phase != Phase::Held).then_some(record.deadline)
+}
+
+fn wish(asked: &StartQuestion<'_>, decided: StartDecision, first: bool) -> Option<Wish> {
+    match decided {
         // How its run goes is told by the run's own news, once somebody has looked.
         StartDecision::Nothing(Idle::Started(run, _)) if first => {
-            let status = StatusSeen::of(&service).into_status()?;
+            let status = StatusSeen::of(asked.service).into_status()?;
             (status.phase == GoalPhase::Started).then(|| Wish::Run(run.name.to_string()))
         }
         // It can be read, and no row is for it: a row may come without a word from the Service.
@@ -86,10 +116,15 @@ mod tests {
     use super::super::samples::object;
     use super::*;
     use crate::model::observed::GOAL_STATUS;
+    use crate::rollout::record::tests::record;
     use serde_json::json;
 
+    fn seen(object: &Value, first: bool) -> Option<Glance> {
+        glance(object, &Ok(RunTable::shipped()), first, "2026-11-30T04:00:00Z".parse().unwrap())
+    }
+
     fn wish_of(object: &Value, first: bool) -> Option<Wish> {
-        wish(object, &Ok(RunTable::shipped()), first, "2026-11-30T04:00:00Z".parse().unwrap())
+        seen(object, first)?.wish
     }
 
     #[test]
@@ -122,5 +157,32 @@ mod tests {
         seen["metadata"]["annotations"][GOAL_STATUS] =
             json!(json!({"phase": "unreadable", "reason": said}).to_string());
         assert_eq!(wish_of(&seen, false), None);
+    }
+
+    #[test]
+    fn what_cannot_be_acted_on_and_what_is_late_is_seen() {
+        let of = |annotations: Value| {
+            let seen = seen(&object(annotations), false).unwrap();
+            (seen.unreadable, seen.deadline)
+        };
+        assert_eq!(of(json!({"andante.dev/pipeline": "p"})), (false, None));
+        assert_eq!(of(json!({"andante.dev/pipeline": "p", "andante.dev/traffic": "0"})), (true, None));
+        let done = json!({"phase": "done", "goal": "0123456789ab"}).to_string();
+        let unknown = json!({"andante.dev/pipeline": "a.dev/v1/Flow/f", GOAL_STATUS: done});
+        assert_eq!(of(unknown), (true, None), "no row is for it");
+        // Whoever looked last did not find what is named; a slip that is mended counts no more.
+        let posted = |goal: &str| {
+            let status = json!({"phase": "unreadable", "reason": "there is no Pipeline p", "goal": goal});
+            of(json!({"andante.dev/pipeline": "p", GOAL_STATUS: status.to_string()})).0
+        };
+        let present = Stated::of_json(&object(json!({"andante.dev/pipeline": "p"}))).read().unwrap().id;
+        assert!(posted("0123456789ab") && !posted(present.as_str()));
+        let record = |phase| Record { phase, ..record() };
+        let late = |phase| of(json!({RECORD: record(phase).to_text().unwrap()})).1;
+        for (phase, counts) in
+            [(Phase::Walking, true), (Phase::Interrupted, true), (Phase::Held, false), (Phase::Finished, false)]
+        {
+            assert_eq!(late(phase), counts.then_some(record(phase).deadline), "{phase:?}");
+        }
     }
 }

@@ -61,6 +61,8 @@ pub enum Came {
     Started(RunKey, bool),
     /// A run is due, and no other one may work: it waits for its turn; its name.
     Full(String),
+    /// Its namespace is suspended, and the end of that is news.
+    Held,
     /// It failed, or cannot be done yet: later.
     Later,
     /// Somebody was faster: at once.
@@ -131,6 +133,21 @@ impl StartQueue {
         for (key, wish) in wishes {
             self.seen(key, Some(wish), now);
         }
+    }
+
+    /// These namespaces are not suspended: whatever waited for that has its turn.
+    pub fn lifted(&mut self, is_of: impl Fn(&Namespace) -> bool, now: Timestamp) {
+        for (key, turn) in &mut self.turns {
+            if turn.at == Timestamp::MAX && is_of(&key.namespace) {
+                (turn.at, turn.since, turn.failures) = (now, now, 0);
+            }
+        }
+    }
+
+    /// How many Services wait for a run; of what is suspended nobody expects one.
+    pub fn pending(&self) -> usize {
+        let waits = |turn: &&Turn| matches!(turn.wish, Wish::Start(_)) && turn.at != Timestamp::MAX;
+        self.turns.values().filter(waits).count()
     }
 
     /// A run was seen. If it worked before and is over now, its Service has a turn.
@@ -229,6 +246,12 @@ impl StartQueue {
             Came::Full(run) => {
                 let turn = Turn { wish: Wish::Start(run), since: now, at: now, failures: 0 };
                 self.turns.insert(key.clone(), turn);
+            }
+            Came::Held => {
+                if let Some(turn) = self.turns.get_mut(key) {
+                    // Its edits have counted: later ones rest anew.
+                    (turn.at, turn.failures) = (Timestamp::MAX, 1);
+                }
             }
             Came::Later | Came::Again => {
                 let Some(turn) = self.turns.get_mut(key) else { return };

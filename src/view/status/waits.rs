@@ -7,14 +7,13 @@ use super::Called;
 use super::holder::Life;
 use crate::machine::course::{reachable, served_at, stay};
 use crate::machine::standing::lost_to_edit;
-use crate::machine::world::World;
+use crate::machine::world::{SuspendedBy, World};
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
 use crate::rollout::control::Control;
-use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::plan::Plan;
 use crate::rollout::record::{Phase, Record};
@@ -97,7 +96,7 @@ pub(super) fn waits(
         Phase::Staged | Phase::Held => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
         Phase::Interrupted if person => Waits::of("walk", "a walk").command(format!("andante walk {here}")),
         Phase::Interrupted => Waits::of("run", "the same run to start again"),
-        Phase::Walking | Phase::Baking => walking(record, control, service, called, now),
+        Phase::Walking | Phase::Baking => walking((record, control), (world, service), called, now),
     };
     Some(waits)
 }
@@ -114,7 +113,12 @@ fn candidate_words(record: &Record, world: &World, service: &Service) -> String 
     }
 }
 
-fn walking(record: &Record, control: &Control, service: &Service, called: &Called, now: Timestamp) -> Waits {
+fn walking(
+    (record, control): (&Record, &Control),
+    (world, service): (&World, &Service),
+    called: &Called,
+    now: Timestamp,
+) -> Waits {
     let here = &called.words;
     if let Some(abort) = &control.abort {
         return Waits::of("rollback", format!("the way back: aborted by {}", abort.by));
@@ -126,9 +130,13 @@ fn walking(record: &Record, control: &Control, service: &Service, called: &Calle
         return Waits::of("resume", format!("somebody to resume: paused by {}", pause.by))
             .command(format!("andante control resume {here}"));
     }
-    if let Some(suspended) = Suspended::of_service(service) {
-        let take = format!("kubectl annotate ksvc {here} andante.dev/suspend-");
-        return Waits::of("suspended", format!("somebody to take andante.dev/suspend away: {suspended}")).command(take);
+    if let Some((by, suspended)) = world.suspended(service) {
+        let (whose, what) = match by {
+            SuspendedBy::Service => ("", format!("ksvc {here}")),
+            SuspendedBy::Namespace => (" from its namespace", format!("namespace {}", called.namespace)),
+        };
+        let text = format!("somebody to take andante.dev/suspend away{whose}: {suspended}");
+        return Waits::of("suspended", text).command(format!("kubectl annotate {what} andante.dev/suspend-"));
     }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
     let promoted = control.promoted(record.attempt).is_some();

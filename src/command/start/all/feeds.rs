@@ -1,4 +1,4 @@
-//! What is followed where all Services are: the Services, and each kind of run, of every object only what a turn needs.
+//! What is followed where all Services are: the Services, each kind of run, and namespaces, of every object only what a turn needs.
 //!
 //! Decides what is kept of an object. It may use every room.
 
@@ -8,7 +8,8 @@ use crate::model::api_error::ApiError;
 use crate::model::api_kind::ApiKind;
 use crate::model::name::Namespace;
 use crate::rollout::declaration::fault::Fault;
-use crate::rollout::start::due::{ServiceKey, Wish, key_of, wish};
+use crate::rollout::declaration::suspend::Suspended;
+use crate::rollout::start::due::{Glance, ServiceKey, glance};
 use crate::rollout::start::making::OF_SERVICE;
 use crate::rollout::start::over::RunKind;
 use crate::rollout::start::queue::RunKey;
@@ -49,29 +50,59 @@ pub(super) fn services(namespace: Option<&Namespace>) -> Selection {
     Selection { kind, namespace: namespace.cloned(), label: None, name: None }
 }
 
-/// What is wished for a Service, in a few words.
-pub(super) fn wished(object: &Value, table: &Result<RunTable, Fault>) -> Option<Value> {
-    let key = key_of(object)?;
-    Some(json!([key.namespace, key.name, wish(object, table, true, SystemClock.now())?]))
+/// What is to be known of a Service, in a few words; none where that is nothing.
+pub(super) fn glanced(object: &Value, table: &Result<RunTable, Fault>) -> Option<Value> {
+    let Glance { key, wish, unreadable, deadline } = glance(object, table, true, SystemClock.now())?;
+    let nothing = wish.is_none() && !unreadable && deadline.is_none();
+    (!nothing).then(|| json!([key.namespace, key.name, wish, unreadable, deadline]))
 }
 
-/// The wish of those words.
-pub(super) fn wish_of(words: &Value) -> Option<(ServiceKey, Wish)> {
-    let (namespace, name, wish) = serde_json::from_value(words.clone()).ok()?;
-    Some((ServiceKey { namespace, name }, wish))
+/// The same of those words.
+pub(super) fn glance_of(words: &Value) -> Option<Glance> {
+    let (namespace, name, wish, unreadable, deadline) = serde_json::from_value(words.clone()).ok()?;
+    Some(Glance { key: ServiceKey { namespace, name }, wish, unreadable, deadline })
 }
 
-/// Services that something is wished for.
-pub(super) struct Wished<'a> {
+/// All Services, each at a glance.
+pub(super) struct Glanced<'a> {
     pub(super) kube: &'a Kube,
     pub(super) of: Selection,
     pub(super) table: Result<RunTable, Fault>,
 }
 
-impl Watchable for Wished<'_> {
+impl Watchable for Glanced<'_> {
     type Watch = ObjectWatch;
     async fn read(&self) -> Result<List, ApiError> {
-        self.kube.list_objects(&self.of, |object| wished(&object, &self.table)).await
+        self.kube.list_objects(&self.of, |object| glanced(&object, &self.table)).await
+    }
+    async fn watch(&self, version: &str) -> Result<ObjectWatch, ApiError> {
+        self.kube.watch_objects(&self.of, version).await
+    }
+}
+
+/// This namespace, or all.
+pub(super) fn spaces(namespace: Option<&Namespace>) -> Selection {
+    let name = namespace.map(ToString::to_string);
+    Selection { kind: ApiKind::usual("v1", "Namespace"), namespace: None, label: None, name }
+}
+
+/// The name of a namespace that is suspended.
+pub(super) fn suspends(object: &Value) -> Option<Value> {
+    let annotations = object.pointer("/metadata/annotations");
+    annotations.and_then(Suspended::of_namespace)?;
+    object.pointer("/metadata/name").cloned()
+}
+
+/// Namespaces; those that are suspended are kept.
+pub(super) struct Spaces<'a> {
+    pub(super) kube: &'a Kube,
+    pub(super) of: Selection,
+}
+
+impl Watchable for Spaces<'_> {
+    type Watch = ObjectWatch;
+    async fn read(&self) -> Result<List, ApiError> {
+        self.kube.list_objects(&self.of, |object| suspends(&object)).await
     }
     async fn watch(&self, version: &str) -> Result<ObjectWatch, ApiError> {
         self.kube.watch_objects(&self.of, version).await

@@ -204,3 +204,22 @@ proptest! {
         prop_assert!(turns <= 5);
     }
 }
+
+#[test]
+fn what_is_suspended_with_its_namespace_waits_for_the_end_of_that() {
+    let mut queue = queue(1);
+    queue.seen(key("a"), start("1"), at(0));
+    queue.took(&key("a"), Came::Held, at(1000));
+    assert_eq!((queue.next(at(900_000_000)), queue.pending()), (NextTurn::Wait(Some(Timestamp::MAX)), 0));
+    // The same edit moves nothing, another one rests and is looked at.
+    queue.seen(key("a"), start("1"), at(900_000_000));
+    queue.seen(key("a"), start("2"), at(900_000_500));
+    assert_eq!(queue.next(at(900_000_500)), NextTurn::Wait(Some(at(900_001_500))));
+    queue.took(&key("a"), Came::Held, at(900_001_500));
+    queue.lifted(|of| of.as_str() == "another", at(900_002_000));
+    assert_eq!(queue.next(at(900_002_000)), NextTurn::Wait(Some(Timestamp::MAX)));
+    queue.lifted(|of| of.as_str() == "shop", at(900_003_000));
+    assert_eq!((queue.next(at(900_003_000)), queue.pending()), (NextTurn::Act(key("a")), 1));
+    queue.took(&key("a"), started("r"), at(900_003_000));
+    assert_eq!((queue.pending(), queue.waiting()), (0, 0));
+}

@@ -16,10 +16,12 @@ use crate::machine::next::Written;
 use crate::machine::standing::Claimant;
 use crate::machine::walk::Walk;
 use crate::machine::walk::WalkGoal;
+use crate::machine::world::NamespaceSaid;
 use crate::model::event::Log;
 use crate::model::outcome::Code;
 use crate::rollout::capacity::CapacityMode;
 use crate::rollout::control::ControlRequest;
+use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
 use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::Style;
@@ -83,6 +85,14 @@ fn a_suspended_service_waits_for_whoever_suspended_it() {
         ("suspended", "somebody to take andante.dev/suspend away: suspended: a sale")
     );
     assert_eq!(waits.command.as_deref(), Some("kubectl annotate ksvc hello -n demo andante.dev/suspend-"));
+    // So may its namespace, whose word comes after its own.
+    object["metadata"]["annotations"]["andante.dev/suspend"] = json!("false");
+    let mut world = world(&object, None);
+    let suspended = Suspended::read("true").unwrap();
+    world.namespace_said = Some(NamespaceSaid { at: at(50), suspended, unread: false });
+    let waits = explain(&world, &called(), at(60)).unwrap().rollout.unwrap().waits.unwrap();
+    assert_eq!(waits.text, "somebody to take andante.dev/suspend away from its namespace: suspended");
+    assert_eq!(waits.command.as_deref(), Some("kubectl annotate namespace demo andante.dev/suspend-"));
 }
 
 /// A walk that is watched from outside: the real machine on a Service that serves every split at once, and what

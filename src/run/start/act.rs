@@ -1,26 +1,28 @@
 //! Does what was decided: names the run on the Service, makes it, and notes that it is made.
 //!
 //! Decides what an answer of the API server means here: a run that is there already is the one that was wanted, if it is of this
-//! Service; a note that is refused means that somebody was faster. It may use every room.
+//! Service; a note that is refused means that somebody was faster. Depends on the ports.
 
 use super::look::Looked;
-use crate::adapter::cluster::Kube;
-use crate::cli::{ClusterArgs, OlderArg, StartArgs};
-use crate::command::patient::answered;
 use crate::model::api_error::ApiError;
 use crate::model::observed::Service;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::goal_status::{GoalStatus, RunName, StartedRun};
 use crate::rollout::start::decide::{Idle, StartDecision, StartNotes, called, unreadable};
+use crate::rollout::start::keep::Keep;
 use crate::rollout::start::making::{MadeRun, Making};
 use crate::rollout::start::mark::{mark, marked};
 use crate::rollout::start::older::{Cancelling, older};
 use crate::rollout::start::whose::is_of;
-use crate::run::ports::Cluster;
+use crate::run::asking::answered_within;
+use crate::run::ports::Clock;
+use crate::run::ports::runs::Runs;
 use serde_json::Value;
+use std::time::Duration;
 
 /// What came of it.
-pub(super) enum Acted {
+#[derive(Debug)]
+pub enum Acted {
     /// Nothing was to be done.
     Nothing(Idle),
     /// The status alone was written.
@@ -43,29 +45,44 @@ pub(super) enum Acted {
     Overtaken(Option<RunName>),
 }
 
-/// Who acts, and where.
-#[derive(Clone, Copy)]
-pub(super) struct Actor<'a> {
-    pub(super) args: &'a StartArgs,
-    /// The flags of a command about this Service; its patience.
-    pub(super) cluster: &'a ClusterArgs,
-    pub(super) kube: &'a Kube,
+/// How it is acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActOptions {
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// A run for an older goal that has not staged yet is cancelled.
+    pub cancel_older: bool,
+    /// How many finished runs are kept.
+    pub keep: Keep,
+    /// How long a call may fail.
+    pub patience: Duration,
 }
 
-impl Actor<'_> {
+/// Who acts, where, and by which clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor<'a, R, K> {
+    /// How.
+    pub options: ActOptions,
+    /// Where.
+    pub cluster: &'a R,
+    /// The time.
+    pub clock: &'a K,
+}
+
+impl<R: Runs, K: Clock> Actor<'_, R, K> {
     /// Does what is to be done about what was looked at.
-    pub(super) async fn act(&self, looked: &Looked, again: bool) -> Result<Acted, ApiError> {
+    pub async fn act(&self, looked: &Looked, again: bool) -> Result<Acted, ApiError> {
         let service = &looked.service;
-        match looked.decide(again) {
+        match looked.decide(again, self.clock.now()) {
             StartDecision::Nothing(idle) => Ok(Acted::Nothing(idle)),
-            StartDecision::Mark(_, idle) if self.args.dry_run => Ok(Acted::Nothing(idle)),
+            StartDecision::Mark(_, idle) if self.options.dry_run => Ok(Acted::Nothing(idle)),
             StartDecision::Mark(status, idle) => {
                 let noted = self.note(service, &status).await?;
                 Ok(if noted { Acted::Marked(idle) } else { Acted::Overtaken(None) })
             }
             StartDecision::Post(faults, status) => self.post(service, faults, status).await,
             StartDecision::Start(making, notes) => match self.prepare(&making).await? {
-                Ok(made) if self.args.dry_run => Ok(Acted::Dry(made.object, made.notes)),
+                Ok(made) if self.options.dry_run => Ok(Acted::Dry(made.object, made.notes)),
                 Ok(made) => self.make(looked, &making, made, &notes).await,
                 Err(faults) => match unreadable(service, faults, notes.after.time.unwrap_or_default()) {
                     StartDecision::Post(faults, status) => self.post(service, faults, status).await,
@@ -76,8 +93,8 @@ impl Actor<'_> {
     }
 
     /// Notes how this run ended, as far as that was seen. Nothing else is done: whoever waited for a run asked for no other one.
-    pub(super) async fn note_end(&self, looked: &Looked, run: &StartedRun) {
-        if let StartDecision::Mark(status, _) = looked.decide(false)
+    pub async fn note_end(&self, looked: &Looked, run: &StartedRun) {
+        if let StartDecision::Mark(status, _) = looked.decide(false, self.clock.now())
             && status.run.as_ref() == Some(run)
         {
             // That it cannot be noted changes nothing of it.
@@ -85,8 +102,13 @@ impl Actor<'_> {
         }
     }
 
+    /// Asks within the patience that there is.
+    pub(super) async fn answered<T>(&self, call: impl AsyncFnMut() -> Result<T, ApiError>) -> Result<T, ApiError> {
+        answered_within(self.options.patience, call).await
+    }
+
     async fn post(&self, service: &Service, faults: Vec<Fault>, status: Option<GoalStatus>) -> Result<Acted, ApiError> {
-        if let Some(status) = status.filter(|_| !self.args.dry_run)
+        if let Some(status) = status.filter(|_| !self.options.dry_run)
             && !self.note(service, &status).await?
         {
             return Ok(Acted::Overtaken(None));
@@ -97,7 +119,7 @@ impl Actor<'_> {
     /// Reads what is run, and makes the object of it.
     async fn prepare(&self, making: &Making) -> Result<Result<MadeRun, Vec<Fault>>, ApiError> {
         let Some((kind, name)) = making.reads() else { return Ok(making.object(None)) };
-        match answered(self.cluster, async || self.kube.object(&kind, name).await).await {
+        match self.answered(async || self.cluster.object(&kind, name).await).await {
             Ok(named) => Ok(making.object(Some(&named))),
             Err(ApiError::NotFound(_)) => Ok(Err(vec![making.not_there()])),
             Err(error) => Err(error),
@@ -120,11 +142,11 @@ impl Actor<'_> {
             service = marked(&service, before);
         }
         let name = making.name.as_str();
-        let create = async || self.kube.create_object(&made.kind, name, &made.object).await;
-        let what = match answered(self.cluster, create).await {
+        let create = async || self.cluster.create_object(&made.kind, name, &made.object).await;
+        let what = match self.answered(create).await {
             Ok(_) => format!("{}: started {} as {}", service.name, making.in_charge, called(&run)),
             Err(ApiError::Exists(_)) => {
-                match answered(self.cluster, async || self.kube.object(&made.kind, name).await).await {
+                match self.answered(async || self.cluster.object(&made.kind, name).await).await {
                     Ok(there) if is_of(&there, &service.uid) => {
                         format!("{}: {} was started already as {}", service.name, making.in_charge, called(&run))
                     }
@@ -144,11 +166,12 @@ impl Actor<'_> {
         if let Err(error) = self.note(&service, &notes.after).await {
             said.push(format!("that {} is made is noted later: {error}", called(&run)));
         }
-        if self.args.older == OlderArg::Cancel
+        if self.options.cancel_older
             && let Some(cancelling) = older(&looked.service, &looked.namespace, &looked.runs)
         {
             said.push(self.cancel(looked, &cancelling).await);
         }
+        said.extend(self.keep(looked, &made.kind).await);
         Ok(Acted::Started { run, what, notes: said })
     }
 
@@ -159,7 +182,7 @@ impl Actor<'_> {
         let Some(of) = looked.table.as_ref().ok().and_then(|table| table.run_kind(kind)) else {
             return format!("{run} of the goal before goes on: the table has no row for its kind");
         };
-        match self.kube.merge_object(&of.kind, cancelling.run.name.as_str(), &cancelling.patch).await {
+        match self.cluster.merge_object(&of.kind, cancelling.run.name.as_str(), &cancelling.patch).await {
             Ok(_) => format!("{run} of the goal before is cancelled, because it has not staged yet"),
             Err(error) => format!("{run} of the goal before goes on: {error}"),
         }
@@ -167,8 +190,8 @@ impl Actor<'_> {
 
     /// Writes the status; false if the Service is not as it was read.
     async fn note(&self, service: &Service, status: &GoalStatus) -> Result<bool, ApiError> {
-        let (cluster, patch) = (self.kube.service(service.name.clone()), mark(service, status));
-        match answered(self.cluster, async || cluster.patch_service(&patch).await).await {
+        let patch = mark(service, status);
+        match self.answered(async || self.cluster.patch_service(&service.name, &patch).await).await {
             Ok(_) => Ok(true),
             Err(ApiError::Refused(_) | ApiError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
