@@ -10,6 +10,7 @@ mod adapters {
     mod hostile;
     mod metrics;
     mod objects;
+    mod poster;
     mod prober;
     mod registry;
     mod registry_words;

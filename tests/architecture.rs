@@ -42,10 +42,10 @@ const TABLE: &[Row] = &[
     Row { name: "evidence", rooms: &["model"], outside: &["libm"] },
     Row { name: "image", rooms: &["model"], outside: &["std::net::IpAddr"] },
     Row { name: "rollout", rooms: &["evidence", "model"], outside: &[] },
-    // What is declared says where an image goes. A hash is a value of a text.
-    Row { name: "rollout/declaration", rooms: &["image"], outside: &["ring::digest"] },
-    // A run that is started is named by a hash.
-    Row { name: "rollout/start", rooms: &[], outside: &["ring::digest"] },
+    // What is declared says where an image goes.
+    Row { name: "rollout/declaration", rooms: &["image"], outside: &[] },
+    // A hash is a value of a text: goals, runs and Events are named by one.
+    Row { name: "rollout/hashed", rooms: &[], outside: &["ring::digest"] },
     Row { name: "machine", rooms: &["rollout", "evidence", "model"], outside: &[] },
     Row { name: "view", rooms: &["machine", "rollout", "evidence", "model"], outside: &[] },
     // The runner waits, on the runtime's own timer and channels. Everything else comes through its ports.

@@ -33,6 +33,7 @@ mod cluster {
     mod clocks;
     mod collected;
     mod defaults;
+    mod describes;
     mod edits;
     mod evidence;
     mod evidence_pod;

@@ -16,9 +16,10 @@ use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::{Signal, World};
 use andante::model::api_error::ApiError;
-use andante::model::event::{Log, Topic};
+use andante::model::event::{Event, Log, Topic};
+use andante::model::moment::Moment;
 use andante::model::name::GoalId;
-use andante::model::observed::{CONTROL, RECORD, Service};
+use andante::model::observed::{CONTROL, PROGRESS, RECORD, Service};
 use andante::model::outcome::{Code, Outcome};
 use andante::rollout::control::{Approval, Control, ControlRequest};
 use andante::rollout::declaration::read::Stated;
@@ -70,6 +71,8 @@ struct Stage {
     unanswered: Option<bool>,
     /// The goal that was walked for last.
     goal: Option<GoalId>,
+    /// What is posted as Kubernetes Events.
+    events: Vec<(Moment, String)>,
 }
 
 impl Stage {
@@ -94,6 +97,7 @@ impl Stage {
             newer: None,
             unanswered: None,
             goal: None,
+            events: vec![],
         }
     }
 
@@ -117,9 +121,21 @@ impl Stage {
     }
 
     fn say(&mut self) {
-        for said in self.log.take() {
-            self.line(said.topic.word(), &said.text);
+        for Event { topic, text, moment } in self.log.take() {
+            self.line(topic.word(), &text);
+            self.events.extend(moment.map(|moment| (moment, text)));
         }
+    }
+
+    /// What whoever looks at the Service itself sees: the Events so far, and the line of its annotation.
+    fn describe(&mut self) {
+        for (moment, text) in std::mem::take(&mut self.events) {
+            let kind = if moment.warns() { "Warning" } else { "Normal" };
+            self.line(&format!("event: {kind} {} ({})", moment.reason(), moment.action()), &text);
+        }
+        let annotations = &self.knative.world(self.now).service().unwrap().annotations;
+        let line = annotations.get(PROGRESS).cloned().unwrap_or_default();
+        self.line(PROGRESS, &line);
     }
 
     fn line(&mut self, topic: &str, text: &str) {
@@ -201,6 +217,7 @@ impl Stage {
                 self.newer = Some(Owner { name: "shop/release-8".into(), uid: "u8".into(), ..owner() });
                 self.knative.world(self.now).liveness = Some((owner().uid, Liveness::Done));
             }
+            ["describe"] => self.describe(),
             ["sigterm"] => self.signal(Some(Signal::Terminate)),
             ["ctrl-c"] => self.signal(Some(Signal::Interrupt)),
             ["another", "process", "notes", "its", "intent"] => self.note_intent(),
@@ -307,6 +324,7 @@ impl Stage {
                 Next::End(outcome) => {
                     let line = format!("exit {} ({}): {}", outcome.code.number(), outcome.word, outcome.line());
                     self.line("end", &line);
+                    self.events.extend(Moment::of_end(&outcome).map(|moment| (moment, outcome.line())));
                     self.done = true;
                 }
                 Next::Look(_) | Next::Create(_) => panic!("a walk of its own run has nothing to look up"),

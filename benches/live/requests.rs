@@ -53,6 +53,7 @@ fn counted(runner: Runner) {
     for verb in ["get", "list", "watch", "patch"] {
         figure(&format!("requests.walk.{verb}"), walk.of(verb), "requests", "of that walk");
     }
+    figure("requests.walk.events", walk.of("create"), "requests", "of that walk: Events, for which nobody waits");
     figure("requests.release", stage.0.len() + walk.0.len(), "requests", "stage and walk together");
     figure("walk.time", format!("{:.1}", ran.took.as_secs_f64()), "s", "that walk; 10 s of it are dwell and bake");
 }

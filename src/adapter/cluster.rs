@@ -14,6 +14,7 @@ mod images;
 mod kubeconfig;
 mod objects;
 mod page;
+mod poster;
 mod runs;
 mod service;
 mod session;
@@ -25,6 +26,7 @@ pub use backends::Backend;
 pub use connect_error::ConnectError;
 pub use find::Connect;
 pub use objects::Selection;
+pub use poster::Poster;
 pub use service::KnativeService;
 pub use watch::ObjectWatch;
 

@@ -124,11 +124,15 @@ impl Environment {
     /// Who sits at this terminal: `USER@host`.
     pub fn person(&self) -> String {
         let user = ["USER", "LOGNAME"].iter().find_map(|v| self.variable(v)).unwrap_or("somebody");
-        let host = self
-            .file("proc/sys/kernel/hostname")
+        format!("{user}@{}", self.host())
+    }
+
+    /// What this machine is called: in a pod, the pod's name.
+    pub fn host(&self) -> String {
+        self.file("proc/sys/kernel/hostname")
             .or_else(|| self.file("etc/hostname"))
-            .or_else(|| self.variable("HOSTNAME").map(str::to_owned));
-        format!("{user}@{}", host.as_deref().unwrap_or("somewhere"))
+            .or_else(|| self.variable("HOSTNAME").map(str::to_owned))
+            .unwrap_or_else(|| "somewhere".to_owned())
     }
 
     /// The files that `KUBECONFIG` names, in order.

@@ -3,7 +3,7 @@
 //! Decides which object of a file is meant and what of it may be used: a Service, without what a server set, and not its
 //! traffic, because the walk writes that. Depends on `serde_json`, [`yaml`] and the names of our annotations.
 
-use crate::model::observed::{CONTROL, RECORD};
+use crate::model::observed::{CONTROL, PROGRESS, RECORD};
 use crate::model::yaml;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -164,7 +164,7 @@ fn drop_what_servers_set(object: &mut Value) -> Vec<String> {
         take(object.get_mut("metadata"), name, format!("metadata.{name}"));
     }
     // The record belongs to one object of one cluster.
-    for name in [RECORD, CONTROL] {
+    for name in [RECORD, CONTROL, PROGRESS] {
         take(object.pointer_mut("/metadata/annotations"), name, format!("annotation {name}"));
     }
     take(object.pointer_mut("/spec/template/metadata"), "creationTimestamp", "its template's creationTimestamp".into());

@@ -2,7 +2,7 @@
 //!
 //! Decides syntax, and how parameters become one annotation; [`crate::rollout::declaration`] decides what may be declared.
 
-use super::{ClusterArgs, CommandArgs, Output, plain};
+use super::{ClusterArgs, CommandArgs, EventsArgs, Output, plain};
 use crate::rollout::declaration::part::DeclaredPart;
 use clap::Args;
 use serde_json::{Map, Value};
@@ -40,6 +40,9 @@ pub struct AdoptArgs {
     /// Show what would be written, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
 }
 
 impl AdoptArgs {
@@ -98,6 +101,9 @@ pub struct DetachArgs {
     /// Show what would be written, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
 }
 
 impl CommandArgs for DetachArgs {

@@ -2,7 +2,7 @@
 //!
 //! Decides syntax alone; [`crate::machine::settle`] decides what becomes of a rollout.
 
-use super::{ClusterArgs, CommandArgs, Output, ResultsArgs, TagArgs, plain};
+use super::{ClusterArgs, CommandArgs, EventsArgs, Output, ResultsArgs, TagArgs, plain};
 use clap::Args;
 
 /// Flags of `settle`.
@@ -29,6 +29,9 @@ pub struct SettleArgs {
     /// Tags.
     #[command(flatten)]
     pub tags: TagArgs,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,

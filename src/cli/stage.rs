@@ -3,7 +3,8 @@
 //! Decides defaults alone; [`crate::machine::stage`] decides what they mean.
 
 use super::{
-    CandidateArgs, ClusterArgs, CommandArgs, DeclaredArgs, Output, OwnerArgs, PodsArgs, ResultsArgs, duration,
+    CandidateArgs, ClusterArgs, CommandArgs, DeclaredArgs, EventsArgs, Output, OwnerArgs, PodsArgs, ResultsArgs,
+    duration,
 };
 use clap::Args;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub struct StageArgs {
     /// What is not given.
     #[command(flatten)]
     pub declared: DeclaredArgs,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,

@@ -2,7 +2,7 @@
 //!
 //! Decides syntax alone; [`crate::rollout::start`] decides what is started.
 
-use super::{ClusterArgs, CommandArgs, Output, ReachArgs, duration};
+use super::{ClusterArgs, CommandArgs, EventsArgs, Output, ReachArgs, duration};
 use crate::model::name::{Namespace, ServiceName};
 use crate::rollout::start::keep::Keep;
 use clap::{Args, ValueEnum};
@@ -67,6 +67,9 @@ pub struct StartArgs {
     /// How lines are printed.
     #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Cluster")]
     pub output: Output,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
     /// How the cluster is reached.
     #[command(flatten)]
     pub reach: ReachArgs,

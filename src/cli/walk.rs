@@ -3,8 +3,8 @@
 //! Decides how flags become the walk's part of a goal; [`crate::rollout::goal`] checks it.
 
 use super::{
-    CapacityArgs, ClusterArgs, CommandArgs, DeclaredArgs, EvidenceFrom, GateArgs, JudgeArgs, Output, OwnerArgs,
-    PlanFlags, ProbeArgs, ResultsArgs, SourceArgs, duration,
+    CapacityArgs, ClusterArgs, CommandArgs, DeclaredArgs, EventsArgs, EvidenceFrom, GateArgs, JudgeArgs, Output,
+    OwnerArgs, PlanFlags, ProbeArgs, ResultsArgs, SourceArgs, duration,
 };
 use crate::rollout::goal::{AddressKind, OnTerm, WalkOptions};
 use crate::rollout::plan::Plan;
@@ -65,6 +65,9 @@ pub struct WalkArgs {
     /// What is not given.
     #[command(flatten)]
     pub declared: DeclaredArgs,
+    /// Events.
+    #[command(flatten)]
+    pub events: EventsArgs,
     /// Results.
     #[command(flatten)]
     pub results: ResultsArgs,

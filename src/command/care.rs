@@ -2,10 +2,11 @@
 //!
 //! Decides whose tags and names are used. [`crate::machine::care`] decides all the rest. It may use every room.
 
+use super::posts::poster;
 use super::roll::{claimant, drive_alone, new_id};
 use super::{Stop, connect, owner};
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::Kube;
+use crate::adapter::cluster::{Kube, Poster};
 use crate::adapter::env::Environment;
 use crate::cli::{AdoptArgs, ClusterArgs, DetachArgs};
 use crate::command::report::Lines;
@@ -31,7 +32,8 @@ pub(super) async fn adopt(args: &AdoptArgs, environment: &Environment, lines: &m
     let (kube, owner) = hold(&args.cluster, environment).await?;
     // No run is made to be an older one by this, because nothing is rolled out.
     let claimant = claimant(asker(owner, Timestamp::UNIX_EPOCH));
-    drive_alone(&mut Adopt::new(goal, claimant), &args.cluster, &kube, environment, lines).await
+    let poster = if args.dry_run { Poster::silent() } else { poster(&args.events, &kube, environment) };
+    drive_alone(&mut Adopt::new(goal, claimant), &args.cluster, (&kube, poster), environment, lines).await
 }
 
 /// `andante detach`.
@@ -50,7 +52,8 @@ pub(super) async fn detach(args: &DetachArgs, environment: &Environment, lines: 
     };
     let (kube, owner) = hold(&args.cluster, environment).await?;
     let claimant = claimant(asker(owner, SystemClock.now()));
-    drive_alone(&mut Detach::new(goal, claimant), &args.cluster, &kube, environment, lines).await
+    let poster = if args.dry_run { Poster::silent() } else { poster(&args.events, &kube, environment) };
+    drive_alone(&mut Detach::new(goal, claimant), &args.cluster, (&kube, poster), environment, lines).await
 }
 
 /// The cluster, whose clock counts, and who writes.

@@ -11,6 +11,7 @@ mod goal;
 mod image;
 mod patient;
 mod people;
+mod posts;
 mod rehearse;
 mod report;
 mod roll;
@@ -91,7 +92,8 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Stage(args) => roll::stage(&args, environment, lines).await.into(),
         Command::Check(args) => roll::check(&args, environment, lines).await.into(),
         Command::Walk(args) => roll::walk(&args, environment, lines).await.into(),
-        Command::RollOut(args) => roll::roll_out(&args, environment, lines).await.into(),
+        // Boxed, because it holds two machines' ways at once and would else be the largest part of every command.
+        Command::RollOut(args) => Box::pin(roll::roll_out(&args, environment, lines)).await.into(),
         Command::Settle(args) => roll::settle(&args, environment, lines).await.into(),
         Command::Status(args) => people::status(&args, environment).await.into(),
         Command::Watch(args) => people::watch(&args, environment).await.into(),

@@ -3,10 +3,11 @@
 //! Decides which adapters a machine runs against, and what a run has to say before it may stage anything. It may use
 //! every room; the machines decide all the rest.
 
+use super::posts::{Posts, poster};
 use super::source::source;
 use super::{Stop, asker, began, connect, owner};
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::{KnativeService, Kube};
+use crate::adapter::cluster::{KnativeService, Kube, Poster};
 use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::adapter::prober::{GatewayDoor, HttpProber, Travel, Way};
@@ -53,14 +54,9 @@ pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &m
     let goal = goal(&args.cluster, Some(candidate), None)?;
     let kube = connect(&args.cluster, environment)?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
-    drive_alone(
-        &mut Stage::new(staging(&goal)?, claimant(asker).against(args.owner.goal())),
-        &args.cluster,
-        &kube,
-        environment,
-        lines,
-    )
-    .await
+    let mut stage = Stage::new(staging(&goal)?, claimant(asker).against(args.owner.goal()));
+    let poster = poster(&args.events, &kube, environment);
+    drive_alone(&mut stage, &args.cluster, (&kube, poster), environment, lines).await
 }
 
 /// `andante walk`.
@@ -71,14 +67,18 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let goal = walking(&goal, environment, &kube)?;
     let source = source(args, &kube)?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
+    let poster = poster(&args.events, &kube, environment);
     let work = Work {
         cluster: &service(&kube, &args.cluster, environment),
         args: &args.cluster,
         prober: &prober,
         source: &source,
+        poster: &poster,
         signals: &mut listen()?,
     };
-    Ok(work.drive(&mut Walk::new(goal, claimant(asker).against(args.owner.goal())), lines).await)
+    let outcome = work.drive(&mut Walk::new(goal, claimant(asker).against(args.owner.goal())), lines).await;
+    poster.close().await;
+    Ok(outcome)
 }
 
 /// `andante roll-out`: staging and the walk in one process, so that a signal finds the machine that works at that
@@ -104,11 +104,13 @@ pub(super) async fn roll_out(
     // What staging was granted counts for the walk, too.
     let service = service(&kube, &walk.cluster, environment);
     let cluster = &Granted::new(&service);
+    let poster = poster(&walk.events, &kube, environment);
     let staging = Work {
         cluster,
         args: &walk.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
+        poster: &poster,
         signals: &mut signals,
     };
     let mut between = Between { lines, end: None, notes: Vec::new(), walks: false };
@@ -120,12 +122,16 @@ pub(super) async fn roll_out(
         if let Some((at, said)) = between.end.take() {
             between.say(at, &said);
         }
+        poster.close().await;
         return Ok(staged);
     }
     between.say(SystemClock.now(), &Event::new(Topic::Stage, staged.what));
-    let walking = Work { cluster, args: &walk.cluster, prober: &prober, source: &source, signals: &mut signals };
+    let signals = &mut signals;
+    let walking = Work { cluster, args: &walk.cluster, prober: &prober, source: &source, poster: &poster, signals };
     let mut walk = Walk::new(goal, claimant(asker).against(declared)).knowing(stage.demand());
-    Ok(walking.drive(&mut walk, &mut between).await)
+    let outcome = walking.drive(&mut walk, &mut between).await;
+    poster.close().await;
+    Ok(outcome)
 }
 
 /// `andante check`.
@@ -148,6 +154,8 @@ pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &m
         args: &args.cluster,
         prober: &prober,
         source: &EvidenceSource::nothing(),
+        // It changes nothing.
+        poster: &Poster::silent(),
         signals: &mut listen()?,
     };
     Ok(work.drive(&mut Check::new(goal, owner), lines).await)
@@ -264,21 +272,25 @@ pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: 
         // `finally` speaks for its own run, whose intent is in the record already.
         hold.asker.intent = jiff::Timestamp::MIN;
     }
-    drive_alone(&mut Settle::new(goal, hold).told(told), &args.cluster, &kube, environment, lines).await
+    let poster = poster(&args.events, &kube, environment);
+    drive_alone(&mut Settle::new(goal, hold).told(told), &args.cluster, (&kube, poster), environment, lines).await
 }
 
 /// Drives a machine that asks the candidate nothing and reads no counters.
 pub(super) async fn drive_alone(
     machine: &mut dyn Machine,
     args: &ClusterArgs,
-    kube: &Kube,
+    (kube, poster): (&Kube, Poster),
     environment: &Environment,
     lines: &mut Lines,
 ) -> Result<Outcome, Stop> {
     let (prober, source) = (nothing_to_probe()?, EvidenceSource::nothing());
     let cluster = &service(kube, args, environment);
-    let work = Work { cluster, args, prober: &prober, source: &source, signals: &mut listen()? };
-    Ok(work.drive(machine, lines).await)
+    let signals = &mut listen()?;
+    let work = Work { cluster, args, prober: &prober, source: &source, poster: &poster, signals };
+    let outcome = work.drive(machine, lines).await;
+    poster.close().await;
+    Ok(outcome)
 }
 
 /// What one machine after another works with.
@@ -287,6 +299,8 @@ struct Work<'a, C> {
     args: &'a ClusterArgs,
     prober: &'a HttpProber,
     source: &'a EvidenceSource,
+    /// It outlives them, for what they posted last.
+    poster: &'a Poster,
     /// The process's only ones: a signal that comes between two machines is the next one's.
     signals: &'a mut UnboundedReceiver<Signal>,
 }
@@ -297,11 +311,11 @@ fn service(kube: &Kube, args: &ClusterArgs, environment: &Environment) -> Knativ
 }
 
 impl<C: Cluster> Work<'_, C> {
-    // One runner for all machines, because a copy of it for each would be the largest part of the program.
-    async fn drive<S: Sink>(self, machine: &mut dyn Machine, sink: &mut S) -> Outcome {
+    // One runner for all machines and sinks, because a copy of it for each would be the largest part of the program.
+    async fn drive(self, machine: &mut dyn Machine, lines: &mut dyn Sink) -> Outcome {
         let limits = Limits { patience: self.args.patience, ..Limits::default() };
         let ports = Ports { cluster: self.cluster, prober: self.prober, source: self.source, clock: &SystemClock };
-        run(machine, ports, sink, self.signals, limits).await
+        run(machine, ports, &mut Posts { lines, poster: self.poster }, self.signals, limits).await
     }
 }
 

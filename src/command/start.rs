@@ -8,12 +8,13 @@ mod rows;
 mod wait;
 
 use super::people::{absent, failed};
+use super::posts::poster;
 use super::report;
 use super::{Stop, connect};
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::Kube;
+use crate::adapter::cluster::{Kube, Poster};
 use crate::adapter::env::Environment;
-use crate::cli::{OlderArg, Output, StartArgs};
+use crate::cli::{ClusterArgs, OlderArg, Output, StartArgs};
 use crate::command::report::Lines;
 use crate::model::api_error::ApiError;
 use crate::model::name::ServiceName;
@@ -62,14 +63,22 @@ fn refuse(output: Output, outcome: &Outcome) -> Code {
 async fn one(args: &StartArgs, service: &ServiceName, environment: &Environment) -> Result<Code, Stop> {
     let cluster = args.cluster(service.clone());
     let kube = connect(&cluster, environment)?;
+    let poster = poster(&args.events, &kube, environment);
+    let ended = acted(args, &cluster, (&kube, &poster)).await;
+    poster.close().await;
+    ended
+}
+
+async fn acted(args: &StartArgs, cluster: &ClusterArgs, (kube, poster): (&Kube, &Poster)) -> Result<Code, Stop> {
+    let service = &cluster.service;
     // Sets the clock as well: the status tells a time.
-    let table = rows::table(args.reach.patience, &kube, &args.system_namespace).await?;
+    let table = rows::table(args.reach.patience, kube, &args.system_namespace).await?;
     let patience = PATIENCE.min(args.reach.patience);
-    let actor = Actor { options: options(args, patience), cluster: &kube, clock: &SystemClock };
+    let actor = Actor { options: options(args, patience), cluster: kube, clock: &SystemClock, poster };
     let mut named = None;
     for _ in 0..TRIES {
-        let looked = match look(patience, &kube, service, &table).await {
-            Err(ApiError::NotFound(_)) => return Err(absent(&cluster, &kube)),
+        let looked = match look(patience, kube, service, &table).await {
+            Err(ApiError::NotFound(_)) => return Err(absent(cluster, kube)),
             looked => looked.map_err(|error| failed(&error))?,
         };
         // Another run was asked for once: where it stands there by now, it is the one.
@@ -79,7 +88,7 @@ async fn one(args: &StartArgs, service: &ServiceName, environment: &Environment)
             // What was read is not so any more.
             Acted::Overtaken(run) => named = run.or(named),
             acted => {
-                let started = tell(args, &kube, &looked, acted)?;
+                let started = tell(args, kube, &looked, acted)?;
                 return finish(args, &actor, &table, (service, started)).await;
             }
         }

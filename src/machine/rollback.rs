@@ -10,6 +10,7 @@ use crate::machine::next::Order;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, sure_order};
 use crate::model::event::{Event, Topic};
+use crate::model::moment::Moment;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
@@ -132,7 +133,7 @@ pub(super) fn roll_back(
     // What serves users is not rejected, whatever was said of it.
     next.rejected.retain(|r| split.share(&r.revision).is_zero());
     let taken = taken_name(world, service, record);
-    sure_order(service, next, split, taken, size, Event::new(Topic::Traffic, what))
+    sure_order(service, next, split, taken, size, Event::new(Topic::Traffic, what).at(Moment::GoingBack))
         .map_err(|e| CannotRestore { why: e.to_string() })
 }
 

@@ -22,7 +22,8 @@ use crate::machine::walk::reach::not_reached;
 use crate::machine::walk::scene::Scene;
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
-use crate::model::event::{Log, Topic};
+use crate::model::event::{Event, Log, Topic};
+use crate::model::moment::Moment;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::podwords::trouble;
@@ -153,13 +154,11 @@ impl Walk {
                 }
                 return Next::end(taken_over(service, " in mid-walk"));
             }
-            Moved::Template => log.once(
-                Topic::Note,
-                format!(
-                    "{} changed the template: it reaches nobody, it waits until it is staged",
-                    who_moved(service, false)
-                ),
-            ),
+            Moved::Template => {
+                let who = who_moved(service, false);
+                let what = format!("{who} changed the template: it reaches nobody, it waits until it is staged");
+                log.add_once(Event::new(Topic::Note, what).at(Moment::TemplateWaits));
+            }
             Moved::No => {}
         }
         let Some(candidate) = record.candidate.clone() else {

@@ -8,11 +8,12 @@ use crate::machine::goal_write::{NewTemplate, declared_tests, pointer, rests_on_
 use crate::machine::migration::unnamed_words;
 use crate::machine::next::Order;
 use crate::model::event::Event;
-use crate::model::observed::{CONTROL, RECORD, Service};
+use crate::model::observed::{CONTROL, PROGRESS, RECORD, Service};
 use crate::model::split::Split;
 use crate::rollout::declaration::charge::in_care;
 use crate::rollout::declaration::part::{BREAK_GLASS, PREFIX};
 use crate::rollout::owner::Owner;
+use crate::rollout::progress::progress;
 use crate::rollout::record::{BadRecord, Phase, Record, RolloutGoal, epoch_of};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -73,6 +74,7 @@ pub(super) fn template_order(
 pub(super) fn discard_order(service: &Service, what: Event) -> Order {
     let mut patch = fence(service);
     patch.push(json!({"op": "remove", "path": POINTER}));
+    patch.extend(without(service, PROGRESS));
     if in_care(service) {
         // In care (docs/care.md) a record that goes is put back, since it goes by accident; this one is meant to.
         patch.push(glass(service));
@@ -94,6 +96,12 @@ pub(super) fn leaving_order(service: &Service, split: Option<Split>, what: Event
         patch.push(json!({"op": "add", "path": "/spec/traffic", "value": split}));
     }
     Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// Takes an annotation away, if it is there.
+fn without(service: &Service, annotation: &str) -> Option<Value> {
+    let there = service.annotations.contains_key(annotation);
+    there.then(|| json!({"op": "remove", "path": pointer(annotation)}))
 }
 
 /// What lets this one write through in care.
@@ -200,11 +208,16 @@ fn build(
         patch.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
     }
     patch.push(json!({"op": "add", "path": POINTER, "value": record.to_text()?}));
-    patch.extend(status);
-    if size == RecordSize::Least && service.annotations.contains_key(CONTROL) {
-        // What people asked of this rollout is done with, and its room is needed.
-        patch.push(json!({"op": "remove", "path": "/metadata/annotations/andante.dev~1control"}));
+    if size == RecordSize::Least {
+        // What people asked of this rollout is done with, the line is for people alone, and their room is needed.
+        patch.extend([CONTROL, PROGRESS].into_iter().filter_map(|name| without(service, name)));
+    } else {
+        let line = progress(&record);
+        if service.annotations.get(PROGRESS) != Some(&line) {
+            patch.push(json!({"op": "add", "path": pointer(PROGRESS), "value": line}));
+        }
     }
+    patch.extend(status);
     if let Some(template) = template {
         patch.push(json!({"op": "add", "path": TEMPLATE, "value": template.template}));
     }
@@ -249,6 +262,7 @@ mod tests {
                 ["test", "/metadata/generation"],
                 ["test", "/metadata/annotations/andante.dev~1rollout"],
                 ["add", "/metadata/annotations/andante.dev~1rollout"],
+                ["add", "/metadata/annotations/andante.dev~1progress"],
                 ["add", "/spec/traffic"]
             ])
         );
@@ -282,7 +296,27 @@ mod tests {
         let what = Event::new(Topic::Traffic, "x");
         let order = order(&service(json!({"a": "b"})), record(), Some(Split::all_latest()), None, what).unwrap();
         assert_eq!(order.record.unwrap().generation, 7);
-        assert_eq!(order.patch.as_array().unwrap().len(), 4);
+        assert_eq!(order.patch.as_array().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn the_line_for_people_goes_with_the_record_and_is_sent_where_it_changes() {
+        let line = |service: &Service, size: RecordSize| {
+            let change = SpecChange { split: None, template: None, taken: None };
+            let order = build(service, record(), change, size, Event::new(Topic::Check, "x")).unwrap();
+            let of_line = |op: &&Value| op["path"] == "/metadata/annotations/andante.dev~1progress";
+            order.patch.as_array().unwrap().iter().find(of_line).cloned()
+        };
+        let written = line(&service(json!({"a": "b"})), RecordSize::Whole).unwrap();
+        assert_eq!((written["op"].as_str(), &written["value"]), (Some("add"), &json!(progress(&record()))));
+        let there = service(json!({PROGRESS: progress(&record())}));
+        assert_eq!(line(&there, RecordSize::Whole), None);
+        // Where there is no room it goes, since an older one would not be true any more.
+        let gone = json!({"op": "remove", "path": "/metadata/annotations/andante.dev~1progress"});
+        assert_eq!(line(&there, RecordSize::Least), Some(gone.clone()));
+        assert_eq!(line(&service(json!({"a": "b"})), RecordSize::Least), None);
+        let discarded = discard_order(&there, Event::new(Topic::Claim, "x"));
+        assert!(discarded.patch.as_array().unwrap().contains(&gone), "{}", discarded.patch);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What happened, as data, and the log that holds it until somebody prints it.
 //!
-//! Decides which lines are repeated; the sink ([`crate::run::ports::Sink`]) decides how they are printed. Depends on serde.
+//! Decides which lines are repeated; the sink ([`crate::run::ports::Sink`]) decides how they are printed. Depends on moments and
+//! serde.
 
+use crate::model::moment::Moment;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -53,12 +55,21 @@ pub struct Event {
     pub topic: Topic,
     /// A sentence without a full stop.
     pub text: String,
+    /// Where it is worth a Kubernetes Event on the Service, too: which moment it is.
+    #[serde(skip)]
+    pub moment: Option<Moment>,
 }
 
 impl Event {
     /// An event.
     pub fn new(topic: Topic, text: impl Into<String>) -> Self {
-        Self { topic, text: text.into() }
+        Self { topic, text: text.into(), moment: None }
+    }
+
+    /// The same, worth a Kubernetes Event.
+    #[must_use]
+    pub fn at(self, moment: impl Into<Option<Moment>>) -> Self {
+        Self { moment: moment.into(), ..self }
     }
 }
 
@@ -73,14 +84,23 @@ pub struct Log {
 impl Log {
     /// Says it.
     pub fn say(&mut self, topic: Topic, text: impl Into<String>) {
-        self.lines.push(Event::new(topic, text));
+        self.add(Event::new(topic, text));
+    }
+
+    /// Says it, with the moment that it is.
+    pub fn add(&mut self, event: Event) {
+        self.lines.push(event);
     }
 
     /// Says it unless it was said before.
     pub fn once(&mut self, topic: Topic, text: impl Into<String>) {
-        let text = text.into();
-        if self.said.insert(format!("{}:{text}", topic.word())) {
-            self.lines.push(Event { topic, text });
+        self.add_once(Event::new(topic, text));
+    }
+
+    /// Says it, with the moment that it is, unless it was said before.
+    pub fn add_once(&mut self, event: Event) {
+        if self.said.insert(format!("{}:{}", event.topic.word(), event.text)) {
+            self.add(event);
         }
     }
 

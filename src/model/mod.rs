@@ -11,6 +11,7 @@ pub mod event;
 pub(crate) mod filled_in;
 pub(crate) mod kn;
 pub(crate) mod making;
+pub mod moment;
 pub mod name;
 pub(crate) mod nothing;
 pub mod observed;

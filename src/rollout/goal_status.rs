@@ -244,7 +244,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// One line of at most so many characters.
-fn cut(text: &str, longest: usize) -> String {
+pub(super) fn cut(text: &str, longest: usize) -> String {
     let line = one_line(text);
     if line.chars().count() <= longest {
         return line;

@@ -24,7 +24,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum WriteTrace<'a> {
     /// The record that it leaves, if it leaves one.
-    Record(Option<&'a Record>),
+    Order(&'a Order),
     /// A Service that is there.
     Service,
 }
@@ -146,7 +146,7 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
 
     pub(super) fn note(&mut self, written: &Written, what: &Event) {
         match written {
-            Written::Yes => self.log.say(what.topic, what.text.clone()),
+            Written::Yes => self.log.add(what.clone()),
             Written::Refused => self.log.say(Topic::Api, "the Service changed in the meantime; looking again"),
             // Whoever is not permitted has done nothing; every try says so in the same words.
             Written::Unsure(error @ ApiError::Withdrawn(_)) => {
@@ -180,14 +180,20 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             return;
         }
         let there = self.world.record().and_then(Result::ok);
-        let made = match made {
-            WriteTrace::Record(Some(ours)) => there.is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch),
-            // Nothing tells such a write from none: the next one counts.
-            WriteTrace::Record(None) => false,
-            WriteTrace::Service => self.world.service().is_some(),
+        let (made, what) = match made {
+            // Nothing tells a write without a record from none: the next one counts.
+            WriteTrace::Order(Order { record, what, .. }) => {
+                let is_ours =
+                    |ours: &Record| there.as_ref().is_some_and(|r| r.writer == ours.writer && r.epoch >= ours.epoch);
+                (record.as_ref().is_some_and(is_ours), Some(what))
+            }
+            WriteTrace::Service => (self.world.service().is_some(), None),
         };
         if made {
             self.takes_writes();
+            if let Some(what) = what {
+                self.post(what, self.clock.now());
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod calls;
 pub mod granted;
 mod patience;
 pub mod ports;
+mod saying;
 pub mod start;
 pub(crate) mod watch;
 
@@ -21,8 +22,7 @@ use crate::machine::next::{GiveUp, Machine, Next, Written};
 use crate::machine::outcomes::with_digest;
 use crate::machine::world::{Signal, World};
 use crate::model::api_error::ApiError;
-use crate::model::event::Log;
-use crate::model::event::{Event, Topic};
+use crate::model::event::{Log, Topic};
 use crate::model::outcome::Outcome;
 use crate::run::ports::{Clock, Cluster, Ports, Prober, Sink, Source};
 use crate::run::watch::service::{Revisions, Services, revision_news, see_service, service_news};
@@ -182,7 +182,7 @@ pub async fn run<M: Machine + ?Sized, C: Cluster, P: Prober, E: Source, K: Clock
                 if let Err(why) = me.read_again(&written).await {
                     break machine.give_up(&me.world, why);
                 }
-                me.took_effect(&written, WriteTrace::Record(order.record.as_ref()));
+                me.took_effect(&written, WriteTrace::Order(&order));
             }
             Next::Create(object) => {
                 let written = me.create(&object).await;
@@ -233,19 +233,11 @@ pub async fn run<M: Machine + ?Sized, C: Cluster, P: Prober, E: Source, K: Clock
         }
         me.flush(clock.now());
     };
-    let now = clock.now();
-    me.flush(now);
-    me.sink.say(now, &Event::new(Topic::End, outcome.line()));
+    me.say_end(&outcome, clock.now());
     with_digest(outcome, &me.world)
 }
 
 impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
-    fn flush(&mut self, now: Timestamp) {
-        for said in self.log.take() {
-            self.sink.say(now, &said);
-        }
-    }
-
     /// Why the runner stops the machine, if it has to.
     fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
         let passed = |since: Option<Timestamp>, limit: Duration| {

@@ -15,6 +15,7 @@ use crate::model::ending::Ending;
 use crate::model::event::Event;
 use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Liveness, Owner};
+use crate::rollout::posting::Posting;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -165,4 +166,6 @@ pub trait Clock {
 pub trait Sink {
     /// Prints or keeps it.
     fn say(&mut self, at: Timestamp, said: &Event);
+    /// Takes what is worth a Kubernetes Event as well. Nobody waits for it, and nobody asks what became of it.
+    fn post(&mut self, _: Posting) {}
 }

@@ -75,6 +75,7 @@ const NAMESPACE: &str = "GET /api/v1/namespaces/shop";
 const PIPELINE: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelines/ship-it";
 const LIST: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns";
 const CREATE: &str = "POST /apis/tekton.dev/v1/namespaces/shop/pipelineruns";
+const EVENTS: &str = "POST /apis/events.k8s.io/v1/namespaces/shop/events";
 
 fn place() -> (&'static str, u16, Value) {
     (NAMESPACE, 200, json!({"metadata": {"name": "shop"}}))
@@ -153,7 +154,7 @@ fn a_run_is_made_and_then_noted() {
     let run = ran.stdout.trim_end().rsplit(' ').next().unwrap().to_owned();
     assert_eq!(ran.stdout, format!("hello: started Pipeline ship-it (tekton.dev/v1) as PipelineRun {run}\n"));
     let seen = asked.lock().unwrap().clone();
-    let order: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
+    let order: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).filter(|what| *what != EVENTS).collect();
     let own = "GET /api/v1/namespaces/shop/configmaps/andante-runs";
     // Named before it is made: no run is there that nobody knows of.
     assert_eq!(order, [&format!("GET {RUNS}"), SERVICE, NAMESPACE, own, PIPELINE, PATCH, CREATE, PATCH, LIST]);
@@ -184,6 +185,40 @@ fn a_run_is_made_and_then_noted() {
     let ran = andante(&["start", "hello", "--dry-run", "--kubeconfig", &kubeconfig]);
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), *made);
     assert!(asked.lock().unwrap().iter().all(|(what, _)| what.starts_with("GET ")));
+}
+
+/// What was posted, as reason and type, and whether the command said anything about it.
+fn posted(name: &str, flags: &[&str], declared: Value, events: (u16, Value)) -> (Vec<(String, String)>, i32, String) {
+    let answers = vec![
+        (SERVICE, 200, service(declared, "hello-00001")),
+        place(),
+        (PIPELINE, 200, json!({"spec": {}})),
+        (CREATE, 201, json!({})),
+        (PATCH, 200, json!({})),
+        (EVENTS, events.0, events.1),
+    ];
+    let (kubeconfig, asked) = server(name, answers);
+    let ran = andante(&[&["start", "hello", "--kubeconfig", &kubeconfig], flags].concat());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let asked = asked.lock().unwrap().clone();
+    let bodies = asked.iter().filter(|(what, _)| what == EVENTS).map(|(_, body)| body);
+    (bodies.map(|body| (text(&body["reason"]), text(&body["type"]))).collect(), ran.code, ran.stderr)
+}
+
+#[test]
+fn what_is_started_and_what_cannot_be_read_is_told_on_the_service_where_that_is_permitted() {
+    let event = |reason: &str, kind: &str| vec![(reason.to_owned(), kind.to_owned())];
+    let (told, code, said) = posted("start-event", &[], declared(), (201, json!({})));
+    assert_eq!((told, code, said.as_str()), (event("RunStarted", "Normal"), 0, ""));
+    let slip = json!({"andante.dev/pipeline": "ship-it", "andante.dev/traffic": "0"});
+    let (told, code, _) = posted("start-event-slip", &[], slip, (201, json!({})));
+    assert_eq!((told, code), (event("DeclarationUnreadable", "Warning"), 2));
+    // Whoever may not, or is told not to, starts it all the same, and says nothing of it.
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden", "message": "User \"kim\" cannot"});
+    let (told, code, said) = posted("start-event-forbidden", &[], declared(), (403, forbidden));
+    assert_eq!((told.len(), code, said.as_str()), (1, 0, ""));
+    let (told, code, said) = posted("start-event-off", &["--events", "off"], declared(), (201, json!({})));
+    assert_eq!((told, code, said.as_str()), (vec![], 0, ""));
 }
 
 #[test]
@@ -274,8 +309,9 @@ fn noted(name: &str, declared: &Value) -> Value {
     ];
     let (kubeconfig, asked) = server(name, answers);
     assert_eq!(andante(&["start", "hello", "--kubeconfig", &kubeconfig]).code, 0);
-    let noted = asked.lock().unwrap().iter().rfind(|(what, _)| what == PATCH).unwrap().1.clone();
-    let text = noted.as_array().unwrap().last().unwrap()["value"].clone();
+    let asked = asked.lock().unwrap().clone();
+    let (_, last) = asked.iter().rfind(|(what, _)| what == PATCH).unwrap();
+    let text = last.as_array().unwrap().last().unwrap()["value"].clone();
     let mut declared = declared.clone();
     declared["andante.dev/goal-status"] = text;
     declared

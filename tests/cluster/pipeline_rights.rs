@@ -130,6 +130,7 @@ fn long_each_right_that_is_taken_away_is_named() {
     install(&steps, "tasks/roll-out");
     target.serve(&sample("hello", "v1"));
     let optional = [
+        "create events",
         "get jobs",
         "get pipelineruns",
         "get services of the core",
@@ -142,7 +143,8 @@ fn long_each_right_that_is_taken_away_is_named() {
         let account = right.account();
         lacking(&target, &steps, &right);
         // Only what is not there yet has to be made.
-        let service = if right.verb == "create" { "another" } else { "hello" };
+        let makes = right.verb == "create" && right.resource == "services";
+        let service = if makes { "another" } else { "hello" };
         let image = if target.split("hello").contains("latest") && target.version("hello").as_deref() == Some("v1") {
             V2
         } else {

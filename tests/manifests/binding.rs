@@ -71,6 +71,7 @@ fn its_rights_are_those_that_the_shipped_rows_need() {
     };
     need("serving.knative.dev", "services", &["get", "list", "watch", "patch"]);
     need("", "namespaces", &["get", "list", "watch"]);
+    need("events.k8s.io", "events", &["create"]);
     need("", "configmaps", &["get"]);
     let table = RunTable::shipped();
     for kind in table.run_kinds().into_iter().map(|of| of.kind) {

@@ -60,9 +60,9 @@ fn no_role_is_wider_than_its_task() {
         assert_eq!(writes(asks), [""; 0], "{asks} writes nothing");
     }
     for walks in ["settle-rollout", "walk-traffic"] {
-        assert_eq!(writes(walks), ["patch revisions", "patch services"]);
+        assert_eq!(writes(walks), ["create events", "patch revisions", "patch services"]);
     }
-    assert_eq!(writes("stage-revision"), ["patch revisions", "create services", "patch services"]);
+    assert_eq!(writes("stage-revision"), ["create events", "patch revisions", "create services", "patch services"]);
 }
 
 #[test]

@@ -125,7 +125,11 @@ fn an_annotated_service_ends_by_name_and_follows_latest_again_out_of_care() {
                 "{crash:?}: {}",
                 end.line()
             );
-            assert!(end.next.contains("hello is in care; `andante detach hello -n ns` gives latest back"), "{}", end.line());
+            assert!(
+                end.next.contains("hello is in care; `andante detach hello -n ns` gives latest back"),
+                "{}",
+                end.line()
+            );
             // An edit reaches nobody, and what waits is told.
             theatre.world.deploy_image("ok:3").unwrap();
             sleep(Duration::from_secs(20)).await;

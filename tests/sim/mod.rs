@@ -52,6 +52,7 @@ mod from_file;
 mod goal_stories;
 mod goals;
 mod latest;
+mod moments;
 mod moved_tag;
 mod named;
 mod no_writes;

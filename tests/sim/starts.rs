@@ -11,11 +11,12 @@ use andante::model::api_kind::ApiKind;
 use andante::model::name::{Namespace, ServiceName};
 use andante::model::observed::Service;
 use andante::rollout::goal_status::StatusSeen;
+use andante::rollout::posting::Posting;
 use andante::rollout::start::keep::Keep;
 use andante::rollout::start::table::RunTable;
 use andante::run::asking::PATIENCE;
 use andante::run::ports::Cluster;
-use andante::run::ports::runs::Runs;
+use andante::run::ports::runs::{PostsEvents, Runs};
 use andante::run::start::act::{ActOptions, Acted, Actor};
 use andante::run::start::look::look;
 use serde_json::{Value, json};
@@ -195,6 +196,14 @@ impl Runs for Starter {
     }
 }
 
+/// Events are told to nobody here.
+#[derive(Debug)]
+struct Unposted;
+
+impl PostsEvents for Unposted {
+    fn post(&self, _: Posting) {}
+}
+
 /// One process of `start` that was ended by itself: what it came to, and how many calls it made.
 pub(crate) struct Began {
     pub(crate) came: Option<Result<Acted, ApiError>>,
@@ -206,7 +215,7 @@ pub(crate) async fn start(world: &World, label: &str, script: Script, keep: usiz
     let starter = Starter { handle: Handle::new(world, label, script), namespace: "ns".parse().unwrap() };
     let clock: SimClock = world.clock();
     let options = ActOptions { dry_run: false, cancel_older: true, keep: Keep::Newest(keep), patience: PATIENCE };
-    let actor = Actor { options, cluster: &starter, clock: &clock };
+    let actor = Actor { options, cluster: &starter, clock: &clock, poster: &Unposted };
     let (table, name): (_, ServiceName) = (RunTable::shipped(), world.name().parse().unwrap());
     let work = async {
         for _ in 0..5 {

@@ -10,13 +10,14 @@ mod shown;
 use super::options;
 use super::rows::table;
 use crate::adapter::clock::SystemClock;
-use crate::adapter::cluster::Kube;
+use crate::adapter::cluster::{Kube, Poster};
 use crate::adapter::env::Environment;
 use crate::adapter::metrics::MetricsPort;
 use crate::adapter::signal;
 use crate::cli::StartArgs;
 use crate::command::patient::answered_within;
 use crate::command::people::failed;
+use crate::command::posts::{poster, refusal};
 use crate::command::report::Lines;
 use crate::command::{Stop, reach};
 use crate::model::api_error::ApiError;
@@ -46,6 +47,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 struct Follower<'a> {
     args: &'a StartArgs,
     kube: Kube,
+    poster: &'a Poster,
     table: Result<RunTable, Fault>,
     /// The kinds of run that are followed.
     kinds: Vec<RunKind>,
@@ -70,6 +72,7 @@ pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<C
     let kube = reach(&args.reach, args.namespace.as_ref(), environment)?;
     let rest = if args.follow { args.debounce } else { Duration::ZERO };
     let shown = Shown::new();
+    let poster = poster(&args.events, &kube, environment);
     // Before anything is asked: an address that cannot be had is a slip of whoever typed it.
     let port = match args.metrics {
         Some(at) => Some(MetricsPort::open(at).await.map_err(|why| shown::no_port(at, &why))?),
@@ -80,6 +83,7 @@ pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<C
         let mut follower = Follower {
             args,
             kube,
+            poster: &poster,
             kinds: Vec::new(),
             unfollowed: BTreeSet::new(),
             table: Ok(rows),
@@ -95,12 +99,16 @@ pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<C
         follower.runs().await?;
         if args.follow { follower.follow().await } else { follower.once().await }
     };
-    let Some(port) = port else { return work.await };
-    tokio::select! {
-        biased;
-        ended = work => ended,
-        never = port.serve(|path| shown.page(path, SystemClock.now())) => match never {},
-    }
+    let ended = match port {
+        None => work.await,
+        Some(port) => tokio::select! {
+            biased;
+            ended = work => ended,
+            never = port.serve(|path| shown.page(path, SystemClock.now())) => match never {},
+        },
+    };
+    poster.close().await;
+    ended
 }
 
 impl Follower<'_> {
@@ -264,6 +272,9 @@ impl Follower<'_> {
 
     /// Looks at one Service and does what is due.
     async fn turn(&mut self, key: &ServiceKey) {
+        if let Some(said) = refusal(self.poster) {
+            self.lines.say(SystemClock.now(), &said);
+        }
         let kube = self.kube.of_namespace(key.namespace.clone());
         let came = self.came(key, &kube).await;
         self.queue.took(key, came, SystemClock.now());
@@ -287,7 +298,12 @@ impl Follower<'_> {
         {
             return Came::Full(making.name.to_string());
         }
-        let actor = Actor { options: options(self.args, Duration::ZERO), cluster: kube, clock: &SystemClock };
+        let actor = Actor {
+            options: options(self.args, Duration::ZERO),
+            cluster: kube,
+            clock: &SystemClock,
+            poster: self.poster,
+        };
         match actor.act(&looked, false).await {
             Ok(Acted::Started { run, what, notes }) => {
                 self.shown.started();

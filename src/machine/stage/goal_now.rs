@@ -10,7 +10,8 @@ use crate::machine::next::Next;
 use crate::machine::outcomes::on_its_way;
 use crate::machine::rollback::Why;
 use crate::machine::world::World;
-use crate::model::event::{Log, Topic};
+use crate::model::event::{Event, Log, Topic};
+use crate::model::moment::Moment;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::rollout::control::Control;
@@ -49,7 +50,8 @@ impl Stage {
             // The record says that it was stopped; that moves nobody either.
             GoalNow::Unreadable(_) if world.signal.is_some() => None,
             GoalNow::Unreadable(why) if now < self.deadline(now) => {
-                log.once(Topic::Wait, format!("{why}; nothing is written until it can be"));
+                let what = Event::new(Topic::Wait, format!("{why}; nothing is written until it can be"));
+                log.add_once(what.at(Moment::DeclarationUnreadable));
                 Some(self.wait(now))
             }
             GoalNow::Unreadable(why) => {

@@ -11,6 +11,7 @@ use crate::machine::standing::outcome_of;
 use crate::machine::world::World;
 use crate::machine::write::{RecordSize, order, sure_order, while_latest_stands};
 use crate::model::event::{Event, Topic};
+use crate::model::moment::Moment;
 use crate::model::name::RevisionName;
 use crate::model::observed::Service;
 use crate::model::outcome::Code;
@@ -40,7 +41,8 @@ impl Stage {
         next.deadline = after(now, self.goal.hold_for);
         let split = next.start.at(candidate, Percent::ZERO, &next.tags);
         let what = format!("{candidate} is ready and tagged `{}` at 0 %", next.tags.candidate);
-        match order(service, next, Some(split), None, Event::new(Topic::Stage, what)) {
+        let what = Event::new(Topic::Stage, what).at(Moment::CandidateReady);
+        match order(service, next, Some(split), None, what) {
             Ok(order) => Next::Write(Box::new(order)),
             Err(error) => Next::end(outcome_of(Code::BadState, error.to_string(), service)),
         }
@@ -57,6 +59,12 @@ pub(super) fn begin_next(
     what: Event,
 ) -> Next {
     let goal = record.goal.clone();
+    let what = what.at(match record.phase {
+        Phase::RolledBack => Some(Moment::GoingBack),
+        // One that only goes on moves nothing.
+        Phase::Staging if split.is_some() => Some(Moment::RolloutBegan),
+        _ => None,
+    });
     match begin_order(world, service, record, split, template.clone(), what) {
         Ok(order) => template
             .and_then(|template| asks_first(world, service, goal.as_ref(), &template, &order))

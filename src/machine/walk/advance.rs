@@ -14,6 +14,7 @@ use crate::machine::next::{Next, Order};
 use crate::machine::standing::outcome_of;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
+use crate::model::moment::Moment;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
 use crate::model::time::after;
@@ -122,7 +123,8 @@ impl Walk {
             record.start.share_of(scene.candidate, step.percent),
             scene.candidate
         );
-        write(order(service, to, Some(split), None, Event::new(Topic::Traffic, what)), service)
+        let what = Event::new(Topic::Traffic, what).at(Moment::StepTaken);
+        write(order(service, to, Some(split), None, what), service)
     }
 
     /// The write that ends the plan: for good, or held where it was asked to stop.

@@ -16,6 +16,7 @@ use crate::machine::world::{Signal, World};
 use crate::machine::write::order;
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
+use crate::model::moment::Moment;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
@@ -236,7 +237,9 @@ impl Walk {
                 }
             }
         }
-        write(order(service, record, split, None, Event::new(Topic::Claim, what)), service)
+        // One that only goes on after a crash begins nothing.
+        let what = Event::new(Topic::Claim, what).at((!same_run).then_some(Moment::WalkBegan));
+        write(order(service, record, split, None, what), service)
     }
 
     /// Since when the present step's dwell counts for a walk that goes on after a rest. What this very run held as it was

@@ -8,6 +8,7 @@ use crate::machine::judge::Judge;
 use crate::machine::next::{Look, Next};
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
+use crate::model::moment::Moment;
 use crate::model::percent::Percent;
 use crate::model::time::words;
 use crate::rollout::record::Phase;
@@ -169,7 +170,14 @@ impl Walk {
             | Waiting::ApprovalUnasked { .. }
             | Waiting::Approval { .. } => return,
         };
-        log.once(Topic::Wait, text);
+        let moment = match waiting {
+            Waiting::Paused { .. } => Some(Moment::Paused),
+            Waiting::Suspended(_) => Some(Moment::Suspended),
+            Waiting::Declared(_) => Some(Moment::DeclarationUnreadable),
+            Waiting::Blocked { .. } => Some(Moment::StepBlocked),
+            _ => None,
+        };
+        log.add_once(Event::new(Topic::Wait, text).at(moment));
     }
 
     /// The write that tells people that a step waits for them, so that a restart does not give them a new half hour.
@@ -184,7 +192,8 @@ impl Walk {
             service.called(),
             to.id
         );
-        write(order(service, to, None, None, Event::new(Topic::Wait, what)), service)
+        let what = Event::new(Topic::Wait, what).at(Moment::ApprovalNeeded);
+        write(order(service, to, None, None, what), service)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Decides which of two declarations are one goal: those whose canonical forms are equal. **The form is a promise**: goal ids
 //! stand on Services, so one that comes out otherwise after an upgrade would start a run on every Service in care. A test holds
-//! ids of old. Depends on ring for the hash.
+//! ids of old. Depends on the hash.
 
 use super::charge::InCharge;
 use super::image::DeclaredRepository;
@@ -10,8 +10,8 @@ use super::params::Params;
 use super::source::DeclaredSource;
 use crate::model::name::GoalId;
 use crate::model::percent::Percent;
+use crate::rollout::hashed::digits;
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
 
 /// What a goal id is made of; suspension is not among it.
 pub(super) struct Meant<'a> {
@@ -29,13 +29,7 @@ pub(super) struct Meant<'a> {
 impl Meant<'_> {
     /// The id: the first 12 digits of the canonical form's SHA-256.
     pub(super) fn id(self) -> Option<GoalId> {
-        let hash = ring::digest::digest(&ring::digest::SHA256, self.canonical().as_bytes());
-        let digits = hash.as_ref().iter().take(6).fold(String::new(), |mut digits, byte| {
-            // Writing into a text cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
-        digits.parse().ok()
+        digits(&self.canonical(), 6).parse().ok()
     }
 
     /// One text for one goal: JSON without spaces, its names sorted, without what nobody said.

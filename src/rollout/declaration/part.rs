@@ -4,7 +4,7 @@
 //! meant by a misspelt one. Depends on the names of our annotations.
 
 use crate::image::defaults::ANNOTATION as IMAGE_REPOSITORY;
-use crate::model::observed::{CONTROL, GOAL_STATUS, PIPELINE, RECORD};
+use crate::model::observed::{CONTROL, GOAL_STATUS, PIPELINE, PROGRESS, RECORD};
 use crate::model::template::{AGAIN, DIGEST};
 
 /// What every annotation of ours begins with.
@@ -106,17 +106,8 @@ pub(crate) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
 pub(crate) const BREAK_GLASS: &str = "andante.dev/break-glass";
 
 /// Annotations of ours that declare nothing: they are written by Andante, ask one thing once, or remember.
-const OURS: [&str; 9] = [
-    RECORD,
-    CONTROL,
-    AGAIN,
-    DIGEST,
-    PIPELINE_WAS,
-    GOAL_STATUS,
-    "andante.dev/progress",
-    "andante.dev/kept",
-    BREAK_GLASS,
-];
+const OURS: [&str; 9] =
+    [RECORD, CONTROL, AGAIN, DIGEST, PIPELINE_WAS, GOAL_STATUS, PROGRESS, "andante.dev/kept", BREAK_GLASS];
 
 /// What the name of an annotation of ours that is not known here was probably meant to be.
 pub(super) enum Unknown {

@@ -12,7 +12,7 @@ use super::run_name::StartOf;
 use super::serving::{WhatServes, serving};
 use super::table::RunTable;
 use crate::model::name::Namespace;
-use crate::model::observed::{CONTROL, GOAL_STATUS, RECORD, Service};
+use crate::model::observed::{CONTROL, GOAL_STATUS, PROGRESS, RECORD, Service};
 use crate::rollout::goal_status::{GoalPhase, GoalStatus, RunName, StartedRun, StatusSeen, asked_again};
 use jiff::Timestamp;
 
@@ -236,7 +236,7 @@ fn made_so(
 /// What cannot be acted on is said on the Service, beside what was acted on before: a slip that is mended starts nothing.
 pub fn unreadable(service: &Service, faults: Vec<Fault>, now: Timestamp) -> StartDecision {
     // On a Service that declares nothing, nothing of ours is written.
-    let ours = |name: &str| [RECORD, CONTROL, GOAL_STATUS, ASKED_AGAIN].contains(&name);
+    let ours = |name: &str| [RECORD, CONTROL, PROGRESS, GOAL_STATUS, ASKED_AGAIN].contains(&name);
     if !service.annotations.keys().any(|name| name.starts_with(PREFIX) && !ours(name)) {
         return StartDecision::Post(faults, None);
     }

@@ -2,12 +2,12 @@
 //!
 //! Decides what a start is: one Service object, one goal, what was started before it, and the word by which it was asked for
 //! again. So a crash before it is noted, two who start at once, and a run that was removed since start nothing twice, and a goal
-//! that comes back is started. Depends on names and ring for the hash.
+//! that comes back is started. Depends on names and the hash.
 
 use crate::model::name::{GoalId, ServiceName};
 use crate::rollout::goal_status::RunName;
+use crate::rollout::hashed::digits;
 use serde_json::json;
-use std::fmt::Write;
 
 /// The longest name: a run's name becomes the value of a label.
 const LONGEST: usize = 63;
@@ -32,13 +32,7 @@ impl StartOf<'_> {
     pub(super) fn name(&self) -> Option<RunName> {
         // JSON keeps the parts apart, whatever they hold.
         let text = json!([self.uid, self.goal, self.before, self.attempt]).to_string();
-        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let digits = hash.as_ref().iter().take(BYTES).fold(String::new(), |mut digits, byte| {
-            // Writing into a text cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
-        format!("{}{digits}", beginning(self.service)).parse().ok()
+        format!("{}{}", beginning(self.service), digits(&text, BYTES)).parse().ok()
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::model::api_error::ApiError;
 use crate::model::api_kind::ApiKind;
 use crate::model::name::{Namespace, ServiceName};
+use crate::rollout::posting::Posting;
 use serde_json::Value;
+use std::fmt::Debug;
 
 /// The API server, as far as the runs of one namespace's Services are concerned. Every call is one attempt.
 pub trait Runs {
@@ -37,4 +39,10 @@ pub trait Runs {
     ) -> impl Future<Output = Result<Vec<Value>, ApiError>>;
     /// DELETE of the object that has this name and this uid.
     fn delete_object(&self, kind: &ApiKind, name: &str, uid: &str) -> impl Future<Output = Result<(), ApiError>>;
+}
+
+/// Takes what is worth a Kubernetes Event; nobody waits for it.
+pub trait PostsEvents: Debug {
+    /// Posts it, some time.
+    fn post(&self, posting: Posting);
 }

@@ -8,6 +8,7 @@ use crate::model::api_error::ApiError;
 use crate::model::observed::Service;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::goal_status::{GoalStatus, RunName, StartedRun};
+use crate::rollout::posting::Posting;
 use crate::rollout::start::decide::{Idle, StartDecision, StartNotes, called, unreadable};
 use crate::rollout::start::keep::Keep;
 use crate::rollout::start::making::{MadeRun, Making};
@@ -16,7 +17,7 @@ use crate::rollout::start::older::{Cancelling, older};
 use crate::rollout::start::whose::is_of;
 use crate::run::asking::answered_within;
 use crate::run::ports::Clock;
-use crate::run::ports::runs::Runs;
+use crate::run::ports::runs::{PostsEvents, Runs};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub struct Actor<'a, R, K> {
     pub cluster: &'a R,
     /// The time.
     pub clock: &'a K,
+    /// Who posts what stands there then.
+    pub poster: &'a dyn PostsEvents,
 }
 
 impl<R: Runs, K: Clock> Actor<'_, R, K> {
@@ -192,7 +195,13 @@ impl<R: Runs, K: Clock> Actor<'_, R, K> {
     async fn note(&self, service: &Service, status: &GoalStatus) -> Result<bool, ApiError> {
         let patch = mark(service, status);
         match self.answered(async || self.cluster.patch_service(&service.name, &patch).await).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                // What stands there now is told beside it.
+                if let Some(posting) = Posting::of_status(service, status, self.clock.now()) {
+                    self.poster.post(posting);
+                }
+                Ok(true)
+            }
             Err(ApiError::Refused(_) | ApiError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }

@@ -148,7 +148,7 @@ impl Knative {
     pub fn take(&mut self, order: &Order, machine: &mut impl Machine, now: Timestamp, log: &mut Log) {
         let written = self.write(order, now);
         if written == Written::Yes {
-            log.say(order.what.topic, order.what.text.clone());
+            log.add(order.what.clone());
         }
         machine.written(&written, self.world(now), now, log);
     }

@@ -23,7 +23,7 @@ use serde_json::Value;
 pub(crate) type Rule = fn(&Story) -> Vec<String>;
 
 /// All rules.
-pub(crate) const RULES: [(&str, Rule); 17] = [
+pub(crate) const RULES: [(&str, Rule); 18] = [
     ("percents sum to 100", share::sums),
     ("the candidate's share is what the record's step allows", share::written),
     ("users never meet more of the candidate than was allowed so far", share::met),
@@ -39,6 +39,7 @@ pub(crate) const RULES: [(&str, Rule); 17] = [
     ("a rolled-back one is what was there before", ends::rolled_back),
     ("nobody rests on what is not Ready", ends::rest),
     ("the last line is true", said::said),
+    ("the line for people is the record's", said::line),
     ("evidence counts nobody twice", evidence::evidence),
     ("no step without a pass of the gate that was asked at the step before", gates::gates),
 ];

@@ -1,8 +1,10 @@
 //! What a run says at its end is what is there.
 
-use super::{entries, entries_of, record};
+use super::{entries, entries_of, ours, record};
 use crate::sim::story::Story;
+use andante::model::observed::PROGRESS;
 use andante::model::outcome::Code;
+use andante::rollout::progress::progress;
 use andante::rollout::record::Phase;
 
 /// Phase and traffic at the moment of the end are those that the outcome tells of.
@@ -47,9 +49,30 @@ pub(crate) fn said(story: &Story) -> Vec<String> {
     wrong
 }
 
+/// What a write of ours leaves for people and other programs to read is what its record says; where there is no room, nothing.
+pub(crate) fn line(story: &Story) -> Vec<String> {
+    let said = |write: &serde_json::Value| write["metadata"]["annotations"][PROGRESS].as_str().map(str::to_owned);
+    let lines = ours(story).iter().filter_map(|our| Some((our, said(&our.write.after)?)));
+    let wrong = lines.filter(|(our, said)| *said != progress(&our.record));
+    wrong
+        .map(|(our, said)| format!("write {} leaves `{said}`, wanted `{}`", our.number, progress(&our.record)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_before_is_seen() {
+        let story = |line: &str| {
+            let fixture = walk().accept(Some("w"), |o| o["metadata"]["annotations"][PROGRESS] = line.into());
+            super::line(&fixture.story()).len()
+        };
+        assert_eq!(story("staging since yesterday"), 1);
+        let record = record(&walk().story().log.writes.last().unwrap().after).unwrap();
+        assert_eq!(story(&progress(&record)), 0);
+    }
     use crate::sim::check::fixture::{finished, walk};
     use andante::model::outcome::Outcome;
     use serde_json::json;
