@@ -6,6 +6,8 @@
 
 #[path = "binary/adopt.rs"]
 mod adopt;
+#[path = "binary/apply.rs"]
+mod apply;
 #[path = "binary/asked.rs"]
 mod asked;
 #[path = "binary/export.rs"]

@@ -13,6 +13,7 @@ mod cluster {
 
     mod admission;
     mod adopt;
+    mod apply;
     mod approval;
     mod arrivals;
     mod begins;

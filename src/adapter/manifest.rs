@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 
+mod folder;
 mod texts;
+
+pub(crate) use folder::{ServiceFile, read_services};
 
 /// The largest file that is read, in bytes: etcd's default limit of a request is 1.5 MiB, so no larger object can be stored.
 const MAX_BYTES: u64 = 1536 * 1024;
@@ -58,6 +61,14 @@ pub(crate) enum BadManifest {
         /// What it is read as.
         found: &'static str,
     },
+    /// It cannot be applied as it is.
+    #[error("{file}: {why}")]
+    Unfit {
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
     /// It says how traffic is split.
     #[error("{0} holds spec.traffic, which is the rollout's to write: remove it from the file")]
     Traffic(String),
@@ -85,7 +96,14 @@ pub(crate) fn read_for_staging(path: &Path, service: &str) -> Result<ForStaging,
     if !others.is_empty() {
         notes.push(format!("{file} also holds {}: only Service {service} is taken from it", others.join(", ")));
     }
-    let dropped = drop_what_servers_set(&mut object);
+    let mut dropped = drop_what_servers_set(&mut object);
+    // What Knative writes where nobody says how traffic is split.
+    if object.pointer("/spec/traffic") == Some(&json!([{"latestRevision": true, "percent": 100}]))
+        && let Some(Value::Object(spec)) = object.get_mut("spec")
+    {
+        spec.remove("traffic");
+        dropped.push("spec.traffic (all to latest)".to_owned());
+    }
     // Staging pins users itself (rule 4); a split in the file would be another opinion about the same list.
     if object.pointer("/spec/traffic").is_some() {
         return Err(BadManifest::Traffic(file));
@@ -169,10 +187,6 @@ fn drop_what_servers_set(object: &mut Value) -> Vec<String> {
     }
     take(object.pointer_mut("/spec/template/metadata"), "creationTimestamp", "its template's creationTimestamp".into());
     take(Some(object), "status", "status".into());
-    // What Knative writes where nobody says how traffic is split.
-    if object.pointer("/spec/traffic") == Some(&json!([{"latestRevision": true, "percent": 100}])) {
-        take(object.get_mut("spec"), "traffic", "spec.traffic (all to latest)".into());
-    }
     dropped
 }
 

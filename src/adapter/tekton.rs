@@ -15,6 +15,8 @@ pub const DIRECTORY: &str = "/tekton/results";
 // Tekton fails a step whose message is longer than 4096 bytes. A pod's 12 KiB are shared by all its containers (3 KiB each
 // with two steps and Tekton's own two), and a message that is cut there cannot be parsed: tektoncd/pipeline#4808.
 pub const LIMIT: usize = 1024;
+/// The same for a Task of one step whose results no other step reports again.
+pub const ONE_STEP: usize = 3072;
 
 /// The directory of results: the one that is named, that of the result whose path is named, or Tekton's own.
 pub fn directory(named: Option<&Path>, declared: &[(&str, &str)]) -> PathBuf {
@@ -33,12 +35,14 @@ pub enum BadResult {
     #[error("the result {0} is not declared")]
     Undeclared(String),
     /// It would burst the set.
-    #[error("the result {name} has {size} bytes too many for the {LIMIT} that all results share")]
+    #[error("the result {name} has {size} bytes too many for the {limit} that all results share")]
     TooLarge {
         /// Its name.
         name: String,
         /// By how much.
         size: usize,
+        /// How many there are for all.
+        limit: usize,
     },
     /// The file cannot be written.
     #[error("the result {name} cannot be written: {error}")]
@@ -54,6 +58,7 @@ pub enum BadResult {
 #[derive(Debug)]
 pub struct Results {
     directory: PathBuf,
+    limit: usize,
     written: BTreeMap<String, String>,
 }
 
@@ -66,11 +71,17 @@ impl Results {
         }
         // Declared names are known before the first is checked, so that the set is judged as a whole.
         let written = declared.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect();
-        let mut results = Self { directory: directory.to_owned(), written };
+        let mut results = Self { directory: directory.to_owned(), limit: LIMIT, written };
         for (name, neutral) in declared {
             results.set(name, neutral)?;
         }
         Ok(Some(results))
+    }
+
+    /// The same with another room for all of them.
+    #[must_use]
+    pub fn with_room(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// Writes one value, without a newline, because Tekton takes the file byte for byte. A value that does not fit is not
@@ -84,7 +95,7 @@ impl Results {
         let (after, size) = self.with(values)?;
         if size > 0 {
             let longest = values.iter().max_by_key(|(_, value)| value.len()).map_or("", |(name, _)| name);
-            return Err(BadResult::TooLarge { name: longest.to_owned(), size });
+            return Err(BadResult::TooLarge { name: longest.to_owned(), size, limit: self.limit });
         }
         for (name, value) in values {
             std::fs::write(self.directory.join(name), value)
@@ -118,7 +129,7 @@ impl Results {
             (*value).clone_into(known);
         }
         let size: usize = after.iter().map(|(name, value)| encoded(name, value)).sum();
-        Ok((after, size.saturating_sub(LIMIT)))
+        Ok((after, size.saturating_sub(self.limit)))
     }
 }
 

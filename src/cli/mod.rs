@@ -4,6 +4,7 @@
 //! done. `command` decides what a default means and what is then done. It may use clap, `view`, `machine`, `image` and
 //! what is below them, for the types that a text is parsed into. Begin reading with [`Cli`].
 
+mod apply;
 mod candidate;
 mod capacity;
 mod care;
@@ -27,6 +28,7 @@ mod stage;
 mod start;
 mod walk;
 
+pub use apply::ApplyArgs;
 pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use care::{AdoptArgs, DetachArgs};
@@ -197,6 +199,11 @@ subcommands! {
     /// Applied to the Services that they were made of, the files make no revision and move nobody. Nothing is written to the
     /// cluster: dry runs show which defaults it fills in. docs/export.md says what is left out.
     Export(ExportArgs),
+    /// Apply a directory of Services: every file is tried by a dry run first, and one that is bad keeps all from being written.
+    ///
+    /// A server-side apply that conflicts with what others wrote and names them. Users of Services in care stay where they are, and
+    /// spec.traffic is left to their walks. The last line says which Services are to be walked (docs/git.md).
+    Apply(ApplyArgs),
 }
 
 /// Where the cluster is and how to print.

@@ -10,30 +10,80 @@ use crate::adapter::cluster::{Kube, Poster};
 use crate::adapter::env::Environment;
 use crate::cli::{AdoptArgs, ClusterArgs, DetachArgs};
 use crate::command::report::Lines;
+use crate::machine::apply::refusal;
 use crate::machine::care::adopt::{Adopt, AdoptGoal};
 use crate::machine::care::detach::{Detach, DetachGoal, IfMoves};
 use crate::machine::claim::{Asker, IfBusy};
-use crate::model::outcome::Outcome;
+use crate::machine::next::{Machine, Next};
+use crate::machine::world::World;
+use crate::model::api_error::ApiError;
+use crate::model::event::Log;
+use crate::model::name::ServiceName;
+use crate::model::observed::Revision;
+use crate::model::outcome::{Code, Outcome};
+use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::owner::Owner;
 use crate::rollout::splits::Tags;
-use crate::run::ports::Clock;
+use crate::run::ports::{Clock, Cluster};
+use crate::run::watch::service::see_service;
 use jiff::Timestamp;
 
 /// `andante adopt`.
 pub(super) async fn adopt(args: &AdoptArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let service = &args.cluster.service;
-    let goal = AdoptGoal {
-        service: service.clone(),
-        declares: args.declares().map_err(Stop::bad_input)?,
-        tags: Tags::usual(service),
-        id: new_id(),
-        dry_run: args.dry_run,
-    };
+    let goal = adopting(service, args.declares().map_err(Stop::bad_input)?, args.dry_run);
     let (kube, owner) = hold(&args.cluster, environment).await?;
-    // No run is made to be an older one by this, because nothing is rolled out.
-    let claimant = claimant(asker(owner, Timestamp::UNIX_EPOCH));
     let poster = if args.dry_run { Poster::silent() } else { poster(&args.events, &kube, environment) };
-    drive_alone(&mut Adopt::new(goal, claimant), &args.cluster, (&kube, poster), environment, lines).await
+    drive_alone(&mut adoption(goal, owner), &args.cluster, (&kube, poster), environment, lines).await
+}
+
+fn adopting(service: &ServiceName, declares: Vec<(DeclaredPart, String)>, dry_run: bool) -> AdoptGoal {
+    AdoptGoal { service: service.clone(), declares, tags: Tags::usual(service), id: new_id(), dry_run }
+}
+
+fn adoption(goal: AdoptGoal, owner: Owner) -> Adopt {
+    // No run is made to be an older one by this, because nothing is rolled out.
+    Adopt::new(goal, claimant(asker(owner, Timestamp::UNIX_EPOCH)))
+}
+
+/// Adopts a Service whose file declares this, before the file is applied.
+pub(super) async fn adopt_by(
+    args: &ClusterArgs,
+    kube: &Kube,
+    declares: Vec<(DeclaredPart, String)>,
+    environment: &Environment,
+    lines: &mut Lines,
+) -> Result<(), Box<Outcome>> {
+    let owner = owner(environment).map_err(|Stop(outcome)| outcome)?;
+    let mut machine = adoption(adopting(&args.service, declares, false), owner);
+    match drive_alone(&mut machine, args, (kube, Poster::silent()), environment, lines).await {
+        Ok(outcome) if outcome.code == Code::Done => Ok(()),
+        Ok(outcome) => Err(Box::new(outcome)),
+        Err(Stop(outcome)) => Err(outcome),
+    }
+}
+
+/// Whether that could be done, by one look. Nothing is written.
+pub(super) async fn would_adopt(
+    cluster: &impl Cluster,
+    service: &ServiceName,
+    declares: Vec<(DeclaredPart, String)>,
+    environment: &Environment,
+) -> Result<(), Box<Outcome>> {
+    let owner = owner(environment).map_err(|Stop(outcome)| outcome)?;
+    let mut world = World::of(cluster.namespace().cloned());
+    let looked = async {
+        see_service(&mut world, &cluster.service().await?)?;
+        world.see_revisions(cluster.revisions().await?.items.iter().filter_map(|o| Revision::from_json(o).ok()));
+        Ok(())
+    };
+    looked.await.map_err(|error: ApiError| Box::new(refusal(&error)))?;
+    let next =
+        adoption(adopting(service, declares, true), owner).decide(&world, SystemClock.now(), &mut Log::default());
+    match next {
+        Next::End(outcome) if outcome.code != Code::Done => Err(outcome),
+        _ => Ok(()),
+    }
 }
 
 /// `andante detach`.

@@ -3,6 +3,7 @@
 //! Decides what defaults mean here (in a pod, at a terminal), and which adapters stand behind the ports. It may use
 //! every other room, and only `main` uses it. Begin reading with [`run`].
 
+mod apply;
 mod began;
 mod care;
 mod declared;
@@ -51,6 +52,7 @@ impl Stop {
     }
 }
 
+pub use apply::RESULTS as APPLY_RESULTS;
 pub use goal::RESULTS as GOAL_RESULTS;
 pub use image::RESULTS as IMAGE_RESULTS;
 
@@ -104,6 +106,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Detach(args) => care::detach(&args, environment, lines).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),
         Command::Export(args) => export::export(&args, environment).await.into(),
+        Command::Apply(args) => apply::apply(&args, environment, lines).await.into(),
         Command::Rehearse(args) => rehearse::rehearse(&args, lines).into(),
     }
 }
@@ -144,10 +147,11 @@ fn results_of(arguments: &[OsString]) -> Option<&'static [(&'static str, &'stati
     let name = arguments.get(1)?.to_str()?;
     let declares = |flag: &clap::Arg| flag.get_id() == "results";
     Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
-    // `image` names a build and `goal` a wish, neither a rollout, so their results are others.
+    // `image` names a build, `goal` a wish and `apply` many Services, none of them a rollout, so their results are others.
     Some(match name {
         "image" => &image::RESULTS,
         "goal" => &goal::RESULTS,
+        "apply" => &apply::RESULTS,
         _ => &RESULTS,
     })
 }

@@ -6,6 +6,7 @@
 //! `declaration` and `model`. Begin reading with [`next`], then [`walk`]; every write is built in `write`.
 
 mod against;
+pub mod apply;
 mod by_goal;
 pub(crate) mod capacity;
 pub mod care;

@@ -72,6 +72,7 @@ pub(crate) fn denied(error: &crate::model::api_error::ApiError) -> Outcome {
         ApiError::NoKind(_) => Outcome::new(Code::BadState, error.to_string())
             .next("install Knative Serving there, or name another cluster with --kubeconfig or --context"),
         ApiError::NotFound(_) => Outcome::new(Code::TakenOver, "the Service was deleted"),
+        ApiError::Conflict(_) => Outcome::new(Code::TakenOver, error.to_string()),
         ApiError::Invalid(_) | ApiError::Exists(_) => Outcome::new(Code::BadInput, error.to_string()),
         _ => Outcome::new(Code::Unreachable, error.to_string()),
     }

@@ -1,7 +1,8 @@
 //! Why the API server did not do what was asked, as every room may name it.
 //!
-//! Decides which failures may pass by themselves. Depends on `std` only; what an answer means is read in the adapter.
+//! Decides which failures may pass by themselves. Depends on field managers; what an answer means is read in the adapter.
 
+use crate::model::writers::OwnedField;
 use std::time::Duration;
 
 /// Why the API server did not do what was asked. The text is safe to print: reason and field, never a whole object.
@@ -19,6 +20,9 @@ pub enum ApiError {
     /// A `test` of our patch did not hold, or the object moved (422 or 409 of a patch): re-read and decide again.
     #[error("the object changed in the meantime: {0}")]
     Refused(String),
+    /// A server-side apply would change fields that others own (409).
+    #[error("others own fields that this would change: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Conflict(Vec<OwnedField>),
     /// The request itself is wrong: a webhook or the schema denied it (400, 422 of a create).
     #[error("denied: {0}")]
     Invalid(String),

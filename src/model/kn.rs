@@ -35,7 +35,7 @@ pub(crate) fn kept_image(template: &Value) -> Option<&str> {
 
 /// The name that kn keeps for an image: without the digest, and empty where the digest is the only thing that names it
 /// (`UpdateUserImageAnnotation` of a Service that is created so; kn then shows the image itself).
-fn user_image(image: &str) -> &str {
+pub(crate) fn user_image(image: &str) -> &str {
     let Some((name, _)) = image.split_once('@') else { return image };
     // A colon before the last slash is a port's.
     let last = name.rsplit('/').next().unwrap_or(name);

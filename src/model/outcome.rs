@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for Code {
 
 /// Words of ends that are no code's own, and what each means: most are kinds of `done`, the last ones tell of a whole run and
 /// come from `settle`.
-pub const WORDS: [(&str, &str); 18] = [
+pub const WORDS: [(&str, &str); 19] = [
     ("finished", "the candidate has what stable had"),
     ("created", "there was no Service, or none that was Ready: its first revision serves everyone"),
     ("staged", "a candidate is ready at 0 %; nobody was moved"),
@@ -234,6 +234,7 @@ pub const WORDS: [(&str, &str); 18] = [
     ("started", "`start`: the run that the goal names was made"),
     ("adopted", "`adopt`: the Service names who is in charge, and users are by name where they were"),
     ("detached", "`detach`: nothing of Andante's is left on the Service, and users are where they were"),
+    ("applied", "`apply`: every file is written; `changed` and `start` name what is to be walked"),
     ("settled", "`settle`: an unfinished rollout was taken back to stable"),
     ("untouched", "`settle`: there is no rollout of this run, and what its tasks said cannot be read"),
     ("cancelled", "the run was cancelled; users are back on stable"),

@@ -5,9 +5,28 @@
 use crate::model::kn::USER_IMAGE;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::fmt;
 
 /// The field manager under which every write of ours is made: who wrote last is seen by it.
 pub const FIELD_MANAGER: &str = "andante";
+/// The field manager under which files are applied (`andante apply`). It is another one, because an apply takes away what its
+/// manager owns and the file no longer names: a split or an image of a rollout's must not go so.
+pub const APPLY_MANAGER: &str = "andante-apply";
+
+/// A field of an object, and who owns it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnedField {
+    /// The field manager.
+    pub manager: String,
+    /// The field, as the API server writes it: `.spec.template.spec.containers`.
+    pub field: String,
+}
+
+impl fmt::Display for OwnedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (`{}`)", self.field.trim_start_matches('.'), self.manager)
+    }
+}
 
 /// Who wrote a field, as the API server remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]

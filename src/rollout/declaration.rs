@@ -39,3 +39,4 @@ pub mod read;
 pub mod source;
 pub mod suspend;
 pub mod template;
+pub(crate) mod whose;

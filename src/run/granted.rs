@@ -56,6 +56,7 @@ impl<'a, C> Granted<'a, C> {
                 ApiError::NotFound(_)
                 | ApiError::Exists(_)
                 | ApiError::Refused(_)
+                | ApiError::Conflict(_)
                 | ApiError::Invalid(_)
                 | ApiError::Gone,
             ) => {

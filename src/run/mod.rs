@@ -6,6 +6,7 @@
 //! runtime's timer; the ports are [`ports`]. Begin reading with [`run`], then `watch`. [`start`] is no machine: it makes the run that a goal
 //! names, in a few calls.
 
+pub mod apply;
 pub mod asking;
 mod calls;
 pub mod granted;

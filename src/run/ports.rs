@@ -56,6 +56,15 @@ pub enum NamedKind {
     Route,
 }
 
+/// How a file is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyCall {
+    /// Fields of others are taken over; else they are a conflict.
+    pub force: bool,
+    /// What would be stored is told, and nothing is written.
+    pub dry: bool,
+}
+
 /// The API server, as far as one Service in one namespace is concerned. Every call has its own time limit and is one
 /// attempt: patience is the runner's.
 pub trait Cluster {
@@ -71,13 +80,17 @@ pub trait Cluster {
     /// POST of a Service.
     fn create_service(&self, object: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// PATCH of the Service with a JSON patch (RFC 6902), strict field validation, our field manager. The one way in
-    /// which anything is changed.
+    /// which a rollout changes anything.
     // A JSON patch and not server-side apply: its `test` operations fence the record and the generation in the same write,
     // and an apply that leaves `spec.traffic` out would give it away: Knative would send everyone to latest (rule 8).
     fn patch_service(&self, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
     /// The same as a dry run: the Service as it would be stored, with what admission fills in. Nothing is written.
     fn would_store(&self, _: &Value) -> impl Future<Output = Result<Value, ApiError>> {
         async { Err(ApiError::Invalid("nobody was named who could be asked".to_owned())) }
+    }
+    /// Server-side apply of the Service, under the field manager of files (`andante apply`). It makes a Service that is not there.
+    fn apply_service(&self, _: &Value, _: ApplyCall) -> impl Future<Output = Result<Value, ApiError>> {
+        async { Err(ApiError::Invalid("nobody was named to whom files could be applied".to_owned())) }
     }
     /// PATCH of one of its Revisions with a JSON patch. Nothing but the bounds of its scale is ever changed there, because
     /// whatever else stands in a Revision's annotations is part of its pods. The right to it is optional.

@@ -7,7 +7,6 @@
 
 mod compose;
 mod held;
-mod ours;
 mod printed;
 mod split;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::script::{Reply, Server, connect};
 use andante::adapter::cluster::Connect;
 use andante::model::api_error::ApiError;
+use andante::model::writers::OwnedField;
 use andante::run::ports::{Cluster, Watch};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -77,6 +78,34 @@ async fn what_a_patch_may_meet() {
                  spec.template.metadata.name (webhook validation.webhook.serving.knative.dev)"
                     .into(),
             ),
+        ),
+        (
+            status(
+                409,
+                "Conflict",
+                SECRET,
+                &json!({"name": "hello", "causes": [{"reason": "FieldManagerConflict", "field": ".spec.template.spec.containers",
+                    "message": "conflict with \"kubectl-edit\" using serving.knative.dev/v1 at 2026-01-01T00:00:00Z"}]}),
+            ),
+            ApiError::Conflict(vec![OwnedField {
+                manager: "kubectl-edit".into(),
+                field: ".spec.template.spec.containers".into(),
+            }]),
+        ),
+        (
+            status(
+                500,
+                "",
+                &format!(
+                    "failed to create typed patch object (shop/hello; serving.knative.dev/v1, Kind=Service): errors:\n  \
+                     .spec.template.spec.contaners: field not declared in schema\n  .spec.template.spec.timeoutSeconds: expected \
+                     numeric (int or float), got {SECRET}"
+                ),
+                &Value::Null,
+            ),
+            ApiError::Invalid(format!(
+                "{PATCH}: unknown field spec.template.spec.contaners, not as the schema has it: spec.template.spec.timeoutSeconds"
+            )),
         ),
         (
             status(

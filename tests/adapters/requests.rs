@@ -1,7 +1,7 @@
 //! Exactly what is sent.
 
 use super::script::{Reply, Server};
-use andante::run::ports::{Cluster, Watch, WatchEvent};
+use andante::run::ports::{ApplyCall, Cluster, Watch, WatchEvent};
 use serde_json::json;
 
 const BASE: &str = "/apis/serving.knative.dev/v1/namespaces/shop";
@@ -40,6 +40,21 @@ async fn writes_name_their_manager_and_are_strict() {
     // What would be stored is asked by the very write.
     let dry = format!("PATCH {BASE}/services/hello?dryRun=All&fieldManager=andante&fieldValidation=Strict");
     assert_eq!((&seen[2].line, &seen[2].body), (&dry, &seen[0].body));
+}
+
+#[tokio::test]
+async fn a_file_is_applied_by_a_manager_of_its_own() {
+    let server = Server::start(vec![Reply::json(200, &json!({"kind": "Service"})); 2]).await;
+    let (service, body) = (server.service(), json!({"kind": "Service"}));
+    service.apply_service(&body, ApplyCall { force: false, dry: true }).await.unwrap();
+    service.apply_service(&body, ApplyCall { force: true, dry: false }).await.unwrap();
+    let seen = server.seen();
+    let line = |dry: &str, force: bool| {
+        format!("PATCH {BASE}/services/hello?{dry}force={force}&fieldManager=andante-apply&fieldValidation=Strict")
+    };
+    assert_eq!((&seen[0].line, &seen[1].line), (&line("dryRun=All&", false), &line("", true)));
+    assert_eq!(seen[0].header("content-type"), Some("application/apply-patch+yaml"));
+    assert_eq!(seen[1].body, body.to_string());
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ fn long_the_other_pipelines_are_tried_as_their_readmes_say() {
 fn long_tasks_are_tried_as_their_readmes_say() {
     follow("contact-image", "tasks/image-reference/README.md", SECTION, &[""]);
     follow("contact-check", "tasks/check-revision/README.md", SECTION, &["v1"]);
+    follow("contact-apply", "tasks/apply-services/README.md", SECTION, &["v1"]);
     follow("contact-goal", "tasks/read-goal/README.md", SECTION, &["v1"]);
     follow("contact-walk", "tasks/walk-traffic/README.md", SECTION, &["v2"]);
 }

@@ -45,8 +45,11 @@ fn no_role_is_wider_than_its_task() {
     for package in tasks().iter().chain(&pipelines()) {
         let role = role(package);
         assert!(!role.is_empty(), "{package}: no Role");
-        // Where images go by default is asked by those Tasks alone.
-        let asked = |r: &Right| r.1 == "configmaps" && r.2 == "get";
+        // Where images go by default, whether a namespace is suspended, and which Services there are, is asked by those Tasks
+        // alone.
+        let asked = |r: &Right| {
+            ["configmaps", "namespaces"].contains(&r.1.as_str()) && r.2 == "get" || r.1 == "services" && r.2 == "list"
+        };
         assert!(role.iter().all(|r| whole.contains(r) || asked(r)), "{package}: {role:?}");
         let forbidden = ["*", "delete", "escalate", "bind", "impersonate", "update"];
         assert!(!role.iter().any(|(_, resource, verb)| forbidden.contains(&verb.as_str()) || resource == "secrets"));
@@ -62,6 +65,7 @@ fn no_role_is_wider_than_its_task() {
     for walks in ["settle-rollout", "walk-traffic"] {
         assert_eq!(writes(walks), ["create events", "patch revisions", "patch services"]);
     }
+    assert_eq!(writes("apply-services"), ["create services", "patch services"]);
     assert_eq!(writes("stage-revision"), ["create events", "patch revisions", "create services", "patch services"]);
 }
 

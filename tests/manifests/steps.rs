@@ -4,7 +4,7 @@
 use super::catalog::{Item, extras, list, names, pipelines, referred, step_actions, tasks, texts};
 use andante::adapter::tekton::LIMIT;
 use andante::cli::Cli;
-use andante::command::{GOAL_RESULTS, IMAGE_RESULTS, RESULTS};
+use andante::command::{APPLY_RESULTS, GOAL_RESULTS, IMAGE_RESULTS, RESULTS};
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,10 @@ fn the_program_accepts_what_a_run_without_settings_says() {
     for Step { of, spec, step } in steps() {
         let mut arguments = filled_in(&spec, &step);
         // What other steps and workspaces give is theirs to say.
-        arguments.retain(|a| !a.contains("$(workspaces."));
+        arguments.retain(|a| !(a.starts_with('-') && a.contains("$(workspaces.")));
+        for argument in arguments.iter_mut().filter(|a| a.contains("$(workspaces.")) {
+            ".".clone_into(argument);
+        }
         for argument in arguments.iter_mut().filter(|a| a.starts_with("$(steps.")) {
             "registry.example.com/shop/hello:1".clone_into(argument);
         }
@@ -246,6 +249,7 @@ fn written(arguments: &[String]) -> BTreeSet<String> {
     let results: &[(&str, &str)] = match arguments[0].as_str() {
         "image" => &IMAGE_RESULTS,
         "goal" => &GOAL_RESULTS,
+        "apply" => &APPLY_RESULTS,
         "stage" | "check" | "walk" | "roll-out" | "settle" => &RESULTS,
         other => panic!("what does {other} write?"),
     };

@@ -97,6 +97,41 @@ impl State {
         self.admitted(who, &old, new)
     }
 
+    /// A server-side apply: what the body names is as it says, and what its manager owned and it no longer names is gone.
+    pub(crate) fn apply_service(
+        &mut self,
+        who: &Who,
+        body: &Value,
+        (force, dry): (bool, bool),
+    ) -> Result<Value, ApiError> {
+        let named = |field: &str| body["metadata"][field].as_str();
+        let Some(old) = self.service.clone() else {
+            if named("uid").is_some() {
+                return Err(ApiError::Refused("uid mismatch: no existing object was found".into()));
+            }
+            return if dry { Ok(body.clone()) } else { self.create_service(who, body) };
+        };
+        if ["uid", "resourceVersion"].iter().any(|f| named(f).is_some_and(|v| old["metadata"][f] != v)) {
+            return Err(ApiError::Refused("Operation cannot be fulfilled".into()));
+        }
+        let conflicts = managed::conflicts(&old, body, &who.manager);
+        if !force && !conflicts.is_empty() {
+            return Err(ApiError::Conflict(conflicts));
+        }
+        let mut new = (*old).clone();
+        json_patch::merge(&mut new, body);
+        if body["spec"].get("traffic").is_none() && managed::owns_split(&old, &who.manager) {
+            new["spec"]["traffic"] = Value::Null;
+        }
+        let mut new = self.admitted(who, &old, new)?;
+        managed::applied(&mut new, &who.manager);
+        if dry || new == *old {
+            return Ok(new);
+        }
+        new["metadata"]["resourceVersion"] = json!(self.bump().to_string());
+        Ok(self.store(who, new))
+    }
+
     /// A write of the whole object, whatever verb it came by.
     pub(crate) fn replace_service(&mut self, who: &Who, old: &Value, new: Value) -> Result<Value, ApiError> {
         let mut new = self.admitted(who, old, new)?;

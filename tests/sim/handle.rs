@@ -10,8 +10,9 @@ use andante::model::api_error::ApiError;
 use andante::model::bytes::{Meaning, digest_of};
 use andante::model::ending::Ending;
 use andante::model::name::{RevisionName, ServiceName};
+use andante::model::writers::APPLY_MANAGER;
 use andante::rollout::owner::{Liveness, Owner};
-use andante::run::ports::{Cluster, List, NamedKind};
+use andante::run::ports::{ApplyCall, Cluster, List, NamedKind};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -230,6 +231,14 @@ impl Cluster for Handle {
     async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
         let (who, patch) = (self.who.clone(), patch.clone());
         self.call("dry-run services", move |s| s.would_store(&who, &patch)).await.map(|(v, _)| v)
+    }
+
+    async fn apply_service(&self, object: &Value, call: ApplyCall) -> Result<Value, ApiError> {
+        // What a file writes is no rollout's write.
+        let who = Who { manager: APPLY_MANAGER.into(), run: None, ..self.who.clone() };
+        let (object, verb) = (object.clone(), if call.dry { "dry-run services" } else { "patch services" });
+        let how = (call.force, call.dry);
+        self.call(verb, move |s| s.apply_service(&who, &object, how)).await.map(|(v, _)| v)
     }
 
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {

@@ -1,5 +1,6 @@
 //! `metadata.managedFields`, as far as anybody asks: who changed traffic, template and containers.
 
+use andante::model::writers::OwnedField;
 use serde_json::{Value, json};
 
 /// Gives `manager` what changed from `old` to `new`, and takes it from the others.
@@ -39,6 +40,44 @@ pub(crate) fn note(new: &mut Value, old: Option<&Value>, manager: &str, at: &str
         spec["f:template"] = if containers { json!({"f:spec": {"f:containers": {}}}) } else { json!({}) };
     }
     new["metadata"]["managedFields"] = Value::Array(list);
+}
+
+/// What an apply of this body would change of what others own. It is compared as it is written, as the API server does it:
+/// without what a webhook fills in.
+pub(crate) fn conflicts(old: &Value, body: &Value, manager: &str) -> Vec<OwnedField> {
+    let fields = [
+        (
+            "/spec/template/spec/containers",
+            "/fieldsV1/f:spec/f:template/f:spec/f:containers",
+            ".spec.template.spec.containers",
+        ),
+        ("/spec/traffic", "/fieldsV1/f:spec/f:traffic", ".spec.traffic"),
+    ];
+    let entries = old.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let others: Vec<&Value> = entries.into_iter().flatten().filter(|entry| entry["manager"] != manager).collect();
+    let mut found = vec![];
+    for (value, owned, field) in fields {
+        if body.pointer(value).is_some_and(|wanted| old.pointer(value) != Some(wanted)) {
+            let owners = others.iter().filter(|entry| entry.pointer(owned).is_some());
+            let name = |entry: &Value| entry["manager"].as_str().unwrap().to_owned();
+            found.extend(owners.map(|entry| OwnedField { manager: name(entry), field: field.into() }));
+        }
+    }
+    found
+}
+
+/// True if this manager owns the split.
+pub(crate) fn owns_split(old: &Value, manager: &str) -> bool {
+    let entries = old.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|e| e["manager"] == manager && e.pointer("/fieldsV1/f:spec/f:traffic").is_some())
+}
+
+/// What this manager owns it owns by an apply.
+pub(crate) fn applied(new: &mut Value, manager: &str) {
+    let entries = new.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten().filter(|entry| entry["manager"] == manager) {
+        entry["operation"] = json!("Apply");
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) mod watch;
 pub(crate) mod webhook;
 pub(crate) mod world;
 
+mod applies;
 mod bounds;
 mod bounds_killed;
 mod brake;

@@ -12,6 +12,7 @@ use super::world::World;
 use andante::evidence::Rules;
 use andante::evidence::gate::Patience;
 use andante::evidence::probe::Probe;
+use andante::machine::apply::WantedService;
 use andante::machine::care::adopt::{Adopt, AdoptGoal};
 use andante::machine::care::detach::{Detach, DetachGoal, IfMoves};
 use andante::machine::claim::{Asker, IfBusy};
@@ -22,7 +23,7 @@ use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
 use andante::machine::world::Signal;
 use andante::model::name::{GoalId, RevisionName};
-use andante::model::outcome::Outcome;
+use andante::model::outcome::{Code, Outcome};
 use andante::model::template::TemplateChange;
 use andante::rollout::declaration::part::DeclaredPart;
 use andante::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
@@ -30,6 +31,7 @@ use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::plan::{Plan, PlanOptions, Step, Style};
 use andante::rollout::splits::Tags;
 use andante::rollout::told::Told;
+use andante::run::apply::apply;
 use andante::run::ports::{NoSource, Ports};
 use andante::run::{Limits, run};
 use serde_json::Value;
@@ -63,6 +65,8 @@ pub(crate) enum Job {
     Detach(IfMoves),
     /// The same with `--restore-template`.
     Restoring(Box<Job>),
+    /// Apply a file with this image, which declares this pipeline or none.
+    Apply { image: &'static str, pipeline: Option<&'static str> },
 }
 
 /// What a walk looks at beside readiness and replicas.
@@ -190,6 +194,30 @@ impl Theatre {
                     let machine: &mut dyn Machine = &mut machine;
                     run(machine, ports, &mut sink, &mut signals, limits).await
                 }
+                Job::Apply { image, pipeline } => {
+                    let file = self.file(image, *pipeline);
+                    let wanted = WantedService::of(self.world.name().parse().unwrap(), file, None).unwrap();
+                    // What people did with kubectl is to be the file's.
+                    let take_over = ["kubectl".to_owned()];
+                    let adopt = async || {
+                        let goal = AdoptGoal {
+                            service: self.world.name().parse().unwrap(),
+                            declares: wanted.declares(),
+                            tags: tags(),
+                            id: rollout_id(label),
+                            dry_run: false,
+                        };
+                        let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
+                        let mut machine = self.watched(label, Adopt::new(goal, hold.clone()));
+                        let machine: &mut dyn Machine = &mut machine;
+                        let end = run(machine, ports, &mut sink, &mut signals, limits).await;
+                        if end.code == Code::Done { Ok(()) } else { Err(Box::new(end)) }
+                    };
+                    match apply(&handle, &wanted, &take_over, limits.patience, adopt).await {
+                        Ok(_) => Outcome::new(Code::Done, "applied"),
+                        Err(end) => *end,
+                    }
+                }
                 Job::Detach(if_moves) => {
                     let (service, id) = (self.world.name().parse().unwrap(), rollout_id(label));
                     let goal = DetachGoal { service, if_moves: *if_moves, tags: tags(), id, dry_run: false };
@@ -248,6 +276,14 @@ impl Theatre {
 
     fn watched<M>(&self, label: &str, machine: M) -> Punctual<M> {
         Punctual { machine, label: label.to_owned(), complaints: self.complaints.clone() }
+    }
+
+    fn file(&self, image: &str, pipeline: Option<&str>) -> Value {
+        let mut file = self.world.plain(image);
+        if let Some(pipeline) = pipeline {
+            file["metadata"]["annotations"] = json!({"andante.dev/pipeline": pipeline});
+        }
+        file
     }
 
     fn stage_goal(&self, label: &str, job: &Job) -> StageGoal {

@@ -5,6 +5,7 @@
 //! Reasons, names of fields, the first line of a webhook and our own words are kept. Pure.
 
 use crate::model::api_error::ApiError;
+use crate::model::writers::OwnedField;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt;
@@ -70,6 +71,7 @@ struct Details {
 struct Cause {
     reason: String,
     field: String,
+    message: String,
 }
 
 /// The error of an `ERROR` event of a watch, which is a `ApiStatus` without an answer around it.
@@ -93,6 +95,9 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
     {
         return ApiError::Invalid(denial);
     }
+    if let Some(fields) = misfits(&status.message) {
+        return ApiError::Invalid(format!("{asked}: {}", fields.join(", ")));
+    }
     match code {
         401 => ApiError::Forbidden(format!(
             "{asked}: the API server does not accept our credentials (missing, expired, or of another cluster)"
@@ -103,6 +108,7 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         404 => ApiError::NoKind(format!("{asked}: the cluster does not have {}", asked.qualified())),
         // The same status for two things: "already exists" of a create, "the object has been modified" of the rest.
         409 if asked.verb == "create" => ApiError::Exists(asked.to_string()),
+        409 if asked.verb == "patch" && !conflicts(status).is_empty() => ApiError::Conflict(conflicts(status)),
         409 if ["patch", "delete"].contains(&asked.verb) => {
             ApiError::Refused(format!("{asked}: {}", reason(status, "Conflict")))
         }
@@ -120,6 +126,18 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         400..500 => ApiError::Invalid(format!("{asked}: {}", complaint(status, code))),
         _ => ApiError::Unreachable(format!("{asked}: answered {code}, which is not how an API server answers")),
     }
+}
+
+/// Whose fields a server-side apply would change. The messages are the API server's own, and hold no value:
+/// `conflict with "kn" using serving.knative.dev/v1`.
+fn conflicts(status: &ApiStatus) -> Vec<OwnedField> {
+    let causes = status.details.as_ref().and_then(|details| details.causes.as_deref()).unwrap_or_default();
+    let of_managers = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+    let owned = of_managers.map(|cause| {
+        let manager = cause.message.split('"').nth(1).unwrap_or("?");
+        OwnedField { manager: one_line(manager, 100), field: one_line(&cause.field, 200) }
+    });
+    owned.collect()
 }
 
 /// The first line of an admission webhook, a policy or a quota that denied the request.
@@ -178,10 +196,26 @@ fn strict(message: &str) -> Vec<String> {
     let fields = list.split(", ").filter_map(|item| {
         let (what, path) = item.trim().split_once(" field \"")?;
         let path = path.strip_suffix('"')?;
-        let is_path = path.chars().all(|c| c.is_ascii_alphanumeric() || "._-[]/".contains(c)) && path.len() <= 200;
-        (is_path && ["unknown", "duplicate"].contains(&what)).then(|| format!("{what} field {path}"))
+        (is_path(path) && ["unknown", "duplicate"].contains(&what)).then(|| format!("{what} field {path}"))
     });
     fields.take(5).collect()
+}
+
+fn is_path(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "._-[]/".contains(c)) && text.len() <= 200
+}
+
+/// Which fields of an applied file the schema does not have. The API server answers 500 to them, as if it were its own trouble
+/// (apimachinery, pkg/util/managedfields/internal/structuredmerge.go, v0.36); a line for each.
+fn misfits(message: &str) -> Option<Vec<String>> {
+    let (_, list) = message.strip_prefix("failed to create typed patch object (")?.split_once("): ")?;
+    let fields = list.lines().filter_map(|line| {
+        let (path, why) = line.trim().trim_start_matches('.').split_once(": ")?;
+        let what = if why == "field not declared in schema" { "unknown field" } else { "not as the schema has it:" };
+        is_path(path).then(|| format!("{what} {path}"))
+    });
+    let fields: Vec<String> = fields.take(5).collect();
+    Some(if fields.is_empty() { vec!["a field is not as the schema has it".to_owned()] } else { fields })
 }
 
 /// A server's trouble: a webhook that could not be asked, by name and with why; else the reason and the server's own words.

@@ -14,10 +14,10 @@ use crate::model::api_kind::ApiKind;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::name::{Namespace, RevisionName, ServiceName};
-use crate::model::writers::FIELD_MANAGER;
+use crate::model::writers::{APPLY_MANAGER, FIELD_MANAGER};
 use crate::rollout::owner::{Liveness, Owner};
-use crate::run::ports::{Clock, Cluster, List, NamedKind};
-use serde_json::Value;
+use crate::run::ports::{ApplyCall, Clock, Cluster, List, NamedKind};
+use serde_json::{Value, json};
 
 const GROUP: &str = "serving.knative.dev";
 
@@ -76,6 +76,15 @@ impl Kube {
         let of = Selection { kind, namespace: Some(self.namespace.clone()), label: None, name: None };
         Ok(self.list_objects(&of, Some).await?.items)
     }
+
+    /// DELETE of one Service of the namespace, if it is the one that has this uid.
+    pub async fn delete_service(&self, name: &ServiceName, uid: &str) -> Result<(), ApiError> {
+        let service = self.service(name.clone());
+        let asked = service.asked("delete", "services", Some(name.as_str()));
+        let path = format!("{}/{name}", service.path("services"));
+        let body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});
+        self.call(&Call { asked, path, body: Some(("application/json", &body)) }).await.map(drop)
+    }
 }
 
 impl KnativeService {
@@ -116,6 +125,15 @@ impl Cluster for KnativeService {
 
     async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
         self.patch(patch, "dryRun=All&").await
+    }
+
+    async fn apply_service(&self, object: &Value, call: ApplyCall) -> Result<Value, ApiError> {
+        let asked = self.asked("patch", "services", Some(self.name.as_str()));
+        let dry = if call.dry { "dryRun=All&" } else { "" };
+        let force = call.force;
+        let place = format!("{}/{}", self.path("services"), self.name);
+        let path = format!("{place}?{dry}force={force}&fieldManager={APPLY_MANAGER}&fieldValidation=Strict");
+        self.kube.call(&Call { asked, path, body: Some(("application/apply-patch+yaml", object)) }).await
     }
 
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {

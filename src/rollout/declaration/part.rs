@@ -102,12 +102,15 @@ impl DeclaredPart {
 /// Who was in charge before `ExternalOperation` was declared: the owner's memory, which declares nothing.
 pub(crate) const PIPELINE_WAS: &str = "andante.dev/pipeline-was";
 
+/// Of which set the Service's file was when it was applied (`andante apply --set`): who is no longer in the set can be told by it.
+pub(crate) const APPLIED_SET: &str = "andante.dev/applied-set";
+
 /// It lets one write through in care, whoever's that is.
 pub(crate) const BREAK_GLASS: &str = "andante.dev/break-glass";
 
 /// Annotations of ours that declare nothing: they are written by Andante, ask one thing once, or remember.
-const OURS: [&str; 9] =
-    [RECORD, CONTROL, AGAIN, DIGEST, PIPELINE_WAS, GOAL_STATUS, PROGRESS, "andante.dev/kept", BREAK_GLASS];
+const OURS: [&str; 10] =
+    [RECORD, CONTROL, AGAIN, DIGEST, PIPELINE_WAS, GOAL_STATUS, PROGRESS, "andante.dev/kept", BREAK_GLASS, APPLIED_SET];
 
 /// What the name of an annotation of ours that is not known here was probably meant to be.
 pub(super) enum Unknown {

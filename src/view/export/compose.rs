@@ -3,7 +3,6 @@
 //! Decides which fields of the object stand in it, and what is said of each choice. It may use records.
 
 use super::held::Held;
-use super::ours::{Whose, is_stamp, whose};
 use super::split::{Said, said};
 use super::{Draft, GitFile, Handover, Proof, Remark};
 use crate::model::filled_in::ONCE;
@@ -13,6 +12,7 @@ use crate::model::template::serving_container;
 use crate::rollout::declaration::charge::EXTERNAL;
 use crate::rollout::declaration::image::is_placeholder;
 use crate::rollout::declaration::part::{DeclaredPart, PIPELINE_WAS};
+use crate::rollout::declaration::whose::{Whose, is_stamp, whose};
 use crate::rollout::record::{Phase, Record};
 use serde_json::{Map, Value, json};
 

@@ -4,10 +4,9 @@
 //! not (by the annotation that it keeps), a server-side apply what its manager owns. Everything else an apply leaves as it is.
 //! Depends on `serde_json`.
 
+use crate::rollout::declaration::whose::LAST_APPLIED;
 use serde_json::Value;
 
-/// The annotation in which `kubectl apply` keeps the file that it applied last.
-pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The manager of `kubectl apply`. Its `--server-side` takes over what this one wrote.
 const CLIENT_SIDE: &str = "kubectl-client-side-apply";
 

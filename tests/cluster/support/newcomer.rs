@@ -62,6 +62,15 @@ impl<'a> Newcomer<'a> {
         newcomer
     }
 
+    /// Has one more program at hand.
+    pub fn has(self, name: &str, program: &Path) -> Self {
+        let place = self.folder.join("bin").join(name);
+        if !place.exists() {
+            symlink(program, place).unwrap();
+        }
+        self
+    }
+
     /// Says which image of Andante the catalog runs, as the README says it is done.
     pub fn sets_the_image(self) -> Self {
         let block = blocks("README.md", "## From Tekton").remove(0);

@@ -3,16 +3,18 @@
 //! Decides by names alone. An annotation of ours that nobody knows here is taken for a note of a process, since a file in Git
 //! must not bring yesterday's notes back.
 
-use super::held::LAST_APPLIED;
+use super::part::{DeclaredPart, PIPELINE_WAS, PREFIX};
 use crate::model::kn;
-use crate::rollout::declaration::part::{DeclaredPart, PIPELINE_WAS, PREFIX};
+
+/// The annotation in which `kubectl apply` keeps the file that it applied last.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Who made the Service and who changed it last, as Knative's webhook writes it. It refuses whoever takes one away.
 const NOTED_BY_KNATIVE: [&str; 2] = ["serving.knative.dev/creator", "serving.knative.dev/lastModifier"];
 
 /// Whose an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     /// The owner's: it stands in the file.
     Owners,
     /// A note of kubectl's, kn's or ours: gone, and an apply that takes it away does no harm.
@@ -22,7 +24,7 @@ pub(super) enum Whose {
 }
 
 /// Whose an annotation of a Service is.
-pub(super) fn whose(name: &str) -> Whose {
+pub(crate) fn whose(name: &str) -> Whose {
     if NOTED_BY_KNATIVE.contains(&name) {
         return Whose::Knatives;
     }
@@ -34,7 +36,7 @@ pub(super) fn whose(name: &str) -> Whose {
 }
 
 /// True for an annotation or a label of a template that tells one time from another and nothing about what runs.
-pub(super) fn is_stamp(name: &str) -> bool {
+pub(crate) fn is_stamp(name: &str) -> bool {
     name.starts_with(PREFIX) || kn::is_mark(name)
 }
 

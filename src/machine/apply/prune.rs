@@ -1,0 +1,79 @@
+//! Services of a set whose files are gone.
+//!
+//! Decides which those are, by the mark that an apply left on them, and the hash by which whoever deletes them says that they saw
+//! which. It may use names and JSON.
+
+use crate::model::name::ServiceName;
+use crate::rollout::declaration::part::APPLIED_SET;
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// So many digits of the hash are shown.
+const DIGITS: usize = 12;
+
+/// A Service without a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leftover {
+    /// Its name.
+    pub service: ServiceName,
+    /// The object's identity.
+    pub uid: String,
+}
+
+/// The Services of a set for which there is no file, by name.
+pub fn leftovers(set: &str, files: &BTreeSet<ServiceName>, live: &[Value]) -> Vec<Leftover> {
+    let text = |object: &Value, name: &str| object.pointer("/metadata")?.get(name)?.as_str().map(str::to_owned);
+    let marked = |object: &&Value| {
+        let mark = object.pointer("/metadata/annotations").and_then(|all| all.get(APPLIED_SET));
+        mark.and_then(Value::as_str) == Some(set) && object.pointer("/metadata/deletionTimestamp").is_none()
+    };
+    let left = live.iter().filter(marked).filter_map(|object| {
+        let (service, uid) = (text(object, "name")?.parse().ok()?, text(object, "uid")?);
+        Some(Leftover { service, uid })
+    });
+    let left: BTreeSet<Leftover> = left.filter(|left| !files.contains(&left.service)).collect();
+    left.into_iter().collect()
+}
+
+/// What says that these are meant, and no others: another set, another Service or one that was made anew has another hash.
+pub fn hash(set: &str, left: &[Leftover]) -> String {
+    let words = left.iter().flat_map(|one| [one.service.as_str(), one.uid.as_str()]);
+    // No name and no uid holds a line's end.
+    let text: Vec<&str> = [set].into_iter().chain(words).collect();
+    let bytes = digest(&SHA256, text.join("\n").as_bytes());
+    let digits: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.chars().take(DIGITS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn service(name: &str, uid: &str, set: &str) -> Value {
+        json!({"metadata": {"name": name, "uid": uid, "annotations": {APPLIED_SET: set}}})
+    }
+
+    #[test]
+    fn only_what_was_applied_from_the_same_set_is_left_over() {
+        let mut going = service("going", "5", "shop");
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let unmarked = json!({"metadata": {"name": "theirs", "uid": "4"}});
+        let live = [
+            service("old", "2", "shop"),
+            service("kept", "1", "shop"),
+            service("other", "3", "admin"),
+            unmarked,
+            going,
+        ];
+        let files = BTreeSet::from(["kept".parse().unwrap()]);
+        let left = leftovers("shop", &files, &live);
+        assert_eq!(left, [Leftover { service: "old".parse().unwrap(), uid: "2".into() }]);
+        let of = |uid: &str| hash("shop", &[Leftover { uid: uid.into(), ..left[0].clone() }]);
+        assert_eq!(hash("shop", &left), of("2"));
+        assert_ne!(hash("shop", &left), of("9"), "a Service that was made anew is another one");
+        assert_ne!(hash("shop", &left), hash("admin", &left));
+        assert_eq!(of("2").len(), DIGITS);
+    }
+}
