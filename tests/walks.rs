@@ -11,10 +11,10 @@ use andante::cli::{Cli, Command};
 use andante::evidence::gate::Measured;
 use andante::evidence::probe::Answer;
 use andante::machine::claim::{Asker, IfBusy};
-use andante::machine::next::{GiveUp, Heard, Machine, Next, Order, PodsOfBoth, Question, Written};
+use andante::machine::next::{GiveUp, Heard, Look, Machine, Next, Order, PodsOfBoth, Question, Written};
 use andante::machine::standing::Claimant;
 use andante::machine::walk::{Walk, WalkGoal};
-use andante::machine::world::{Signal, World};
+use andante::machine::world::{NamespaceSaid, Signal, World};
 use andante::model::api_error::ApiError;
 use andante::model::event::{Event, Log, Topic};
 use andante::model::moment::Moment;
@@ -327,6 +327,11 @@ impl Stage {
                     self.events.extend(Moment::of_end(&outcome).map(|moment| (moment, outcome.line())));
                     self.done = true;
                 }
+                // Nobody suspends it.
+                Next::Look(Look::Namespace) => {
+                    let said = NamespaceSaid { at: self.now, suspended: None, unread: false };
+                    self.knative.world(self.now).namespace_said = Some(said);
+                }
                 Next::Look(_) | Next::Create(_) => panic!("a walk of its own run has nothing to look up"),
             }
         }
@@ -374,7 +379,7 @@ fn walk(command: &str, claimant: Claimant) -> Walk {
     let service = args.cluster.service.clone();
     let options = GoalOptions { service, candidate: None, walk: Some(args.options().unwrap()) };
     let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"shop".parse().unwrap(), false).unwrap();
-    Walk::new(goal, claimant.against(args.owner.goal.clone()))
+    Walk::new(goal, claimant.against(args.owner.goal()))
 }
 
 /// Plays a script: lines that begin with `$` start a walk, `>` lets time pass or something happen; the rest is remark.

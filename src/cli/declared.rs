@@ -91,7 +91,7 @@ impl Cli {
     pub fn completed(&self, asks: &DeclaredArgs, declared: &DeclaredFlags) -> Result<(Self, Vec<String>), String> {
         let root = Self::command();
         let (sub, at) = subcommand(&root, &self.typed);
-        let mut call = Call { sub, asks, has: named(&root, &self.typed), taken: Vec::new() };
+        let mut call = Completion { sub, asks, has: named(&root, &self.typed), taken: Vec::new() };
         if let Some((unknown, _)) = asks.declared_as.iter().chain(&asks.otherwise).find(|(flag, _)| !call.knows(flag)) {
             return Err(format!(
                 "--declared-as and --otherwise begin with a flag, and `andante {}` has no --{unknown}",
@@ -120,7 +120,7 @@ impl Cli {
 }
 
 /// A call that is being completed.
-struct Call<'a> {
+struct Completion<'a> {
     sub: &'a Command,
     asks: &'a DeclaredArgs,
     /// Flags that have their value.
@@ -128,7 +128,7 @@ struct Call<'a> {
     taken: Vec<String>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Completion<'a> {
     fn flag(&self, name: &str) -> Option<&'a Arg> {
         self.sub.get_arguments().find(|flag| flag.get_long() == Some(name))
     }

@@ -55,7 +55,7 @@ pub struct StartArgs {
     /// So many of them at most in one namespace, so that no namespace takes every place; else half of those, or with --namespace all.
     #[arg(long, value_name = "N", value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running_per_namespace: Option<usize>,
-    /// Answer on this port, such as 0.0.0.0:9090: /metrics says what is counted (`OpenMetrics`), /healthz that it lives.
+    /// Answer on this port, such as 0.0.0.0:9090: /metrics says what is counted (OpenMetrics), /healthz that it lives.
     #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "follow", conflicts_with = "service", help_heading = "Follow")]
     pub metrics: Option<SocketAddr>,
     /// Namespace; else the context's, or the pod's own; with --all, else every one.

@@ -13,7 +13,7 @@ use crate::adapter::tekton::{ONE_STEP, Results, directory};
 use crate::cli::{ApplyArgs, ClusterArgs, Output};
 use crate::command::report::Lines;
 use crate::machine::apply::prune::{hash, leftovers};
-use crate::machine::apply::{ApplyChange, Walker, WantedService};
+use crate::machine::apply::{ApplyChange, Foreseen, Walker, WantedService};
 use crate::machine::outcomes::UNCHANGED;
 use crate::model::api_error::ApiError;
 use crate::model::name::ServiceName;
@@ -156,7 +156,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// ApplyTries every file by dry runs.
+    /// Tries every file by dry runs.
     async fn foresee(&mut self, files: Vec<ServiceFile>) {
         let patience = PATIENCE.min(self.args.reach.patience);
         for (file, wanted) in files.into_iter().zip(&self.wanted) {
@@ -265,7 +265,7 @@ impl Sheet<'_> {
     async fn write(&mut self, lines: &mut Lines) -> Result<Outcome, Stop> {
         for at in 0..self.rows.len() {
             let (Some(row), Some(wanted)) = (self.rows.get(at), self.wanted.get(at)) else { break };
-            if row.foreseen.as_ref().is_ok_and(|foreseen| foreseen.is_there()) {
+            if row.foreseen.as_ref().is_ok_and(Foreseen::is_there) {
                 continue;
             }
             let (one, declares) = (self.one(&row.service), wanted.declares());

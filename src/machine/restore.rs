@@ -24,6 +24,7 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, is_current, serving};
 use crate::model::template::fingerprint;
 use crate::model::time::after;
+use crate::model::writers::FIELD_MANAGER;
 use crate::rollout::declaration::charge::in_care;
 use crate::rollout::declaration::read::Stated;
 use crate::rollout::goal::CapacityGoal;
@@ -172,7 +173,7 @@ impl Restore {
         }
         // Once is enough: whoever writes it again after that is not fought.
         if record.restored || !is_candidates(record, service) {
-            return Err(format!("the template is left as {} wrote it", who_moved(service, false)));
+            return Err(format!("the template is left as {} wrote it", who_wrote(record, service)));
         }
         if let Some(why) = another_goal(record, service) {
             return Err(format!("the template stays as it is, because {why}"));
@@ -301,6 +302,15 @@ fn is_candidates(record: &Record, service: &Service) -> bool {
         None => record.template.is_some() && moved(record, service) == Moved::No,
     };
     made_it || record.template.as_ref() == Some(&fingerprint(&service.template))
+}
+
+/// Who wrote the template that stands there. Who changed the Service last is ourselves, unless that was after our last write.
+fn who_wrote(record: &Record, service: &Service) -> String {
+    if moved(record, service) == Moved::Template {
+        return who_moved(service, false);
+    }
+    let theirs = service.last_writer(|writer| writer.manager != FIELD_MANAGER && writer.template);
+    theirs.map_or_else(|| "somebody".to_owned(), |writer| writer.manager.clone())
 }
 
 /// Why what is declared is none of this rollout's: a template is part of a goal, and whoever declared another one wants this one.

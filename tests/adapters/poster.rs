@@ -5,9 +5,11 @@ use andante::adapter::cluster::Poster;
 use andante::model::moment::Moment;
 use andante::model::observed::Service;
 use andante::rollout::posting::Posting;
+use andante::run::ports::runs::PostsEvents;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const PATH: &str = "POST /apis/events.k8s.io/v1/namespaces/shop/events?fieldManager=andante&fieldValidation=Strict";
 

@@ -22,6 +22,7 @@ use andante::run::start::look::look;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How long a run works.
@@ -216,10 +217,12 @@ pub(crate) async fn start(world: &World, label: &str, script: Script, keep: usiz
     let clock: SimClock = world.clock();
     let options = ActOptions { dry_run: false, cancel_older: true, keep: Keep::Newest(keep), patience: PATIENCE };
     let actor = Actor { options, cluster: &starter, clock: &clock, poster: &Unposted };
-    let (table, name): (_, ServiceName) = (RunTable::shipped(), world.name().parse().unwrap());
+    // Reading it costs more than a whole start.
+    static TABLE: OnceLock<RunTable> = OnceLock::new();
+    let (table, name): (_, ServiceName) = (TABLE.get_or_init(RunTable::shipped), world.name().parse().unwrap());
     let work = async {
         for _ in 0..5 {
-            let looked = look(PATIENCE, &starter, &name, &table).await?;
+            let looked = look(PATIENCE, &starter, &name, table).await?;
             match actor.act(&looked, false).await? {
                 Acted::Overtaken(_) => {}
                 acted => return Ok(acted),

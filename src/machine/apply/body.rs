@@ -55,10 +55,10 @@ impl WantedService {
     /// Takes it out of a file; `set`: what it is marked as a part of. An error is every fault of what it declares.
     pub fn of(service: ServiceName, mut object: Value, set: Option<&str>) -> Result<Self, Vec<Fault>> {
         let declared = Stated::of_json(&object).read()?;
-        if let Some(metadata) = fields(&mut object, "metadata") {
-            if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-                annotations.retain(|name, _| whose(name) == Whose::Owners);
-            }
+        if let Some(metadata) = fields(&mut object, "metadata")
+            && let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
+        {
+            annotations.retain(|name, _| whose(name) == Whose::Owners);
         }
         if let Some(set) = set {
             mark(&mut object, set);

@@ -8,6 +8,7 @@ use crate::rollout::declaration::part::APPLIED_SET;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// So many digits of the hash are shown.
 const DIGITS: usize = 12;
@@ -42,7 +43,11 @@ pub fn hash(set: &str, left: &[Leftover]) -> String {
     // No name and no uid holds a line's end.
     let text: Vec<&str> = [set].into_iter().chain(words).collect();
     let bytes = digest(&SHA256, text.join("\n").as_bytes());
-    let digits: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = bytes.as_ref().iter().fold(String::new(), |mut digits, byte| {
+        // Writing into a text cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    });
     digits.chars().take(DIGITS).collect()
 }
 

@@ -6,13 +6,13 @@
 use crate::machine::claim::Claim;
 use crate::machine::clash::owner_clashes;
 use crate::machine::outcomes::finished_below;
+use crate::machine::release::{is_same_release, without_bounds};
 use crate::machine::stage::named::{is_to_be_named, name_is_free, warn_of_taken_name};
 use crate::machine::stage::room::anew;
 use crate::machine::stage::{StageGoal, Want};
 use crate::machine::standing::{Moved, moved, outcome_of};
 use crate::machine::unserved::nobody_is_served;
 use crate::machine::world::World;
-use crate::model::bytes::{are_other_bytes, digest_of};
 use crate::model::event::Log;
 use crate::model::event::Topic;
 use crate::model::name::RevisionName;
@@ -355,16 +355,16 @@ fn from_revision(admission: Admission<'_>, name: Option<&RevisionName>, mut fres
 }
 
 /// True if this revision is a candidate that was rejected: by its name, or because the rejected template, which was put back, stands
-/// there again and makes the same bytes.
+/// there again and makes the same of it.
 fn is_rejected_one(rejected: &Rejected, revision: &Revision, admission: &Admission<'_>) -> bool {
     let Admission { record, world, service, .. } = *admission;
-    let came_again = record.is_some_and(|record| record.restored)
-        && service.latest_created.as_ref() == Some(&revision.name)
-        && rejected.template.is_some()
-        && rejected.template == Some(fingerprint(&service.template));
-    let means = revision.digest.as_deref().and_then(digest_of);
-    let other = world.revision(&rejected.revision).is_some_and(|r| are_other_bytes(r.digest.as_deref(), means));
-    rejected.revision == revision.name || came_again && !other
+    let of_owner = |revision| without_bounds(revision, record);
+    let same = || match world.revision(&rejected.revision) {
+        Some(before) => is_same_release(&of_owner(before), &of_owner(revision)),
+        None => rejected.template == Some(fingerprint(&service.template)),
+    };
+    let again = record.is_some_and(|record| record.restored) && service.latest_created.as_ref() == Some(&revision.name);
+    rejected.revision == revision.name || again && same()
 }
 
 /// The newest ready revision that serves nobody and is newer than stable: an older one would be a rollback by accident.

@@ -172,7 +172,7 @@ impl Walk {
         };
         let moment = match waiting {
             Waiting::Paused { .. } => Some(Moment::Paused),
-            Waiting::Suspended(_) => Some(Moment::Suspended),
+            Waiting::Suspended { .. } => Some(Moment::Suspended),
             Waiting::Declared(_) => Some(Moment::DeclarationUnreadable),
             Waiting::Blocked { .. } => Some(Moment::StepBlocked),
             _ => None,

@@ -32,7 +32,7 @@ pub fn install_with_images(space: &Space, package: &str) {
     let mut pipeline = catalog(&format!("{package}/{name}.yaml"));
     for param in pipeline["spec"]["params"].as_array_mut().unwrap() {
         let named = tools().into_iter().find(|(name, _)| param["name"] == *name).map(|(_, image)| image);
-        if let Some(image) = named.or_else(|| (param["name"] == "andante-image").then(image)) {
+        if let Some(image) = named.or_else(|| (param["name"] == "andante-image").then(|| image().to_owned())) {
             param["default"] = json!(image);
         }
     }
