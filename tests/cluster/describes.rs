@@ -103,7 +103,8 @@ fn an_event_that_is_refused_or_unanswered_disturbs_nothing() {
     assert_eq!(reasons(&space), Vec::<String>::new());
     space.answers("hello", "v2", 3);
 
-    // Where nobody answers them, a walk takes no longer, and ends with the rest of it unposted.
+    // Where nobody answers them, a walk does not wait (for each of the seven that would be half a minute), and ends with the rest of
+    // it unposted.
     let proxy = FaultProxy::start();
     proxy.inject(When::next("create").with("/events.k8s.io/").times(usize::MAX), Fault::Silence);
     let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v3", "--events", "off"];
@@ -111,7 +112,7 @@ fn an_event_that_is_refused_or_unanswered_disturbs_nothing() {
     assert!(proxy.asked().iter().all(|asked| !asked.path.contains("/events.k8s.io/")), "none was asked for");
     let began = Instant::now();
     proxy.andante(&space, "another", &WALK).wait(LONG).ended(0).ends_with("finished");
-    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     assert!(proxy.asked().iter().any(|asked| asked.path.contains("/events.k8s.io/")), "one was tried");
     space.answers("hello", "v3", 3);
 }

@@ -163,7 +163,7 @@ fn latest_is_followed_again_once_that_is_ready_and_the_same() {
     let order = write(decide(&mut restore, &world(&ready, with(revision("s3", "i:1", true))), 101));
     let next = order.record.unwrap();
     assert_eq!((next.split.clone(), next.outcome), (Split::all_latest(), Some(Code::Worse)));
-    assert_eq!([&next.start.stable, &next.start.latest].map(|name| name.as_str()), ["s3", "s3"]);
+    assert_eq!([&next.start.stable, &next.start.latest].map(RevisionName::as_str), ["s3", "s3"]);
     // Then there is nothing more to do, and the end says so from the record alone.
     let over = Record { generation: 4, ..next };
     let done = service(&over, "i:1", ("s3", "s3"), &json!({}));

@@ -36,7 +36,9 @@ impl StartTally {
     /// All that is remarkable now.
     pub fn all(&mut self, seen: &[Glance]) {
         *self = Self::default();
-        seen.iter().for_each(|one| self.seen(one));
+        for one in seen {
+            self.seen(one);
+        }
     }
 
     /// How many declarations cannot be acted on.
