@@ -43,10 +43,14 @@ pub fn measure(build: &Build, minutes: u64) {
     andante::adapter::tls::install();
     let mut followed: Vec<Followed> = SIZES.into_iter().map(|services| Followed::start(build, services)).collect();
     sleep(SETTLES);
-    followed.iter_mut().for_each(|one| one.settled(build));
+    for one in &mut followed {
+        one.settled(build);
+    }
     println!("{minutes} minutes of nothing begin");
     sleep(Duration::from_secs(minutes * 60));
-    followed.iter_mut().for_each(|one| one.print(minutes));
+    for one in &mut followed {
+        one.print(minutes);
+    }
 }
 
 /// A follower and the server that it follows.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How many stories `make test` plays.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 50;
 
 /// Somebody who starts what is due again and again, until that moment.
 async fn follower(world: World, name: &'static str, until: Instant, mut rng: Rng) {
