@@ -255,7 +255,7 @@ fn is_private(flag: &Arg) -> bool {
 }
 
 fn is_file(flag: &Arg) -> bool {
-    flag.get_value_names().is_some_and(|names| names.iter().any(|name| *name == "FILE"))
+    flag.get_value_names().is_some_and(|names| names.iter().any(|name| ["FILE", "DIR"].contains(&name.as_str())))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "DIR", help_heading = "Registry")]
     pub docker_config: Option<PathBuf>,
     /// Certificates (PEM) to believe beside the system's: a file, or a directory of files `*.crt`.
-    #[arg(long, value_name = "PATH", help_heading = "Registry")]
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub ca_file: Option<PathBuf>,
     /// Speak plain HTTP. Else TLS is spoken, and plain HTTP only with localhost and with loopback, private and
     /// link-local addresses that do not speak TLS, never through a proxy.

@@ -163,7 +163,7 @@ fn a_parameter_has_the_name_of_its_flag() {
 /// What a step means where a flag is given no value: what its caller says otherwise, else the program's own.
 pub(crate) fn usual(arguments: &[String], flags: &[String], name: &str) -> Option<String> {
     let otherwise = format!("--otherwise={name}=");
-    let callers = arguments.iter().chain(flags).filter_map(|argument| argument.strip_prefix(&otherwise)).last();
+    let callers = arguments.iter().chain(flags).filter_map(|argument| argument.strip_prefix(&otherwise)).next_back();
     let command = Cli::command();
     let sub = command.find_subcommand(&arguments[0]).unwrap();
     let own = || sub.get_arguments().find(|flag| flag.get_long() == Some(name)).map(clap::Arg::get_default_values);

@@ -199,7 +199,7 @@ fn a_page_that_says_what_is_not_so_is_noticed() {
         ("`--context`", "`--kontext`", "no command has --kontext"),
         ("(../config/care)", "(../config/carf)", "the link to ../config/carf leads nowhere"),
         ("`tests/cluster/start.rs`", "`tests/cluster/begin.rs`", "there is no tests/cluster/begin.rs"),
-        ("yet: `apply`", "yet: `walk`", "`walk` is a command by now"),
+        ("yet: `dashboard`", "yet: `walk`", "`walk` is a command by now"),
         ("Shown, but not on the cluster", "Shown", "30 is shown by no test on a cluster"),
     ] {
         assert!(page.contains(old), "the page has no {old}");
