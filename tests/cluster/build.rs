@@ -223,7 +223,8 @@ fn a_declared_commit_is_built_with_service_as_the_only_parameter() {
     run("branch").good().says(&format!("fetched {second}"));
     assert_ne!(containers(1)["image"], json!(built));
 
-    // So is the folder.
+    // So is the folder. What is there already would not be built again.
+    source.commit(&["VERSION=v4"]);
     space.kubectl(&["annotate", "ksvc/hello", "andante.dev/source-path=nowhere"]).good();
     let bad = run("nowhere").bad().gives("outcome", "build-failed");
     assert!(bad.log.contains("nowhere"), "{}", bad.log);

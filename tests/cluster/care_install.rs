@@ -68,7 +68,7 @@ fn alone_long_care_comes_and_goes_by_one_command() {
     eventually("a split is nobody's business", SHORT, || (dry() == (true, false)).then_some(()));
     // What stays behind: pinned users, annotations that nothing keeps any more, and a binding that binds nothing.
     assert!(space.split("hello").starts_with("hello-00001 100"), "{}", space.split("hello"));
-    let names = ["andante.dev/pipeline", "andante.dev/rollout", "andante.dev/kept"];
+    let names = ["andante.dev/pipeline", "andante.dev/rollout", "andante.dev/progress", "andante.dev/kept"];
     assert!(names.iter().all(|name| !annotation(&space, name).is_empty()));
     for name in names {
         space.kubectl(&["annotate", "ksvc", "hello", &format!("{name}-")]).good();

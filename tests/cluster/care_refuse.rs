@@ -63,7 +63,7 @@ fn leaving_care_is_one_write() {
     let walk = ["--steps", "50,100", "--dwell", "1s", "--bake", "1s"];
     space.andante(&[&["roll-out", "hello", "--image", "dev.local/andante-sample:v2"], &walk[..]].concat()).ended(0);
     // At rest, the annotation alone: what its rollouts know stays, users too.
-    let names = ["andante.dev/pipeline", "andante.dev/rollout", "andante.dev/kept"];
+    let names = ["andante.dev/pipeline", "andante.dev/rollout", "andante.dev/progress", "andante.dev/kept"];
     let mut gone = json!({"metadata": {"annotations": {}}, "spec": {"traffic": [{"revisionName": "hello-00001", "percent": 100}]}});
     for name in names {
         gone["metadata"]["annotations"][name] = json!(null);
