@@ -2,9 +2,10 @@
 
 use andante::adapter::metrics::{MetricsPort, MetricsReply};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// What is answered to these bytes.
 async fn asked(at: SocketAddr, request: &str) -> String {

@@ -64,7 +64,7 @@ pub(crate) enum Job {
     /// Take it out of care.
     Detach(IfMoves),
     /// The same with `--restore-template`.
-    Restoring(Box<Job>),
+    Restoring(Box<Self>),
     /// Apply a file with this image, which declares this pipeline or none.
     Apply { image: &'static str, pipeline: Option<&'static str> },
 }

@@ -99,7 +99,7 @@ pub(crate) fn story(seed: u64) -> Played {
 }
 
 #[expect(clippy::disallowed_methods, reason = "settings of this test alone")]
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number of seeds"))
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn wrong(world: &World, moot: bool) -> Vec<String> {
         Some(status) if status.phase == GoalPhase::Reached && status.run.is_none() => {}
         Some(status) if !status.made => wrong.push("its run was named and not noted".to_owned()),
         Some(_) if !named(&object).is_some_and(|name| is_made(&name)) => {
-            wrong.push("its run was never made".to_owned())
+            wrong.push("its run was never made".to_owned());
         }
         Some(_) => {}
         None => wrong.push("nobody looked".to_owned()),

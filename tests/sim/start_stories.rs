@@ -5,6 +5,7 @@
 
 use super::fault::{Chooser, Crash, Script};
 use super::pipeline::{chance, seconds};
+use super::seeded::number;
 use super::start_cases::{Deed, wrong};
 use super::starts::{declared, named, start, versions};
 use super::world::{World, simulate};
@@ -104,7 +105,7 @@ fn story(seed: u64) -> (Vec<String>, String) {
 
 #[test]
 fn random_starts() {
-    let one: Option<u64> = std::env::var("ANDANTE_SIM_SEED").ok().and_then(|text| text.parse().ok());
+    let one = number("ANDANTE_SIM_SEED");
     let mut bad = vec![];
     for seed in one.map_or(0..SEEDS, |seed| seed..seed + 1) {
         let (wrong, print) = story(seed);

@@ -211,14 +211,15 @@ pub(crate) struct Began {
     pub(crate) calls: usize,
 }
 
+/// The shipped table. Reading it costs more than a whole start.
+static TABLE: OnceLock<RunTable> = OnceLock::new();
+
 /// Looks and acts once, and again where somebody was faster; none if it is killed.
 pub(crate) async fn start(world: &World, label: &str, script: Script, keep: usize) -> Began {
     let starter = Starter { handle: Handle::new(world, label, script), namespace: "ns".parse().unwrap() };
     let clock: SimClock = world.clock();
     let options = ActOptions { dry_run: false, cancel_older: true, keep: Keep::Newest(keep), patience: PATIENCE };
     let actor = Actor { options, cluster: &starter, clock: &clock, poster: &Unposted };
-    // Reading it costs more than a whole start.
-    static TABLE: OnceLock<RunTable> = OnceLock::new();
     let (table, name): (_, ServiceName) = (TABLE.get_or_init(RunTable::shipped), world.name().parse().unwrap());
     let work = async {
         for _ in 0..5 {
