@@ -168,7 +168,7 @@ fn kim() -> Asker {
 }
 
 /// What would be started for the Service as it stands.
-fn would_start(theatre: &Theatre) -> StartDecision {
+pub(crate) fn would_start(theatre: &Theatre) -> StartDecision {
     let object = theatre.world.service().unwrap();
     let (service, namespace): (_, Namespace) = (Service::from_json(&object).unwrap(), "ns".parse().unwrap());
     let declared = Stated::of_json(&object).read();

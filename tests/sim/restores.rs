@@ -1,6 +1,7 @@
 //! The template follows users back (`--restore-template`), whatever happens: the way back of a walk, of staging and of `settle`,
 //! each killed at every call, hit by every fault and overtaken by edits. How the rollout ended stays, and whom it rejected.
 
+use super::care;
 use super::check::{self, entries};
 use super::exhaustive::{Case, exhaust};
 use super::fault::{Crash, Script};
@@ -10,14 +11,11 @@ use super::world::simulate;
 use andante::machine::claim::{Asker, IfBusy};
 use andante::machine::settle::To;
 use andante::machine::world::Signal;
-use andante::model::name::Namespace;
 use andante::model::observed::{GOAL_STATUS, Service};
 use andante::model::outcome::{Code, Outcome};
-use andante::rollout::declaration::read::Stated;
 use andante::rollout::goal_status::StatusSeen;
 use andante::rollout::record::Record;
-use andante::rollout::start::decide::{Idle, StartDecision, StartQuestion, decide};
-use andante::rollout::start::table::RunTable;
+use andante::rollout::start::decide::{Idle, StartDecision};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -177,19 +175,7 @@ impl Play {
 
     /// What would be started for it.
     fn would_start(&self) -> StartDecision {
-        let object = self.service();
-        let (service, namespace): (_, Namespace) = (Service::from_json(&object).unwrap(), "ns".parse().unwrap());
-        let declared = Stated::of_json(&object).read();
-        decide(&StartQuestion {
-            service: &service,
-            declared: &declared,
-            namespace: &namespace,
-            namespace_suspends: None,
-            runs: &[],
-            table: &Ok(RunTable::shipped()),
-            again: false,
-            now: jiff::Timestamp::UNIX_EPOCH,
-        })
+        care::would_start(&self.theatre)
     }
 
     /// No rule was broken, and nobody of a rollout's ever followed latest while that was what was rejected.
