@@ -82,7 +82,7 @@ fn a_run_whose_time_is_up_takes_users_back() {
     let _usual = usual_settings();
     let space = place("pipe-time", "pipelines/roll-out-image");
     // Room for a busy machine, whose pods may take twenty seconds to say their first line.
-    let short = json!({"pipeline": "1m", "tasks": "45s", "finally": "15s"});
+    let short = json!({"pipeline": "50s", "tasks": "45s", "finally": "5s"});
     // `timeouts.pipeline` alone: no `finally` runs.
     let whole = json!({"pipeline": "45s"});
     let over = ended_at_half(&space, slow(V2).with("/timeouts", whole), "whole", |_| {}).bad();
