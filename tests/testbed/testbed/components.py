@@ -48,6 +48,11 @@ ORDER = [
 ]
 
 
+# Memory is plenty and the cores are few: Go collects garbage when the heap is five times what lives, not twice. The same 21
+# live tests took 178 s instead of 214.
+GC_PERCENT = 400
+
+
 def url():
     """The API's address."""
     return "https://%s:%d" % (NODE_IP, PORTS["apiserver"])
@@ -352,6 +357,7 @@ def start(name):
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(state_dir()),
+        "GOGC": str(GC_PERCENT),
     }
     with open(log, "ab") as out:
         process = subprocess.Popen(
