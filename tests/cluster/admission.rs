@@ -43,8 +43,8 @@ fn every_file_is_admitted_here() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn every_file_is_admitted_by_the_oldest_tekton() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_every_file_is_admitted_by_the_oldest_tekton() {
     let mut ask = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/cluster"));
     let done = ask.args(["admission", "--tekton", "1.12"]).args(files()).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);

@@ -86,8 +86,8 @@ fn after_a_finished_rollout_detaching_gives_latest_back() {
 /// The annotation alone puts it into care, and no policy is there: whatever a rollout ends with, the next template reaches nobody
 /// until it is rolled out. Out of care latest is followed again.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn in_care_every_end_is_by_name_and_detach_gives_latest_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_in_care_every_end_is_by_name_and_detach_gives_latest_back() {
     let space = Space::new("by-name");
     let preview =
         json!([{"latestRevision": true, "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "preview"}]);
@@ -121,8 +121,8 @@ fn in_care_every_end_is_by_name_and_detach_gives_latest_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn where_users_would_be_moved_the_template_is_put_back_first() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_where_users_would_be_moved_the_template_is_put_back_first() {
     let space = Space::new("detach-restore");
     space.serve(&sample("hello", "v1"));
     space.andante(&ADOPT).ended(0);
@@ -146,8 +146,8 @@ fn where_users_would_be_moved_the_template_is_put_back_first() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn policies_let_both_through_and_nothing_is_left() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_policies_let_both_through_and_nothing_is_left() {
     let (space, _care) = in_care("adopt-care", "care");
     let mixed =
         json!([{"latestRevision": true, "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "preview"}]);

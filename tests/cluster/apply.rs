@@ -102,8 +102,8 @@ fn what_others_wrote_is_a_conflict_with_their_names() {
 
 /// Whoever exports and applies changes nothing, whoever made the Service and whatever a rollout left on it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn what_was_exported_changes_nothing_when_it_is_applied() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_what_was_exported_changes_nothing_when_it_is_applied() {
     let space = Space::new("apply-back");
     space.serve(&sample("made", "v1").env("A", "1"));
     space.serve(&sample("walked", "v1"));
@@ -221,8 +221,8 @@ fn long_an_apply_killed_at_its_writes_goes_on() {
 
 /// The split was a file's before the Service was in care; a file that no longer names it must not give it away.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_split_that_was_a_files_stays_in_care() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_split_that_was_a_files_stays_in_care() {
     let space = Space::new("apply-split");
     let named = json!([{"revisionName": "hello-00001", "percent": 100}]);
     space.andante(&["apply", &folder(&space, "first", &[("a.json", &sample("hello", "v1").object)])]).ended(0);

@@ -34,8 +34,8 @@ fn a_step_waits_for_its_approval_and_goes_on_with_it() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn nobody_approves_and_users_go_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_nobody_approves_and_users_go_back() {
     let space = staged("unapproved", &[]);
     let walk = ["walk", "hello", "--steps", "20,100", "--approve", "100", "--approval-timeout", "3s", "--dwell", "1s"];
     space.andante(&[&walk[..], &["--bake", "1s"]].concat()).ended(16).ends_with("nobody approved step 2");
@@ -46,8 +46,8 @@ fn nobody_approves_and_users_go_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_candidate_that_dies_while_people_think_is_rolled_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_candidate_that_dies_while_people_think_is_rolled_back() {
     let space = staged("think", &["CRASH_AFTER=5"]);
     let mut walk = space.start(&[
         "walk",

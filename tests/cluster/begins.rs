@@ -10,8 +10,8 @@ const V3: [&str; 4] = ["stage", "hello", "--image", "dev.local/andante-sample:v3
 
 /// Two runs want the same image, and the second comes before Knative has taken up the first one's write.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_second_run_for_the_same_image_takes_the_candidate_over_and_does_not_call_it_done() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_second_run_for_the_same_image_takes_the_candidate_over_and_does_not_call_it_done() {
     for wait in [0, 150, 600] {
         let space = Space::new("double");
         space.serve(&sample("hello", "v1"));

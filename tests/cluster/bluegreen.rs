@@ -62,8 +62,8 @@ fn green_is_proved_by_its_tag_then_everyone_is_switched_in_one_write_and_blue_is
 
 /// A green that fails its probe is shown to nobody.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_green_that_fails_its_probe_is_shown_to_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_green_that_fails_its_probe_is_shown_to_nobody() {
     let space = Space::new("green-bad");
     space.serve(&sample("hello", "v1"));
     let load = Load::start(&space, &["hello"], 20, Duration::from_secs(60));

@@ -41,8 +41,8 @@ fn place(name: &str) -> (Space, Repository) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_commit_is_built_rolled_out_and_not_built_again() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_commit_is_built_rolled_out_and_not_built_again() {
     let (space, source) = place("build");
     let first = source.commit(&["VERSION=v1"]);
     commit(&source, &first, "/").start(&space, "first").over().good().gives("outcome", "created");
@@ -134,8 +134,8 @@ fn long_an_older_run_whose_build_ends_last_changes_nothing() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_run_that_built_is_cancelled_in_its_walk_and_users_go_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_run_that_built_is_cancelled_in_its_walk_and_users_go_back() {
     let _usual = usual_settings();
     let (space, source) = place("build-cancel");
     space.serve(&sample("hello", "v1"));
@@ -151,8 +151,8 @@ fn a_run_that_built_is_cancelled_in_its_walk_and_users_go_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_task_says_where_a_build_goes() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_task_says_where_a_build_goes() {
     let space = Space::new("image-task");
     install(&space, "tasks/image-reference");
     let repository = format!("{}/{}", registry(), space.namespace);

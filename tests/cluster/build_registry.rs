@@ -104,8 +104,8 @@ fn a_build_goes_to_a_registry_with_a_password_and_an_authority_of_its_own() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_build_goes_to_a_registry_by_name_without_tls_when_it_is_told_so() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_build_goes_to_a_registry_by_name_without_tls_when_it_is_told_so() {
     let space = Space::new("build-plain");
     install(&space, "pipelines/build-it-and-roll-it-out-slowly");
     // The cluster's own registry, by its name.

@@ -41,8 +41,8 @@ fn a_new_template_makes_a_revision_and_reaches_nobody() {
 
 /// What does not touch template and split is as it was written, with nothing beside it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn labels_annotations_and_dry_runs_are_as_they_were() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_labels_annotations_and_dry_runs_are_as_they_were() {
     let (space, _care) = in_care("care-labels", "care");
     let before = space.service("hello");
     space.kubectl(&["label", "ksvc", "hello", "team=blue"]).good();
@@ -63,8 +63,8 @@ fn labels_annotations_and_dry_runs_are_as_they_were() {
 
 /// The split names a revision that somebody has deleted: the split is not this write's business.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_revision_in_the_split_that_is_gone_refuses_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_revision_in_the_split_that_is_gone_refuses_nobody() {
     let (space, _care) = in_care("care-gone", "care");
     patched(&space, &of_version("v2")).good();
     space.ready("hello-00002");
@@ -80,8 +80,8 @@ fn a_revision_in_the_split_that_is_gone_refuses_nobody() {
 
 /// While it is not known what latest means, a new template is refused: what serves is not to be guessed.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_write_while_the_last_one_is_being_taken_up_is_refused() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_write_while_the_last_one_is_being_taken_up_is_refused() {
     let (space, _care) = in_care("care-lag", "care");
     let template = |n: usize| json!({"metadata": {"annotations": {"example.com/n": n.to_string()}}});
     let refused = (0..20).find_map(|n| {

@@ -80,8 +80,8 @@ fn a_record_that_is_dropped_or_replaced_by_an_older_one_is_put_back() {
 
 /// The brake works whatever stands there: a number without end, half a record, a newer format, no room for more.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_brake_works_over_any_record() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_brake_works_over_any_record() {
     let (space, _care) = in_care("care-brake", "care");
     space.stage("hello", "v2");
     let mut walk = space.start(&STAY);
@@ -134,8 +134,8 @@ fn half_way(space: &Space) {
 
 /// Where there is no room for a whole record, the brake comes with the least of it, and is known all the same.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_brake_with_the_least_of_a_record_is_ours() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_brake_with_the_least_of_a_record_is_ours() {
     let (space, _care) = in_care("care-least", "care");
     space.stage("hello", "v2");
     let mut walk = space.start(&STAY);

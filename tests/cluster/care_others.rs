@@ -37,8 +37,8 @@ fn long_who_never_served_is_as_it_was() {
 
 /// A Service without any annotation, and one with some of ours that is in nobody's care.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn who_is_not_in_care_is_as_knative_does_it() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_who_is_not_in_care_is_as_knative_does_it() {
     let (space, _care) = in_care("care-none", "care");
     space.serve(&sample("plain", "v1"));
     space.serve(&sample("some", "v1").annotation("andante.dev/image-repository", "registry.example.com/a"));

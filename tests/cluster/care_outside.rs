@@ -21,8 +21,8 @@ fn refused(done: Done) -> String {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn whoever_acts_outside_is_kept_from_nothing() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_whoever_acts_outside_is_kept_from_nothing() {
     let (space, _care) = in_care("care-outside", "care");
     kim(&space);
     let outside = in_charge("ExternalOperation");

@@ -57,8 +57,8 @@ fn a_split_by_name_is_refused_and_a_broken_glass_lets_one_through() {
 
 /// All of ours goes in one write with a broken glass, and nothing of it is left behind.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn leaving_care_is_one_write() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_leaving_care_is_one_write() {
     let (space, _care) = in_care("care-leave", "care");
     let walk = ["--steps", "50,100", "--dwell", "1s", "--bake", "1s"];
     space.andante(&[&["roll-out", "hello", "--image", "dev.local/andante-sample:v2"], &walk[..]].concat()).ended(0);
@@ -79,8 +79,8 @@ fn leaving_care_is_one_write() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_warning_lets_a_named_split_stand_and_keeps_one_that_nobody_named() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_warning_lets_a_named_split_stand_and_keeps_one_that_nobody_named() {
     let (space, _care) = in_care("care-warn", "care-warn");
     patched(&space, &of_version("v2")).good();
     assert_eq!(space.split("hello"), "hello-00001 100");

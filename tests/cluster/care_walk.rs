@@ -50,8 +50,8 @@ fn a_roll_out_finishes_while_the_image_is_patched_in_mid_walk() {
 /// Every kind of write that a rollout makes, one after the other: stage, claim, steps, bounds, requests, the way back,
 /// settle, a revert.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn every_write_of_a_rollout_passes() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_every_write_of_a_rollout_passes() {
     let (space, _care) = in_care("care-ours", "care");
     let (v1, v2) = ("dev.local/andante-sample:v1", "dev.local/andante-sample:v2");
     // An abort, and the record of a rejected candidate.

@@ -41,8 +41,8 @@ fn collecting(space: &Space, what: impl FnOnce()) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn collection_during_a_walk_takes_nothing_that_is_needed() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_collection_during_a_walk_takes_nothing_that_is_needed() {
     let space = Space::new("collected");
     space.serve(&sample("hello", "v1"));
     let taken = collecting(&space, || {

@@ -89,8 +89,8 @@ fn kubectl_describe_shows_the_story() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_event_that_is_refused_or_unanswered_disturbs_nothing() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_event_that_is_refused_or_unanswered_disturbs_nothing() {
     let space = Space::new("describe-refused");
     space.serve(&sample("hello", "v1"));
     let file = account(&space, &least());
@@ -139,8 +139,8 @@ fn a_declaration_that_cannot_be_read_is_a_warning_on_the_service() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn runs_that_are_started_and_fail_are_told() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_runs_that_are_started_and_fail_are_told() {
     let space = super::start::place("describe-runs");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));
     space.andante(&["start", "hello"]).ended(0);

@@ -85,8 +85,8 @@ fn a_template_edit_in_mid_walk_reaches_nobody_and_the_walk_goes_on_by_name() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_rollback_after_a_template_edit_reaches_nobody_either() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_rollback_after_a_template_edit_reaches_nobody_either() {
     let space = serving("edit-back");
     space.start_as("run", &V2).wait(LONG).ended(0);
     let mut walk = space.start_as("run", &STAY);
@@ -101,8 +101,8 @@ fn a_rollback_after_a_template_edit_reaches_nobody_either() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_template_edit_during_staging_closes_it_and_moves_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_template_edit_during_staging_closes_it_and_moves_nobody() {
     let space = serving("edit-staging");
     let slow = [&V2[..], &["--set-env", "START_DELAY=6s"]].concat();
     let mut stage = space.start_as("run", &slow);
@@ -147,8 +147,8 @@ fn an_unchanged_file_applied_during_staging_moves_nobody_and_latest_is_followed_
 
 /// Knative makes one more revision of a template that comes back; the rollout goes on with it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_staged_template_under_another_name_disturbs_no_staging() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_staged_template_under_another_name_disturbs_no_staging() {
     let space = serving("edit-same");
     let mut stage = space.start_as("run", &[&V2[..], &["--set-env", "START_DELAY=6s"]].concat());
     stage.line("hello-00002: Deploying", LONG);
@@ -160,8 +160,8 @@ fn the_staged_template_under_another_name_disturbs_no_staging() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_edit_of_others_annotations_disturbs_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_edit_of_others_annotations_disturbs_nobody() {
     let space = serving("edit-note");
     space.start_as("run", &V2).wait(LONG).ended(0);
     let mut walk = space.start_as("run", &WALK);
@@ -179,8 +179,8 @@ fn an_edit_of_others_annotations_disturbs_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_removed_record_ends_the_walk() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_removed_record_ends_the_walk() {
     let space = serving("edit-record");
     space.start_as("run", &V2).wait(LONG).ended(0);
     let mut walk = space.start_as("run", &STAY);

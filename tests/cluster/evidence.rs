@@ -36,7 +36,7 @@ pub(super) fn worse(test: &str, setting: &str, flags: &[&str], most: usize) -> J
 
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn a_release_as_good_as_stable_is_promoted_on_evidence() {
+fn alone_a_release_as_good_as_stable_is_promoted_on_evidence() {
     let space = staged("healthy", "ERROR_RATE=0");
     let judged = Judged::walk(&space, 100, &BUDGET);
     judged.figures("healthy");
@@ -52,8 +52,8 @@ fn alone_a_release_that_always_fails_costs_users_little() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn alone_a_release_that_fails_one_in_five_costs_users_little() {
+#[ignore = "needs a cluster: make test-full"]
+fn alone_long_a_release_that_fails_one_in_five_costs_users_little() {
     worse("fails-fifth", "ERROR_RATE=0.2", &BUDGET, 60);
 }
 
@@ -78,8 +78,8 @@ fn alone_long_a_slow_release_is_found_although_it_never_fails() {
 
 /// Every pod of the candidate crashes in mid-walk and never comes back; clients hang up after two seconds. There is no 5xx.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
+#[ignore = "needs a cluster: make test-full"]
+fn alone_long_a_candidate_whose_pods_all_crash_is_found_by_what_is_never_answered() {
     // Well while others are looked for, which lasts as long as the first step, and ill in that.
     let at = Timestamp::now().as_second() + 60;
     let space = staged("all-crash", &format!("CRASH_AT={at}"));
@@ -170,8 +170,8 @@ fn long_a_gate_of_the_owners_sends_users_back() {
 
 /// Whoever writes the counters dies in mid-walk: what was well until then is not well for ever.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn counters_that_stand_still_are_no_evidence() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_counters_that_stand_still_are_no_evidence() {
     let space = staged("stands-still", "ERROR_RATE=0");
     let file = space.file("counts.json", "");
     let writes = Arc::new(AtomicBool::new(true));

@@ -178,8 +178,8 @@ impl Drop for Granted<'_> {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without() {
     let space = Space::new("gateway-role");
     halves(&space, "ERROR_RATE=0");
     let file = account(&space, &least());

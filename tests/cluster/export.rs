@@ -171,8 +171,8 @@ fn long_services_of_many_kinds_go_to_git_and_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn more_services_of_many_kinds_go_to_git_and_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_more_services_of_many_kinds_go_to_git_and_back() {
     corpus(&without_room("export-two"), 1);
 }
 

@@ -14,8 +14,8 @@ fn serving(test: &str) -> (Space, FaultProxy) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn staging_rides_out_faults_of_every_request() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_staging_rides_out_faults_of_every_request() {
     let (space, proxy) = serving("fault-stage");
     proxy.inject(When::next("get").with("/services/"), Fault::Answer(503));
     proxy.inject(When::next("list"), Fault::Busy(429, 1));
@@ -93,8 +93,8 @@ fn at_half(space: &Space, proxy: &FaultProxy, more: &[&str]) -> Running {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_server_that_never_answers_ends_the_walk_within_its_patience() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_server_that_never_answers_ends_the_walk_within_its_patience() {
     let (space, proxy) = serving("fault-silent");
     let walk = at_half(&space, &proxy, &["--request-timeout", "1s", "--patience", "4s"]);
     proxy.inject(When::next("any").times(FOREVER), Fault::Silence);
@@ -129,8 +129,8 @@ fn a_rollback_waits_for_a_server_that_is_down() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn settling_rides_out_a_lost_answer() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_settling_rides_out_a_lost_answer() {
     let (space, proxy) = serving("fault-settle");
     at_half(&space, &proxy, &[]).kill();
     proxy.inject(When::next("get"), Fault::Reset);

@@ -22,8 +22,8 @@ fn a_first_deployment_is_created_and_serves_everyone_at_once() {
 
 /// The Service is there, but nothing of it was ever ready.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_that_never_worked_gets_its_first_good_revision_at_once() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_that_never_worked_gets_its_first_good_revision_at_once() {
     let space = Space::new("never-worked");
     space.apply(&sample("hello", "crash").object);
     // Whether the Revision itself tells of the crash is Knative's luck (it may take ten minutes); its pods tell.
@@ -49,8 +49,8 @@ fn a_first_deployment_that_crashes_ends_with_its_last_words() {
 
 /// A Service from a file, in YAML: made from it at first, staged from it later.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_manifest_creates_the_service_and_later_releases_from_it_are_staged() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_manifest_creates_the_service_and_later_releases_from_it_are_staged() {
     let space = Space::new("from-file");
     let manifest = |image: &str, greeting: &str| {
         format!(

@@ -102,8 +102,8 @@ fn long_the_other_tasks_are_tried_as_their_readmes_say() {
 /// A quota on everything that a container may ask for, and defaults for what asks for nothing: Tekton's own containers,
 /// and Knative's.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_namespace_with_a_quota_builds_and_rolls_out() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_namespace_with_a_quota_builds_and_rolls_out() {
     let _logs = undisturbed();
     let space = Space::new("contact-quota");
     space.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "all"}, "spec": {"hard": {

@@ -15,8 +15,8 @@ fn as_go_reads(value: &Value) -> Value {
 
 /// The table that the unit test of the reader reads, line by line through kubectl itself.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_table_of_what_kubectl_reads_is_what_kubectl_reads() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_table_of_what_kubectl_reads_is_what_kubectl_reads() {
     let space = Space::new("kubectl-reads");
     let lines: Vec<Value> = include_str!("../adapters/kubectl-reads.jsonl")
         .lines()
@@ -116,8 +116,8 @@ fn a_file_for_kubectl_makes_what_kubectl_makes_and_a_field_less_is_a_release() {
 
 /// An export is a file as well: what the server set is left out, and the Service can be made of it anew.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_export_makes_the_service_anew() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_export_makes_the_service_anew() {
     let space = Space::new("export");
     space.serve(&sample("hello", "v1"));
     let export = space.kubectl(&["get", "ksvc", "hello", "-o", "yaml"]).good().out;
@@ -132,8 +132,8 @@ fn an_export_makes_the_service_anew() {
 
 /// A revision's name in the file is used while it is free.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_revision_has_the_name_that_its_file_gives_it() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_revision_has_the_name_that_its_file_gives_it() {
     let space = Space::new("file-names-it");
     let named = |version: &str, name: &str| sample("hello", version).revision(name).object.to_string();
     let file = space.file("hello.yaml", &named("v1", "hello-r5"));

@@ -80,8 +80,8 @@ fn a_declared_goal_is_read_and_changes_with_what_is_declared() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_goal_that_cannot_be_read_is_told_whole() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_goal_that_cannot_be_read_is_told_whole() {
     let space = Space::new("goal-faults");
     space.serve(&sample("hello", "v1"));
     for annotation in
@@ -103,8 +103,8 @@ fn a_goal_that_cannot_be_read_is_told_whole() {
 
 /// As kn writes: it keeps the image's name, says when it was there, and pins the tag. Who else names a digest means it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_digest_is_a_goal_unless_kn_pinned_it() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_digest_is_a_goal_unless_kn_pinned_it() {
     let space = Space::new("goal-pinned");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "roll-out-image"));
     let before = id(&space, "hello");
@@ -131,8 +131,8 @@ fn a_digest_is_a_goal_unless_kn_pinned_it() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_suspended_namespace_is_told() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_suspended_namespace_is_told() {
     let space = Space::new("goal-suspended");
     space.serve(&sample("hello", "v1"));
     space.kubectl(&["annotate", "namespace", &space.namespace, "andante.dev/suspend=moving house"]).good();

@@ -111,8 +111,8 @@ fn a_declared_share_is_where_its_rollout_ends() {
 
 /// Without a source the image is part of the goal: what the run stages is no new goal, neither for its walk nor in the status.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn what_a_run_stages_itself_is_no_new_goal() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_what_a_run_stages_itself_is_no_new_goal() {
     let space = Space::new("goal-own");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "build-it"));
     let asked = goal(&space);

@@ -28,8 +28,8 @@ fn delete(space: &Space, kind: &str, name: &str) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_foreign_target_that_vanishes_in_mid_walk_is_left_out_of_the_rollback() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_foreign_target_that_vanishes_in_mid_walk_is_left_out_of_the_rollback() {
     let space = serving("foreign-gone");
     // The owner's own tag, on an older revision.
     space.apply(&sample("hello", "v3").object);
@@ -123,8 +123,8 @@ fn long_a_candidate_that_lost_its_pod_stays_at_its_step_for_a_whole_dwell_more()
 
 /// One pod of three ends again and again; the revision stays Ready, its number of pods hardly moves, and nothing else tells.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn one_pod_of_three_that_restarts_sends_users_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_one_pod_of_three_that_restarts_sends_users_back() {
     let space = serving("restarts");
     space.start_as("run", &[&V2[..], &["--set-env", "CRASH_PATH=/crash"]].concat()).wait(LONG).ended(0);
     let floor = "autoscaling.knative.dev/min-scale=3";
@@ -190,8 +190,8 @@ fn a_service_that_is_deleted_in_mid_walk_ends_it() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_that_is_deleted_during_staging_is_not_made_anew() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_that_is_deleted_during_staging_is_not_made_anew() {
     let space = serving("staging-gone");
     let mut stage = space.start_as("run", &[&V2[..], &["--set-env", "START_DELAY=20s"]].concat());
     stage.line("hello-00002: ", LONG);
@@ -201,8 +201,8 @@ fn a_service_that_is_deleted_during_staging_is_not_made_anew() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_that_is_made_anew_in_mid_walk_is_not_written_to() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_that_is_made_anew_in_mid_walk_is_not_written_to() {
     let space = serving("service-anew");
     let proxy = FaultProxy::start();
     space.start_as("run", &V2).wait(LONG).ended(0);
@@ -223,8 +223,8 @@ fn a_service_that_is_made_anew_in_mid_walk_is_not_written_to() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_damaged_record_is_refused_with_a_way_out() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_damaged_record_is_refused_with_a_way_out() {
     let space = serving("damaged");
     at_half(&space).kill();
     space.kubectl(&["annotate", "ksvc", "hello", "--overwrite", "andante.dev/rollout={\"format\":1,\"id\":"]).good();

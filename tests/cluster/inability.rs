@@ -76,8 +76,8 @@ fn a_name_that_does_not_resolve_here_leaves_the_candidate_staged() {
 
 /// A Service without a public address: the gateway's outer door does not know it, the inner one does.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_of_the_cluster_alone_is_probed_from_outside_by_the_inner_gateway() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_of_the_cluster_alone_is_probed_from_outside_by_the_inner_gateway() {
     let space = Space::new("cluster-local");
     let mut hello = sample("hello", "v1");
     hello.object["metadata"]["labels"] = json!({"networking.knative.dev/visibility": "cluster-local"});
@@ -118,8 +118,8 @@ fn a_way_that_is_lost_in_mid_walk_takes_users_back_and_rejects_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_image_that_is_pushed_after_the_first_try_is_tried_again() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_image_that_is_pushed_after_the_first_try_is_tried_again() {
     let space = Space::new("image-late");
     space.serve(&sample("hello", "v1"));
     let image = format!("{}/{}/app:late", registry(), space.namespace);
@@ -137,8 +137,8 @@ fn an_image_that_is_pushed_after_the_first_try_is_tried_again() {
 
 /// A Secret that the containers need and that nobody has made yet.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_secret_that_is_made_after_the_first_try_is_no_fault_of_the_candidates() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_secret_that_is_made_after_the_first_try_is_no_fault_of_the_candidates() {
     let space = Space::new("secret-late");
     space.serve(&sample("hello", "v1"));
     let mut wanted = sample("hello", "v2");

@@ -91,8 +91,8 @@ fn a_walk_killed_at_its_first_step() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_walk_killed_at_its_last_step() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_walk_killed_at_its_last_step() {
     walk_killed_at(3);
 }
 

@@ -3,8 +3,8 @@
 use super::support::*;
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_tag_that_moved_on_is_another_candidate() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_tag_that_moved_on_is_another_candidate() {
     let space = Space::new("moved-tag");
     let image = format!("{}/{}/app:live", registry(), space.namespace);
     push_sample(&image, "v2s2");

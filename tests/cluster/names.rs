@@ -12,8 +12,8 @@ fn long(length: usize) -> String {
 
 /// With `candidate` and `stable` the Route would fail: TAG-SERVICE is a label of a host name, and has at most 63 characters.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_with_a_long_name_is_rolled_out_with_short_tags() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_with_a_long_name_is_rolled_out_with_short_tags() {
     let space = Space::new("long-names");
     let name = long(61);
     space.serve(&sample(&name, "v1"));
@@ -37,8 +37,8 @@ fn a_service_with_a_long_name_is_rolled_out_with_short_tags() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_whose_name_leaves_no_room_for_a_tag_is_refused_and_left_alone() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_whose_name_leaves_no_room_for_a_tag_is_refused_and_left_alone() {
     let space = Space::new("longest-names");
     let name = long(62);
     space.serve(&sample(&name, "v1"));
@@ -72,8 +72,8 @@ fn a_revision_name_that_is_taken_is_refused_before_the_first_write() {
 
 /// Another Service's revision cannot be seen by whoever looks for one's own; Knative says `RevisionNameTaken`.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_name_of_another_services_revision_ends_staging_at_once_and_blocks_no_route() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_name_of_another_services_revision_ends_staging_at_once_and_blocks_no_route() {
     let space = Space::new("hidden-name");
     space.serve(&sample("hello-v2", "v3"));
     space.serve(&sample("hello", "v1"));

@@ -47,8 +47,8 @@ fn at_half(space: &Space, proxy: &FaultProxy) -> Running {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_step_that_cannot_be_written_ends_the_walk_within_its_patience() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_step_that_cannot_be_written_ends_the_walk_within_its_patience() {
     let (space, proxy) = (Space::new("no-writes"), FaultProxy::start());
     let walk = at_half(&space, &proxy);
     let _hook = DeadWebhook::put_up(&space);

@@ -40,8 +40,8 @@ fn a_name_that_is_taken_is_seen_before_anything_is_written() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_taken_name_that_cannot_be_read_takes_the_tag_back_and_users_never_notice() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_taken_name_that_cannot_be_read_takes_the_tag_back_and_users_never_notice() {
     let space = serving("name-hidden");
     space.apply(&plain("stable-hello"));
     let file = account(&space, &least());

@@ -79,8 +79,8 @@ fn tags_pinned_revisions_and_annotations_of_others_survive_a_release() {
 
 /// Tags and targets of others, with a bad end: what users and tags reach is as before, every entry by name.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn tags_pinned_revisions_and_annotations_of_others_survive_a_rollback() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_tags_pinned_revisions_and_annotations_of_others_survive_a_rollback() {
     let space = owned("others-back");
     let before = space.service("hello");
     let stage = ["stage", "hello", "--image", "dev.local/andante-sample:v3", "--set-env", "VERSION=v3"];
@@ -120,8 +120,8 @@ fn an_ambiguous_split_needs_the_stable_to_be_named() {
 /// An owner's tag with our name (Knative would answer 400 "Multiple definitions"): refused before any write, and other
 /// names are at hand.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_owners_tag_with_our_name_is_left_alone() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_owners_tag_with_our_name_is_left_alone() {
     let space = Space::new("own-tag");
     let traffic = json!([
         {"latestRevision": true, "percent": 100},
@@ -145,8 +145,8 @@ fn an_owners_tag_with_our_name_is_left_alone() {
 
 /// A GitOps tool that applies the containers is named, and the way out is offered.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_gitops_manager_of_the_image_is_named() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_gitops_manager_of_the_image_is_named() {
     let space = Space::new("gitops");
     let wanted = sample("hello", "v1").object;
     let apply = ["apply", "--server-side", "--field-manager=argocd", "-f", "-"];
@@ -161,8 +161,8 @@ fn a_gitops_manager_of_the_image_is_named() {
 
 /// A controller that owns the Service, and one that updates it, are named; whoever typed kubectl is not.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn whoever_may_write_it_back_is_named_before_the_first_write() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_whoever_may_write_it_back_is_named_before_the_first_write() {
     let space = Space::new("owned-by");
     space.serve(&sample("hello", "v1"));
     let stage = |version: &str| {
@@ -194,8 +194,8 @@ fn whoever_may_write_it_back_is_named_before_the_first_write() {
 
 /// A template with a name (Knative refuses a changed template that keeps its name).
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_named_template_gets_no_name_or_a_new_one() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_named_template_gets_no_name_or_a_new_one() {
     let space = Space::new("named");
     space.serve(&sample("hello", "v1").revision("hello-first"));
     assert_eq!(space.stage("hello", "v2"), "hello-00002");

@@ -40,8 +40,8 @@ fn walked(space: &Space, file: &Sample, flags: &[&str]) -> (i64, Ran) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_floor_is_as_high_as_need_and_no_higher_than_the_owner_allows() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_floor_is_as_high_as_need_and_no_higher_than_the_owner_allows() {
     let space = Space::new("pods-max");
     three(&space);
     // Two at most: more are neither asked for nor waited for.

@@ -46,8 +46,8 @@ fn a_run_that_is_cancelled_takes_users_back() {
 /// Somebody's pruner deletes the run in mid-walk: its pod is told to go, and no user is sent to the candidate a second later. Both
 /// moments are of this machine: when the pod's end is heard of, and when users send their requests.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_run_whose_object_is_pruned_takes_users_back_within_a_second() {
+#[ignore = "needs a cluster: make test-full"]
+fn alone_long_a_run_whose_object_is_pruned_takes_users_back_within_a_second() {
     let _usual = usual_settings();
     let space = place("pipe-pruned", "pipelines/roll-out-image");
     let run = slow(V2).start(&space, "pruned");
@@ -77,8 +77,8 @@ fn a_run_whose_object_is_pruned_takes_users_back_within_a_second() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_run_whose_time_is_up_takes_users_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn alone_long_a_run_whose_time_is_up_takes_users_back() {
     let _usual = usual_settings();
     let space = place("pipe-time", "pipelines/roll-out-image");
     // Room for a busy machine, whose pods may take twenty seconds to say their first line.
@@ -131,8 +131,8 @@ fn long_a_process_that_is_killed_is_followed_by_one_that_goes_on() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_pod_that_is_deleted_takes_users_back_and_finally_says_so() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_pod_that_is_deleted_takes_users_back_and_finally_says_so() {
     let space = place("pipe-deleted", "pipelines/roll-out-image");
     let run = slow(V2).start(&space, "deleted");
     served_becomes(&space, "hello", "hello-00002 50");

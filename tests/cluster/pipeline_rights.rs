@@ -182,8 +182,8 @@ fn long_each_right_that_is_taken_away_is_named() {
 /// Without the right to read runs the pod's own start tells who is older: a run whose step begins last, behind a slow build,
 /// does not overwrite a newer one.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn of_runs_that_cannot_be_read_the_later_pod_wins() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_of_runs_that_cannot_be_read_the_later_pod_wins() {
     let space = Space::new("pipe-unread");
     space.serve(&sample("hello", "v1"));
     let right = Right { group: "tekton.dev".into(), resource: "taskruns".into(), verb: "get".into() };

@@ -178,8 +178,8 @@ fn a_person_approves_between_canary_and_full() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn what_is_there_already_ends_well_without_a_walk() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_what_is_there_already_ends_well_without_a_walk() {
     let space = place("pipe-same", "pipelines/canary");
     install(&space, "pipelines/blue-green");
     let params = [("service", "hello"), ("image", V1)];
@@ -196,8 +196,8 @@ fn what_is_there_already_ends_well_without_a_walk() {
 
 /// In care a `kubectl patch` reaches nobody; a run that names the Service alone walks what it made, as the Service declares it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_run_with_an_image_that_is_empty_walks_the_newest_revision() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_run_with_an_image_that_is_empty_walks_the_newest_revision() {
     let (space, _care) = in_care("pipe-empty", "care");
     install_with_images(&space, "pipelines/roll-out-image");
     let declare = |params: &str| {

@@ -157,8 +157,8 @@ fn settling_stops_a_walk_that_lives() {
 /// The last write takes effect, and the next run begins before the walk hears that it is served: the walk was done, and
 /// says so. Its watch loses its place meanwhile, because one that keeps it tells everything in order.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
     let space = serving("done-first");
     let proxy = FaultProxy::start();
     let older = Run::pending(&space, "older");
@@ -184,8 +184,8 @@ fn a_walk_whose_last_write_was_made_is_done_whoever_begins_then() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn two_settle_at_once() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_two_settle_at_once() {
     let space = serving("settle-two");
     at_half(&space, "run").1.kill();
     let proxies = [FaultProxy::start(), FaultProxy::start()];
@@ -207,8 +207,8 @@ fn two_settle_at_once() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_walk_that_is_about_to_write_loses_to_settle() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_walk_that_is_about_to_write_loses_to_settle() {
     let space = serving("settle-before");
     let proxy = FaultProxy::start();
     let run = Run::pending(&space, "run");

@@ -72,8 +72,8 @@ fn a_bad_release_goes_back_with_its_template_and_latest_is_followed_again() {
 
 /// Half of the users are on the candidate when a person aborts: none of them meets it again.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_aborted_walk_takes_users_back_first_and_the_template_after_them() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_aborted_walk_takes_users_back_first_and_the_template_after_them() {
     let space = Space::new("restore-walk");
     space.serve(&sample("hello", "v1"));
     space.start_as("run", &V2).wait(LONG).ended(0);
@@ -158,8 +158,8 @@ fn long_killed_at_the_template_and_at_latest() {
 
 /// A walk that is killed for good, and one that a pipeline's end terminates: `settle` does all of it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn settling_puts_the_template_back_too() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_settling_puts_the_template_back_too() {
     let space = Space::new("restore-settle");
     space.serve(&sample("hello", "v1"));
     space.start_as("run", &V2).wait(LONG).ended(0);
@@ -180,8 +180,8 @@ fn settling_puts_the_template_back_too() {
 
 /// In care the template goes back and users stay by name; it is no new goal, and the rejected one again is no new candidate.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn in_care_the_goal_that_was_rejected_stays_so() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_in_care_the_goal_that_was_rejected_stays_so() {
     let space = Space::new("restore-care");
     space.serve(&sample("hello", "v1"));
     space.andante(&["adopt", "hello", "--pipeline", "build-it"]).ended(0);

@@ -63,8 +63,8 @@ fn the_old_image_after_a_rollback_makes_the_template_good_and_latest_is_followed
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn who_named_a_revision_stays_there_and_gets_the_template_back() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_who_named_a_revision_stays_there_and_gets_the_template_back() {
     let pinned = json!([{"revisionName": "hello-00001", "latestRevision": false, "percent": 100}]);
     let space = Space::new("revert-pinned");
     space.serve(&sample("hello", "v1").template_annotation("example.com/kept", "yes"));

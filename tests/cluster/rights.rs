@@ -103,8 +103,8 @@ fn a_right_that_is_taken_away_in_mid_walk_ends_it_clearly() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_right_that_comes_back_in_mid_walk_is_waited_for() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_right_that_comes_back_in_mid_walk_is_waited_for() {
     let space = Space::new("right-back");
     space.serve(&sample("hello", "v1"));
     let file = account(&space, &least());
@@ -123,8 +123,8 @@ fn a_right_that_comes_back_in_mid_walk_is_waited_for() {
 
 /// A token that is believed no more, in a file that gets another one: what is left of the token's time does not matter.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_token_file_with_a_new_token_is_read_anew() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_token_file_with_a_new_token_is_read_anew() {
     let space = Space::new("token-file");
     space.serve(&sample("hello", "v1"));
     let file = account(&space, &least());

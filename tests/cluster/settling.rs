@@ -38,8 +38,8 @@ fn a_finished_release_is_taken_back_in_one_write() {
 
 /// By name, to any revision that is Ready.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn everyone_goes_to_a_known_revision_by_name_in_one_write() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_everyone_goes_to_a_known_revision_by_name_in_one_write() {
     let space = Space::new("by-name");
     space.serve(&sample("hello", "v1"));
     released(&space, "v2");

@@ -63,8 +63,8 @@ fn sigterm_brings_users_back_and_the_same_run_starts_again() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_holds_where_it_was_told_to() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_sigterm_holds_where_it_was_told_to() {
     let (space, proxy) = space("sigterm-hold");
     let watch = space.watch("hello");
     let hold = [&DWELL[..], &["--on-term", "hold"]].concat();
@@ -95,8 +95,8 @@ fn ctrl_c_holds_and_says_how_to_go_on() {
 
 /// The API server hangs: the first Ctrl-C tries to mark the record for a moment, the second does not wait for it.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_second_ctrl_c_leaves_at_once() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_second_ctrl_c_leaves_at_once() {
     let (space, proxy) = space("sigint-twice");
     let walk = at_half(&space, &proxy, &STAY);
     proxy.inject(When::next("any").times(usize::MAX), Fault::Silence);
@@ -114,8 +114,8 @@ fn a_second_ctrl_c_leaves_at_once() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_tries_again_while_there_is_time() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_sigterm_tries_again_while_there_is_time() {
     let (space, proxy) = space("sigterm-trouble");
     let walk = at_half(&space, &proxy, &STAY);
     proxy.inject(When::next("patch"), Fault::Answer(503));
@@ -141,8 +141,8 @@ fn sigterm_ends_in_time_while_the_api_server_hangs() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn sigterm_during_staging_leaves_the_candidate_at_0_and_the_same_run_goes_on() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_sigterm_during_staging_leaves_the_candidate_at_0_and_the_same_run_goes_on() {
     let (space, proxy) = space("sigterm-stage");
     let slow = [&STAGE[..], &["--set-env", "START_DELAY=5s"]].concat();
     let mut stage = proxy.andante(&space, "run", &slow);
@@ -155,8 +155,8 @@ fn sigterm_during_staging_leaves_the_candidate_at_0_and_the_same_run_goes_on() {
 
 /// Tekton can make a pod anew while `finally` settles: what its run has settled it does not begin again.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_late_pod_of_a_run_that_is_settled_moves_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_late_pod_of_a_run_that_is_settled_moves_nobody() {
     let (space, proxy) = space("late-pod");
     ends(at_half(&space, &proxy, &DWELL), "TERM");
     space.start_as("run", &["settle", "hello"]).wait(LONG).ended(0).says("after: stopped by SIGTERM");

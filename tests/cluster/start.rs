@@ -113,8 +113,8 @@ fn a_declared_goal_is_started_once() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn what_cannot_be_started_is_posted_and_mending_it_starts_nothing() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_what_cannot_be_started_is_posted_and_mending_it_starts_nothing() {
     let space = place("start-faults");
     space.serve(&sample("hello", "v1"));
     annotate(&space, "andante.dev/pipeline=ship-it");
@@ -161,8 +161,8 @@ fn what_cannot_be_started_is_posted_and_mending_it_starts_nothing() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn tasks_and_cron_jobs_are_run_as_well() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_tasks_and_cron_jobs_are_run_as_well() {
     let space = place("start-kinds");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "Task/short"));
     space.andante(&["start", "hello"]).ended(0).ends_with("has reached its goal");

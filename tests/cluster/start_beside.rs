@@ -17,8 +17,8 @@ fn shipped_rules() -> Vec<Value> {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn no_more_finished_runs_are_kept_than_are_wanted() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_no_more_finished_runs_are_kept_than_are_wanted() {
     let space = place("start-keep");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));
     space.andante(&["start", "hello"]).ended(0).ends_with("has reached its goal");
@@ -52,8 +52,8 @@ fn no_more_finished_runs_are_kept_than_are_wanted() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_namespace_that_is_suspended_starts_nothing_and_holds_a_walk() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_namespace_that_is_suspended_starts_nothing_and_holds_a_walk() {
     let space = place("start-suspended");
     space.serve(&sample("hello", "v1").annotation("andante.dev/pipeline", "ship-it"));
     space.andante(&["start", "hello"]).ended(0).ends_with("has reached its goal");

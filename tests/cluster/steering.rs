@@ -58,8 +58,8 @@ fn a_person_pauses_resumes_and_promotes() {
 
 /// After Ctrl-C nobody walks: `status` says so, `control` says so and what acts, and the next walk obeys what was asked.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn after_ctrl_c_nobody_is_said_to_walk() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_after_ctrl_c_nobody_is_said_to_walk() {
     let (space, walk) = walking("ctrl-c");
     walk.signal("INT");
     walk.wait(LONG).ended(19).ends_with("stopped by Ctrl-C");
@@ -79,8 +79,8 @@ fn after_ctrl_c_nobody_is_said_to_walk() {
 
 /// After an edit that ended the walk no step is due.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn after_a_foreign_edit_no_step_is_due() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_after_a_foreign_edit_no_step_is_due() {
     let (space, walk) = walking("edited-status");
     let traffic = json!({"spec": {"traffic": [{"revisionName": "hello-00001", "percent": 100}]}});
     space.merge("services.serving.knative.dev", "hello", &traffic).good();
@@ -97,8 +97,8 @@ fn after_a_foreign_edit_no_step_is_due() {
 
 /// A Service that is copied with its annotations has a record of another one: no walk goes on there.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn the_record_of_a_service_that_was_made_anew_is_no_walk() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_the_record_of_a_service_that_was_made_anew_is_no_walk() {
     let (space, walk) = walking("anew");
     let old = space.service("hello");
     walk.kill();
@@ -114,8 +114,8 @@ fn the_record_of_a_service_that_was_made_anew_is_no_walk() {
 
 /// What was over before is not the end that is waited for; and a watch that breaks off is no news.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_watch_until_done_waits_for_the_next_rollout_and_is_not_disturbed() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_watch_until_done_waits_for_the_next_rollout_and_is_not_disturbed() {
     let space = Space::new("until-done");
     space.serve(&sample("hello", "v1"));
     space.stage("hello", "v2");
@@ -140,8 +140,8 @@ fn a_watch_until_done_waits_for_the_next_rollout_and_is_not_disturbed() {
 
 /// Whoever asks for a Service in the wrong namespace is not told to make it there.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_service_that_is_not_there_is_asked_for_elsewhere() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_service_that_is_not_there_is_asked_for_elsewhere() {
     let space = Space::new("elsewhere");
     for command in [&["status"][..], &["watch"], &["control", "abort"], &["plan"]] {
         let ran = space.andante(&[command, &["hello"]].concat());

@@ -52,8 +52,8 @@ fn git_clone(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_commit_is_built_and_rolled_out_in_one_pod() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_commit_is_built_and_rolled_out_in_one_pod() {
     let space = place("pipe-one-pod", "tasks/roll-out");
     git_clone(&space);
     // The sample says no image: the StepActions say it, as it was set for the whole catalog.

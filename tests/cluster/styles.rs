@@ -81,8 +81,8 @@ fn long_a_revision_that_somebody_made_is_taken_up_as_it_is() {
 
 /// Variables of the container, changed and added, with and without a new image.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn settings_of_the_container_are_staged_like_an_image() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_settings_of_the_container_are_staged_like_an_image() {
     let space = Space::new("set-env");
     space.serve(&sample("hello", "plain").env("VERSION", "a").env("KEPT", "yes"));
     space.andante(&["stage", "hello", "--set-env", "VERSION=b", "--set-env", "ADDED=x=y"]).ended(0);

@@ -46,8 +46,8 @@ fn space(name: &str) -> Space {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn an_image_that_does_not_exist_moves_nobody() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_image_that_does_not_exist_moves_nobody() {
     let space = space("bad-image");
     let arguments = ["--image", "dev.local/andante-sample:not-there"];
     never_ready(&space, &arguments, &["hello-00002", "ImagePull"]);
@@ -123,8 +123,8 @@ fn long_a_pod_that_fits_nowhere_moves_nobody() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_candidate_that_is_too_slow_ends_at_the_deadline() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_candidate_that_is_too_slow_ends_at_the_deadline() {
     let space = space("slow");
     let began = Timestamp::now();
     let mut stage = space.start(&["stage", "hello", "--set-env", "START_DELAY=5m", "--deadline", "8s"]);

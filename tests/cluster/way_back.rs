@@ -75,8 +75,8 @@ fn the_unchanged_file_applied_again_does_not_close_the_way_back() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn settling_by_name_is_no_success_before_users_are_there() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_settling_by_name_is_no_success_before_users_are_there() {
     let space = Space::new("name-settled");
     at_half(&space, &file()).kill();
     file_applied_again(&space, &file().env("CHANGED", "1"));
@@ -107,8 +107,8 @@ fn fill(space: &Space) {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_way_back_is_written_where_the_annotations_are_full() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_way_back_is_written_where_the_annotations_are_full() {
     let space = Space::new("full");
     let walk = at_half(&space, &sample("hello", "v1"));
     let epoch = space.record("hello")["epoch"].as_i64().unwrap();
@@ -176,8 +176,8 @@ fn a_record_that_is_lost_in_mid_walk_does_not_keep_users_from_stable() {
 
 /// As Knative's own collection does it, where it keeps nothing that has no users.
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_stable_that_is_gone_after_a_good_end_is_not_offered() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_stable_that_is_gone_after_a_good_end_is_not_offered() {
     let space = Space::new("collected");
     space.serve(&sample("hello", "v1"));
     space.stage("hello", "v2");
@@ -193,8 +193,8 @@ fn a_stable_that_is_gone_after_a_good_end_is_not_offered() {
 }
 
 #[test]
-#[ignore = "needs a cluster: make test-cluster"]
-fn a_stable_that_cannot_start_is_named() {
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_stable_that_cannot_start_is_named() {
     let space = Space::new("no-secret");
     space.kubectl(&["create", "secret", "generic", "ledger", "--from-literal=KEY=1"]).good();
     let mut stable = sample("hello", "v1").min_scale(0).template_annotation("autoscaling.knative.dev/window", "6s");
