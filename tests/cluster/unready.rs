@@ -15,6 +15,7 @@ fn never_ready(space: &Space, arguments: &[&str], words: &[&str]) -> Ran {
     let annotations = |space: &Space| {
         let mut all = space.service("hello")["metadata"]["annotations"].as_object().unwrap().clone();
         all.remove("andante.dev/rollout");
+        all.remove("andante.dev/progress");
         all.remove("serving.knative.dev/lastModifier");
         all
     };
