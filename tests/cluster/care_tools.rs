@@ -203,6 +203,17 @@ fn half_way(space: &Space) -> (Running, String) {
     (walk, half)
 }
 
+/// The tool leaves the split as it is, or is refused: with the ways out where it named a split, and by the API server where others
+/// own a field. Whether a server-side apply meets such an owner depends on which of the tools before had the split.
+#[track_caller]
+fn stays(space: &Space, row: &Row, at: usize, half: &str) {
+    let (tool, split, told) = came(space, row.0, &row.1(space, at + 10));
+    let may_meet_owners = tool.starts_with("server-side apply") && !names_a_split(row);
+    assert!(split.is_some() == row.3.is_some() || may_meet_owners, "{tool}: {split:?}");
+    assert_eq!(told, names_a_split(row), "{tool}");
+    assert_eq!(space.split("hello"), half, "{tool}");
+}
+
 /// In the middle of a walk each tool leaves the split as it is, or is refused, and the walk goes on to its end.
 #[test]
 #[ignore = "needs a cluster: make test-full"]
@@ -214,9 +225,7 @@ fn long_no_tool_stops_a_walk() {
     let load = Load::start(&space, &["hello", "control"], 10, Duration::from_secs(300));
     let (walk, half) = half_way(&space);
     for (at, row) in TOOLS.iter().enumerate() {
-        let found = came(&space, row.0, &row.1(&space, at + 10));
-        assert_eq!(found, (row.0, row.3.map(|_| half.clone()), names_a_split(row)));
-        assert_eq!(space.split("hello"), half, "{}", row.0);
+        stays(&space, row, at, &half);
     }
     space.andante(&["control", "promote", "hello"]).ended(0);
     walk.wait(LONG).ended(0);
@@ -235,16 +244,14 @@ fn long_with_warnings_a_tool_stops_a_walk_only_by_name() {
     space.ready("hello-00002");
     let (mut walk, mut half) = half_way(&space);
     for (at, row) in TOOLS.iter().enumerate() {
-        let found = came(&space, row.0, &row.1(&space, at + 10));
         if names_a_split(row) {
+            let found = came(&space, row.0, &row.1(&space, at + 10));
             assert_eq!(found, (row.0, Some("hello-00002 100".to_owned()), true));
             walk.wait(LONG).ended(14);
             space.andante(&["settle", "hello", "--to", "hello-00001"]).ended(0);
             (walk, half) = half_way(&space);
         } else {
-            // Whether a field manager meets a conflict depends on who of the tools before had the split, so it may be refused.
-            assert!(found.1.as_ref().is_none_or(|split| *split == half) && !found.2, "{found:?}");
-            assert_eq!(space.split("hello"), half, "{}", row.0);
+            stays(&space, row, at, &half);
         }
     }
 }
