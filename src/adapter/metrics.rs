@@ -1,12 +1,16 @@
 //! A port on which whoever scrapes reads a page: HTTP/1.1 as far as a GET goes.
 //!
-//! Decides what a stranger may cost: a request of at most 4 KiB, two seconds, eight of them at once, one request a connection. What is
-//! more waits or is turned away. Depends on the runtime's sockets.
+//! Decides what a stranger may cost: a request of at most 4 KiB, two seconds, eight of them at once, one request a connection. Where
+//! more come, whoever has been there longest is turned away: whoever only sits there must not keep a liveness probe out, which would
+//! end the process. Depends on the runtime's sockets.
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,13 +60,23 @@ impl MetricsPort {
 
     /// Answers with the page of the path that is asked for, for ever.
     pub async fn serve(&self, page: impl Fn(&str) -> MetricsReply) -> Infallible {
-        let mut open = FuturesUnordered::new();
+        // The oldest first.
+        let mut open: VecDeque<LocalBoxFuture<'_, ()>> = VecDeque::with_capacity(AT_ONCE);
         loop {
+            let answers = poll_fn(|cx| {
+                open.retain_mut(|one| one.as_mut().poll(cx).is_pending());
+                Poll::<Infallible>::Pending
+            });
             tokio::select! {
                 biased;
-                Some(()) = open.next(), if !open.is_empty() => {}
-                came = self.listener.accept(), if open.len() < AT_ONCE => match came {
-                    Ok((stream, _)) => open.push(answer(stream, &page)),
+                never = answers => match never {},
+                came = self.listener.accept() => match came {
+                    Ok((stream, _)) => {
+                        if open.len() >= AT_ONCE {
+                            open.pop_front();
+                        }
+                        open.push_back(answer(stream, &page).boxed_local());
+                    }
                     // No file is left for one more: those that are open end soon.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 }
