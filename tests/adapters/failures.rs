@@ -223,11 +223,22 @@ async fn a_conflict_of_a_read_passes() {
 async fn a_create_meets_what_exists() {
     let exists = status(409, "AlreadyExists", SECRET, &json!({"name": "hello"}));
     let unknown = status(422, "Invalid", "the server rejected our request due to an error in our request", &json!({}));
-    let server = Server::start(vec![Reply::json(409, &exists), Reply::json(422, &unknown)]).await;
+    // As the API server says it: a right would not help.
+    let going = status(
+        403,
+        "Forbidden",
+        "services.serving.knative.dev \"hello\" is forbidden: unable to create new content in namespace shop because it is being terminated",
+        &json!({"name": "hello", "causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace",
+            "message": "namespace shop is being terminated"}]}),
+    );
+    let replies = [(409, &exists), (422, &unknown), (403, &going)].map(|(code, body)| Reply::json(code, body));
+    let server = Server::start(replies.into()).await;
     let service = server.service();
     let create = "create services.serving.knative.dev hello in namespace shop";
     assert_eq!(service.create_service(&json!({})).await, Err(ApiError::Exists(create.into())));
     assert_eq!(service.create_service(&json!({})).await, Err(ApiError::Invalid(format!("{create}: Invalid"))));
+    let why = format!("{create}: the namespace is being deleted");
+    assert_eq!(service.create_service(&json!({})).await, Err(ApiError::Invalid(why)));
 }
 
 #[tokio::test]

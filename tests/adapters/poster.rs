@@ -14,7 +14,11 @@ use tokio::time::Instant;
 const PATH: &str = "POST /apis/events.k8s.io/v1/namespaces/shop/events?fieldManager=andante&fieldValidation=Strict";
 
 fn posting(moment: Moment, note: &str) -> Posting {
-    let object = json!({"metadata": {"name": "hello", "namespace": "shop", "uid": "u", "generation": 1}, "spec": {}});
+    posting_in("shop", moment, note)
+}
+
+fn posting_in(namespace: &str, moment: Moment, note: &str) -> Posting {
+    let object = json!({"metadata": {"name": "hello", "namespace": namespace, "uid": "u", "generation": 1}, "spec": {}});
     Posting::new(&Service::from_json(&object).unwrap(), moment, note, None, Timestamp::UNIX_EPOCH)
 }
 
@@ -75,6 +79,35 @@ async fn a_missing_right_is_said_once_and_nothing_more_is_tried() {
     poster.post(step("5 %"));
     poster.close().await;
     assert_eq!(notes(&server), ["1 %"]);
+}
+
+/// Whoever follows all Services posts in many namespaces, and one of them may lack the right, or be on its way out.
+#[tokio::test]
+async fn what_is_refused_in_one_namespace_is_posted_in_the_others() {
+    let forbidden = json!({"kind": "Status", "reason": "Forbidden", "message": "User \"kim\" cannot create resource"});
+    let server = Server::start(vec![Reply::json(403, &forbidden), Reply::json(201, &json!({}))]).await;
+    let poster = poster(&server);
+    for (namespace, note) in [("shop", "1 %"), ("other", "5 %"), ("shop", "25 %")] {
+        poster.post(posting_in(namespace, Moment::StepTaken, note));
+    }
+    poster.close().await;
+    assert_eq!(notes(&server), ["1 %", "5 %"]);
+    let causes = json!([{"reason": "NamespaceTerminating", "message": "m", "field": "metadata.namespace"}]);
+    let going = json!({"kind": "Status", "reason": "Forbidden", "message": "is forbidden: it is being terminated",
+        "details": {"name": "e", "causes": causes}});
+    let server = Server::start(vec![Reply::json(403, &going), Reply::json(201, &json!({}))]).await;
+    let poster = self::poster(&server);
+    poster.post(step("1 %"));
+    poster.post(step("5 %"));
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while server.seen().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(poster.refusal(), None, "no right is missing");
+    poster.close().await;
 }
 
 #[tokio::test]

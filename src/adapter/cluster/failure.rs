@@ -102,6 +102,10 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
         401 => ApiError::Forbidden(format!(
             "{asked}: the API server does not accept our credentials (missing, expired, or of another cluster)"
         )),
+        // Of nobody's right: no rule would let it in.
+        403 if has_cause(status, "NamespaceTerminating") => {
+            ApiError::Invalid(format!("{asked}: the namespace is being deleted"))
+        }
         403 => forbidden(asked, status),
         // An unknown kind is a 404 as well, and its Status names no object.
         404 if details.is_some_and(|d| !d.name.is_empty()) => ApiError::NotFound(asked.to_string()),
@@ -128,11 +132,18 @@ fn judge(asked: &ApiRequest, code: u16, retry_after: Option<Duration>, status: &
     }
 }
 
+fn causes(status: &ApiStatus) -> &[Cause] {
+    status.details.as_ref().and_then(|details| details.causes.as_deref()).unwrap_or_default()
+}
+
+fn has_cause(status: &ApiStatus, reason: &str) -> bool {
+    causes(status).iter().any(|cause| cause.reason == reason)
+}
+
 /// Whose fields a server-side apply would change. The messages are the API server's own, and hold no value:
 /// `conflict with "kn" using serving.knative.dev/v1`.
 fn conflicts(status: &ApiStatus) -> Vec<OwnedField> {
-    let causes = status.details.as_ref().and_then(|details| details.causes.as_deref()).unwrap_or_default();
-    let of_managers = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+    let of_managers = causes(status).iter().filter(|cause| cause.reason == "FieldManagerConflict");
     let owned = of_managers.map(|cause| {
         let manager = cause.message.split('"').nth(1).unwrap_or("?");
         OwnedField { manager: one_line(manager, 100), field: one_line(&cause.field, 200) }
@@ -165,8 +176,7 @@ fn forbidden(asked: &ApiRequest, status: &ApiStatus) -> ApiError {
 
 /// A failed `test` of a patch has neither causes nor a word of strict decoding.
 fn names_fields(status: &ApiStatus) -> bool {
-    let causes = status.details.as_ref().and_then(|d| d.causes.as_ref());
-    causes.is_some_and(|c| !c.is_empty()) || status.message.contains("strict decoding error")
+    !causes(status).is_empty() || status.message.contains("strict decoding error")
 }
 
 /// Which fields are wrong, as far as that can be said without their values.
@@ -175,8 +185,7 @@ fn complaint(status: &ApiStatus, code: u16) -> String {
     if !unknown.is_empty() {
         return unknown.join(", ");
     }
-    let causes = status.details.as_ref().and_then(|d| d.causes.as_deref()).unwrap_or_default();
-    let fields: Vec<String> = causes
+    let fields: Vec<String> = causes(status)
         .iter()
         .take(5)
         .map(|c| match (one_line(&c.field, 120), one_line(&c.reason, 40)) {

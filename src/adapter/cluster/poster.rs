@@ -1,15 +1,17 @@
 //! Posts Kubernetes Events beside everything else: a bounded queue, and a task of its own that works it off.
 //!
 //! Decides that nobody ever waits for an Event: what finds no room in the queue is left out, what fails is tried a few times and left,
-//! and where the right to it is missing nothing is posted for a while, with one word about it. Depends on requests and the
-//! runtime's tasks.
+//! and where the right to it is missing nothing is posted in that namespace for a while, with one word about it. Depends on requests
+//! and the runtime's tasks.
 
 use super::Kube;
 use crate::model::api_error::ApiError;
 use crate::model::api_kind::ApiKind;
+use crate::model::name::Namespace;
 use crate::rollout::posting::{API, Posting};
 use crate::run::ports::runs::PostsEvents;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -76,12 +78,14 @@ impl PostsEvents for Poster {
 
 async fn work(kube: Kube, instance: String, mut queue: Receiver<Posting>, refusal: PostsRefused) {
     let kind = ApiKind::usual(API, "Event");
-    let (mut rests_until, mut said) = (None, false);
+    // Rights are given by namespace: what is missing in one says nothing of another.
+    let (mut resting, mut said) = (BTreeMap::<Namespace, Instant>::new(), false);
     while let Some(posting) = queue.recv().await {
-        if rests_until.is_some_and(|until| Instant::now() < until) {
+        resting.retain(|_, until| Instant::now() < *until);
+        let kube = posting.namespace.as_ref().map_or_else(|| kube.clone(), |name| kube.of_namespace(name.clone()));
+        if resting.contains_key(&kube.namespace) {
             continue;
         }
-        let kube = posting.namespace.as_ref().map_or_else(|| kube.clone(), |name| kube.of_namespace(name.clone()));
         let (name, event) = posting.event(&kube.namespace, &instance);
         let mut pauses = PAUSES.iter();
         let refused = loop {
@@ -96,7 +100,7 @@ async fn work(kube: Kube, instance: String, mut queue: Receiver<Posting>, refusa
             }
         };
         if let Some(why) = refused {
-            rests_until = Some(Instant::now() + RESTS);
+            resting.insert(kube.namespace.clone(), Instant::now() + RESTS);
             if !std::mem::replace(&mut said, true) {
                 *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             }
