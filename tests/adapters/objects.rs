@@ -25,7 +25,7 @@ async fn a_long_list_comes_in_pages_and_only_what_is_wanted_is_kept() {
     let of = Selection {
         kind: runs(),
         namespace: Some("shop".parse().unwrap()),
-        label: Some("andante.dev/service=hello".into()),
+        labels: Some("andante.dev/service=hello".into()),
         name: None,
     };
     let odd = |object: Value| object["n"].as_i64().filter(|n| n % 2 == 1).map(|n| json!(n));
@@ -56,7 +56,7 @@ async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
     ])
     .await;
     let kube = server.kube();
-    let of = Selection { kind: runs(), namespace: Some("shop".parse().unwrap()), label: None, name: None };
+    let of = Selection { kind: runs(), namespace: Some("shop".parse().unwrap()), labels: None, name: None };
     let kept = |object: Value| Some(object["n"].clone());
     let list = kube.list_objects(&of, kept).await.unwrap();
     assert_eq!((list.items, list.version.as_str()), (vec![json!(1), json!(2)], "42"), "from its beginning");
@@ -73,7 +73,7 @@ async fn one_is_asked_for_by_its_name_in_its_namespace_and_all_in_every_one() {
     let server = Server::start(vec![Reply::json(200, &json!({"a": 1})), page("7", "", &[]), page("7", "", &[])]).await;
     let kube = server.kube().of_namespace("other".parse().unwrap());
     assert_eq!(kube.object(&kind, "nightly").await.unwrap(), json!({"a": 1}));
-    let mut of = Selection { kind, namespace: None, label: None, name: None };
+    let mut of = Selection { kind, namespace: None, labels: None, name: None };
     kube.list_objects(&of, Some).await.unwrap();
     of.name = Some("nightly".into());
     kube.list_objects(&of, Some).await.unwrap();
@@ -100,7 +100,7 @@ async fn what_is_made_is_made_once_and_a_missing_right_is_named() {
     assert!(matches!(kube.create_object(&runs(), "r", &run).await, Err(ApiError::Exists(_))));
     let Err(ApiError::Forbidden(why)) = kube.create_object(&runs(), "r", &run).await else { panic!("it is forbidden") };
     assert!(why.contains("tekton.dev") && why.contains("pipelineruns") && why.contains("create"), "{why}");
-    let of = Selection { kind: runs(), namespace: None, label: None, name: None };
+    let of = Selection { kind: runs(), namespace: None, labels: None, name: None };
     assert!(matches!(kube.list_objects(&of, Some).await, Err(ApiError::Unreachable(_))), "no list");
     let first = &server.seen()[0];
     assert_eq!(first.line, format!("POST {RUNS}?fieldManager=andante&fieldValidation=Strict"));

@@ -18,7 +18,8 @@ fn posting(moment: Moment, note: &str) -> Posting {
 }
 
 fn posting_in(namespace: &str, moment: Moment, note: &str) -> Posting {
-    let object = json!({"metadata": {"name": "hello", "namespace": namespace, "uid": "u", "generation": 1}, "spec": {}});
+    let object =
+        json!({"metadata": {"name": "hello", "namespace": namespace, "uid": "u", "generation": 1}, "spec": {}});
     Posting::new(&Service::from_json(&object).unwrap(), moment, note, None, Timestamp::UNIX_EPOCH)
 }
 

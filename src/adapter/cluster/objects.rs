@@ -28,18 +28,18 @@ pub struct Selection {
     pub kind: ApiKind,
     /// Their namespace; none: all namespaces.
     pub namespace: Option<Namespace>,
-    /// A label that they have: `NAME` or `NAME=VALUE`; none: whatever they have.
-    pub label: Option<String>,
+    /// The label selector that chooses them; none: whatever labels they have.
+    pub labels: Option<String>,
     /// Their name; none: whatever it is.
     pub name: Option<String>,
 }
 
 impl Selection {
     fn query(&self) -> String {
-        let label = self.label.as_ref().map(|label| format!("labelSelector={}", encoded(label)));
+        let labels = self.labels.as_ref().map(|labels| format!("labelSelector={}", encoded(labels)));
         let name =
             self.name.as_ref().map(|name| format!("fieldSelector={}", encoded(&format!("metadata.name={name}"))));
-        label.into_iter().chain(name).collect::<Vec<_>>().join("&")
+        labels.into_iter().chain(name).collect::<Vec<_>>().join("&")
     }
 
     fn asked(&self, verb: &'static str) -> ApiRequest {

@@ -73,7 +73,7 @@ impl Kube {
     /// LIST of all Services of the namespace.
     pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
         let kind = ApiKind::usual(&format!("{GROUP}/v1"), "Service");
-        let of = Selection { kind, namespace: Some(self.namespace.clone()), label: None, name: None };
+        let of = Selection { kind, namespace: Some(self.namespace.clone()), labels: None, name: None };
         Ok(self.list_objects(&of, Some).await?.items)
     }
 

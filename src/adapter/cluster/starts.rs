@@ -46,11 +46,11 @@ impl Runs for Kube {
     async fn labelled(
         &self,
         kind: &ApiKind,
-        label: &str,
+        labels: &str,
         kept: impl Fn(Value) -> Option<Value>,
     ) -> Result<Vec<Value>, ApiError> {
         let namespace = Some(Self::namespace(self).clone());
-        let of = Selection { kind: kind.clone(), namespace, label: Some(label.to_owned()), name: None };
+        let of = Selection { kind: kind.clone(), namespace, labels: Some(labels.to_owned()), name: None };
         Ok(self.list_objects(&of, kept).await?.items)
     }
 

@@ -52,7 +52,7 @@ pub(super) async fn wait(
         return Err(Stop::new(Code::BadState, format!("the table has no row that says when {} is over", called(run))));
     };
     let name = Some(run.name.to_string());
-    let of = Selection { kind: kind.kind.clone(), namespace: Some(kube.namespace().clone()), label: None, name };
+    let of = Selection { kind: kind.kind.clone(), namespace: Some(kube.namespace().clone()), labels: None, name };
     let objects = Objects { kube, of };
     let mut news = follow(&objects, None).boxed_local();
     let mut since: Option<Timestamp> = None;

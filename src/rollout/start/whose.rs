@@ -6,7 +6,19 @@
 use super::due::ServiceKey;
 use super::making::OF_SERVICE;
 use super::run_name::is_given_to;
+use crate::model::name::ServiceName;
 use serde_json::Value;
+
+/// The label of whatever Tekton makes of a PipelineRun.
+const OF_RUN: &str = "tekton.dev/pipelineRun";
+
+/// The label selector of what may have been started here, for any Service or for this one.
+// Tekton hands a run's labels on to what it makes of it. The TaskRuns of Pipelines are many times as many as their runs, change all
+// the time, and none of them counts.
+pub fn selector(service: Option<&ServiceName>) -> String {
+    let of_service = service.map_or_else(|| OF_SERVICE.to_owned(), |name| format!("{OF_SERVICE}={name}"));
+    format!("{of_service},!{OF_RUN}")
+}
 
 /// True for a run that the Service with this uid owns.
 pub fn is_of(run: &Value, uid: &str) -> bool {
@@ -37,6 +49,13 @@ fn owners(run: &Value) -> impl Iterator<Item = &Value> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_a_run_is_made_of_is_not_asked_for() {
+        assert_eq!(selector(None), "andante.dev/service,!tekton.dev/pipelineRun");
+        let hello = "hello".parse().unwrap();
+        assert_eq!(selector(Some(&hello)), "andante.dev/service=hello,!tekton.dev/pipelineRun");
+    }
 
     #[test]
     fn a_run_counts_by_label_owner_and_name_together() {

@@ -30,11 +30,11 @@ pub trait Runs {
     ) -> impl Future<Output = Result<Value, ApiError>>;
     /// PATCH of an object by a merge patch.
     fn merge_object(&self, kind: &ApiKind, name: &str, patch: &Value) -> impl Future<Output = Result<Value, ApiError>>;
-    /// LIST of the objects with this label (`NAME=VALUE`); of each what `kept` makes of it.
+    /// LIST of the objects that this label selector chooses; of each what `kept` makes of it.
     fn labelled(
         &self,
         kind: &ApiKind,
-        label: &str,
+        labels: &str,
         kept: impl Fn(Value) -> Option<Value>,
     ) -> impl Future<Output = Result<Vec<Value>, ApiError>>;
     /// DELETE of the object that has this name and this uid.

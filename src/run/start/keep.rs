@@ -10,7 +10,7 @@ use crate::model::api_kind::ApiKind;
 use crate::model::observed::Service;
 use crate::rollout::start::due::ServiceKey;
 use crate::rollout::start::keep::{Keep, OldRun, finished, spared, surplus};
-use crate::rollout::start::making::OF_SERVICE;
+use crate::rollout::start::whose::selector;
 use crate::run::ports::Clock;
 use crate::run::ports::runs::Runs;
 use serde_json::Value;
@@ -36,9 +36,9 @@ impl<R: Runs, K: Clock> Actor<'_, R, K> {
             return Ok(Vec::new());
         };
         let key = ServiceKey { namespace: looked.namespace.clone(), name: name.clone() };
-        let label = format!("{OF_SERVICE}={name}");
+        let labels = selector(Some(name));
         let kept = |run: Value| finished(&of, &run, &key, uid);
-        let list = match self.answered(async || self.cluster.labelled(kind, &label, kept).await).await {
+        let list = match self.answered(async || self.cluster.labelled(kind, &labels, kept).await).await {
             // What was just made is of it, so there is such a kind.
             Err(ApiError::NotFound(_) | ApiError::NoKind(_)) => return Ok(Vec::new()),
             list => list?,

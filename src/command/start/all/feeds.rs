@@ -10,11 +10,10 @@ use crate::model::name::Namespace;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::start::due::{Glance, ServiceKey, glance};
-use crate::rollout::start::making::OF_SERVICE;
 use crate::rollout::start::over::RunKind;
 use crate::rollout::start::queue::RunKey;
 use crate::rollout::start::table::RunTable;
-use crate::rollout::start::whose::service_of;
+use crate::rollout::start::whose::{selector, service_of};
 use crate::run::ports::{Clock, List};
 use crate::run::watch::Watchable;
 use serde_json::{Value, json};
@@ -34,8 +33,8 @@ pub(super) fn working(kind: &RunKind, object: &Value) -> Option<Value> {
 
 /// The runs of Services, of this namespace or of all.
 pub(super) fn runs(kind: &RunKind, namespace: Option<&Namespace>) -> Selection {
-    let label = Some(OF_SERVICE.to_owned());
-    Selection { kind: kind.kind.clone(), namespace: namespace.cloned(), label, name: None }
+    let labels = Some(selector(None));
+    Selection { kind: kind.kind.clone(), namespace: namespace.cloned(), labels, name: None }
 }
 
 /// A run that works and whose it is, of its few words.
@@ -47,7 +46,7 @@ pub(super) fn run_of(words: &Value) -> Option<(RunKey, ServiceKey)> {
 /// All Services, of this namespace or of all.
 pub(super) fn services(namespace: Option<&Namespace>) -> Selection {
     let kind = ApiKind::usual("serving.knative.dev/v1", "Service");
-    Selection { kind, namespace: namespace.cloned(), label: None, name: None }
+    Selection { kind, namespace: namespace.cloned(), labels: None, name: None }
 }
 
 /// What is to be known of a Service, in a few words; none where that is nothing.
@@ -83,7 +82,7 @@ impl Watchable for Glanced<'_> {
 /// This namespace, or all.
 pub(super) fn spaces(namespace: Option<&Namespace>) -> Selection {
     let name = namespace.map(ToString::to_string);
-    Selection { kind: ApiKind::usual("v1", "Namespace"), namespace: None, label: None, name }
+    Selection { kind: ApiKind::usual("v1", "Namespace"), namespace: None, labels: None, name }
 }
 
 /// The name of a namespace that is suspended.
