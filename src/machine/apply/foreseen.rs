@@ -13,6 +13,7 @@ use crate::rollout::declaration::charge::InCharge;
 use crate::rollout::declaration::part::{APPLIED_SET, DeclaredPart};
 use crate::rollout::declaration::read::Stated;
 use crate::rollout::declaration::whose::{Whose, whose};
+use crate::rollout::goal_status::{GoalStatus, StatusSeen};
 use crate::rollout::record::Record;
 use serde_json::{Map, Value};
 
@@ -120,11 +121,13 @@ impl WantedService {
             Some(_) => ApplyChange::Unchanged,
         };
         let renewed = change == ApplyChange::Created || parts.contains(&"template") || parts.contains(&"declaration");
+        let walker = walker(stored);
+        let waits = |live: &Value| waits(live) || walker == Walker::Start && is_unstarted(live);
         let walks = renewed || live.is_some_and(waits);
         Foreseen {
             change,
             adopts: renewed && live.is_some_and(|live| meets_unproved(live, stored)),
-            walker: if walks { walker(stored) } else { Walker::Nobody },
+            walker: if walks { walker } else { Walker::Nobody },
             drift: owned::drift(stored, is_walked(stored)),
             leaves_split: self.leaves_split(live),
             parts,
@@ -190,6 +193,20 @@ fn waits(live: &Value) -> bool {
     let begun = record.is_some_and(|record| record.candidate.as_ref() == Some(newest));
     // Where Knative has not taken up what stands there, the newest revision is that of an older template.
     split.latest_share().is_zero() && (!is_current(&service) || split.share(newest).is_zero() && !begun)
+}
+
+/// True where no run was made for what is declared, and no revision tells that it waits: a commit that is to be built, a share that
+/// is to be walked to. Whoever was to start it never came to it.
+fn is_unstarted(live: &Value) -> bool {
+    let (Ok(service), Ok(declared)) = (Service::from_json(live), Stated::of_json(live).read()) else { return false };
+    let seen = StatusSeen::of(&service);
+    let acted_on =
+        |status: &GoalStatus| status.goal.as_ref() == Some(&declared.id) && (status.made || status.run.is_none());
+    let serves = match (&service.latest_created, &service.split) {
+        (Some(newest), Ok(split)) => split.share(newest) >= declared.share,
+        _ => true,
+    };
+    !seen.status().is_some_and(acted_on) && (declared.source.is_some() || !serves)
 }
 
 /// Who walks what is stored.

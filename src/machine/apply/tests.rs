@@ -233,6 +233,40 @@ fn who_walks_what_changed() {
     assert_eq!(foreseen(&of, Some(&waits), &waits, vec![]).walker, Walker::RollOut, "Knative has not taken it up yet");
 }
 
+/// A commit is nothing that a revision shows, and the file that names it is applied already.
+#[test]
+fn what_was_declared_and_never_started_is_started_by_whoever_comes_again() {
+    let walker = |annotations: &Value, status: Option<Value>, traffic: Value| {
+        let mut stands = live(annotations.clone(), "i:1", traffic);
+        if let Some(status) = status {
+            stands["metadata"]["annotations"]["andante.dev/goal-status"] = json!(status.to_string());
+        }
+        foreseen(&wanted(file(annotations.clone(), "i:1")), Some(&stands), &stands, vec![]).walker
+    };
+    let goal = |annotations: &Value| {
+        let stands = live(annotations.clone(), "i:1", named("hello-00001"));
+        crate::rollout::declaration::read::Stated::of_json(&stands).read().unwrap().id
+    };
+    let built = json!({PIPELINE: "build", "andante.dev/source": "https://git.example.com/s.git", "andante.dev/source-revision": "v2"});
+    let serves = || named("hello-00001");
+    let another = || Some(json!({"goal": "0123456789ab", "run": "hello-1", "phase": "done"}));
+    assert_eq!(walker(&built, another(), serves()), Walker::Start);
+    assert_eq!(walker(&built, None, serves()), Walker::Start, "it was made, and nobody has looked");
+    let begun = |made: bool| Some(json!({"goal": goal(&built), "run": "hello-1", "made": made, "phase": "started"}));
+    assert_eq!(walker(&built, begun(false), serves()), Walker::Start, "it was named and not made");
+    assert_eq!(walker(&built, begun(true), serves()), Walker::Nobody);
+    let mut suspended = built.clone();
+    suspended["andante.dev/suspend"] = json!("true");
+    assert_eq!(walker(&suspended, another(), serves()), Walker::Nobody);
+    // Without a source what serves tells.
+    let plain = json!({PIPELINE: "slow"});
+    assert_eq!(walker(&plain, another(), serves()), Walker::Nobody);
+    let half =
+        || json!([{"revisionName": "hello-00001", "percent": 50}, {"revisionName": "hello-00000", "percent": 50}]);
+    assert_eq!(walker(&plain, another(), half()), Walker::Start, "the other half is to come");
+    assert_eq!(walker(&json!({PIPELINE: "slow", "andante.dev/traffic": "50"}), another(), half()), Walker::Nobody);
+}
+
 #[test]
 fn drift_is_what_owners_and_people_wrote_beside_the_file() {
     let of = wanted(file(json!({}), "i:1"));
