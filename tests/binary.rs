@@ -28,6 +28,8 @@ mod reference;
 mod rehearse;
 #[path = "binary/results.rs"]
 mod results;
+#[path = "binary/server.rs"]
+mod server;
 #[path = "binary/start.rs"]
 mod start;
 #[path = "binary/unreachable.rs"]

@@ -1,13 +1,12 @@
 //! `apply`: a directory of Services against a cluster that answers as Knative does. What cannot be written keeps all from being
 //! written, and what was written is told.
 
-use super::{Ran, andante, file, scratch};
+use super::server::{Request, serve};
+use super::{Ran, andante, scratch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
 use std::sync::{Arc, Mutex};
-use std::{fs, thread};
 
 /// What stands in the cluster, and what was asked of it.
 #[derive(Default)]
@@ -26,23 +25,13 @@ struct Server {
 
 impl Server {
     fn start(name: &str, services: &[Value]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let kubeconfig = file(
-            &format!("{name}.kubeconfig"),
-            &format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{{name: c, cluster: {{server: \"http://{address}\"}}}}]\n\
-                 contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n"
-            ),
-        );
         let named = services.iter().map(|s| (s["metadata"]["name"].as_str().unwrap().to_owned(), s.clone()));
         let cluster = Arc::new(Mutex::new(Cluster { services: named.collect(), ..Cluster::default() }));
         let shared = Arc::clone(&cluster);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared));
-            }
+        let kubeconfig = serve(name, "shop", "", move |request| {
+            let mut cluster = shared.lock().unwrap();
+            cluster.asked.push(request.line());
+            answer(request, &mut cluster)
         });
         Self { kubeconfig, cluster }
     }
@@ -67,48 +56,13 @@ impl Server {
     }
 }
 
-/// Answers what comes on one connection.
-fn serve(stream: TcpStream, cluster: &Mutex<Cluster>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    loop {
-        let (mut first, mut length) = (String::new(), 0);
-        if reader.read_line(&mut first).unwrap_or(0) == 0 {
-            return;
-        }
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let words: Vec<&str> = first.split(' ').collect();
-        let mut cluster = cluster.lock().unwrap();
-        cluster.asked.push(format!("{} {}", words[0], words[1]));
-        let (code, answer) = answer(words[0], words[1], &body, &mut cluster);
-        let text = answer.to_string();
-        let head =
-            format!("HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", text.len());
-        if stream.write_all((head + &text).as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(method: &str, path: &str, body: &[u8], cluster: &mut Cluster) -> (u16, Value) {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let Some(rest) = path.strip_prefix("/apis/serving.knative.dev/v1/namespaces/shop/services") else {
+fn answer(request: &Request, cluster: &mut Cluster) -> (u16, Value) {
+    let Some(rest) = request.path.strip_prefix("/apis/serving.knative.dev/v1/namespaces/shop/services") else {
         return (404, json!({"kind": "Status", "code": 404}));
     };
     let name = rest.trim_start_matches('/').to_owned();
     let absent = (404, json!({"kind": "Status", "code": 404, "details": {"name": name}}));
-    match method {
+    match request.method.as_str() {
         "GET" if name.is_empty() => {
             let items: Vec<&Value> = cluster.services.values().collect();
             (200, json!({"kind": "ServiceList", "metadata": {"resourceVersion": "1"}, "items": items}))
@@ -116,9 +70,9 @@ fn answer(method: &str, path: &str, body: &[u8], cluster: &mut Cluster) -> (u16,
         "GET" => cluster.services.get(&name).map_or(absent, |service| (200, service.clone())),
         "DELETE" => cluster.services.remove(&name).map_or(absent, |_| (200, json!({"kind": "Status"}))),
         "PATCH" => {
+            let query = &request.query;
             assert!(query.contains("fieldManager=andante-apply&fieldValidation=Strict"), "{query}");
-            let body: Value = serde_json::from_slice(body).unwrap();
-            let answer = applied(&body, query.contains("force=true"), cluster.services.get(&name));
+            let answer = applied(&request.json(), query.contains("force=true"), cluster.services.get(&name));
             if answer.0 == 200 && !query.contains("dryRun=All") {
                 if cluster.denied == name {
                     return (403, json!({"kind": "Status", "code": 403, "message": "User \"kim\" cannot patch"}));
@@ -127,7 +81,7 @@ fn answer(method: &str, path: &str, body: &[u8], cluster: &mut Cluster) -> (u16,
             }
             answer
         }
-        _ => panic!("{method} {path}"),
+        _ => panic!("{}", request.line()),
     }
 }
 

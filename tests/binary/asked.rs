@@ -1,51 +1,28 @@
 //! When a run began is asked of an API server that has bad moments: what it answers at last decides, and what is missing is
 //! named as what it is.
 
-use super::{andante_with, file};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use super::andante_with;
+use super::server::{Request, serve};
+use serde_json::json;
 
 /// An API server that answers the questions for the run with these, the last one again and again, and knows of nothing else; the
 /// path of its kubeconfig.
 fn server(name: &str, of_run: &'static [(u16, &'static str)]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let mut asked = 0;
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
-            let first = lines.next().and_then(Result::ok).unwrap_or_default();
-            while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
-            let missing = r#"{"kind": "Status", "reason": "NotFound", "details": {"name": "x"}}"#;
-            let (status, body) = if first.contains("/pipelineruns/r ") {
-                asked += 1;
-                of_run[(asked - 1).min(of_run.len() - 1)]
-            } else {
-                (404, missing)
-            };
-            let length = body.len();
-            write!(
-                connection,
-                "HTTP/1.1 {status} X\r\n{CLOCK}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            )
-            .ok();
+    let mut asked = 0;
+    let answer = move |request: &Request| {
+        if !request.path.ends_with("/pipelineruns/r") {
+            return (404, json!({"kind": "Status", "reason": "NotFound", "details": {"name": "x"}}));
         }
-    });
-    file(
-        name,
-        &format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{{name: c, cluster: {{server: \"http://127.0.0.1:{port}\"}}}}]\n\
-             contexts: [{{name: x, context: {{cluster: c, user: u, namespace: demo}}}}]\n\
-             users: [{{name: u, user: {{token: not-a-secret}}}}]\n"
-        ),
-    )
+        asked += 1;
+        let (status, body) = of_run[(asked - 1).min(of_run.len() - 1)];
+        (status, serde_json::from_str(body).unwrap())
+    };
+    serve(name, "demo", CLOCK, answer)
 }
 
 const RUN: &str = r#"{"metadata": {"uid": "u1", "creationTimestamp": "2026-01-02T03:04:05Z"}}"#;
 /// Its clock is ahead of this machine's by years: that is no time that passes.
-const CLOCK: &str = "date: Fri, 01 Jan 2038 00:00:00 GMT";
+const CLOCK: &str = "date: Fri, 01 Jan 2038 00:00:00 GMT\r\n";
 const BAD: &str = r#"{"kind": "Status", "reason": "InternalError"}"#;
 
 /// What this command says as the PipelineRun `demo/r`, and its exit code.

@@ -1,13 +1,12 @@
 //! `export`: what is wrong with the words that were typed, and a cluster that answers as Knative does: files are written all or
 //! none.
 
-use super::{Ran, andante, file, scratch};
+use super::server::{Request, serve};
+use super::{Ran, andante, scratch};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::{fs, thread};
 
 /// An API server with these Services, which fills in one default.
 struct Server {
@@ -17,22 +16,11 @@ struct Server {
 
 impl Server {
     fn start(name: &str, services: Vec<Value>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let kubeconfig = file(
-            &format!("{name}.kubeconfig"),
-            &format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{{name: c, cluster: {{server: \"http://{address}\"}}}}]\n\
-                 contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n"
-            ),
-        );
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (services, log) = (services.clone(), Arc::clone(&log));
-                thread::spawn(move || serve(stream, &services, &log));
-            }
+        let kubeconfig = serve(name, "shop", "", move |request| {
+            log.lock().unwrap().push(request.line());
+            answer(request, &services)
         });
         Self { kubeconfig, asked }
     }
@@ -42,64 +30,28 @@ impl Server {
     }
 }
 
-/// Answers what comes on one connection.
-fn serve(stream: TcpStream, services: &[Value], log: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    loop {
-        let mut first = String::new();
-        if reader.read_line(&mut first).unwrap_or(0) == 0 {
-            return;
-        }
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let words: Vec<&str> = first.split(' ').collect();
-        log.lock().unwrap().push(format!("{} {}", words[0], words[1]));
-        let (code, answer) = answer(words[0], words[1], &body, services);
-        let text = answer.to_string();
-        let head =
-            format!("HTTP/1.1 {code}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", text.len());
-        if stream.write_all((head + &text).as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(method: &str, path: &str, body: &[u8], services: &[Value]) -> (&'static str, Value) {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let Some(rest) = path.strip_prefix("/apis/serving.knative.dev/v1/namespaces/shop/services") else {
-        return ("404 Not Found", json!({"kind": "Status", "code": 404}));
+fn answer(request: &Request, services: &[Value]) -> (u16, Value) {
+    let Some(rest) = request.path.strip_prefix("/apis/serving.knative.dev/v1/namespaces/shop/services") else {
+        return (404, json!({"kind": "Status", "code": 404}));
     };
     if rest.is_empty() {
-        return ("200 OK", json!({"kind": "ServiceList", "metadata": {"resourceVersion": "1"}, "items": services}));
+        return (200, json!({"kind": "ServiceList", "metadata": {"resourceVersion": "1"}, "items": services}));
     }
     let name = rest.trim_start_matches('/');
     let Some(service) = services.iter().find(|s| s["metadata"]["name"] == name) else {
-        return ("404 Not Found", json!({"kind": "Status", "code": 404, "details": {"name": name}}));
+        return (404, json!({"kind": "Status", "code": 404, "details": {"name": name}}));
     };
-    if method == "GET" {
-        return ("200 OK", service.clone());
+    if request.method == "GET" {
+        return (200, service.clone());
     }
-    assert!(query.contains("dryRun=All"), "{method} {path}?{query} would write");
-    let patch: Value = serde_json::from_slice(body).unwrap();
+    assert!(request.query.contains("dryRun=All"), "{} would write", request.line());
     let mut stored = service.clone();
-    stored["spec"]["template"] = patch[0]["value"].clone();
+    stored["spec"]["template"] = request.json()[0]["value"].clone();
     let spec = &mut stored["spec"]["template"]["spec"];
     if spec["timeoutSeconds"].is_null() {
         spec["timeoutSeconds"] = json!(300);
     }
-    ("200 OK", stored)
+    (200, stored)
 }
 
 fn service(name: &str, image: &str) -> Value {

@@ -1,8 +1,8 @@
 //! `start`: what its flags refuse, and what it says where no cluster answers, or where one answers as scripted.
 
+use super::server::{Request, kubeconfig, serve};
 use super::{andante, expect, file};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -14,47 +14,20 @@ type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// An API server that answers so, and knows of nothing else; the path of its kubeconfig.
 fn server(name: &str, answers: Answers) -> (String, Asked) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
     let asked = Asked::default();
     let kept = asked.clone();
-    std::thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut reader = BufReader::new(connection.try_clone().unwrap());
-            let (mut first, mut length) = (String::new(), 0);
-            reader.read_line(&mut first).unwrap();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = text.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let line: Vec<&str> = first.split_whitespace().collect();
-            let what = format!("{} {}", line[0], line[1].split('?').next().unwrap());
-            kept.lock().unwrap().push((what.clone(), serde_json::from_slice(&body).unwrap_or_default()));
-            let missing = json!({"kind": "Status", "reason": "NotFound", "details": {"name": "x"}});
-            // The first time the first of its answers, and so on; the last one again and again.
-            let times = kept.lock().unwrap().iter().filter(|(asked, _)| *asked == what).count();
-            let known: Vec<_> = answers.iter().filter(|(known, ..)| *known == what).collect();
-            let found = known.get(times - 1).or(known.last()).copied();
-            let (status, answer) = found.map_or((404, missing), |(_, status, answer)| (*status, answer.clone()));
-            let answer = answer.to_string();
-            write!(
-                connection,
-                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
-                answer.len()
-            )
-            .ok();
-        }
-    });
-    (file(name, &server_of(port)), asked)
+    let answer = move |request: &Request| {
+        let what = format!("{} {}", request.method, request.path);
+        let mut kept = kept.lock().unwrap();
+        kept.push((what.clone(), request.json()));
+        let missing = json!({"kind": "Status", "reason": "NotFound", "details": {"name": "x"}});
+        // The first time the first of its answers, and so on; the last one again and again.
+        let times = kept.iter().filter(|(asked, _)| *asked == what).count();
+        let known: Vec<_> = answers.iter().filter(|(known, ..)| *known == what).collect();
+        let found = known.get(times - 1).or(known.last()).copied();
+        found.map_or((404, missing), |(_, status, answer)| (*status, answer.clone()))
+    };
+    (serve(name, "shop", "", answer), asked)
 }
 
 /// A Service that serves, and whose declaration was never looked at.
@@ -115,7 +88,7 @@ fn without_a_cluster_it_says_so() {
     let no = "andante: no cluster: give --kubeconfig, set KUBECONFIG, or run in a pod with a service account\n";
     expect(&["start", "hello"], 2, "", no);
     expect(&["start", "--all"], 2, "", no);
-    let file = file("start-nobody", &server_of(1));
+    let file = file("start-nobody", &kubeconfig(1, "shop"));
     for arguments in [&["start", "hello"][..], &["start", "--all"]] {
         let ran = andante(&[arguments, &["--kubeconfig", &file, "--patience", "300ms"]].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (21, ""), "{}", ran.stderr);
@@ -125,16 +98,6 @@ fn without_a_cluster_it_says_so() {
             ran.stderr
         );
     }
-}
-
-/// A kubeconfig of a cluster at this port.
-fn server_of(port: u16) -> String {
-    format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-         clusters: [{{name: c, cluster: {{server: \"http://127.0.0.1:{port}\"}}}}]\n\
-         contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}]\n\
-         users: [{{name: u, user: {{token: not-a-secret}}}}]\n"
-    )
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! No cluster, or one that does not answer: an exit code of its own, and who was asked for what.
 
+use super::server::kubeconfig;
 use super::{andante, expect, file};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -7,15 +8,7 @@ use std::time::Duration;
 
 /// A kubeconfig of a cluster whose port nobody listens on. Written once: another test may be reading it.
 fn nobody_there() -> String {
-    static FILE: LazyLock<String> = LazyLock::new(|| {
-        file(
-            "nobody-there",
-            "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}]\n\
-             contexts: [{name: x, context: {cluster: c, user: u, namespace: demo}}]\n\
-             users: [{name: u, user: {token: not-a-secret}}]\n",
-        )
-    });
+    static FILE: LazyLock<String> = LazyLock::new(|| file("nobody-there", &kubeconfig(1, "demo")));
     FILE.clone()
 }
 
