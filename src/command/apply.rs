@@ -12,7 +12,7 @@ use crate::adapter::manifest::{ServiceFile, read_services};
 use crate::adapter::tekton::{ONE_STEP, Results, directory};
 use crate::cli::{ApplyArgs, ClusterArgs, Output};
 use crate::command::report::Lines;
-use crate::machine::apply::prune::{hash, leftovers};
+use crate::machine::apply::prune::{hash, leftovers, marked};
 use crate::machine::apply::{ApplyChange, Foreseen, Walker, WantedService};
 use crate::machine::outcomes::UNCHANGED;
 use crate::model::api_error::ApiError;
@@ -177,23 +177,27 @@ impl Sheet<'_> {
     /// Finds the Services of the set whose files are gone.
     async fn look_for_leftovers(&mut self) -> Result<(), Stop> {
         let Some(set) = &self.args.set else { return Ok(()) };
-        let patience = PATIENCE.min(self.args.reach.patience);
-        let live = match answered_within(patience, async || self.kube.services().await).await {
-            Ok(live) => live,
+        match self.left_over(set).await {
+            Ok(found) => self.left = (!found.left.is_empty() || self.args.prune.is_some()).then_some(found),
             // Who deletes nothing can do without.
             Err(ApiError::Forbidden(why)) if self.args.prune.is_none() => {
                 if self.args.output == Output::Text {
                     report::complain(&format!("andante: whether files of set {set} are gone is not known: {why}"));
                 }
-                return Ok(());
             }
             Err(error) => return Err(failed(&error)),
-        };
+        }
+        Ok(())
+    }
+
+    /// The Services of the set whose files are gone, as they are now.
+    async fn left_over(&self, set: &str) -> Result<Leftovers, ApiError> {
+        let patience = PATIENCE.min(self.args.reach.patience);
+        let asked = async || self.kube.services(|service| marked(&service)).await;
+        let live = answered_within(patience, asked).await?;
         let files: BTreeSet<ServiceName> = self.rows.iter().map(|row| row.service.clone()).collect();
         let left = leftovers(set, &files, &live);
-        let found = Leftovers { set: set.clone(), hash: hash(set, &left), left };
-        self.left = (!found.left.is_empty() || self.args.prune.is_some()).then_some(found);
-        Ok(())
+        Ok(Leftovers { set: set.to_owned(), hash: hash(set, &left), left })
     }
 
     fn show(&self) {
@@ -220,17 +224,11 @@ impl Sheet<'_> {
             let what = format!("{}: {}{others}; nothing was written", row.service, first.what);
             return Err(Stop(Box::new(Outcome::new(first.code, what).next(first.next.clone()))));
         }
-        let Some(asked) = &self.args.prune else { return Ok(()) };
-        let Some(left) = self.left.as_ref().filter(|left| left.hash != *asked) else { return Ok(()) };
-        let what = if left.left.is_empty() {
-            format!(
-                "no Service of set {} is without a file, so --prune={asked} means others; nothing was written",
-                left.set
-            )
-        } else {
-            format!("--prune={asked} means others than are there now: {}; nothing was written", left.line())
+        let left = self.left.as_ref();
+        let Some(why) = self.args.prune.as_ref().zip(left).and_then(|(asked, left)| left.not_meant(asked)) else {
+            return Ok(());
         };
-        Err(Stop::new(Code::BadState, what))
+        Err(Stop::new(Code::BadState, format!("{why}; nothing was written")))
     }
 
     /// Who is walked how.
@@ -288,8 +286,15 @@ impl Sheet<'_> {
         Ok(Outcome::new(Code::Done, what).word(word).next(next))
     }
 
-    async fn delete(&mut self) -> Result<String, Stop> {
-        let Some(left) = self.left.as_ref().filter(|_| self.args.prune.is_some()) else { return Ok(String::new()) };
+    async fn delete(&self) -> Result<String, Stop> {
+        let Some(asked) = &self.args.prune else { return Ok(String::new()) };
+        let Some(set) = &self.args.set else { return Ok(String::new()) };
+        // Writing took its time, and what is of another set by now is somebody else's.
+        let left = self.left_over(set).await.map_err(|error| failed(&error))?;
+        if let Some(why) = left.not_meant(asked) {
+            let what = format!("{why}; nothing was deleted; written: {}", said(&self.written));
+            return Err(Stop::new(Code::BadState, what));
+        }
         let patience = self.args.reach.patience;
         let mut names = Vec::new();
         for one in &left.left {

@@ -62,7 +62,8 @@ fn patience(args: &ExportArgs) -> Duration {
 /// The Services that are meant, by name.
 async fn objects(args: &ExportArgs, kube: &Kube) -> Result<Vec<Value>, Stop> {
     if args.all {
-        let mut all = answered_within(patience(args), async || kube.services().await).await.map_err(|e| failed(&e))?;
+        let all = answered_within(patience(args), async || kube.services(Some).await).await;
+        let mut all = all.map_err(|e| failed(&e))?;
         all.sort_by(|one, other| name(one).cmp(name(other)));
         if all.is_empty() {
             report::complain(&format!("andante: there is no Service in namespace {}", kube.namespace()));

@@ -114,6 +114,16 @@ impl ApplyRow {
 }
 
 impl Leftovers {
+    /// Why this hash does not mean these, if it does not.
+    pub(crate) fn not_meant(&self, asked: &str) -> Option<String> {
+        let why = if self.left.is_empty() {
+            format!("no Service of set {} is without a file, so --prune={asked} means others", self.set)
+        } else {
+            format!("--prune={asked} means others than are there now: {}", self.line())
+        };
+        (self.hash != asked).then_some(why)
+    }
+
     /// Which they are, and what deletes them.
     pub(crate) fn line(&self) -> String {
         let names: Vec<&str> = self.left.iter().map(|left| left.service.as_str()).collect();

@@ -15,6 +15,8 @@ struct Cluster {
     asked: Vec<String>,
     /// The write of this Service is refused for want of a right.
     denied: &'static str,
+    /// When the first is written, the second is of this set by somebody else's apply.
+    remarks: Option<[&'static str; 3]>,
 }
 
 /// An API server with these Services.
@@ -76,6 +78,10 @@ fn answer(request: &Request, cluster: &mut Cluster) -> (u16, Value) {
             if answer.0 == 200 && !query.contains("dryRun=All") {
                 if cluster.denied == name {
                     return (403, json!({"kind": "Status", "code": 403, "message": "User \"kim\" cannot patch"}));
+                }
+                if let Some([_, other, set]) = cluster.remarks.filter(|[written, ..]| *written == name) {
+                    let theirs = cluster.services.get_mut(other).unwrap();
+                    theirs["metadata"]["annotations"]["andante.dev/applied-set"] = json!(set);
                 }
                 cluster.services.insert(name, answer.1.clone());
             }
@@ -283,6 +289,24 @@ fn what_has_no_file_any_more_is_deleted_by_the_hash_that_named_it() {
     let left: Vec<String> = server.cluster.lock().unwrap().services.keys().cloned().collect();
     assert_eq!(left, ["a", "theirs"]);
     assert_eq!(server.apply(&[&both, "--set", "shop", "--prune", &hash]).code, 3, "a second time it means nobody");
+}
+
+/// Its file moved to another directory, whose apply comes while this one still writes.
+#[test]
+fn what_is_of_another_set_by_the_time_of_the_deletion_stays() {
+    let server = Server::start("apply-moved", &[]);
+    let both = folder("apply-moved", &[("a.yaml", text("a", "i:1")), ("b.yaml", text("b", "i:1"))]);
+    assert_eq!(server.apply(&[&both, "--set", "shop"]).code, 0);
+    fs::remove_file(format!("{both}/b.yaml")).unwrap();
+    fs::write(format!("{both}/a.yaml"), text("a", "i:2")).unwrap();
+    let dry = server.apply(&[&both, "--set", "shop", "--dry-run"]);
+    let hash = dry.stdout.split_once("--prune=").unwrap().1.split(' ').next().unwrap().to_owned();
+    server.cluster.lock().unwrap().remarks = Some(["a", "b", "another"]);
+    server.writes();
+    let ran = server.apply(&[&both, "--set", "shop", "--prune", &hash]);
+    assert_eq!((ran.code, server.writes()), (3, vec!["PATCH a".to_owned()]), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing was deleted; written: a"), "{}", ran.stderr);
+    assert!(server.cluster.lock().unwrap().services.contains_key("b"));
 }
 
 #[test]

@@ -70,11 +70,11 @@ impl KnativeService {
 }
 
 impl Kube {
-    /// LIST of all Services of the namespace.
-    pub async fn services(&self) -> Result<Vec<Value>, ApiError> {
+    /// LIST of all Services of the namespace; of each what `kept` makes of it.
+    pub async fn services(&self, kept: impl Fn(Value) -> Option<Value>) -> Result<Vec<Value>, ApiError> {
         let kind = ApiKind::usual(&format!("{GROUP}/v1"), "Service");
         let of = Selection { kind, namespace: Some(self.namespace.clone()), labels: None, name: None };
-        Ok(self.list_objects(&of, Some).await?.items)
+        Ok(self.list_objects(&of, kept).await?.items)
     }
 
     /// DELETE of one Service of the namespace, if it is the one that has this uid.

@@ -6,7 +6,7 @@
 use crate::model::name::ServiceName;
 use crate::rollout::declaration::part::APPLIED_SET;
 use ring::digest::{SHA256, digest};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -20,6 +20,19 @@ pub struct Leftover {
     pub service: ServiceName,
     /// The object's identity.
     pub uid: String,
+}
+
+/// What is to be known of a Service here; none of one that is of no set. All of all Services may be more than there is room for.
+pub fn marked(service: &Value) -> Option<Value> {
+    let metadata = service.get("metadata")?;
+    let set = metadata.get("annotations")?.get(APPLIED_SET)?;
+    let mut kept = json!({"annotations": {APPLIED_SET: set}});
+    for name in ["name", "uid", "deletionTimestamp"] {
+        if let Some(value) = metadata.get(name) {
+            kept[name] = value.clone();
+        }
+    }
+    Some(json!({"metadata": kept}))
 }
 
 /// The Services of a set for which there is no file, by name.
@@ -72,6 +85,9 @@ mod tests {
             unmarked,
             going,
         ];
+        let is_marked: Vec<bool> = live.iter().map(|one| marked(one).is_some()).collect();
+        assert_eq!(is_marked, [true, true, true, false, true]);
+        let live: Vec<Value> = live.iter().filter_map(marked).collect();
         let files = BTreeSet::from(["kept".parse().unwrap()]);
         let left = leftovers("shop", &files, &live);
         assert_eq!(left, [Leftover { service: "old".parse().unwrap(), uid: "2".into() }]);
