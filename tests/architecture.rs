@@ -47,8 +47,6 @@ const TABLE: &[Row] = &[
     // A hash is a value of a text: goals, runs and Events are named by one.
     Row { name: "rollout/hashed", rooms: &[], outside: &["ring::digest"] },
     Row { name: "machine", rooms: &["rollout", "evidence", "model"], outside: &[] },
-    // What a deletion is confirmed with is a hash of what would be deleted.
-    Row { name: "machine/apply", rooms: &[], outside: &["ring::digest"] },
     Row { name: "view", rooms: &["machine", "rollout", "evidence", "model"], outside: &[] },
     // The runner waits, on the runtime's own timer and channels. Everything else comes through its ports.
     Row {

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 /// The first so many bytes of the text's hash, two digits each.
-pub(super) fn digits(text: &str, bytes: usize) -> String {
+pub(crate) fn digits(text: &str, bytes: usize) -> String {
     let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     hash.as_ref().iter().take(bytes).fold(String::new(), |mut digits, byte| {
         // Writing into a text cannot fail.

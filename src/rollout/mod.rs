@@ -8,7 +8,7 @@ pub mod control;
 pub mod declaration;
 pub mod goal;
 pub mod goal_status;
-mod hashed;
+pub(crate) mod hashed;
 pub mod owner;
 pub mod plan;
 pub mod posting;

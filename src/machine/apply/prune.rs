@@ -5,13 +5,12 @@
 
 use crate::model::name::ServiceName;
 use crate::rollout::declaration::part::APPLIED_SET;
-use ring::digest::{SHA256, digest};
+use crate::rollout::hashed::digits;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-/// So many digits of the hash are shown.
-const DIGITS: usize = 12;
+/// So many bytes of the hash are shown, two digits each.
+const BYTES: usize = 6;
 
 /// A Service without a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,19 +54,12 @@ pub fn hash(set: &str, left: &[Leftover]) -> String {
     let words = left.iter().flat_map(|one| [one.service.as_str(), one.uid.as_str()]);
     // No name and no uid holds a line's end.
     let text: Vec<&str> = [set].into_iter().chain(words).collect();
-    let bytes = digest(&SHA256, text.join("\n").as_bytes());
-    let digits = bytes.as_ref().iter().fold(String::new(), |mut digits, byte| {
-        // Writing into a text cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    });
-    digits.chars().take(DIGITS).collect()
+    digits(&text.join("\n"), BYTES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn service(name: &str, uid: &str, set: &str) -> Value {
         json!({"metadata": {"name": name, "uid": uid, "annotations": {APPLIED_SET: set}}})
@@ -95,6 +87,6 @@ mod tests {
         assert_eq!(hash("shop", &left), of("2"));
         assert_ne!(hash("shop", &left), of("9"), "a Service that was made anew is another one");
         assert_ne!(hash("shop", &left), hash("admin", &left));
-        assert_eq!(of("2").len(), DIGITS);
+        assert_eq!(of("2").len(), 2 * BYTES);
     }
 }
