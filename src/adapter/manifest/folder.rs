@@ -32,7 +32,7 @@ pub(crate) fn read_services(
     let (mut services, mut notes, mut faults) = (BTreeMap::<ServiceName, ServiceFile>::new(), Vec::new(), Vec::new());
     for path in files(place).map_err(|fault| vec![fault])? {
         let file = path.display().to_string();
-        let objects = match read(&path) {
+        let objects = match read_of(place, &path) {
             Ok(objects) => objects,
             Err(fault) => {
                 faults.push(fault);
@@ -78,6 +78,15 @@ fn files(place: &Path) -> Result<Vec<PathBuf>, BadManifest> {
     }
     files.sort();
     Ok(files)
+}
+
+/// All objects of a file. In a directory it has to be a regular one: a link of a checkout may lead to something that never ends.
+fn read_of(place: &Path, path: &Path) -> Result<Vec<Value>, BadManifest> {
+    if path != place && fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let why = "it is no regular file".to_owned();
+        return Err(BadManifest::Unfit { file: path.display().to_string(), why });
+    }
+    read(path)
 }
 
 /// The Service that an object is; none of what is something else.
@@ -162,6 +171,22 @@ mod tests {
         );
         let (files, _) = read_services(&path.join("z.yaml"), &"shop".parse().unwrap()).unwrap();
         assert_eq!(files.len(), 1, "one file");
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    /// Files of a mounted ConfigMap are links; a link of a checkout may lead anywhere.
+    #[test]
+    fn a_link_is_read_where_it_leads_to_a_file() {
+        let path = folder("links", &[("a.txt", &text("a", ""))]);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, path.join(name)).unwrap();
+        link("a.txt", "a.yaml");
+        assert_eq!(read_it(&path).unwrap().0.len(), 1);
+        link("/dev/null", "b.yaml");
+        link("nowhere", "c.yaml");
+        let faults = read_it(&path).unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:#?}");
+        assert_eq!(faults[0], "DIR/b.yaml: it is no regular file");
+        assert!(faults[1].starts_with("DIR/c.yaml: No such file"), "{faults:#?}");
         fs::remove_dir_all(&path).unwrap();
     }
 
