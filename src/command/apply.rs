@@ -165,7 +165,8 @@ impl Sheet<'_> {
             if let Ok(found) = &foreseen
                 && found.adopts
                 && found.conflicts.is_empty()
-                && let Err(refused) = would_adopt(&cluster, &file.service, wanted.declares(), self.environment).await
+                && let Err(refused) =
+                    would_adopt(&cluster, &file.service, found.declares.clone(), patience, self.environment).await
             {
                 foreseen = Err(refused);
             }
@@ -266,9 +267,11 @@ impl Sheet<'_> {
             if row.foreseen.as_ref().is_ok_and(Foreseen::is_there) {
                 continue;
             }
-            let (one, declares) = (self.one(&row.service), wanted.declares());
+            let one = self.one(&row.service);
             let cluster = self.kube.service(row.service.clone());
-            let adopt = async || adopt_by(&one, &self.kube, declares.clone(), self.environment, lines).await;
+            let adopt = async |foreseen: &Foreseen| {
+                adopt_by(&one, &self.kube, foreseen.declares.clone(), self.environment, lines).await
+            };
             if let Err(refused) = write(&cluster, wanted, &self.args.take_over, self.args.reach.patience, adopt).await {
                 return Err(self.stopped(at, &refused));
             }

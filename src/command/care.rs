@@ -2,6 +2,7 @@
 //!
 //! Decides whose tags and names are used. [`crate::machine::care`] decides all the rest. It may use every room.
 
+use super::patient::answered_within;
 use super::posts::poster;
 use super::roll::{claimant, drive_alone, new_id};
 use super::{Stop, connect, owner};
@@ -16,7 +17,6 @@ use crate::machine::care::detach::{Detach, DetachGoal, IfMoves};
 use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::next::{Machine, Next};
 use crate::machine::world::World;
-use crate::model::api_error::ApiError;
 use crate::model::event::Log;
 use crate::model::name::ServiceName;
 use crate::model::observed::Revision;
@@ -27,6 +27,7 @@ use crate::rollout::splits::Tags;
 use crate::run::ports::{Clock, Cluster};
 use crate::run::watch::service::see_service;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// `andante adopt`.
 pub(super) async fn adopt(args: &AdoptArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
@@ -46,7 +47,7 @@ fn adoption(goal: AdoptGoal, owner: Owner) -> Adopt {
     Adopt::new(goal, claimant(asker(owner, Timestamp::UNIX_EPOCH)))
 }
 
-/// Adopts a Service whose file declares this, before the file is applied.
+/// Adopts a Service before its file is applied; `declares`: what that is to declare of it.
 pub(super) async fn adopt_by(
     args: &ClusterArgs,
     kube: &Kube,
@@ -63,21 +64,22 @@ pub(super) async fn adopt_by(
     }
 }
 
-/// Whether that could be done, by one look. Nothing is written.
+/// Whether that could be done, as it is now. Nothing is written.
 pub(super) async fn would_adopt(
     cluster: &impl Cluster,
     service: &ServiceName,
     declares: Vec<(DeclaredPart, String)>,
+    patience: Duration,
     environment: &Environment,
 ) -> Result<(), Box<Outcome>> {
     let owner = owner(environment).map_err(|Stop(outcome)| outcome)?;
     let mut world = World::of(cluster.namespace().cloned());
-    let looked = async {
+    let looked = answered_within(patience, async || {
         see_service(&mut world, &cluster.service().await?)?;
         world.see_revisions(cluster.revisions().await?.items.iter().filter_map(|o| Revision::from_json(o).ok()));
         Ok(())
-    };
-    looked.await.map_err(|error: ApiError| Box::new(refusal(&error)))?;
+    });
+    looked.await.map_err(|error| Box::new(refusal(&error)))?;
     let next =
         adoption(adopting(service, declares, true), owner).decide(&world, SystemClock.now(), &mut Log::default());
     match next {

@@ -75,13 +75,13 @@ pub async fn foresee<C: Cluster>(
     }
 }
 
-/// Writes a file; where users follow latest in care, `adopt` comes first. The answer is what the last look foresaw.
+/// Writes a file; where users follow latest in care, `adopt` comes first, as was foreseen. The answer is what the last look foresaw.
 pub async fn apply<C: Cluster>(
     cluster: &C,
     wanted: &WantedService,
     take_over: &[String],
     patience: Duration,
-    mut adopt: impl AsyncFnMut() -> Result<(), Box<Outcome>>,
+    mut adopt: impl AsyncFnMut(&Foreseen) -> Result<(), Box<Outcome>>,
 ) -> Result<Foreseen, Box<Outcome>> {
     let (mut tries, mut adoptions) = (ApplyTries::new(patience), 0);
     loop {
@@ -101,7 +101,7 @@ pub async fn apply<C: Cluster>(
                 return Err(Box::new(Outcome::new(Code::TakenOver, what)));
             }
             adoptions += 1;
-            adopt().await?;
+            adopt(&foreseen).await?;
             continue;
         }
         if foreseen.is_there() {

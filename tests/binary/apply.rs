@@ -15,6 +15,8 @@ struct Cluster {
     asked: Vec<String>,
     /// The write of this Service is refused for want of a right.
     denied: &'static str,
+    /// So often revisions are not to be had.
+    trouble: u32,
     /// When the first is written, the second is of this set by somebody else's apply.
     remarks: Option<[&'static str; 3]>,
 }
@@ -59,6 +61,15 @@ impl Server {
 }
 
 fn answer(request: &Request, cluster: &mut Cluster) -> (u16, Value) {
+    if request.path == "/apis/serving.knative.dev/v1/namespaces/shop/revisions" {
+        if cluster.trouble > 0 {
+            cluster.trouble -= 1;
+            return (500, json!({"kind": "Status", "code": 500, "reason": "InternalError"}));
+        }
+        let ready = json!({"metadata": {"name": "a-00001", "uid": "r"}, "spec": {},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+        return (200, json!({"kind": "RevisionList", "metadata": {"resourceVersion": "1"}, "items": [ready]}));
+    }
     let Some(rest) = request.path.strip_prefix("/apis/serving.knative.dev/v1/namespaces/shop/services") else {
         return (404, json!({"kind": "Status", "code": 404}));
     };
@@ -289,6 +300,29 @@ fn what_has_no_file_any_more_is_deleted_by_the_hash_that_named_it() {
     let left: Vec<String> = server.cluster.lock().unwrap().services.keys().cloned().collect();
     assert_eq!(left, ["a", "theirs"]);
     assert_eq!(server.apply(&[&both, "--set", "shop", "--prune", &hash]).code, 3, "a second time it means nobody");
+}
+
+/// Ready, and users follow latest.
+fn serving(name: &str, image: &str) -> Value {
+    let mut service = service(name, image, "andante-apply");
+    let revision = format!("{name}-00001");
+    let conditions =
+        ["ConfigurationsReady", "Ready", "RoutesReady"].map(|kind| json!({"type": kind, "status": "True"}));
+    service["status"] = json!({"observedGeneration": 1, "conditions": conditions,
+        "latestCreatedRevisionName": revision, "latestReadyRevisionName": revision,
+        "traffic": [{"revisionName": revision, "latestRevision": true, "percent": 100}]});
+    service
+}
+
+#[test]
+fn a_bad_moment_of_the_api_server_is_no_reason_against_an_adoption() {
+    let server = Server::start("apply-adopts", &[serving("a", "i:1")]);
+    server.cluster.lock().unwrap().trouble = 1;
+    let declares = text("a", "i:2").replace("  name: a", "  name: a\n  annotations: {andante.dev/pipeline: ship-it}");
+    let ran = server.apply(&[&folder("apply-adopts", &[("a.yaml", declares)]), "--dry-run"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("it is adopted first"), "{}", ran.stdout);
+    assert_eq!(server.cluster.lock().unwrap().trouble, 0);
 }
 
 /// Its file moved to another directory, whose apply comes while this one still writes.

@@ -12,7 +12,7 @@ use super::world::World;
 use andante::evidence::Rules;
 use andante::evidence::gate::Patience;
 use andante::evidence::probe::Probe;
-use andante::machine::apply::WantedService;
+use andante::machine::apply::{Foreseen, WantedService};
 use andante::machine::care::adopt::{Adopt, AdoptGoal};
 use andante::machine::care::detach::{Detach, DetachGoal, IfMoves};
 use andante::machine::claim::{Asker, IfBusy};
@@ -199,10 +199,10 @@ impl Theatre {
                     let wanted = WantedService::of(self.world.name().parse().unwrap(), file, None).unwrap();
                     // What people did with kubectl is to be the file's.
                     let take_over = ["kubectl".to_owned()];
-                    let adopt = async || {
+                    let adopt = async |foreseen: &Foreseen| {
                         let goal = AdoptGoal {
                             service: self.world.name().parse().unwrap(),
-                            declares: wanted.declares(),
+                            declares: foreseen.declares.clone(),
                             tags: tags(),
                             id: rollout_id(label),
                             dry_run: false,

@@ -75,7 +75,7 @@ impl WantedService {
     }
 
     /// What the file declares, part by part.
-    pub fn declares(&self) -> Vec<(DeclaredPart, String)> {
+    pub(super) fn declares(&self) -> Vec<(DeclaredPart, String)> {
         let said = |part: DeclaredPart| Some((part, annotation(&self.object, part.annotation())?.to_owned()));
         DeclaredPart::ALL.into_iter().filter_map(said).collect()
     }

@@ -68,6 +68,9 @@ pub struct Foreseen {
     pub drift: Vec<OwnedField>,
     /// Users follow latest, so the Service is adopted before the file is written.
     pub adopts: bool,
+    /// What that declares: nothing where somebody is in charge already. Adopted as it is with what the file says, a commit that
+    /// the file names would count as reached, and nobody would build it.
+    pub declares: Vec<(DeclaredPart, String)>,
     /// Who walks it.
     pub walker: Walker,
     /// The file names a split that a walk is in charge of.
@@ -127,6 +130,7 @@ impl WantedService {
         Foreseen {
             change,
             adopts: renewed && live.is_some_and(|live| meets_unproved(live, stored)),
+            declares: if live.is_some_and(is_in_charge) { Vec::new() } else { self.declares() },
             walker: if walks { walker } else { Walker::Nobody },
             drift: owned::drift(stored, is_walked(stored)),
             leaves_split: self.leaves_split(live),
@@ -178,6 +182,11 @@ fn meets_unproved(live: &Value, stored: &Value) -> bool {
     let open =
         annotation(live, RECORD).is_some_and(|text| Record::parse(text).is_ok_and(|record| record.phase.is_open()));
     annotation(stored, PIPELINE).is_some() && follows && service.latest_ready.is_some() && !open
+}
+
+/// True where what stands there names who is in charge, and can be read.
+fn is_in_charge(live: &Value) -> bool {
+    Stated::of_json(live).read().is_ok_and(|declared| declared.in_charge.is_some())
 }
 
 /// True where the newest revision serves nobody and no rollout has begun with it: whoever was to walk it never came to it.

@@ -193,6 +193,16 @@ fn users_who_follow_latest_in_care_are_named_first() {
         declared[PIPELINE] = json!("slow");
         foreseen(&of, Some(&stands), &stored(&stands, declared, "i:2"), vec![]).adopts
     };
+    // A commit that the file names is not reached by being declared.
+    let declares = |annotations: Value| {
+        let of = wanted(file(json!({PIPELINE: "slow", "andante.dev/params": "{a: b}"}), "i:2"));
+        let stands = live(annotations, "i:1", latest());
+        let found = foreseen(&of, Some(&stands), &stored(&stands, json!({PIPELINE: "slow"}), "i:2"), vec![]);
+        (found.adopts, found.declares.len())
+    };
+    assert_eq!(declares(json!({PIPELINE: "slow"})), (true, 0), "as it stands there");
+    assert_eq!(declares(json!({})), (true, 2));
+    assert_eq!(declares(json!({PIPELINE: "slow", "andante.dev/traffic": "0"})), (true, 2), "the file mends it");
     assert!(adopts(json!({}), latest(), true), "the file declares it for the first time");
     assert!(adopts(json!({PIPELINE: "slow"}), latest(), true), "somebody set the annotation by hand");
     assert!(!adopts(json!({}), named("hello-00001"), true));
