@@ -19,6 +19,9 @@ mod cluster {
     pub mod support;
 }
 
+#[path = "../tests/adapters/authority.rs"]
+mod authority;
+
 mod live {
     pub mod back;
     pub mod binding;

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod adapters {
+    mod authority;
     mod connect;
     mod environment;
     mod evidence;

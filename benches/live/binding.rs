@@ -5,8 +5,8 @@
 
 use super::figures::figure;
 use super::shipped::Build;
+use crate::authority;
 use andante::rollout::declaration::read::Stated;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 const SIZES: [usize; 3] = [1, 100, 1000];
 /// How many finished runs a Service keeps.
@@ -40,7 +38,6 @@ struct Objects {
 
 /// Measures for so many minutes.
 pub fn measure(build: &Build, minutes: u64) {
-    andante::adapter::tls::install();
     let mut followed: Vec<Followed> = SIZES.into_iter().map(|services| Followed::start(build, services)).collect();
     sleep(SETTLES);
     for one in &mut followed {
@@ -148,16 +145,7 @@ fn base64_of(bytes: &[u8]) -> String {
 
 /// Serves so many Services, from a thread of its own; the port, and the authority that its certificate is of.
 fn serve(services: usize, asked: Asked) -> (u16, String) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, authority) = authority::private();
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let objects = Arc::new(Objects { services, service: service(), run: run() });
@@ -177,7 +165,7 @@ fn serve(services: usize, asked: Asked) -> (u16, String) {
             }
         });
     });
-    (told.recv().unwrap(), authority.pem())
+    (told.recv().unwrap(), authority)
 }
 
 /// Answers one request after the other, as long as the connection lasts.

@@ -1,5 +1,6 @@
 //! TLS with a private certificate authority, for the API server and for probes.
 
+use super::authority;
 use super::script::{Reply, Server, directory, kubeconfig};
 use andante::adapter::cluster::{Connect, Kube};
 use andante::adapter::env::Environment;
@@ -7,32 +8,18 @@ use andante::adapter::prober::{BadTravel, HttpProber, Travel};
 use andante::evidence::probe::{Answer, ProbeRequest};
 use andante::model::api_error::ApiError;
 use andante::run::ports::{Cluster, Prober};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 /// A server for `localhost` with a certificate of its own authority, and that authority's PEM.
 pub(super) async fn private(replies: Vec<Reply>) -> (Server, String) {
-    andante::adapter::tls::install();
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, authority) = authority::private();
     let server = Server::start_with(replies, move |stream| {
         let acceptor = acceptor.clone();
         async move { acceptor.accept(stream).await.ok() }
     })
     .await;
-    (server, authority.pem())
+    (server, authority)
 }
 
 #[tokio::test]
