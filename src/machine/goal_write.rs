@@ -7,7 +7,7 @@
 use crate::machine::next::{Look, Next, Order};
 use crate::machine::world::World;
 use crate::model::name::GoalId;
-use crate::model::observed::{GOAL_STATUS, Service};
+use crate::model::observed::{GOAL_STATUS, PIPELINE, Service};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::part::DeclaredPart;
 use crate::rollout::declaration::read::Stated;
@@ -30,6 +30,13 @@ pub(super) fn declared_tests(service: &Service) -> Vec<Value> {
     }
     let parts = DeclaredPart::ALL.into_iter().map(DeclaredPart::annotation);
     parts.map(|name| json!({"op": "test", "path": pointer(name), "value": service.annotations.get(name)})).collect()
+}
+
+/// A test of who is in charge, as it was read, for a write that gives latest back: in care nobody is to follow that, and to come into
+/// care raises no generation.
+pub(super) fn charge_test(service: &Service) -> Option<Value> {
+    let who = service.annotations.get(PIPELINE);
+    (!service.annotations.is_empty()).then(|| json!({"op": "test", "path": pointer(PIPELINE), "value": who}))
 }
 
 /// True for a write that rests on what is declared. A way back rests on it only where that is why it is one: any other is not

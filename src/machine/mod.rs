@@ -19,6 +19,7 @@ pub mod foretold;
 mod goal_write;
 mod health;
 pub mod judge;
+mod last_split;
 mod lost;
 mod migration;
 pub mod next;

@@ -133,6 +133,8 @@ pub(crate) fn ended_before(record: &Record, service: &Service) -> Outcome {
             format!("stage {name} again")
         };
         next.push(format!("{}: {stage}", pinned_words(service)));
+    } else if code == Code::Done {
+        next.extend(Some(pinned_in_care(record, service)).filter(|why| !why.is_empty()));
     }
     for target in &record.left_out {
         next.push(format!("left out, restore it once it is Ready: {target}"));
@@ -264,7 +266,7 @@ pub(crate) const REVERTED: &str = "reverted";
 pub(crate) fn reverted(record: &Record, service: &Service) -> Outcome {
     let serves = record.candidate.as_ref().unwrap_or(&record.start.stable);
     let image = record.image.as_deref().map(|image| format!(" ({image})")).unwrap_or_default();
-    let follows = record.split.latest_share() == record.start.whole();
+    let follows = record.follows_again();
     let what = if follows {
         format!("reverted: the template is what serves{image}, and traffic follows latest again, which is {serves}")
     } else {

@@ -5,10 +5,11 @@
 //! followed latest follows it again (docs/protocol.md, rule 9). What somebody else wrote stays as it is. It may use the record,
 //! splits and observed objects.
 
-use crate::machine::capacity::{BoundTries, EveryoneComes};
+use crate::machine::capacity::{BoundTries, EveryoneComes, caps_alone};
 use crate::machine::clash;
 use crate::machine::finish::newer_than;
 use crate::machine::goal_write::{NewTemplate, asks_first};
+use crate::machine::migration::refused_name;
 use crate::machine::next::Next;
 use crate::machine::outcomes::{LAST_WAIT, denied, ended_before};
 use crate::machine::release::{is_same_release, without_bounds};
@@ -115,11 +116,13 @@ impl Restore {
 
     /// True if the write that the API server refused was of this: users are back, so how the rollout ended is known.
     pub(super) fn is_denied(&mut self, error: &ApiError) -> bool {
-        if self.writes {
+        // Of the next write it is decided anew whose it is.
+        let writes = std::mem::take(&mut self.writes);
+        if writes {
             self.refused = Some(denied(error).code);
             self.said = format!("the template is not what serves, or latest is not followed again: {error}");
         }
-        self.writes
+        writes
     }
 
     /// The code by which it was refused, for whoever asks for nothing else.
@@ -149,7 +152,10 @@ impl Restore {
             return Err(String::new());
         }
         if !is_writers(record, world) || moved(record, service) == Moved::Traffic {
-            return Err("the template stays as it is, because somebody else wrote since".to_owned());
+            // Another process of this rollout has put it back, and says so.
+            let present = world.record().and_then(Result::ok).filter(|present| present.id == record.id);
+            let why = "the template stays as it is, because somebody else wrote since";
+            return Err(if present.is_some_and(|p| p.restored) { String::new() } else { why.to_owned() });
         }
         // Who lost users has no use for its floor while this lasts.
         let of_candidate = record.candidate.as_ref().and_then(|lost| bounds_of(record, lost));
@@ -157,6 +163,12 @@ impl Restore {
             return Ok(due.next("", log));
         }
         let began = *self.began.get_or_insert(now);
+        self.served |= serving(service) == Serving::Yes;
+        // A cap is of use until the way back is served, and this may last for minutes in which stable may have to grow.
+        let caps = caps_alone(record).filter(|_| self.served);
+        if let Some(due) = caps.and_then(|caps| bounds.giving_back(&caps, world, |_| false, now)) {
+            return Ok(due.next("", log));
+        }
         // What an earlier goal ended with is what the template was when this rollout began.
         let home = record.start.beside().unwrap_or(&record.start.stable);
         let Some(running) = world.revision(home).map(|running| without_bounds(running, Some(record))) else {
@@ -166,7 +178,6 @@ impl Restore {
             return self.follow(back, &running, log);
         }
         // Users come first: the template is not touched before they have what the way back gives them.
-        self.served |= serving(service) == Serving::Yes;
         if !self.served {
             let why = format!("the template is not put back before users are; {} does it then", by_settle(service));
             return self.wait(after(began, LAST_WAIT), back, why);
@@ -201,7 +212,8 @@ impl Restore {
                 }
             };
         }
-        let until = after(*self.stood_at.get_or_insert(now), READY_WITHIN);
+        let since = *self.stood_at.get_or_insert(now);
+        let until = after(since, READY_WITHIN);
         let later = |why: String| {
             format!("traffic stays by name, because {why}; {} follows latest once that is so", by_settle(service))
         };
@@ -222,7 +234,7 @@ impl Restore {
                 return Err(format!("traffic stays by name, because {name} does not run what {home} runs"));
             }
             let record = &signed(back);
-            let comes = EveryoneComes { goal: &self.capacity, bounds, record, world, service, now };
+            let comes = EveryoneComes { goal: &self.capacity, bounds, record, world, service, since, now };
             match comes.pods_first(running, &made, log) {
                 Ok(None) => {}
                 Ok(Some(why)) => return Err(later(why)),
@@ -238,7 +250,7 @@ impl Restore {
         let mut next = signed(back);
         // From now on that is what the owner has.
         (next.start.stable, next.start.latest) = (name.clone(), name.clone());
-        next.left_out.extend(safe.left_out);
+        next.left_out = safe.left_out;
         if let Some(capacity) = &mut next.capacity {
             capacity.received = Some(now);
         }
@@ -262,19 +274,25 @@ fn by_settle(service: &Service) -> String {
 /// The write that puts the template back, users as they are.
 fn put_back(back: &AfterBack<'_>, running: &Revision) -> Result<Next, String> {
     let AfterBack { world, service, record, .. } = *back;
-    let mut split = None;
+    let (mut next, mut split) = (signed(back), None);
     if may_follow(record, service) {
         // What latest will be has to be reachable, or its min-scale would not count (rule 4).
         let staging = record.start.staging(&record.tags);
-        split = match clash::ahead(&staging, &record.tags, world, service) {
-            Some(Next::End(_)) => None,
+        match clash::ahead(&staging, &record.tags, world, service) {
+            Some(Next::End(_)) => {}
             Some(look) => return Ok(look),
-            None => only_ready(&staging, &record.start.stable, |name| world.serves(name)).map(|safe| safe.split),
-        };
+            None => {
+                if let Some(safe) = only_ready(&staging, &record.start.stable, |name| world.serves(name)) {
+                    // This split has all that the owner had, so what is left out of it is all that is left out.
+                    next.left_out = safe.left_out;
+                    split = Some(safe.split);
+                }
+            }
+        }
     }
     let template = NewTemplate::of(world, service, running.template.clone()).restoring();
     let what = Event::new(Topic::Stage, format!("the template is put back to what {} runs", running.name));
-    let order = order(service, signed(back), split, Some(template), what)
+    let order = order(service, next, split, Some(template), what)
         .map_err(|error| format!("the template is not put back: {error}"))?;
     let asks = asks_first(world, service, record.goal.as_ref(), &running.template, &order);
     Ok(asks.unwrap_or_else(|| Next::Write(Box::new(order))))
@@ -285,6 +303,8 @@ fn signed(back: &AfterBack<'_>) -> Record {
     let mut next = back.record.clone();
     back.claimant.sign(&mut next);
     next.goal.clone_from(&back.record.goal);
+    // Nobody is moved by it, so whoever began before and comes to stage only now is no older one.
+    next.intent = back.record.intent;
     next.restored = true;
     next
 }
@@ -297,6 +317,8 @@ fn may_follow(record: &Record, service: &Service) -> bool {
 /// True if the template that stands there is what this rollout took its candidate from, so that nobody wrote another one since.
 fn is_candidates(record: &Record, service: &Service) -> bool {
     let made_it = match &record.candidate {
+        // A template that comes under a name which is taken makes no revision, and is somebody's all the same.
+        Some(_) if refused_name(service).is_some() => false,
         Some(candidate) => is_current(service) && service.latest_created.as_ref() == Some(candidate),
         // It made none.
         None => record.template.is_some() && moved(record, service) == Moved::No,

@@ -16,6 +16,7 @@ use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::ready::{Pods, is_current, pods};
 use crate::model::split::{Split, TrafficTarget};
+use crate::rollout::declaration::charge::in_care;
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
@@ -87,8 +88,9 @@ pub(super) fn roll_back(
     let stable = &record.start.stable;
     let is_latest = service.latest_ready.as_ref() == Some(stable) && service.latest_created.as_ref() == Some(stable);
     let wanted = if (why.code == Code::Done || record.restored) && is_latest && is_current(service) {
-        // The owner gets back exactly what they had, because there is no rejected template that latest could mean.
-        record.start.split.clone()
+        // The owner gets back exactly what they had, because there is no rejected template that latest could mean. In care it may
+        // come to mean one with the next edit, so there it is by name.
+        if in_care(service) { record.start.split.by_name(stable) } else { record.start.split.clone() }
     } else {
         // A candidate without a pod is about to be not Ready, and a split with its tag would then wait for it.
         let stands = |name: &&RevisionName| {
@@ -228,6 +230,23 @@ mod tests {
         let next = order.record.unwrap();
         assert_eq!(next.phase, Phase::RolledBack);
         assert_eq!(next.rejected[0].revision.as_str(), "s2");
+    }
+
+    /// The template says what stable runs in other words, so no revision came of it and latest is stable still.
+    #[test]
+    fn where_nothing_new_was_made_latest_comes_back_and_in_care_its_name() {
+        let back = |annotations: serde_json::Value| {
+            let service = Service { annotations: serde_json::from_value(annotations).unwrap(), ..service("s1", "s1") };
+            let why = Why::blameless(Code::Done, "s1 serves this already");
+            let had = json!([{"latestRevision": true, "percent": 90}, {"latestRevision": true, "percent": 10, "tag": "x"},
+                {"latestRevision": true, "percent": 0, "tag": "p"}]);
+            let mut record = Record { candidate: None, ..record() };
+            record.start.split = Split::from_json(Some(&had)).unwrap();
+            split_of(&roll_back(&world(&["s1"]), &service, &record, &why, RecordSize::Whole, now()).unwrap())
+        };
+        assert_eq!(back(json!({"a": "b"})), "latest 90 %, latest 10 % (tag x), latest 0 % (tag p)");
+        let in_care = back(json!({"andante.dev/pipeline": "slow-walk"}));
+        assert_eq!(in_care, "s1 90 %, s1 10 % (tag x), latest 0 % (tag p)");
     }
 
     #[test]

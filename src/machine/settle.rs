@@ -5,6 +5,7 @@
 
 use crate::machine::capacity::BoundTries;
 use crate::machine::finish::finish;
+use crate::machine::last_split::LastSplit;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
@@ -74,12 +75,11 @@ pub struct SettleGoal {
 pub struct Settle {
     goal: SettleGoal,
     claimant: Claimant,
-    ended_at: Option<Timestamp>,
+    /// The last write, until users have it.
+    last: LastSplit,
     denied: Option<Outcome>,
     discarded: bool,
     began: Option<Timestamp>,
-    /// Since when the last write is served.
-    served_at: Option<Timestamp>,
     /// The way back is being opened, and the record says so.
     noted: bool,
     /// The epochs of the writes that say so.
@@ -99,17 +99,15 @@ pub struct Settle {
 impl Settle {
     /// A machine that has not looked yet.
     pub fn new(goal: SettleGoal, claimant: Claimant) -> Self {
-        let (ended_at, served_at, denied, began) = (None, None, None, None);
-        let bounds = BoundTries::default();
+        let (last, bounds) = (LastSplit::default(), BoundTries::default());
         let restore = Restore::new(goal.restore_template, &CapacityGoal::default(), false);
         Self {
             goal,
             claimant,
-            ended_at,
-            denied,
+            last,
+            denied: None,
             discarded: false,
-            began,
-            served_at,
+            began: None,
             noted: false,
             notes: BTreeSet::new(),
             bounds,

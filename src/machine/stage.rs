@@ -6,10 +6,11 @@
 use crate::machine::capacity::{BoundTries, Demand};
 use crate::machine::claim::Claim;
 use crate::machine::clash;
+use crate::machine::last_split::LastSplit;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{LAST_WAIT, refused, taken_over};
+use crate::machine::outcomes::{refused, taken_over};
 use crate::machine::restore::Restore;
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
@@ -77,7 +78,8 @@ pub struct Stage {
     /// The end once the intent of a run that has nothing to do is noted.
     noted: Option<Outcome>,
     failed: Option<Why>,
-    ended_at: Option<Timestamp>,
+    /// The last write, until users have it.
+    last: LastSplit,
     denied: Option<Outcome>,
     /// This is a first deployment, and its first revision is waited for.
     first: bool,
@@ -111,7 +113,7 @@ impl Stage {
             first_template: None,
             noted: None,
             failed: None,
-            ended_at: None,
+            last: LastSplit::default(),
             denied: None,
             first: false,
             seen: false,
@@ -137,7 +139,7 @@ impl Stage {
             Some(self.deadline(now)),
             self.down_since.map(|since| after(since, self.goal.grace)),
             self.unserved.settles(self.goal.grace),
-            self.ended_at.map(|ended| after(ended, LAST_WAIT)),
+            self.last.awaited(),
             self.ask_pods_at,
         ];
         // Waiting for a past moment would be spinning: it was acted on already, or cannot be (no right to ask for

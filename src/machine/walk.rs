@@ -9,6 +9,7 @@ use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::capacity::Demand;
 use crate::machine::health::Watcher;
 use crate::machine::judge::{Judge, Survey};
+use crate::machine::last_split::LastSplit;
 use crate::machine::next::{BoundOrder, GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::{denied, missing, taken_over};
 use crate::machine::probing::Probing;
@@ -61,9 +62,8 @@ pub struct Walk {
     claimant: Claimant,
     began: Option<Timestamp>,
     failed: Option<Why>,
-    ended_at: Option<Timestamp>,
-    /// The last write was served.
-    end_served: bool,
+    /// The last write, until users have it.
+    last: LastSplit,
     denied: Option<Outcome>,
     /// Since when the present step is served; none before that.
     served: Option<Timestamp>,
@@ -114,8 +114,7 @@ impl Walk {
             claimant,
             began: None,
             failed: None,
-            ended_at: None,
-            end_served: false,
+            last: LastSplit::default(),
             denied: None,
             served: None,
             at_step: None,

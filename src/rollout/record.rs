@@ -165,9 +165,10 @@ impl Record {
         both.then(|| plan.to())
     }
 
-    /// The owner who followed latest follows it again.
+    /// The owner who followed latest follows it again, and others of theirs beside, who did so.
     pub fn follows_again(&self) -> bool {
-        self.start.followed_latest() && self.split.latest_share() == self.start.whole()
+        // A rollout names them all or none, so whoever is on latest shows that the entry that is walked is.
+        self.start.followed_latest() && self.split.latest_share() >= self.start.whole()
     }
 
     /// A signal ended the process that was at it, and users stayed where they were: whoever comes next goes on from there.

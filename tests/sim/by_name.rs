@@ -170,6 +170,24 @@ fn what_the_owner_had_outlives_ways_back() {
     }
 }
 
+/// A person, and `finally` after them, each say why users are by name.
+#[test]
+fn settling_in_care_says_that_users_are_by_name() {
+    simulate(async {
+        let theatre = Theatre::serving(7, "ok:1", true).await;
+        theatre.world.declare("pipeline", Some("slow-walk"));
+        let prologue = theatre.world.scene_is_set();
+        let a = asker("a", 1, IfBusy::Supersede);
+        assert_eq!(run(&theatre, "stage", &a, stage("ok:2")).await.word, "staged");
+        for (label, job) in [("settle", settle(To::Candidate)), ("finally", Job::Settle { to: None, any: false })] {
+            let end = run(&theatre, label, &a, job).await;
+            assert_eq!((end.word, split(&theatre).as_str()), ("finished", "hello-00002=100"), "{}", end.line());
+            assert!(end.next.contains("`andante detach hello -n ns` gives latest back"), "{}", end.line());
+        }
+        all_is_well(&theatre, prologue).await;
+    });
+}
+
 /// Others who follow latest beside those who are walked: by name in care, and again after it.
 #[test]
 fn every_entry_that_followed_latest_follows_it_again() {
@@ -210,6 +228,37 @@ fn where_nothing_is_to_be_done_users_are_named() {
             let end = run(&theatre, "detach", &kim(), DETACH).await;
             assert_eq!((end.word, split(&theatre).as_str()), ("detached", "latest=100"), "{}", end.line());
             all_is_well(&theatre, prologue).await;
+        });
+    }
+}
+
+/// A file that says in other words what serves: the rollout ends with nothing made, and users stay by name.
+#[test]
+fn a_template_that_makes_no_revision_leaves_users_by_name() {
+    for adopted in [true, false] {
+        simulate(async {
+            let theatre = Theatre::new(3);
+            let world = &theatre.world;
+            // The cluster fills in what looks like something that the file lost.
+            world.with(|s| s.timeout = Some(600));
+            world.deploy(&world.plain("ok:1")).await;
+            sleep(Duration::from_secs(10)).await;
+            if adopted {
+                assert_eq!(run(&theatre, "adopt", &kim(), ADOPT).await.word, "adopted");
+            } else {
+                world.declare("pipeline", Some("slow-walk"));
+            }
+            let prologue = world.scene_is_set();
+            let file = Job::File(json!({"metadata": {"annotations": {}}, "spec": {"containers": [{"image": "ok:1"}]}}));
+            let end = run(&theatre, "stage", &asker("a", 1, IfBusy::Supersede), file).await;
+            assert_eq!(end.code, Code::Done, "{}", end.line());
+            assert!(end.what.contains("the template makes no new revision"), "{}", end.line());
+            assert_eq!(split(&theatre), "hello-00001=100", "{}", end.line());
+            assert!(end.next.contains("`andante detach hello -n ns` gives latest back"), "{}", end.line());
+            // Else this edit would reach everyone.
+            world.deploy_image("ok:3").unwrap();
+            all_is_well(&theatre, prologue).await;
+            assert_eq!(world.served_now(), [("hello-00001".to_owned(), 100)]);
         });
     }
 }

@@ -61,6 +61,7 @@ mod obstacles;
 mod out_of_reach;
 mod pipeline;
 mod refused;
+mod restored;
 mod restores;
 mod reverts;
 mod seeded;

@@ -35,6 +35,8 @@ pub(crate) struct Pipeline {
     refused: Option<Range<Duration>>,
     /// The candidate's address cannot be reached from where it runs for that time.
     cut_off: Option<Range<Duration>>,
+    /// The template follows users back.
+    restores: bool,
     rng: Rng,
 }
 
@@ -96,12 +98,18 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
         outage,
         refused,
         cut_off,
+        restores: false,
         rng: rng.fork(),
         name: format!("p{number}"),
     }
 }
 
 impl Pipeline {
+    /// The same with `--restore-template`, of each of its tasks.
+    pub(crate) fn restoring(self) -> Self {
+        Self { restores: true, ..self }
+    }
+
     fn script(&mut self, life: u32) -> Script {
         let chooser = (self.per_mille > 0).then(|| Chooser::new(self.rng.u64(..), self.per_mille));
         let call = self.rng.usize(1..15);
@@ -120,6 +128,7 @@ impl Pipeline {
 
     /// One job, started again when it is killed. None: the node is lost, nobody comes back.
     async fn job(&mut self, theatre: &Theatre, word: &str, job: &Job) -> Option<Code> {
+        let job = &if self.restores { Job::Restoring(Box::new(job.clone())) } else { job.clone() };
         for life in 1..=4 {
             let label = format!("{}-{word}-{life}", self.name);
             let script = self.script(life);

@@ -21,25 +21,25 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// Its own address turns bad in mid-walk.
-const BAD: &str = "flaky-probe:2-20";
+pub(super) const BAD: &str = "flaky-probe:2-20";
 
-fn stage(image: &str) -> Job {
+pub(super) fn stage(image: &str) -> Job {
     Job::Stage { image: image.into(), again: false }
 }
 
-fn walk() -> Job {
+pub(super) fn walk() -> Job {
     Job::Walk(plan(&[10, 50, 100], 20, 60, None), Looks { probe: true, ..Looks::default() })
 }
 
-fn settle() -> Job {
+pub(super) fn settle() -> Job {
     Job::Settle { to: None, any: false }
 }
 
-fn restoring(job: Job) -> Job {
+pub(super) fn restoring(job: Job) -> Job {
     Job::Restoring(Box::new(job))
 }
 
-fn latest() -> Value {
+pub(super) fn latest() -> Value {
     json!([{"latestRevision": true, "percent": 100}])
 }
 
@@ -126,13 +126,13 @@ fn the_template_in_care_whatever_happens() {
 }
 
 /// A stage with a Service that serves `ok:1`, and what is asked of it.
-struct Play {
-    theatre: Theatre,
-    prologue: usize,
+pub(super) struct Play {
+    pub(super) theatre: Theatre,
+    pub(super) prologue: usize,
 }
 
 impl Play {
-    async fn new(traffic: &Value) -> Self {
+    pub(super) async fn new(traffic: &Value) -> Self {
         Self::serving("ok:1", traffic).await
     }
 
@@ -145,12 +145,12 @@ impl Play {
         Self { theatre, prologue }
     }
 
-    async fn run(&self, label: &str, asker: &Asker, job: Job) -> Outcome {
+    pub(super) async fn run(&self, label: &str, asker: &Asker, job: Job) -> Outcome {
         self.theatre.process(label, asker, &job, Script::default()).await.unwrap()
     }
 
     /// A bad release that goes back, with the template.
-    async fn goes_back(&self, run: &Asker) -> Outcome {
+    pub(super) async fn goes_back(&self, run: &Asker) -> Outcome {
         assert_eq!(self.run("stage", run, stage(BAD)).await.word, "staged");
         let end = self.run("walk", run, restoring(walk())).await;
         assert_eq!((end.code, end.word), (Code::RolledBack, "rolled-back"), "{}", end.line());
@@ -161,11 +161,11 @@ impl Play {
         Value::clone(&self.theatre.world.service().unwrap())
     }
 
-    fn image(&self) -> String {
+    pub(super) fn image(&self) -> String {
         self.service()["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
     }
 
-    fn split(&self) -> String {
+    pub(super) fn split(&self) -> String {
         brief(&self.service())
     }
 
@@ -179,7 +179,7 @@ impl Play {
     }
 
     /// No rule was broken, and nobody of a rollout's ever followed latest while that was what was rejected.
-    async fn is_well(&self) {
+    pub(super) async fn is_well(&self) {
         sleep(Duration::from_secs(60)).await;
         let (theatre, story) = (&self.theatre, self.theatre.story(self.prologue));
         assert_eq!(check::all(&story), Vec::<String>::new(), "{}", theatre.print(self.prologue));
@@ -192,11 +192,11 @@ impl Play {
     }
 }
 
-fn run(name: &str, intent: u64) -> Asker {
+pub(super) fn run(name: &str, intent: u64) -> Asker {
     asker(name, intent, IfBusy::Supersede)
 }
 
-fn all_on(name: &str) -> Vec<(String, i64)> {
+pub(super) fn all_on(name: &str) -> Vec<(String, i64)> {
     vec![(name.to_owned(), 100)]
 }
 

@@ -39,6 +39,20 @@ async fn scene(theatre: &Theatre, rng: &mut Rng) {
     sleep(Duration::from_secs(10)).await;
 }
 
+/// The same, where an owner has more than one entry on latest at times, and somebody is in charge at times.
+async fn scene_to_restore(theatre: &Theatre, rng: &mut Rng) {
+    scene(theatre, rng).await;
+    if chance(rng, 25) {
+        let split = json!([{"latestRevision": true, "percent": 70}, {"latestRevision": true, "percent": 30, "tag": "x"},
+            {"latestRevision": true, "percent": 0, "tag": "preview"}]);
+        theatre.world.move_traffic(&split).unwrap();
+        sleep(Duration::from_secs(10)).await;
+    }
+    if chance(rng, 30) {
+        theatre.world.declare("pipeline", Some("slow-walk"));
+    }
+}
+
 /// Sends SIGTERM to somebody who lives at some time.
 async fn signals(theatre: Theatre, mut rng: Rng) {
     sleep(seconds(&mut rng, 0..150)).await;
@@ -53,10 +67,23 @@ pub(crate) type Played = (Vec<String>, Box<dyn Fn() -> String>);
 
 /// One story.
 pub(crate) fn story(seed: u64) -> Played {
+    of_seed(seed, false)
+}
+
+/// One story in which most runs put the template back after a way back.
+fn restoring_story(seed: u64) -> Played {
+    of_seed(seed, true)
+}
+
+fn of_seed(seed: u64, restoring: bool) -> Played {
     simulate(async move {
         let mut rng = Rng::with_seed(seed);
         let theatre = Theatre::new(seed);
-        scene(&theatre, &mut rng).await;
+        if restoring {
+            scene_to_restore(&theatre, &mut rng).await;
+        } else {
+            scene(&theatre, &mut rng).await;
+        }
         let readable = rng.bool();
         theatre.world.with(|s| {
             s.pods_readable = readable;
@@ -67,6 +94,7 @@ pub(crate) fn story(seed: u64) -> Played {
         let runs: Vec<_> = (0..rng.usize(1..=3)).map(|n| pipeline(n, &mut rng)).collect();
         let mut tasks = tokio::task::JoinSet::new();
         for run in runs {
+            let run = if restoring && chance(&mut rng, 75) { run.restoring() } else { run };
             tasks.spawn_local(run.play(theatre.clone()));
         }
         // Nobody knows of bounds any more whose record somebody took away.
@@ -146,6 +174,11 @@ pub(crate) fn play(story: impl Fn(u64) -> Played + Sync, count: u64) {
 #[test]
 fn random_stories_keep_every_rule() {
     play(story, SEEDS);
+}
+
+#[test]
+fn random_stories_with_templates_that_are_put_back_keep_every_rule() {
+    play(restoring_story, SEEDS / 2);
 }
 
 #[test]

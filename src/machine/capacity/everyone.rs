@@ -36,6 +36,8 @@ pub(in crate::machine) struct EveryoneComes<'a> {
     pub(in crate::machine) record: &'a Record,
     pub(in crate::machine) world: &'a World,
     pub(in crate::machine) service: &'a Service,
+    /// Since when this is tried. A floor that was given up before that says nothing of the room that there is now.
+    pub(in crate::machine) since: Timestamp,
     pub(in crate::machine) now: Timestamp,
 }
 
@@ -48,12 +50,13 @@ impl EveryoneComes<'_> {
         made: &Revision,
         log: &mut Log,
     ) -> Result<Option<String>, Box<Next>> {
-        let Self { goal, bounds, record, world, service, now } = *self;
+        let Self { goal, bounds, record, world, service, since, now } = *self;
         if goal.mode == CapacityMode::Off || bounds.refused(BoundWrite::Floor).is_some() {
             return Ok(None);
         }
         let has = u32::try_from(made.actual).unwrap_or_default();
-        let Some(bound) = noted(record, made) else {
+        let of_this_try = |bound: &&SetBound| after(bound.at, goal.within) >= since;
+        let Some(bound) = noted(record, made).filter(of_this_try) else {
             let want = u32::try_from(stable.actual).unwrap_or_default();
             let want = want.min(made.scaling.max.unwrap_or(u32::MAX));
             // One that sleeps is woken by its first request, as it was.

@@ -3,10 +3,13 @@ use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::next::Order;
 use crate::machine::world::{NameHolder, Signal};
 use crate::model::observed::{GOAL_STATUS, RECORD};
+use crate::model::scaling::ScaleBound;
 use crate::model::split::Split;
+use crate::rollout::capacity::Capacity;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::rollout::record::RolloutGoal;
 use crate::rollout::record::tests::record;
+use crate::rollout::splits::Start;
 use serde_json::{Value, json};
 
 fn at(second: i64) -> Timestamp {
@@ -131,6 +134,43 @@ fn not_before_users_have_what_the_way_back_gives_them() {
     assert!(restore.said.contains("not put back before users are"), "{}", restore.said);
 }
 
+/// Knative takes no split with a target that is not Ready: the owner is told what was left out, as by the way back itself, and no more
+/// of one that is Ready again.
+#[test]
+fn a_target_that_is_left_out_is_remembered() {
+    let had = json!([{"latestRevision": true, "percent": 100}, {"revisionName": "old", "percent": 0, "tag": "qa"},
+        {"revisionName": "older", "percent": 0, "tag": "dev"}]);
+    let mut record = back();
+    record.start.split = Split::from_json(Some(&had)).unwrap();
+    let targets = record.start.split.targets().to_vec();
+    record.left_out = vec![targets[2].clone()];
+    record.split = record.start.restored(record.candidate.as_ref(), &record.tags);
+    let service = service(&record, "i:2", ("s2", "s2"), &json!({}));
+    let others = [revision("old", "i:0", false), revision("older", "i:0", true)];
+    let revisions = both().into_iter().chain(others).collect();
+    let order = write(decide(&mut wanted(), &world(&service, revisions), 100));
+    let next = order.record.unwrap();
+    assert_eq!(next.split.to_string(), "s1 100 % (tag stable), latest 0 % (tag candidate), older 0 % (tag dev)");
+    assert_eq!(next.left_out, [targets[1].clone()]);
+}
+
+/// It opened the way back, and stable may have to grow before all of this is done.
+#[test]
+fn a_cap_on_stable_goes_first_once_users_are_back() {
+    let capped = json!({"metadata": {"name": "s1", "uid": "s1", "annotations": {"autoscaling.knative.dev/max-scale": "3"}},
+        "spec": spec("i:1")["spec"], "status": {"actualReplicas": 3, "conditions": [{"type": "Ready", "status": "True"}]}});
+    let capacity = Capacity::default().with(&revision("s1", "i:1", true), ScaleBound::MaxScale, 3, at(80));
+    let record = Record { capacity: Some(Box::new(capacity)), ..back() };
+    let mut service = service(&record, "i:2", ("s2", "s2"), &json!({}));
+    let revisions = || vec![Revision::from_json(&capped).unwrap(), revision("s2", "i:2", true)];
+    let Some(Next::Bound(order)) = decide(&mut wanted(), &world(&service, revisions()), 100) else {
+        panic!("no bound")
+    };
+    assert_eq!((order.revision.as_str(), order.bound, order.to.as_deref()), ("s1", ScaleBound::MaxScale, None));
+    service.observed_generation = 1;
+    assert_eq!(decide(&mut wanted(), &world(&service, revisions()), 100), Some(Next::wait(Some(at(130)))), "not yet");
+}
+
 #[test]
 fn what_somebody_wrote_since_stays() {
     let edited = service(&back(), "i:9", ("s3", "s2"), &json!({}));
@@ -149,6 +189,53 @@ fn what_somebody_wrote_since_stays() {
     let order = write(decide(&mut wanted(), &world(&mended, with(revision("s3", "i:1", true))), 100));
     assert_eq!(value(&order, "/spec/template"), None);
     assert_eq!(order.record.unwrap().split, Split::all_latest());
+}
+
+/// The way back was served, and then somebody applied a file whose name for its revision is taken: no revision comes of that.
+#[test]
+fn a_template_that_makes_no_revision_is_somebodys_too() {
+    let mut restore = wanted();
+    let mut service = service(&back(), "i:2", ("s2", "s2"), &json!({}));
+    write(decide(&mut restore, &world(&service, both()), 100));
+    service.template = json!({"metadata": {"name": "s0"}, "spec": spec("i:9")["spec"]});
+    (service.generation, service.observed_generation) = (3, 3);
+    let message = "Revision creation failed with message: revisions.serving.knative.dev \"s0\" already exists.";
+    let refused = json!({"metadata": {"name": "s", "uid": "u", "generation": 3}, "status": {"conditions": [
+        {"type": "ConfigurationsReady", "status": "False", "reason": "RevisionFailed", "message": message},
+        {"type": "RoutesReady", "status": "False", "reason": "RevisionNameTaken"}]}});
+    service.conditions = Service::from_json(&refused).unwrap().conditions;
+    assert_eq!(decide(&mut restore, &world(&service, both()), 101), None);
+    assert!(restore.said.starts_with("the template is left as "), "{}", restore.said);
+}
+
+/// An owner may have more than one entry on latest: that is followed again, and not written once more.
+#[test]
+fn latest_of_two_entries_is_followed_once() {
+    let had = json!([{"latestRevision": true, "percent": 80}, {"latestRevision": true, "percent": 20, "tag": "x"}]);
+    let mut over = Record { restored: true, generation: 4, split: Split::from_json(Some(&had)).unwrap(), ..back() };
+    over.start = Start::new(over.split.clone(), "s3".parse().unwrap(), None).unwrap();
+    let done = service(&over, "i:1", ("s3", "s3"), &json!({}));
+    assert_eq!(decide(&mut wanted(), &world(&done, with(revision("s3", "i:1", true))), 105), None);
+}
+
+/// Two processes of one rollout: who finds it done by the other says nothing against it.
+#[test]
+fn what_another_process_put_back_is_no_edit_of_somebody() {
+    let said = |done: bool| {
+        let (own, theirs) = (back(), Record { writer: "w3".into(), epoch: 9, restored: done, ..restored() });
+        let world = world(&service(&theirs, "i:1", ("s3", "s2"), &json!({})), both());
+        let owner = Owner { kind: OwnerKind::Person, name: "kim".into(), uid: "kim".into() };
+        let asker = Asker { owner, intent: at(0), if_busy: IfBusy::Fail, force: false };
+        let (claimant, bounds) = (Claimant::new(asker, "w".into()), BoundTries::default());
+        let service = world.service().unwrap();
+        let back =
+            AfterBack { claimant: &claimant, bounds: &bounds, world: &world, service, record: &own, now: at(100) };
+        let mut restore = wanted();
+        assert_eq!(restore.next(&back, &mut Log::default()), None);
+        restore.said
+    };
+    assert_eq!(said(true), "");
+    assert_eq!(said(false), "the template stays as it is, because somebody else wrote since");
 }
 
 #[test]
@@ -294,6 +381,7 @@ fn a_refused_write_is_no_other_end_of_the_rollout() {
     assert!(!restore.is_denied(&ApiError::Invalid("no".into())), "it has written nothing");
     write(decide(&mut restore, &world, 100));
     assert!(restore.is_denied(&ApiError::Invalid("no".into())));
+    assert!(!restore.is_denied(&ApiError::Invalid("no".into())), "the next one is not its own");
     assert_eq!(decide(&mut restore, &world, 101), None, "it is not tried again");
     assert_eq!(restore.refusal(), Some(Code::NotPermitted));
     let stopped = restore.stopped(&world, &Outcome::new(Code::Unreachable, "no answer")).unwrap();

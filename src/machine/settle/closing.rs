@@ -2,14 +2,15 @@
 //! sent to. It may use the record and observed objects.
 
 use super::Settle;
+use crate::machine::last_split::end_unserved;
 use crate::machine::migration::{misplaced, state_of};
 use crate::machine::next::{Look, Next, Order};
 use crate::machine::outcomes::{
-    CREATED, LAST_WAIT, UNCHANGED, ended_before, finished_below, followed, reverted, unserved, with_standing,
+    CREATED, LAST_WAIT, UNCHANGED, ended_before, finished_below, followed, reverted, with_standing,
 };
 use crate::machine::restore::AfterBack;
 use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of, who_moved};
+use crate::machine::standing::{Followed, Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
 use crate::machine::write::order;
 use crate::model::event::{Event, Log, Topic};
@@ -110,30 +111,16 @@ impl Settle {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
         if moved(record, service) == Moved::Traffic && misplaced(service, &record.split) {
             let who = who_moved(service, true);
             let what = format!("{who} changed the traffic of {} right after it was settled", service.name);
             return Next::end(outcome_of(Code::TakenOver, what, service));
         }
-        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
-        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
-        self.served_at = self.served_at.or((!is_unserved).then_some(now));
-        let is_unserved = is_unserved && self.served_at.is_none();
-        // What somebody else asked for is theirs to see served, and not ours to mend.
-        let closed = record.leaves_traffic();
-        let in_time = now < after(ended, LAST_WAIT);
-        // Within a bound: who brings a taken name back as often as it is taken out would be fought without end.
+        let is_unserved = self.last.is_unserved(record, service, now);
         if is_unserved
-            && !closed
-            && in_time
-            && is_writers(record, world)
-            && let Some(order) = mend(world, service, record, self.size)
+            && let Some(next) = self.last.until_served(world, service, record, self.size, Duration::ZERO, now)
         {
-            return Next::Write(Box::new(order));
-        }
-        if is_unserved && in_time && world.signal.is_none() {
-            return Next::wait(Some(after(ended, LAST_WAIT)));
+            return next;
         }
         if !is_unserved && let Some(next) = self.restoring(record, world, service, now, log) {
             return next;
@@ -141,19 +128,14 @@ impl Settle {
         let ends = if self.was_over { over } else { settled };
         let mut outcome = self.restored(ends(record, service, self.told_for_end()));
         if is_unserved {
-            unserved(&mut outcome, world, service);
-        }
-        if is_unserved && !closed && is_stuck(service, record) {
-            fail(&mut outcome);
-        }
-        if is_unserved {
+            end_unserved(&mut outcome, record, world, service);
             return Next::end(with_standing(outcome, record, world, service));
         }
         if let Some(next) = self.returning(world, record, now, log) {
             return next;
         }
         outcome = self.with_bounds(outcome, world, record);
-        if closed {
+        if record.leaves_traffic() {
             return Next::end(outcome);
         }
         match self.home(world, record, now) {
@@ -196,7 +178,7 @@ impl Settle {
     /// Whether those who were sent there are answered. `Ready` alone does not tell: it stays True of a revision that was
     /// Ready once, whatever became of what it needs to start.
     fn home(&mut self, world: &World, record: &Record, now: Timestamp) -> Home {
-        let served = *self.served_at.get_or_insert(now);
+        let served = self.last.served(now);
         let name = home_of(record);
         let Some(revision) = world.revision(name) else { return Home::Note(state_of(world, name)) };
         if revision.actual > 0 || world.signal.is_some() {
@@ -243,8 +225,7 @@ impl Settle {
             return Some(Next::wait(Some(until)));
         }
         let mut outcome = over(record, service, None);
-        unserved(&mut outcome, world, service);
-        fail(&mut outcome);
+        end_unserved(&mut outcome, record, world, service);
         Some(Next::end(with_standing(outcome, record, world, service)))
     }
 

@@ -37,12 +37,16 @@ mod kept;
 mod resume;
 mod revert;
 mod start;
+mod tags;
+mod targets;
 
 use already::already;
 use bytes::WantedBytes;
 use resume::resume;
-use start::lacks_room;
-pub(crate) use start::{fresh_start, inherited_start, no_tag_fits, tags_are_free, targets_are_ready, without_our_tags};
+pub(crate) use start::{fresh_start, inherited_start};
+pub(crate) use tags::{no_tag_fits, tags_are_free, without_our_tags};
+use targets::lacks_room;
+pub(crate) use targets::targets_are_ready;
 
 /// So late a process of an older rollout may still write a bound.
 const LATE: Duration = Duration::from_secs(120);

@@ -2,11 +2,12 @@
 
 use super::Stage;
 use super::mending::good_end;
+use crate::machine::last_split::{AFTER_SIGNAL, end_unserved};
 use crate::machine::next::{GiveUp, Next};
-use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, staged, unserved};
+use crate::machine::outcomes::{LAST_WAIT, denied, ended_before, followed, gave_up, staged};
 use crate::machine::restore::AfterBack;
-use crate::machine::rollback::{Why, is_stuck, mend, roll_back};
-use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
+use crate::machine::rollback::{Why, roll_back};
+use crate::machine::standing::{Followed, outcome_of};
 use crate::machine::world::{Presence, World};
 use crate::machine::write::RecordSize;
 use crate::model::api_error::ApiError;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 impl Stage {
     /// The candidate is tagged by name; the end once that is served.
     pub(super) fn settled(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
+        let ended = self.last.written(now);
         let state = serving(service);
         if state != Serving::Yes && now < after(ended, LAST_WAIT) && world.signal.is_none() {
             return self.wait(now);
@@ -74,25 +75,16 @@ impl Stage {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
-        if is_unserved && now < after(ended, LAST_WAIT) {
-            let mend = is_writers(record, world).then(|| mend(world, service, record, RecordSize::Whole));
-            return match mend.flatten() {
-                Some(order) => Next::Write(Box::new(order)),
-                None => self.wait(now),
-            };
+        let (is_unserved, size) = (self.last.is_unserved(record, service, now), RecordSize::Whole);
+        if is_unserved && let Some(next) = self.last.until_served(world, service, record, size, AFTER_SIGNAL, now) {
+            return next;
         }
         if let Some(next) = self.restoring(world, service, record, now, log) {
             return next;
         }
         let mut outcome = self.restore.said(ended_before(record, service));
         if is_unserved {
-            unserved(&mut outcome, world, service);
-            if is_stuck(service, record) {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
+            end_unserved(&mut outcome, record, world, service);
         }
         self.over(outcome, Some(record), world, service, now, log)
     }

@@ -222,7 +222,7 @@ impl Stage {
 
     /// The last write is made: the end, and where it named users only once that is served.
     pub(super) fn first_over(&mut self, world: &World, service: &Service, record: &Record, now: Timestamp) -> Next {
-        let until = after(*self.ended_at.get_or_insert(now), LAST_WAIT);
+        let until = after(self.last.written(now), LAST_WAIT);
         let named = record.split != record.start.split;
         if named && serving(service) != Serving::Yes && now < until && world.signal.is_none() {
             return Next::wait(Some(until));

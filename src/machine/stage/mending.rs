@@ -97,7 +97,7 @@ impl Stage {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
+        let ended = self.last.written(now);
         let candidate = record.candidate.as_ref().unwrap_or(&record.start.stable);
         let mut outcome = match serving(service) {
             Serving::Yes => good_end(record, candidate, service),

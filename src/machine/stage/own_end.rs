@@ -22,9 +22,17 @@ impl Stage {
         if record.phase != Phase::RolledBack || !is_of_run || self.goal.want == Want::Serving {
             return false;
         }
-        // The template is the editor's by now, or what serves, and says nothing about what was asked for.
-        if record.edited == Some(EditOf::Template) || record.restored {
+        // The template is the editor's by now, and says nothing about what was asked for.
+        if record.edited == Some(EditOf::Template) {
             return true;
+        }
+        // Nor does one that was put back; what was asked for by its name is told by that.
+        if record.restored {
+            return match &self.goal.want {
+                Want::Template(change) => change.image.is_none() || change.image == record.image,
+                Want::Revision(Some(name)) => record.candidate.as_ref() == Some(name),
+                Want::Revision(None) | Want::Latest | Want::Serving => true,
+            };
         }
         match &self.goal.want {
             Want::Template(change) if change.image.is_some() => change.image == record.image,

@@ -60,7 +60,7 @@ impl Stage {
         if record.start.followed_latest() && record.start.follows_alone() && waits.is_none() {
             // Everyone comes in one write.
             let (goal, bounds) = (&self.goal.capacity, &self.bounds);
-            let comes = EveryoneComes { goal, bounds, record, world, service, now };
+            let comes = EveryoneComes { goal, bounds, record, world, service, since: record.step_at, now };
             waits = match comes.pods_first(&stable_one, &made, log) {
                 Ok(lacks) => lacks,
                 Err(next) => return Some(*next),

@@ -3,14 +3,15 @@
 
 use super::Walk;
 use crate::machine::capacity::{GivingBack, but_capped, caps_alone, receives};
+use crate::machine::last_split::{AFTER_SIGNAL, end_unserved};
 use crate::machine::lost::Lost;
 use crate::machine::next::{GiveUp, Next};
 use crate::machine::outcomes::{
-    LAST_WAIT, ended_before, finished_below, followed, gave_up, pinned_in_care, unserved, with_standing,
+    LAST_WAIT, ended_before, finished_below, followed, gave_up, pinned_in_care, with_standing,
 };
 use crate::machine::restore::AfterBack;
-use crate::machine::rollback::{is_stuck, mend};
-use crate::machine::standing::{Followed, Moved, is_writers, moved, outcome_of};
+use crate::machine::rollback::is_stuck;
+use crate::machine::standing::{Followed, Moved, moved, outcome_of};
 use crate::machine::world::World;
 use crate::model::event::Log;
 use crate::model::name::RevisionName;
@@ -32,28 +33,11 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let ended = *self.ended_at.get_or_insert(now);
-        // A template that somebody edits meanwhile leaves the split as it was written, and may keep it from being served.
-        let is_unserved = serving(service) != Serving::Yes && moved(record, service) != Moved::Traffic;
-        // Once is enough: a stable that lacks room is not Ready again as soon as its cap is gone, and serves.
-        self.end_served |= !is_unserved;
-        let is_unserved = is_unserved && !self.end_served;
-        // The runner gives up 4.5 s after a signal; the walk ends before that, so that it can still say what it knows.
+        let is_unserved = self.last.is_unserved(record, service, now);
         // Whoever leaves users where they are has nothing to wait for.
-        let patience = if record.is_stopped() { Duration::ZERO } else { Duration::from_secs(2) };
-        let terminated = world.signal.is_some() && now >= after(ended, patience);
-        if is_unserved
-            && record.phase != Phase::Held
-            && now < after(ended, LAST_WAIT)
-            && is_writers(record, world)
-            && let Some(order) = mend(world, service, record, self.size)
-        {
-            return Next::Write(Box::new(order));
-        }
-        if is_unserved && now < after(ended, LAST_WAIT) && !terminated {
-            let quick = after(ended, Duration::from_secs(2));
-            let until = if world.signal.is_some() { quick } else { after(ended, LAST_WAIT) };
-            return Next::wait(Some(until));
+        let patience = if record.is_stopped() { Duration::ZERO } else { AFTER_SIGNAL };
+        if is_unserved && let Some(next) = self.last.until_served(world, service, record, self.size, patience, now) {
+            return next;
         }
         if let Some(next) = self.restoring(world, service, record, now, log) {
             return next;
@@ -64,12 +48,7 @@ impl Walk {
         let mut outcome = self.restore.said(self.end(world, service, record));
         outcome = with_standing(outcome, record, world, service);
         if is_unserved {
-            unserved(&mut outcome, world, service);
-            // A held rollout was not to go back.
-            if record.phase != Phase::Held && is_stuck(service, record) {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
-            }
+            end_unserved(&mut outcome, record, world, service);
         }
         Next::end(outcome)
     }

@@ -98,6 +98,9 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
         if let Some(follows) = is.iter().find(|e| e.name.is_none() && !comes(e) && !may_follow) {
             wrong.push(format!("write {} lets {follows:?} follow latest", our.number));
         }
+        if is.iter().any(|e| e.name.is_none() && e.percent > 0) && in_care(&our.write.after) {
+            wrong.push(format!("write {} goes back to latest in care", our.number));
+        }
         let is_ours = |e: &Entry| restored && e.tag.as_deref() == Some(our.record.tags.stable.as_str());
         let ours_of_stable = |e: Entry| if is_ours(&e) { Entry { tag: None, ..e } } else { e };
         let candidate = our.record.candidate.as_ref().map(andante::model::name::RevisionName::as_str);
