@@ -45,6 +45,7 @@ mod cluster {
     mod first;
     mod first_contact;
     mod from_file;
+    mod gitops;
     mod goal;
     mod goals;
     mod hpa;

@@ -28,6 +28,7 @@ pub use find::Connect;
 pub use objects::Selection;
 pub use poster::Poster;
 pub use service::KnativeService;
+pub use tasks::RunTasks;
 pub use watch::ObjectWatch;
 
 use crate::model::name::{Namespace, ServiceName};

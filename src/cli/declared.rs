@@ -9,7 +9,7 @@ use super::{Cli, reject_unresolved};
 use crate::model::name::GoalId;
 use crate::rollout::declaration::params::{ParamValue, Params};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 /// Flags of one call alone: which Service of which cluster it is about, whose it is, and where its answer goes.
@@ -28,6 +28,8 @@ const PRIVATE: [&str; 11] = [
 ];
 /// The declared list of more flags.
 const MORE: &str = "flags";
+/// The flag that says which container a change is for.
+const CONTAINER: &str = "container";
 
 /// Flags of what a call is not given.
 #[derive(Debug, Clone, Default, Args)]
@@ -91,8 +93,10 @@ impl Cli {
     pub fn completed(&self, asks: &DeclaredArgs, declared: &DeclaredFlags) -> Result<(Self, Vec<String>), String> {
         let root = Self::command();
         let (sub, at) = subcommand(&root, &self.typed);
-        let mut call = Completion { sub, asks, has: named(&root, &self.typed), taken: Vec::new() };
-        if let Some((unknown, _)) = asks.declared_as.iter().chain(&asks.otherwise).find(|(flag, _)| !call.knows(flag)) {
+        let given = named(&root, &self.typed);
+        let mut call = Completion { sub, asks, given, said: BTreeMap::new(), taken: Vec::new() };
+        let mut named = asks.declared_as.iter().filter(|(flag, _)| flag != MORE).chain(&asks.otherwise);
+        if let Some((unknown, _)) = named.find(|(flag, _)| call.flag(flag).is_none()) {
             return Err(format!(
                 "--declared-as and --otherwise begin with a flag, and `andante {}` has no --{unknown}",
                 sub.get_name()
@@ -102,8 +106,8 @@ impl Cli {
         let said = call.taken.clone();
         // A step's own comes first, and what its pipeline makes of it later.
         for (flag, value) in asks.otherwise.iter().rev() {
-            if let Some(arg) = call.flag(flag).filter(|arg| call.is_free(arg)) {
-                call.take(arg, &[value.as_str()])?;
+            if let Some(arg) = call.flag(flag).filter(|arg| call.in_the_way(arg, call.all()).is_none()) {
+                call.take(arg, "otherwise", &[value.as_str()])?;
             }
         }
         let mut arguments = self.typed.clone();
@@ -123,8 +127,10 @@ impl Cli {
 struct Completion<'a> {
     sub: &'a Command,
     asks: &'a DeclaredArgs,
-    /// Flags that have their value.
-    has: BTreeSet<String>,
+    /// Flags that the call was given.
+    given: BTreeSet<String>,
+    /// Flags that it has from elsewhere, and where each is said.
+    said: BTreeMap<String, String>,
     taken: Vec<String>,
 }
 
@@ -133,42 +139,53 @@ impl<'a> Completion<'a> {
         self.sub.get_arguments().find(|flag| flag.get_long() == Some(name))
     }
 
-    fn knows(&self, name: &str) -> bool {
-        name == MORE || self.flag(name).is_some()
-    }
-
-    /// True if neither this flag nor one that excludes it has a value: who gives a revision wants no declared image.
-    fn is_free(&self, flag: &Arg) -> bool {
+    /// The one of these flags that stands in the way of this one: itself, or one that excludes it.
+    fn in_the_way<'b>(&self, flag: &Arg, mut of: impl Iterator<Item = &'b String>) -> Option<&'b String> {
         let excludes = |one: &Arg, other: &Arg| {
             self.sub.get_arg_conflicts_with(one).iter().any(|excluded| excluded.get_id() == other.get_id())
         };
-        let mut others = self.has.iter().filter_map(|name| self.flag(name));
-        !others.any(|other| other.get_id() == flag.get_id() || excludes(other, flag) || excludes(flag, other))
+        let stands = |other: &Arg| other.get_id() == flag.get_id() || excludes(other, flag) || excludes(flag, other);
+        of.find(|name| self.flag(name).is_some_and(stands))
+    }
+
+    /// Every flag that has its value.
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.given.iter().chain(self.said.keys())
+    }
+
+    /// True if the call itself says this flag, or one that excludes it: who gives a revision wants no declared image. So it is of the
+    /// image where a build was to name one: an older one that is declared must not be rolled out in its place.
+    fn is_given(&self, flag: &Arg) -> bool {
+        let built = flag.get_long() == Some("image") && self.given.contains("need-image");
+        built || self.in_the_way(flag, self.given.iter()).is_some()
     }
 
     fn take_declared(&mut self, declared: &DeclaredFlags) -> Result<(), String> {
+        let of_change = |flag: &&Arg| flag.get_long() == Some(CONTAINER);
         for (name, value) in declared.params.iter() {
-            for flag in self.flags_of(name.as_str()) {
-                self.take_value(flag, name.as_str(), value, declared)?;
+            for flag in self.flags_of(name.as_str()).into_iter().filter(|flag| !of_change(flag)) {
+                self.take_value(flag, &format!("`{name}`"), value, declared)?;
             }
         }
-        if self.asks.declared && !self.is_renamed(MORE) {
-            self.take_more(declared)?;
+        self.take_more(declared)?;
+        // A container is that of a change, and what is there already is taken up as it is.
+        if ["image", "set-env", "from-file"].iter().any(|flag| self.all().any(|has| has == flag)) {
+            for (name, value) in declared.params.iter() {
+                for flag in self.flags_of(name.as_str()).into_iter().filter(of_change) {
+                    self.take_value(flag, &format!("`{name}`"), value, declared)?;
+                }
+            }
+            if let Some((flag, name)) = self.flag(CONTAINER).zip(declared.container.as_ref())
+                && self.asks.declared
+                && self.in_the_way(flag, self.all()).is_none()
+            {
+                self.take(flag, "andante.dev/container", &[name.as_str()])?;
+            }
         }
-        if !self.asks.declared {
-            return Ok(());
-        }
-        let changes = ["image", "set-env", "from-file"].iter().any(|flag| self.has.contains(*flag));
-        if let Some((flag, name)) = self.flag("container").zip(declared.container.as_ref())
-            && changes
-            && self.is_free(flag)
-        {
-            self.take(flag, &[name.as_str()])?;
-        }
-        if let Some(flag) = self.flag("goal").filter(|flag| self.is_free(flag))
+        if let Some(flag) = self.flag("goal").filter(|flag| self.asks.declared && !self.is_given(flag))
             && let Some(id) = declared.goal.clone()?
         {
-            self.take(flag, &[id.as_str()])?;
+            self.take(flag, "the goal", &[id.as_str()])?;
         }
         Ok(())
     }
@@ -185,67 +202,81 @@ impl<'a> Completion<'a> {
         self.asks.declared_as.iter().any(|(renamed, _)| renamed == flag)
     }
 
+    /// Takes what is declared at this place, unless the call says it. A declaration that says it twice, or says what excludes it,
+    /// is at fault: whichever were taken, its owner may have meant the other one.
     fn take_value(
         &mut self,
         flag: &Arg,
-        name: &str,
+        place: &str,
         value: &ParamValue,
         declared: &DeclaredFlags,
     ) -> Result<(), String> {
-        if !self.is_free(flag) {
+        let at_fault = |why: &str| Err(format!("annotation andante.dev/params: {place} {why}"));
+        let texts: Vec<&str> = match value {
+            ParamValue::Text(text) => vec![text],
+            ParamValue::List(list) => list.iter().map(String::as_str).collect(),
+        };
+        // As of a flag: what is empty says nothing.
+        let texts: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        if texts.is_empty() || self.is_given(flag) {
             return Ok(());
         }
-        let at_fault = |why: &str| Err(format!("annotation andante.dev/params: `{name}` {why}"));
+        if matches!(value, ParamValue::List(_)) && !matches!(flag.get_action(), ArgAction::Append) {
+            return at_fault("is a list, and one text is taken there");
+        }
         if is_file(flag) && !declared.in_pod {
             return at_fault(
                 "names a file of this machine, which no declaration does at a terminal: give the flag itself",
             );
         }
-        match value {
-            // As of a flag: what is empty says nothing.
-            ParamValue::Text(text) if text.is_empty() => Ok(()),
-            ParamValue::Text(text) => self.take(flag, &[text.as_str()]),
-            ParamValue::List(list) if matches!(flag.get_action(), ArgAction::Append) => {
-                self.take(flag, &list.iter().map(String::as_str).collect::<Vec<_>>())
-            }
-            ParamValue::List(_) => at_fault("is a list, and one text is taken there"),
+        if let Some(other) = self.in_the_way(flag, self.said.keys()).and_then(|other| self.said.get(other)) {
+            return at_fault(&format!(
+                "stands beside {other}, and only one of the two can be meant: take the other away"
+            ));
         }
+        self.take(flag, place, &texts)
     }
 
     /// Takes the declared list of more flags, each `--name=value`.
     fn take_more(&mut self, declared: &DeclaredFlags) -> Result<(), String> {
-        let Some((_, value)) = declared.params.iter().find(|(name, _)| name.as_str() == MORE) else { return Ok(()) };
+        let renamed = self.asks.declared_as.iter().find(|(flag, _)| flag == MORE).map(|(_, name)| name.as_str());
+        let Some(more) = renamed.or_else(|| self.asks.declared.then_some(MORE)) else { return Ok(()) };
+        let Some((_, value)) = declared.params.iter().find(|(name, _)| name.as_str() == more) else { return Ok(()) };
         let list = match value {
             ParamValue::Text(text) => std::slice::from_ref(text),
             ParamValue::List(list) => list.as_slice(),
         };
-        let had = self.has.clone();
-        for word in list {
-            let at_fault = |why: &str| format!("annotation andante.dev/params: `{word}` in `{MORE}` {why}");
+        let mut of_list = BTreeSet::new();
+        for word in list.iter().filter(|word| !word.is_empty()) {
+            let at_fault = |why: &str| format!("annotation andante.dev/params: `{word}` in `{more}` {why}");
             let named = word.strip_prefix("--").ok_or_else(|| at_fault("is not of the form --name=value"))?;
             let (name, text) = named.split_once('=').unwrap_or((named, "true"));
             // A run that `start` made is given the same list.
-            if had.contains(name) {
+            if self.given.contains(name) {
                 continue;
             }
             let flag = self.flag(name).ok_or_else(|| at_fault("is no flag of this command"))?;
             if is_private(flag) {
                 return Err(at_fault("is for a call to say, and not for a declaration"));
             }
-            // Of one list a flag may be there several times.
-            if self.has.contains(name) && matches!(flag.get_action(), ArgAction::Append) {
-                self.take(flag, &[text])?;
-            } else {
-                self.take_value(flag, name, &ParamValue::Text(text.to_owned()), declared)?;
+            // It is declared under another name, or not at all.
+            if self.is_renamed(name) {
+                continue;
             }
+            // Of one list a flag may be there several times.
+            if of_list.contains(name) && matches!(flag.get_action(), ArgAction::Append) {
+                self.said.remove(name);
+            }
+            of_list.insert(name.to_owned());
+            self.take_value(flag, &format!("`{word}` in `{more}`"), &ParamValue::Text(text.to_owned()), declared)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, flag: &Arg, values: &[&str]) -> Result<(), String> {
+    fn take(&mut self, flag: &Arg, place: &str, values: &[&str]) -> Result<(), String> {
         let name = flag.get_long().ok_or("a flag without a name")?;
         self.taken.extend(values.iter().map(|value| format!("--{name}={value}")));
-        self.has.insert(name.to_owned());
+        self.said.insert(name.to_owned(), place.to_owned());
         Ok(())
     }
 }
@@ -259,136 +290,4 @@ fn is_file(flag: &Arg) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn declared(params: &str) -> DeclaredFlags {
-        let id = "0123456789ab".parse().unwrap();
-        DeclaredFlags {
-            params: Params::read(params).unwrap(),
-            container: Some("web".into()),
-            goal: Ok(Some(id)),
-            in_pod: true,
-        }
-    }
-
-    fn taken(typed: &[&str], declared: &DeclaredFlags) -> Result<Vec<String>, String> {
-        let words = std::iter::once("andante").chain(typed.iter().copied());
-        let cli = Cli::of_arguments(words.map(Into::into)).unwrap();
-        let (asks, _) = cli.command.args().asks().unwrap();
-        cli.completed(asks, declared).map(|(_, taken)| taken)
-    }
-
-    #[test]
-    fn what_is_given_goes_before_what_is_declared_and_that_before_what_the_caller_means() {
-        let all = declared(
-            "{steps: '5,100', dwell: 1s, context: services/hello, service: other, namespace: other, unknown: x}",
-        );
-        let typed = [
-            "walk",
-            "--declared=true",
-            "--dwell=30s",
-            "--steps=",
-            "--otherwise=dwell=2m",
-            "--otherwise=bake=9m",
-            "--",
-            "hello",
-        ];
-        assert_eq!(taken(&typed, &all).unwrap(), ["--steps=5,100", "--goal=0123456789ab"]);
-        let words = std::iter::once("andante").chain(typed);
-        let cli = Cli::of_arguments(words.map(Into::into)).unwrap();
-        let (asks, _) = cli.command.args().asks().unwrap();
-        let (cli, _) = cli.completed(asks, &all).unwrap();
-        let crate::cli::Command::Walk(walk) = cli.command else { unreachable!() };
-        let plan = walk.options().unwrap().plan;
-        let seconds = |time: Option<std::time::Duration>| time.unwrap().as_secs();
-        assert_eq!((seconds(plan.dwell), seconds(plan.bake), plan.steps.len()), (30, 540, 2));
-        assert!(walk.owner.goal().is_some() && walk.cluster.context.is_none() && walk.cluster.namespace.is_none());
-        // Nothing is taken unasked, and `none` is a goal that was given.
-        assert_eq!(taken(&["walk", "hello"], &all).unwrap(), Vec::<String>::new());
-        assert_eq!(taken(&["walk", "--declared", "--goal=none", "--steps=10", "hello"], &all).unwrap(), ["--dwell=1s"]);
-    }
-
-    #[test]
-    fn the_container_is_that_of_a_change_and_a_revision_excludes_one() {
-        let all = declared("{image: 'i:2', again: 'true', set-env: [A=1, B=2]}");
-        let changed =
-            ["--again=true", "--image=i:2", "--set-env=A=1", "--set-env=B=2", "--container=web", "--goal=0123456789ab"];
-        assert_eq!(taken(&["stage", "--declared", "--set-env", "--image=", "--", "hello"], &all).unwrap(), changed);
-        let revision = ["stage", "--declared", "--revision=hello-00002", "--again=false", "hello"];
-        assert_eq!(taken(&revision, &all).unwrap(), ["--goal=0123456789ab"]);
-        let nothing = declared("{}");
-        assert_eq!(taken(&["stage", "--declared", "hello"], &nothing).unwrap(), ["--goal=0123456789ab"]);
-    }
-
-    #[test]
-    fn a_pipeline_says_what_its_own_parameters_are_called() {
-        let all = declared(
-            "{first: '10', watch: 5m, dwell: 1s, approve: '50', flags: [--restarts=off, '--evidence-labels=a=b', '--evidence-labels=c=d']}",
-        );
-        let canary = [
-            "roll-out",
-            "--declared",
-            "--image=i:2",
-            "--declared-as=steps=first",
-            "--declared-as=to=first",
-            "--declared-as=dwell=watch",
-            "--declared-as=approve=",
-            "--otherwise=steps=5",
-            "hello",
-        ];
-        let wanted = [
-            "--steps=10",
-            "--to=10",
-            "--dwell=5m",
-            "--restarts=off",
-            "--evidence-labels=a=b",
-            "--evidence-labels=c=d",
-            "--container=web",
-            "--goal=0123456789ab",
-        ];
-        assert_eq!(taken(&canary, &all).unwrap(), wanted);
-        let image = [
-            "image",
-            "--declared-as=tag=image-tag",
-            "--declared-as=if-exists=if-exists",
-            "--otherwise=if-exists=skip",
-            "hello",
-        ];
-        assert_eq!(taken(&image, &declared("{image-tag: short, tag: x, digest: x}")).unwrap(), ["--tag=short"]);
-    }
-
-    #[test]
-    fn what_cannot_be_taken_is_a_fault() {
-        let of = |params: &str| taken(&["walk", "--declared", "hello"], &declared(params)).unwrap_err();
-        for (params, said) in [
-            (
-                "{dwell: soon}",
-                "with what the Service declares (--dwell=soon --goal=0123456789ab): invalid value 'soon' for '--dwell <TIME>'",
-            ),
-            ("{dwell: [1s]}", "`dwell` is a list, and one text is taken there"),
-            ("{flags: [--image=x]}", "`--image=x` in `flags` is no flag of this command"),
-            ("{flags: [--kubeconfig=/x]}", "`--kubeconfig=/x` in `flags` is for a call to say"),
-            ("{flags: --goal=0123456789ab}", "in `flags` is for a call to say"),
-            ("{flags: [restarts]}", "is not of the form --name=value"),
-        ] {
-            let why = of(params);
-            assert!(why.contains(said), "{params}: {why}");
-        }
-        let unread = DeclaredFlags { goal: Err("it cannot be read".into()), ..declared("{}") };
-        assert_eq!(taken(&["walk", "--declared", "hello"], &unread).unwrap_err(), "it cannot be read");
-        assert_eq!(taken(&["walk", "--declared", "--goal=none", "hello"], &unread), Ok(Vec::new()));
-        assert!(taken(&["check", "--declared", "--probe=/", "hello"], &unread).is_ok(), "it is of no goal");
-        // Whoever declares reads no file of a person's.
-        let file = declared("{evidence-token-file: /home/kim/token}");
-        assert_eq!(taken(&["walk", "--declared", "hello"], &file).unwrap()[0], "--evidence-token-file=/home/kim/token");
-        let terminal = DeclaredFlags { in_pod: false, ..file };
-        assert!(
-            taken(&["walk", "--declared", "hello"], &terminal).unwrap_err().contains("names a file of this machine")
-        );
-        let given = ["walk", "--declared", "--output=json", "hello"];
-        assert!(taken(&given, &declared("{flags: [--output=json]}")).is_ok(), "it was given to the run");
-        let typo = taken(&["walk", "--declared", "--otherwise=dwel=2m", "hello"], &declared("{}")).unwrap_err();
-        assert_eq!(typo, "--declared-as and --otherwise begin with a flag, and `andante walk` has no --dwel");
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ mod candidate;
 mod capacity;
 mod care;
 mod check;
+mod cluster;
 mod declared;
 mod events;
 mod export;
@@ -33,6 +34,7 @@ pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use care::{AdoptArgs, DetachArgs};
 pub use check::CheckArgs;
+pub use cluster::{ClusterArgs, ReachArgs};
 pub use declared::{DeclaredArgs, DeclaredFlags, GoalArg};
 pub use events::{EventsArg, EventsArgs};
 pub use export::ExportArgs;
@@ -51,7 +53,7 @@ pub use stage::StageArgs;
 pub use start::{OlderArg, StartArgs};
 pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
-use crate::model::name::{GoalId, Namespace, ServiceName};
+use crate::model::name::GoalId;
 use crate::model::outcome::Code;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -204,50 +206,6 @@ subcommands! {
     /// A server-side apply that conflicts with what others wrote and names them. Users of Services in care stay where they are, and
     /// spec.traffic is left to their walks. The last line says which Services are to be walked (docs/git.md).
     Apply(ApplyArgs),
-}
-
-/// Where the cluster is and how to print.
-#[derive(Debug, Clone, Args)]
-pub struct ClusterArgs {
-    /// The Service.
-    #[arg(value_name = "SERVICE")]
-    pub service: ServiceName,
-    /// Namespace; else the context's, or the pod's own.
-    #[arg(short, long, value_name = "NAME", help_heading = "Cluster")]
-    pub namespace: Option<Namespace>,
-    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig.
-    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
-    pub context: Option<String>,
-    /// How lines are printed.
-    #[arg(short, long, value_enum, default_value_t = Output::Text, help_heading = "Cluster")]
-    pub output: Output,
-    /// How long one API request may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
-    pub request_timeout: Duration,
-    /// How long the API server may fail in a row before this gives up.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
-    pub patience: Duration,
-}
-
-/// How the cluster is reached, where many Services are asked about.
-// `ClusterArgs` does not hold it, because clap cannot tell an optional group from its own flattened one (`image`).
-#[derive(Debug, Clone, Args)]
-pub struct ReachArgs {
-    /// Kubeconfig file; else KUBECONFIG, the pod's service account, ~/.kube/config.
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig.
-    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
-    pub context: Option<String>,
-    /// How long one API request may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Cluster")]
-    pub request_timeout: Duration,
-    /// How long the API server may fail in a row before this gives up.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Cluster")]
-    pub patience: Duration,
 }
 
 /// Where a Tekton step's results go.

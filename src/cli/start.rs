@@ -84,15 +84,7 @@ impl StartArgs {
 
     /// The same flags as those of a command that is about this Service.
     pub(crate) fn cluster(&self, service: ServiceName) -> ClusterArgs {
-        ClusterArgs {
-            service,
-            namespace: self.namespace.clone(),
-            kubeconfig: self.reach.kubeconfig.clone(),
-            context: self.reach.context.clone(),
-            output: self.output,
-            request_timeout: self.reach.request_timeout,
-            patience: self.reach.patience,
-        }
+        self.reach.of_service(service, self.namespace.clone(), self.output)
     }
 }
 

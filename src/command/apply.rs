@@ -144,16 +144,7 @@ fn wanted(files: &[ServiceFile], set: Option<&str>) -> Result<Vec<WantedService>
 impl Sheet<'_> {
     /// How one Service is meant by the commands that are about one.
     fn one(&self, service: &ServiceName) -> ClusterArgs {
-        let reach = &self.args.reach;
-        ClusterArgs {
-            service: service.clone(),
-            namespace: Some(self.kube.namespace().clone()),
-            kubeconfig: reach.kubeconfig.clone(),
-            context: reach.context.clone(),
-            output: self.args.output,
-            request_timeout: reach.request_timeout,
-            patience: reach.patience,
-        }
+        self.args.reach.of_service(service.clone(), Some(self.kube.namespace().clone()), self.args.output)
     }
 
     /// Tries every file by dry runs.

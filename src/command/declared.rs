@@ -69,7 +69,7 @@ async fn look(cluster: &ClusterArgs, environment: &Environment) -> Result<Declar
         let place = DeclaredPart::Params.annotation();
         Stop::bad_input(format!("annotation {place} of {} cannot be read: {}", cluster.service, whys.join("; ")))
     })?;
-    let container = text(DeclaredPart::Container).map(|text| text.trim().to_owned());
+    let container = text(DeclaredPart::Container).map(|text| text.trim().to_owned()).filter(|name| !name.is_empty());
     let owner = environment.run().map_err(Stop::bad_input)?;
     Ok(DeclaredFlags { params: params.unwrap_or_default(), container, goal: goal(&service, owner.as_ref()), ..nothing })
 }

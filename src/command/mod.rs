@@ -16,13 +16,14 @@ mod posts;
 mod rehearse;
 mod report;
 mod roll;
+mod settle;
 mod source;
 mod start;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Connect, Kube};
 use crate::adapter::env::Environment;
-use crate::adapter::tekton::{Results, directory};
+use crate::adapter::tekton::{ONE_STEP, Results, directory};
 use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs, ReachArgs};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
@@ -96,7 +97,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Walk(args) => roll::walk(&args, environment, lines).await.into(),
         // Boxed, because it holds two machines' ways at once and would else be the largest part of every command.
         Command::RollOut(args) => Box::pin(roll::roll_out(&args, environment, lines)).await.into(),
-        Command::Settle(args) => roll::settle(&args, environment, lines).await.into(),
+        Command::Settle(args) => settle::settle(&args, environment, lines).await.into(),
         Command::Status(args) => people::status(&args, environment).await.into(),
         Command::Watch(args) => people::watch(&args, environment).await.into(),
         Command::Control(args) => people::control(&args, environment).await.into(),
@@ -117,6 +118,10 @@ pub async fn run(cli: Cli) -> Code {
     let args = cli.command.args();
     let mut lines = Lines::new(args.output());
     let mut results = args.results().and_then(|args| begin_results(args.results.as_deref(), &mut lines));
+    if matches!(&cli.command, Command::Settle(args) if args.all) {
+        // Several Services need more room than one, and no second step reports them again.
+        results = results.map(|results| results.with_room(ONE_STEP));
+    }
     let typed = cli.typed.clone();
     let ended = match declared::complete(cli, &environment, &mut lines).await {
         Ok(cli) => perform(cli.command, &environment, &mut lines).await,

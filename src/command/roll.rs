@@ -1,11 +1,11 @@
-//! `stage`, `check`, `walk`, `roll-out` and `settle`: goals for the machines, and the ports they run against.
+//! `stage`, `check`, `walk` and `roll-out`: goals for the machines, and the ports they run against.
 //!
 //! Decides which adapters a machine runs against, and what a run has to say before it may stage anything. It may use
 //! every room; the machines decide all the rest.
 
 use super::posts::{Posts, poster};
 use super::source::source;
-use super::{Stop, asker, began, connect, owner};
+use super::{Stop, asker, connect, owner};
 use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{KnativeService, Kube, Poster};
 use crate::adapter::env::Environment;
@@ -14,15 +14,14 @@ use crate::adapter::prober::{GatewayDoor, HttpProber, Travel, Way};
 use crate::adapter::signal;
 use crate::adapter::source::EvidenceSource;
 use crate::cli::{
-    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, ProbeArgs, RollOutArgs, SettleArgs, StageArgs, TagArgs, WalkArgs,
+    AddressArg, CandidateArgs, CheckArgs, ClusterArgs, ProbeArgs, RollOutArgs, StageArgs, TagArgs, WalkArgs,
 };
 use crate::command::report::Lines;
 use crate::evidence::probe::Address;
 use crate::machine::check::{Check, CheckGoal};
-use crate::machine::claim::{Asker, IfBusy};
+use crate::machine::claim::Asker;
 use crate::machine::next::Machine;
 use crate::machine::outcomes::STAGED;
-use crate::machine::settle::{Settle, SettleGoal, To};
 use crate::machine::stage::{Stage, StageGoal};
 use crate::machine::standing::Claimant;
 use crate::machine::walk::{Walk, WalkGoal};
@@ -33,7 +32,6 @@ use crate::model::outcome::{Code, Outcome};
 use crate::rollout::goal::CandidateOptions;
 use crate::rollout::goal::Goal;
 use crate::rollout::goal::{GoalOptions, TakeUp};
-use crate::rollout::owner::OwnerKind;
 use crate::rollout::splits::Tags;
 use crate::run::granted::Granted;
 use crate::run::ports::{Clock, Cluster, Ports, Sink};
@@ -42,9 +40,6 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
-
-/// So long `settle` waits for what the other tasks of its run said.
-const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// `andante stage`.
 pub(super) async fn stage(args: &StageArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
@@ -235,54 +230,13 @@ fn address(args: &ProbeArgs, environment: &Environment, kube: &Kube) -> Address 
     if in_cluster { Address::Cluster(kube.namespace().clone()) } else { Address::Public }
 }
 
-/// `andante settle`.
-pub(super) async fn settle(args: &SettleArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
-    let to = match args.to.as_deref() {
-        None => None,
-        Some("stable") => Some(To::Stable),
-        Some("candidate") => Some(To::Candidate),
-        Some(name) => Some(To::Revision(name.parse().map_err(Stop::bad_input)?)),
-    };
-    if args.restore_template && !matches!(to, None | Some(To::Stable)) {
-        return Err(Stop::bad_input(
-            "--restore-template is for a way back: with `--to stable`, or without --to. Elsewhere the template stays, so that users can \
-             go there",
-        ));
-    }
-    let kube = connect(&args.cluster, environment)?;
-    let owner = owner(environment)?;
-    // A settling run does not queue, because it takes the epoch from every other writer.
-    kube.set_clock().await;
-    let run_began = began::of_settling(&args.cluster, &kube, &owner, to.is_some(), lines).await;
-    // Nothing is brought to rest later because of what is only good to know.
-    let told = tokio::time::timeout(TOLD_WITHIN, kube.told(&owner, SystemClock.now())).await.ok().flatten();
-    let asker = Asker { owner, intent: SystemClock.now(), if_busy: IfBusy::Fail, force: true };
-    let goal = SettleGoal {
-        service: args.cluster.service.clone(),
-        rollout: args.rollout.clone(),
-        to,
-        discard: args.discard_record,
-        tags: tags(&args.tags, &args.cluster)?,
-        id: new_id(),
-        run_began,
-        restore_template: args.restore_template,
-    };
-    let mut hold = claimant(asker);
-    if hold.asker.owner.kind != OwnerKind::Person {
-        // `finally` speaks for its own run, whose intent is in the record already.
-        hold.asker.intent = jiff::Timestamp::MIN;
-    }
-    let poster = poster(&args.events, &kube, environment);
-    drive_alone(&mut Settle::new(goal, hold).told(told), &args.cluster, (&kube, poster), environment, lines).await
-}
-
 /// Drives a machine that asks the candidate nothing and reads no counters.
 pub(super) async fn drive_alone(
     machine: &mut dyn Machine,
     args: &ClusterArgs,
     (kube, poster): (&Kube, Poster),
     environment: &Environment,
-    lines: &mut Lines,
+    lines: &mut dyn Sink,
 ) -> Result<Outcome, Stop> {
     let (prober, source) = (nothing_to_probe()?, EvidenceSource::nothing());
     let cluster = &service(kube, args, environment);

@@ -34,6 +34,9 @@ mod bounds;
 mod closing;
 mod others;
 mod revision;
+mod several;
+
+pub use several::together;
 
 /// Where to settle.
 #[derive(Debug, Clone, PartialEq, Eq)]

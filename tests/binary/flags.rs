@@ -183,6 +183,24 @@ fn a_template_is_put_back_on_a_way_back_alone() {
         assert_eq!(ran.code, 2, "{to}");
         assert!(ran.stdout.contains("end:     --restore-template is for a way back"), "{}{}", ran.stdout, ran.stderr);
     }
+    // A run that says no means it, and one that says nothing leaves it to the Service: neither is at fault.
+    for says in ["--restore-template=false", "--restore-template="] {
+        let ran = andante(&["settle", "hello", "--to", "candidate", "--declared", says]);
+        assert!(ran.stdout.contains("no cluster") || ran.stdout.contains("kubeconfig"), "{says}: {}", ran.stdout);
+    }
+}
+
+/// Several Services are settled for the run that rolled them out, and never by a slip of somebody at a terminal.
+#[test]
+fn all_that_is_settled_is_a_runs() {
+    let ran = andante(&["settle", "--all", "--kubeconfig", &super::unreachable::nobody_there()]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stdout.contains("end:     --all is for a run that rolled several Services out"), "{}", ran.stdout);
+    for arguments in [&["settle"][..], &["settle", "--all", "hello"], &["settle", "--all", "--to=stable"]] {
+        let ran = andante(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}");
+        assert!(ran.stderr.contains("error: "), "{arguments:?}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A kubeconfig of a cluster whose port nobody listens on. Written once: another test may be reading it.
-fn nobody_there() -> String {
+pub(super) fn nobody_there() -> String {
     static FILE: LazyLock<String> = LazyLock::new(|| file("nobody-there", &kubeconfig(1, "demo")));
     FILE.clone()
 }

@@ -251,50 +251,6 @@ fn with_policies_it_goes_the_same_way() {
     assert_eq!((told(&ran, "hello")["state"].clone(), space.generation("hello")), (json!("unchanged"), before));
 }
 
-/// The pipeline of docs/git.md as it stands there, but for what makes its walk short. Its files come from a ConfigMap.
-#[test]
-#[ignore = "needs a cluster: make test-full"]
-fn long_a_pipeline_applies_and_walks_what_changed() {
-    let space = Space::new("git-pipeline");
-    for package in ["tasks/apply-services", "tasks/roll-out"] {
-        install(&space, package);
-    }
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/git.md")).unwrap();
-    let text = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
-    let mut pipeline: Value = serde_saphyr::from_str(text).unwrap();
-    for task in pipeline["spec"]["tasks"].as_array_mut().unwrap() {
-        task["params"].as_array_mut().unwrap().push(json!({"name": "andante-image", "value": super::support::image()}));
-    }
-    let walk = pipeline["spec"]["tasks"][1]["params"].as_array_mut().unwrap();
-    walk.retain(|param| param["name"] != "style");
-    walk.extend([json!({"name": "style", "value": "all-at-once"}), json!({"name": "bake", "value": "1s"})]);
-    space.apply(&pipeline);
-    let external = |name: &str, version: &str| {
-        sample(name, version).annotation("andante.dev/pipeline", "ExternalOperation").object.to_string()
-    };
-    let push = |versions: [&str; 2]| {
-        let files = json!({"one.json": external("one", versions[0]), "two.json": external("two", versions[1])});
-        space.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clone"}, "data": files}));
-    };
-    let run = |name: &str| {
-        let source = json!([{"name": "source", "configMap": {"name": "clone"}}]);
-        super::support::pipeline("gitops", &[]).with("/workspaces", source).start(&space, name).over().good()
-    };
-    let walked = |over: &Over| over.object["status"]["childReferences"].as_array().unwrap().len() - 1;
-    push(["v1", "v1"]);
-    assert_eq!(walked(&run("first")), 2, "both were made");
-    push(["v2", "v1"]);
-    assert_eq!(walked(&run("second")), 1, "one was changed");
-    space.answers("one", "v2", 5);
-    space.answers("two", "v1", 5);
-    assert_eq!(walked(&run("third")), 0, "nothing is to be walked");
-    push(["v3", "v3"]);
-    assert_eq!(walked(&run("fourth")), 2);
-    for name in ["one", "two"] {
-        space.answers(name, "v3", 5);
-    }
-}
-
 /// docs/git.md: from kn on day one to Git and back, as it stands there.
 #[test]
 #[ignore = "needs a cluster: make test-full"]

@@ -76,6 +76,16 @@ fn a_commit_is_built_as_the_readme_says() {
 
 #[test]
 #[ignore = "needs a cluster: make test-full"]
+fn long_a_folder_is_applied_and_walked_as_the_readme_says() {
+    let all = blocks("pipelines/gitops/README.md", SECTION);
+    let [_, here] = &all[..] else { panic!("{all:#?}") };
+    let _logs = undisturbed();
+    let space = Space::new("contact-gitops");
+    type_it(&Newcomer::new(&space).sets_the_image(), here, "v2");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-full"]
 fn long_the_other_pipelines_are_tried_as_their_readmes_say() {
     follow("contact-image", "pipelines/roll-out-image/README.md", SECTION, &["v2", "v3"]);
     follow("contact-green", "pipelines/blue-green/README.md", SECTION, &["v2"]);

@@ -1,17 +1,18 @@
 //! What somebody meets who tries the catalog for the first time: READMEs name what is there, every sample is run by one
 //! of them, and those that need another project are as that project takes them.
 
-use super::catalog::{Item, extras, list, names, objects, pipelines, read, root, step_actions, tasks};
+use super::catalog::{Item, extras, list, names, objects, pipelines, read, referred, root, step_actions, tasks, texts};
 use super::steps::{steps, steps_of_others, tasks_of};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Samples that need more than a cluster with Knative and Tekton: what their text and their README must name.
-const NEEDS: [(&str, &[&str]); 3] = [
+const NEEDS: [(&str, &[&str]); 4] = [
     ("pipelines/canary/samples/with-approval-task.yaml", &["manual approval gate", "ApprovalTask"]),
     ("pipelines/build-it-and-roll-it-out-slowly/samples/on-push.yaml", &["Pipelines as Code", "Repository"]),
     ("stepactions/roll-out/samples/one-pod.yaml", &["git-clone"]),
+    ("pipelines/gitops/samples/on-push.yaml", &["Tekton Triggers"]),
 ];
 
 /// Path and text of each README that has commands for the catalog.
@@ -175,4 +176,46 @@ fn the_run_on_a_push_is_as_pipelines_as_code_takes_it() {
         run.text.split("{{ ").skip(1).map(|rest| rest.split_once(" }}").unwrap().0).collect();
     assert_eq!(variables, BTreeSet::from(["repo_url", "revision"]));
     assert_eq!(run.spec()["pipelineRef"]["name"], "build-it-and-roll-it-out-slowly");
+}
+
+/// What Tekton Triggers 0.37 takes (pkg/apis/triggers/v1beta1): every reference leads somewhere, parameters are declared, bound and
+/// used, and the run that is made is one of the Pipeline's.
+#[test]
+fn the_run_on_a_push_is_as_triggers_takes_it() {
+    let all = objects(&root().join(NEEDS[3].0));
+    let of_kind = |kind: &str| all.iter().find(|item| item.kind() == kind).unwrap_or_else(|| panic!("no {kind}"));
+    for item in all.iter().filter(|item| ["EventListener", "TriggerBinding", "TriggerTemplate"].contains(&item.kind()))
+    {
+        assert_eq!(item.object["apiVersion"], "triggers.tekton.dev/v1beta1", "{}", item.kind());
+    }
+    let (listener, binding, template) =
+        (of_kind("EventListener"), of_kind("TriggerBinding"), of_kind("TriggerTemplate"));
+    let [trigger] = list(listener.spec(), "triggers") else { panic!("one trigger") };
+    assert_eq!(trigger["bindings"], json!([{"ref": binding.name()}]));
+    assert_eq!(trigger["template"], json!({"ref": template.name()}));
+    let account = listener.spec()["serviceAccountName"].as_str().unwrap();
+    for kind in ["RoleBinding", "ClusterRoleBinding"] {
+        assert_eq!(of_kind(kind).object["subjects"][0]["name"], account, "{kind}");
+    }
+    assert_eq!(of_kind("ServiceAccount").name(), account);
+    // Whoever can reach the listener could else have anything applied.
+    let checks = |of: &str| list(trigger, "interceptors").iter().find(|one| one["ref"]["name"] == of).unwrap();
+    let github = list(checks("github"), "params");
+    assert!(github.iter().any(|param| param["name"] == "secretRef" && param["value"]["secretKey"].is_string()));
+    assert!(github.contains(&json!({"name": "eventTypes", "value": ["push"]})));
+    assert_eq!(list(checks("cel"), "params")[0]["name"], "filter");
+
+    let [run] = list(template.spec(), "resourcetemplates") else { panic!("one run") };
+    let (declared, bound) = (names(template.spec(), "params"), names(binding.spec(), "params"));
+    assert_eq!((&declared, &declared), (&bound, &referred(&texts(run), "tt.params")));
+    let pipeline =
+        pipelines().into_iter().find(|pipeline| run["spec"]["pipelineRef"]["name"] == pipeline.name()).unwrap();
+    let (given, known) = (names(&run["spec"], "params"), names(pipeline.spec(), "params"));
+    assert!(given.is_subset(&known), "{:?}", given.difference(&known));
+    assert!(given.contains("git-url"));
+    // It is one that somebody makes by hand, but for its name and what is pushed.
+    let by_hand = &objects(&pipeline.path.with_file_name("samples").join("from-a-branch.yaml"))[0];
+    for field in ["pipelineRef", "timeouts", "taskRunTemplate", "taskRunSpecs"] {
+        assert_eq!(run["spec"][field], by_hand.spec()[field], "{field}");
+    }
 }

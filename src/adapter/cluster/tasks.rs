@@ -6,10 +6,12 @@
 use super::Kube;
 use super::runs::{find, text};
 use crate::model::ending::Ending;
+use crate::model::name::ServiceName;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::rollout::told::{TaskEnd, Told};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// So many tasks of a run are read at most.
 const MAX_TASKS: usize = 30;
@@ -26,31 +28,65 @@ impl Kube {
         ending(&run, now)
     }
 
-    /// What the task said that decided how this run ends, as far as that can be read; none outside of a PipelineRun.
-    pub async fn told(&self, owner: &Owner, now: Timestamp) -> Option<Told> {
-        if owner.kind != OwnerKind::PipelineRun {
-            return None;
-        }
-        let run = self.run(owner).await?.ok()?;
-        let namespace = owner.name.split_once('/')?.0;
+    /// What the task said that decided how this run ends for a Service, as far as that can be read; none outside of a PipelineRun.
+    pub async fn told(&self, owner: &Owner, service: &ServiceName, now: Timestamp) -> Option<Told> {
+        self.run_tasks(owner, MAX_TASKS).await.told_of(service, now)
+    }
+
+    /// The tasks of a run before its `finally`, as far as they can be read, so many at most; none outside of a PipelineRun.
+    pub async fn run_tasks(&self, owner: &Owner, most: usize) -> RunTasks {
         let mut tasks = Vec::new();
-        for (task, name) in before_finally(&run).into_iter().take(MAX_TASKS) {
+        let run = if owner.kind == OwnerKind::PipelineRun { self.run(owner).await } else { None };
+        let (Some(Ok(run)), Some((namespace, _))) = (run, owner.name.split_once('/')) else { return RunTasks(tasks) };
+        for (task, name) in before_finally(&run).into_iter().take(most) {
             let task_run = Owner { kind: OwnerKind::TaskRun, name: format!("{namespace}/{name}"), uid: String::new() };
             if let Some(Ok(object)) = self.run(&task_run).await {
                 let ignored = may_fail(&run, &task);
                 tasks.push(RunTask { task, object, ignored });
             }
         }
-        told(&tasks, now)
+        RunTasks(tasks)
+    }
+}
+
+/// What was read of the tasks of a run.
+#[derive(Debug, Default)]
+pub struct RunTasks(Vec<RunTask>);
+
+impl RunTasks {
+    /// What the task said that decided how the run ends for this Service. A task that is given another one, as each of a `matrix`
+    /// is, decides nothing for it.
+    pub fn told_of(&self, service: &ServiceName, now: Timestamp) -> Option<Told> {
+        told(self.0.iter().filter(|task| task.service().is_none_or(|name| name == service.as_str())), now)
+    }
+
+    /// The same for the run as a whole.
+    pub fn told(&self, now: Timestamp) -> Option<Told> {
+        told(self.0.iter(), now)
+    }
+
+    /// The Services that its tasks were given.
+    pub fn services(&self) -> BTreeSet<ServiceName> {
+        self.0.iter().filter_map(|task| task.service()?.parse().ok()).collect()
     }
 }
 
 /// A task of a run that was read.
+#[derive(Debug)]
 struct RunTask {
     task: String,
     object: Value,
     /// The pipeline goes on where it fails (`onError: continue`), so that it does not decide how the run ends.
     ignored: bool,
+}
+
+impl RunTask {
+    /// The Service that it was given, if it is one of our tasks: elsewhere a parameter of that name may mean anything.
+    fn service(&self) -> Option<&str> {
+        let params = self.object.pointer("/spec/params").and_then(Value::as_array).filter(|_| is_ours(&self.object))?;
+        let given = params.iter().find(|param| text(param, "/name") == Some("service"))?;
+        text(given, "/value").filter(|name| !name.is_empty())
+    }
 }
 
 /// True if the pipeline goes on where this task fails.
@@ -77,9 +113,9 @@ fn before_finally(run: &Value) -> Vec<(String, String)> {
 
 /// The task that decided: the first that failed and whose failure the pipeline did not ignore, else the last that said how it
 /// ended.
-fn told(tasks: &[RunTask], now: Timestamp) -> Option<Told> {
+fn told<'a>(tasks: impl Iterator<Item = &'a RunTask> + Clone, now: Timestamp) -> Option<Told> {
     let ended = |run: &Value| text(run, "/status/completionTime").and_then(|at| at.parse::<Timestamp>().ok());
-    let over = || tasks.iter().filter(|task| ended(&task.object).is_some());
+    let over = || tasks.clone().filter(|task| ended(&task.object).is_some());
     let has_failed = |task: &RunTask| succeeded(&task.object) == Some("False");
     let failed = over().filter(|task| has_failed(task) && !task.ignored).min_by_key(|task| ended(&task.object));
     if let Some(RunTask { task, object: run, .. }) = failed {
@@ -194,7 +230,7 @@ mod tests {
         let tasks = tasks.into_iter();
         let tasks: Vec<_> =
             tasks.map(|(name, object)| RunTask { task: name.into(), object, ignored: name == "lint" }).collect();
-        told(&tasks, at(100)).map(|told| (told.task.clone(), told.word(), told.failed, told.message))
+        RunTasks(tasks).told(at(100)).map(|told| (told.task.clone(), told.word(), told.failed, told.message))
     }
 
     fn said(word: &str) -> Vec<(&str, &str)> {
@@ -215,6 +251,23 @@ mod tests {
         let mut runs = task(0, "Unknown", &said("finished"), true);
         runs["status"]["completionTime"] = Value::Null;
         assert_eq!(of(vec![("settle", runs)]), None, "it still runs");
+    }
+
+    /// Of a matrix each task has a Service of its own, and one that failed says nothing of the others.
+    #[test]
+    fn what_is_said_of_one_service_is_not_said_of_another() {
+        let of = |service: &str, second: i64, succeeded: &str, word: &str| {
+            let mut object = task(second, succeeded, &said(word), true);
+            object["spec"]["params"] = json!([{"name": "image", "value": ""}, {"name": "service", "value": service}]);
+            RunTask { task: "roll-out".into(), object, ignored: false }
+        };
+        let apply = RunTask { task: "apply".into(), object: task(5, "True", &said("applied"), false), ignored: false };
+        let tasks = RunTasks(vec![apply, of("one", 20, "False", "worse"), of("two", 30, "True", "finished")]);
+        let word = |name: &str| tasks.told_of(&name.parse().unwrap(), at(100)).map(|told| (told.word(), told.failed));
+        assert_eq!((word("one"), word("two")), (Some(("worse", true)), Some(("finished", false))));
+        assert_eq!(word("three"), Some(("applied", false)), "what is of no Service is of each");
+        assert_eq!(tasks.told(at(100)).unwrap().word(), "worse");
+        assert_eq!(tasks.services().iter().map(ServiceName::as_str).collect::<Vec<_>>(), ["one", "two"]);
     }
 
     #[test]

@@ -99,7 +99,11 @@ fn handed<'a>(args: &'a GoalArgs, contract: Option<&Contract>) -> Result<Vec<Han
     let is_list = |name: &str| args.list.as_deref() == Some(name);
     let one = |(name, given): (&'a str, Option<ParamValue>)| {
         let declared = || contract.and_then(|contract| contract.declared_for(name, url.unwrap_or_default()));
-        let says = |value: &ParamValue| !matches!(value.text().as_str(), "" | "[]");
+        // As of a flag: what is empty says nothing.
+        let says = |value: &ParamValue| match value {
+            ParamValue::Text(text) => !text.is_empty(),
+            ParamValue::List(list) => list.iter().any(|text| !text.is_empty()),
+        };
         let otherwise = || args.otherwise.iter().find(|(other, _)| other == name);
         let (value, from) = if let Some(given) = given {
             (given, GIVEN)
@@ -189,6 +193,11 @@ mod tests {
         let told_other = told(&typed, Some(&contract));
         assert_eq!(told_other.iter().find(|(name, ..)| name == "context").unwrap().2, "not declared");
         assert_eq!(told_other.last().unwrap().1, r#"["--squash"]"#);
+        let empty = json!({"andante.dev/pipeline": "p", "andante.dev/source": "https://git.example.com/hello.git",
+            "andante.dev/params": "{dockerfile: '', build-args: ['']}"});
+        let told_empty = told(&asked(&["--", "hello"]), Some(&self::contract(&empty)));
+        let told_empty: Vec<&str> = told_empty[3..].iter().map(|(_, value, _)| value.as_str()).collect();
+        assert_eq!(told_empty, ["Dockerfile", r#"["--none"]"#], "what is empty says nothing");
         let none = handed(&args(&asked(&["--", "hello"])), None).err().unwrap();
         assert!(none.starts_with("the parameter git-url is not given, and hello declares none"), "{none}");
     }

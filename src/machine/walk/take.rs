@@ -118,16 +118,18 @@ impl Walk {
         let person = record.owner.kind == OwnerKind::Person;
         let phase = if person { record.phase } else { phase_before(&record) };
         let rests = matches!(phase, Phase::Staged | Phase::Held);
-        if let Some(plan) = &record.plan
-            && same_owner
-            && !rests
-            && *plan != self.goal.plan
-        {
-            let what = "this run already walks by another plan; nothing was written";
-            return Next::end(
-                outcome_of(Code::BadState, what, service)
-                    .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
-            );
+        let own = record.plan.as_ref().filter(|plan| same_owner && !rests && **plan != self.goal.plan);
+        match own {
+            // Whoever only has users to take back goes by the plan of then: with another goal another one may be declared.
+            Some(plan) if says == GoalSays::OnlyWalk => self.go_by(plan.clone()),
+            Some(_) => {
+                let what = "this run already walks by another plan; nothing was written";
+                return Next::end(
+                    outcome_of(Code::BadState, what, service)
+                        .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
+                );
+            }
+            None => {}
         }
         let at = record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent);
         if at > self.goal.plan.to() && !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
@@ -150,9 +152,13 @@ impl Walk {
     fn end_at(&mut self, share: Percent) {
         let plan = self.goal.plan.ending_at(share);
         if plan != self.goal.plan {
-            self.survey = Survey::of(&plan);
-            self.goal.plan = plan;
+            self.go_by(plan);
         }
+    }
+
+    fn go_by(&mut self, plan: Plan) {
+        self.survey = Survey::of(&plan);
+        self.goal.plan = plan;
     }
 
     /// The write that makes the rollout ours; no traffic moves.

@@ -78,6 +78,19 @@ impl Params {
         }
     }
 
+    /// True if a switch of a step is declared, by its name or in the list of more flags.
+    pub fn switches(&self, name: &str) -> bool {
+        let on = |(declared, value): (&ParamName, &ParamValue)| match value {
+            ParamValue::Text(text) if declared.as_str() == name => text == "true",
+            ParamValue::List(list) if declared.as_str() == "flags" => list
+                .iter()
+                .filter_map(|word| word.strip_prefix("--"))
+                .any(|word| word.strip_prefix(name).is_some_and(|value| matches!(value, "" | "=true"))),
+            _ => false,
+        };
+        self.iter().any(on)
+    }
+
     /// Reads the parameters of a resolver: a map, or Tekton's list of `{name, value}`.
     pub(super) fn of_resolver(value: Value) -> Result<Self, Vec<String>> {
         let list = match value {
@@ -202,6 +215,26 @@ mod tests {
             assert_eq!(serde_json::to_value(Params::read(text).unwrap()).unwrap(), wanted, "{text}");
         }
         assert!(Params::read("{}").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_switch_is_declared_by_its_name_or_in_the_list() {
+        let says = |text: &str| Params::read(text).unwrap().switches("restore-template");
+        for on in [
+            "{restore-template: 'true'}",
+            "{flags: [--once, --restore-template]}",
+            "{flags: [--restore-template=true]}",
+        ] {
+            assert!(says(on), "{on}");
+        }
+        for off in [
+            "{}",
+            "{restore-template: 'false'}",
+            "{flags: [--restore-template=false]}",
+            "{flags: [--restore-templates]}",
+        ] {
+            assert!(!says(off), "{off}");
+        }
     }
 
     #[test]

@@ -57,16 +57,23 @@ impl Contract {
 
     /// What is declared for a parameter of a run that was not given it, where `given_url` is the repository that it was given.
     pub fn declared_for(&self, name: &str, given_url: &str) -> Option<ParamValue> {
-        if let Some((_, value)) = self.declared.iter().find(|(declared, _)| declared.as_str() == name) {
-            return Some(value.clone());
-        }
-        let other_source = !given_url.is_empty() && self.value("git-url") != Some(given_url);
-        // `andante image` reads the declared repository itself: here it would count as typed, and no rule of the operator's for
-        // names and tags would hold (docs/goal.md).
-        if name == "repository" || (other_source && OF_SOURCE.contains(&name)) {
+        let own =
+            |name: &str| self.declared.iter().find(|(declared, _)| declared.as_str() == name).map(|(_, value)| value);
+        let url = match own("git-url") {
+            Some(ParamValue::Text(url)) if !url.is_empty() => Some(url.as_str()),
+            _ => self.value("git-url"),
+        };
+        // Another repository has neither that one's commits nor its folders, wherever they are declared.
+        if !given_url.is_empty() && url != Some(given_url) && OF_SOURCE.contains(&name) {
             return None;
         }
-        self.value(name).filter(|value| !value.is_empty()).map(|value| ParamValue::Text(value.to_owned()))
+        if let Some(value) = own(name) {
+            return Some(value.clone());
+        }
+        // `andante image` reads the declared repository itself: here it would count as typed, and no rule of the operator's for
+        // names and tags would hold (docs/goal.md).
+        let word = self.value(name).filter(|value| name != "repository" && !value.is_empty());
+        word.map(|value| ParamValue::Text(value.to_owned()))
     }
 
     /// Every word and its value.
@@ -156,6 +163,24 @@ mod tests {
                 {"name": "context", "value": "mine"}, {"name": "steps", "value": ["5", "25"]}, {"name": "style", "value": "canary"},
             ])
         );
+    }
+
+    #[test]
+    fn another_repository_has_nothing_of_the_declared_one() {
+        let told = contract(json!({"andante.dev/pipeline": "p", "andante.dev/source": "https://x/a.git",
+            "andante.dev/params": "{context: services/hello, git-revision: v1, dockerfile: Containerfile}"}));
+        let text = |name: &str, url: &str| told.declared_for(name, url).map(|value| value.text());
+        for url in ["", "https://x/a.git"] {
+            assert_eq!(text("context", url).as_deref(), Some("services/hello"));
+            assert_eq!(text("git-revision", url).as_deref(), Some("v1"));
+        }
+        assert_eq!((text("context", "https://x/b.git"), text("git-revision", "https://x/b.git")), (None, None));
+        assert_eq!(text("dockerfile", "https://x/b.git").as_deref(), Some("Containerfile"));
+        // A repository that is declared as a parameter is the declared one.
+        let told = contract(json!({"andante.dev/pipeline": "p", "andante.dev/source": "https://x/a.git",
+            "andante.dev/params": "{git-url: 'https://x/b.git', context: b}"}));
+        assert!(told.declared_for("context", "https://x/b.git").is_some());
+        assert!(told.declared_for("context", "https://x/a.git").is_none());
     }
 
     #[test]

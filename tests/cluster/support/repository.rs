@@ -84,7 +84,9 @@ impl Repository {
     #[track_caller]
     pub fn commit_files(&self, files: &[(&str, &str)]) -> String {
         for (name, content) in files {
-            std::fs::write(self.copy.join(name), content).unwrap();
+            let place = self.copy.join(name);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, content).unwrap();
         }
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", files.last().unwrap().1]);
