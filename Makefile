@@ -59,10 +59,11 @@ test-cluster: image ## One live pass of each promise on the real cluster
 	@CARGO=$(CARGO) THREADS=$(THREADS) tests/with-cluster tests/live --skip long_
 
 .PHONY: bench
-bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back, who waits for pods (40 minutes)
+bench: release-binary ## Figures: size, start-up, memory, requests, time to roll back, who waits for pods, how soon a run starts (50 minutes)
 	@$(CARGO) bench --bench decide
 	@tests/with-cluster $(CARGO) bench --profile dev --bench live
 	@tests/with-cluster $(CARGO) bench --profile dev --bench live -- pods
+	@tests/with-cluster $(CARGO) bench --profile dev --bench live -- starting
 
 TARGET := x86_64-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/andante

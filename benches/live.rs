@@ -1,7 +1,8 @@
 //! The figures that a release is compared by: size, start-up, the reference of an image, and on a real cluster requests,
 //! memory and the time to bring users back. `make bench` runs it against the cluster that KUBECONFIG names; without one it
 //! ends after the first three. With the argument `pods` it measures what users wait for pods instead, which takes half an
-//! hour; `pods NAME` takes only the rows whose name has NAME in it. With `binding` (`binding MINUTES`) it measures for an hour what
+//! hour; `pods NAME` takes only the rows whose name has NAME in it. With `starting` it measures how soon an edit of a Service starts its
+//! run, while those who follow are killed. With `binding` (`binding MINUTES`) it measures for an hour what
 //! whoever follows 1, 100 and 1,000 Services asks and holds while nothing happens; that needs no cluster.
 //!
 //! Each figure is a line `figure: NAME = VALUE UNIT (how)` on standard output, what the runs said is on standard error.
@@ -35,10 +36,11 @@ mod live {
     pub mod runs;
     pub mod shipped;
     pub mod start;
+    pub mod starting;
 }
 
 use live::figures::load;
-use live::{back, binding, image, pods, requests, room, runs, shipped, start};
+use live::{back, binding, image, pods, requests, room, runs, shipped, start, starting};
 use std::time::{Duration, Instant};
 
 /// All but the pods stays below five minutes: repeats stop here.
@@ -58,6 +60,11 @@ fn main() {
     if minutes.next().is_some() {
         load("at the beginning");
         binding::measure(&build, minutes.next().and_then(|text| text.parse().ok()).unwrap_or(60));
+        load("at the end");
+        return;
+    }
+    if std::env::args().any(|argument| argument == "starting") {
+        starting::measure(&build);
         load("at the end");
         return;
     }

@@ -13,6 +13,7 @@ mod cluster {
 
     mod admission;
     mod adopt;
+    mod adopt_kills;
     mod apply;
     mod approval;
     mod arrivals;
@@ -48,6 +49,7 @@ mod cluster {
     mod gitops;
     mod goal;
     mod goals;
+    mod goals_in_a_row;
     mod hpa;
     mod hurt;
     mod image;
@@ -71,10 +73,12 @@ mod cluster {
     mod restores;
     mod reverts;
     mod rights;
+    mod same_release;
     mod settling;
     mod signals;
     mod start;
     mod start_beside;
+    mod start_kills;
     mod steering;
     mod step_actions;
     mod strangers;

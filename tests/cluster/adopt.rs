@@ -7,13 +7,6 @@ use serde_json::{Value, json};
 const ADOPT: [&str; 6] = ["adopt", "hello", "--pipeline", "ship-it", "--param", "note=a"];
 const QUICK: [&str; 4] = ["--style", "all-at-once", "--bake", "1s"];
 
-/// What of ours stands on a Service.
-fn ours(space: &Space, name: &str) -> Vec<String> {
-    let service = space.service(name);
-    let annotations = service["metadata"]["annotations"].as_object().unwrap();
-    annotations.keys().filter(|name| name.starts_with("andante.dev/")).cloned().collect()
-}
-
 fn status(space: &Space) -> Value {
     serde_json::from_str(&annotation(space, "andante.dev/goal-status")).unwrap()
 }

@@ -1,7 +1,6 @@
 //! A directory of Services on a real API server: what is written, what is refused with whose name, and that nobody in care meets
 //! what no walk proved.
 
-use super::kn::kn;
 use super::support::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -9,7 +8,7 @@ use std::fs;
 const QUICK: [&str; 4] = ["--style", "all-at-once", "--bake", "1s"];
 
 /// A directory of this test with these Services.
-fn folder(space: &Space, name: &str, files: &[(&str, &Value)]) -> String {
+pub(super) fn folder(space: &Space, name: &str, files: &[(&str, &Value)]) -> String {
     let path = space.file(name, "");
     fs::remove_file(&path).unwrap();
     fs::create_dir_all(&path).unwrap();
@@ -217,6 +216,52 @@ fn long_an_apply_killed_at_its_writes_goes_on() {
         assert_eq!(space.service(&name)["metadata"]["annotations"]["andante.dev/pipeline"], "slow-walk");
     }
     proxy.all_went_wrong();
+}
+
+/// The same where it makes a Service, and where it deletes one that has no file any more; what stands before in the order is written
+/// and is not written twice.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_an_apply_killed_at_a_creation_and_at_a_deletion_goes_on() {
+    let space = Space::new("apply-kill-more");
+    for (point, side) in [(Point::Before, "before"), (Point::After, "after")] {
+        let [old, new, gone] = ["a-old", "b-new", "c-gone"].map(|name| format!("{name}-{side}"));
+        let file = |name: &str, version: &str| sample(name, version).min_scale(0).object;
+        let (first, third) = (file(&old, "v1"), file(&gone, "v1"));
+        let files = folder(&space, &format!("first-{side}"), &[("a.json", &first), ("c.json", &third)]);
+        space.andante(&["apply", &files, "--set", side]).ended(0);
+        space.settled(&old);
+        let (changed, added) = (file(&old, "v2"), file(&new, "v1"));
+        let files = folder(&space, &format!("then-{side}"), &[("a.json", &changed), ("b.json", &added)]);
+        let killed = |arguments: &[&str], when: When| {
+            let proxy = FaultProxy::start();
+            let gate = proxy.hold(when, point);
+            let first = proxy.andante(&space, "run", arguments);
+            gate.reached(LONG);
+            assert_eq!(first.kill().code, -1, "killed");
+            gate.shut();
+            proxy.all_went_wrong();
+            proxy.behave();
+            proxy.andante(&space, "run", arguments).wait(LONG)
+        };
+        let applies = ["apply", &files, "--set", side];
+        killed(&applies, When::next("patch").with("?force=").with(&format!("/services/{new}"))).ended(0);
+        space.settled(&new);
+        space.settled(&old);
+        for (name, revisions) in [(&old, 2), (&new, 1)] {
+            let selector = format!("serving.knative.dev/service={name}");
+            assert_eq!(space.list("revision", &selector).len(), revisions, "{name}");
+        }
+        let ran = space.andante(&[&applies[..], &["--dry-run"]].concat()).ended(0);
+        let line = ran.lines.iter().find(|line| line.contains("--prune=")).expect("a hash").clone();
+        let hash = line.split_once("--prune=").unwrap().1.split(' ').next().unwrap().to_owned();
+        let prunes = [&applies[..], &["--prune", &hash]].concat();
+        // A deletion that took effect leaves nothing of that hash: whoever comes again is told so, and deletes nothing else.
+        let again = killed(&prunes, When::next("delete").with(&format!("/services/{gone}")));
+        again.ended(if point == Point::Before { 0 } else { 3 });
+        eventually("it is gone", LONG, || space.find("ksvc", &gone).is_none().then_some(()));
+        assert!(space.find("ksvc", &old).is_some() && space.find("ksvc", &new).is_some());
+    }
 }
 
 /// The split was a file's before the Service was in care; a file that no longer names it must not give it away.

@@ -1,16 +1,11 @@
 //! kn, Knative's own command line, on a Service in care: its edits move nobody, its `--traffic` is refused or warned of.
 
-use super::kn::kn;
 use super::support::*;
-use std::process::Command;
 use std::time::Duration;
 
 /// `kn service WORDS hello`.
 fn kn_service(space: &Space, words: &[&str]) -> Done {
-    let mut command = Command::new(kn());
-    command.arg("service").args(words).args(["hello", "--no-wait"]);
-    command.args(["--namespace", &space.namespace, "--kubeconfig", &space.cluster.kubeconfig]);
-    run(&mut command, None, Duration::from_secs(120))
+    space.kn(&[&["service"], words, &["hello", "--no-wait"]].concat())
 }
 
 const APPLY_V3: [&str; 5] =

@@ -1,10 +1,6 @@
 //! A Service that was made by kn, Knative's own command line: what kn tells of it after a rollout is what runs.
 
 use super::support::*;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 const USER_IMAGE: &str = "client.knative.dev/user-image";
 
@@ -32,30 +28,11 @@ fn what_kn_keeps_of_the_image_follows_it() {
     assert_eq!(told(&space, "other-00002"), None);
 }
 
-/// kn itself, built once from the module's own sources (`tests/testbed/kn`).
-pub(super) fn kn() -> &'static Path {
-    static KN: OnceLock<PathBuf> = OnceLock::new();
-    KN.get_or_init(|| {
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kn");
-        let mut build = Command::new("go");
-        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/kn"));
-        // The checksum database has no entry for this one; go.sum holds it all the same.
-        build.env("GONOSUMDB", "knative.dev/client-pkg").args(["build", "-o"]).arg(&program);
-        run(build.arg("knative.dev/client/cmd/kn"), None, Duration::from_secs(900)).good();
-        program
-    })
-}
-
 #[test]
 #[ignore = "needs a cluster: make test-full"]
 fn long_kn_itself_tells_what_was_rolled_out() {
-    let program = kn();
     let space = Space::new("kn");
-    let kn = |arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(arguments).args(["--namespace", &space.namespace, "--kubeconfig", &space.cluster.kubeconfig]);
-        run(&mut command, None, Duration::from_secs(120)).good().out
-    };
+    let kn = |arguments: &[&str]| space.kn(arguments).good().out;
     // As kn writes it: `Image:       REPOSITORY:TAG (pinned to 0a1b2c)`.
     let images = |said: &str| -> Vec<String> {
         let lines = said.lines().filter_map(|line| line.trim().strip_prefix("Image:"));
@@ -93,13 +70,8 @@ fn long_kn_itself_tells_what_was_rolled_out() {
 #[test]
 #[ignore = "needs a cluster: make test-full"]
 fn long_an_edit_of_kns_is_another_goal_only_if_it_declares() {
-    let program = kn();
     let space = Space::new("kn-goal");
-    let kn = |arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(arguments).args(["--namespace", &space.namespace, "--kubeconfig", &space.cluster.kubeconfig]);
-        run(&mut command, None, Duration::from_secs(120)).good().out
-    };
+    let kn = |arguments: &[&str]| space.kn(arguments).good().out;
     let id = || {
         let ran = space.andante(&["goal", "hello", "-o", "json"]).ended(0);
         let told: serde_json::Value = serde_json::from_str(ran.last()).unwrap();

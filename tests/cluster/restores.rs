@@ -124,31 +124,51 @@ fn what_somebody_edited_since_is_kept() {
     space.answers("hello", "v1", 5);
 }
 
-/// Killed at each of its two writes after the way back, before and after: the same run goes on.
+/// Killed at the write that takes users back and at the two after it, before and after: the same run goes on.
 #[test]
 #[ignore = "needs a cluster: make test-full"]
-fn long_killed_at_the_template_and_at_latest() {
-    for (write, side, point) in [
-        (2, "before", Point::Before),
-        (2, "after", Point::After),
-        (3, "before", Point::Before),
-        (3, "after", Point::After),
-    ] {
-        let space = Space::new(&format!("restore-kill-{write}-{side}"));
-        space.serve(&sample("hello", "v1"));
-        space.start_as("run", &V2).wait(LONG).ended(0);
-        let proxy = FaultProxy::start();
-        let mut walk = proxy.andante(&space, "run", &WALK);
+fn long_killed_at_the_way_back_at_the_template_and_at_latest() {
+    killed_at_each_write("restore-kill", |space, proxy, when, point| {
+        let mut walk = proxy.andante(space, "run", &WALK);
         walk.line("step 1 of 2 is served", LONG);
         // Dry runs tell the goal, and are no writes; without a goal there is none.
-        let gate = proxy.hold(When::next("patch").nth(write), point);
+        let gate = proxy.hold(when, point);
         space.andante(&["control", "abort", "hello"]).ended(0);
         gate.reached(LONG);
         assert_eq!(walk.kill().code, -1, "killed");
         gate.shut();
         proxy.behave();
-        served_becomes(&space, "hello", "hello-00001 100");
-        proxy.andante(&space, "run", &WALK).wait(LONG).ended(15).says("is followed again");
+        proxy.andante(space, "run", &WALK).wait(LONG).ended(15)
+    });
+}
+
+/// The same of `settle`, after a walk that is gone for good.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_settling_killed_at_the_way_back_at_the_template_and_at_latest() {
+    killed_at_each_write("settle-kill", |space, proxy, when, point| {
+        let mut walk = space.start_as("run", &WALK);
+        walk.line("step 1 of 2 is served", LONG);
+        walk.kill();
+        let gate = proxy.hold(when, point);
+        let settle = proxy.andante(space, "run", &SETTLE);
+        gate.reached(LONG);
+        assert_eq!(settle.kill().code, -1, "killed");
+        gate.shut();
+        proxy.behave();
+        proxy.andante(space, "run", &SETTLE).wait(LONG).ended(0)
+    });
+}
+
+/// `kills` brings half of the users to a candidate, kills what goes back at that write, and runs it again.
+#[track_caller]
+fn killed_at_each_write(test: &str, kills: impl Fn(&Space, &FaultProxy, When, Point) -> Ran) {
+    for (write, point) in (1..=3).flat_map(|write| [(write, Point::Before), (write, Point::After)]) {
+        let space = Space::new(&format!("{test}-{write}-{}", if point == Point::Before { "before" } else { "after" }));
+        space.serve(&sample("hello", "v1"));
+        space.start_as("run", &V2).wait(LONG).ended(0);
+        let proxy = FaultProxy::start();
+        kills(&space, &proxy, When::next("patch").nth(write), point).says("is followed again");
         follows(&space, "hello-00003");
         assert!(image(&space).ends_with(":v1"), "{}", image(&space));
         assert_eq!(space.list("revisions", "serving.knative.dev/service=hello").len(), 3, "one was made of it");
