@@ -104,7 +104,7 @@ impl Settling<'_> {
         }
         kube.set_clock().await;
         let patience = self.args.reach.patience;
-        let objects = answered_within(patience, async || kube.services().await).await.map_err(|e| failed(&e))?;
+        let objects = answered_within(patience, async || kube.services(Some).await).await.map_err(|e| failed(&e))?;
         let own: Vec<(ServiceName, Value)> =
             objects.into_iter().filter_map(|object| of_run(object, &self.owner)).collect();
         if let Some((first, _)) = own.first() {

@@ -107,6 +107,7 @@ async fn a_config_map_is_its_data() {
 #[tokio::test]
 async fn the_tasks_of_a_run_are_read_one_by_one_and_only_of_this_very_run() {
     let now = "2026-01-02T04:00:00Z".parse().unwrap();
+    let hello = "hello".parse().unwrap();
     let children = json!({"metadata": {"uid": "u1"}, "status": {"pipelineSpec": {"finally": [{"name": "settle"}]},
         "childReferences": [
             {"kind": "TaskRun", "name": "r-roll-out", "pipelineTaskName": "roll-out"},
@@ -118,11 +119,11 @@ async fn the_tasks_of_a_run_are_read_one_by_one_and_only_of_this_very_run() {
     let replies = vec![Reply::json(200, &children), Reply::json(200, &task), Reply::json(403, &json!({}))];
     let server = Server::start(replies).await;
     let kube = server.kube();
-    let told = kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), now).await.unwrap();
+    let told = kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), &hello, now).await.unwrap();
     assert_eq!((told.task.as_str(), told.word(), told.failed), ("roll-out", "rejected-before", true));
     assert_eq!(told.words(), "it was rolled back");
-    assert_eq!(kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), now).await, None, "no right");
-    assert_eq!(kube.told(&owner(OwnerKind::TaskRun, "ci/r"), now).await, None, "it has no tasks beside it");
+    assert_eq!(kube.told(&owner(OwnerKind::PipelineRun, "ci/r"), &hello, now).await, None, "no right");
+    assert_eq!(kube.told(&owner(OwnerKind::TaskRun, "ci/r"), &hello, now).await, None, "it has no tasks beside it");
     let lines: Vec<String> = server.seen().into_iter().map(|s| s.line).collect();
     assert_eq!(
         lines[..2],

@@ -6,7 +6,7 @@
 use crate::model::name::ServiceName;
 use crate::rollout::declaration::part::APPLIED_SET;
 use crate::rollout::hashed::digits;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// So many bytes of the hash are shown, two digits each.
@@ -25,12 +25,10 @@ pub struct Leftover {
 pub fn marked(service: &Value) -> Option<Value> {
     let metadata = service.get("metadata")?;
     let set = metadata.get("annotations")?.get(APPLIED_SET)?;
-    let mut kept = json!({"annotations": {APPLIED_SET: set}});
-    for name in ["name", "uid", "deletionTimestamp"] {
-        if let Some(value) = metadata.get(name) {
-            kept[name] = value.clone();
-        }
-    }
+    let named = ["name", "uid", "deletionTimestamp"].into_iter();
+    let mut kept: Map<String, Value> =
+        named.filter_map(|name| Some((name.to_owned(), metadata.get(name)?.clone()))).collect();
+    kept.insert("annotations".to_owned(), json!({APPLIED_SET: set}));
     Some(json!({"metadata": kept}))
 }
 
