@@ -10,6 +10,8 @@ mod adopt;
 mod apply;
 #[path = "binary/asked.rs"]
 mod asked;
+#[path = "binary/declare.rs"]
+mod declare;
 #[path = "binary/export.rs"]
 mod export;
 #[path = "binary/flags.rs"]

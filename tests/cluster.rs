@@ -18,6 +18,7 @@ mod cluster {
     mod approval;
     mod arrivals;
     mod begins;
+    mod bindings;
     mod bluegreen;
     mod build;
     mod build_registry;

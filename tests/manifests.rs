@@ -15,6 +15,8 @@ mod care;
 mod catalog;
 #[path = "manifests/contact.rs"]
 mod contact;
+#[path = "manifests/events.rs"]
+mod events;
 #[path = "manifests/generated.rs"]
 mod generated;
 #[path = "manifests/kustomization.rs"]

@@ -81,3 +81,33 @@ print(json.dumps(components.kubelet_config(pathlib.Path("/state"))))
     assert_eq!(config["imagePullCredentialsVerificationPolicy"], "NeverVerify");
     assert_eq!(config["kind"], "KubeletConfiguration");
 }
+
+/// Optional parts say of which release they are, are built of the commands that their modules pin, and are no part of what `up` brings.
+#[test]
+fn optional_parts_are_what_their_modules_pin_and_the_cluster_knows_nothing_of_them() {
+    let said = python(
+        r#"
+from testbed import build, images, manifests, parts, state
+
+# Names of images hold it, and nothing is built here.
+build.go_version = lambda: "go"
+for name, of in sorted(parts.OPTIONAL.items()):
+    text = (state.ROOT / name / "go.mod").read_text()
+    assert "\t%s %s" % (of.module, of.version) in text, name
+    pinned = sorted(line.split("/cmd/")[1].strip() for line in text.splitlines() if "/cmd/" in line)
+    print(name, pinned == sorted(of.commands), name in build.PARTS, len(parts.plan(name)) == len(of.commands))
+    assert not set(parts.table(name)) & set(images.by_source())
+
+pod = {"containers": [{"image": "ko://knative.dev/eventing/cmd/controller", "resources": {"limits": {"cpu": 1, "memory": 2}},
+    "env": [{"name": "A", "value": "ko://knative.dev/eventing/cmd/auth_proxy"}]}]}
+deployment = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": pod}}}
+(made,) = manifests.fitted(deployment, parts.table("eventing"), parts.NOT_BUILT)["spec"]["template"]["spec"]["containers"]
+print(made["image"] == images.ref("eventing", "controller"), made["env"][0]["value"], made["resources"])
+found = {"tekton-pipelines/tekton-pipelines-controller": True, "tekton-pipelines/tekton-triggers-webhook": False}
+print(parts.deployments("triggers", found))
+"#,
+    );
+    let wanted = "eventing True False True\ntriggers True False True\n\
+        True dev.local/not-built:v0 {'limits': {'memory': 2}}\n{'tekton-pipelines/tekton-triggers-webhook': False}";
+    assert_eq!(said, wanted);
+}

@@ -10,6 +10,7 @@ mod capacity;
 mod care;
 mod check;
 mod cluster;
+mod declaration;
 mod declared;
 mod events;
 mod export;
@@ -35,6 +36,7 @@ pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use care::{AdoptArgs, DetachArgs};
 pub use check::CheckArgs;
 pub use cluster::{ClusterArgs, ReachArgs};
+pub use declaration::{DeclarationArgs, DeclareArgs};
 pub use declared::{DeclaredArgs, DeclaredFlags, GoalArg};
 pub use events::{EventsArg, EventsArgs};
 pub use export::ExportArgs;
@@ -177,6 +179,11 @@ subcommands! {
     /// A declaration that cannot be acted on ends with 2, and the Service says so (docs/start.md). With `--all --follow` it stays
     /// and starts what changes.
     Start(StartArgs),
+    /// Change what a Service in care declares: the commit that a push brought, a share, a parameter.
+    ///
+    /// Declaring annotations are written and nothing else, in one fenced write that moves nobody and starts nothing: `start` does,
+    /// or whoever follows. What cannot be declared ends with 2, and every fault of it is told (docs/goal.md).
+    Declare(DeclareArgs),
     /// Take a Service into care: say who is in charge, and pin its users by name, in one write.
     ///
     /// Nobody is moved and nothing is started: what serves counts as what is declared. The shape of its traffic is kept for `detach`.

@@ -32,7 +32,7 @@ use std::time::Duration;
 /// `andante adopt`.
 pub(super) async fn adopt(args: &AdoptArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let service = &args.cluster.service;
-    let goal = adopting(service, args.declares().map_err(Stop::bad_input)?, args.dry_run);
+    let goal = adopting(service, args.declaration.declares().map_err(Stop::bad_input)?, args.dry_run);
     let (kube, owner) = hold(&args.cluster, environment).await?;
     let poster = if args.dry_run { Poster::silent() } else { poster(&args.events, &kube, environment) };
     drive_alone(&mut adoption(goal, owner), &args.cluster, (&kube, poster), environment, lines).await

@@ -6,6 +6,7 @@
 mod apply;
 mod began;
 mod care;
+mod declare;
 mod declared;
 mod export;
 mod goal;
@@ -103,6 +104,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Control(args) => people::control(&args, environment).await.into(),
         Command::Goal(args) => goal::goal(&args, environment).await.into(),
         Command::Start(args) => start::start(&args, environment).await.into(),
+        Command::Declare(args) => declare::declare(&args, environment, lines).await.into(),
         Command::Adopt(args) => care::adopt(&args, environment, lines).await.into(),
         Command::Detach(args) => care::detach(&args, environment, lines).await.into(),
         Command::Plan(args) => people::plan(&args, environment).await.into(),

@@ -1,10 +1,11 @@
-//! Into care and out of it: `adopt` and `detach`. A Service is in care while it names who is in charge; from then on its users
+//! Into care and out of it: `adopt` and `detach`, and what is declared in between: `declare`. A Service is in care while it names who is in charge; from then on its users
 //! are by name, and nobody but that one moves them.
 //!
-//! Both are one fenced write that moves nobody, and both do nothing where nothing is to be done. This file decides what they do
-//! alike; [`adopt`] and [`detach`] decide what is written. It may use pure modules only.
+//! Each is one fenced write that moves nobody, and does nothing where nothing is to be done. This file decides what they do
+//! alike; [`adopt`], [`declare`] and [`detach`] decide what is written. It may use pure modules only.
 
 pub mod adopt;
+pub mod declare;
 pub mod detach;
 mod shape;
 
@@ -19,6 +20,9 @@ use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, is_current, serving, shares_are_served};
 use crate::model::time::after;
+use crate::rollout::declaration::fault::Fault;
+use crate::rollout::declaration::part::DeclaredPart;
+use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
@@ -75,13 +79,7 @@ impl Hand {
         self.answered += u32::from(*written == Written::Yes);
         self.wrote |= matches!(written, Written::Yes | Written::Unsure(_));
         let Written::Denied(error) = written else { return };
-        let mut outcome = denied(error);
-        if let ApiError::Invalid(why) = error {
-            // Nothing that was typed is wrong: it is what the Service, or a policy, does not let through.
-            outcome.code = if why.contains("may not declare") { Code::NotPermitted } else { Code::BadState };
-            outcome.word = outcome.code.word();
-            outcome = outcome.next("docs/care.md says who may declare, and what holds in care");
-        }
+        let mut outcome = denied_in_care(error);
         outcome.traffic = world.service().and_then(|service| service.split.as_ref().ok()).cloned();
         self.denied = Some(outcome);
     }
@@ -98,6 +96,34 @@ impl Hand {
         }
         Next::end(end)
     }
+}
+
+/// The end of a write that the API server, or a policy of `config/care`, refused.
+pub(crate) fn denied_in_care(error: &ApiError) -> Outcome {
+    let mut outcome = denied(error);
+    if let ApiError::Invalid(why) = error {
+        // Nothing that was typed is wrong: it is what the Service, or a policy, does not let through.
+        outcome.code = if why.contains("may not declare") { Code::NotPermitted } else { Code::BadState };
+        outcome.word = outcome.code.word();
+        outcome = outcome.next("docs/care.md says who may declare, and what holds in care");
+    }
+    outcome
+}
+
+/// What the Service would declare with these parts beside those that it declares already; the end where that cannot be.
+fn would_declare(service: &Service, declares: &[(DeclaredPart, String)]) -> Result<Declaration, Box<Outcome>> {
+    let mut declaring = service.clone();
+    declaring.annotations.extend(declares.iter().map(|(part, text)| (part.annotation().to_owned(), text.clone())));
+    let bad = |what: String| Box::new(outcome_of(Code::BadInput, format!("{what}; nothing was written"), service));
+    let declared = Stated::of_service(&declaring).read().map_err(|faults| {
+        let faults = faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ");
+        bad(format!("what {} would declare cannot be read: {faults}", service.name))
+    })?;
+    if declared.in_charge.is_none() {
+        let next = format!("name who is in charge with --pipeline: {}", DeclaredPart::Pipeline.allowed());
+        return Err(Box::new(bad(format!("nobody would be in charge of {}", service.name)).next(next)));
+    }
+    Ok(declared)
 }
 
 /// The record, of a rollout that is over; the end where it is not, or cannot be read.

@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for Code {
 
 /// Words of ends that are no code's own, and what each means: most are kinds of `done`, the last ones tell of a whole run and
 /// come from `settle`.
-pub const WORDS: [(&str, &str); 19] = [
+pub const WORDS: [(&str, &str); 20] = [
     ("finished", "the candidate has what stable had"),
     ("created", "there was no Service, or none that was Ready: its first revision serves everyone"),
     ("staged", "a candidate is ready at 0 %; nobody was moved"),
@@ -232,6 +232,7 @@ pub const WORDS: [(&str, &str); 19] = [
         "what is asked for serves already, and the Service's template is it again: traffic is as it was, or follows latest again (in care: on that by name)",
     ),
     ("started", "`start`: the run that the goal names was made"),
+    ("declared", "`declare`: what was given is declared on the Service, and nothing is started by it"),
     ("adopted", "`adopt`: the Service names who is in charge, and users are by name where they were"),
     ("detached", "`detach`: nothing of Andante's is left on the Service, and users are where they were"),
     ("applied", "`apply`: every file is written; `changed` and `start` name what is to be walked"),

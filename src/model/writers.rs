@@ -12,6 +12,9 @@ pub const FIELD_MANAGER: &str = "andante";
 /// The field manager under which files are applied (`andante apply`). It is another one, because an apply takes away what its
 /// manager owns and the file no longer names: a split or an image of a rollout's must not go so.
 pub const APPLY_MANAGER: &str = "andante-apply";
+/// The field manager under which an owner's wish is written that did not come in a file (`andante declare`). It is another one, because
+/// who looks at field managers alone (`config/binding-eventing`) has to tell a wish from what a rollout notes.
+pub const DECLARE_MANAGER: &str = "andante-declare";
 
 /// A field of an object, and who owns it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 const RUNS: &str = "/api/v1/namespaces/andante-system/configmaps/andante-runs";
 
 /// Answers by `METHOD path`, whatever its query, in order; and what was asked, with bodies.
-type Answers = Vec<(&'static str, u16, Value)>;
-type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+pub(super) type Answers = Vec<(&'static str, u16, Value)>;
+pub(super) type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// An API server that answers so, and knows of nothing else; the path of its kubeconfig.
-fn server(name: &str, answers: Answers) -> (String, Asked) {
+pub(super) fn server(name: &str, answers: Answers) -> (String, Asked) {
     let asked = Asked::default();
     let kept = asked.clone();
     let answer = move |request: &Request| {
@@ -31,7 +31,7 @@ fn server(name: &str, answers: Answers) -> (String, Asked) {
 }
 
 /// A Service that serves, and whose declaration was never looked at.
-fn service(annotations: Value, serves: &str) -> Value {
+pub(super) fn service(annotations: Value, serves: &str) -> Value {
     json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Service",
         "metadata": {"name": "hello", "namespace": "shop", "uid": "uid-1", "generation": 1, "annotations": annotations},
@@ -42,8 +42,8 @@ fn service(annotations: Value, serves: &str) -> Value {
     })
 }
 
-const SERVICE: &str = "GET /apis/serving.knative.dev/v1/namespaces/shop/services/hello";
-const PATCH: &str = "PATCH /apis/serving.knative.dev/v1/namespaces/shop/services/hello";
+pub(super) const SERVICE: &str = "GET /apis/serving.knative.dev/v1/namespaces/shop/services/hello";
+pub(super) const PATCH: &str = "PATCH /apis/serving.knative.dev/v1/namespaces/shop/services/hello";
 const NAMESPACE: &str = "GET /api/v1/namespaces/shop";
 const PIPELINE: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelines/ship-it";
 const LIST: &str = "GET /apis/tekton.dev/v1/namespaces/shop/pipelineruns";

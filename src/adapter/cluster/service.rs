@@ -14,7 +14,7 @@ use crate::model::api_kind::ApiKind;
 use crate::model::bytes::Meaning;
 use crate::model::ending::Ending;
 use crate::model::name::{Namespace, RevisionName, ServiceName};
-use crate::model::writers::{APPLY_MANAGER, FIELD_MANAGER};
+use crate::model::writers::{APPLY_MANAGER, DECLARE_MANAGER, FIELD_MANAGER};
 use crate::rollout::owner::{Liveness, Owner};
 use crate::run::ports::{ApplyCall, Clock, Cluster, List, NamedKind};
 use serde_json::{Value, json};
@@ -88,18 +88,23 @@ impl Kube {
 }
 
 impl KnativeService {
+    /// PATCH of the Service with what an owner declares, under the field manager of such wishes.
+    pub async fn declare(&self, patch: &Value) -> Result<Value, ApiError> {
+        self.patch(patch, "", DECLARE_MANAGER).await
+    }
+
     /// PATCH of the Service; `dry` is what makes it a dry run, or nothing.
-    async fn patch(&self, patch: &Value, dry: &str) -> Result<Value, ApiError> {
+    async fn patch(&self, patch: &Value, dry: &str, manager: &str) -> Result<Value, ApiError> {
         let asked = self.asked("patch", "services", Some(self.name.as_str()));
-        let path = format!("{}/{}?{dry}{}", self.path("services"), self.name, write_parameters());
+        let path = format!("{}/{}?{dry}{}", self.path("services"), self.name, write_parameters(manager));
         self.kube.call(&Call { asked, path, body: Some(("application/json-patch+json", patch)) }).await
     }
 }
 
 /// Who writes, and that a misspelt field is an error instead of nothing.
-fn write_parameters() -> String {
+fn write_parameters(manager: &str) -> String {
     // Knative's schema is structural: without `Strict` the API server drops an unknown field and says that all is well.
-    format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict")
+    format!("fieldManager={manager}&fieldValidation=Strict")
 }
 
 impl Cluster for KnativeService {
@@ -115,16 +120,16 @@ impl Cluster for KnativeService {
 
     async fn create_service(&self, object: &Value) -> Result<Value, ApiError> {
         let asked = self.asked("create", "services", Some(self.name.as_str()));
-        let path = format!("{}?{}", self.path("services"), write_parameters());
+        let path = format!("{}?{}", self.path("services"), write_parameters(FIELD_MANAGER));
         self.kube.call(&Call { asked, path, body: Some(("application/json", object)) }).await
     }
 
     async fn patch_service(&self, patch: &Value) -> Result<Value, ApiError> {
-        self.patch(patch, "").await
+        self.patch(patch, "", FIELD_MANAGER).await
     }
 
     async fn would_store(&self, patch: &Value) -> Result<Value, ApiError> {
-        self.patch(patch, "dryRun=All&").await
+        self.patch(patch, "dryRun=All&", FIELD_MANAGER).await
     }
 
     async fn apply_service(&self, object: &Value, call: ApplyCall) -> Result<Value, ApiError> {
@@ -138,7 +143,7 @@ impl Cluster for KnativeService {
 
     async fn patch_revision(&self, name: &RevisionName, patch: &Value) -> Result<Value, ApiError> {
         let asked = self.asked("patch", "revisions", Some(name.as_str()));
-        let target = format!("{}/{name}?{}", self.path("revisions"), write_parameters());
+        let target = format!("{}/{name}?{}", self.path("revisions"), write_parameters(FIELD_MANAGER));
         self.kube.call(&Call { asked, path: target, body: Some(("application/json-patch+json", patch)) }).await
     }
 

@@ -4,7 +4,7 @@
 //! that the owner had stands in the record, as after any rollout, so that the next one, or `detach`, knows it. It may use the
 //! declaration, the record, splits and the one write.
 
-use super::{Hand, at_rest, changed, is_served, only_said};
+use super::{Hand, at_rest, changed, is_served, only_said, would_declare};
 use crate::machine::goal_write::{declared_tests, pointer};
 use crate::machine::next::{GiveUp, Machine, Next, Order, Written};
 use crate::machine::others;
@@ -18,9 +18,8 @@ use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::observed::{GOAL_STATUS, Service};
 use crate::model::outcome::{Code, Outcome};
 use crate::model::split::Split;
-use crate::rollout::declaration::fault::Fault;
 use crate::rollout::declaration::part::DeclaredPart;
-use crate::rollout::declaration::read::{Declaration, Stated};
+use crate::rollout::declaration::read::Declaration;
 use crate::rollout::goal_status::{GoalPhase, GoalStatus, StatusSeen, asked_again};
 use crate::rollout::record::{Phase, Record};
 use crate::rollout::splits::{Start, Tags};
@@ -66,23 +65,6 @@ impl Adopt {
     /// A machine that has not looked yet.
     pub fn new(goal: AdoptGoal, claimant: Claimant) -> Self {
         Self { goal, claimant, hand: Hand::default() }
-    }
-
-    /// What it would declare.
-    fn declaration(&self, service: &Service) -> Result<Declaration, Box<Outcome>> {
-        let mut declaring = service.clone();
-        let annotations = self.goal.declares.iter().map(|(part, text)| (part.annotation().to_owned(), text.clone()));
-        declaring.annotations.extend(annotations);
-        let bad = |what: String| Box::new(outcome_of(Code::BadInput, format!("{what}; nothing was written"), service));
-        let declared = Stated::of_service(&declaring).read().map_err(|faults| {
-            let faults = faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ");
-            bad(format!("what {} would declare cannot be read: {faults}", service.name))
-        })?;
-        if declared.in_charge.is_none() {
-            let next = format!("name who is in charge with --pipeline: {}", DeclaredPart::Pipeline.allowed());
-            return Err(Box::new(bad(format!("nobody would be in charge of {}", service.name)).next(next)));
-        }
-        Ok(declared)
     }
 
     /// What is to be written; none: all of it stands there.
@@ -239,7 +221,7 @@ impl Adopt {
         now: Timestamp,
         log: &mut Log,
     ) -> Result<Next, Box<Outcome>> {
-        let declared = self.declaration(service)?;
+        let declared = would_declare(service, &self.goal.declares)?;
         let Some(adoption) = self.adoption(&declared, world, service, now)? else {
             return Ok(self.hand.over(self.end(&declared, service), world, service, now));
         };

@@ -83,6 +83,9 @@ GO_PARTS = {
     "serving-0.48": ("knative-0.48", ["knative.dev/serving/cmd/" + c for c in SERVING], ""),
     "kourier-0.48": ("knative-0.48", ["knative.dev/net-kourier/cmd/kourier"], ""),
     "tekton-1.12": ("tekton-1.12", ["tool"], ""),
+    # Optional parts of a cluster (parts.py), built when asked for.
+    "triggers": ("triggers", ["tool"], ""),
+    "eventing": ("eventing", ["tool"], ""),
 }
 
 

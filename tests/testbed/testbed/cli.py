@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from . import admission, build, components, images, network, servers, state
+from . import admission, build, components, images, network, parts, servers, state
 from .api import Api, Refused
 from .state import Problem, locked, say, state_dir
 
@@ -42,11 +42,13 @@ def api():
     return Api(components.token())
 
 
-def deployments(client):
-    """Each Deployment of the cluster's own with whether it is available."""
+SPACES = ["kube-system", "knative-serving", "kourier-system"]
+SPACES += ["tekton-pipelines", "tekton-pipelines-resolvers", servers.SPACE]
+
+
+def deployments(client, spaces=SPACES):
+    """Each Deployment of some namespaces, the cluster's own, with whether it is available."""
     found = {}
-    spaces = ["kube-system", "knative-serving", "kourier-system"]
-    spaces += ["tekton-pipelines", "tekton-pipelines-resolvers", servers.SPACE]
     for space in spaces:
         listed = client.call("GET", "/apis/apps/v1/namespaces/%s/deployments" % space)
         for item in listed["items"]:
@@ -370,12 +372,66 @@ def status(_):
         print("no cluster in %s" % state_dir())
         return 1
     found = report()
+    for name in parts.started() if found.get("kube-apiserver") else []:
+        with contextlib.suppress(OSError, Refused, Problem):
+            found.update(parts.deployments(name, deployments(api(), parts.part(name).spaces)))
     for name, well in found.items():
         print("%-4s %s" % ("ok" if well else "BAD", name))
     whole = (state_dir() / "READY").exists()
     if not whole:
         print("BAD  start (never came to its end)")
     return 0 if whole and all(found.values()) else 1
+
+
+def part(args):
+    """Starts optional parts, or does nothing where they are up."""
+    here()
+    if not (state_dir() / "READY").exists():
+        raise Problem("the cluster was never started completely: `cluster up` comes first")
+    for name in args.name:
+        parts.ensure(name)
+    with locked():
+        for name in args.name:
+            start_part(name)
+    return 0
+
+
+def unavailable(client, name):
+    """Deployments of an optional part that are not available; the part itself where it has none."""
+    own = parts.deployments(name, deployments(client, parts.part(name).spaces))
+    return [n for n, ready in own.items() if not ready] if own else [name]
+
+
+def start_part(name):
+    """Loads the images of an optional part, applies its objects and waits until it answers."""
+    from . import manifests
+
+    client = api()
+    things = parts.objects(name)
+    wanted = parts.identity(name, things)
+    if parts.started().get(name) == wanted and not unavailable(client, name):
+        say("%s is up" % name)
+        return
+    for call in parts.plan(name):
+        images.load(*call)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for group in manifests.waves(things):
+            apply(client, group, pool)
+    say("%s %s: %d objects applied" % (name, parts.part(name).version, len(things)))
+    end = time.monotonic() + DEPLOYMENTS_LATE
+    while True:
+        pending = ["everything"]
+        with contextlib.suppress(OSError, LookupError, Refused, Problem):
+            pending = unavailable(client, name) or [n for n, ready in webhooks(client).items() if not ready]
+            if not pending:
+                pending = ["its webhook"]
+                client.create(parts.part(name).asked, "?dryRun=All")
+                break
+        if time.monotonic() > end:
+            raise Problem("%s is not available in time: %s" % (name, ", ".join(pending)))
+        time.sleep(0.3)
+    parts.note(name, wanted)
+    say("%s is up" % name)
 
 
 def make(_):
@@ -491,6 +547,8 @@ def main(argv=None):
     add("down", down, "remove the cluster and everything that it made")
     add("status", status, "show how each part does; exit 0 if all is well")
     add("build", make, "build what the cluster runs, and start nothing")
+    command = add("part", part, "build and start optional parts (minutes at first); `down` removes them with the cluster")
+    command.add_argument("name", nargs="+", choices=sorted(parts.OPTIONAL), metavar="PART", help=", ".join(sorted(parts.OPTIONAL)))
     add("env", env, "print `export` lines with what tests need")
     command = add("load-image", load_image, "pack one static binary as an image and load it")
     command.add_argument("ref", metavar="REF", help="for example dev.local/thing:v1")

@@ -55,19 +55,25 @@ def read():
     """All objects, in no order that matters."""
     dirs = build.module_dirs(build.KNATIVE_MODULE, [SERVING, KOURIER, NETWORKING, CACHING])
     dirs.update(build.module_dirs("knative", [TEKTON]))
+    table = images.by_source()
     things = []
     for module, name in FILES:
-        path = dirs[module] / name
-        for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
-            for thing in yaml.load_all(file.read_text(), Loader=Loader):
-                if thing and thing.get("kind") not in LEFT_OUT:
-                    things.append(fitted(thing))
+        things += [fitted(thing, table) for thing in of_files(dirs[module], [name])]
     return things + servers.objects()
 
 
-def fitted(thing):
-    """The object as this cluster wants it."""
-    table = images.by_source()
+def of_files(folder, names):
+    """The objects of some files and directories of a module."""
+    for name in names:
+        path = folder / name
+        for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+            for thing in yaml.load_all(file.read_text(), Loader=Loader):
+                if thing and thing.get("kind") not in LEFT_OUT:
+                    yield thing
+
+
+def fitted(thing, table, not_built=None):
+    """The object as this cluster wants it; `not_built` stands for a command that the table has no image for."""
 
     def replace(value):
         if isinstance(value, dict):
@@ -76,7 +82,7 @@ def fitted(thing):
             return [replace(v) for v in value]
         if isinstance(value, str):
             if value.startswith("ko://"):
-                return table[value]
+                return table[value] if not_built is None else table.get(value, not_built)
             if value.startswith("docker.io/envoyproxy/envoy:"):
                 return images.ref("envoy")
             if "/chainguard/busybox@" in value:

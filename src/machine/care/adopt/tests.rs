@@ -3,6 +3,7 @@
 use super::*;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::model::observed::{RECORD, Revision};
+use crate::rollout::declaration::read::Stated;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::rollout::record::tests::record;
 
