@@ -25,12 +25,11 @@ fn pushes(seconds: [u32; 3]) -> [Push; 3] {
 fn place(name: &str, pushes: &[Push], older: &str) -> (Space, Running) {
     let space = Space::new(name);
     install(&space, "tasks/roll-out");
-    let arms: String = pushes
-        .iter()
-        .map(|(commit, image, _, seconds)| format!("{commit}) sleep {seconds}; image={image};;\n"))
-        .collect();
+    let arm = |(commit, image, _, seconds): &Push| format!("{commit}) sleep {seconds}; image={image};;");
+    let arms: Vec<String> = pushes.iter().map(arm).collect();
+    let arms = arms.join("\n");
     let script = format!(
-        "#!/bin/sh\nset -eu\ncase \"$(params.commit)\" in\n{arms}esac\nprintf 'dev.local/andante-sample:%s' \"$image\" > \"$(results.image.path)\"\n"
+        "#!/bin/sh\nset -eu\ncase \"$(params.commit)\" in\n{arms}\nesac\nprintf 'dev.local/andante-sample:%s' \"$image\" > \"$(results.image.path)\"\n"
     );
     let build = json!({"params": [{"name": "commit"}], "results": [{"name": "image"}],
         "steps": [{"name": "build", "image": "dev.local/andante-shell:v1", "script": script}]});

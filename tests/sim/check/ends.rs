@@ -89,7 +89,13 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
         let is = entries(&our.write.after);
         let ours_tag = our.record.tags.candidate.as_str();
         let (restored, truth) = (our.record.restored, &our.write.truth);
-        let comes = |e: &Entry| restored && e.percent == 0 && e.tag.as_deref() == Some(ours_tag);
+        // What the owner previews on latest under a tag is again what comes of it, too.
+        let had = started(&our.record).0;
+        let preview = |e: &Entry| {
+            let same = |theirs: &Entry| theirs.name.is_none() && theirs.percent == 0 && theirs.tag == e.tag;
+            restored && e.percent == 0 && had.iter().any(same)
+        };
+        let comes = |e: &Entry| restored && e.percent == 0 && e.tag.as_deref() == Some(ours_tag) || preview(e);
         let is_latest = |name: &Option<String>| name.as_deref() == Some(stable);
         let may_follow = restored
             && is_latest(&truth.latest_ready)
@@ -108,7 +114,7 @@ pub(crate) fn rolled_back(story: &Story) -> Vec<String> {
         let gone = |e: &Entry| e.percent == 0 && e.name.as_ref().is_some_and(|n| !our.write.truth.ready.contains(n));
         let is = is.into_iter().filter(|e| !kept(e) && !gone(e) && !comes(e)).map(ours_of_stable);
         let is = merged(is.map(|e| if may_follow { e.resolved(stable) } else { e }));
-        let was = merged(meant(&our.record).into_iter().filter(|e| !gone(e)));
+        let was = merged(meant(&our.record).into_iter().filter(|e| !gone(e) && !preview(e)));
         if is != was {
             wrong.push(format!("write {}: {is:?}, before there was {was:?}", our.number));
         }
