@@ -37,7 +37,10 @@ fn a_commit_is_written_with_one_look_and_one_write() {
     let (file, asked) = server("declare-commit", answers);
     let (code, said) = declare(&file, &["--source-revision", NEW]);
     assert!(code == 0 && said.contains("declared on hello, whose goal is "), "{said}");
-    assert!(said.contains(&format!("`main` -> `{NEW}`; next: `andante start hello -n shop`")), "{said}");
+    assert!(
+        said.contains(&format!("`main` -> `{NEW}`; traffic now: hello-00002 100 %; next: `andante start hello")),
+        "{said}"
+    );
     let asked = asked.lock().unwrap();
     // Neither Revisions nor a namespace are asked for: the least right is enough.
     assert_eq!(asked.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), [SERVICE, PATCH]);
