@@ -16,7 +16,7 @@ fn named(server: &PrometheusServer) -> String {
 /// It comes to the same verdicts as the gateway itself.
 #[test]
 #[ignore = "needs a cluster: make test-cluster"]
-fn prometheus_comes_to_the_same_verdicts() {
+fn alone_prometheus_comes_to_the_same_verdicts() {
     let server = scraping("verdicts", "1s");
     let evidence = named(&server);
     let flags = ["--evidence", &evidence, "--style", "budget", "--evidence-lag", "2s"];
