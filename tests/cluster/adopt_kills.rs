@@ -3,8 +3,6 @@
 
 use super::support::*;
 use serde_json::{Value, json};
-use std::thread::sleep;
-use std::time::Duration;
 
 const POINTS: [(Point, &str); 2] = [(Point::Before, "before"), (Point::After, "after")];
 /// What writes of a Service and of its Revisions have in their paths; dry runs begin otherwise.
@@ -103,27 +101,4 @@ fn long_leaving_care_with_its_template_killed_at_its_writes() {
     };
     let writes = killed_everywhere("detach-kill-template", rejected, "detach", &["--restore-template"]);
     assert!(writes >= 3, "the template, the split, and what is ours: {writes}");
-}
-
-/// A share that is kept has floors of ours on Revisions: what the owner had comes back before the record goes.
-#[test]
-#[ignore = "needs a cluster: make test-full"]
-fn long_leaving_care_with_floors_killed_at_its_writes() {
-    let at_a_share = |space: &Space, name: &str| {
-        let window = "autoscaling.knative.dev/window";
-        space.serve(&sample(name, "v1").min_scale(0).template_annotation(window, "6s"));
-        space.andante(&[&["adopt", name, "--traffic", "30"], &ADOPT[..]].concat()).ended(0);
-        let told = space.andante(&["goal", name, "-o", "json"]).ended(0);
-        let goal: Value = serde_json::from_str(told.last()).unwrap();
-        let goal = goal["id"].as_str().unwrap();
-        let load = Load::start(space, &[name], 10, Duration::from_secs(120));
-        // What users want is known after a window of it.
-        sleep(Duration::from_secs(10));
-        let image = ["--image", "dev.local/andante-sample:v2", "--goal", goal];
-        let steps = ["--steps", "10,30", "--dwell", "2s", "--bake", "1s"];
-        space.andante(&[&["roll-out", name], &image[..], &steps].concat()).ended(0);
-        drop(load);
-    };
-    let writes = killed_everywhere("detach-kill-floors", at_a_share, "detach", &["--leave-pinned"]);
-    assert!(writes >= 3, "a floor, what is ours, and the mark: {writes}");
 }
