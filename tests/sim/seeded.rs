@@ -39,12 +39,14 @@ async fn scene(theatre: &Theatre, rng: &mut Rng) {
     sleep(Duration::from_secs(10)).await;
 }
 
-/// The same, where an owner has more than one entry on latest at times, and somebody is in charge at times.
+/// The same, where an owner previews latest beside users who follow it at times, and somebody is in charge at times. A second entry of
+/// *users* on latest is not part of it: a good end gives it the candidate in the same write, beyond the share that was walked
+/// (docs/protocol.md, 8), so that the rules for shares do not hold of it. `restored` and `by_name` play that by themselves.
 async fn scene_to_restore(theatre: &Theatre, rng: &mut Rng) {
     scene(theatre, rng).await;
     if chance(rng, 25) {
-        let split = json!([{"latestRevision": true, "percent": 70}, {"latestRevision": true, "percent": 30, "tag": "x"},
-            {"latestRevision": true, "percent": 0, "tag": "preview"}]);
+        let split =
+            json!([{"latestRevision": true, "percent": 100}, {"latestRevision": true, "percent": 0, "tag": "preview"}]);
         theatre.world.move_traffic(&split).unwrap();
         sleep(Duration::from_secs(10)).await;
     }
