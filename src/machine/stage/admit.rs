@@ -36,6 +36,8 @@ mod bytes;
 mod kept;
 mod resume;
 mod revert;
+#[cfg(test)]
+mod samples;
 mod start;
 mod tags;
 mod targets;

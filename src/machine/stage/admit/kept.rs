@@ -64,17 +64,9 @@ fn whole_shape(start: &Start, record: &Record, service: &Service, split: &Split)
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{pinned, split, start};
     use super::*;
-    use crate::rollout::record::tests::record;
     use serde_json::{Value, json};
-
-    fn split(traffic: &Value) -> Split {
-        Split::from_json(Some(traffic)).unwrap()
-    }
-
-    fn start(traffic: &Value, latest: &str) -> Start {
-        Start::new(split(traffic), latest.parse().unwrap(), None).unwrap()
-    }
 
     fn service(pipeline: &str) -> Service {
         let annotations = json!({"andante.dev/pipeline": pipeline});
@@ -85,15 +77,6 @@ mod tests {
     /// What the next rollout in care begins from, after one that ended so.
     fn again(now: &Value, latest: &str, ended: Option<&Record>) -> Start {
         following_again(start(now, latest), ended, &service("slow-walk"), &split(now))
-    }
-
-    /// A closed record whose owner followed latest and that left `s2 100` behind.
-    fn pinned() -> Record {
-        let mut record = record();
-        record.phase = Phase::Finished;
-        record.outcome = Some(Code::Done);
-        record.split = split(&json!([{"revisionName": "s2", "percent": 100}]));
-        record
     }
 
     #[test]
@@ -132,7 +115,7 @@ mod tests {
         let mut ended = pinned();
         ended.start = start(&had, "s1");
         for (now, newest) in [("s2", "s3"), ("s3", "s4")] {
-            ended = Record { candidate: Some(now.parse().unwrap()), split: split(&named(now)), ..ended };
+            ended = Record { candidate: Some(now.parse().unwrap()), split: split(named(now)), ..ended };
             let begun = again(&named(now), newest, Some(&ended));
             assert_eq!((&begun.split, begun.stable.as_str(), begun.latest.as_str()), (&split(&had), now, now));
             // Nobody is on what waits.
@@ -140,12 +123,8 @@ mod tests {
             ended.start = begun;
         }
         // Out of care the one that is walked follows again, and the others have their names.
-        let out = following_again(
-            start(&named("s3"), "s4"),
-            Some(&ended),
-            &service("ExternalOperation"),
-            &split(&named("s3")),
-        );
+        let out =
+            following_again(start(named("s3"), "s4"), Some(&ended), &service("ExternalOperation"), &split(named("s3")));
         assert_eq!(out.split.to_string(), "latest 70 %, s3 20 % (tag x), s1 10 % (tag old), latest 0 % (tag p)");
         // What somebody else wrote is theirs.
         let mut theirs = named("s3");

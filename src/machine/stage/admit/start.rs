@@ -88,27 +88,10 @@ fn without_left_out(start: &Start, record: &Record, world: &World) -> Start {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{pinned, split, start};
     use super::*;
     use crate::rollout::plan::{Plan, PlanOptions};
-    use crate::rollout::record::tests::record;
     use serde_json::json;
-
-    fn split(traffic: serde_json::Value) -> Split {
-        Split::from_json(Some(&traffic)).unwrap()
-    }
-
-    fn start(traffic: serde_json::Value, latest: &str) -> Start {
-        Start::new(split(traffic), latest.parse().unwrap(), None).unwrap()
-    }
-
-    /// A closed record whose owner followed latest and that left `s2 100` behind.
-    fn pinned() -> Record {
-        let mut record = record();
-        record.phase = Phase::Finished;
-        record.outcome = Some(Code::Done);
-        record.split = split(json!([{"revisionName": "s2", "percent": 100}]));
-        record
-    }
 
     /// The next rollout begins from both, and a way back is to both; whoever says otherwise is heard.
     #[test]

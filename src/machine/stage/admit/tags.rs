@@ -81,27 +81,9 @@ pub(crate) fn tags_are_free(tags: &Tags, start: &Start, service: &Service) -> Re
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{pinned, split, start};
     use super::*;
-    use crate::rollout::record::Phase;
-    use crate::rollout::record::tests::record;
     use serde_json::json;
-
-    fn split(traffic: serde_json::Value) -> Split {
-        Split::from_json(Some(&traffic)).unwrap()
-    }
-
-    fn start(traffic: serde_json::Value, latest: &str) -> Start {
-        Start::new(split(traffic), latest.parse().unwrap(), None).unwrap()
-    }
-
-    /// A closed record whose owner followed latest and that left `s2 100` behind.
-    fn pinned() -> Record {
-        let mut record = record();
-        record.phase = Phase::Finished;
-        record.outcome = Some(Code::Done);
-        record.split = split(json!([{"revisionName": "s2", "percent": 100}]));
-        record
-    }
 
     /// What is said of the usual tags of a Service whose name is so long, with this traffic.
     fn of_length(length: usize, traffic: serde_json::Value) -> Option<(Code, String)> {

@@ -62,16 +62,9 @@ fn way_out(blocker: &RevisionName, pinned: &Split, world: &World, service: &Serv
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{split, start};
     use super::*;
     use serde_json::json;
-
-    fn split(traffic: serde_json::Value) -> Split {
-        Split::from_json(Some(&traffic)).unwrap()
-    }
-
-    fn start(traffic: serde_json::Value, latest: &str) -> Start {
-        Start::new(split(traffic), latest.parse().unwrap(), None).unwrap()
-    }
 
     /// The end, if there is one, where only `s1` is Ready and `bad` has this many pods.
     fn refusal(traffic: serde_json::Value, actual: i64) -> Option<String> {
