@@ -7,6 +7,8 @@
 
 #[path = "readme/founding.rs"]
 mod founding;
+#[path = "readme/map.rs"]
+mod map;
 
 use andante::model::outcome::{Code, WORDS};
 use serde_json::Value;
@@ -178,8 +180,7 @@ fn the_walkthrough_leads_where_it_says() {
             wrong.push(format!("{path}: no name to look for"));
         }
         for name in names {
-            let defines = ["fn ", "struct ", "enum ", "trait ", "const ", "type "];
-            if !defines.iter().any(|word| code.contains(&format!("{word}{name}"))) {
+            if !map::is_known(name, &code) {
                 wrong.push(format!("{path} does not define {name}"));
             }
         }

@@ -98,6 +98,18 @@ impl GoalAsked {
     }
 }
 
+/// What an onlooker is told where the goal of an open rollout is not the one that its Service declares now: by the comparison that a
+/// walk makes. Which process makes it no record tells (a person may go on with it without a goal), so this is said of whoever does.
+pub(crate) fn goal_note(record: &Record, service: &Service) -> Option<String> {
+    let goal = record.goal.as_ref().filter(|_| record.phase.is_open())?;
+    match GoalAsked::new(goal.asked.clone()).now(Some(goal), true, service) {
+        GoalNow::Present => None,
+        GoalNow::Older(why) if has_moved(record) => Some(format!("{why}: a walk for that goal takes users back")),
+        GoalNow::Older(why) => Some(format!("{why}: a walk for that goal moves nobody any more")),
+        GoalNow::Unreadable(why) => Some(format!("{why}; a walk for that goal takes no step until it can be read")),
+    }
+}
+
 /// True if this rollout brought users to the candidate, as the record has it; what an earlier one left there is none of it.
 pub(super) fn has_moved(record: &Record) -> bool {
     let had = |candidate: &RevisionName| record.start.pinned().share(candidate);

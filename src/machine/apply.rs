@@ -35,10 +35,9 @@ pub fn refusal(error: &ApiError) -> Outcome {
         ApiError::Refused(_) => {
             outcome = Outcome::new(Code::Busy, format!("{error}, each time")).next("run the same again");
         }
-        ApiError::Invalid(why) if why.contains("may not declare") => outcome.code = Code::NotPermitted,
+        error if error.forbids_declaring() => outcome.ends_as(Code::NotPermitted),
         _ => {}
     }
-    outcome.word = outcome.code.word();
     outcome
 }
 

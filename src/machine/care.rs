@@ -101,10 +101,9 @@ impl Hand {
 /// The end of a write that the API server, or a policy of `config/care`, refused.
 pub(crate) fn denied_in_care(error: &ApiError) -> Outcome {
     let mut outcome = denied(error);
-    if let ApiError::Invalid(why) = error {
+    if matches!(error, ApiError::Invalid(_)) {
         // Nothing that was typed is wrong: it is what the Service, or a policy, does not let through.
-        outcome.code = if why.contains("may not declare") { Code::NotPermitted } else { Code::BadState };
-        outcome.word = outcome.code.word();
+        outcome.ends_as(if error.forbids_declaring() { Code::NotPermitted } else { Code::BadState });
         outcome = outcome.next("docs/care.md says who may declare, and what holds in care");
     }
     outcome

@@ -91,7 +91,6 @@ fn brings(record: &Record) -> bool {
 pub(super) fn end_unserved(outcome: &mut Outcome, record: &Record, world: &World, service: &Service) {
     unserved(outcome, world, service);
     if brings(record) && misplaced(service, &record.split) {
-        outcome.code = Code::CouldNotRestore;
-        outcome.word = outcome.code.word();
+        outcome.ends_as(Code::CouldNotRestore);
     }
 }

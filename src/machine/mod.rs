@@ -2,10 +2,10 @@
 //!
 //! [`stage`], [`walk`], [`settle`], `check` and those of [`care`] are machines ([`next::Machine`]). A machine decides by level, not by
 //! edge: asked again with the same world it gives the same answer, so a lost answer, a restart or a missed event never
-//! loses a decision. This room decides everything about traffic and performs nothing. It may use `rollout`, `evidence`,
-//! `declaration` and `model`. Begin reading with [`next`], then [`walk`]; every write is built in `write`.
+//! loses a decision. This room decides everything about traffic and performs nothing. It may use `rollout`, `evidence`
+//! and `model`. Begin reading with [`next`], then [`walk`]; every write is built in `write`.
 
-mod against;
+pub(crate) mod against;
 pub mod apply;
 mod by_goal;
 pub(crate) mod capacity;

@@ -336,8 +336,7 @@ impl Machine for Settle {
         let mut outcome = denied(error);
         if refused {
             // Nothing that was typed is to blame, and whoever pulled the brake must not read of bad input.
-            outcome.code = Code::CouldNotRestore;
-            outcome.word = outcome.code.word();
+            outcome.ends_as(Code::CouldNotRestore);
             outcome.what = format!("the write was refused, with the least record too: {}", outcome.what);
             outcome.next = format!(
                 "remove what refuses it, or move users by hand: `kubectl edit ksvc {}`, spec.traffic",

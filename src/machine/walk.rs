@@ -49,6 +49,8 @@ mod scene;
 mod step;
 mod stopped;
 mod take;
+#[cfg(test)]
+mod tests;
 mod unserved;
 mod waiting;
 
@@ -347,12 +349,11 @@ impl Machine for Walk {
             }
             let mut outcome = denied(error);
             if let Some(why) = &self.failed {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
+                outcome.ends_as(Code::CouldNotRestore);
                 outcome.what = format!("{}; the way back was refused: {}", why.reason, outcome.what);
             } else if self.claimant.has_written() && outcome.code == Code::BadInput {
                 // The input is not to blame: something in the cluster denies in mid-walk what it allowed before.
-                outcome.code = Code::NotPermitted;
+                outcome.ends_as(Code::NotPermitted);
             }
             outcome.traffic = world.service().and_then(|s| s.split.as_ref().ok()).cloned();
             if let (Some(signal), None) = (world.signal, &self.failed) {

@@ -5,6 +5,10 @@
 use crate::model::writers::OwnedField;
 use std::time::Duration;
 
+/// What the policy says to whoever has no right to declare (`config/care/refuse.yaml`, held to it by `tests/manifests/care.rs`). Its
+/// words are all there is to tell it by: what any policy denies comes with the same status and reason.
+pub const MAY_NOT_DECLARE: &str = "may not declare";
+
 /// Why the API server did not do what was asked. The text is safe to print: reason and field, never a whole object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -58,5 +62,10 @@ impl ApiError {
         // `Refused` is not among them: the request was judged, and repeated blindly it could undo what somebody else did
         // (rule 1). The caller reads again and decides again.
         matches!(self, Self::Withdrawn(_) | Self::Server { .. } | Self::Unreachable(_) | Self::Gone)
+    }
+
+    /// True if a policy of `config/care` refused it for want of the right to declare.
+    pub fn forbids_declaring(&self) -> bool {
+        matches!(self, Self::Invalid(why) if why.contains(MAY_NOT_DECLARE))
     }
 }

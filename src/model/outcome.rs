@@ -294,6 +294,11 @@ impl Outcome {
         }
     }
 
+    /// From here on it is this code, with the code's own word: whoever sets the code alone leaves a result that says another thing.
+    pub fn ends_as(&mut self, code: Code) {
+        (self.code, self.word) = (code, code.word());
+    }
+
     /// The same with another word.
     #[must_use]
     pub fn word(mut self, word: &'static str) -> Self {

@@ -22,6 +22,7 @@ pub(crate) use rollout::word as phase_word;
 pub(crate) use sides::{RevisionStatus, Role};
 pub(crate) use times::clock;
 
+use crate::machine::against::goal_note;
 use crate::machine::capacity::standing_words;
 use crate::machine::others::other_writers;
 use crate::machine::unserved::nobody_is_served;
@@ -140,6 +141,7 @@ pub(crate) fn explain(world: &World, called: &Called, now: Timestamp) -> Option<
     if let Some(record) = record.as_ref().filter(|record| !record.phase.is_open() || record.rests()) {
         status.notes.extend(standing_words(record, world, &service.called()));
     }
+    status.notes.extend(record.as_ref().and_then(|record| goal_note(record, service)));
     status.rollout = record.as_ref().map(|record| rollout::explain(record, world, service, called, now));
     let pinned = service.split.as_ref().ok().zip(service.latest_ready.as_ref()).map(|(s, latest)| s.pinned(latest));
     let unserved = pinned.and_then(|split| nobody_is_served(&split, service, world));

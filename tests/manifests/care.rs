@@ -2,8 +2,9 @@
 //! differs in one word. What they do is tried on the real API server.
 
 use super::catalog::{Item, list, objects, read, root};
+use andante::model::api_error::MAY_NOT_DECLARE;
 use andante::model::writers::FIELD_MANAGER;
-use andante::rollout::declaration::part::DeclaredPart;
+use andante::rollout::declaration::part::{DeclaredPart, NOTES};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -97,6 +98,14 @@ fn what_declares_is_what_the_docs_say() {
 }
 
 #[test]
+fn what_is_put_back_is_what_the_program_notes() {
+    let names: Vec<String> = NOTES.iter().map(|name| format!("'{name}'")).collect();
+    let begins = format!("[{}] .filter(k, k in variables.before)", names.join(", "));
+    let said: Vec<String> = policies().iter().filter_map(|policy| named(policy, "variables").remove("ours")).collect();
+    assert_eq!(said, vec![begins; 2]);
+}
+
+#[test]
 fn every_policy_knows_our_own_program_by_the_name_that_it_writes_under() {
     for policy in policies() {
         let variables = named(&policy, "variables");
@@ -104,6 +113,20 @@ fn every_policy_knows_our_own_program_by_the_name_that_it_writes_under() {
         assert_eq!(variables["byUs"], ours, "{policy}");
         assert!(variables["foreign"].starts_with("!variables.byUs ||"), "{policy}");
     }
+}
+
+/// The program ends such a refusal as a missing right, and not as bad input.
+#[test]
+fn who_may_not_declare_is_told_so_in_the_words_that_the_program_knows() {
+    let refuses = policies().into_iter().filter(|policy| !policy.kind().starts_with("Mutating"));
+    let asks =
+        |rule: &&Value| rule["expression"].as_str().is_some_and(|text| text.contains("resource('declarations')"));
+    let rules: Vec<Value> = refuses
+        .flat_map(|policy| list(policy.spec(), "validations").iter().filter(asks).cloned().collect::<Vec<_>>())
+        .collect();
+    assert_eq!(rules.len(), 1);
+    let said = rules[0]["messageExpression"].as_str().unwrap();
+    assert!(said.contains(MAY_NOT_DECLARE), "{said}");
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl Settle {
                 outcome.what = format!("{}; {why}", outcome.what);
                 let to = format!("mend it, or `andante settle {} --to REVISION`", service.called());
                 outcome.next = if outcome.next.is_empty() { to } else { format!("{to}; {}", outcome.next) };
-                fail(&mut outcome);
+                outcome.ends_as(Code::CouldNotRestore);
             }
         }
         Next::end(outcome)
@@ -170,7 +170,7 @@ impl Settle {
     pub(super) fn restored(&self, outcome: Outcome) -> Outcome {
         let mut outcome = self.restore.said(outcome);
         if let Some(code) = self.restore.refusal() {
-            (outcome.code, outcome.word) = (code, code.word());
+            outcome.ends_as(code);
         }
         outcome
     }
@@ -233,11 +233,6 @@ impl Settle {
     pub(super) fn done_before(&self, service: &Service, done: &Followed) -> Next {
         Next::end(followed(settled(&done.own, service, self.told_for_end()), done))
     }
-}
-
-fn fail(outcome: &mut Outcome) {
-    outcome.code = Code::CouldNotRestore;
-    outcome.word = outcome.code.word();
 }
 
 /// The revision that a settled rollout has everyone on.

@@ -206,8 +206,7 @@ impl Walk {
                 .is_some_and(|r| matches!(r.phase, Phase::RolledBack | Phase::Interrupted))
         {
             if why.code != Code::Interrupted || outcome.code == Code::NotPermitted {
-                outcome.code = Code::CouldNotRestore;
-                outcome.word = outcome.code.word();
+                outcome.ends_as(Code::CouldNotRestore);
             }
             outcome.what = format!("{}; the way back could not be written: {}", why.reason, outcome.what);
             outcome.next = format!("`andante settle {}` as soon as the cluster answers", self.goal.service);

@@ -108,9 +108,11 @@ pub(crate) const APPLIED_SET: &str = "andante.dev/applied-set";
 /// It lets one write through in care, whoever's that is.
 pub(crate) const BREAK_GLASS: &str = "andante.dev/break-glass";
 
-/// Annotations of ours that declare nothing: they are written by Andante, ask one thing once, or remember.
-const OURS: [&str; 10] =
-    [RECORD, CONTROL, AGAIN, DIGEST, PIPELINE_WAS, GOAL_STATUS, PROGRESS, "andante.dev/kept", BREAK_GLASS, APPLIED_SET];
+/// What processes of ours note on a Service. In care the policies put back what somebody else's write drops of it (`config/care`).
+pub const NOTES: [&str; 4] = [RECORD, CONTROL, GOAL_STATUS, PROGRESS];
+
+/// Other annotations of ours that declare nothing: they ask one thing once, or remember.
+const OTHERS: [&str; 6] = [AGAIN, DIGEST, PIPELINE_WAS, "andante.dev/kept", BREAK_GLASS, APPLIED_SET];
 
 /// What the name of an annotation of ours that is not known here was probably meant to be.
 pub(super) enum Unknown {
@@ -123,7 +125,7 @@ pub(super) enum Unknown {
 /// What an annotation is that does not declare; `None` for those of others, and for ours that are known.
 pub(super) fn unknown(name: &str) -> Option<Unknown> {
     let key = plain(name.strip_prefix(PREFIX)?);
-    if DeclaredPart::of_annotation(name).is_some() || OURS.contains(&name) {
+    if DeclaredPart::of_annotation(name).is_some() || NOTES.contains(&name) || OTHERS.contains(&name) {
         return None;
     }
     let known = DeclaredPart::ALL.map(|part| (part, plain(part.annotation().trim_start_matches(PREFIX))));
@@ -180,7 +182,7 @@ mod tests {
         for name in ["style", "team", "x", "", "par", "goal"] {
             assert!(matches!(unknown(&format!("{PREFIX}{name}")), Some(Unknown::Strange)), "{name}");
         }
-        for name in OURS.into_iter().chain(DeclaredPart::ALL.map(DeclaredPart::annotation)) {
+        for name in NOTES.into_iter().chain(OTHERS).chain(DeclaredPart::ALL.map(DeclaredPart::annotation)) {
             assert!(name.starts_with(PREFIX) && unknown(name).is_none(), "{name}");
         }
         assert!(unknown("example.com/trafic").is_none());

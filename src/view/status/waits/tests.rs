@@ -21,10 +21,12 @@ use crate::model::event::Log;
 use crate::model::outcome::Code;
 use crate::rollout::capacity::CapacityMode;
 use crate::rollout::control::ControlRequest;
+use crate::rollout::declaration::read::Stated;
 use crate::rollout::declaration::suspend::Suspended;
 use crate::rollout::goal::{CapacityGoal, Goal, GoalOptions, WalkOptions};
 use crate::rollout::plan::PlanOptions;
 use crate::rollout::plan::Style;
+use crate::rollout::record::RolloutGoal;
 use crate::view::status::explain;
 use crate::view::status::samples::called;
 use crate::view::status::samples::world;
@@ -114,7 +116,8 @@ impl Watched {
         let options = GoalOptions { service: "hello".parse().unwrap(), candidate: None, walk: Some(options) };
         let goal = WalkGoal::of(&Goal::new(options).unwrap(), &"demo".parse().unwrap(), true).unwrap();
         let goal = WalkGoal { plan: record.plan.clone().unwrap(), ..goal };
-        let walk = Walk::new(goal, Claimant::new(asker, record.writer.clone()));
+        let asked = record.goal.as_ref().map(|goal| goal.asked.clone());
+        let walk = Walk::new(goal, Claimant::new(asker, record.writer.clone()).against(asked));
         Self { walk, object: with(record, record.generation), control: None, now: 12, status: 200 }
     }
 
@@ -323,4 +326,34 @@ fn after_a_foreign_edit_nobody_is_waited_for() {
     watched.object = object;
     let next = watched.walk.decide(&watched.world(), at(60), &mut Log::default());
     assert!(matches!(next, Next::End(outcome) if outcome.code == Code::TakenOver));
+}
+
+#[test]
+fn what_is_declared_meanwhile_is_noted_as_the_walk_takes_it() {
+    let declared = |record: &Record, pipeline: &str, traffic: &str| {
+        let mut object = with(record, record.generation);
+        object["metadata"]["annotations"]["andante.dev/pipeline"] = json!(pipeline);
+        object["metadata"]["annotations"]["andante.dev/traffic"] = json!(traffic);
+        object
+    };
+    let mut record = walking();
+    let goal = Stated::of_json(&declared(&record, "build-it", "100")).read().unwrap().id;
+    record.goal = Some(RolloutGoal { asked: goal.clone(), declared: goal });
+    let mut watched = Watched::new(&record, None, None);
+    let notes = |watched: &Watched| explain(&watched.world(), &called(), at(watched.now)).unwrap().notes;
+    watched.object = declared(&record, "build-it", "100");
+    watched.until(60);
+    assert_eq!(notes(&watched), [""; 0], "it is the goal");
+    // A slip: no step for as long as it stands there, though the dwell is over.
+    watched.object = declared(&record, "build-it", "0");
+    watched.until(300);
+    let said = notes(&watched).concat();
+    assert!(said.contains("cannot be read") && said.ends_with("takes no step until it can be read"), "{said}");
+    watched.object = declared(&record, "another", "100");
+    let said = notes(&watched).concat();
+    assert!(said.contains("by now") && said.ends_with("a walk for that goal takes users back"), "{said}");
+    match watched.walk.decide(&watched.world(), at(watched.now), &mut Log::default()) {
+        Next::Write(order) => assert_eq!(order.record.unwrap().phase, Phase::RolledBack),
+        other => panic!("{other:?}"),
+    }
 }
