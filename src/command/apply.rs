@@ -133,7 +133,7 @@ fn faults(faults: Vec<impl std::fmt::Display>) -> Stop {
 fn wanted(files: &[ServiceFile], set: Option<&str>) -> Result<Vec<WantedService>, Stop> {
     let (mut wanted, mut bad) = (Vec::new(), Vec::new());
     for file in files {
-        match WantedService::of(file.service.clone(), file.object.clone(), set) {
+        match WantedService::of(file.object.clone(), set) {
             Ok(one) => wanted.push(one),
             Err(faults) => bad.extend(faults.iter().map(|fault| format!("{}: {fault}", file.file))),
         }

@@ -192,7 +192,8 @@ impl Sums {
     }
 
     /// Windows that were judged.
-    pub fn windows(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn windows(&self) -> u64 {
         self.windows
     }
 

@@ -24,11 +24,6 @@ impl Commit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The first so many of its digits.
-    pub fn first(&self, digits: usize) -> &str {
-        self.0.get(..digits).unwrap_or(&self.0)
-    }
 }
 
 impl FromStr for Commit {

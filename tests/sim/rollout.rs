@@ -196,7 +196,7 @@ impl Theatre {
                 }
                 Job::Apply { image, pipeline } => {
                     let file = self.file(image, *pipeline);
-                    let wanted = WantedService::of(self.world.name().parse().unwrap(), file, None).unwrap();
+                    let wanted = WantedService::of(file, None).unwrap();
                     // What people did with kubectl is to be the file's.
                     let take_over = ["kubectl".to_owned()];
                     let adopt = async |foreseen: &Foreseen| {

@@ -66,11 +66,6 @@ impl Labels {
         Self(kept.chain(other).cloned().collect())
     }
 
-    /// The pairs of name and template.
-    pub fn pairs(&self) -> &[(String, String)] {
-        &self.0
-    }
-
     /// True if one of them has a `*`: then several series may be one revision's.
     pub fn is_open(&self) -> bool {
         self.0.iter().any(|(_, template)| template.contains('*'))

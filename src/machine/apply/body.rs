@@ -5,7 +5,6 @@
 
 use super::owned;
 use crate::model::kn;
-use crate::model::name::ServiceName;
 use crate::model::observed::{PIPELINE, RECORD};
 use crate::model::split::Split;
 use crate::rollout::declaration::fault::Fault;
@@ -19,8 +18,6 @@ use serde_json::{Map, Value, json};
 /// A Service as its file wants it.
 #[derive(Debug, Clone)]
 pub struct WantedService {
-    /// Its name.
-    pub service: ServiceName,
     /// What whoever applies it should know, in sentences.
     pub notes: Vec<String>,
     object: Value,
@@ -53,7 +50,7 @@ fn container<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
 
 impl WantedService {
     /// Takes it out of a file; `set`: what it is marked as a part of. An error is every fault of what it declares.
-    pub fn of(service: ServiceName, mut object: Value, set: Option<&str>) -> Result<Self, Vec<Fault>> {
+    pub fn of(mut object: Value, set: Option<&str>) -> Result<Self, Vec<Fault>> {
         let declared = Stated::of_json(&object).read()?;
         if let Some(metadata) = fields(&mut object, "metadata")
             && let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
@@ -71,7 +68,7 @@ impl WantedService {
         }
         let placeholder = declared.image.as_deref().is_some_and(is_placeholder);
         let built = declared.container.filter(|_| placeholder && declared.source.is_some());
-        Ok(Self { service, notes: declared.notes, object, built })
+        Ok(Self { notes: declared.notes, object, built })
     }
 
     /// What the file declares, part by part.

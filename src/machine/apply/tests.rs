@@ -13,7 +13,7 @@ fn file(annotations: Value, image: &str) -> Value {
 }
 
 fn wanted(object: Value) -> WantedService {
-    WantedService::of("hello".parse().unwrap(), object, None).unwrap()
+    WantedService::of(object, None).unwrap()
 }
 
 fn latest() -> Value {
@@ -63,7 +63,7 @@ fn of_a_file_only_what_its_owner_says_is_sent() {
     );
     object["spec"]["template"]["metadata"] =
         json!({"annotations": {"client.knative.dev/updateTimestamp": "t", "a": "b"}, "labels": {"l": "m"}});
-    let of = WantedService::of("hello".parse().unwrap(), object, Some("git/shop")).unwrap();
+    let of = WantedService::of(object, Some("git/shop")).unwrap();
     let body = of.body(None);
     let annotations = json!({PIPELINE: "slow", "team": "blue", "andante.dev/applied-set": "git/shop"});
     assert_eq!(body["metadata"]["annotations"], annotations);
@@ -79,7 +79,7 @@ fn of_a_file_only_what_its_owner_says_is_sent() {
 #[test]
 fn every_fault_of_what_a_file_declares_is_told() {
     let object = file(json!({"andante.dev/traffic": "0", "andante.dev/piplines": "x"}), "placeholder.invalid/x");
-    assert_eq!(WantedService::of("hello".parse().unwrap(), object, None).unwrap_err().len(), 3);
+    assert_eq!(WantedService::of(object, None).unwrap_err().len(), 3);
 }
 
 #[test]
