@@ -18,6 +18,7 @@ mod cluster {
     mod approval;
     mod arrivals;
     mod begins;
+    mod binding_shipped;
     mod bindings;
     mod bluegreen;
     mod build;
@@ -62,6 +63,7 @@ mod cluster {
     mod no_room;
     mod no_writes;
     mod obstacles;
+    mod older;
     mod others;
     mod owners_pods;
     mod pipeline_ends;

@@ -32,25 +32,36 @@ fn writes(proxy: &FaultProxy) -> usize {
 /// what is there then to what one leaves that was not killed. How many writes there are.
 #[track_caller]
 fn killed_everywhere(test: &str, prepare: impl Fn(&Space, &str), command: &str, flags: &[&str]) -> usize {
-    let space = Space::new(test);
+    killed_in(&Space::new(test), prepare, command, flags)
+}
+
+/// The same with the policies of `config/care`.
+#[track_caller]
+fn killed_in_care(test: &str, prepare: impl Fn(&Space, &str), command: &str, flags: &[&str]) -> usize {
+    let (space, _care) = in_care(test, "care");
+    killed_in(&space, prepare, command, flags)
+}
+
+#[track_caller]
+fn killed_in(space: &Space, prepare: impl Fn(&Space, &str), command: &str, flags: &[&str]) -> usize {
     let arguments =
         |name: &str| -> Vec<String> { [&[command, name], flags].concat().into_iter().map(str::to_owned).collect() };
     let run = |proxy: &FaultProxy, name: &str| {
         let arguments = arguments(name);
-        proxy.andante(&space, "run", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        proxy.andante(space, "run", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let gone = |name: &str| space.kubectl(&["delete", "ksvc", name, "--wait=false"]).good();
-    prepare(&space, "calm");
+    prepare(space, "calm");
     let proxy = FaultProxy::start();
     run(&proxy, "calm").wait(LONG).ended(0);
-    let (count, calm) = (writes(&proxy), picture(&space, "calm"));
+    let (count, calm) = (writes(&proxy), picture(space, "calm"));
     eprintln!("{command} {flags:?}: {count} writes, and then {calm:#}");
     assert!(count > 0, "{command} writes nothing");
     gone("calm");
     for write in 1..=count {
         for (point, side) in POINTS {
             let name = format!("{side}-{write}");
-            prepare(&space, &name);
+            prepare(space, &name);
             let proxy = FaultProxy::start();
             let gate = proxy.hold(When::next("patch").with(WRITE[0]).with(WRITE[1]).nth(write), point);
             let first = run(&proxy, &name);
@@ -66,7 +77,7 @@ fn killed_everywhere(test: &str, prepare: impl Fn(&Space, &str), command: &str, 
                 again = run(&proxy, &name).wait(LONG);
             }
             again.ended(0);
-            assert_eq!(picture(&space, &name), calm, "{command} killed {side} write {write}");
+            assert_eq!(picture(space, &name), calm, "{command} killed {side} write {write}");
             gone(&name);
         }
     }
@@ -92,13 +103,31 @@ fn long_leaving_care_killed_at_its_writes() {
     assert_eq!(killed_everywhere("detach-kill", adopted, "detach", &[]), 2);
 }
 
+/// The template is that of a candidate that was rejected.
+fn rejected(space: &Space, name: &str) {
+    adopted(space, name);
+    space.andante(&["roll-out", name, "--image", "dev.local/andante-sample:crash", "--grace", "2s"]).ended(11);
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-full"]
 fn long_leaving_care_with_its_template_killed_at_its_writes() {
-    let rejected = |space: &Space, name: &str| {
-        adopted(space, name);
-        space.andante(&["roll-out", name, "--image", "dev.local/andante-sample:crash", "--grace", "2s"]).ended(11);
-    };
     let writes = killed_everywhere("detach-kill-template", rejected, "detach", &["--restore-template"]);
+    assert!(writes >= 3, "the template, the split, and what is ours: {writes}");
+}
+
+/// With the policies nothing takes the mark away but they, in the same write, and nothing else of it is put back by them.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_policies_let_an_adoption_and_a_leave_through_that_are_killed() {
+    let serve = |space: &Space, name: &str| space.serve(&sample(name, "v1"));
+    assert_eq!(killed_in_care("adopt-kill-care", serve, "adopt", &ADOPT), 1, "one write");
+    assert_eq!(killed_in_care("detach-kill-care", adopted, "detach", &[]), 1, "one write");
+}
+
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_policies_let_a_leave_with_its_template_through_that_is_killed() {
+    let writes = killed_in_care("detach-kill-tpl-care", rejected, "detach", &["--restore-template"]);
     assert!(writes >= 3, "the template, the split, and what is ours: {writes}");
 }

@@ -1,5 +1,6 @@
 //! Care at admission: who may edit a Service may not therefore say what runs for it.
 
+use super::rights::kubeconfig;
 use super::support::*;
 use andante::rollout::declaration::part::DeclaredPart;
 use serde_json::{Value, json};
@@ -106,4 +107,40 @@ fn long_a_declaration_stays_whole_while_a_rollout_is_open() {
     patched(&space, &annotate(json!({"andante.dev/pipeline": null, "andante.dev/traffic": null}))).good();
     assert_eq!(declaration(&space), json!({}));
     assert_eq!(space.split("hello").split(',').next(), Some("hello-00001 100"));
+}
+
+/// Whoever is told of a push declares its commit by the Role that is shipped for it, and by nothing that comes short of that.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn a_push_may_be_declared_by_the_role_that_is_shipped() {
+    const COMMITS: [&str; 2] = ["1111111111111111111111111111111111111111", "2222222222222222222222222222222222222222"];
+    let (space, _care) = in_care("care-push", "care");
+    let source =
+        json!({"andante.dev/source": "https://git.example.com/shop.git", "andante.dev/source-revision": COMMITS[0]});
+    patched(&space, &json!({"metadata": {"annotations": source}})).good();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/push.yaml")).unwrap();
+    let text = text.replace("namespace: default", &format!("namespace: {}", space.namespace));
+    let objects = text.split("\n---\n").map(|part| serde_saphyr::from_str::<Value>(part).unwrap());
+    let mut shipped: Vec<Value> = objects.filter(|object| object["metadata"]["name"] == "andante-declare").collect();
+    assert_eq!(
+        shipped.iter().map(|o| o["kind"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["ServiceAccount", "Role", "RoleBinding"]
+    );
+    let whole = shipped[1]["rules"].clone();
+    // Without the right to declare it may write Services, and this all the same not.
+    shipped[1]["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"] != json!(["declarations"]));
+    assert_ne!(shipped[1]["rules"], whole);
+    for object in &shipped {
+        space.apply(object);
+    }
+    let file = kubeconfig(&space, "andante-declare");
+    let declare = || space.andante(&["declare", "hello", "--source-revision", COMMITS[1], "--kubeconfig", &file]);
+    declare().ended(20).says("may not declare what runs for the Service hello (andante.dev/source-revision)");
+    assert_eq!(annotation(&space, "andante.dev/source-revision"), COMMITS[0]);
+    shipped[1]["rules"] = whole;
+    space.apply(&shipped[1]);
+    eventually("the right is seen", SHORT, || (declare().code == 0).then_some(()));
+    assert_eq!(annotation(&space, "andante.dev/source-revision"), COMMITS[1]);
+    declare().ended(0).says("declares this already");
+    assert_eq!((annotation(&space, "andante.dev/kept").as_str(), space.split("hello").as_str()), ("", "latest 100"));
 }

@@ -117,3 +117,31 @@ fn an_edit_right_after_the_write_that_stages_moves_nobody() {
     assert_eq!(space.split("hello"), "hello-00001 100");
     space.answers("hello", "v1", 5);
 }
+
+/// Knative itself takes users from one revision to the next, bit by bit: latest means two of them, and by either name somebody would be
+/// moved.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_a_new_template_is_refused_while_knative_moves_users_itself() {
+    let (space, _care) = in_care("care-gradual", "care");
+    let mut gradual = of_version("v2");
+    gradual["spec"]["traffic"] = json!([{"latestRevision": true, "percent": 100}]);
+    let glass = space.generation("hello").to_string();
+    gradual["metadata"]["annotations"] =
+        json!({"serving.knative.dev/rollout-duration": "600s", "andante.dev/break-glass": glass});
+    patched(&space, &gradual).good();
+    let both = eventually("users are on both", LONG, || {
+        let served = space.served("hello");
+        (served.contains("hello-00001") && served.contains("hello-00002")).then_some(served)
+    });
+    let refused = patched(&space, &of_version("v3"));
+    assert_ne!(refused.code, 0, "users were moved from {both} to {}", space.split("hello"));
+    assert!(refused.err.contains("the last change of it is still being taken up"), "{}", refused.err);
+    // Nor does an adoption name anybody, and what is no template passes.
+    let adopt = ["adopt", "hello", "--pipeline", "ship-it"];
+    space.andante(&adopt).ended(3).says("do not have the split of its spec.traffic yet");
+    space.kubectl(&["label", "ksvc", "hello", "team=blue"]).good();
+    assert_eq!((space.split("hello").as_str(), space.generation("hello")), ("latest 100", 2));
+    let served = space.served("hello");
+    assert!(served.contains("hello-00001") && served.contains("hello-00002"), "{served}");
+}

@@ -100,6 +100,7 @@ fn long_kn_edits_with_warnings_move_users_only_by_name() {
 fn long_without_policies_kn_moves_users() {
     let space = Space::new("care-kn-free");
     space.serve(&declared("hello", "v1"));
+    let load = Load::start(&space, &["hello"], 10, Duration::from_secs(300));
     // Users who follow latest go where each edit leads.
     kn_service(&space, &["update", "--image", "dev.local/andante-sample:v2"]).good();
     assert_eq!(space.split("hello"), "latest 100");
@@ -116,4 +117,8 @@ fn long_without_policies_kn_moves_users() {
     kn_service(&space, &TO_SECOND).good();
     walk.wait(LONG).ended(14).says("kn");
     everyone_is_on_the_second(&space);
+    let hits = load.stop();
+    for version in ["v1", "v2"] {
+        assert!(hits.iter().any(|hit| hit.version.as_deref() == Some(version)), "{version}: {}", summary(&hits));
+    }
 }

@@ -80,8 +80,11 @@ fn a_policy_that_fails_blocks_nobody_out_of_care() {
     space.answers("plain", "v2", 5);
     space.kubectl(&["label", "ksvc", "plain", "a=b"]).good();
     space.serve(&sample("new", "v1"));
-    // Nor does it hold up what Knative reports.
-    space.settled("hello");
+    // Nor does it hold up what Knative reports of a Service in care.
+    space.kubectl(&["delete", "revision", "hello-00001", "--wait=false"]).good();
+    eventually("Knative reports that it is gone", LONG, || {
+        (condition(&space.service("hello"), "Ready").0 != "True").then_some(())
+    });
     space.kubectl(&["delete", "ksvc", "hello"]).good();
 }
 

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 const PROVED: &str = "hello-00001 100";
 
+/// What no pipeline and no person ever meant for users, as it calls itself.
+const NEVER: &str = "unversioned";
+
 /// The file that Git has; `n` makes its template new.
 fn file(n: usize) -> Sample {
-    declared("hello", "v2").env("N", &n.to_string())
+    declared("hello", "plain").env("N", &n.to_string())
 }
 
 fn with_latest(n: usize) -> Value {
@@ -167,7 +170,9 @@ fn long_no_tool_brings_users_to_what_is_not_proved() {
         space.kubectl_with(&["diff", "--server-side", "--force-conflicts", "--field-manager=gitops", "-f", "-"], &git);
     assert_eq!((diff.code, diff.out.as_str()), (0, ""), "{}", diff.err);
     let hits = load.stop();
-    nobody_saw(&whole(&hits, "hello"), "v2");
+    for version in ["v2", NEVER] {
+        nobody_saw(&whole(&hits, "hello"), version);
+    }
     no_error_of_ours(&hits, "hello", "control");
 }
 
@@ -180,7 +185,9 @@ fn long_without_policies_every_other_tool_does() {
     let load = Load::start(&space, &["hello"], 10, Duration::from_secs(300));
     assert_eq!(play(&space), expected(|row| row.2, false));
     let hits = load.stop();
-    assert!(hits.iter().any(|hit| hit.version.as_deref() == Some("v2")), "{}", summary(&hits));
+    for version in ["v2", NEVER] {
+        assert!(hits.iter().any(|hit| hit.version.as_deref() == Some(version)), "{version}: {}", summary(&hits));
+    }
 }
 
 /// With warnings, who names a split gets it, and everyone else stays.
@@ -189,7 +196,12 @@ fn long_without_policies_every_other_tool_does() {
 fn long_with_warnings_a_tool_moves_users_only_by_name() {
     let (space, _care) = in_care("care-warns", "care-warn");
     second(&space);
+    let load = Load::start(&space, &["hello"], 10, Duration::from_secs(300));
     assert_eq!(play(&space), expected(|row| row.3.or(row.2), true));
+    let hits = load.stop();
+    // The second revision was named by whoever wrote; the others by nobody.
+    assert!(hits.iter().any(|hit| hit.version.as_deref() == Some("v2")), "{}", summary(&hits));
+    nobody_saw(&whole(&hits, "hello"), NEVER);
 }
 
 /// A walk of everyone from v1 to v3, at its half and staying there; beside them is a revision of v2 that nobody proved.
@@ -231,7 +243,9 @@ fn long_no_tool_stops_a_walk() {
     walk.wait(LONG).ended(0);
     space.answers("hello", "v3", 5);
     let hits = load.stop();
-    nobody_saw(&whole(&hits, "hello"), "v2");
+    for version in ["v2", NEVER] {
+        nobody_saw(&whole(&hits, "hello"), version);
+    }
     no_error_of_ours(&hits, "hello", "control");
 }
 

@@ -48,7 +48,7 @@ fn a_roll_out_finishes_while_the_image_is_patched_in_mid_walk() {
 }
 
 /// Every kind of write that a rollout makes, one after the other: stage, claim, steps, bounds, requests, the way back,
-/// settle, a revert.
+/// settle, a revert, a template that follows users back.
 #[test]
 #[ignore = "needs a cluster: make test-full"]
 fn long_every_write_of_a_rollout_passes() {
@@ -84,6 +84,10 @@ fn long_every_write_of_a_rollout_passes() {
     space.answers("hello", "v2", 5);
     // Sent back after the end.
     space.andante(&["settle", "hello", "--to", "stable"]).ended(0);
+    space.answers("hello", "v1", 5);
+    // A bad one goes back, and its template after it.
+    let bad = ["roll-out", "hello", "--image", "dev.local/andante-sample:crash", "--grace", "2s", "--restore-template"];
+    space.andante(&bad).ended(11).says("the template was put back");
     space.answers("hello", "v1", 5);
     assert_eq!(annotation(&space, "andante.dev/kept"), "", "nothing of ours was taken for somebody else's");
 }

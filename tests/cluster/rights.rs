@@ -16,11 +16,16 @@ pub(super) fn account(space: &Space, rules: &Value) -> String {
     ] {
         space.apply(&object);
     }
-    let token = space.kubectl(&["create", "token", "stepper"]).good().out.trim().to_owned();
+    kubeconfig(space, "stepper")
+}
+
+/// A kubeconfig of a service account that is there.
+pub(super) fn kubeconfig(space: &Space, account: &str) -> String {
+    let token = space.kubectl(&["create", "token", account]).good().out.trim().to_owned();
     let whole = space.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]).good().out;
     let mut config: Value = serde_json::from_str(&whole).unwrap();
     config["users"][0]["user"] = json!({"token": token});
-    space.file("stepper.kubeconfig", &config.to_string())
+    space.file(&format!("{account}.kubeconfig"), &config.to_string())
 }
 
 /// The least that the steps need.

@@ -66,3 +66,17 @@ fn a_file_in_care_after_a_rollout_whatever_happens() {
         leaves: "hello-00002=100",
     });
 }
+
+/// Nothing is there: it is made, and made once.
+#[test]
+fn a_file_that_makes_its_service_whatever_happens() {
+    exhaust(&Case {
+        name: "apply that creates",
+        traffic: latest(),
+        images: &[],
+        before: vec![],
+        job: Job::Apply { image: "ok:1", pipeline: Some("slow-walk") },
+        code: Code::Done,
+        leaves: "latest=100",
+    });
+}

@@ -58,6 +58,7 @@ mod moved_tag;
 mod named;
 mod no_writes;
 mod obstacles;
+mod older;
 mod out_of_reach;
 mod pipeline;
 mod refused;

@@ -106,6 +106,7 @@ impl WantedService {
     pub fn foreseen(&self, dry: DryRun<'_>, take_over: &[String]) -> Foreseen {
         let DryRun { live, body, stored, overruled } = dry;
         let force = !overruled.is_empty();
+        // What `andante declare` wrote is a wish like anybody's, and one that the file may be older than.
         let foreign =
             overruled.into_iter().filter(|field| field.manager != FIELD_MANAGER && field.manager != APPLY_MANAGER);
         let same = |field: &OwnedField| {

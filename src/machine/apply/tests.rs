@@ -76,6 +76,20 @@ fn of_a_file_only_what_its_owner_says_is_sent() {
     assert_eq!(body["metadata"]["annotations"], marked, "who names no set leaves the mark");
 }
 
+/// A commit that a push declared, and another one in the file: whoever has two sources of truth is told, and goes back to neither.
+#[test]
+fn what_was_declared_beside_the_files_is_no_rollouts_to_be_taken_over() {
+    use crate::model::writers::{DECLARE_MANAGER, FIELD_MANAGER};
+    let at = |commit: &str| json!({PIPELINE: "slow", "andante.dev/source": "https://git.example.com/a", "andante.dev/source-revision": commit});
+    let (live, wanted) = (live(at("new"), "i:1", named("hello-00001")), wanted(file(at("old"), "i:1")));
+    let field = ".metadata.annotations.andante.dev/source-revision";
+    let by = |manager: &str| {
+        foreseen(&wanted, Some(&live), &stored(&live, at("old"), "i:1"), vec![owned(manager, field)]).conflicts
+    };
+    assert_eq!(by(DECLARE_MANAGER), [owned(DECLARE_MANAGER, field)]);
+    assert_eq!(by(FIELD_MANAGER), [], "what an adoption declared is Andante's own");
+}
+
 #[test]
 fn every_fault_of_what_a_file_declares_is_told() {
     let object = file(json!({"andante.dev/traffic": "0", "andante.dev/piplines": "x"}), "placeholder.invalid/x");

@@ -67,6 +67,14 @@ impl Installed {
     fn list(&self) -> Value {
         json!({"apiVersion": "v1", "kind": "List", "items": self.objects})
     }
+
+    /// `kubectl delete` of the same manifests; nothing of them is left.
+    #[track_caller]
+    pub fn take_away(&self, home: &Space) {
+        home.kubectl_with(&["delete", "--timeout=60s", "-f", "-"], &self.list()).good();
+        let left = home.kubectl_with(&["get", "--ignore-not-found", "-o", "name", "-f", "-"], &self.list()).good();
+        assert_eq!(left.out, "");
+    }
 }
 
 fn own(name: &Value, home: &Space) -> Value {
