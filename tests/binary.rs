@@ -34,6 +34,8 @@ mod results;
 mod server;
 #[path = "binary/start.rs"]
 mod start;
+#[path = "binary/start_runs.rs"]
+mod start_runs;
 #[path = "binary/unreachable.rs"]
 mod unreachable;
 

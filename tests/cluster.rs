@@ -18,6 +18,7 @@ mod cluster {
     mod approval;
     mod arrivals;
     mod begins;
+    mod binding_pod;
     mod binding_shipped;
     mod bindings;
     mod bluegreen;
@@ -70,6 +71,7 @@ mod cluster {
     mod pipeline_logs;
     mod pipeline_rights;
     mod pipelines;
+    mod placeholder;
     mod pod;
     mod races;
     mod refusals;

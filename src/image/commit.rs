@@ -62,7 +62,11 @@ mod tests {
     fn a_whole_hash_of_either_kind() {
         let sha1 = "3f2A9c1".repeat(6)[..40].to_owned();
         assert_eq!(sha1.parse::<Commit>().unwrap().as_str(), sha1.to_lowercase());
-        assert_eq!(format!(" {sha1}\n").parse::<Commit>().unwrap().as_str(), sha1.to_lowercase(), "spaces around it are none of it");
+        assert_eq!(
+            format!(" {sha1}\n").parse::<Commit>().unwrap().as_str(),
+            sha1.to_lowercase(),
+            "spaces around it are none of it"
+        );
         assert!("ab".repeat(32).parse::<Commit>().is_ok());
         for bad in ["", "3f2a9c1", "main", &"g".repeat(40), &"a".repeat(41), &"ä".repeat(20)] {
             assert!(bad.parse::<Commit>().is_err(), "{bad}");

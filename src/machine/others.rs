@@ -1,17 +1,36 @@
 //! Who else writes the Service and may write a release back: an object that owns it, appliers, updaters.
 //!
 //! Decides words only: nobody is refused for it, because only the owner knows whether the two get along. It may use observed
-//! objects.
+//! objects and what they declare.
 
 use crate::model::event::{Log, Topic};
-use crate::model::observed::Service;
+use crate::model::observed::{PIPELINE, Service};
 use crate::model::writers::{ControllerRef, FIELD_MANAGER, FieldWriter};
+use crate::rollout::declaration::charge::is_operated_outside;
 
 /// Says before the first write who else writes.
 pub(super) fn say(service: &Service, log: &mut Log) {
     for line in other_writers(service) {
         log.once(Topic::Note, line);
     }
+}
+
+/// Says before the first write that somebody outside is expected to act. Nobody is refused for it: whoever writes may be just that
+/// one.
+pub(super) fn say_outside(service: &Service, log: &mut Log) {
+    if let Some(line) = outside(service) {
+        log.once(Topic::Note, line);
+    }
+}
+
+fn outside(service: &Service) -> Option<String> {
+    is_operated_outside(service).then(|| {
+        let who = service.last_modifier().map(|last| format!(", last changed by {last}")).unwrap_or_default();
+        format!(
+            "{} is operated from outside ({PIPELINE} is ExternalOperation{who}): whoever does that is expected to act, and this is taken for theirs",
+            service.name
+        )
+    })
 }
 
 /// Everyone who may write a release back, a sentence each; empty where nobody is known to.
@@ -120,6 +139,24 @@ mod tests {
 
     fn wrote(manager: &str, operation: &str, spec: Value) -> Value {
         json!({"manager": manager, "operation": operation, "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": spec}})
+    }
+
+    #[test]
+    fn whoever_acts_on_what_is_operated_from_outside_is_told() {
+        let said = |annotations: Value| {
+            let metadata =
+                json!({"name": "hello", "namespace": "demo", "uid": "u", "generation": 1, "annotations": annotations});
+            outside(&Service::from_json(&json!({"metadata": metadata})).unwrap())
+        };
+        let told = said(json!({PIPELINE: "ExternalOperation", "serving.knative.dev/lastModifier": "kim"})).unwrap();
+        assert_eq!(
+            told,
+            "hello is operated from outside (andante.dev/pipeline is ExternalOperation, last changed by kim): whoever does that is \
+             expected to act, and this is taken for theirs"
+        );
+        for annotations in [json!({}), json!({PIPELINE: "canary"}), json!({PIPELINE: ""})] {
+            assert_eq!(said(annotations.clone()), None, "{annotations}");
+        }
     }
 
     #[test]

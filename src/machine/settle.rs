@@ -8,6 +8,7 @@ use crate::machine::finish::finish;
 use crate::machine::last_split::LastSplit;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
+use crate::machine::others::say_outside;
 use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
 use crate::machine::restore::Restore;
 use crate::machine::rollback::{Why, roll_back};
@@ -125,6 +126,22 @@ impl Settle {
     #[must_use]
     pub fn told(self, told: Option<Told>) -> Self {
         Self { told, ..self }
+    }
+
+    /// Says whose Service it is before anything is written on it.
+    fn outside_told(
+        &mut self,
+        world: &World,
+        service: &Service,
+        record: Option<Record>,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let next = self.outside(world, service, record, now, log);
+        if matches!(next, Next::Write(_)) {
+            say_outside(service, log);
+        }
+        next
     }
 
     fn outside(
@@ -299,7 +316,7 @@ impl Machine for Settle {
             // Noted so far is what opens the way back.
             Standing::Ours(record) if record.phase.is_open() || self.notes.contains(&record.epoch) => {
                 self.noted = true;
-                self.outside(world, service, Some(*record), now, log)
+                self.outside_told(world, service, Some(*record), now, log)
             }
             Standing::Ours(record) => self.closing(world, service, &record, now, log),
             Standing::Noted(own) => self.closing(world, service, &own, now, log),
@@ -309,7 +326,7 @@ impl Machine for Settle {
                 let (claimant, bounds) = (&self.claimant, &self.bounds);
                 Lost { claimant, bounds, world, service, now }.to(newer.as_deref(), log)
             }
-            Standing::Outside(record) => self.outside(world, service, record.map(|r| *r), now, log),
+            Standing::Outside(record) => self.outside_told(world, service, record.map(|r| *r), now, log),
         }
     }
 

@@ -244,6 +244,7 @@ impl Stage {
                 // A note that did not get through is no longer the end.
                 self.noted = None;
                 others::say(service, log);
+                others::say_outside(service, log);
                 self.claimant.sign(&mut record);
                 begin_next(world, service, *record, split, template, Event::new(Topic::Stage, what))
             }

@@ -3,6 +3,7 @@
 //! Decides what a file or an annotation says, as kubectl reads it, with bounds; what kubectl would guess at (a key that is set
 //! twice) is refused with its line and field. Depends on the YAML library's events and on [`scalar`].
 
+mod json;
 mod scalar;
 
 use serde_json::{Map, Value};
@@ -52,12 +53,11 @@ fn flatten(object: Value, into: &mut Vec<Value>) -> Result<(), String> {
 
 fn documents(text: &str, room: usize) -> Result<Vec<Value>, String> {
     // What begins as JSON is read as JSON, whose texts have escapes that YAML's have not; what only looks like it
-    // (`{a: yes}`) is YAML.
-    if text.trim_start().starts_with('{') {
-        let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-        if let Ok(values) = values {
-            return Ok(values);
-        }
+    // (`{a: yes}`) is YAML, and so is what sets a field twice: there it is refused with its line.
+    if text.trim_start().starts_with('{')
+        && let Some(values) = json::documents(text)
+    {
+        return Ok(values);
     }
     let mut reader = Loader { events: Parser::new_from_str(text), anchors: BTreeMap::new(), room, path: Vec::new() };
     let mut documents = Vec::new();
@@ -309,6 +309,8 @@ mod tests {
     fn what_is_refused_is_said_with_line_and_field() {
         for (text, said) in [
             ("a:\n  b: 1\n  b: 2\n", "line 3, a.b: this field is set twice"),
+            ("{\"a\": [{\"b\": 1,\n  \"b\": 2}]}", "line 2, a.0.b: this field is set twice"),
+            ("{\"kind\": \"A\"}\n{\"a\": 1, \"a\": 1}", "line 2"),
             ("a:\n- x: .nan\n", "line 2, a.0.x: `.nan` is no number that JSON can say"),
             ("a: !mine x\n", "line 1, a: the tag !mine is not read here: write the value itself"),
             ("a: !!binary aGk=\n", "line 1, a: the tag !!binary is not read here"),

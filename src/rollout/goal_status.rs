@@ -216,14 +216,20 @@ impl StatusSeen {
         self.status()?.goal.as_ref()
     }
 
-    /// What the next run's name is told apart by: the run that was named before; else the goal; else whatever stands there.
-    // Phases and times change under a run that goes on, so they are not in it: two that ask at one moment name one run.
-    pub fn before(&self) -> &str {
+    /// What the next run's name is told apart by: the run that was named before; where none was, what stands in its place and since
+    /// when; where nothing does, which state of the Service it is.
+    // Phases and times change under a run that goes on, so they are not in it: two that ask at one moment name one run. Without a
+    // run the time is what tells one `reached` from another of the same goal (an adoption, a first look after care was left), or
+    // the goal that follows would meet the run of the last time. Whoever names by an older status cannot note it.
+    pub fn before(&self, service: &Service) -> String {
         match self {
-            Self::Absent => "",
-            Self::Read(GoalStatus { run: Some(run), .. }) => run.name.as_str(),
-            Self::Read(GoalStatus { goal, .. }) => goal.as_ref().map_or("", |goal| goal.as_str()),
-            Self::Unreadable { text, .. } => text,
+            Self::Absent => format!("generation {}", service.generation),
+            Self::Read(GoalStatus { run: Some(run), .. }) => run.name.to_string(),
+            Self::Read(GoalStatus { goal, time, .. }) => {
+                let since = time.map(|time| format!(" {time}")).unwrap_or_default();
+                format!("{}{since}", goal.as_ref().map_or("", |goal| goal.as_str()))
+            }
+            Self::Unreadable { text, .. } => text.clone(),
         }
     }
 }
@@ -322,7 +328,7 @@ mod tests {
         ] {
             let found = read(text).unwrap_err();
             assert!(found.starts_with(why), "{text}: {found}");
-            assert_eq!((seen(text).before(), seen(text).goal()), (text, None));
+            assert_eq!((seen(text).before(&service(json!({}))).as_str(), seen(text).goal()), (text, None));
         }
         assert_eq!(StatusSeen::of(&service(json!({}))), StatusSeen::Absent);
     }
@@ -331,7 +337,8 @@ mod tests {
     fn what_a_newer_one_says_is_written_back() {
         let text = r#"{"phase":"pondering","goal":"0123456789ab","more":[1]}"#;
         let newer = read(text).unwrap();
-        assert_eq!((newer.phase, seen(text).before()), (GoalPhase::Other, "0123456789ab"));
+        let before = seen(text).before(&service(json!({})));
+        assert_eq!((newer.phase, before.as_str()), (GoalPhase::Other, "0123456789ab"));
         let carried = GoalStatus { goal: "ba9876543210".parse().ok(), ..newer };
         let written: Value = serde_json::from_str(&carried.text("u")).unwrap();
         let wanted = json!({"phase": "pondering", "goal": "ba9876543210", "more": [1], "reason": "", "uid": "u"});

@@ -64,7 +64,8 @@ fn long_whoever_acts_outside_is_kept_from_nothing() {
     // A rollout that somebody runs all the same ends as out of care.
     space.settled("hello");
     let walk = ["--style", "all-at-once", "--bake", "1s"];
-    space.andante(&[&["roll-out", "hello", "--image", "dev.local/andante-sample:v1"], &walk[..]].concat()).ended(0);
+    let rolled = space.andante(&[&["roll-out", "hello", "--image", "dev.local/andante-sample:v1"], &walk[..]].concat());
+    rolled.ended(0).says("hello is operated from outside");
     assert_eq!(space.split("hello"), "latest 100");
     space.settled("hello");
 

@@ -37,7 +37,7 @@ fn what_is_deployed_is_what_the_program_takes() {
     let table = of_kind("andante-runs.yaml", "ConfigMap");
     assert_eq!(table.object["metadata"]["namespace"], args.system_namespace.as_str());
     let limits = &container["resources"];
-    assert_eq!((&limits["limits"]["memory"], &limits["requests"]["memory"]), (&"32Mi".into(), &"16Mi".into()));
+    assert_eq!((&limits["limits"]["memory"], &limits["requests"]["memory"]), (&"16Mi".into(), &"16Mi".into()));
     let security = &container["securityContext"];
     for (field, wanted) in
         [("runAsNonRoot", true), ("allowPrivilegeEscalation", false), ("readOnlyRootFilesystem", true)]

@@ -4,6 +4,7 @@
 use super::catalog::{Item, list, objects, read, root};
 use andante::model::api_error::MAY_NOT_DECLARE;
 use andante::model::writers::FIELD_MANAGER;
+use andante::rollout::declaration::image::PLACEHOLDER;
 use andante::rollout::declaration::part::{DeclaredPart, NOTES};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -127,6 +128,15 @@ fn who_may_not_declare_is_told_so_in_the_words_that_the_program_knows() {
     assert_eq!(rules.len(), 1);
     let said = rules[0]["messageExpression"].as_str().unwrap();
     assert!(said.contains(MAY_NOT_DECLARE), "{said}");
+}
+
+#[test]
+fn what_stands_for_an_image_is_what_the_program_takes_for_it() {
+    let keep = policies().into_iter().find(|policy| policy.kind().starts_with("Mutating")).unwrap();
+    let asks = named(&keep, "variables").remove("standsFor").unwrap();
+    let pattern = format!("matches('^(?i:{})([:/]|$)')", PLACEHOLDER.replace('.', "[.]"));
+    assert_eq!(asks.matches(&pattern).count(), 2, "{asks}");
+    assert!(asks.contains(&format!("'{}' in variables.after", DeclaredPart::Source.annotation())), "{asks}");
 }
 
 #[test]

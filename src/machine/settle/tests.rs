@@ -54,6 +54,42 @@ fn of_anothers(
     Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(now), &mut Log::default())
 }
 
+/// Whose Service it is, is said to whoever settles one that is operated from outside.
+#[test]
+fn whoever_settles_what_is_operated_from_outside_is_told_before_the_write() {
+    for (pipeline, said) in [("ExternalOperation", true), ("canary", false)] {
+        let mut theirs = record();
+        (theirs.owner, theirs.phase) = (run("a"), Phase::Walking);
+        let service = Service::from_json(&json!({
+            "metadata": {"name": "s", "uid": "u", "generation": 2,
+                "annotations": {RECORD: theirs.to_text().unwrap(), "andante.dev/pipeline": pipeline}},
+            "spec": {"traffic": theirs.split}
+        }));
+        let mut world = World::default();
+        world.see_service(service.unwrap());
+        world.see_revisions(["s1", "s2"].map(|name| {
+            let ready = json!([{"type": "Ready", "status": "True"}]);
+            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"conditions": ready}})).unwrap()
+        }));
+        let goal = SettleGoal {
+            service: "s".parse().unwrap(),
+            rollout: None,
+            to: None,
+            discard: false,
+            tags: Tags::default(),
+            id: "r2".parse().unwrap(),
+            run_began: None,
+            restore_template: false,
+        };
+        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+        let mut log = Log::default();
+        let next = Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(500), &mut log);
+        assert!(matches!(next, Next::Write(_)), "{next:?}");
+        let told = log.take().into_iter().any(|event| event.text.starts_with("s is operated from outside"));
+        assert_eq!(told, said, "{pipeline}");
+    }
+}
+
 #[test]
 fn who_says_where_to_is_not_told_that_all_is_well_of_a_rollout_of_anothers() {
     use Liveness::{Done, Running, Unknown};

@@ -138,6 +138,7 @@ impl Stage {
                 }
                 warn_of_taken_name(change, &named, log);
                 others::say(service, log);
+                others::say_outside(service, log);
                 log.once(
                     Topic::Stage,
                     format!(

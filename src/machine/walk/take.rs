@@ -145,6 +145,7 @@ impl Walk {
             return next;
         }
         others::say(service, log);
+        others::say_outside(service, log);
         self.take(&record, world, service, claim, now)
     }
 

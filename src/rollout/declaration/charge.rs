@@ -182,6 +182,11 @@ pub(crate) fn in_care(service: &Service) -> bool {
     named.is_some_and(|text| InCharge::read(text) != Ok(InCharge::ExternalOperation))
 }
 
+/// True if the Service says that somebody or something outside acts.
+pub(crate) fn is_operated_outside(service: &Service) -> bool {
+    service.annotations.get(PIPELINE).is_some_and(|text| InCharge::read(text) == Ok(InCharge::ExternalOperation))
+}
+
 /// The API of a kind that need not name it.
 fn known(kind: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(known, _)| *known == kind).map(|(_, api)| *api)
@@ -263,6 +268,9 @@ mod tests {
             (" ExternalOperation\n", false),
         ] {
             assert_eq!(of(json!({PIPELINE: text})), is, "{text}");
+            let object =
+                json!({"metadata": {"name": "s", "uid": "u", "generation": 1, "annotations": {PIPELINE: text}}});
+            assert_eq!(is_operated_outside(&Service::from_json(&object).unwrap()), !is, "{text}");
         }
     }
 

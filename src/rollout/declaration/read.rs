@@ -297,7 +297,7 @@ impl<'a> Stated<'a> {
             );
             faults.push(Fault::at(place(DeclaredPart::Source.annotation()), text, why, add));
         }
-        for part in [DeclaredPart::Params, DeclaredPart::Traffic] {
+        for part in [DeclaredPart::Params, DeclaredPart::Traffic, DeclaredPart::Suspend] {
             if self.text(part).is_some() {
                 notes.push(format!("{} has no effect: there is no {pipeline}", part.annotation()));
             }

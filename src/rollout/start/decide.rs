@@ -192,8 +192,8 @@ fn start(
         Some(word) if !asked.again => word,
         _ => "again",
     };
-    let start =
-        StartOf { service: &service.name, uid: &service.uid, goal: &declared.id, before: seen.before(), attempt };
+    let before = seen.before(service);
+    let start = StartOf { service: &service.name, uid: &service.uid, goal: &declared.id, before: &before, attempt };
     let Some(name) = start.name() else { return StartDecision::Nothing(Idle::Unsettled) };
     let status = GoalStatus::new(GoalPhase::Started, "", None);
     made_so(asked, declared, in_charge, name, &GoalStatus { goal: Some(declared.id.clone()), again: word, ..status })
@@ -227,10 +227,21 @@ fn made_so(
         ..status.clone()
     };
     let (before, after) = (noted(false, "is being started"), noted(true, "was started"));
-    let before = (!status.says_the_same(&before)).then_some(before);
+    // Where its name stands already it is enough, whatever was said of it since: why it could not be made stays until it is.
+    let before = (status.run.as_ref() != Some(&run)).then_some(before);
     let contract = Contract::of(&service.name, asked.namespace, declared);
     let making = Making::new(name, row, in_charge, contract, service);
     StartDecision::Start(Box::new(making), StartNotes { before, after })
+}
+
+/// A run that was named could not be made: that is said on the Service, and its name stays, so that whoever comes next tries again.
+/// None: it says so already.
+pub fn not_made(service: &Service, after: &GoalStatus, why: &str) -> Option<GoalStatus> {
+    let run = after.run.as_ref().map(called).unwrap_or_default();
+    let reason = format!("{run} cannot be made: {why}");
+    let status = GoalStatus { made: false, phase: GoalPhase::Failed, reason, ..after.clone() };
+    let said = StatusSeen::of(service).status().is_some_and(|before| before.says_the_same(&status));
+    (!said).then_some(status)
 }
 
 /// What cannot be acted on is said on the Service, beside what was acted on before: a slip that is mended starts nothing.

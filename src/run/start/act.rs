@@ -9,7 +9,7 @@ use crate::model::observed::Service;
 use crate::rollout::declaration::fault::Fault;
 use crate::rollout::goal_status::{GoalStatus, RunName, StartedRun};
 use crate::rollout::posting::Posting;
-use crate::rollout::start::decide::{Idle, StartDecision, StartNotes, called, unreadable};
+use crate::rollout::start::decide::{Idle, StartDecision, StartNotes, called, not_made, unreadable};
 use crate::rollout::start::keep::Keep;
 use crate::rollout::start::making::{MadeRun, Making};
 use crate::rollout::start::mark::{mark, marked};
@@ -144,25 +144,8 @@ impl<R: Runs, K: Clock> Actor<'_, R, K> {
             }
             service = marked(&service, before);
         }
-        let name = making.name.as_str();
-        let create = async || self.cluster.create_object(&made.kind, name, &made.object).await;
-        let what = match self.answered(create).await {
-            Ok(_) => format!("{}: started {} as {}", service.name, making.in_charge, called(&run)),
-            Err(ApiError::Exists(_)) => {
-                match self.answered(async || self.cluster.object(&made.kind, name).await).await {
-                    Ok(there) if is_of(&there, &service.uid) => {
-                        format!("{}: {} was started already as {}", service.name, making.in_charge, called(&run))
-                    }
-                    Ok(_) => {
-                        let what = format!("{} is there, and is no run of Service {}", called(&run), service.name);
-                        return Err(ApiError::Invalid(what));
-                    }
-                    // Removed in between.
-                    Err(ApiError::NotFound(_)) => return Ok(Acted::Overtaken(Some(run.name))),
-                    Err(error) => return Err(error),
-                }
-            }
-            Err(error) => return Err(error),
+        let Some(what) = self.created(&service, making, &made, notes).await? else {
+            return Ok(Acted::Overtaken(Some(run.name)));
         };
         let mut said = made.notes;
         // Its name stands there, so whoever looks next notes the rest.
@@ -178,6 +161,43 @@ impl<R: Runs, K: Clock> Actor<'_, R, K> {
         Ok(Acted::Started { run, what, notes: said })
     }
 
+    /// Makes the run, or finds it there; in a sentence. None: somebody removed it in between.
+    async fn created(
+        &self,
+        service: &Service,
+        making: &Making,
+        made: &MadeRun,
+        notes: &StartNotes,
+    ) -> Result<Option<String>, ApiError> {
+        let (name, run) = (making.name.as_str(), format!("{} {}", made.kind.kind, making.name));
+        let create = async || self.cluster.create_object(&made.kind, name, &made.object).await;
+        match self.answered(create).await {
+            Ok(_) => Ok(Some(format!("{}: started {} as {run}", service.name, making.in_charge))),
+            Err(ApiError::Exists(_)) => {
+                match self.answered(async || self.cluster.object(&made.kind, name).await).await {
+                    Ok(there) if is_of(&there, &service.uid) => {
+                        Ok(Some(format!("{}: {} was started already as {run}", service.name, making.in_charge)))
+                    }
+                    Ok(_) => {
+                        let what = format!("{run} is there, and is no run of Service {}", service.name);
+                        Err(self.refused(service, notes, ApiError::Invalid(what)).await)
+                    }
+                    Err(ApiError::NotFound(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(self.refused(service, notes, error).await),
+        }
+    }
+
+    /// Says on the Service why its run cannot be made, unless that passes by itself. That it cannot be said either changes nothing.
+    async fn refused(&self, service: &Service, notes: &StartNotes, error: ApiError) -> ApiError {
+        if let Some(status) = not_made(service, &notes.after, &error.to_string()).filter(|_| !error.is_passing()) {
+            let _ = self.note(service, &status).await;
+        }
+        error
+    }
+
     /// Cancels the run of the goal before. The right to is optional: it ends as superseded by itself, only later.
     async fn cancel(&self, looked: &Looked, cancelling: &Cancelling) -> String {
         let run = called(&cancelling.run);
@@ -185,7 +205,16 @@ impl<R: Runs, K: Clock> Actor<'_, R, K> {
         let Some(of) = looked.table.as_ref().ok().and_then(|table| table.run_kind(kind)) else {
             return format!("{run} of the goal before goes on: the table has no row for its kind");
         };
-        match self.cluster.merge_object(&of.kind, cancelling.run.name.as_str(), &cancelling.patch).await {
+        let name = cancelling.run.name.as_str();
+        // The Service may name a run that somebody else made, or whatever an editor of its annotations wrote there.
+        match self.cluster.object(&of.kind, name).await {
+            Ok(there) if is_of(&there, &looked.service.uid) => {}
+            Ok(_) => {
+                return format!("{run} of the goal before goes on: it was not started for {}", looked.service.name);
+            }
+            Err(error) => return format!("{run} of the goal before goes on: {error}"),
+        }
+        match self.cluster.merge_object(&of.kind, name, &cancelling.patch).await {
             Ok(_) => format!("{run} of the goal before is cancelled, because it has not staged yet"),
             Err(error) => format!("{run} of the goal before goes on: {error}"),
         }

@@ -161,13 +161,15 @@ fn what_an_owner_should_know_is_noted() {
     assert!(sourced(Some("main"))[0].starts_with("`main` is the name of a branch or tag: a push to it cannot be seen"));
     assert!(sourced(Some("3f2a9c1"))[0].contains("a commit is declared by its whole hash"));
     assert_eq!(sourced(Some(&"ab".repeat(20))), [""; 0]);
-    let unled = notes(json!({"andante.dev/params": "{}", "andante.dev/traffic": "10", "andante.dev/team": "x"}));
+    let unled = notes(json!({"andante.dev/params": "{}", "andante.dev/traffic": "10", "andante.dev/suspend": "true",
+        "andante.dev/team": "x"}));
     assert_eq!(
         unled,
         [
             "nothing here reads annotation andante.dev/team",
             "andante.dev/params has no effect: there is no andante.dev/pipeline",
             "andante.dev/traffic has no effect: there is no andante.dev/pipeline",
+            "andante.dev/suspend has no effect: there is no andante.dev/pipeline",
         ]
     );
 }

@@ -1,3 +1,5 @@
+mod lives;
+
 use super::super::declared::Declaration;
 use super::super::samples::object;
 use super::*;
