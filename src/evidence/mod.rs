@@ -34,6 +34,7 @@
 
 mod acceptance;
 mod bound;
+pub mod classes;
 pub mod comparison;
 mod conditional;
 pub(crate) mod counts;

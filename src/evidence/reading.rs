@@ -6,6 +6,7 @@
 //! of 5 s raises false alarms in such an incident from 0.2 to 18 %, one of 10 s to 90 % (docs/evidence-figures.md). Depends
 //! on names and time.
 
+use crate::evidence::classes::Classes;
 use crate::model::name::{Namespace, RevisionName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,14 +36,20 @@ pub struct Counters {
     /// Requests that were answered, with whatever status.
     #[serde(rename = "d")]
     pub completed: u64,
-    /// Answers with a 5xx status.
+    /// Answers with a 5xx status, or without one ([`Classes::failed`]).
     #[serde(rename = "f")]
     pub failed: u64,
+    /// Answers by the class of their status; none where the source tells failures alone. For people, so the record has none.
+    #[serde(skip)]
+    pub classes: Option<Classes>,
     /// How long answers took: upper edges in microseconds ([`INFINITE`] for the last) and the *cumulative* count of answers
     /// at or below, rising in both; none where the source has no histogram.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Vec<(u64, u64)>>,
 }
+
+/// The largest count that is believed: counts are exact in a float up to here, and a process that counts more has lost some.
+pub const MOST_COUNTED: u64 = 1 << 53;
 
 /// The upper edge of the last bucket of a histogram.
 pub const INFINITE: u64 = u64::MAX;
@@ -80,6 +87,9 @@ pub enum NoReading {
         /// What happened.
         text: String,
     },
+    /// A setting does not fit what the source tells, which no waiting mends; names it, and what there is instead.
+    #[error("{0}")]
+    Setting(String),
     /// A permission is missing; names verb, resource and namespace.
     #[error("not permitted: {0}")]
     Forbidden(String),

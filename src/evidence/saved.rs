@@ -82,7 +82,7 @@ impl Saved {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
     }
 
-    /// What was counted of both.
+    /// What was counted of both in windows of a served split.
     pub fn counted(&self) -> Table {
         self.sums.counted()
     }
@@ -94,7 +94,8 @@ impl Saved {
 
     /// True if no window was judged.
     pub(crate) fn is_nothing_yet(&self) -> bool {
-        self.counters.is_none() && self.counted() == Table::default()
+        let nothing = [self.counted(), self.sums.between()] == [Table::default(); 2];
+        self.counters.is_none() && nothing
     }
 
     /// True if the sums mean the same under these rules.

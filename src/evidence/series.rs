@@ -10,12 +10,16 @@ mod pattern;
 pub use dialect::{BadDialect, Dialect, HistogramSeries, Metrics, Preset, SAMPLED, Unit};
 pub use pattern::{BadPattern, Labels};
 
+use crate::evidence::classes::{Classes, StatusClass};
 use crate::evidence::exposition::Sample;
-use crate::evidence::reading::{Arms, Counters, INFINITE, Pair};
-use std::collections::BTreeMap;
+use crate::evidence::reading::{Arms, Counters, INFINITE, MOST_COUNTED, Pair};
+use crate::model::name::RevisionName;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Counts are exact in a float up to here; a process that counts more has lost some already.
-const MOST: f64 = 9_007_199_254_740_992.0;
+/// A process writes one series after another while it goes on counting, so that they may differ by so many...
+const TORN: u64 = 10;
+/// ...and by one of so many of its answers more, but no further than a hundred times [`TORN`].
+const TORN_PART: u64 = 1000;
 
 /// What is wrong with the series. Names of metrics and labels only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +53,65 @@ pub enum BadSeries {
         /// The other.
         candidate: String,
     },
+    /// Answers whose status nobody tells.
+    #[error(
+        "{completed} counts {answers} answers of {revision}, and no series of {classes} tells their status: failures could \
+         not be seen; does the scrape keep {classes} with all its classes?"
+    )]
+    NoClasses {
+        /// The series of answers.
+        completed: String,
+        /// How many it counts.
+        answers: u64,
+        /// Whose.
+        revision: String,
+        /// The series that is missing.
+        classes: String,
+    },
+    /// Classes that are others than what was answered.
+    #[error(
+        "{completed} counts {answers} answers of {revision}, and {classes} {told} by their status: some are missing in one \
+         of them; does the scrape keep every class, and do both count the same requests?"
+    )]
+    Classes {
+        /// The series of answers.
+        completed: String,
+        /// How many it counts.
+        answers: u64,
+        /// Whose.
+        revision: String,
+        /// The series by status.
+        classes: String,
+        /// How many that counts.
+        told: u64,
+    },
+    /// The label that should tell the status is nowhere.
+    #[error(
+        "no sample of {name} has the label {label:?} that should tell the status (`code=` of --evidence-metrics); they have {has}"
+    )]
+    NoLabel {
+        /// The series' name.
+        name: String,
+        /// The label that was asked for.
+        label: String,
+        /// Those that there are.
+        has: String,
+    },
+    /// The label that should tell the status tells something else.
+    #[error(
+        "{name} has the label {label}={value:?}, which is no status (`code=` of --evidence-metrics names the label that tells \
+         it); its samples have {has}"
+    )]
+    NoStatus {
+        /// The series' name.
+        name: String,
+        /// The label that was asked for.
+        label: String,
+        /// What it says.
+        value: String,
+        /// The labels that there are.
+        has: String,
+    },
     /// A bucket without an edge, or with one that is no number.
     #[error("{name} has the edge {edge:?}, which is no number")]
     Edge {
@@ -68,7 +131,8 @@ pub(crate) enum Part {
     Sent,
     Active,
     Completed,
-    Failed,
+    /// Answers of a class.
+    Status(StatusClass),
     /// Answers at or below this many microseconds.
     Within(u64),
 }
@@ -91,32 +155,63 @@ impl Parts {
     }
 
     /// None where nothing was ever sent, because a source shows other series (a gauge, a bucket) of an arm before that.
-    fn counters(self, metrics: &Metrics) -> Result<Option<Counters>, BadSeries> {
+    fn counters(self, metrics: &Metrics, revision: &RevisionName) -> Result<Option<Counters>, BadSeries> {
         let one = |part| self.0.get(&part).copied();
-        if one(Part::Sent).is_none() && one(Part::Completed).is_none() {
-            return Ok(None);
-        }
-        let mut latency = Vec::new();
+        let (mut latency, mut classes) = (Vec::new(), None::<Classes>);
         for (part, count) in &self.0 {
-            if let Part::Within(edge) = part {
-                latency.push((*edge, *count));
+            match part {
+                Part::Within(edge) => latency.push((*edge, *count)),
+                Part::Status(class) => classes.get_or_insert_default().add(*class, *count),
+                Part::Sent | Part::Active | Part::Completed => {}
             }
         }
-        if latency.iter().zip(latency.iter().skip(1)).any(|((_, a), (_, b))| a > b) {
-            let name = metrics.latency.as_ref().map(|h| h.bucket.clone()).unwrap_or_default();
-            return Err(BadSeries::Falling(name));
+        if one(Part::Sent).is_none() && one(Part::Completed).is_none() && classes.is_none() {
+            return Ok(None);
         }
-        // Without its last bucket a histogram does not say how many answers there were.
-        let whole = latency.last().is_some_and(|(edge, _)| *edge == INFINITE);
+        if latency.iter().zip(latency.iter().skip(1)).any(|((_, a), (_, b))| a > b) {
+            return Err(BadSeries::Falling(metrics.buckets()));
+        }
+        // These two appear with the first answer, so that absence of both is zero where requests were sent.
+        let answers = one(Part::Completed);
+        let completed = answered(answers, classes, metrics, revision)?;
+        // Without its last bucket a histogram does not say how many answers there were; one of more than there were is of
+        // something else, or of a time before the counters began anew.
+        let most = completed.saturating_add(torn(completed));
+        let timed = latency.last().is_some_and(|(edge, n)| *edge == INFINITE && *n <= most);
         Ok(Some(Counters {
             sent: one(Part::Sent),
             active: one(Part::Active),
-            // These two appear with the first answer, so that absence is zero where requests were sent.
-            completed: one(Part::Completed).unwrap_or_default(),
-            failed: one(Part::Failed).unwrap_or_default(),
-            latency: whole.then_some(latency),
+            completed,
+            failed: classes.map_or(0, |classes| classes.failed()),
+            classes: Some(classes.unwrap_or_default()),
+            latency: timed.then_some(latency),
         }))
     }
+}
+
+/// How many answers there were: as many as have a status, because a failure that is not among them would pass for none. What
+/// is counted beside them has to be the same, but for what came while the process wrote the one and the other.
+fn answered(
+    answers: Option<u64>,
+    classes: Option<Classes>,
+    metrics: &Metrics,
+    revision: &RevisionName,
+) -> Result<u64, BadSeries> {
+    let (completed, named) = (metrics.completed.clone(), metrics.failed.clone());
+    let revision = revision.to_string();
+    match (answers, classes.map(|classes| classes.all())) {
+        (None | Some(0), None) => Ok(0),
+        (Some(answers), None) => Err(BadSeries::NoClasses { completed, answers, revision, classes: named }),
+        (Some(answers), Some(told)) if answers.abs_diff(told) > torn(answers) => {
+            Err(BadSeries::Classes { completed, answers, revision, classes: named, told })
+        }
+        (_, Some(told)) => Ok(told),
+    }
+}
+
+/// By how much two series of one process may differ.
+fn torn(answers: u64) -> u64 {
+    TORN + (answers / TORN_PART).min(100 * TORN)
 }
 
 /// One series that is somebody's.
@@ -147,20 +242,39 @@ fn sort<'a>(samples: &'a [Sample], dialect: &Dialect, arms: &Arms) -> Result<Vec
                     return Err(BadSeries::Both { stable, candidate });
                 }
             };
-            for part in metrics.parts(sample)? {
+            for part in metrics.parts(sample, samples)? {
                 counted.push(Counted { way, arm, part, count: count(sample)?, sample });
             }
+        }
+    }
+    for (way, metrics) in dialect.ways.iter().enumerate() {
+        let told = counted.iter().filter(|one| one.way == way && one.sample.name == metrics.failed);
+        let mut told = told.map(|one| one.sample).peekable();
+        // Where others have it, a sample without it is an answer without a status.
+        if told.peek().is_some() && told.all(|sample| !sample.labels.contains_key(&metrics.code)) {
+            let (name, label) = (metrics.failed.clone(), metrics.code.clone());
+            return Err(BadSeries::NoLabel { has: labels_of(samples, &name), name, label });
         }
     }
     Ok(counted)
 }
 
+/// The labels that samples of this name have.
+fn labels_of(samples: &[Sample], name: &str) -> String {
+    let names = samples.iter().filter(|sample| sample.name == name).flat_map(|sample| sample.labels.keys());
+    let names: Vec<&str> = names.map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 /// A whole number that is not negative.
 fn count(sample: &Sample) -> Result<u64, BadSeries> {
     let value = sample.value;
-    if value.is_finite() && (0.0..=MOST).contains(&value) && value.fract() == 0.0 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole, and in range")]
-        return Ok(value as u64);
+    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole; too much is cut")]
+        let value = value as u64;
+        if value <= MOST_COUNTED {
+            return Ok(value);
+        }
     }
     Err(BadSeries::NoCount { name: sample.name.clone(), value: value.to_string() })
 }
@@ -184,19 +298,22 @@ pub fn read(samples: &[Sample], dialect: &Dialect, arms: &Arms) -> Result<BTreeM
         }
         strata.entry(stratum).or_default().entry((arm, way)).or_default().add(part, count);
     }
-    let pairs = strata.into_iter().map(|(name, parts)| Ok((name, pair(parts, dialect)?)));
+    let pairs = strata.into_iter().map(|(name, parts)| Ok((name, pair(parts, dialect, arms)?)));
     let pairs: Result<BTreeMap<_, _>, BadSeries> = pairs.collect();
     Ok(pairs?.into_iter().filter(|(_, pair)| *pair != Pair::default()).collect())
 }
 
 /// Each arm by the first way in which it is counted at all.
-fn pair(parts: BTreeMap<(ArmName, usize), Parts>, dialect: &Dialect) -> Result<Pair, BadSeries> {
+fn pair(parts: BTreeMap<(ArmName, usize), Parts>, dialect: &Dialect, arms: &Arms) -> Result<Pair, BadSeries> {
     let mut pair = Pair::default();
     for ((arm, way), parts) in parts {
         let Some(metrics) = dialect.ways.get(way) else { continue };
-        let place = if arm == ArmName::Stable { &mut pair.stable } else { &mut pair.candidate };
+        let (place, revision) = match arm {
+            ArmName::Stable => (&mut pair.stable, &arms.stable),
+            ArmName::Candidate => (&mut pair.candidate, &arms.candidate),
+        };
         if place.is_none() {
-            *place = parts.counters(metrics)?;
+            *place = parts.counters(metrics, revision)?;
         }
     }
     // Buckets with other edges cannot be compared: two generations of the same metric have other ones.

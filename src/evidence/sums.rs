@@ -203,10 +203,16 @@ impl Sums {
         whole.without_good(self.strangers.as_ref().map_or(0, Strangers::good))
     }
 
-    /// What was counted in them, and between two splits.
+    /// What was counted in them.
     pub fn counted(&self) -> Table {
+        Table { stable: self.stable, candidate: self.candidate }
+    }
+
+    /// What was counted between two splits: users' requests, and those by which Knative tries each split that is written. The
+    /// counters do not tell them apart.
+    pub fn between(&self) -> Table {
         let (candidate, stable) = self.moving;
-        Table { stable: self.stable.plus(stable), candidate: self.candidate.plus(candidate) }
+        Table { stable, candidate }
     }
 
     /// Answers of the candidate whose time was compared; none if time is not compared, or the source does not tell it.

@@ -2,12 +2,16 @@
 //!
 //! Decides what a difference means. A value that fell is a restart of the whole stratum, because one process counts for
 //! both arms. A series that vanished is frozen and goes on where it was. A stratum that appears only opens, because nobody
-//! knows when its counts were made. A request that was sent, was not answered and is not waiting any more is a failure: a
+//! knows when its counts were made. Counters that fall and soon fall again are several processes that answer in turn, and no
+//! window is made of them ([`falls`]). A request that was sent, was not answered and is not waiting any more is a failure: a
 //! candidate whose requests all hang completes none, and would otherwise never fail. Depends on readings.
+
+mod falls;
 
 use super::counts::{Counts, MOST};
 use super::latency::Histogram;
 use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
+use falls::Falls;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,6 +56,9 @@ struct ArmsSeen {
     /// Since when the whole stratum is gone.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     gone: Option<Timestamp>,
+    /// When its counters fell, if that is not long ago.
+    #[serde(rename = "r", default, skip_serializing_if = "Falls::is_none")]
+    falls: Falls,
 }
 
 /// A stratum that is gone for so long does not come back. If it does, it only opens.
@@ -94,6 +101,7 @@ impl Memory {
                     stable: side(base.stable, &pair.stable),
                     candidate: side(base.candidate, &pair.candidate),
                     gone: None,
+                    falls: base.falls,
                 },
             )
         };
@@ -116,7 +124,7 @@ impl Memory {
                 let opened = ArmsSeen {
                     stable: pair.stable.as_ref().map(ArmSeen::of),
                     candidate: pair.candidate.as_ref().map(ArmSeen::of),
-                    gone: None,
+                    ..ArmsSeen::default()
                 };
                 self.strata.insert(name.clone(), opened);
                 continue;
@@ -181,7 +189,8 @@ impl ArmsSeen {
 
 impl ArmSeen {
     fn of(counters: &Counters) -> Self {
-        Self { counters: counters.clone(), short: 0, vanished: false }
+        // Classes are for people: nothing is computed with them, and the record does not keep them.
+        Self { counters: Counters { classes: None, ..counters.clone() }, short: 0, vanished: false }
     }
 
     /// A process that has just begun.

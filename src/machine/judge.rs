@@ -7,14 +7,19 @@
 //! window. It may use evidence and readings; time is an argument.
 
 mod gate;
+mod ours;
 mod outage;
+mod saving;
 mod survey;
+mod told;
 mod words;
 
 use crate::evidence::Saved;
 pub use gate::Advice;
+use ours::Ours;
 use outage::Newest;
 pub use survey::{Survey, Surveyed};
+use told::TimesTold;
 
 use crate::evidence::forecast::Baseline;
 use crate::evidence::objective::ObjectiveState;
@@ -60,9 +65,6 @@ pub enum Finding {
     Accepted(String),
 }
 
-/// Time between two saves within a step.
-const SAVE_EVERY: Duration = Duration::from_secs(60);
-
 /// Judges one rollout.
 #[derive(Debug, Clone)]
 pub struct Judge {
@@ -101,6 +103,10 @@ pub struct Judge {
     unsaved: bool,
     /// A reading was tried at this place.
     looked: bool,
+    /// What we asked the candidate ourselves.
+    ours: Ours,
+    /// Whose answers the source times.
+    times: TimesTold,
 }
 
 impl Judge {
@@ -128,6 +134,8 @@ impl Judge {
             saved_at: None,
             unsaved: false,
             looked: false,
+            ours: Ours::default(),
+            times: TimesTold::default(),
         }
     }
 
@@ -248,10 +256,11 @@ impl Judge {
         let asked = self.asked.take().unwrap_or(now);
         self.looked = true;
         self.next_at = Some(after(asked, self.rules.every).max(now));
-        let reading = match result {
+        let reading = match result.and_then(|reading| self.trusted(reading, asked)) {
             Ok(reading) => reading,
             Err(error) => return self.missed(&error, now, log),
         };
+        self.times.heard(&reading);
         if let Some((since, _)) = self.failing.take() {
             let gap = words::seconds(now.duration_since(since));
             log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
@@ -260,7 +269,7 @@ impl Judge {
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);
-        } else if self.from.is_some_and(|from| asked >= from && reading.at >= from) {
+        } else if self.opens(&reading, asked) {
             let memory = Memory::open(&reading, self.memory.as_ref());
             if self.sums.is_none() {
                 let mut sums = self.no_sums();
@@ -268,7 +277,22 @@ impl Judge {
                 self.sums = Some(sums);
             }
             self.memory = Some(memory);
-            (self.open, self.mixed, self.unsaved) = (true, false, true);
+            (self.open, self.mixed, self.unsaved, self.ours) = (true, false, true, Ours::default());
+        }
+    }
+
+    /// True if windows may open with this reading.
+    fn opens(&self, reading: &Reading, asked: Timestamp) -> bool {
+        self.from.is_some_and(|from| asked >= from && reading.at >= from)
+    }
+
+    /// The reading, unless its counters cannot be of one process each. One that neither opens nor closes a window is looked at by
+    /// nobody, since what is compared with stays where it is, and a restart would be seen twice.
+    fn trusted(&mut self, reading: Reading, asked: Timestamp) -> Result<Reading, NoReading> {
+        let used = self.place.is_some() && (self.open || self.opens(&reading, asked));
+        match self.memory.as_mut().filter(|_| used) {
+            Some(memory) => memory.trust(&reading).map(|()| reading),
+            None => Ok(reading),
         }
     }
 
@@ -278,7 +302,8 @@ impl Judge {
         if reading.at <= began {
             return;
         }
-        let growths = memory.close(reading);
+        let mut growths = memory.close(reading);
+        self.ours.take_off(&mut growths);
         let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
         sums.lasts(lasted);
         let window = match began >= after(place.served, self.rules.warm_up) {
@@ -351,35 +376,6 @@ impl Judge {
         let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
         let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
         Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
-    }
-
-    /// Everything that is known, to be saved with a step that is about to be written.
-    pub fn saved_for(&self, step: usize, percents: (u8, u8), baking: bool) -> Option<Saved> {
-        let mut sums = self.sums.clone().unwrap_or_else(|| self.no_sums());
-        begin(&mut sums, &StepPlace { step, percents, served: Timestamp::MIN, baking });
-        Some(Saved::new(&self.rules, step, sums, self.memory.clone(), self.words()).mixed(true))
-    }
-
-    /// Everything that is known at this place, if there is anything.
-    pub fn saved(&self) -> Option<Saved> {
-        let counters = self.memory.clone().filter(|_| self.open);
-        Some(Saved::new(&self.rules, self.place?.step, self.sums.clone()?, counters, self.words()).mixed(self.mixed))
-    }
-
-    /// True if there is something to save, and it is time to.
-    pub fn is_save_due(&self, now: Timestamp) -> bool {
-        self.is_unsaved() && self.saved_at.is_none_or(|at| now >= after(at, SAVE_EVERY))
-    }
-
-    /// True if there is something to save.
-    pub fn is_unsaved(&self) -> bool {
-        self.unsaved && self.open && !self.moving
-    }
-
-    /// It is being saved.
-    pub fn mark_saved(&mut self, now: Timestamp) {
-        self.saved_at = Some(now);
-        self.unsaved = false;
     }
 
     /// True once a reading was tried at this place.

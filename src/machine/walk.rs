@@ -245,6 +245,9 @@ impl Walk {
     fn answered(&mut self, answer: &Answer, now: Timestamp, log: &mut Log) {
         let waking = self.probing.is_waking();
         self.probing.answered(answer, now, log);
+        if let Some(judge) = &mut self.judge {
+            judge.asked_by_us(answer);
+        }
         if waking && !self.probing.is_waking() {
             // The cold start was ours: its pods are judged from now on.
             self.health.restart(now);

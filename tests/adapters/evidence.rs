@@ -9,6 +9,7 @@ use andante::adapter::source::{
     BadFetch, CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, HttpCredentials, Prometheus,
     Where,
 };
+use andante::evidence::classes::{Classes, StatusClass};
 use andante::evidence::gate::{Gate, Judged, Measured};
 use andante::evidence::reading::{Arms, Counters, NoReading, Reading};
 use andante::evidence::series::{Dialect, Preset};
@@ -41,7 +42,8 @@ fn text(error: Result<Reading, NoReading>) -> String {
 }
 
 const ENVOY: &str = "envoy_cluster_upstream_rq_total{envoy_cluster_name=\"shop/hello-1\"} 7\n\
-                     envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"shop/hello-1\"} 6\n";
+                     envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"shop/hello-1\"} 6\n\
+                     envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"shop/hello-1\",envoy_response_code_class=\"2\"} 6\n";
 
 /// The API server's list of the gateway's pods, and whatever stands behind their port.
 fn slices(pods: &[&str]) -> Reply {
@@ -71,7 +73,9 @@ async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     for _ in 0..2 {
         let reading = gateway.read(&arms()).await.unwrap();
         assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
-        let wanted = Counters { sent: Some(7), completed: 6, ..Counters::default() };
+        let mut classes = Classes::default();
+        classes.add(StatusClass::Of(2), 6);
+        let wanted = Counters { sent: Some(7), completed: 6, classes: Some(classes), ..Counters::default() };
         assert_eq!(reading.strata["b"].stable, Some(wanted));
         assert_eq!(reading.strata["b"].candidate, None);
     }
@@ -84,7 +88,7 @@ async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     );
     assert_eq!(
         envoys.seen()[0].line,
-        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.upstream_rq_%28total%7Cactive%7Ccompleted%7C5xx%7Ctime%29%24"
+        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.upstream_rq_%28total%7Cactive%7Ccompleted%7C%5B1-5%5Dxx%7Ctime%29%24"
     );
     assert_eq!(envoys.seen()[0].header("authorization"), None);
 }
@@ -153,6 +157,25 @@ async fn a_missing_right_and_a_missing_gateway_are_named() {
         nothing.contains("no series of hello-1 or hello-2 in namespace shop: is the Service served by Kourier"),
         "{nothing}"
     );
+}
+
+/// A candidate that fails all would look clean.
+#[tokio::test]
+async fn a_source_that_cannot_show_failures_is_none() {
+    let completed = "envoy_cluster_upstream_rq_completed{envoy_cluster_name=\"shop/hello-2\"} 40\n";
+    let api = Server::start(vec![slices(&["a"])]).await;
+    let envoy = Server::start(vec![Reply::Answer(200, "", completed.into())]).await;
+    let unseen = read(gateway(&api, envoy.port)).await;
+    assert!(matches!(&unseen, Err(NoReading::Broken { from, .. }) if from == "gateway pod a"), "{unseen:?}");
+    assert!(text(unseen).contains("failures could not be seen"));
+    let own = Dialect::preset(Preset::Kourier).with_metrics("completed=rq,code=respone_code").unwrap();
+    let own = own.with_labels(["revision={revision}"]).unwrap();
+    let typo = "rq{revision=\"hello-1\",response_code=\"503\"} 9\n";
+    let process = Server::start(vec![Reply::Answer(200, "", typo.into())]).await;
+    let from = Endpoint::new(fetch(HttpCredentials::None), &process.url(), own).unwrap();
+    let setting = read(CountersFrom::Endpoint(Box::new(from))).await;
+    assert!(matches!(setting, Err(NoReading::Setting(_))), "{setting:?}");
+    assert!(text(setting).ends_with("they have response_code, revision"));
 }
 
 fn prometheus(server: &Server, preset: Preset, credentials: HttpCredentials) -> CountersFrom {
@@ -279,7 +302,8 @@ async fn a_scrape_keeps_its_time_and_is_no_younger_for_being_asked_again() {
 async fn pods_of_queue_proxies_are_strata_of_one_arm() {
     let pod = |pod: &'static str, revision: &'static str| {
         let name = ("__name__", "kn_serving_invocation_duration_seconds_count");
-        [name, ("k8s_namespace_name", "shop"), ("kn_revision_name", revision), ("pod", pod)]
+        let status = ("http_response_status_code", "200");
+        [name, ("k8s_namespace_name", "shop"), ("kn_revision_name", revision), ("pod", pod), status]
     };
     let (a, b) = (pod("a", "hello-1"), pod("b", "hello-2"));
     let server = Server::start(vec![Reply::json(200, &vector(&[(&a, "10"), (&b, "4"), scraped("1700000000")]))]).await;

@@ -41,6 +41,7 @@ fn alone_a_release_as_good_as_stable_is_promoted_on_evidence() {
     let judged = Judged::walk(&space, 100, &BUDGET);
     judged.figures("healthy");
     judged.ran.clone().ended(0).ends_with("finished").says("evidence against 3 times the odds of failure");
+    judged.ran.clone().says("the source tells of hello-00001: ");
     assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
     assert_eq!(space.split("hello"), "latest 100");
 }

@@ -8,6 +8,7 @@ use andante::adapter::source::{CountersFrom, EvidenceSource, Fetch, Gateway, Htt
 use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
 use andante::evidence::series::{Dialect, Preset};
 use andante::run::ports::Source;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +149,44 @@ fn long_what_is_never_answered_was_sent_all_the_same() {
     let lost = sent - completed - after.candidate.as_ref().unwrap().active.unwrap();
     assert!(silent > 50, "{}", summary(&hits));
     assert!(lost >= u64::try_from(silent).unwrap() && failed <= 2, "{sent} {completed} {failed} {lost} {silent}");
+}
+
+/// What docs/evidence-sources.md says of requests that no user made.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_knatives_probes_of_a_split_are_in_the_counters_and_a_record_brings_none() {
+    let space = Space::new("no-users");
+    halves(&space, "ERROR_RATE=0");
+    let gateway = Reader::gateway(&space, &space.cluster.kubeconfig);
+    let quiet = Duration::from_secs(8);
+    std::thread::sleep(quiet);
+    let grown = |before: &Pair, after: &Pair| {
+        let stable = growth(before.stable.as_ref(), after.stable.as_ref());
+        let candidate = growth(before.candidate.as_ref(), after.candidate.as_ref());
+        (stable.1 + candidate.1, stable.2 + candidate.2)
+    };
+    let before = gateway.read();
+    space
+        .merge("ksvc", "hello", &json!({"metadata": {"annotations": {"example.com/note": "as a record is saved"}}}))
+        .good();
+    space.settled("hello");
+    std::thread::sleep(quiet);
+    let noted = gateway.read();
+    assert_eq!(grown(&before, &noted), (0, 0), "an annotation is no other split");
+    let mut traffic = space.service("hello")["spec"]["traffic"].clone();
+    for target in traffic.as_array_mut().unwrap() {
+        let percent = target["percent"].as_u64().unwrap_or_default();
+        if percent > 0 {
+            let stable = target["revisionName"] == "hello-00001";
+            target["percent"] = json!(if stable { 60 } else { 40 });
+        }
+    }
+    space.merge("ksvc", "hello", &json!({"spec": {"traffic": traffic}})).good();
+    space.settled("hello");
+    std::thread::sleep(quiet);
+    let (probes, failed) = grown(&noted, &gateway.read());
+    println!("probes of one write: {probes}");
+    assert!((1..=120).contains(&probes) && failed == 0, "{probes} probes, {failed} failed");
 }
 
 /// The Role that is shipped, for an account of this test.

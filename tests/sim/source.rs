@@ -90,7 +90,7 @@ fn counters(state: &State, name: &str, since: Duration) -> Option<Counters> {
         Goes::Badly(at) => (sent, sent - until(at)),
         Goes::Silent(at) => (until(at), 0),
     };
-    known.then_some(Counters { sent: Some(sent), active: Some(0), completed, failed, latency: None })
+    known.then_some(Counters { sent: Some(sent), active: Some(0), completed, failed, ..Counters::default() })
 }
 
 impl SimSource {

@@ -1,5 +1,6 @@
 //! Users and the gateway that counts them, without chance: parts of sent add up until they are whole.
 
+use andante::evidence::classes::{Classes, StatusClass};
 use andante::evidence::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
 use andante::model::observed::Served;
 use jiff::Timestamp;
@@ -32,7 +33,7 @@ impl Default for Requests {
 pub(crate) struct Users {
     /// Requests a second, over all revisions.
     pub(crate) rate: f64,
-    /// How the counters are: `answer`, `silent`, `forbidden`, `old` (what was told last is told again), `doubled` (somebody
+    /// How the counters are: `answer`, `silent`, `forbidden`, `misnamed` (a setting does not fit), `classes` (by class), `old` (what was told last is told again), `doubled` (somebody
     /// asks the candidate's own address too), or `watched` (somebody asks it once a second and gets failures).
     pub(crate) how: String,
     /// What was told last.
@@ -86,6 +87,9 @@ impl Users {
         match self.how.as_str() {
             "silent" => Err(NoReading::Unreachable { from: "the gateway".into(), text: "connection refused".into() }),
             "forbidden" => Err(NoReading::Forbidden("list endpointslices in kourier-system".into())),
+            "misnamed" => {
+                Err(NoReading::Setting("edge: no sample of rq has the label \"kode\"; they have code".into()))
+            }
             "old" => Ok(self.last.clone().expect("it told something before")),
             _ => {
                 let pair = Pair {
@@ -115,7 +119,16 @@ impl Users {
             active: Some(0),
             completed,
             failed: whole(served.failures),
+            classes: (self.how == "classes").then(|| by_class(completed, whole(served.failures))),
             latency: Some(latency),
         })
     }
+}
+
+/// Good answers and failures.
+fn by_class(completed: u64, failed: u64) -> Classes {
+    let mut classes = Classes::default();
+    classes.add(StatusClass::Of(2), completed - failed);
+    classes.add(StatusClass::Of(5), failed);
+    classes
 }

@@ -59,6 +59,9 @@ pub(super) fn one_stratum(samples: &[Sample], dialect: &Dialect, arms: &Arms) ->
 }
 
 pub(super) fn broken(from: &str, error: &BadSeries) -> NoReading {
+    if matches!(error, BadSeries::NoLabel { .. } | BadSeries::NoStatus { .. } | BadSeries::Both { .. }) {
+        return NoReading::Setting(printable(&format!("{from}: {error}")));
+    }
     NoReading::Broken { from: from.to_owned(), text: printable(&error.to_string()) }
 }
 

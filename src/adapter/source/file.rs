@@ -6,21 +6,24 @@
 //! ```json
 //! {"strata": {"edge-1": {
 //!   "stable":    {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[100, 950], ["+Inf", 998]]},
-//!   "candidate": {"completed": 50, "failed": 0}}}}
+//!   "candidate": {"completed": 50, "failed": 0, "latency_ms": [[100, 49], ["+Inf", 50]]}}}}
 //! ```
 //!
-//! Only `completed` and `failed` must be there. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`.
-//! Beside `strata`, `"at"` (RFC 3339) says when the counters were these; else that is when the file was written, or the line
+//! Only `completed` and `failed` must be there. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`; of both
+//! revisions, or of neither. What cannot be (a stratum that stands twice, more failed than completed, more timed than completed, a
+//! count above 2^53) is refused with its place: whoever writes such a file counts wrong, and a walk would go by it. Beside `strata`, `"at"` (RFC 3339) says when the counters were these; else that is when the file was written, or the line
 //! came. The same time again is no news.
 
 use super::aside::Aside;
 use super::printable::printable;
 use crate::adapter::clock::SystemClock;
-use crate::evidence::reading::{Counters, INFINITE, NoReading, Pair, Reading};
+use crate::evidence::reading::{Counters, INFINITE, MOST_COUNTED, NoReading, Pair, Reading};
 use crate::run::ports::Clock;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +45,32 @@ pub enum CountsFile {
 #[serde(deny_unknown_fields)]
 struct FileTold {
     at: Option<Timestamp>,
+    #[serde(deserialize_with = "each_once")]
     strata: BTreeMap<String, ToldPair>,
+}
+
+/// Strata, each of which stands there once: of two with one name only the last would be heard.
+fn each_once<'de, D: Deserializer<'de>>(text: D) -> Result<BTreeMap<String, ToldPair>, D::Error> {
+    struct Strata;
+    impl<'de> Visitor<'de> for Strata {
+        type Value = BTreeMap<String, ToldPair>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("strata by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut strata = BTreeMap::new();
+            while let Some((name, pair)) = map.next_entry::<String, ToldPair>()? {
+                if strata.contains_key(&name) {
+                    return Err(A::Error::custom(format_args!("the stratum {name:?} stands there twice")));
+                }
+                strata.insert(name, pair);
+            }
+            Ok(strata)
+        }
+    }
+    text.deserialize_map(Strata)
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,9 +163,24 @@ fn understood(text: &str) -> Result<(Option<Timestamp>, BTreeMap<String, Pair>),
         serde_json::from_str(text).map_err(|e| format!("{} (line {}, column {})", cause(&e), e.line(), e.column()))?;
     let counters = |told: Option<ToldCounters>| told.map(counters).transpose();
     let pair = |told: ToldPair| Ok(Pair { stable: counters(told.stable)?, candidate: counters(told.candidate)? });
-    let strata: Result<_, String> =
+    let strata: Result<BTreeMap<String, Pair>, String> =
         told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect();
-    Ok((told.at, strata?))
+    let strata = strata?;
+    timed_alike(&strata)?;
+    Ok((told.at, strata))
+}
+
+/// How long answers take is compared, so it is told of every answer or of none.
+fn timed_alike(strata: &BTreeMap<String, Pair>) -> Result<(), String> {
+    let arms = strata.values().flat_map(|pair| [(&pair.stable, "stable"), (&pair.candidate, "candidate")]);
+    let answered = arms.filter_map(|(arm, name)| Some((arm.as_ref()?, name))).filter(|(arm, _)| arm.completed > 0);
+    let (timed, untimed): (Vec<_>, Vec<_>) = answered.partition(|(arm, _)| arm.latency.is_some());
+    match (timed.first(), untimed.first()) {
+        (Some((_, timed)), Some((_, untimed))) => {
+            Err(format!("latency_ms stands with {timed} and not with {untimed}: tell it of both, or of neither"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// serde's words without the place, which is said after them; they hold names out of the text.
@@ -150,6 +193,13 @@ fn counters(told: ToldCounters) -> Result<Counters, String> {
     if told.failed > told.completed {
         return Err(format!("{} failed of {} completed", told.failed, told.completed));
     }
+    let (sent, active) = (told.sent.unwrap_or_default(), told.active.unwrap_or_default());
+    if let Some(most) = [told.completed, sent, active].into_iter().find(|count| *count > MOST_COUNTED) {
+        return Err(format!("{most} is more than anybody can count"));
+    }
+    if told.sent.is_some() && active > sent {
+        return Err(format!("{active} active of {sent} sent"));
+    }
     let mut latency = Vec::new();
     for (edge, count) in told.latency_ms.iter().flatten() {
         latency.push((microseconds(edge)?, *count));
@@ -161,11 +211,15 @@ fn counters(told: ToldCounters) -> Result<Counters, String> {
     if !latency.is_empty() && latency.last().is_none_or(|(edge, _)| *edge != INFINITE) {
         return Err("latency_ms: the last edge must be \"+Inf\"".into());
     }
+    if let Some((_, timed)) = latency.last().filter(|(_, timed)| *timed > told.completed) {
+        return Err(format!("latency_ms: {timed} answers of {} completed", told.completed));
+    }
     Ok(Counters {
         sent: told.sent,
         active: told.active,
         completed: told.completed,
         failed: told.failed,
+        classes: None,
         latency: told.latency_ms.is_some().then_some(latency).filter(|l| !l.is_empty()),
     })
 }
@@ -188,7 +242,7 @@ mod tests {
     fn the_documented_format_is_read() {
         let text = r#"{"strata": {"edge-1": {
             "stable": {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[0.5, 950], ["+Inf", 998]]},
-            "candidate": {"completed": 50, "failed": 0}}}}"#;
+            "candidate": {"completed": 50, "failed": 0, "latency_ms": [["+Inf", 49]]}}}}"#;
         let (at, strata) = understood(text).unwrap();
         assert_eq!(at, None);
         let timed = understood(r#"{"at": "2026-01-02T03:04:05Z", "strata": {}}"#).unwrap();
@@ -198,9 +252,10 @@ mod tests {
             active: Some(2),
             completed: 998,
             failed: 3,
+            classes: None,
             latency: Some(vec![(500, 950), (INFINITE, 998)]),
         };
-        let candidate = Counters { completed: 50, ..Counters::default() };
+        let candidate = Counters { completed: 50, latency: Some(vec![(INFINITE, 49)]), ..Counters::default() };
         assert_eq!(strata["edge-1"], Pair { stable: Some(stable), candidate: Some(candidate) });
     }
 
@@ -217,6 +272,23 @@ mod tests {
             (&of("{\"completed\": 1.5, \"failed\": 0}"), "invalid type: floating point"),
             (&of("{\"completed\": -1, \"failed\": 0}"), "invalid value"),
             (&of("{\"completed\": 1, \"failed\": 2}"), "2 failed of 1 completed"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"completed\": 2}"), "duplicate field `completed`"),
+            (&of("{\"completed\": 18446744073709551615, \"failed\": 0}"), "is more than anybody can count"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"active\": 18446744073709551615}"), "more than anybody can count"),
+            (&of("{\"completed\": 1, \"failed\": 0, \"sent\": 5, \"active\": 6}"), "6 active of 5 sent"),
+            (
+                &of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 1], [\"+Inf\", 2]]}"),
+                "2 answers of 1 completed",
+            ),
+            (
+                "{\"strata\": {\"a\": {\"stable\": null}, \"a\": {\"candidate\": null}}}",
+                "the stratum \"a\" stands there twice (line 1",
+            ),
+            (
+                "{\"strata\": {\"a\": {\"stable\": {\"completed\": 9, \"failed\": 0, \"latency_ms\": [[\"+Inf\", 9]]}, \
+                 \"candidate\": {\"completed\": 1, \"failed\": 0}}}}",
+                "latency_ms stands with stable and not with candidate",
+            ),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 1]]}"), "the last edge"),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 3], [\"+Inf\", 1]]}"), "must rise"),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[-1, 3], [\"+Inf\", 5]]}"), "-1 is no edge"),

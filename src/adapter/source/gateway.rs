@@ -119,7 +119,7 @@ impl Gateway {
         // The filter is a regular expression, and names of revisions may have dots.
         let quoted = |text: &str| text.replace('.', "\\.");
         let filter = format!(
-            "^cluster\\.{}/({}|{})\\.upstream_rq_(total|active|completed|5xx|time)$",
+            "^cluster\\.{}/({}|{})\\.upstream_rq_(total|active|completed|[1-5]xx|time)$",
             arms.namespace,
             quoted(arms.stable.as_str()),
             quoted(arms.candidate.as_str())

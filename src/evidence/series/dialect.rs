@@ -4,7 +4,8 @@
 //! Decides which series are asked for and what each counts. Depends on label templates and samples.
 
 use super::pattern::{BadPattern, Labels};
-use super::{BadSeries, Part};
+use super::{BadSeries, Part, labels_of};
+use crate::evidence::classes::StatusClass;
 use crate::evidence::exposition::Sample;
 use crate::evidence::reading::INFINITE;
 use crate::model::name::{Namespace, RevisionName};
@@ -49,9 +50,9 @@ pub struct Metrics {
     pub active: Option<String>,
     /// Answers.
     pub completed: String,
-    /// Answers by status.
+    /// Answers by status: all of them, whatever their status, because what has none cannot be told from what is missing.
     pub failed: String,
-    /// The label of `failed` with the status or its class; a value that begins with 5 is a failure.
+    /// The label of `failed` with the status or its class ([`StatusClass`] says which is a failure).
     pub code: String,
     /// Time.
     pub latency: Option<HistogramSeries>,
@@ -183,8 +184,8 @@ impl Dialect {
         Ok(self)
     }
 
-    /// The dialect with metrics by name: `completed=NAME,code=LABEL` and, if there are such, `failed=`, `sent=`,
-    /// `active=`, `latency=` (the buckets' name) and `unit=s|ms`.
+    /// The dialect with metrics by name: `completed=NAME,code=LABEL` and, if there are such, `failed=` (answers by status, where
+    /// that is another series), `sent=`, `active=`, `latency=` (the buckets' name) and `unit=s|ms`.
     pub fn with_metrics(mut self, text: &str) -> Result<Self, BadDialect> {
         let bad = |why: String| BadDialect::Metrics(why);
         let mut given = BTreeMap::new();
@@ -276,8 +277,13 @@ impl Metrics {
         optional.chain([self.completed.as_str(), self.failed.as_str()]).chain(bucket).collect()
     }
 
-    /// What a sample of an arm counts.
-    pub(super) fn parts(&self, sample: &Sample) -> Result<Vec<Part>, BadSeries> {
+    /// The name of the buckets.
+    pub(super) fn buckets(&self) -> String {
+        self.latency.as_ref().map(|histogram| histogram.bucket.clone()).unwrap_or_default()
+    }
+
+    /// What a sample of an arm counts; `all`: whose labels are named where its own says nothing.
+    pub(super) fn parts(&self, sample: &Sample, all: &[Sample]) -> Result<Vec<Part>, BadSeries> {
         let name = &sample.name;
         let mut parts = Vec::new();
         for (wanted, part) in [
@@ -289,8 +295,14 @@ impl Metrics {
                 parts.push(part);
             }
         }
-        if *name == self.failed && sample.labels.get(&self.code).is_some_and(|code| code.starts_with('5')) {
-            parts.push(Part::Failed);
+        if *name == self.failed {
+            let status = sample.labels.get(&self.code).map_or("", String::as_str);
+            parts.push(Part::Status(StatusClass::read(status).ok_or_else(|| BadSeries::NoStatus {
+                name: name.clone(),
+                label: self.code.clone(),
+                value: status.to_owned(),
+                has: labels_of(all, name),
+            })?));
         }
         if let Some(histogram) = self.latency.as_ref().filter(|h| h.bucket == *name) {
             parts.push(Part::Within(histogram.edge(sample)?));

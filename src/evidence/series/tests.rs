@@ -15,6 +15,14 @@ fn samples(text: &str) -> Vec<Sample> {
     parse(text, |_| true).unwrap()
 }
 
+fn classes(counts: &[(u8, u64)]) -> Classes {
+    let mut classes = Classes::default();
+    for (digit, n) in counts {
+        classes.add(StatusClass::Of(*digit), *n);
+    }
+    classes
+}
+
 fn kourier() -> Dialect {
     Dialect::preset(Preset::Kourier)
 }
@@ -47,11 +55,12 @@ fn a_gateway_counts_both_arms() {
             active: Some(2),
             completed: 98,
             failed: 1,
+            classes: Some(classes(&[(2, 97), (5, 1)])),
             latency: Some(vec![(500, 0), (25_000, 90), (INFINITE, 98)]),
         })
     );
     // A candidate that never answered shows what was sent to it.
-    let sent = Counters { sent: Some(7), active: Some(7), ..Counters::default() };
+    let sent = Counters { sent: Some(7), active: Some(7), classes: Some(classes(&[])), ..Counters::default() };
     assert_eq!(pair.candidate, Some(sent));
 }
 
@@ -137,6 +146,106 @@ istio_requests_total{response_code="503",destination_service_name="hello-2",dest
     }
 }
 
+/// What a gateway tells of the candidate: answers, and those by class.
+fn told(completed: u64, by_class: &[(&str, u64)]) -> String {
+    let of = "envoy_cluster_name=\"shop/hello-2\"";
+    let mut text = format!("envoy_cluster_upstream_rq_completed{{{of}}} {completed}\n");
+    for (class, n) in by_class {
+        writeln!(text, "envoy_cluster_upstream_rq_xx{{{of},envoy_response_code_class=\"{class}\"}} {n}").unwrap();
+    }
+    text
+}
+
+fn candidate(text: &str, dialect: &Dialect) -> Result<(u64, u64), String> {
+    let strata = read(&samples(text), dialect, &arms()).map_err(|error| error.to_string())?;
+    let candidate = strata[""].candidate.as_ref().unwrap();
+    Ok((candidate.completed, candidate.failed))
+}
+
+/// A candidate that fails all was promoted in 60 of 60 rollouts where no class was told.
+#[test]
+fn answers_without_a_class_are_no_good_answers() {
+    for completed in [1, 40] {
+        let none = candidate(&told(completed, &[]), &kourier()).unwrap_err();
+        let wanted = format!(
+            "envoy_cluster_upstream_rq_completed counts {completed} answers of hello-2, and no series of \
+             envoy_cluster_upstream_rq_xx tells their status"
+        );
+        assert!(none.starts_with(&wanted), "{none}");
+    }
+    // The scrape keeps one class of several.
+    let half = candidate(&told(1000, &[("2", 500)]), &kourier()).unwrap_err();
+    assert!(
+        half.contains("counts 1000 answers of hello-2, and envoy_cluster_upstream_rq_xx 500 by their status"),
+        "{half}"
+    );
+    let more = candidate(&told(100, &[("5", 300)]), &kourier()).unwrap_err();
+    assert!(more.contains("counts 100 answers of hello-2, and envoy_cluster_upstream_rq_xx 300"), "{more}");
+    // Failures alone, by an owner's own names.
+    let own = kourier().with_metrics("completed=all_total,failed=bad_total,code=status").unwrap();
+    let own = own.with_labels(["revision={revision}"]).unwrap();
+    let text = "all_total{revision=\"hello-2\"} 100\nbad_total{revision=\"hello-2\",status=\"500\"} 3\n";
+    assert!(candidate(text, &own).unwrap_err().contains("some are missing in one of them"));
+}
+
+/// A process goes on counting while it writes one series after the other.
+#[test]
+fn what_came_while_the_process_wrote_is_no_contradiction() {
+    assert_eq!(candidate(&told(100, &[("2", 60), ("5", 45)]), &kourier()), Ok((105, 45)));
+    assert_eq!(candidate(&told(100, &[("5", 101)]), &kourier()), Ok((101, 101)), "never more failures than answers");
+    assert_eq!(candidate(&told(100, &[("2", 90)]), &kourier()), Ok((90, 0)), "who has no status yet is no good answer");
+    assert!(candidate(&told(100, &[("2", 89)]), &kourier()).is_err());
+    let many = 1_000_000_000;
+    assert_eq!(candidate(&told(many, &[("2", many - 1010)]), &kourier()), Ok((many - 1010, 0)));
+    assert!(candidate(&told(many, &[("2", many - 1011)]), &kourier()).is_err(), "however long its history is");
+    assert_eq!(candidate(&told(0, &[]), &kourier()), Ok((0, 0)));
+}
+
+fn istio() -> Dialect {
+    let dialect = kourier().with_metrics("completed=rq,code=response_code").unwrap();
+    dialect.with_labels(["revision={revision}"]).unwrap()
+}
+
+fn rq(labels: &[(&str, &str)], n: u64) -> String {
+    let labels: Vec<String> = labels.iter().map(|(k, v)| format!(",{k}=\"{v}\"")).collect();
+    format!("rq{{revision=\"hello-2\"{}}} {n}\n", labels.concat())
+}
+
+#[test]
+fn no_status_is_a_failure_and_so_is_a_number_that_is_none() {
+    let told: Vec<String> = ["200", "404", "0", "", "999"].map(|code| rq(&[("response_code", code)], 2)).into();
+    assert_eq!(candidate(&told.concat(), &istio()), Ok((10, 6)));
+    let without = format!("{}{}", rq(&[("response_code", "200")], 5), rq(&[("flags", "UH")], 3));
+    assert_eq!(candidate(&without, &istio()), Ok((8, 3)), "a sample without the label that others have");
+}
+
+#[test]
+fn a_label_that_tells_no_status_is_named_with_those_that_there_are() {
+    let nowhere = rq(&[("response_kode", "503"), ("reporter", "source")], 9);
+    assert_eq!(
+        candidate(&nowhere, &istio()).unwrap_err(),
+        "no sample of rq has the label \"response_code\" that should tell the status (`code=` of --evidence-metrics); they \
+         have reporter, response_kode, revision"
+    );
+    let method = rq(&[("response_code", "GET"), ("code", "503")], 9);
+    assert_eq!(
+        candidate(&method, &istio()).unwrap_err(),
+        "rq has the label response_code=\"GET\", which is no status (`code=` of --evidence-metrics names the label that \
+         tells it); its samples have code, response_code, revision"
+    );
+}
+
+#[test]
+fn a_histogram_of_more_than_was_answered_is_left_out() {
+    let bucket =
+        |n| format!("envoy_cluster_upstream_rq_time_bucket{{envoy_cluster_name=\"shop/hello-2\",le=\"+Inf\"}} {n}\n");
+    let timed = |n: u64| {
+        let text = format!("{}{}", told(100, &[("2", 100)]), bucket(n));
+        read(&samples(&text), &kourier(), &arms()).unwrap()[""].candidate.as_ref().unwrap().latency.is_some()
+    };
+    assert_eq!([4, 110, 111].map(timed), [true, true, false], "Envoy's lags by up to five seconds");
+}
+
 #[test]
 fn templates_that_fit_both_arms_are_refused() {
     let greedy = kourier().with_labels(["envoy_cluster_name={namespace}/*", "who=*{revision}*"]).unwrap();
@@ -213,6 +322,7 @@ fn both_generations_of_queue_proxy_are_read_as_they_write() {
     let counters = |below| Counters {
         completed: 20,
         failed: 7,
+        classes: Some(classes(&[(2, 13), (5, 7)])),
         latency: Some(vec![(5_000, below), (INFINITE, 20)]),
         ..Counters::default()
     };
@@ -231,7 +341,7 @@ proptest! {
             let (name, more) = match kind {
                 0 => ("total", String::new()),
                 1 => ("completed", String::new()),
-                2 => ("xx", ",envoy_response_code_class=\"5\"".to_owned()),
+                2 => ("xx", format!(",envoy_response_code_class=\"{}\"", value.rem_euclid(6))),
                 _ => ("time_bucket", format!(",le=\"{edge}\"")),
             };
             writeln!(text, "envoy_cluster_upstream_rq_{name}{{envoy_cluster_name=\"shop/{revision}\"{more}}} {value}").unwrap();
@@ -240,6 +350,9 @@ proptest! {
             prop_assert!(counts.iter().all(|(_, _, value, _)| *value >= 0));
             for pair in strata.values() {
                 prop_assert!(*pair != Pair::default());
+                for counters in [&pair.stable, &pair.candidate].into_iter().flatten() {
+                    prop_assert!(counters.failed <= counters.completed);
+                }
                 for latency in [&pair.stable, &pair.candidate].into_iter().flatten().filter_map(|c| c.latency.as_ref()) {
                     prop_assert_eq!(latency.last().unwrap().0, INFINITE);
                     prop_assert!(latency.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1));

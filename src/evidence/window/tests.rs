@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn counters(sent: u64, active: u64, completed: u64, failed: u64) -> Counters {
-    Counters { sent: Some(sent), active: Some(active), completed, failed, latency: None }
+    Counters { sent: Some(sent), active: Some(active), completed, failed, ..Counters::default() }
 }
 
 fn reading(strata: &[(&str, Option<Counters>, Option<Counters>)]) -> Reading {

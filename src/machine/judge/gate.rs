@@ -53,9 +53,20 @@ impl Judge {
     /// At 100 % there is no stable to compare with: a source that tells how long answers take has told it by then, also
     /// where steps are shorter than the warm-up.
     fn untimed(&self) -> Option<String> {
+        if let Some((timed, untimed)) = self.times.of_one_alone().filter(|_| self.compares_times()) {
+            let arms = [&self.arms.stable, &self.arms.candidate];
+            let name = |place: usize| arms.get(place).map_or(String::new(), ToString::to_string);
+            let (timed, untimed) = (name(timed), name(untimed));
+            return Some(format!("the source tells how long answers of {timed} take, and nothing of {untimed}"));
+        }
         let least = self.rules().min_requests.max(1);
         let timed = self.sums.as_ref()?.timed().filter(|timed| *timed < least && !self.rules().accept_without)?;
         Some(format!("how long answers take was compared for {timed} requests, at least {least} wanted"))
+    }
+
+    fn compares_times(&self) -> bool {
+        let rules = self.rules();
+        !rules.accept_without && (rules.margin.is_some() || rules.tail.is_some())
     }
 
     /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last

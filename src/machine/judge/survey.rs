@@ -2,10 +2,12 @@
 //! time. It may use readings and the forecast.
 
 use super::outage::Newest;
+use super::told::ClassesTold;
 use super::words;
 use crate::evidence::Counts;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
+use crate::evidence::classes::Classes;
 use crate::evidence::forecast::{Baseline, Course, until_accepted};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::window::Memory;
@@ -33,6 +35,8 @@ pub struct Surveyed {
     pub memory: Memory,
     /// Others at the candidate's own address, if there are any.
     pub strangers: Option<Strangers>,
+    /// Answers by class of stable and of the candidate, as far as the source tells them.
+    pub classes: [Option<Classes>; 2],
 }
 
 /// Looks at stable, and at who else asks the candidate.
@@ -51,6 +55,7 @@ pub struct Survey {
     failing: Option<(Timestamp, NoReading)>,
     /// The latest time that the source told of.
     newest: Newest,
+    classes: ClassesTold,
     found: Option<Surveyed>,
 }
 
@@ -92,7 +97,11 @@ impl Survey {
     pub fn read(&mut self, result: Result<Reading, NoReading>, rules: &Rules, now: Timestamp, log: &mut Log) {
         self.asked = None;
         self.next_at = Some(after(now, rules.every));
-        let reading = match result {
+        let trusted = result.and_then(|reading| match &mut self.began {
+            Some((_, memory)) => memory.trust(&reading).map(|()| reading),
+            None => Ok(reading),
+        });
+        let reading = match trusted {
             Ok(reading) => reading,
             Err(error) => {
                 log.once(Topic::Wait, format!("no evidence can be read: {error}"));
@@ -103,6 +112,7 @@ impl Survey {
         };
         self.failing = None;
         self.newest.told(reading.at, rules.every, now, log);
+        self.classes.heard(&reading);
         let Some((began, memory)) = &mut self.began else {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
@@ -124,14 +134,22 @@ impl Survey {
             let foreign = per_second(self.foreign.failures, over);
             let baseline = Baseline { counts: self.counts, over, foreign };
             let strangers = Strangers::seen(self.foreign, over);
-            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers });
+            let classes = self.classes.grown();
+            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers, classes });
         }
     }
 
-    /// Why nothing will be found: readings have failed for too long, or are not permitted.
+    /// A setting that does not fit the source, which is to be mended before anyone is moved, whatever the plan compares.
+    pub fn mistake(&self) -> Option<&NoReading> {
+        let (_, why) = self.failing.as_ref()?;
+        Some(why).filter(|why| matches!(why, NoReading::Setting(_)))
+    }
+
+    /// Why nothing will be found: readings have failed for too long, are not permitted, or a setting does not fit.
     pub fn outage(&self, patience: Duration, now: Timestamp) -> Option<&NoReading> {
         let (since, why) = self.failing.as_ref()?;
-        (matches!(why, NoReading::Forbidden(_)) || now >= after(*since, patience)).then_some(why)
+        let lasts = matches!(why, NoReading::Forbidden(_) | NoReading::Setting(_));
+        (lasts || now >= after(*since, patience)).then_some(why)
     }
 }
 
@@ -141,6 +159,17 @@ fn per_second(count: u64, over: Duration) -> f64 {
 }
 
 impl Surveyed {
+    /// What the source tells of answers by class; none where it tells failures alone. So a source that shows no failures can be seen.
+    pub fn told(&self, arms: &Arms) -> Option<String> {
+        let [stable, candidate] = self.classes;
+        let over = words::span(Duration::from_secs(self.baseline.over.as_secs()));
+        let of = |name: &dyn std::fmt::Display, classes: Classes| format!("of {name}: {}", classes.words());
+        let stable = of(&arms.stable, stable?);
+        let candidate = candidate.filter(|classes| classes.all() > 0);
+        let candidate = candidate.map_or_else(String::new, |classes| format!("; {}", of(&arms.candidate, classes)));
+        Some(format!("the source tells {stable} in {over}{candidate}"))
+    }
+
     /// Who else asks the candidate, and what is done about it; none if nobody does.
     pub fn others(&self, arms: &Arms) -> Option<String> {
         let (seen, over) = self.strangers.as_ref()?.before();
@@ -192,6 +221,7 @@ impl Surveyed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::classes::StatusClass;
     use crate::evidence::reading::{Counters, Pair};
     use crate::evidence::rules::tests::rules;
     use crate::rollout::plan::{PlanOptions, Style};
@@ -212,8 +242,13 @@ mod tests {
 
     /// What is found when stable gets `users` a second and the candidate these (good and bad); and after how many seconds.
     fn found(mut survey: Survey, users: u64, candidate: impl Fn(u64) -> (u64, u64)) -> (Surveyed, i64) {
-        let counters =
-            |completed, failed| Counters { sent: Some(completed), active: Some(0), completed, failed, latency: None };
+        let counters = |completed, failed| Counters {
+            sent: Some(completed),
+            active: Some(0),
+            completed,
+            failed,
+            ..Counters::default()
+        };
         for ten in 0..20 {
             let now = at(10 * ten);
             let (good, bad) = candidate(10 * ten.unsigned_abs());
@@ -264,6 +299,55 @@ mod tests {
         let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false };
         let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
         assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
+    }
+
+    /// With classes, so that a source that shows no failures is seen before it has to.
+    #[test]
+    fn what_the_source_tells_of_both_is_said_by_class() {
+        let mut survey = survey(Style::Canary, 30);
+        let told = |second: i64, stable: [u64; 2], candidate: u64| {
+            let counters = |counts: [u64; 2]| {
+                let mut classes = Classes::default();
+                for (n, digit) in counts.into_iter().zip([2, 5]) {
+                    classes.add(StatusClass::Of(digit), n);
+                }
+                let (completed, failed) = (classes.all(), classes.failed());
+                Some(Counters { completed, failed, classes: Some(classes), ..Counters::default() })
+            };
+            let pair = Pair { stable: counters(stable), candidate: counters([candidate, 0]) };
+            Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
+        };
+        for reading in [told(0, [7000, 5], 12), told(10, [7330, 8], 12), told(30, [7990, 15], 14)] {
+            let now = reading.at;
+            survey.read(Ok(reading), &rules(), now, &mut Log::default());
+        }
+        let found = survey.found().unwrap();
+        assert_eq!(found.told(&arms()).unwrap(), "the source tells of s-1: 990 2xx, 10 5xx in 30s; of s-2: 2 2xx");
+        let (silent, _) = found_without_classes();
+        assert_eq!(silent.told(&arms()), None);
+    }
+
+    fn found_without_classes() -> (Surveyed, i64) {
+        found(survey(Style::Canary, 5), 100, |_| (0, 0))
+    }
+
+    #[test]
+    fn a_setting_that_does_not_fit_waits_for_nothing_and_processes_in_turn_are_no_rate() {
+        let mut log = Log::default();
+        let mut wrong = survey(Style::BlueGreen, 5);
+        wrong.read(Err(NoReading::Setting("no such label".into())), &rules(), at(0), &mut log);
+        assert!(wrong.mistake().is_some() && wrong.outage(Duration::from_secs(60), at(0)).is_some());
+        let mut in_turn = survey(Style::Canary, 5);
+        for (ten, users) in [9000, 90, 9010, 100, 9020, 110, 9030].into_iter().enumerate() {
+            let counters = Counters { completed: users, ..Counters::default() };
+            let pair = Pair { stable: Some(counters), candidate: None };
+            let now = at(10 * i64::try_from(ten).unwrap());
+            let reading = Reading { at: now, strata: [(String::new(), pair)].into() };
+            in_turn.read(Ok(reading), &rules(), now, &mut log);
+        }
+        assert!(in_turn.is_failing());
+        let said = in_turn.outage(Duration::from_secs(20), at(60)).unwrap().to_string();
+        assert!(said.starts_with("unusable answer of the source: its counters fell twice within 8 readings"), "{said}");
     }
 
     #[test]

@@ -52,6 +52,15 @@ fn of(counts: Counts) -> String {
     format!("{} of {} ({})", counts.failures, counts.requests, percent(counts.rate()))
 }
 
+/// What was counted of the candidate between two splits: told apart, because not all of it is of users.
+fn between(sums: &Sums, also: &str) -> String {
+    let Counts { requests, failures } = sums.between().candidate;
+    if requests == 0 {
+        return String::new();
+    }
+    format!(" ({also}{failures} of {requests} while a split was on its way, Knative's own probes among them)")
+}
+
 impl Judge {
     /// Counts of both arms, and the evidence that the candidate is worse.
     pub fn words(&self) -> String {
@@ -65,8 +74,9 @@ impl Judge {
         });
         let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
         let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));
+        let between = between(sums, "and ");
         format!(
-            "{} failed {}{others}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
+            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.arms.stable,
@@ -100,10 +110,11 @@ impl Judge {
             format!("{} does not over the same time", self.arms.stable)
         };
         format!(
-            "objective broken: {} has {} {}; {control} (evidence {}, {} decides)",
+            "objective broken: {} has {} {}{}; {control} (evidence {}, {} decides)",
             self.arms.candidate,
             of(counts),
             self.limit(which),
+            between(sums, "of these "),
             evidence(ln),
             evidence(self.rules.broken_at())
         )

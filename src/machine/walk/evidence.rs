@@ -53,6 +53,11 @@ impl Walk {
         let rules = self.goal.judge.as_ref()?.rules.clone();
         let plan = &self.goal.plan;
         let first = record.step == 0 || matches!(record.phase, Phase::Staged | Phase::Interrupted);
+        if let Some(mistake) = self.survey.mistake().filter(|_| first) {
+            let what = format!("the evidence cannot be read: {mistake}; nobody was moved");
+            let next = format!("mend the setting; then `andante walk {}`", service.called());
+            return Some(Next::end(outcome_of(Code::BadInput, what, service).next(next)));
+        }
         // Where nothing is compared, nothing is to be known of stable, and counters that cannot be read keep nobody.
         if !first || !plan.compares() && self.survey.is_failing() {
             return None;
@@ -81,6 +86,9 @@ impl Walk {
             let ask = if self.survey.is_due(now) { vec![Question::Reading(arms)] } else { vec![] };
             return Some(Next::Wait { until: self.survey.next_moment(now), ask });
         };
+        if let Some(told) = found.told(&arms) {
+            log.once(Topic::Check, told);
+        }
         if let Some(told) = found.others(&arms) {
             log.once(Topic::Note, told);
         }

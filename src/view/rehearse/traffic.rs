@@ -389,6 +389,7 @@ fn counters(tally: &Tally) -> Counters {
         active: Some(tally.active),
         completed: tally.completed,
         failed: tally.failed,
+        classes: None,
         latency: Some(latency.collect()),
     }
 }

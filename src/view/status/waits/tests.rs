@@ -133,7 +133,8 @@ impl Watched {
     /// A thousand healthy requests a second, as the split tells.
     fn reading(&self) -> Reading {
         let seconds = u64::try_from(self.now).unwrap();
-        let counters = |n: u64| Counters { sent: Some(n), active: Some(0), completed: n, failed: 0, latency: None };
+        let counters =
+            |n: u64| Counters { sent: Some(n), active: Some(0), completed: n, failed: 0, ..Counters::default() };
         let share = self.world().record().unwrap().unwrap().split.share(&"hello-00002".parse().unwrap());
         let candidate = seconds * 10 * u64::from(share.get());
         let pair = Pair { stable: Some(counters(seconds * 1000 - candidate)), candidate: Some(counters(candidate)) };
