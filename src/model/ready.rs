@@ -24,11 +24,17 @@ pub(crate) fn is_current(service: &Service) -> bool {
     // The generation alone proves nothing: after a write of a named template and a split together Knative 1.23 shows, for
     // about 100 ms, the new generation, `RoutesReady` True and the old `status.traffic`, because the Route is not touched
     // until the Configuration has caught up. Only `ConfigurationsReady` tells.
-    let out_of_date = |kind: &str| service.conditions.get(kind).is_some_and(|c| c.reason == "OutOfDate");
-    service.observed_generation >= service.generation && !out_of_date("ConfigurationsReady")
+    let says = |kind: &str, reason: &str| service.conditions.get(kind).is_some_and(|c| c.reason == reason);
+    // Every reconciler raises the observed generation whether it got anywhere or not. Where the Configuration changed in the same
+    // moment (its revision crashed, say), the Service's write to it is refused: then all stands as before, the old revision as
+    // created last, and only this reason, which any progress replaces, tells that the new template has reached nobody yet
+    // (knative/pkg: reconciler/reconcile_common.go; seen with Knative 1.23 for about 100 ms).
+    service.observed_generation >= service.generation
+        && !says("ConfigurationsReady", "OutOfDate")
+        && !says("Ready", "NewObservedGenFailure")
 }
 
-/// Rule 7: generation observed, `ConfigurationsReady` not `OutOfDate`, `RoutesReady` True, `status.traffic` equal to the
+/// Rule 7: generation observed, `ConfigurationsReady` not `OutOfDate`, `Ready` not `NewObservedGenFailure`, `RoutesReady` True, `status.traffic` equal to the
 /// request entry by entry.
 pub(crate) fn serving(service: &Service) -> Serving {
     served_if(service, equals_status)
@@ -195,6 +201,14 @@ mod tests {
                 2,
                 json!([{"type": "RoutesReady", "status": "True"},
                     {"type": "ConfigurationsReady", "status": "Unknown", "reason": "OutOfDate"}]),
+                right(),
+            ),
+            // The Configuration could not be written.
+            service(
+                2,
+                2,
+                json!([{"type": "RoutesReady", "status": "True"}, {"type": "ConfigurationsReady", "status": "True"},
+                    {"type": "Ready", "status": "Unknown", "reason": "NewObservedGenFailure"}]),
                 right(),
             ),
         ];

@@ -132,6 +132,7 @@ fn long_each_right_that_is_taken_away_is_named() {
     let optional = [
         "create events",
         "get jobs",
+        "get namespaces of the core",
         "get pipelineruns",
         "get services of the core",
         "get taskruns",

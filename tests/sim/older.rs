@@ -216,6 +216,7 @@ fn the_same_run_goes_on_with_what_an_older_build_began() {
 
 /// What is kept for later builds is what this one writes, and can be played again.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a setting of this test alone")]
 fn what_this_build_writes_can_be_kept() {
     let told = told::told();
     if let Ok(version) = std::env::var("ANDANTE_KEEP_RECORDS") {

@@ -5,6 +5,7 @@
 
 use crate::model::observed::{Service, Truth};
 use crate::model::percent::Percent;
+use crate::model::ready::is_current;
 
 /// What serves, beside the template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,7 @@ pub(super) enum WhatServes {
 /// What serves now; `share`: what the template's revision is to have at least.
 pub(super) fn serving(service: &Service, share: Percent) -> WhatServes {
     let configuration = service.conditions.get("ConfigurationsReady");
-    let out_of_date = configuration.is_some_and(|c| c.truth == Truth::Unknown && c.reason == "OutOfDate");
-    if service.observed_generation < service.generation || out_of_date {
+    if !is_current(service) {
         return WhatServes::Unsettled;
     }
     let failed = configuration.is_some_and(|c| c.truth == Truth::False);
@@ -100,5 +100,8 @@ mod tests {
         let mut seen = service;
         seen["status"]["observedGeneration"] = json!(3);
         assert_eq!(serving(&Service::from_json(&seen).unwrap(), share), WhatServes::Present);
+        // Looked at, and not taken up: an edit would be called reached that no revision is made of.
+        seen["status"]["conditions"] = json!([{"type": "Ready", "status": "Unknown", "reason": "NewObservedGenFailure"}]);
+        assert_eq!(serving(&Service::from_json(&seen).unwrap(), share), WhatServes::Unsettled);
     }
 }
