@@ -27,16 +27,11 @@ static FILE: Mutex<()> = Mutex::new(());
 
 /// What the error promises rest on, what was broken, and the command that breaks it. Whoever makes a promise hold
 /// without one of them takes its row out.
-const RESTS_ON: [(&str, &str, &str); 6] = [
+const RESTS_ON: [(&str, &str, &str); 5] = [
     (
         "failures are independent of each other",
         "five requests in a row share their fate, in two equal revisions",
         "andante rehearse --style budget --errors 1% --objective 10% --clusters 5 --runs 50",
-    ),
-    (
-        "answers end before a step does",
-        "5 % of the candidate's requests hang for 5 minutes",
-        "andante rehearse --style budget --rate 1000 --candidate-hangs 5% --client-timeout 300s --runs 5",
     ),
     (
         "the source tells failures",

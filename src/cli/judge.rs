@@ -57,6 +57,10 @@ pub struct JudgeArgs {
     /// How long latency is not judged after each step is served; failures always are.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Judgement")]
     pub warm_up: Duration,
+    /// How long the slowest requests take, time-outs among them: each step is judged from so long after it is served, when
+    /// all that came before it has ended; else as long as the source's histogram ever saw of stable, two minutes at most.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Judgement")]
+    pub longest_answer: Option<Duration>,
 }
 
 /// By how many edges the candidate may be slower; none: latency is not compared.
@@ -97,6 +101,7 @@ impl JudgeArgs {
             min_requests: self.min_requests,
             every: self.evidence_every,
             warm_up: self.warm_up,
+            longest_answer: self.longest_answer,
             lag: self.evidence_lag,
             accept_without: self.accept_without_evidence,
             on_objective: match self.on_objective {

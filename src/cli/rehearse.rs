@@ -4,7 +4,7 @@
 
 use super::{CapacityArgs, JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{AtItsAddress, Behaviour, ColdStart, Incident, PodKind, Spell};
+use crate::view::rehearse::{AtItsAddress, Behaviour, ColdStart, Incident, PodKind, Spell, Streams};
 use clap::Args;
 use std::time::Duration;
 
@@ -73,6 +73,15 @@ pub struct ServiceArgs {
     /// The deviation of that time's logarithm.
     #[arg(long, value_name = "N", default_value_t = 0.8, value_parser = factor, help_heading = "Service")]
     pub latency_spread: f64,
+    /// Good answers take just so long, instead of --latency (the candidate's --candidate-slower times that).
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Service")]
+    pub answers: Option<Duration>,
+    /// Failures take just so long, as time-outs do; else they come at once.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Service")]
+    pub failures_take: Option<Duration>,
+    /// This part of the good answers begins at once and goes on as a stream for so long, for example 100%:2h.
+    #[arg(long, value_name = "PART:TIME", value_parser = streams, help_heading = "Service")]
+    pub streams: Option<Streams>,
     /// After how long the client of an unanswered request gives up.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Service")]
     pub client_timeout: Duration,
@@ -133,6 +142,9 @@ impl ServiceArgs {
             latency: self.latency,
             spread: self.latency_spread,
             slower: self.candidate_slower,
+            answers: self.answers,
+            failures_take: self.failures_take,
+            streams: self.streams,
             together: self.clusters,
             told: self.failures_told,
             strangers: self.strangers,
@@ -199,6 +211,12 @@ fn pods(text: &str) -> Result<PodKind, String> {
     Ok(PodKind { starts: duration(starts.trim())?, bears: factor(bears.trim())? })
 }
 
+/// `PART:TIME`.
+fn streams(text: &str) -> Result<Streams, String> {
+    let (part, lasts) = text.split_once(':').ok_or("not of the form PART:TIME, for example 100%:2h")?;
+    Ok(Streams { part: portion(part)?, lasts: duration(lasts.trim())? })
+}
+
 /// `RATE:PART`.
 fn strangers(text: &str) -> Result<AtItsAddress, String> {
     let (often, part) = text.rsplit_once(':').ok_or("not of the form RATE:PART, for example 1:100%")?;
@@ -242,6 +260,8 @@ mod tests {
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
         assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
         assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { rate: 0.5, errors: 1.0 }));
+        assert_eq!(streams("5%:2h"), Ok(Streams { part: 0.05, lasts: seconds(7200) }));
+        assert!(streams("5%").is_err() && streams("x:2h").is_err() && streams("5%:2").is_err());
         assert!(strangers("1").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
         assert_eq!(pods("4s:20"), Ok(PodKind { starts: seconds(4), bears: 20.0 }));

@@ -18,6 +18,8 @@ pub struct Course {
     pub steps: Vec<(f64, Duration)>,
     /// The next step is chosen by the budget, the farthest that it allows.
     pub by_budget: bool,
+    /// How long a step is served before it is judged.
+    pub drain: Duration,
 }
 
 /// What stable did before the first step.
@@ -46,8 +48,9 @@ impl Baseline {
 pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_most: Duration) -> Option<Duration> {
     let (lambda, p) = (baseline.lambda(), baseline.counts.rate());
     let tick = rules.every.as_secs_f64().max(0.1);
-    let overhead = (SERVE + rules.every).as_secs_f64();
-    let (mut at, mut here, mut at_step) = (0, 0.0, 0.0);
+    let drain = course.drain.as_secs_f64();
+    let overhead = (SERVE + rules.every).as_secs_f64() + drain;
+    let (mut at, mut here, mut at_step) = (0, drain, 0.0);
     let (mut time, mut requests, mut failures, mut turned) = (overhead, 0.0, 0.0, 0.0);
     while time <= at_most.as_secs_f64() {
         let (share, dwell) = course.steps.get(at)?;
@@ -65,7 +68,7 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
                 at + 1
             };
             if next > at {
-                (at, here, at_step) = (next, 0.0, 0.0);
+                (at, here, at_step) = (next, drain, 0.0);
                 time += overhead;
                 continue;
             }
@@ -100,7 +103,7 @@ mod tests {
 
     fn course(steps: &[(f64, u64)]) -> Course {
         let steps = steps.iter().map(|(share, dwell)| (*share, Duration::from_secs(*dwell))).collect();
-        Course { steps, by_budget: false }
+        Course { steps, by_budget: false, drain: Duration::ZERO }
     }
 
     fn baseline(requests: u64, failures: u64) -> Baseline {
@@ -140,7 +143,7 @@ mod tests {
     fn the_budget_goes_faster_than_fixed_steps() {
         let ladder = [1, 2, 5, 10, 20, 30, 50];
         let steps: Vec<_> = ladder.iter().map(|p| (f64::from(*p) / 100.0, Duration::from_secs(10))).collect();
-        let budget = Course { steps, by_budget: true };
+        let budget = Course { steps, by_budget: true, drain: Duration::ZERO };
         let time = until_accepted(&rules(), &budget, &baseline(1000, 1), HOUR).unwrap();
         assert!((120..480).contains(&time.as_secs()), "{time:?}");
     }

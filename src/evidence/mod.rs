@@ -39,6 +39,7 @@ pub mod comparison;
 mod conditional;
 pub(crate) mod counts;
 pub mod exposition;
+pub mod flight;
 pub mod forecast;
 pub mod gate;
 pub mod latency;
@@ -55,6 +56,7 @@ mod sharing;
 mod strangers;
 pub mod sums;
 pub(crate) mod verdict;
+mod waiting;
 pub mod window;
 
 pub use counts::{Counts, Table};

@@ -95,6 +95,10 @@ pub struct Rules {
     /// How long windows of a step count for failures alone, from when it is served.
     #[serde(with = "human")]
     pub warm_up: Duration,
+    /// How long after a split is served its windows stay shut, because what came before it ends by then; none: as long as
+    /// stable's slowest request ever took, by the source's histogram.
+    #[serde(with = "human::option")]
+    pub longest_answer: Option<Duration>,
     /// Time that passes, beside `every`, between a bad answer and the moment when users are off the candidate.
     #[serde(with = "human")]
     pub lag: Duration,
@@ -128,6 +132,8 @@ pub struct RuleOptions {
     pub every: Duration,
     #[serde(with = "human")]
     pub warm_up: Duration,
+    #[serde(with = "human::option")]
+    pub longest_answer: Option<Duration>,
     #[serde(with = "human")]
     pub lag: Duration,
     pub accept_without: bool,
@@ -151,6 +157,7 @@ impl Default for RuleOptions {
             min_requests: None,
             every: rules.every,
             warm_up: rules.warm_up,
+            longest_answer: rules.longest_answer,
             lag: rules.lag,
             accept_without: rules.accept_without,
             on_objective: rules.on_objective,
@@ -174,6 +181,7 @@ impl From<RuleOptions> for Rules {
             min_requests: options.min_requests.unwrap_or(least),
             every: options.every,
             warm_up: options.warm_up,
+            longest_answer: options.longest_answer,
             lag: options.lag,
             accept_without: options.accept_without,
             on_objective: options.on_objective,
@@ -202,6 +210,7 @@ impl Default for Rules {
             every: Duration::from_secs(10),
             // Cold starts are slow, and no fault of the release.
             warm_up: Duration::from_secs(30),
+            longest_answer: None,
             lag: Duration::from_secs(5),
             accept_without: false,
             on_objective: OnObjective::Rollback,

@@ -12,13 +12,16 @@ use super::objective::{ObjectiveState, ObjectiveWatch};
 use super::rules::Rules;
 use super::sharing;
 use super::strangers::{DELTA, Strangers, Theirs};
+use super::waiting::InFlight;
 use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Weights of failures and latency in the comparison.
-// Weights that sum to 1 keep one error for both: a weighted mean of e-values is one. The objective is not in it, because
+/// Weight of requests that wait in the comparison, and of failures and latency in the rest.
+// Weights that sum to 1 keep one error for all: a weighted mean of e-values is one. The objective is not in it, because
 // it tests against something else: in an incident of both arms six failures of fifty requests would be enough for it.
+// What hangs is loud (a tenth of the error costs it some two nats), so that little is taken from the others.
+const WAITING: f64 = 0.1;
 const WEIGHTS: [f64; 2] = [0.6, 0.4];
 
 /// The sums.
@@ -58,6 +61,13 @@ pub struct Sums {
     /// Others at the candidate's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     strangers: Option<Strangers>,
+    /// Requests that wait.
+    #[serde(default, skip_serializing_if = "InFlight::is_nothing")]
+    waiting: InFlight,
+    /// What was in flight when the windows of this step opened is known to have ended before the window that is about to be
+    /// added closed.
+    #[serde(skip)]
+    ended: bool,
 }
 
 fn is_nothing(counts: &(Counts, Counts)) -> bool {
@@ -70,6 +80,8 @@ pub enum Window {
     /// Users were on their way from one split to another, and Knative's own probes are in it: it can break the candidate's
     /// objective, and nothing else.
     Moving,
+    /// The split is served, and requests from before it still end: as above, but what came since is compared by itself.
+    Draining,
     /// Failures count, how long answers took does not yet.
     Cold,
     /// Everything counts.
@@ -102,6 +114,7 @@ impl Sums {
     /// A step begins: requests fall anew. `percents` of candidate and stable.
     pub fn step(&mut self, percents: (u8, u8)) {
         (self.step, self.fall, self.percents, self.fell_wrong) = (0, (0, 0), percents, None);
+        self.waiting.step();
         self.strangers.iter_mut().for_each(Strangers::fall_anew);
     }
 
@@ -126,6 +139,12 @@ impl Sums {
         self.strangers.iter_mut().for_each(|s| s.lasts(window));
     }
 
+    /// Whether what was in flight when the windows of this step opened is known to have ended by the end of the next window
+    /// that is added.
+    pub fn earlier_has_ended(&mut self, ended: bool) {
+        self.ended = ended;
+    }
+
     /// Adds one window.
     pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
         // Once everyone is on the candidate, requests that still end at stable came there by no split. They are neither a
@@ -136,10 +155,22 @@ impl Sums {
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if window == Window::Moving {
             // The window belongs to neither split, so the test of the split cannot use it.
-            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, rules) };
+            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, whole, rules) };
+        }
+        if window == Window::Draining {
+            self.waiting.look();
+            // Which of them are others' is told by the windows that are judged; until then all may be.
+            let others = if self.strangers.is_some() { u64::MAX } else { 0 };
+            self.waiting.compare(if alone { &[] } else { growths }, others, true)?;
+            // Quick failures end before slow good answers of the same time do, so a rate is one of what came.
+            let came = |arm: &Arm| Counts::new(arm.arrived.max(arm.counts.requests), arm.counts.failures);
+            let table = |g: &Growth| Table { stable: of_stable(came(&g.stable)), candidate: came(&g.candidate) };
+            let whole_came = growths.iter().map(table).fold(Table::default(), Table::plus);
+            return self.add_moving(whole, whole_came, rules);
         }
         let warm = window == Window::Warm;
         self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
+        self.waiting.look();
         if self.falls_wrong(growths) {
             // More than the split is being counted. The window is left out by its totals, whatever failed in it.
             return Ok(());
@@ -160,6 +191,10 @@ impl Sums {
                 latency.add(stable, &candidate.without_slow(theirs.any), margin)?;
             }
         }
+        if !alone {
+            let proved = self.judged().candidate.requests;
+            self.waiting.add(growths, proved, theirs.any, std::mem::take(&mut self.ended))?;
+        }
         self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())?;
         if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
             let sum = |arm: fn(&Growth) -> &Arm| {
@@ -173,10 +208,10 @@ impl Sums {
 
     /// A window between two splits is held against the objectives alone. The comparison supposes that both arms met the
     /// same times in the same proportion: where a split changed and an incident began in one window, they did not.
-    fn add_moving(&mut self, whole: Table, rules: &Rules) -> Result<(), Trouble> {
+    fn add_moving(&mut self, whole: Table, judged: Table, rules: &Rules) -> Result<(), Trouble> {
         self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
         let theirs = self.theirs(whole.candidate, None);
-        self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())
+        self.objective.add(judged.without_failures(theirs.failed), rules.objective, rules.broken_at())
     }
 
     /// What of the next window may be others'.
@@ -257,12 +292,18 @@ impl Sums {
         self.fell_wrong
     }
 
-    /// `ln E` that the candidate is worse than stable: failures and latency together, one error for both.
+    /// `ln E` that the candidate is worse than stable: failures, latency and waiting together, one error for all.
     pub fn ln_worse(&self) -> f64 {
-        match &self.latency {
+        let ended = match &self.latency {
             None => self.failures.ln_e(),
             Some(latency) => log_sum(&[WEIGHTS[0].ln() + self.failures.ln_e(), WEIGHTS[1].ln() + latency.ln_e()]),
-        }
+        };
+        log_sum(&[(1.0 - WAITING).ln() + ended, WAITING.ln() + self.waiting.ln_worse()])
+    }
+
+    /// What is known of requests that wait; none before the first step.
+    pub fn waiting(&self) -> Option<&InFlight> {
+        Some(&self.waiting).filter(|waiting| !waiting.is_nothing())
     }
 
     /// `ln E` for failures and, if it is compared, for latency with the edge (in microseconds) where it is strongest.
@@ -271,7 +312,12 @@ impl Sums {
         (self.failures.ln_e(), latency)
     }
 
-    /// `ln E` against a materially worse candidate.
+    /// `ln E` against a candidate that lets more hang than stable does, where the source tells what waits.
+    pub fn ln_waits_no_longer(&self, rules: &Rules) -> Option<f64> {
+        self.waiting().filter(|waiting| waiting.is_told()).map(|waiting| waiting.ln_accepted(rules.tolerated_rate))
+    }
+
+    /// `ln E` against a materially worse candidate, by what has ended.
     pub fn ln_accepted(&self, rules: &Rules) -> f64 {
         acceptance::ln_e(self.acceptance, self.judged().candidate, rules.tolerated_rate)
     }

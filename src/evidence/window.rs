@@ -9,6 +9,7 @@
 mod falls;
 
 use super::counts::{Counts, MOST};
+use super::flight::Flight;
 use super::latency::Histogram;
 use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
 use falls::Falls;
@@ -26,6 +27,8 @@ pub struct Arm {
     pub arrived: u64,
     /// How long answers took; none without a histogram.
     pub latency: Option<Histogram>,
+    /// What is in flight at its end; none where the source does not tell what was sent or what waits.
+    pub flight: Option<Flight>,
 }
 
 /// What one stratum did in a window.
@@ -76,11 +79,18 @@ struct ArmSeen {
     /// The arm had vanished when the windows opened, so its counters only open a window when it is back.
     #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
     vanished: bool,
+    /// What was in flight when the windows of this step opened, what came since, and what failed since.
+    #[serde(rename = "o", default, skip_serializing_if = "is_none")]
+    opening: (u64, u64, u64),
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+fn is_none(opening: &(u64, u64, u64)) -> bool {
+    *opening == (0, 0, 0)
 }
 
 impl Memory {
@@ -91,7 +101,7 @@ impl Memory {
             let base = known(name);
             let restarted = base.restarted(pair);
             let side = |old: Option<ArmSeen>, new: &Option<Counters>| match (old, new) {
-                (Some(old), Some(new)) => Some(old.seen(new, restarted).0),
+                (Some(old), Some(new)) => Some(old.seen(new, restarted).0.opened()),
                 (Some(old), None) => Some(ArmSeen { vanished: true, ..old }),
                 (None, new) => new.as_ref().map(ArmSeen::of),
             };
@@ -106,6 +116,13 @@ impl Memory {
             )
         };
         Self { at: reading.at, strata: reading.strata.iter().map(open).collect() }
+    }
+
+    /// The windows of a step open with what was read last: what is in flight now came before.
+    pub fn begin_step(&mut self) {
+        for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]) {
+            *side = side.take().map(ArmSeen::opened);
+        }
     }
 
     /// When the counters were read.
@@ -180,7 +197,7 @@ impl ArmsSeen {
             // `increase()` of a query would miss it: counters of Knative appear with their first request
             // (knative/serving#12131).
             let (next, arm) = old.unwrap_or_else(ArmSeen::zero).seen(new, restarted);
-            *side = Some(next);
+            *side = Some(if opens { next.opened() } else { next });
             if opens { Arm::default() } else { arm }
         };
         Growth { stable: grow(&mut self.stable, &pair.stable), candidate: grow(&mut self.candidate, &pair.candidate) }
@@ -190,7 +207,14 @@ impl ArmsSeen {
 impl ArmSeen {
     fn of(counters: &Counters) -> Self {
         // Classes are for people: nothing is computed with them, and the record does not keep them.
-        Self { counters: Counters { classes: None, ..counters.clone() }, short: 0, vanished: false }
+        Self { counters: Counters { classes: None, ..counters.clone() }, short: 0, vanished: false, opening: (0, 0, 0) }
+            .opened()
+    }
+
+    /// The windows of a step open here.
+    fn opened(mut self) -> Self {
+        self.opening = (self.counters.active.unwrap_or_default(), 0, 0);
+        self
     }
 
     /// A process that has just begun.
@@ -223,7 +247,11 @@ impl ArmSeen {
             _ => None,
         };
         let arrived = arrived(&old.counters, new, answered).unwrap_or(counts.requests);
-        (Self { short, ..Self::of(new) }, Arm { counts, arrived, latency })
+        let (at_opening, came, went_wrong) = old.opening;
+        let since = |before: u64, more: u64| before.saturating_add(more).min(MOST);
+        let opening = (at_opening, since(came, arrived), since(went_wrong, counts.failures));
+        let flight = flight(opening, new);
+        (Self { short, opening, ..Self::of(new) }, Arm { counts, arrived, latency, flight })
     }
 }
 
@@ -240,6 +268,13 @@ fn lost(old: &ArmSeen, new: &Counters, answered: u64) -> (u64, u64) {
     let above = rise - i128::from(old.short);
     let amount = |n: i128| u64::try_from(n.max(0)).unwrap_or(MOST).min(MOST);
     (amount(above), amount(-above))
+}
+
+/// What is in flight, for windows that opened with so much in flight, and what came and failed since.
+fn flight((at_opening, arrived, failed): (u64, u64, u64), now: &Counters) -> Option<Flight> {
+    let (sent, active) = (now.sent?, now.active?.min(MOST));
+    // The totals are the whole life of a series, so what a client gave up before it was answered is among the rest.
+    Some(Flight { arrived, active, at_opening, unanswered: active.min(sent.saturating_sub(now.completed)), failed })
 }
 
 /// Requests that came in: what was sent, and what the gateway answered by itself because no connection could be made. None
@@ -271,7 +306,7 @@ fn grown(old: &[(u64, u64)], new: &[(u64, u64)]) -> Option<Histogram> {
 impl Arm {
     /// Requests that came in and came to an end.
     pub fn new(counts: Counts, latency: Option<Histogram>) -> Self {
-        Self { counts, arrived: counts.requests, latency }
+        Self { counts, arrived: counts.requests, latency, flight: None }
     }
 
     fn plus(&self, other: &Self) -> Self {
@@ -279,7 +314,12 @@ impl Arm {
             (Some(a), Some(b)) => Some(a.plus(b)),
             (a, b) => a.clone().or_else(|| b.clone()),
         };
-        Self { counts: self.counts.plus(other.counts), arrived: self.arrived.saturating_add(other.arrived), latency }
+        let flight = match (self.flight, other.flight) {
+            (Some(a), Some(b)) => Some(a.plus(b)),
+            (a, b) => a.or(b),
+        };
+        let arrived = self.arrived.saturating_add(other.arrived);
+        Self { counts: self.counts.plus(other.counts), arrived, latency, flight }
     }
 }
 

@@ -6,6 +6,8 @@
 //! news. The judge saves what it knows with the counters of that instant, so after a crash all that came since is one
 //! window. It may use evidence and readings; time is an argument.
 
+mod drain;
+mod finding;
 mod gate;
 mod ours;
 mod outage;
@@ -15,6 +17,8 @@ mod told;
 mod words;
 
 use crate::evidence::Saved;
+pub(crate) use drain::Drain;
+pub use finding::Finding;
 pub use gate::Advice;
 use ours::Ours;
 use outage::Newest;
@@ -22,7 +26,6 @@ pub use survey::{Survey, Surveyed};
 use told::TimesTold;
 
 use crate::evidence::forecast::Baseline;
-use crate::evidence::objective::ObjectiveState;
 use crate::evidence::ramp;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
@@ -44,25 +47,6 @@ pub struct StepPlace {
     pub served: Timestamp,
     /// Everyone is on the candidate.
     pub baking: bool,
-}
-
-/// What the evidence says at this moment, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// The candidate is worse than stable.
-    Worse(String),
-    /// The candidate breaks the objective; stable does not, or is not there to ask.
-    Broken(String),
-    /// The numbers cannot be computed.
-    Trouble(String),
-    /// No step now: the objective is broken by both, or the split is not what was asked for.
-    Paused(String),
-    /// Too little was counted at this step; what is wanted.
-    Little(String),
-    /// Nothing is wrong, and a materially worse candidate is not excluded yet.
-    Unsure(String),
-    /// A materially worse candidate is excluded.
-    Accepted(String),
 }
 
 /// Judges one rollout.
@@ -88,6 +72,8 @@ pub struct Judge {
     /// When the reading that is out was asked for.
     asked: Option<Timestamp>,
     next_at: Option<Timestamp>,
+    /// What came before the split of this step.
+    drain: Drain,
     /// Since when readings fail, and why the last did.
     failing: Option<(Timestamp, String)>,
     /// The latest time that the source told of.
@@ -125,6 +111,7 @@ impl Judge {
             resumed: None,
             asked: None,
             next_at: None,
+            drain: Drain::default(),
             failing: None,
             newest: Newest::default(),
             trouble: false,
@@ -166,6 +153,7 @@ impl Judge {
     pub fn know(&mut self, surveyed: &Surveyed) {
         self.lambda = Some(surveyed.baseline.lambda());
         self.memory = Some(surveyed.memory.clone());
+        self.drain.knows(surveyed.longest);
         self.strangers.clone_from(&surveyed.strangers);
     }
 
@@ -192,8 +180,11 @@ impl Judge {
         if new {
             self.settle_in(&place, now);
             self.from = Some(place.served);
+            // What was taken up at this step may be of windows that were open already.
+            self.drain.begin((!self.open || self.mixed).then_some(place.served));
         } else if self.moving {
             (self.open, self.looked, self.from, self.next_at) = (false, false, Some(now), None);
+            self.drain.begin(Some(now));
         }
         // A pause makes the dwell begin anew; it cools nothing down, so no warm-up begins.
         let known = self.place.filter(|_| !new && !self.moving);
@@ -266,6 +257,7 @@ impl Judge {
             log.say(Topic::Check, format!("the evidence can be read again after {gap}"));
         }
         self.newest.told(reading.at, self.rules.every, now, log);
+        self.drain.look(&reading);
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);
@@ -278,7 +270,10 @@ impl Judge {
             }
             self.memory = Some(memory);
             (self.open, self.mixed, self.unsaved, self.ours) = (true, false, true, Ours::default());
+        } else {
+            return;
         }
+        self.drained(&reading, &place, asked, log);
     }
 
     /// True if windows may open with this reading.
@@ -306,65 +301,22 @@ impl Judge {
         self.ours.take_off(&mut growths);
         let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
         sums.lasts(lasted);
-        let window = match began >= after(place.served, self.rules.warm_up) {
-            _ if std::mem::take(&mut self.mixed) || self.moving => Window::Moving,
+        sums.earlier_has_ended(self.drain.has_ended(&self.rules, reading.at));
+        let warm = after(place.served, self.rules.warm_up).max(self.drain.histograms_from());
+        let window = match began >= warm {
+            _ if self.drain.goes_on() && !self.moving => Window::Draining,
+            _ if self.mixed || self.moving => Window::Moving,
             true => Window::Warm,
             false => Window::Cold,
         };
-        if window != Window::Moving {
+        self.mixed = false;
+        if !matches!(window, Window::Moving | Window::Draining) {
             let requests = growths.iter().map(|g| g.stable.counts.requests.saturating_add(g.candidate.counts.requests));
             self.seen.0 = requests.fold(self.seen.0, u64::saturating_add);
             self.seen.1 += lasted;
         }
         self.trouble |= sums.add(&growths, window, &self.rules).is_err();
         self.unsaved = true;
-    }
-
-    /// What the evidence says.
-    pub fn finding(&self) -> Finding {
-        let words = || self.words();
-        if self.trouble
-            || self.sums.as_ref().is_some_and(|s| s.ln_worse().is_nan() || s.ln_accepted(&self.rules).is_nan())
-        {
-            return Finding::Trouble(format!("the evidence cannot be computed from what was counted ({})", words()));
-        }
-        let (Some(sums), Some(place)) = (&self.sums, &self.place) else {
-            return Finding::Little("no window has closed yet".to_owned());
-        };
-        if sums.ln_worse() >= self.rules.worse_at() {
-            return Finding::Worse(words());
-        }
-        let (standing, which, ..) = sums.objective(&self.rules);
-        match standing {
-            ObjectiveState::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
-            ObjectiveState::Leaning | ObjectiveState::Shared => {
-                return Finding::Paused(self.shared(sums, standing, which));
-            }
-            ObjectiveState::Kept => {}
-        }
-        if let Some(counts) = sums.fell_wrong() {
-            return Finding::Paused(self.missplit(counts, sums.percents()));
-        }
-        if self.moving {
-            return Finding::Little("the split is not served yet".to_owned());
-        }
-        let candidate = sums.at_step();
-        // Evidence that was taken up is old, so a move waits for the window of what came since.
-        let windows = self.seen.1 > Duration::ZERO;
-        if self.failing.is_some() {
-            return Finding::Little("the evidence cannot be read at the moment".to_owned());
-        }
-        if !windows && self.resumed == Some(place.step) {
-            return Finding::Little("what came since the evidence was saved has not been read yet".to_owned());
-        }
-        if !windows || candidate < self.rules.min_requests {
-            return Finding::Little(self.few(windows, candidate));
-        }
-        if sums.ln_accepted(&self.rules) >= self.rules.accepted_at() {
-            Finding::Accepted(self.accepted(sums))
-        } else {
-            Finding::Unsure(self.accepted(sums))
-        }
     }
 
     /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in

@@ -4,18 +4,20 @@
 //! costs before anybody is moved. Chance comes from outside, so that the same seed is the same rehearsal. Golden walks
 //! and the benchmark of decisions use the same [`Knative`]. It may use the machines.
 
+mod behaviour;
 mod chance;
 mod histogram;
 mod knative;
+mod lasting;
 mod patch;
 mod play;
 mod pods;
 mod table;
 mod traffic;
 
+pub(crate) use behaviour::{AtItsAddress, Behaviour, ColdStart, Incident, Spell, Streams};
 pub(crate) use chance::Chance;
 pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
 pub(crate) use pods::PodKind;
 pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
-pub(crate) use traffic::{AtItsAddress, Behaviour, ColdStart, Incident, Spell};

@@ -3,7 +3,7 @@
 
 use super::outage::Newest;
 use super::told::ClassesTold;
-use super::words;
+use super::{drain, words};
 use crate::evidence::Counts;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
@@ -37,6 +37,8 @@ pub struct Surveyed {
     pub strangers: Option<Strangers>,
     /// Answers by class of stable and of the candidate, as far as the source tells them.
     pub classes: [Option<Classes>; 2],
+    /// The longest that a request of stable's ever took, up to the next edge of the histogram; none without one.
+    pub longest: Option<Duration>,
 }
 
 /// Looks at stable, and at who else asks the candidate.
@@ -134,8 +136,9 @@ impl Survey {
             let foreign = per_second(self.foreign.failures, over);
             let baseline = Baseline { counts: self.counts, over, foreign };
             let strangers = Strangers::seen(self.foreign, over);
+            let longest = drain::longest(&reading);
             let classes = self.classes.grown();
-            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers, classes });
+            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers, classes, longest });
         }
     }
 
@@ -191,6 +194,7 @@ impl Surveyed {
     pub fn forecast(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> Result<String, String> {
         let lambda = self.baseline.lambda();
         let counts = self.baseline.counts;
+        let course = &Course { drain: drain::time(rules, self.longest), ..course.clone() };
         let stable = &arms.stable;
         let seen = format!(
             "{stable} gets {} requests a second, {} of {} failed",
@@ -296,7 +300,7 @@ mod tests {
         assert_eq!(found(survey(Style::Canary, 30), 100, |_| (0, 0)).1, 30);
         let (seen, took) = found(survey(Style::Budget, 30), 100, monitor);
         assert_eq!((seen.strangers.unwrap().before().0, took), (Counts::new(2, 2), 60));
-        let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false };
+        let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false, drain: Duration::ZERO };
         let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
         assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
     }

@@ -141,7 +141,7 @@ fn a_split_that_is_served_no_more_for_a_while_costs_a_window_and_no_evidence() {
 }
 
 #[test]
-fn a_candidate_whose_requests_hang_is_no_wrong_split() {
+fn a_candidate_whose_requests_hang_is_no_wrong_split_and_worse() {
     let hangs = |second, sent| {
         let candidate = Counters { sent: Some(sent), active: Some(sent), ..Counters::default() };
         let pair = Pair { stable: Some(counters(sent, 0)), candidate: Some(candidate) };
@@ -152,8 +152,9 @@ fn a_candidate_whose_requests_hang_is_no_wrong_split() {
     for (second, sent) in [(0, 0), (10, 500), (20, 1000)] {
         read(&mut judge, hangs(second, sent));
     }
-    assert_eq!(judge.finding(), Finding::Little("no request to s-2 has been counted at this step".into()));
-    assert_eq!(counted(&judge), (1000, 0));
+    assert!(judge.sums.as_ref().unwrap().fell_wrong().is_none());
+    assert!(matches!(judge.finding(), Finding::Worse(_)), "{:?}", judge.finding());
+    assert_eq!(counted(&judge), (1000, 0), "and nothing has ended");
 }
 
 /// Whoever looks at a step before its first window has closed cannot know whether anything was counted.
@@ -334,7 +335,7 @@ fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     let mut judge = judge();
     let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10), foreign: 0.0 };
     let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
-    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2] });
+    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], longest: None });
     let budget = plan(Style::Budget, None);
     assert_eq!(judge.gate(&budget, 0), Advice::Go(1), "1 % at 100 a second");
     judge.enter(place(1, (1, 99), 0), at(0));

@@ -72,11 +72,23 @@ impl Judge {
             let at = if ln > 0.0 { format!(" at {} ms", number(micros(edge) / 1000.0)) } else { String::new() };
             format!(", slower {}{at}", evidence(ln))
         });
+        let waiting = sums.waiting().map(|w| (w.ln_worse(), w.last())).filter(|(ln, _)| *ln > 0.0);
+        let waiting = waiting.map_or_else(String::new, |(ln, last)| {
+            let (c, b) = (last.candidate, last.stable);
+            format!(
+                ", waiting {} ({} of {} beside {} of {})",
+                evidence(ln),
+                c.failures,
+                c.requests,
+                b.failures,
+                b.requests
+            )
+        });
         let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
         let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));
         let between = between(sums, "and ");
         format!(
-            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}; {} decides)",
+            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}{waiting}; {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.arms.stable,
@@ -96,6 +108,9 @@ impl Judge {
     pub(super) fn few(&self, windows: bool, candidate: u64) -> String {
         let (of, least) = (&self.arms.candidate, self.rules.min_requests);
         match candidate {
+            _ if !windows && self.drain.ends(&self.rules).is_some() && self.mixed => {
+                "what came before this step's split has not ended yet".to_owned()
+            }
             _ if !windows => "the first window of this step has not closed yet".to_owned(),
             0 => format!("no request to {of} has been counted at this step"),
             n => format!("{n} requests to {of} were counted at this step, at least {least} wanted"),
@@ -170,8 +185,19 @@ impl Judge {
     }
 
     fn exclusion(&self, sums: &Sums) -> String {
+        let needed = self.rules.accepted_at();
+        let waits = sums.ln_waits_no_longer(&self.rules).filter(|ln| *ln < needed);
+        // What is excluded is not told each time, and before failures are there is time for it.
+        let waits = waits.filter(|_| sums.ln_accepted(&self.rules) >= needed).map_or_else(String::new, |ln| {
+            format!(
+                "; evidence against {} more that hang {}, {} needed",
+                percent(self.rules.tolerated_rate),
+                evidence(ln),
+                evidence(needed)
+            )
+        });
         format!(
-            "evidence against {} times the odds of failure (and {} or more) {}, {} needed",
+            "evidence against {} times the odds of failure (and {} or more) {}, {} needed{waits}",
             number(self.rules.tolerated_odds),
             percent(self.rules.tolerated_rate),
             evidence(sums.ln_accepted(&self.rules)),

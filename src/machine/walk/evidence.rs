@@ -104,6 +104,8 @@ impl Walk {
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
             by_budget: plan.style.by_budget(),
+            // The survey knows how long that is.
+            drain: Duration::ZERO,
         };
         // The bake comes after the decision, so its time is not there to decide in.
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {

@@ -101,7 +101,8 @@ mod tests {
         seen["status"]["observedGeneration"] = json!(3);
         assert_eq!(serving(&Service::from_json(&seen).unwrap(), share), WhatServes::Present);
         // Looked at, and not taken up: an edit would be called reached that no revision is made of.
-        seen["status"]["conditions"] = json!([{"type": "Ready", "status": "Unknown", "reason": "NewObservedGenFailure"}]);
+        seen["status"]["conditions"] =
+            json!([{"type": "Ready", "status": "Unknown", "reason": "NewObservedGenFailure"}]);
         assert_eq!(serving(&Service::from_json(&seen).unwrap(), share), WhatServes::Unsettled);
     }
 }

@@ -3,9 +3,10 @@
 //! Decides what wakes the machine: its own moments, answers, readings, a split that is served, pods that go or come. It
 //! does the runner's part ([`crate::run`]) without a network, and says what came of it. It may use the machines.
 
+use super::behaviour::Behaviour;
 use super::chance::Chance;
 use super::knative::Knative;
-use super::traffic::{Behaviour, Traffic};
+use super::traffic::Traffic;
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{NoReading, Pair, Reading};
 use crate::machine::next::{Heard, Machine, Next, Question};

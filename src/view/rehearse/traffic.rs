@@ -4,9 +4,11 @@
 //! the split's probability, by itself, and fails by itself unless failures are told to come together; time goes in ticks
 //! of at most a second. It may use chance and the form of readings.
 
+use super::behaviour::{AtItsAddress, Behaviour, Spell};
 use super::chance::{Chance, binomial, poisson};
 use super::histogram::{EDGES_MS, bucket_law, microseconds};
-use super::pods::{PodAnswers, PodKind, ScaledPods};
+use super::lasting::{Ends, Lasting, flying, mean, still_flying};
+use super::pods::{PodAnswers, ScaledPods};
 use crate::evidence::reading::{Counters, INFINITE, Pair};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,100 +20,6 @@ const POD_TICK: Duration = Duration::from_millis(100);
 /// The bucket of a request that waited for a pod: 1 to 2.5 s.
 const WAITED: usize = 10;
 
-/// A time during which something is so, counted from when the first users are moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spell {
-    /// When it begins.
-    pub from: Duration,
-    /// How long it lasts; none: for ever.
-    pub lasts: Option<Duration>,
-}
-
-impl Spell {
-    /// True if it is on.
-    pub fn is_on(&self, at: Duration) -> bool {
-        at >= self.from && self.lasts.is_none_or(|lasts| at < self.from + lasts)
-    }
-
-    /// The moment after `at` at which it begins or ends.
-    pub fn next(&self, at: Duration) -> Option<Duration> {
-        let end = self.lasts.map(|lasts| self.from + lasts);
-        [Some(self.from), end].into_iter().flatten().find(|moment| *moment > at)
-    }
-}
-
-/// Something that hits both revisions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Incident {
-    /// When.
-    pub spell: Spell,
-    /// The part of requests that fails because of it, whoever answers.
-    pub errors: f64,
-}
-
-/// Pods that come later than the users that each step sends to them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ColdStart {
-    /// For how long after a larger share is served.
-    pub lasts: Duration,
-    /// The part of requests of the users who were moved by it that fails meanwhile.
-    pub errors: f64,
-}
-
-/// Others who ask the candidate's own address, from before the first users are moved until the end.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AtItsAddress {
-    /// Requests a second.
-    pub rate: f64,
-    /// The part of them that fails.
-    pub errors: f64,
-}
-
-/// How the service and what is around it behave.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Behaviour {
-    /// Requests a second.
-    pub rate: f64,
-    /// The part of stable's requests that fails.
-    pub errors: f64,
-    /// The part of the candidate's requests that fails.
-    pub candidate_errors: f64,
-    /// The part of the candidate's requests that is never answered.
-    pub hanging: f64,
-    /// After how long the client of a request that is never answered gives up.
-    pub gives_up: Duration,
-    /// The median of the time that an answer takes, lognormal.
-    pub latency: Duration,
-    /// The deviation of that time's logarithm.
-    pub spread: f64,
-    /// The candidate's times are so many times stable's.
-    pub slower: f64,
-    /// So many requests in a row, of one revision, share their fate: 1 where each fails by itself.
-    pub together: u64,
-    /// The part of failures that the source tells; the others are counted as good answers.
-    pub told: f64,
-    /// Somebody asks the candidate itself, whatever the split is.
-    pub strangers: Option<AtItsAddress>,
-    /// The candidate's pods come later than its users.
-    pub cold: Option<ColdStart>,
-    /// Pods that need time to start and bear only so much; none: there are always enough.
-    pub pods: Option<PodKind>,
-    /// Both fail.
-    pub incident: Option<Incident>,
-    /// The candidate has no pod: what is sent to it is never answered.
-    pub down: Option<Spell>,
-    /// The walk's process dies, and its run's next one goes on when this is over, or at once.
-    pub crash: Option<Spell>,
-    /// The source of evidence does not answer.
-    pub outage: Option<Spell>,
-    /// How old counters are when they are read.
-    pub lag: Duration,
-    /// How much older the candidate's are.
-    pub skew: Duration,
-    /// How long it takes until a split that was written is served.
-    pub serves_after: Duration,
-}
-
 /// What one arm's counters say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Tally {
@@ -120,6 +28,27 @@ struct Tally {
     completed: u64,
     failed: u64,
     buckets: [u64; EDGES_MS.len() + 1],
+}
+
+impl Tally {
+    /// So many more took so long.
+    fn took(&mut self, lasts: Duration, n: u64) {
+        let ms = lasts.as_secs_f64() * 1e3;
+        let at = EDGES_MS.iter().position(|edge| ms <= *edge).unwrap_or(EDGES_MS.len());
+        if let Some(bucket) = self.buckets.get_mut(at) {
+            *bucket += n;
+        }
+    }
+
+    /// What took its time has ended: good answers of that length, failures, streams, and clients who gave up.
+    fn end(&mut self, ends: Ends, answers: Duration, failures: Option<Duration>, streams: Option<Duration>) {
+        self.active = self.active.saturating_sub(ends.good + ends.failed + ends.streams + ends.gone);
+        self.completed += ends.good + ends.failed;
+        self.failed += ends.told;
+        self.took(answers, ends.good);
+        self.took(failures.unwrap_or_default(), ends.failed);
+        self.took(streams.unwrap_or_default(), ends.streams);
+    }
 }
 
 /// Requests that share their fate with one that came already.
@@ -142,8 +71,10 @@ pub(crate) struct Traffic<C> {
     tallies: [Tally; 2],
     /// The part of answers that falls into each bucket, for both.
     laws: [Vec<f64>; 2],
-    /// Requests that wait for an answer in vain, with the time at which their clients give up.
-    waiting: VecDeque<(Duration, u64)>,
+    /// Requests of both that take their time: answers, failures and streams of a set length, and what waits in vain.
+    lasting: [Lasting; 2],
+    /// Requests of both whose quick answer is on its way.
+    flying: [u64; 2],
     past: VecDeque<(Duration, [Tally; 2])>,
     bad: u64,
     /// Requests of others in the candidate's counters.
@@ -163,7 +94,7 @@ impl<C: Chance> Traffic<C> {
         let settled = |kind, rate| ScaledPods::settled(kind, behaviour.latency, rate);
         let pods = behaviour.pods.map(|kind| [settled(kind, behaviour.rate), settled(kind, 0.0)]);
         let past = VecDeque::from([(Duration::ZERO, <[Tally; 2]>::default())]);
-        Self {
+        let mut me = Self {
             behaviour,
             chance,
             now: Duration::ZERO,
@@ -171,14 +102,56 @@ impl<C: Chance> Traffic<C> {
             share: 0.0,
             tallies: Default::default(),
             laws,
-            waiting: VecDeque::new(),
+            lasting: Default::default(),
+            flying: [0; 2],
             past,
             bad: 0,
             foreign: 0,
             bundles: Default::default(),
             cold: None,
             pods,
+        };
+        me.remember();
+        me
+    }
+
+    /// Stable has been asked for long: what takes its time is in flight, and its histogram has seen it.
+    fn remember(&mut self) {
+        let (rate, b) = (self.behaviour.rate, &self.behaviour);
+        let streams = b.streams.map_or(0.0, |s| s.part);
+        let good = (1.0 - b.errors) * (1.0 - streams);
+        let lasts = [
+            b.answers.unwrap_or_default(),
+            b.failures_take.unwrap_or_default(),
+            b.streams.map_or(Duration::ZERO, |s| s.lasts),
+        ];
+        let rates = [rate * good, rate * b.errors, rate * (1.0 - b.errors) * streams];
+        for (kind, (lasts, rate)) in lasts.into_iter().zip(rates).enumerate() {
+            let mut at = Duration::ZERO;
+            while at < lasts {
+                let n = poisson(&mut self.chance, rate * TICK.min(lasts.saturating_sub(at)).as_secs_f64());
+                let failed = if kind == 1 { n } else { 0 };
+                let told = binomial(&mut self.chance, failed, self.behaviour.told);
+                at = lasts.min(at + TICK);
+                let tally = &mut self.tallies[0];
+                tally.sent += n;
+                tally.active += n;
+                tally.completed += if kind == 2 { n } else { 0 };
+                let ends = match kind {
+                    0 => Ends { good: n, ..Ends::default() },
+                    1 => Ends { failed, told, ..Ends::default() },
+                    _ => Ends { streams: n, ..Ends::default() },
+                };
+                self.lasting[0].push(at, ends);
+            }
+            if lasts > Duration::ZERO && rate > 0.0 {
+                let tally = &mut self.tallies[0];
+                tally.sent += 1;
+                tally.completed += 1;
+                tally.took(lasts, 1);
+            }
         }
+        self.past = VecDeque::from([(Duration::ZERO, self.tallies.clone())]);
     }
 
     /// The behaviour.
@@ -258,13 +231,42 @@ impl<C: Chance> Traffic<C> {
             let answered = served.soon + served.late;
             let failed = self.failures(arm, answered, 1.0 - (1.0 - errors) * (1.0 - everywhere) * (1.0 - cold));
             let told = binomial(&mut self.chance, failed, self.behaviour.told);
+            let (b, slower) = (&self.behaviour, if arm == 1 { self.behaviour.slower } else { 1.0 });
+            let (answers, failures_take, streams) = (b.answers, b.failures_take, b.streams);
+            let mean = mean(b.latency, b.spread) * slower;
+            let streaming = streams.map_or(0, |s| binomial(&mut self.chance, answered - failed, s.part));
+            let good = answered - failed - streaming;
+            // What is on its way at the end of a tick is answered in a later one.
+            let (late, quick) =
+                if answers.is_some() { (0, 0) } else { (served.late.min(good), good - served.late.min(good)) };
+            let before = self.flying.get(arm).copied().unwrap_or_default();
+            let still = binomial(&mut self.chance, before, still_flying(passed, mean));
+            let fly = binomial(&mut self.chance, quick, flying(passed, mean));
+            let soon = quick - fly + before - still;
+            let at_once = if failures_take.is_some() { 0 } else { failed };
+            let mut ends = Ends::default();
+            if answers.is_some() {
+                ends.good = good;
+            }
             let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(arm)) else { continue };
+            let Some((lasting, on_its_way)) = self.lasting.get_mut(arm).zip(self.flying.get_mut(arm)) else { continue };
+            *on_its_way = still + fly;
             tally.sent += n;
-            tally.completed += answered;
-            tally.failed += told;
-            tally.active = (tally.active + n).saturating_sub(answered + served.lost);
+            let done = soon + late + at_once;
+            tally.completed += done + streaming;
+            tally.failed += if failures_take.is_some() { 0 } else { told };
+            tally.active = (tally.active + n).saturating_sub(done + served.lost);
+            if let Some(takes) = answers {
+                lasting.push(until + takes.mul_f64(slower), ends);
+            }
+            if let Some(takes) = failures_take {
+                lasting.push(until + takes, Ends { failed, told, ..Ends::default() });
+            }
+            if let Some(streams) = streams {
+                lasting.push(until + streams.lasts, Ends { streams: streaming, ..Ends::default() });
+            }
             // Buckets are drawn in turn, each from what the ones before it left: that is a multinomial draw.
-            let (mut left, mut rest) = (served.soon, 1.0);
+            let (mut left, mut rest) = (soon + at_once, 1.0);
             for (bucket, part) in tally.buckets.iter_mut().zip(law) {
                 let here = if rest > 0.0 { binomial(&mut self.chance, left, (part / rest).min(1.0)) } else { 0 };
                 *bucket += here;
@@ -272,18 +274,17 @@ impl<C: Chance> Traffic<C> {
                 rest -= part;
             }
             if let Some(bucket) = tally.buckets.get_mut(WAITED) {
-                *bucket += served.late;
+                *bucket += late;
             }
             if arm == 1 {
                 self.bad += lost + failed + served.lost;
-                self.waiting.push_back((until + self.behaviour.gives_up, lost));
+                lasting.push(until + self.behaviour.gives_up, Ends { gone: lost, ..Ends::default() });
+            }
+            for ends in lasting.until(until) {
+                tally.end(ends, answers.unwrap_or_default().mul_f64(slower), failures_take, streams.map(|s| s.lasts));
             }
         }
         self.count_strangers(passed);
-        while let Some((_, lost)) = self.waiting.front().filter(|(gone, _)| *gone <= until) {
-            self.tallies[1].active -= lost;
-            self.waiting.pop_front();
-        }
         self.now = until;
         self.past.push_back((until, self.tallies.clone()));
         // Older tallies than a reading can ask for are forgotten.

@@ -1,3 +1,4 @@
+use super::super::behaviour::{ColdStart, Incident, Streams};
 use super::super::chance::tests::Seeded;
 use super::super::histogram::normal;
 use super::*;
@@ -12,6 +13,9 @@ pub(crate) fn behaviour() -> Behaviour {
         latency: Duration::from_millis(60),
         spread: 0.8,
         slower: 1.0,
+        answers: None,
+        failures_take: None,
+        streams: None,
         together: 1,
         told: 1.0,
         strangers: None,
@@ -64,7 +68,8 @@ fn users_are_counted_as_they_were_split() {
 #[test]
 fn what_is_never_answered_waits_until_its_client_gives_up() {
     let down = Some(Spell { from: seconds(10), lasts: Some(seconds(20)) });
-    let mut traffic = Traffic::new(Behaviour { down, candidate_errors: 0.0, ..behaviour() }, Seeded(2));
+    let mut traffic =
+        Traffic::new(Behaviour { down, candidate_errors: 0.0, latency: Duration::ZERO, ..behaviour() }, Seeded(2));
     traffic.split(1.0);
     traffic.pass(seconds(10));
     assert_eq!(traffic.bad(), 0);
@@ -197,4 +202,56 @@ fn others_at_the_candidates_address_are_counted_there_and_are_no_users() {
     let Pair { candidate: Some(after), .. } = traffic.reading() else { panic!() };
     assert!(after.sent > Some(4000) && after.failed < 500);
     assert_eq!((traffic.bad(), traffic.extra().abs() < 1e-9), (0, true));
+}
+
+#[test]
+fn quick_answers_are_on_their_way_at_every_moment() {
+    let mut traffic = Traffic::new(behaviour(), Seeded(9));
+    let mut sum = 0;
+    for second in 1..=200 {
+        traffic.pass(seconds(second));
+        let stable = traffic.reading().stable.unwrap();
+        let active = stable.active.unwrap();
+        assert_eq!(stable.sent.unwrap(), stable.completed + active);
+        sum += active;
+    }
+    // A hundred a second that take 83 ms on average, failures aside.
+    assert!((1400..1900).contains(&sum), "{sum}");
+}
+
+#[test]
+fn answers_and_failures_take_the_time_that_was_told() {
+    let slow = Behaviour { answers: Some(seconds(10)), failures_take: Some(seconds(30)), ..behaviour() };
+    let mut traffic = Traffic::new(Behaviour { candidate_errors: 0.1, ..slow }, Seeded(10));
+    let before = traffic.reading().stable.unwrap();
+    // It has been so for long: ten seconds of good answers and thirty of failures are in flight.
+    near(before.active.unwrap(), 3000.0, 0.34);
+    traffic.split(1.0);
+    traffic.pass(seconds(9));
+    let candidate = traffic.reading().candidate.unwrap();
+    assert_eq!((candidate.completed, candidate.active), (0, candidate.sent));
+    traffic.pass(seconds(29));
+    let candidate = traffic.reading().candidate.unwrap();
+    assert!(candidate.completed > 1500 && candidate.failed == 0, "{candidate:?}");
+    traffic.pass(seconds(100));
+    let candidate = traffic.reading().candidate.unwrap();
+    near(candidate.failed, 7000.0, 0.1);
+    let latency = candidate.latency.as_ref().unwrap();
+    let at = |us: u64| latency.iter().find(|(edge, _)| *edge == us).unwrap().1;
+    assert_eq!((at(5_000_000), at(30_000_000)), (0, candidate.completed));
+    assert_eq!(at(10_000_000), candidate.completed - candidate.failed);
+}
+
+#[test]
+fn streams_are_answered_at_once_and_stay() {
+    let streams = Some(Streams { part: 1.0, lasts: seconds(600) });
+    let mut traffic =
+        Traffic::new(Behaviour { streams, errors: 0.0, candidate_errors: 0.0, ..behaviour() }, Seeded(11));
+    near(traffic.reading().stable.unwrap().active.unwrap(), 600_000.0, 0.1);
+    traffic.split(0.5);
+    traffic.pass(seconds(300));
+    let Pair { stable: Some(stable), candidate: Some(candidate) } = traffic.reading() else { panic!() };
+    assert_eq!(candidate.active, candidate.sent);
+    assert_eq!(candidate.sent, Some(candidate.completed));
+    near(stable.active.unwrap(), 450_000.0, 0.1);
 }

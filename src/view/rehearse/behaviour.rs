@@ -1,0 +1,114 @@
+//! How a made-up service and what is around it behave. Decides no chance and no time; it uses nothing but durations and the
+//! kind of pods.
+
+use super::pods::PodKind;
+use std::time::Duration;
+
+/// A time during which something is so, counted from when the first users are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spell {
+    /// When it begins.
+    pub from: Duration,
+    /// How long it lasts; none: for ever.
+    pub lasts: Option<Duration>,
+}
+
+impl Spell {
+    /// True if it is on.
+    pub fn is_on(&self, at: Duration) -> bool {
+        at >= self.from && self.lasts.is_none_or(|lasts| at < self.from + lasts)
+    }
+
+    /// The moment after `at` at which it begins or ends.
+    pub fn next(&self, at: Duration) -> Option<Duration> {
+        let end = self.lasts.map(|lasts| self.from + lasts);
+        [Some(self.from), end].into_iter().flatten().find(|moment| *moment > at)
+    }
+}
+
+/// Something that hits both revisions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Incident {
+    /// When.
+    pub spell: Spell,
+    /// The part of requests that fails because of it, whoever answers.
+    pub errors: f64,
+}
+
+/// Pods that come later than the users that each step sends to them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ColdStart {
+    /// For how long after a larger share is served.
+    pub lasts: Duration,
+    /// The part of requests of the users who were moved by it that fails meanwhile.
+    pub errors: f64,
+}
+
+/// Others who ask the candidate's own address, from before the first users are moved until the end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AtItsAddress {
+    /// Requests a second.
+    pub rate: f64,
+    /// The part of them that fails.
+    pub errors: f64,
+}
+
+/// Answers that begin at once and go on for long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Streams {
+    /// The part of good answers that does.
+    pub part: f64,
+    /// How long one lasts.
+    pub lasts: Duration,
+}
+
+/// How the service and what is around it behave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Behaviour {
+    /// Requests a second.
+    pub rate: f64,
+    /// The part of stable's requests that fails.
+    pub errors: f64,
+    /// The part of the candidate's requests that fails.
+    pub candidate_errors: f64,
+    /// The part of the candidate's requests that is never answered.
+    pub hanging: f64,
+    /// After how long the client of a request that is never answered gives up.
+    pub gives_up: Duration,
+    /// The median of the time that an answer takes, lognormal.
+    pub latency: Duration,
+    /// The deviation of that time's logarithm.
+    pub spread: f64,
+    /// The candidate's times are so many times stable's.
+    pub slower: f64,
+    /// Good answers take just so long, instead; none: as long as `latency` and `spread` say.
+    pub answers: Option<Duration>,
+    /// Failures take just so long; none: they come at once.
+    pub failures_take: Option<Duration>,
+    /// Good answers that go on as streams.
+    pub streams: Option<Streams>,
+    /// So many requests in a row, of one revision, share their fate: 1 where each fails by itself.
+    pub together: u64,
+    /// The part of failures that the source tells; the others are counted as good answers.
+    pub told: f64,
+    /// Somebody asks the candidate itself, whatever the split is.
+    pub strangers: Option<AtItsAddress>,
+    /// The candidate's pods come later than its users.
+    pub cold: Option<ColdStart>,
+    /// Pods that need time to start and bear only so much; none: there are always enough.
+    pub pods: Option<PodKind>,
+    /// Both fail.
+    pub incident: Option<Incident>,
+    /// The candidate has no pod: what is sent to it is never answered.
+    pub down: Option<Spell>,
+    /// The walk's process dies, and its run's next one goes on when this is over, or at once.
+    pub crash: Option<Spell>,
+    /// The source of evidence does not answer.
+    pub outage: Option<Spell>,
+    /// How old counters are when they are read.
+    pub lag: Duration,
+    /// How much older the candidate's are.
+    pub skew: Duration,
+    /// How long it takes until a split that was written is served.
+    pub serves_after: Duration,
+}
