@@ -84,6 +84,7 @@ mod cluster {
     mod start;
     mod start_beside;
     mod start_kills;
+    mod start_names;
     mod steering;
     mod step_actions;
     mod strangers;

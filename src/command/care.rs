@@ -39,7 +39,14 @@ pub(super) async fn adopt(args: &AdoptArgs, environment: &Environment, lines: &m
 }
 
 fn adopting(service: &ServiceName, declares: Vec<(DeclaredPart, String)>, dry_run: bool) -> AdoptGoal {
-    AdoptGoal { service: service.clone(), declares, tags: Tags::usual(service), id: new_id(), dry_run }
+    AdoptGoal {
+        service: service.clone(),
+        declares,
+        tags: Tags::usual(service),
+        id: new_id(),
+        dry_run,
+        names_only: false,
+    }
 }
 
 fn adoption(goal: AdoptGoal, owner: Owner) -> Adopt {
@@ -62,6 +69,11 @@ pub(super) async fn adopt_by(
         Ok(outcome) => Err(Box::new(outcome)),
         Err(Stop(outcome)) => Err(outcome),
     }
+}
+
+/// Names users of a Service that is in care already, and says nothing of its goal.
+pub(super) fn naming(service: &ServiceName, owner: Owner) -> Adopt {
+    adoption(AdoptGoal { names_only: true, ..adopting(service, Vec::new(), false) }, owner)
 }
 
 /// Whether that could be done, as it is now. Nothing is written.

@@ -202,7 +202,7 @@ impl Stage {
         if self.first
             && let Some(ready) = service.latest_ready.clone()
         {
-            return self.first_done(service, &ready, now);
+            return self.first_done(service, record, &ready, now);
         }
         if let Some(record) = record.filter(|r| self.is_own_end(r, service)) {
             return self.own_end(world, service, record, now, log);

@@ -19,6 +19,8 @@ pub mod making;
 pub mod mark;
 pub mod older;
 pub mod over;
+pub mod pin;
+pub mod pins;
 pub mod queue;
 pub mod row;
 mod run_name;

@@ -7,3 +7,4 @@
 pub mod act;
 mod keep;
 pub mod look;
+pub mod pin;

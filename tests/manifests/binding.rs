@@ -70,6 +70,7 @@ fn its_rights_are_those_that_the_shipped_rows_need() {
         needs.extend(verbs.iter().map(|verb| (group.to_owned(), resource.to_owned(), (*verb).to_owned())));
     };
     need("serving.knative.dev", "services", &["get", "list", "watch", "patch"]);
+    need("serving.knative.dev", "revisions", &["list"]);
     need("", "namespaces", &["get", "list", "watch"]);
     need("events.k8s.io", "events", &["create"]);
     need("", "configmaps", &["get"]);

@@ -56,6 +56,7 @@ mod latest;
 mod moments;
 mod moved_tag;
 mod named;
+mod names;
 mod no_writes;
 mod obstacles;
 mod older;

@@ -188,6 +188,7 @@ impl Theatre {
                         tags: tags(),
                         id: rollout_id(label),
                         dry_run: false,
+                        names_only: false,
                     };
                     let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                     let mut machine = self.watched(label, Adopt::new(goal, hold));
@@ -206,6 +207,7 @@ impl Theatre {
                             tags: tags(),
                             id: rollout_id(label),
                             dry_run: false,
+                            names_only: false,
                         };
                         let ports = Ports { cluster: &handle, prober: &prober, source: &NoSource, clock: &clock };
                         let mut machine = self.watched(label, Adopt::new(goal, hold.clone()));

@@ -7,7 +7,7 @@ use super::fault::{Chooser, Crash, Script};
 use super::pipeline::{chance, seconds};
 use super::seeded::number;
 use super::start_cases::{Deed, wrong};
-use super::starts::{declared, named, start, versions};
+use super::starts::{declared, name_users, named, start, versions};
 use super::world::{World, simulate};
 use fastrand::Rng;
 use std::time::Duration;
@@ -28,6 +28,14 @@ async fn follower(world: World, name: &'static str, until: Instant, mut rng: Rng
                 return;
             }
             let chooser = Some(Chooser::new(rng.u64(..), faults));
+            if chance(&mut rng, 50) {
+                let chooser = Some(Chooser::new(rng.u64(..), faults));
+                let crash = chance(&mut rng, 20).then(|| Crash::After(rng.usize(1..5)));
+                let script = Script { crash, chooser, ..Script::default() };
+                if name_users(&world, &format!("{name}-{life}-{turn}-names"), script).await.0.is_none() {
+                    break;
+                }
+            }
             let script = Script { crash: crash.filter(|_| turn == 0), chooser, ..Script::default() };
             if start(&world, &format!("{name}-{life}-{turn}"), script, 2).await.came.is_none() {
                 break;

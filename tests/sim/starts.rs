@@ -6,19 +6,27 @@ use super::handle::Handle;
 use super::state::State;
 use super::time::{self, SimClock};
 use super::world::World;
+use andante::machine::care::adopt::{Adopt, AdoptGoal};
+use andante::machine::claim::{Asker, IfBusy};
+use andante::machine::standing::Claimant;
 use andante::model::api_error::ApiError;
 use andante::model::api_kind::ApiKind;
 use andante::model::name::{Namespace, ServiceName};
 use andante::model::observed::Service;
 use andante::rollout::goal_status::StatusSeen;
+use andante::rollout::owner::{Owner, OwnerKind};
 use andante::rollout::posting::Posting;
+use andante::rollout::splits::Tags;
 use andante::rollout::start::keep::Keep;
+use andante::rollout::start::pins::PinCame;
 use andante::rollout::start::table::RunTable;
 use andante::run::asking::PATIENCE;
 use andante::run::ports::Cluster;
 use andante::run::ports::runs::{PostsEvents, Runs};
 use andante::run::start::act::{ActOptions, Acted, Actor};
 use andante::run::start::look::look;
+use andante::run::start::pin::pin;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -183,10 +191,13 @@ impl Runs for Starter {
 
     async fn labelled(
         &self,
-        _: &ApiKind,
+        kind: &ApiKind,
         _: &str,
         kept: impl Fn(Value) -> Option<Value>,
     ) -> Result<Vec<Value>, ApiError> {
+        if kind.kind == "Revision" {
+            return Ok(self.handle.revisions().await?.items.into_iter().filter_map(kept).collect());
+        }
         let list = self.handle.call("list runs", |s| Ok(s.runs_now())).await.map(|(v, _)| v)?;
         Ok(list.into_iter().filter_map(kept).collect())
     }
@@ -237,6 +248,35 @@ pub(crate) async fn start(world: &World, label: &str, script: Script, keep: usiz
         came = work => Some(came),
     };
     Began { came, calls: starter.handle.calls() }
+}
+
+/// Names users once, as whoever follows does when they see the Service; none if it is killed.
+pub(crate) async fn name_users(
+    world: &World,
+    label: &str,
+    script: Script,
+) -> (Option<Result<PinCame, ApiError>>, usize) {
+    let starter = Starter { handle: Handle::new(world, label, script), namespace: "ns".parse().unwrap() };
+    let clock: SimClock = world.clock();
+    let name: ServiceName = world.name().parse().unwrap();
+    let id: String = (0..8).map(|_| fastrand::lowercase()).collect();
+    let goal = AdoptGoal {
+        service: name.clone(),
+        declares: vec![],
+        tags: Tags::usual(&name),
+        id: id.parse().unwrap(),
+        dry_run: false,
+        names_only: true,
+    };
+    let owner = Owner { kind: OwnerKind::Person, name: label.into(), uid: label.into() };
+    let asker = Asker { owner, intent: Timestamp::UNIX_EPOCH, if_busy: IfBusy::Fail, force: false };
+    let machine = Adopt::new(goal, Claimant::new(asker, id));
+    let came = tokio::select! {
+        biased;
+        () = starter.handle.killed() => None,
+        came = pin(&starter, &name, machine, &clock) => Some(came.map(|(came, _)| came)),
+    };
+    (came, starter.handle.calls())
 }
 
 /// A Service that serves and declares a pipeline, looked at once.

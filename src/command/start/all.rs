@@ -5,6 +5,7 @@
 
 mod counted;
 mod feeds;
+mod names;
 mod shown;
 
 use super::options;
@@ -19,14 +20,16 @@ use crate::command::patient::answered_within;
 use crate::command::people::failed;
 use crate::command::posts::{poster, refusal};
 use crate::command::report::Lines;
-use crate::command::{Stop, reach};
+use crate::command::{Stop, owner, reach};
 use crate::model::api_error::ApiError;
 use crate::model::event::{Event, Topic};
 use crate::model::outcome::Code;
 use crate::rollout::declaration::fault::Fault;
+use crate::rollout::owner::Owner;
 use crate::rollout::start::decide::{Idle, StartDecision};
 use crate::rollout::start::due::{ServiceKey, glance, key_of};
 use crate::rollout::start::over::{RunKind, RunState};
+use crate::rollout::start::pins::PinQueue;
 use crate::rollout::start::queue::{Came, NextTurn, StartQueue};
 use crate::rollout::start::table::RunTable;
 use crate::run::ports::{Clock, Sink};
@@ -56,6 +59,10 @@ struct Follower<'a> {
     /// Namespaces are followed, so that the end of a suspension is news.
     spaces: bool,
     queue: StartQueue,
+    /// Those whose users are to be named.
+    unnamed: PinQueue,
+    /// Who names them.
+    owner: Owner,
     /// What others may see of it.
     shown: &'a Shown,
     lines: Lines,
@@ -89,6 +96,8 @@ pub(super) async fn all(args: &StartArgs, environment: &Environment) -> Result<C
             table: Ok(rows),
             spaces: true,
             // Nothing of a single pass rests.
+            unnamed: PinQueue::default(),
+            owner: owner(environment)?,
             queue: StartQueue::new(rest, args.max_running, args.most_of_one()),
             shown: &shown,
             lines: Lines::new(args.output),
@@ -163,22 +172,27 @@ impl Follower<'_> {
                 self.hear_runs(at, news);
             }
             self.shown.counts(&self.queue);
+            if self.name_next().await && signals.try_recv().is_ok() {
+                return Ok(Code::Done);
+            }
             let now = SystemClock.now();
-            let pause = match self.queue.next(now) {
-                NextTurn::Act(key) => {
-                    if signals.try_recv().is_ok() {
-                        return Ok(Code::Done);
+            let pause =
+                match self.queue.next(now) {
+                    NextTurn::Act(key) => {
+                        if signals.try_recv().is_ok() {
+                            return Ok(Code::Done);
+                        }
+                        self.turn(&key).await;
+                        continue;
                     }
-                    self.turn(&key).await;
-                    continue;
-                }
-                NextTurn::Look(run) => {
-                    self.look_at(&run).await;
-                    continue;
-                }
-                NextTurn::Wait(None) => LONGEST,
-                NextTurn::Wait(Some(at)) => Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST),
-            };
+                    NextTurn::Look(run) => {
+                        self.look_at(&run).await;
+                        continue;
+                    }
+                    NextTurn::Wait(turn) => turn.into_iter().chain(self.unnamed.at()).min().map_or(LONGEST, |at| {
+                        Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST)
+                    }),
+                };
             tokio::select! {
                 biased;
                 _ = signals.recv() => return Ok(Code::Done),
@@ -202,12 +216,14 @@ impl Follower<'_> {
             News::Now(object) => {
                 if let Some(seen) = glance(&object, &self.table, false, now) {
                     self.shown.seen(&seen);
+                    self.unnamed.seen(seen.key.clone(), seen.unnamed, now);
                     self.queue.seen(seen.key, seen.wish, now);
                 }
             }
             News::Deleted(object) => {
                 if let Some(key) = key_of(&object) {
                     self.shown.gone(&key);
+                    self.unnamed.gone(&key);
                     self.queue.gone(&key);
                 }
             }
@@ -222,6 +238,8 @@ impl Follower<'_> {
     fn see_all(&mut self, list: &[Value]) {
         let seen: Vec<_> = list.iter().filter_map(glance_of).collect();
         self.shown.all(&seen);
+        let unnamed = seen.iter().filter(|seen| seen.unnamed).map(|seen| seen.key.clone());
+        self.unnamed.all(unnamed.collect(), SystemClock.now());
         let wishes = seen.into_iter().filter_map(|seen| Some((seen.key, seen.wish?)));
         self.queue.all(wishes.collect(), SystemClock.now());
     }
@@ -230,10 +248,10 @@ impl Follower<'_> {
     fn hear_spaces(&mut self, news: News) {
         let now = SystemClock.now();
         match news {
-            News::All(list) => self.queue.lifted(|of| !list.iter().any(|name| name == of.as_str()), now),
+            News::All(list) => self.lifted(|of| !list.iter().any(|name| name == of.as_str()), now),
             News::Now(object) if suspends(&object).is_none() => {
                 let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                self.queue.lifted(|of| of.as_str() == name, now);
+                self.lifted(|of| of.as_str() == name, now);
             }
             News::Now(_) | News::Deleted(_) => {}
             News::Fine => self.fine(),
@@ -242,7 +260,7 @@ impl Follower<'_> {
                 self.say(format!(
                     "whether the suspension of a namespace has ended is looked for every few minutes: {why}"
                 ));
-                self.queue.lifted(|_| true, now);
+                self.lifted(|_| true, now);
             }
             News::Trouble(error) => self.troubled(&error),
         }

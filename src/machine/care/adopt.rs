@@ -43,6 +43,8 @@ pub struct AdoptGoal {
     pub id: RolloutId,
     /// Say what would be written, and write nothing.
     pub dry_run: bool,
+    /// Users are named and nothing is said of the goal: one that waits for its run is started as before.
+    pub names_only: bool,
 }
 
 /// The machine that takes a Service into care.
@@ -79,7 +81,8 @@ impl Adopt {
         let differs = |(part, text): &&(DeclaredPart, String)| service.annotations.get(part.annotation()) != Some(text);
         let mut annotations: BTreeMap<&'static str, String> =
             self.goal.declares.iter().filter(differs).map(|(part, text)| (part.annotation(), text.clone())).collect();
-        annotations.extend(self.status(declared, service, now).map(|status| (GOAL_STATUS, status.text(&service.uid))));
+        let status = self.status(declared, service, now).filter(|_| !self.goal.names_only);
+        annotations.extend(status.map(|status| (GOAL_STATUS, status.text(&service.uid))));
         let split = service
             .split
             .as_ref()
@@ -107,7 +110,7 @@ impl Adopt {
             record: self.record(record, start, pinned == *split, world, service, now),
             split: pinned,
             annotations,
-            what: format!("adopted: {stays}"),
+            what: if self.goal.names_only { stays } else { format!("adopted: {stays}") },
         }))
     }
 
@@ -149,7 +152,8 @@ impl Adopt {
         let candidate = Some(start.stable.clone());
         let begun = self.claimant.begin(self.goal.id.clone(), start, self.goal.tags.clone(), service, now);
         let mut record = Record { phase: Phase::Finished, outcome: Some(Code::Done), candidate, ..begun };
-        record.reason = Some(format!("adopted by {}; nobody was moved", record.owner));
+        let did = if self.goal.names_only { "named" } else { "adopted" };
+        record.reason = Some(format!("{did} by {}; nobody was moved", record.owner));
         if let Some(old) = old {
             record.intent = record.intent.max(old.intent);
             let bounds = old.capacity.and_then(|capacity| capacity.inherited(true, |name| world.revision(name)));

@@ -2,6 +2,7 @@
 //! and that is said plainly. Decides what is created or patched, and when it counts as deployed. It may use pure
 //! modules only.
 
+use super::admit::fresh_start;
 use super::named::{is_to_be_named, name_is_free, taken_words, warn_of_taken_name};
 use super::room::given_up;
 use super::{Stage, Want};
@@ -186,7 +187,13 @@ impl Stage {
     }
 
     /// The first revision is ready. A record is left behind, so that an older run that arrives later knows (rule 2).
-    pub(super) fn first_done(&mut self, service: &Service, ready: &RevisionName, now: Timestamp) -> Next {
+    pub(super) fn first_done(
+        &mut self,
+        service: &Service,
+        before: Option<&Record>,
+        ready: &RevisionName,
+        now: Timestamp,
+    ) -> Next {
         // An earlier revision that became ready late is not what was asked for.
         let newest = is_current(service) && service.latest_created.as_ref() == Some(ready);
         if !newest || serving(service) != Serving::Yes {
@@ -196,11 +203,9 @@ impl Stage {
                 self.wait(now)
             };
         }
-        let start = crate::rollout::splits::Start::new(
-            service.split.clone().unwrap_or_else(|_| crate::model::split::Split::all_latest()),
-            ready.clone(),
-            None,
-        );
+        // Whoever follows may have named its users meanwhile: the owner's shape is the one from before.
+        let split = service.split.clone().unwrap_or_else(|_| crate::model::split::Split::all_latest());
+        let start = fresh_start(None, before, service, &split);
         let Ok(start) = start else {
             return Next::end(Self::deployed(service, ready));
         };

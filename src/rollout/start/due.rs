@@ -5,6 +5,7 @@
 
 use super::decide::{Idle, StartDecision, StartQuestion, decide};
 use super::declared::{Fault, Stated};
+use super::pin;
 use super::table::RunTable;
 use crate::model::name::{Namespace, ServiceName};
 use crate::model::observed::{RECORD, Service};
@@ -62,15 +63,18 @@ pub struct Glance {
     pub unreadable: bool,
     /// Until when its rollout is to be over, where one is under way.
     pub deadline: Option<Timestamp>,
+    /// Its users follow latest, and are to be named.
+    pub unnamed: bool,
 }
 
 /// What is to be known of this Service; none of what is no Service. `first`: nobody has looked at its run before.
 pub fn glance(object: &Value, table: &Result<RunTable, Fault>, first: bool, now: Timestamp) -> Option<Glance> {
     let key = key_of(object)?;
     let service = Service::from_json(object).ok()?;
+    let declared = Stated::of_json(object).read();
     let asked = StartQuestion {
         service: &service,
-        declared: &Stated::of_json(object).read(),
+        declared: &declared,
         namespace: &key.namespace,
         namespace_suspends: None,
         runs: &[],
@@ -84,7 +88,8 @@ pub fn glance(object: &Value, table: &Result<RunTable, Fault>, first: bool, now:
     let is_due = matches!(decided, StartDecision::Start(..));
     let unreadable = matches!(decided, StartDecision::Post(..)) || (is_due && posted());
     let (wish, deadline) = (wish(&asked, decided, first), deadline(&service));
-    Some(Glance { key, wish, unreadable, deadline })
+    let unnamed = pin::is_due(&service, &declared);
+    Some(Glance { key, wish, unreadable, deadline, unnamed })
 }
 
 /// Until when the rollout that is under way is to be over. One that was to stop where it is has no such time.
@@ -148,6 +153,18 @@ mod tests {
         assert!(matches!(wish_of(&seen, false), Some(Wish::Start(_))));
         assert_eq!(wish_of(&object(json!({})), true), None);
         assert_eq!(wish_of(&json!({}), true), None);
+    }
+
+    #[test]
+    fn users_who_follow_latest_are_no_wish_and_are_seen() {
+        let mut following = object(json!({"andante.dev/pipeline": "p"}));
+        following["spec"]["traffic"] = json!([{"latestRevision": true, "percent": 100}]);
+        following["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "True"}]);
+        let glance = seen(&following, false).unwrap();
+        assert!(glance.unnamed && matches!(glance.wish, Some(Wish::Note(_))), "{glance:?}");
+        following["spec"]["traffic"] = json!([{"revisionName": "hello-00001", "percent": 100}]);
+        let named = seen(&following, false).unwrap();
+        assert_eq!((named.unnamed, named.wish), (false, glance.wish), "what is to be started is the same");
     }
 
     #[test]

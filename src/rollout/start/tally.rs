@@ -62,7 +62,7 @@ mod tests {
 
     fn seen(name: &str, unreadable: bool, deadline: Option<i64>) -> Glance {
         let key = ServiceKey { namespace: "shop".parse().unwrap(), name: name.parse().unwrap() };
-        Glance { key, wish: None, unreadable, deadline: deadline.map(at) }
+        Glance { key, wish: None, unreadable, deadline: deadline.map(at), unnamed: false }
     }
 
     #[test]

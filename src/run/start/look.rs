@@ -113,7 +113,7 @@ async fn own_table(
 }
 
 /// What the namespace says of suspension. Whoever starts runs has to know.
-async fn namespace_suspends(
+pub(super) async fn namespace_suspends(
     patience: Duration,
     cluster: &impl Runs,
 ) -> Result<Result<Option<Suspended>, Fault>, ApiError> {

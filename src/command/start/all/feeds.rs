@@ -51,15 +51,15 @@ pub(super) fn services(namespace: Option<&Namespace>) -> Selection {
 
 /// What is to be known of a Service, in a few words; none where that is nothing.
 pub(super) fn glanced(object: &Value, table: &Result<RunTable, Fault>) -> Option<Value> {
-    let Glance { key, wish, unreadable, deadline } = glance(object, table, true, SystemClock.now())?;
-    let nothing = wish.is_none() && !unreadable && deadline.is_none();
-    (!nothing).then(|| json!([key.namespace, key.name, wish, unreadable, deadline]))
+    let Glance { key, wish, unreadable, deadline, unnamed } = glance(object, table, true, SystemClock.now())?;
+    let nothing = wish.is_none() && !unreadable && deadline.is_none() && !unnamed;
+    (!nothing).then(|| json!([key.namespace, key.name, wish, unreadable, deadline, unnamed]))
 }
 
 /// The same of those words.
 pub(super) fn glance_of(words: &Value) -> Option<Glance> {
-    let (namespace, name, wish, unreadable, deadline) = serde_json::from_value(words.clone()).ok()?;
-    Some(Glance { key: ServiceKey { namespace, name }, wish, unreadable, deadline })
+    let (namespace, name, wish, unreadable, deadline, unnamed) = serde_json::from_value(words.clone()).ok()?;
+    Some(Glance { key: ServiceKey { namespace, name }, wish, unreadable, deadline, unnamed })
 }
 
 /// All Services, each at a glance.

@@ -22,6 +22,7 @@ fn adopting(declares: &[(DeclaredPart, &str)]) -> Adopt {
         tags: Tags::default(),
         id: "one".parse().unwrap(),
         dry_run: false,
+        names_only: false,
     };
     Adopt::new(goal, claimant())
 }
@@ -220,4 +221,26 @@ fn a_dry_run_says_what_would_be_written() {
     assert_eq!(said.len(), 4, "{said:?}");
     assert_eq!(said[1], "annotation andante.dev/pipeline: absent -> `slow-walk`");
     assert_eq!(said[2], "spec.traffic: latest 100 % -> s2 100 %");
+}
+
+/// A goal that waits is nothing that whoever follows could call reached.
+#[test]
+fn naming_alone_says_nothing_of_the_goal_and_is_done_once() {
+    let naming = || {
+        let mut machine = adopting(&[]);
+        machine.goal.names_only = true;
+        machine
+    };
+    let declared = object(&json!({PIPELINE: "slow-walk"}), &latest());
+    let order = written(&mut naming(), &declared);
+    assert!(of(&order, "add", "goal-status").is_empty());
+    assert_eq!(of(&order, "test", "~1pipeline"), [&json!("slow-walk")], "it is in care still");
+    assert_eq!(of(&order, "test", "latestReadyRevisionName"), [&json!("s2")]);
+    let record = order.record.clone().unwrap();
+    assert_eq!((record.phase, record.start.split.to_string().as_str()), (Phase::Finished, "latest 100 %"));
+    assert_eq!(record.reason.as_deref(), Some("named by kim; nobody was moved"));
+    assert_eq!(order.what.text, "users stay where they are, by name: s2 100 %");
+    let by_name = json!([{"revisionName": "s2", "percent": 100}]);
+    let end = ended(&mut naming(), &object(&json!({PIPELINE: "slow-walk"}), &by_name));
+    assert_eq!((end.code, end.word), (Code::Done, UNCHANGED));
 }
