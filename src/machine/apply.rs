@@ -11,7 +11,7 @@
 mod body;
 mod foreseen;
 mod owned;
-pub mod prune;
+pub(crate) mod prune;
 #[cfg(test)]
 mod tests;
 

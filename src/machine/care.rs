@@ -5,7 +5,7 @@
 //! alike; [`adopt`], [`declare`] and [`detach`] decide what is written. It may use pure modules only.
 
 pub mod adopt;
-pub mod declare;
+pub(crate) mod declare;
 pub mod detach;
 mod shape;
 

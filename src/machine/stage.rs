@@ -199,7 +199,7 @@ impl Stage {
         if service.latest_ready.is_none() {
             return self.first_deployment(world, service, now, log);
         }
-        if self.first
+        if self.ends_as_first(service)
             && let Some(ready) = service.latest_ready.clone()
         {
             return self.first_done(service, record, &ready, now);

@@ -20,7 +20,7 @@ pub mod percent;
 pub(crate) mod podwords;
 pub(crate) mod ready;
 pub mod scaling;
-pub mod signal;
+pub(crate) mod signal;
 pub mod split;
 pub mod template;
 pub(crate) mod time;

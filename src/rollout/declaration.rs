@@ -31,12 +31,12 @@
 
 pub mod charge;
 pub mod fault;
-pub mod id;
+pub(crate) mod id;
 pub mod image;
 pub mod params;
 pub mod part;
 pub mod read;
 pub mod source;
 pub mod suspend;
-pub mod template;
+pub(crate) mod template;
 pub(crate) mod whose;

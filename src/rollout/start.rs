@@ -9,25 +9,25 @@
 //! [`table`] and [`making`].
 
 mod broken;
-pub mod contract;
+pub(crate) mod contract;
 pub mod decide;
 mod declared;
 pub mod due;
-pub mod gone;
+pub(crate) mod gone;
 pub mod keep;
 pub mod making;
-pub mod mark;
-pub mod older;
+pub(crate) mod mark;
+pub(crate) mod older;
 pub mod over;
-pub mod pin;
+pub(crate) mod pin;
 pub mod pins;
-pub mod queue;
+pub(crate) mod queue;
 pub mod row;
 mod run_name;
 mod serving;
 pub mod table;
-pub mod tally;
-pub mod whose;
+pub(crate) mod tally;
+pub(crate) mod whose;
 
 #[cfg(test)]
 mod golden;

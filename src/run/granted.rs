@@ -31,14 +31,14 @@ enum Need {
 /// An API server, and what it has granted so far. One that is wrapped once more answers as the inner one does, so that several
 /// machines of one process may share what was granted.
 #[derive(Debug)]
-pub struct Granted<'a, C> {
+pub(crate) struct Granted<'a, C> {
     cluster: &'a C,
     had: RefCell<BTreeSet<Need>>,
 }
 
 impl<'a, C> Granted<'a, C> {
     /// Nothing was granted yet.
-    pub fn new(cluster: &'a C) -> Self {
+    pub(crate) fn new(cluster: &'a C) -> Self {
         Self { cluster, had: RefCell::default() }
     }
 

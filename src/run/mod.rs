@@ -9,7 +9,7 @@
 pub mod apply;
 pub mod asking;
 mod calls;
-pub mod granted;
+pub(crate) mod granted;
 mod patience;
 pub mod ports;
 mod saying;

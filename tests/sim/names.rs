@@ -140,3 +140,39 @@ fn users_of_a_first_deployment_are_named_by_whoever_is_faster() {
     eprintln!("the run was faster {} times, whoever follows {} times", faster[0], faster[1]);
     assert!(faster.iter().all(|times| *times > 0), "{faster:?}");
 }
+
+/// The first revision becomes ready while a run waits for its own, and whoever follows names users on it: they stay, and what the run
+/// made is a candidate.
+#[test]
+fn users_of_a_first_revision_that_came_late_stay_on_it() {
+    simulate(async {
+        let theatre = Theatre::new(7);
+        let world = &theatre.world;
+        world.deploy(&world.plain("slow:1-20")).await;
+        world.declare("pipeline", Some("slow-walk"));
+        let follower = async {
+            let mut named = 0;
+            for turn in 0..400 {
+                sleep(Duration::from_millis(150)).await;
+                let (came, _) = name_users(world, &format!("follower-{turn}"), Script::default()).await;
+                named += usize::from(matches!(came, Some(Ok(PinCame::Pinned))));
+            }
+            named
+        };
+        let (a, stage) = (asker("a", 1, IfBusy::Supersede), Job::Stage { image: "slow:2-40".into(), again: false });
+        let run = theatre.process("stage", &a, &stage, Script::default());
+        let (end, named) = futures_util::future::join(run, follower).await;
+        let end = end.unwrap();
+        assert_eq!((end.code, named), (Code::Done, 1), "{}", end.line());
+        assert_eq!(world.served_now(), [("hello-00001".to_owned(), 100)], "{}", end.line());
+        assert!(!end.line().contains("serves everyone"), "{}", end.line());
+        assert_eq!(
+            end.candidate.as_ref().map(andante::model::name::RevisionName::as_str),
+            Some("hello-00002"),
+            "{}",
+            end.line()
+        );
+        let now = traffic(&world.service().unwrap());
+        assert_eq!(now, [("hello-00001".to_owned(), 100), ("hello-00002".to_owned(), 0)], "{}", end.line());
+    });
+}

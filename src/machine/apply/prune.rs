@@ -14,7 +14,7 @@ const BYTES: usize = 6;
 
 /// A Service without a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Leftover {
+pub(crate) struct Leftover {
     /// Its name.
     pub service: ServiceName,
     /// The object's identity.
@@ -22,7 +22,7 @@ pub struct Leftover {
 }
 
 /// What is to be known of a Service here; none of one that is of no set. All of all Services may be more than there is room for.
-pub fn marked(service: &Value) -> Option<Value> {
+pub(crate) fn marked(service: &Value) -> Option<Value> {
     let metadata = service.get("metadata")?;
     let set = metadata.get("annotations")?.get(APPLIED_SET)?;
     let named = ["name", "uid", "deletionTimestamp"].into_iter();
@@ -33,7 +33,7 @@ pub fn marked(service: &Value) -> Option<Value> {
 }
 
 /// The Services of a set for which there is no file, by name.
-pub fn leftovers(set: &str, files: &BTreeSet<ServiceName>, live: &[Value]) -> Vec<Leftover> {
+pub(crate) fn leftovers(set: &str, files: &BTreeSet<ServiceName>, live: &[Value]) -> Vec<Leftover> {
     let text = |object: &Value, name: &str| object.pointer("/metadata")?.get(name)?.as_str().map(str::to_owned);
     let marked = |object: &&Value| {
         let mark = object.pointer("/metadata/annotations").and_then(|all| all.get(APPLIED_SET));
@@ -48,7 +48,7 @@ pub fn leftovers(set: &str, files: &BTreeSet<ServiceName>, live: &[Value]) -> Ve
 }
 
 /// What says that these are meant, and no others: another set, another Service or one that was made anew has another hash.
-pub fn hash(set: &str, left: &[Leftover]) -> String {
+pub(crate) fn hash(set: &str, left: &[Leftover]) -> String {
     let words = left.iter().flat_map(|one| [one.service.as_str(), one.uid.as_str()]);
     // No name and no uid holds a line's end.
     let text: Vec<&str> = [set].into_iter().chain(words).collect();

@@ -18,7 +18,7 @@ const DECLARED: &str = "declared";
 
 /// What comes of it.
 #[derive(Debug)]
-pub struct Declaring {
+pub(crate) struct Declaring {
     /// The write; none: all of it is declared already.
     pub patch: Option<Value>,
     /// What changes, a line each.
@@ -30,7 +30,7 @@ pub struct Declaring {
 }
 
 /// What is to be written so that this is declared, beside what is declared already.
-pub fn declare(service: &Service, declares: &[(DeclaredPart, String)]) -> Result<Declaring, Box<Outcome>> {
+pub(crate) fn declare(service: &Service, declares: &[(DeclaredPart, String)]) -> Result<Declaring, Box<Outcome>> {
     if service.deleting {
         let what = format!("Service {} is being deleted", service.name);
         return Err(Box::new(outcome_of(Code::BadState, what, service)));

@@ -19,6 +19,7 @@ use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
 use crate::model::observed::{Service, Truth};
 use crate::model::outcome::{Code, Outcome};
+use crate::model::percent::Percent;
 use crate::model::podwords::lies_outside;
 use crate::model::ready::{Pods, Serving, is_current, pods, serving};
 use crate::model::template::{TemplateChange, fingerprint, says_the_same};
@@ -186,6 +187,19 @@ impl Stage {
         self.wait(now)
     }
 
+    /// True while this run is a first deployment. Where users were named on an earlier revision meanwhile, which became ready
+    /// late, the one that was asked for has nobody: it is a candidate as any.
+    pub(super) fn ends_as_first(&mut self, service: &Service) -> bool {
+        let asked_for = service.latest_ready.as_ref().filter(|ready| service.latest_created.as_ref() == Some(ready));
+        if let (Some(ready), Ok(split)) = (asked_for, &service.split)
+            && is_current(service)
+            && split.by_name(ready).share(ready) != Percent::FULL
+        {
+            self.first = false;
+        }
+        self.first
+    }
+
     /// The first revision is ready. A record is left behind, so that an older run that arrives later knows (rule 2).
     pub(super) fn first_done(
         &mut self,
@@ -245,3 +259,6 @@ impl Stage {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,14 +16,14 @@ const VARIABLE: &str = "ANDANTE_";
 const DECLARED_VARIABLE: &str = "ANDANTE_PARAM_";
 
 /// The words of the contract, without their prefix.
-pub const WORDS: [&str; 8] =
+pub(crate) const WORDS: [&str; 8] =
     ["service", "namespace", "goal", "git-url", "git-revision", "context", "repository", "container"];
 /// What is of the declared source, and of no other one.
 const OF_SOURCE: [&str; 2] = ["git-revision", "context"];
 
 /// The contract of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contract {
+pub(crate) struct Contract {
     /// In the order of [`WORDS`]; empty where nothing is declared.
     values: [String; WORDS.len()],
     declared: Params,
@@ -31,7 +31,7 @@ pub struct Contract {
 
 impl Contract {
     /// What a run for this goal is told.
-    pub fn of(service: &ServiceName, namespace: &Namespace, declaration: &Declaration) -> Self {
+    pub(crate) fn of(service: &ServiceName, namespace: &Namespace, declaration: &Declaration) -> Self {
         let source = declaration.source.as_ref();
         let revision = source.and_then(|source| source.revision.as_ref());
         // A build's folder; where nobody names one, it is the whole repository.
@@ -56,7 +56,7 @@ impl Contract {
     }
 
     /// What is declared for a parameter of a run that was not given it, where `given_url` is the repository that it was given.
-    pub fn declared_for(&self, name: &str, given_url: &str) -> Option<ParamValue> {
+    pub(crate) fn declared_for(&self, name: &str, given_url: &str) -> Option<ParamValue> {
         let own =
             |name: &str| self.declared.iter().find(|(declared, _)| declared.as_str() == name).map(|(_, value)| value);
         let url = match own("git-url") {

@@ -12,7 +12,7 @@ use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::Record;
 
 /// How it ended; none where nothing on the Service tells.
-pub fn ended(service: &Service, namespace: &Namespace, run: &StartedRun) -> Option<RunState> {
+pub(crate) fn ended(service: &Service, namespace: &Namespace, run: &StartedRun) -> Option<RunState> {
     let noted = StatusSeen::of(service).into_status().filter(|status| status.made && status.run.as_ref() == Some(run));
     match noted.map(|status| (status.phase, status.reason)) {
         Some((GoalPhase::Done, said)) => return Some(RunState::Done(said)),

@@ -9,10 +9,10 @@ use crate::rollout::goal_status::GoalStatus;
 use serde_json::{Value, json};
 
 /// The annotation by which whoever has no command line asks for another run of the same goal.
-pub const ASKED_AGAIN: &str = crate::model::template::AGAIN;
+pub(crate) const ASKED_AGAIN: &str = crate::model::template::AGAIN;
 
 /// The patch.
-pub fn mark(service: &Service, status: &GoalStatus) -> Value {
+pub(crate) fn mark(service: &Service, status: &GoalStatus) -> Value {
     let test = |name: &str| {
         let value = service.annotations.get(name);
         // What must not be there is tested as null, which passes only where it is absent.
@@ -31,7 +31,7 @@ pub fn mark(service: &Service, status: &GoalStatus) -> Value {
 }
 
 /// The Service as that write leaves it, as far as a later one looks at it.
-pub fn marked(service: &Service, status: &GoalStatus) -> Service {
+pub(crate) fn marked(service: &Service, status: &GoalStatus) -> Service {
     let mut service = service.clone();
     service.annotations.insert(GOAL_STATUS.to_owned(), status.text(&service.uid));
     service

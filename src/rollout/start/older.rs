@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A run that is to be cancelled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cancelling {
+pub(crate) struct Cancelling {
     /// The run.
     pub run: StartedRun,
     /// The merge patch that does it.
@@ -20,7 +20,7 @@ pub struct Cancelling {
 }
 
 /// The run of the goal before, if it works and has not staged. `service` is as it was before the newer run was noted.
-pub fn older(service: &Service, namespace: &Namespace, runs: &[RunSeen]) -> Option<Cancelling> {
+pub(crate) fn older(service: &Service, namespace: &Namespace, runs: &[RunSeen]) -> Option<Cancelling> {
     let run = StatusSeen::of(service).into_status()?.run?;
     let works = runs.iter().any(|seen| seen.name == run.name && seen.state == RunState::Running);
     // As Tekton calls it; a Job has no such thing, and others are unknown.

@@ -8,11 +8,12 @@ use super::declared::{Declaration, Fault, InCharge};
 use crate::model::observed::{RECORD, Service};
 use crate::model::percent::Percent;
 use crate::model::ready::{Serving, is_current, shares_are_served};
+use crate::rollout::declaration::part::BREAK_GLASS;
 use crate::rollout::record::Record;
 
 /// True if its users are to be named: it is in care, not suspended by itself and at rest, and all of its users have the one ready
 /// revision that latest means, some of them because they follow latest.
-pub fn is_due(service: &Service, declared: &Result<Declaration, Vec<Fault>>) -> bool {
+pub(crate) fn is_due(service: &Service, declared: &Result<Declaration, Vec<Fault>>) -> bool {
     let Ok(declared) = declared else { return false };
     let in_care = declared.in_charge.as_ref().is_some_and(|who| *who != InCharge::ExternalOperation);
     if !in_care || declared.suspended.is_some() || service.deleting || service.controller.is_some() {
@@ -20,7 +21,20 @@ pub fn is_due(service: &Service, declared: &Result<Declaration, Vec<Fault>>) -> 
     }
     let (Ok(split), Some(latest)) = (&service.split, &service.latest_ready) else { return false };
     let is_latest_alone = !split.latest_share().is_zero() && split.by_name(latest).share(latest) == Percent::FULL;
-    is_latest_alone && is_at_rest(service) && is_current(service) && shares_are_served(service) == Serving::Yes
+    is_latest_alone
+        && !glass_stands(service)
+        && is_at_rest(service)
+        && is_current(service)
+        && shares_are_served(service) == Serving::Yes
+}
+
+/// Somebody broke the glass, and spec is still what that write made of it: to name its users would undo what was let through. One that
+/// is set for the next write counts as well, since naming would make it void.
+fn glass_stands(service: &Service) -> bool {
+    let Some(text) = service.annotations.get(BREAK_GLASS) else { return false };
+    let (broken, used) = text.split_once(" used by ").map_or((text.as_str(), false), |(broken, _)| (broken, true));
+    // It names the generation before the write that used it, and any later change of spec is one more.
+    broken.parse::<i64>().is_ok_and(|at| at == service.generation || used && at + 1 == service.generation)
 }
 
 /// No rollout is open. A record that cannot be read may be one's.
@@ -129,5 +143,21 @@ mod tests {
         }
         // A newer template that is not ready yet has no users, and gets none.
         assert!(due(&with("/status/latestCreatedRevisionName", json!("hello-00002"))));
+    }
+
+    /// The Service is at generation 2.
+    #[test]
+    fn what_a_broken_glass_let_through_stays_until_spec_changes_again() {
+        for (glass, is_due) in [
+            ("1 used by kim", false),
+            ("2 used by kim", false),
+            ("2", false),
+            ("1", true),
+            ("0 used by kim", true),
+            ("x used by kim", true),
+        ] {
+            let annotations = json!({"andante.dev/pipeline": "p", BREAK_GLASS: glass});
+            assert_eq!(due(&following(annotations)), is_due, "{glass}");
+        }
     }
 }

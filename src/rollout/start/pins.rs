@@ -27,15 +27,17 @@ pub enum PinCame {
 
 /// The Services whose users are to be named. It holds names alone; what is done is decided anew when it is done.
 #[derive(Debug, Clone, Default)]
-pub struct PinQueue {
+pub(crate) struct PinQueue {
     due: BTreeMap<ServiceKey, Timestamp>,
     /// Those that were named a short while ago, and until when they rest.
     rest: BTreeMap<ServiceKey, Timestamp>,
+    /// Those whose write was refused, and of which that was said.
+    refused: BTreeSet<ServiceKey>,
 }
 
 impl PinQueue {
     /// A Service was seen, and is due or not.
-    pub fn seen(&mut self, key: ServiceKey, is_due: bool, now: Timestamp) {
+    pub(crate) fn seen(&mut self, key: ServiceKey, is_due: bool, now: Timestamp) {
         if !is_due {
             self.due.remove(&key);
             return;
@@ -45,7 +47,7 @@ impl PinQueue {
     }
 
     /// All that are due.
-    pub fn all(&mut self, keys: Vec<ServiceKey>, now: Timestamp) {
+    pub(crate) fn all(&mut self, keys: Vec<ServiceKey>, now: Timestamp) {
         let there: BTreeSet<&ServiceKey> = keys.iter().collect();
         self.due.retain(|key, _| there.contains(key));
         for key in keys {
@@ -54,34 +56,41 @@ impl PinQueue {
     }
 
     /// A Service is gone.
-    pub fn gone(&mut self, key: &ServiceKey) {
+    pub(crate) fn gone(&mut self, key: &ServiceKey) {
         self.due.remove(key);
         self.rest.remove(key);
+        self.refused.remove(key);
+    }
+
+    /// A write was refused; true if it is the first time since its users were named or it was made.
+    pub(crate) fn refused(&mut self, key: &ServiceKey) -> bool {
+        self.refused.insert(key.clone())
     }
 
     /// These namespaces are not suspended.
-    pub fn lifted(&mut self, is_of: impl Fn(&Namespace) -> bool, now: Timestamp) {
+    pub(crate) fn lifted(&mut self, is_of: impl Fn(&Namespace) -> bool, now: Timestamp) {
         let held = self.due.iter_mut().filter(|(key, at)| **at == Timestamp::MAX && is_of(&key.namespace));
         held.for_each(|(_, at)| *at = now);
     }
 
     /// Whose turn it is.
-    pub fn next(&self, now: Timestamp) -> Option<ServiceKey> {
+    pub(crate) fn next(&self, now: Timestamp) -> Option<ServiceKey> {
         let first = self.due.iter().min_by_key(|(_, at)| **at);
         first.filter(|(_, at)| **at <= now).map(|(key, _)| key.clone())
     }
 
     /// When the next one's turn is; none: of nobody that is known.
-    pub fn at(&self) -> Option<Timestamp> {
+    pub(crate) fn at(&self) -> Option<Timestamp> {
         self.due.values().min().copied().filter(|at| *at < Timestamp::MAX)
     }
 
     /// A turn was taken.
-    pub fn took(&mut self, key: &ServiceKey, came: PinCame, now: Timestamp) {
+    pub(crate) fn took(&mut self, key: &ServiceKey, came: PinCame, now: Timestamp) {
         let at = match came {
             PinCame::Pinned => {
                 self.rest.retain(|_, until| *until > now);
                 self.rest.insert(key.clone(), after(now, REST));
+                self.refused.remove(key);
                 None
             }
             PinCame::Left => None,
@@ -129,6 +138,23 @@ mod tests {
         assert_eq!((queue.next(at(119)), queue.next(at(120))), (None, Some(key("a"))));
         queue.all(vec![], at(120));
         assert_eq!(queue.at(), None);
+    }
+
+    #[test]
+    fn a_refusal_is_said_once_until_it_is_over() {
+        let mut queue = PinQueue::default();
+        queue.seen(key("a"), true, at(0));
+        assert_eq!((queue.refused(&key("a")), queue.refused(&key("b"))), (true, true));
+        queue.took(&key("a"), PinCame::Later, at(0));
+        assert_eq!(
+            (queue.next(at(60)), queue.refused(&key("a"))),
+            (Some(key("a")), false),
+            "tried again, and not said"
+        );
+        queue.took(&key("a"), PinCame::Pinned, at(60));
+        assert!(queue.refused(&key("a")));
+        queue.gone(&key("a"));
+        assert!(queue.refused(&key("a")));
     }
 
     #[test]

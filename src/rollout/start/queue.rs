@@ -20,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 const LOOK: Duration = Duration::from_secs(60);
 
 /// A run that was seen to work: kind, namespace, name.
-pub type RunKey = (String, String, String);
+pub(crate) type RunKey = (String, String, String);
 
 /// A Service whose turn is to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ struct AtWork {
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NextTurn {
+pub(crate) enum NextTurn {
     /// This Service is to be looked at and acted on.
     Act(ServiceKey),
     /// This run, whose end nobody tells of, is to be asked for.
@@ -54,7 +54,7 @@ pub enum NextTurn {
 
 /// What came of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
+pub(crate) enum Came {
     /// It is done.
     Done,
     /// A run was started; whether the end of one is followed.
@@ -71,7 +71,7 @@ pub enum Came {
 
 /// What came of asking for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunLook {
+pub(crate) enum RunLook {
     /// It works, or that could not be asked just now.
     Works,
     /// It is over, or gone.
@@ -82,7 +82,7 @@ pub enum RunLook {
 
 /// All turns that are to come.
 #[derive(Debug, Clone)]
-pub struct StartQueue {
+pub(crate) struct StartQueue {
     turns: BTreeMap<ServiceKey, Turn>,
     /// The runs that work, and whose they are.
     running: BTreeMap<RunKey, AtWork>,
@@ -93,12 +93,12 @@ pub struct StartQueue {
 
 impl StartQueue {
     /// No turns. `rest`: how long edits rest; `most`: how many runs work at once, `most_of_one`: how many of one namespace.
-    pub fn new(rest: Duration, most: usize, most_of_one: usize) -> Self {
+    pub(crate) fn new(rest: Duration, most: usize, most_of_one: usize) -> Self {
         Self { turns: BTreeMap::new(), running: BTreeMap::new(), rest, most, most_of_one }
     }
 
     /// A Service was seen, and this is wished for it; none: nothing.
-    pub fn seen(&mut self, key: ServiceKey, wish: Option<Wish>, now: Timestamp) {
+    pub(crate) fn seen(&mut self, key: ServiceKey, wish: Option<Wish>, now: Timestamp) {
         let before = self.turns.get(&key);
         let Some(wish) = wish else {
             // How its run goes, the Service does not tell.
@@ -122,12 +122,12 @@ impl StartQueue {
     }
 
     /// A Service is gone.
-    pub fn gone(&mut self, key: &ServiceKey) {
+    pub(crate) fn gone(&mut self, key: &ServiceKey) {
         self.turns.remove(key);
     }
 
     /// Everything that is wished now: who is not among it has no turn any more.
-    pub fn all(&mut self, wishes: Vec<(ServiceKey, Wish)>, now: Timestamp) {
+    pub(crate) fn all(&mut self, wishes: Vec<(ServiceKey, Wish)>, now: Timestamp) {
         let keys: BTreeSet<&ServiceKey> = wishes.iter().map(|(key, _)| key).collect();
         self.turns.retain(|key, _| keys.contains(key));
         for (key, wish) in wishes {
@@ -136,7 +136,7 @@ impl StartQueue {
     }
 
     /// These namespaces are not suspended: whatever waited for that has its turn.
-    pub fn lifted(&mut self, is_of: impl Fn(&Namespace) -> bool, now: Timestamp) {
+    pub(crate) fn lifted(&mut self, is_of: impl Fn(&Namespace) -> bool, now: Timestamp) {
         for (key, turn) in &mut self.turns {
             if turn.at == Timestamp::MAX && is_of(&key.namespace) {
                 (turn.at, turn.since, turn.failures) = (now, now, 0);
@@ -145,13 +145,13 @@ impl StartQueue {
     }
 
     /// How many Services wait for a run; of what is suspended nobody expects one.
-    pub fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         let waits = |turn: &&Turn| matches!(turn.wish, Wish::Start(_)) && turn.at != Timestamp::MAX;
         self.turns.values().filter(waits).count()
     }
 
     /// A run was seen. If it worked before and is over now, its Service has a turn.
-    pub fn run_seen(&mut self, run: RunKey, service: ServiceKey, over: bool, now: Timestamp) {
+    pub(crate) fn run_seen(&mut self, run: RunKey, service: ServiceKey, over: bool, now: Timestamp) {
         if over {
             self.let_go(&run, now);
         } else {
@@ -160,7 +160,7 @@ impl StartQueue {
     }
 
     /// A run that was asked for.
-    pub fn looked(&mut self, run: &RunKey, came: &RunLook, now: Timestamp) {
+    pub(crate) fn looked(&mut self, run: &RunKey, came: &RunLook, now: Timestamp) {
         let Some(at_work) = self.running.get_mut(run) else { return };
         let next = after(now, LOOK);
         match came {
@@ -180,7 +180,7 @@ impl StartQueue {
     }
 
     /// All runs of one kind that work. Those that worked before have ended while nobody looked.
-    pub fn all_runs(&mut self, kind: &str, working: Vec<(RunKey, ServiceKey)>, now: Timestamp) {
+    pub(crate) fn all_runs(&mut self, kind: &str, working: Vec<(RunKey, ServiceKey)>, now: Timestamp) {
         let before: Vec<RunKey> = self.running.keys().filter(|(of, ..)| of == kind).cloned().collect();
         let now_working: BTreeMap<RunKey, ServiceKey> = working.into_iter().collect();
         for run in before.into_iter().filter(|run| !now_working.contains_key(run)) {
@@ -191,23 +191,23 @@ impl StartQueue {
     }
 
     /// How many runs work.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.running.len()
     }
 
     /// How many turns are to come.
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.turns.len()
     }
 
     /// True if no other run of this namespace may work.
-    pub fn is_full(&self, namespace: &Namespace) -> bool {
+    pub(crate) fn is_full(&self, namespace: &Namespace) -> bool {
         let of_one = self.running.values().filter(|run| run.service.namespace == *namespace);
         self.running.len() >= self.most || of_one.count() >= self.most_of_one
     }
 
     /// Whose turn it is.
-    pub fn next(&self, now: Timestamp) -> NextTurn {
+    pub(crate) fn next(&self, now: Timestamp) -> NextTurn {
         // What may have ended makes room, so it comes first.
         let look = self.running.iter().filter_map(|(run, at_work)| Some((at_work.look?, run))).min();
         if let Some((_, run)) = look.filter(|(at, _)| *at <= now) {
@@ -232,7 +232,7 @@ impl StartQueue {
     }
 
     /// A turn was taken.
-    pub fn took(&mut self, key: &ServiceKey, came: Came, now: Timestamp) {
+    pub(crate) fn took(&mut self, key: &ServiceKey, came: Came, now: Timestamp) {
         match came {
             Came::Done => {
                 self.turns.remove(key);

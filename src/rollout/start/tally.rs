@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The remarkable ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StartTally {
+pub(crate) struct StartTally {
     unreadable: BTreeSet<ServiceKey>,
     /// Until when rollouts that are under way are to be over.
     open: BTreeMap<ServiceKey, Timestamp>,
@@ -17,7 +17,7 @@ pub struct StartTally {
 
 impl StartTally {
     /// A Service was seen.
-    pub fn seen(&mut self, seen: &Glance) {
+    pub(crate) fn seen(&mut self, seen: &Glance) {
         self.gone(&seen.key);
         if seen.unreadable {
             self.unreadable.insert(seen.key.clone());
@@ -28,13 +28,13 @@ impl StartTally {
     }
 
     /// A Service is gone.
-    pub fn gone(&mut self, key: &ServiceKey) {
+    pub(crate) fn gone(&mut self, key: &ServiceKey) {
         self.unreadable.remove(key);
         self.open.remove(key);
     }
 
     /// All that is remarkable now.
-    pub fn all(&mut self, seen: &[Glance]) {
+    pub(crate) fn all(&mut self, seen: &[Glance]) {
         *self = Self::default();
         for one in seen {
             self.seen(one);
@@ -42,12 +42,12 @@ impl StartTally {
     }
 
     /// How many declarations cannot be acted on.
-    pub fn unreadable(&self) -> usize {
+    pub(crate) fn unreadable(&self) -> usize {
         self.unreadable.len()
     }
 
     /// How many rollouts are past their deadline.
-    pub fn overdue(&self, now: Timestamp) -> usize {
+    pub(crate) fn overdue(&self, now: Timestamp) -> usize {
         self.open.values().filter(|deadline| **deadline < now).count()
     }
 }

@@ -15,20 +15,20 @@ const OF_RUN: &str = "tekton.dev/pipelineRun";
 /// The label selector of what may have been started here, for any Service or for this one.
 // Tekton hands a run's labels on to what it makes of it. The TaskRuns of Pipelines are many times as many as their runs, change all
 // the time, and none of them counts.
-pub fn selector(service: Option<&ServiceName>) -> String {
+pub(crate) fn selector(service: Option<&ServiceName>) -> String {
     let of_service = service.map_or_else(|| OF_SERVICE.to_owned(), |name| format!("{OF_SERVICE}={name}"));
     format!("{of_service},!{OF_RUN}")
 }
 
 /// True for a run that the Service with this uid owns.
-pub fn is_of(run: &Value, uid: &str) -> bool {
+pub(crate) fn is_of(run: &Value, uid: &str) -> bool {
     owners(run).any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
 }
 
 /// The Service that a run was started for; none of what was not started here.
 // That the uid is the Service's own need not be asked: Kubernetes' garbage collector takes away what names an owner that is not
 // there under that uid.
-pub fn service_of(run: &Value) -> Option<ServiceKey> {
+pub(crate) fn service_of(run: &Value) -> Option<ServiceKey> {
     let text = |pointer: &str| run.pointer(pointer).and_then(Value::as_str);
     let name = run.pointer("/metadata/labels")?.get(OF_SERVICE)?.as_str()?;
     let owns = |owner: &Value| {

@@ -48,8 +48,11 @@ impl Follower<'_> {
                 PinCame::Left
             }
             Err(error) => {
-                self.say(format!("{key}: users follow latest, and could not be named: {error}"));
-                if error.is_passing() { PinCame::Later } else { PinCame::Left }
+                // What a webhook refuses it may let through later, which is no event of the Service.
+                if error.is_passing() || self.unnamed.refused(key) {
+                    self.say(format!("{key}: users follow latest, and could not be named: {error}"));
+                }
+                PinCame::Later
             }
         }
     }
