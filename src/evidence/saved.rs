@@ -82,7 +82,7 @@ impl Saved {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
     }
 
-    /// What was counted of both in windows of a served split.
+    /// What was counted of both in windows that were judged: of a served split, when requests from before it had ended.
     pub fn counted(&self) -> Table {
         self.sums.counted()
     }

@@ -159,6 +159,12 @@ impl Sums {
         }
         if window == Window::Draining {
             self.waiting.look();
+            // What came since the split is served falls as it says, though what ends does not yet. Where a source tells nothing of
+            // what came, the windows that are judged tell.
+            let told = growths.iter().all(|g| g.stable.flight.is_some() && g.candidate.flight.is_some());
+            if told && self.falls_wrong(growths) || self.fell_wrong.is_some() {
+                return Ok(());
+            }
             // Which of them are others' is told by the windows that are judged; until then all may be.
             let others = if self.strangers.is_some() { u64::MAX } else { 0 };
             self.waiting.compare(if alone { &[] } else { growths }, others, true)?;
@@ -243,8 +249,8 @@ impl Sums {
         Table { stable: self.stable, candidate: self.candidate }
     }
 
-    /// What was counted between two splits: users' requests, and those by which Knative tries each split that is written. The
-    /// counters do not tell them apart.
+    /// What was counted between two splits, and until requests from before the later one had ended: users' requests, and those by which
+    /// Knative tries each split that is written. The counters do not tell them apart.
     pub fn between(&self) -> Table {
         let (candidate, stable) = self.moving;
         Table { stable, candidate }

@@ -181,10 +181,10 @@ impl Judge {
             self.settle_in(&place, now);
             self.from = Some(place.served);
             // What was taken up at this step may be of windows that were open already.
-            self.drain.begin((!self.open || self.mixed).then_some(place.served));
+            self.drain.begin((!self.open || self.mixed).then_some(place.served), now);
         } else if self.moving {
             (self.open, self.looked, self.from, self.next_at) = (false, false, Some(now), None);
-            self.drain.begin(Some(now));
+            self.drain.begin(Some(now), now);
         }
         // A pause makes the dwell begin anew; it cools nothing down, so no warm-up begins.
         let known = self.place.filter(|_| !new && !self.moving);
@@ -270,6 +270,7 @@ impl Judge {
             }
             self.memory = Some(memory);
             (self.open, self.mixed, self.unsaved, self.ours) = (true, false, true, Ours::default());
+            self.drain.counted_anew(reading.at);
         } else {
             return;
         }

@@ -57,6 +57,25 @@ fn windows_of_a_false_split_are_left_out() {
     assert_eq!((sums.windows(), sums.at_step(), sums.fell_wrong()), (1, 500, None));
 }
 
+/// Somebody else's tests at the candidate's address are no users, while earlier requests still end as little as later.
+#[test]
+fn what_came_falls_wrong_while_earlier_requests_still_end_too() {
+    let rules = rules();
+    let window = |candidate, failed| {
+        let mut window = growth(Table::of(candidate, 500, failed, 0), None);
+        window.stable.flight = Some(Flight { arrived: 500, ..Flight::default() });
+        window.candidate.flight = Some(Flight { arrived: candidate, failed, ..Flight::default() });
+        window
+    };
+    let worse = |window: Growth| {
+        let mut sums = sums(&rules);
+        sums.add(&[window], Window::Draining, &rules).unwrap();
+        (sums.ln_worse() > rules.worse_at(), sums.between().candidate.failures)
+    };
+    assert_eq!(worse(window(500, 400)), (true, 400), "as users fall");
+    assert_eq!(worse(window(900, 400)), (false, 0), "more than the split explains");
+}
+
 #[test]
 fn an_objective_for_latency_is_watched_beside_the_other() {
     let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };

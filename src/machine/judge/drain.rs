@@ -33,8 +33,10 @@ pub(crate) struct Drain {
     since: Option<Timestamp>,
     /// What is in flight was counted since then, so that what came later can be told.
     counts: bool,
-    /// When the windows of the present step opened.
+    /// Since when the windows of the present step go on without a gap that nobody looked into.
     opened: Option<Timestamp>,
+    /// When they opened after what came before, unless another process saw it.
+    drained: Option<Timestamp>,
 }
 
 /// The edge below which all of an arm's requests ended; [`Duration::MAX`] if the last edge is passed.
@@ -56,9 +58,16 @@ impl Drain {
         self.knows(longest(reading));
     }
 
-    /// A split is served since then; none: the windows of its step are open.
-    pub(super) fn begin(&mut self, since: Option<Timestamp>) {
-        (self.since, self.counts, self.opened) = (since, false, None);
+    /// A split is served since then; none: the windows of its step are open, as far as is known since `now`.
+    pub(super) fn begin(&mut self, since: Option<Timestamp>, now: Timestamp) {
+        (self.since, self.counts, self.drained) = (since, false, None);
+        // Without a moment to count from, what was in flight would never be known to have ended, and nothing be accepted beside stable.
+        self.opened = since.is_none().then_some(now);
+    }
+
+    /// What is in flight was counted anew, since windows were shut for a while: from here on it has to end.
+    pub(super) fn counted_anew(&mut self, at: Timestamp) {
+        self.opened = self.opened.map(|_| at);
     }
 
     /// True while what came before still ends, and what came since is told from it.
@@ -84,7 +93,7 @@ impl Drain {
 
     /// From when on histograms tell of this split alone.
     pub(super) fn histograms_from(&self) -> Timestamp {
-        self.opened.map_or(Timestamp::MIN, |opened| after(opened, HISTOGRAMS))
+        self.drained.map_or(Timestamp::MIN, |drained| after(drained, HISTOGRAMS))
     }
 }
 
@@ -121,7 +130,7 @@ impl Judge {
             self.say_cut(reading, place, log);
         }
         self.mixed = false;
-        (self.drain.since, self.drain.opened) = (None, Some(reading.at));
+        (self.drain.since, self.drain.opened, self.drain.drained) = (None, Some(reading.at), Some(reading.at));
     }
 
     fn say_drain(&self, log: &mut Log) {

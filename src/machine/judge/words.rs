@@ -52,13 +52,16 @@ fn of(counts: Counts) -> String {
     format!("{} of {} ({})", counts.failures, counts.requests, percent(counts.rate()))
 }
 
-/// What was counted of the candidate between two splits: told apart, because not all of it is of users.
+/// What was counted of the candidate before the windows of its steps opened: told apart, because not all of it is of users, and what ends
+/// then may have come under the split before.
 fn between(sums: &Sums, also: &str) -> String {
     let Counts { requests, failures } = sums.between().candidate;
     if requests == 0 {
         return String::new();
     }
-    format!(" ({also}{failures} of {requests} while a split was on its way, Knative's own probes among them)")
+    format!(
+        " ({also}{failures} of {requests} while a split was on its way or earlier requests ended, Knative's own probes among them)"
+    )
 }
 
 impl Judge {

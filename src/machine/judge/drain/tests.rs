@@ -89,6 +89,9 @@ fn windows_of_a_step_open_when_what_came_before_has_ended() {
     read(&mut judge, both(45, 5500, 2, 30));
     read(&mut judge, both(55, 6000, 2, 30));
     assert_eq!(at_step(&judge), 1500);
+    // But what is in flight was counted anew, and that has to end.
+    let ended = |judge: &Judge, second| judge.drain.has_ended(&rules(), at(second));
+    assert!(!ended(&judge, 74) && ended(&judge, 75));
     // The split was lost and is served again: users may have been elsewhere.
     judge.approach(place(1, (50, 50), 60), at(60));
     judge.enter(place(1, (50, 50), 0), at(61));
@@ -173,6 +176,8 @@ fn a_restart_goes_on_where_it_was() {
     let mut again = restarted(&judge);
     again.enter(place(1, (50, 50), 41), at(41));
     read(&mut again, both(50, 6000, 0, 30));
+    let ended = |judge: &Judge, second| judge.drain.has_ended(&rules(), at(second));
+    assert!(!ended(&again, 70) && ended(&again, 71), "who has just come knows it as long after");
     assert_eq!(at_step(&again), 2000);
 }
 
