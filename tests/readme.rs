@@ -46,7 +46,7 @@ const RESTS_ON: [(&str, &str, &str); 5] = [
     (
         "nothing breaks the objective for both at once",
         "both fail 3 % for two minutes",
-        "andante rehearse --style budget --incident 2m+2m:3% --runs 20",
+        "andante rehearse --style budget --incident 4m+2m:3% --runs 20",
     ),
     (
         "pods come as fast as users",

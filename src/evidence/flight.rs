@@ -19,6 +19,8 @@ pub struct Flight {
     pub unanswered: u64,
     /// That failed since the windows opened, whenever they came.
     pub failed: u64,
+    /// That came since the mark ([`super::window::Memory::mark`]).
+    pub fresh: u64,
 }
 
 impl Flight {
@@ -30,6 +32,16 @@ impl Flight {
     /// Of what arrived, so many wait at most: as many as are in flight at all.
     pub fn at_most(&self) -> Counts {
         Counts::new(self.arrived, self.active)
+    }
+
+    /// Of what came since the mark so many wait at most, where all that was in flight at the mark may still be.
+    pub fn fresh_at_most(&self) -> Counts {
+        Counts::new(self.fresh, self.active)
+    }
+
+    /// Of what came since the mark so many wait, where all that was in flight at the mark has ended; streams are none of them.
+    pub fn fresh_unanswered(&self) -> Counts {
+        Counts::new(self.fresh, self.unanswered)
     }
 
     /// Of what arrived, so many failed until now at least: everything that was in flight at the opening may have failed since.
@@ -51,6 +63,7 @@ impl Flight {
             at_opening: self.at_opening.saturating_add(other.at_opening),
             unanswered: self.unanswered.saturating_add(other.unanswered),
             failed: self.failed.saturating_add(other.failed),
+            fresh: self.fresh.saturating_add(other.fresh),
         }
     }
 }
@@ -61,12 +74,13 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_before_may_be_all_of_it_or_none() {
-        let flight = Flight { arrived: 100, active: 30, at_opening: 20, unanswered: 5, failed: 25 };
+        let flight = Flight { arrived: 100, active: 30, at_opening: 20, unanswered: 5, failed: 25, fresh: 40 };
         assert_eq!((flight.at_least(), flight.at_most()), (Counts::new(100, 10), Counts::new(100, 30)));
         assert_eq!((flight.failed_at_least(), flight.failed_at_most()), (Counts::new(100, 5), Counts::new(100, 25)));
         // Streams from long before are more than ever came since.
-        let streams = Flight { arrived: 3, active: 5000, at_opening: 5001, unanswered: 0, failed: 1 };
+        let streams = Flight { arrived: 3, active: 5000, at_opening: 5001, unanswered: 0, failed: 1, fresh: 2 };
         assert_eq!((streams.at_least(), streams.at_most()), (Counts::new(3, 0), Counts::new(3, 3)));
-        assert_eq!(flight.plus(streams).active, 5030);
+        assert_eq!((flight.fresh_at_most(), flight.fresh_unanswered()), (Counts::new(40, 30), Counts::new(40, 5)));
+        assert_eq!((flight.plus(streams).active, flight.plus(streams).fresh), (5030, 42));
     }
 }

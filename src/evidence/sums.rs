@@ -68,6 +68,9 @@ pub struct Sums {
     /// added closed.
     #[serde(skip)]
     ended: bool,
+    /// The window that is about to be added ends with a reading that is apart from the last one that was.
+    #[serde(skip)]
+    apart: bool,
 }
 
 fn is_nothing(counts: &(Counts, Counts)) -> bool {
@@ -145,6 +148,11 @@ impl Sums {
         self.ended = ended;
     }
 
+    /// Whether all that was in flight at stable at the mark is known to have ended by the end of the next window that is added.
+    pub fn is_apart(&mut self, apart: bool) {
+        self.apart = apart;
+    }
+
     /// Adds one window.
     pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
         // Once everyone is on the candidate, requests that still end at stable came there by no split. They are neither a
@@ -200,6 +208,10 @@ impl Sums {
         if !alone {
             let proved = self.judged().candidate.requests;
             self.waiting.add(growths, proved, theirs.any, std::mem::take(&mut self.ended))?;
+            // Others' quick requests would make the candidate look quicker, and how many are of this time nobody counted.
+            if std::mem::take(&mut self.apart) && self.strangers.is_none() {
+                self.waiting.add_apart(growths)?;
+            }
         }
         self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())?;
         if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {

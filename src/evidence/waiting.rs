@@ -33,8 +33,13 @@
 //! - Where much waits at both, half as many again as stable's odds are excluded: slow answers hide a small excess from
 //!   whatever looks at what is in flight, and a share of what waits at stable is all that can be told.
 //!
-//! The two that look beside stable are of one reading, so they have that reading's weight. There the candidate has all that
-//! is in flight; from stable's what was in flight at the opening is taken off unless it is known to have ended.
+//! The two that look beside stable do so in two ways, which share their error. Of one reading, with that reading's weight:
+//! there the candidate has all that is in flight; from stable's what was in flight at the opening is taken off unless it is
+//! known to have ended. And over readings that are apart, so far that whatever was in flight at stable at one of them has
+//! ended by the next: what came in between was assigned by itself, so given all that was before, its evidence has a mean of at
+//! most 1 again, and those values may be multiplied, over all steps. The candidate has all that is in flight there, too, what
+//! hangs since long ago included, and stable what came since and is unanswered. Without this a service of slow answers and few
+//! users could not be told from one that hangs within any hour: one look sees only so many requests.
 //!
 //! It depends on the single tests.
 
@@ -50,8 +55,9 @@ use serde::{Deserialize, Serialize};
 /// So many readings are looked back at for the least that was in flight.
 // A minute with the usual interval. The least of more readings is lower, and the requests until then are fewer.
 const RECENT: usize = 6;
-/// Parts of the error of an acceptance: the bet, three times the odds with a bet, one and a half times the odds.
-const PARTS: [f64; 3] = [0.7, 0.15, 0.15];
+/// Parts of the error of an acceptance: the bet; three times the odds with a bet, and one and a half times the odds, of one reading;
+/// the same over readings that are apart.
+const PARTS: [f64; 5] = [0.7, 0.075, 0.075, 0.075, 0.075];
 /// The odds of the latter two.
 const ODDS: [f64; 2] = [3.0, 1.5];
 
@@ -69,6 +75,9 @@ pub struct InFlight {
     /// `ln` of the evidence against so many times stable's odds of waiting ([`ODDS`]) at the last reading.
     #[serde(default, skip_serializing_if = "are_none")]
     against: [Nats; 2],
+    /// The same over readings that were apart, multiplied.
+    #[serde(default, skip_serializing_if = "are_none")]
+    apart: [Nats; 2],
     /// What arrived and what waits of it, at the last reading: the candidate, stable.
     #[serde(default, skip_serializing_if = "is_empty")]
     last: (Counts, Counts),
@@ -142,6 +151,19 @@ impl InFlight {
         Ok(())
     }
 
+    /// Adds a reading to those that are apart: all that was in flight at stable at the last one of them, or when the windows opened,
+    /// has ended since, and the mark was set then.
+    pub(super) fn add_apart(&mut self, growths: &[Growth]) -> Result<(), Trouble> {
+        for growth in growths {
+            let (Some(stable), Some(candidate)) = (growth.stable.flight, growth.candidate.flight) else { continue };
+            let table = Table { stable: stable.fresh_unanswered(), candidate: candidate.fresh_at_most() };
+            for (product, odds) in self.apart.iter_mut().zip(ODDS) {
+                *product = product.plus(acceptance::window(table, odds)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds to the comparison alone, after [`Self::look`]. While requests from before the split still end (`draining`), failures
     /// among what arrived since are compared in the same way, because windows cannot be yet.
     pub(super) fn compare(&mut self, growths: &[Growth], others: u64, draining: bool) -> Result<(), Trouble> {
@@ -189,8 +211,9 @@ impl InFlight {
     /// `ln E` that no share of `rate` of the candidate's requests hangs beyond what stable's do. It is accepted at `1/beta`.
     pub fn ln_accepted(&self, rate: f64) -> f64 {
         let against = self.against.map(|ln| self.ln_weight() + ln.value());
-        let both = against[0].min(self.ln_bet(ODDS[0] / (ODDS[0] - 1.0) * rate));
-        [self.ln_bet(rate), both, against[1]]
+        let bet = self.ln_bet(ODDS[0] / (ODDS[0] - 1.0) * rate);
+        let [apart_of_many, apart_of_slow] = self.apart.map(Nats::value);
+        [self.ln_bet(rate), against[0].min(bet), against[1], apart_of_many.min(bet), apart_of_slow]
             .into_iter()
             .zip(PARTS)
             .map(|(ln, part)| part.ln() + ln)

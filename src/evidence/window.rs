@@ -82,6 +82,9 @@ struct ArmSeen {
     /// What was in flight when the windows of this step opened, what came since, and what failed since.
     #[serde(rename = "o", default, skip_serializing_if = "is_none")]
     opening: (u64, u64, u64),
+    /// What had come by the mark.
+    #[serde(rename = "m", default, skip_serializing_if = "is_zero")]
+    marked: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -123,6 +126,12 @@ impl Memory {
         for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]) {
             *side = side.take().map(ArmSeen::opened);
         }
+    }
+
+    /// From here on what comes is counted by itself, too, beside all that came since the windows of the step opened.
+    pub fn mark(&mut self) {
+        let sides = self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]);
+        sides.flatten().for_each(|side| side.marked = side.opening.1);
     }
 
     /// When the counters were read.
@@ -207,13 +216,19 @@ impl ArmsSeen {
 impl ArmSeen {
     fn of(counters: &Counters) -> Self {
         // Classes are for people: nothing is computed with them, and the record does not keep them.
-        Self { counters: Counters { classes: None, ..counters.clone() }, short: 0, vanished: false, opening: (0, 0, 0) }
-            .opened()
+        Self {
+            counters: Counters { classes: None, ..counters.clone() },
+            short: 0,
+            vanished: false,
+            opening: (0, 0, 0),
+            marked: 0,
+        }
+        .opened()
     }
 
     /// The windows of a step open here.
     fn opened(mut self) -> Self {
-        self.opening = (self.counters.active.unwrap_or_default(), 0, 0);
+        (self.opening, self.marked) = ((self.counters.active.unwrap_or_default(), 0, 0), 0);
         self
     }
 
@@ -247,11 +262,11 @@ impl ArmSeen {
             _ => None,
         };
         let arrived = arrived(&old.counters, new, answered).unwrap_or(counts.requests);
-        let (at_opening, came, went_wrong) = old.opening;
+        let ((at_opening, came, went_wrong), marked) = (old.opening, old.marked);
         let since = |before: u64, more: u64| before.saturating_add(more).min(MOST);
         let opening = (at_opening, since(came, arrived), since(went_wrong, counts.failures));
-        let flight = flight(opening, new);
-        (Self { short, opening, ..Self::of(new) }, Arm { counts, arrived, latency, flight })
+        let flight = flight(opening, marked, new);
+        (Self { short, opening, marked, ..Self::of(new) }, Arm { counts, arrived, latency, flight })
     }
 }
 
@@ -270,11 +285,12 @@ fn lost(old: &ArmSeen, new: &Counters, answered: u64) -> (u64, u64) {
     (amount(above), amount(-above))
 }
 
-/// What is in flight, for windows that opened with so much in flight, and what came and failed since.
-fn flight((at_opening, arrived, failed): (u64, u64, u64), now: &Counters) -> Option<Flight> {
+/// What is in flight, for windows that opened with so much in flight, what came and failed since, and what had come by the mark.
+fn flight((at_opening, arrived, failed): (u64, u64, u64), marked: u64, now: &Counters) -> Option<Flight> {
     let (sent, active) = (now.sent?, now.active?.min(MOST));
     // The totals are the whole life of a series, so what a client gave up before it was answered is among the rest.
-    Some(Flight { arrived, active, at_opening, unanswered: active.min(sent.saturating_sub(now.completed)), failed })
+    let unanswered = active.min(sent.saturating_sub(now.completed));
+    Some(Flight { arrived, active, at_opening, unanswered, failed, fresh: arrived.saturating_sub(marked) })
 }
 
 /// Requests that came in: what was sent, and what the gateway answered by itself because no connection could be made. None

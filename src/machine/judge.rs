@@ -303,6 +303,8 @@ impl Judge {
         let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
         sums.lasts(lasted);
         sums.earlier_has_ended(self.drain.has_ended(&self.rules, reading.at));
+        let apart = self.drain.is_apart(&self.rules, reading.at);
+        sums.is_apart(apart);
         let warm = after(place.served, self.rules.warm_up).max(self.drain.histograms_from());
         let window = match began >= warm {
             _ if self.drain.goes_on() && !self.moving => Window::Draining,
@@ -317,6 +319,10 @@ impl Judge {
             self.seen.1 += lasted;
         }
         self.trouble |= sums.add(&growths, window, &self.rules).is_err();
+        if apart {
+            memory.mark();
+            self.drain.mark(reading.at);
+        }
         self.unsaved = true;
     }
 

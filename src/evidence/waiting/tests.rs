@@ -14,7 +14,7 @@ fn growth(stable: Flight, candidate: Flight) -> Growth {
 
 /// All that came since, and all that waits is new and unanswered.
 fn flight(arrived: u64, active: u64) -> Flight {
-    Flight { arrived, active, unanswered: active, ..Flight::default() }
+    Flight { arrived, active, unanswered: active, fresh: arrived, ..Flight::default() }
 }
 
 /// At step 1, in the order of the formulas: arrived at candidate and stable, waiting at both.
@@ -72,12 +72,61 @@ fn acceptance_by_hand() {
     near(fast.against[0].value(), 10.692_599_962_497);
     near(fast.against[1].value(), 1.385_624_413_695);
     let both = fast.ln_bet(0.0015).min(10.692_599_962_497 - 4.0_f64.ln());
-    near(fast.ln_accepted(0.001), 0.15_f64.ln() + both);
+    near(fast.ln_accepted(0.001), 0.075_f64.ln() + both);
     // Where much waits at both, one and a half times the odds.
     let mut slow = InFlight::default();
     slow.step();
     look(&mut slow, (4000, 4000, 500, 500), 3500);
-    near(slow.ln_accepted(0.001), 0.15_f64.ln() - 4.0_f64.ln() + 17.901_400_469_032);
+    near(slow.ln_accepted(0.001), 0.075_f64.ln() - 4.0_f64.ln() + 17.901_400_469_032);
+    // The same twice, apart: multiplied, and without a weight.
+    for _ in 0..2 {
+        slow.add_apart(&[growth(flight(4000, 500), flight(4000, 500))]).unwrap();
+    }
+    near(slow.ln_accepted(0.001), 0.075_f64.ln() + 2.0 * 17.901_400_469_032);
+}
+
+/// Readings that are apart: two hundred requests in between, of which an eighth of stable's still wait. A candidate with exactly half as
+/// many again odds of waiting passes at most one time in twenty, whenever one looks; an equal one soon does.
+#[test]
+fn readings_that_are_apart_exclude_what_one_look_cannot() {
+    let (mut state, runs) = (5, 1000);
+    let mut passes = |odds: f64, readings: u64| {
+        let mut passed = 0;
+        for _ in 0..runs {
+            let mut waiting = InFlight::default();
+            let mut best = f64::NEG_INFINITY;
+            for _ in 0..readings {
+                let (mut arms, slow) = ([(0, 0); 2], [0.125, 0.125 * odds / (0.875 + 0.125 * odds)]);
+                for _ in 0..200 {
+                    let arm = usize::from(unit(&mut state) < 0.5);
+                    arms[arm].0 += 1;
+                    arms[arm].1 += u64::from(unit(&mut state) < slow[arm]);
+                }
+                let [stable, candidate] = arms.map(|(arrived, active)| flight(arrived, active));
+                waiting.add_apart(&[growth(stable, candidate)]).unwrap();
+                best = f64::max(best, waiting.apart[1].value());
+            }
+            passed += u32::from(best >= 20.0_f64.ln());
+        }
+        passed
+    };
+    // 5 % and four standard deviations of the simulation.
+    let worse = passes(1.5, 40);
+    assert!(worse < 78, "{worse} of {runs}");
+    let equal = passes(1.0, 40);
+    assert!(equal > 900, "{equal} of {runs}");
+}
+
+/// What hangs there since long ago is the candidate's at every reading, and streams are no excuse that stable has.
+#[test]
+fn what_hung_before_the_mark_hangs_on() {
+    let mut waiting = InFlight::default();
+    for reading in 1..20 {
+        let stable = Flight { arrived: 200 * reading, active: 5000, unanswered: 25, fresh: 200, ..Flight::default() };
+        let candidate = Flight { active: 25 + 20 * reading, fresh: 200, ..stable };
+        waiting.add_apart(&[growth(stable, candidate)]).unwrap();
+    }
+    assert!(waiting.apart[1].value() < -100.0, "{:?}", waiting.apart);
 }
 
 #[test]
@@ -168,7 +217,7 @@ fn equal_revisions_are_seldom_found_worse_however_long_requests_last() {
                     let arrived = all.iter().filter(|r| usize::from(r.0) == arm && r.1 >= opened).count();
                     let active = active(&all, arm == 1, now);
                     let arrived = u64::try_from(arrived).unwrap();
-                    Flight { arrived, active, at_opening: before[arm], unanswered: active, failed: 0 }
+                    Flight { arrived, active, at_opening: before[arm], unanswered: active, failed: 0, fresh: arrived }
                 };
                 waiting.look();
                 waiting.add(&[growth(tell(0), tell(1))], 0, 0, false).unwrap();
@@ -194,7 +243,7 @@ proptest! {
         let part = |n: u64, part: f64| (real(n) * part) as u64;
         let arm = |n, new, old, left| {
             let (waits, stays) = (part(n, new), part(old, left));
-            (waits, Flight { arrived: n, active: waits + stays, at_opening: old, unanswered: waits, failed: waits + stays })
+            (waits, Flight { arrived: n, active: waits + stays, at_opening: old, unanswered: waits, failed: waits + stays, fresh: n })
         };
         let (k_c, candidate) = arm(n.0, new.0, old.0, left.0);
         let (k_b, stable) = arm(n.1, new.1, old.1, left.1);

@@ -35,6 +35,8 @@ pub(crate) struct Drain {
     counts: bool,
     /// Since when the windows of the present step go on without a gap that nobody looked into.
     opened: Option<Timestamp>,
+    /// When what is in flight was last counted by itself: as the windows opened, or at the last reading that was apart.
+    marked: Option<Timestamp>,
     /// When they opened after what came before, unless another process saw it.
     drained: Option<Timestamp>,
 }
@@ -63,11 +65,13 @@ impl Drain {
         (self.since, self.counts, self.drained) = (since, false, None);
         // Without a moment to count from, what was in flight would never be known to have ended, and nothing be accepted beside stable.
         self.opened = since.is_none().then_some(now);
+        self.marked = self.opened;
     }
 
     /// What is in flight was counted anew, since windows were shut for a while: from here on it has to end.
     pub(super) fn counted_anew(&mut self, at: Timestamp) {
         self.opened = self.opened.map(|_| at);
+        self.marked = self.opened;
     }
 
     /// True while what came before still ends, and what came since is told from it.
@@ -87,8 +91,22 @@ impl Drain {
 
     /// True if what was in flight when the windows opened is known to have ended by then.
     pub(super) fn has_ended(&self, rules: &Rules, at: Timestamp) -> bool {
+        self.ended_since(self.opened, rules, at)
+    }
+
+    /// True if what was in flight at the mark is known to have ended by then.
+    pub(super) fn is_apart(&self, rules: &Rules, at: Timestamp) -> bool {
+        self.ended_since(self.marked, rules, at)
+    }
+
+    /// The mark is here.
+    pub(super) fn mark(&mut self, at: Timestamp) {
+        self.marked = Some(at);
+    }
+
+    fn ended_since(&self, since: Option<Timestamp>, rules: &Rules, at: Timestamp) -> bool {
         let longest = rules.longest_answer.or(self.longest.filter(|longest| *longest <= CAP));
-        self.opened.zip(longest).is_some_and(|(opened, longest)| at >= after(opened, longest))
+        since.zip(longest).is_some_and(|(since, longest)| at >= after(since, longest))
     }
 
     /// From when on histograms tell of this split alone.
@@ -130,7 +148,8 @@ impl Judge {
             self.say_cut(reading, place, log);
         }
         self.mixed = false;
-        (self.drain.since, self.drain.opened, self.drain.drained) = (None, Some(reading.at), Some(reading.at));
+        let now = Some(reading.at);
+        (self.drain.since, self.drain.opened, self.drain.marked, self.drain.drained) = (None, now, now, now);
     }
 
     fn say_drain(&self, log: &mut Log) {

@@ -92,12 +92,17 @@ fn windows_of_a_step_open_when_what_came_before_has_ended() {
     // But what is in flight was counted anew, and that has to end.
     let ended = |judge: &Judge, second| judge.drain.has_ended(&rules(), at(second));
     assert!(!ended(&judge, 74) && ended(&judge, 75));
+    // Readings are apart from then on, too, one after the other.
+    let apart = |judge: &Judge, second| judge.drain.is_apart(&rules(), at(second));
+    assert!(!apart(&judge, 74) && apart(&judge, 75));
+    read(&mut judge, both(80, 7000, 2, 30));
+    assert!(!apart(&judge, 109) && apart(&judge, 110));
     // The split was lost and is served again: users may have been elsewhere.
-    judge.approach(place(1, (50, 50), 60), at(60));
-    judge.enter(place(1, (50, 50), 0), at(61));
-    read(&mut judge, both(61, 6100, 2, 30));
-    read(&mut judge, both(71, 7100, 2, 30));
-    assert_eq!(at_step(&judge), 1500);
+    judge.approach(place(1, (50, 50), 90), at(90));
+    judge.enter(place(1, (50, 50), 0), at(91));
+    read(&mut judge, both(91, 7100, 2, 30));
+    read(&mut judge, both(101, 8100, 2, 30));
+    assert_eq!(at_step(&judge), 2500);
 }
 
 /// A candidate that fails at once need not be borne until the others' time-outs have ended.
