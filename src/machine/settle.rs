@@ -128,22 +128,6 @@ impl Settle {
         Self { told, ..self }
     }
 
-    /// Says whose Service it is before anything is written on it.
-    fn outside_told(
-        &mut self,
-        world: &World,
-        service: &Service,
-        record: Option<Record>,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Next {
-        let next = self.outside(world, service, record, now, log);
-        if matches!(next, Next::Write(_)) {
-            say_outside(service, log);
-        }
-        next
-    }
-
     fn outside(
         &mut self,
         world: &World,
@@ -312,22 +296,28 @@ impl Machine for Settle {
             Err(BadRecord::Unreadable(_)) if matches!(self.goal.to, Some(To::Stable | To::Revision(_))) => None,
             Err(error) => return Next::end(unreadable(&error, service)),
         };
-        match self.claimant.standing(record) {
+        let record = match self.claimant.standing(record) {
             // Noted so far is what opens the way back.
             Standing::Ours(record) if record.phase.is_open() || self.notes.contains(&record.epoch) => {
                 self.noted = true;
-                self.outside_told(world, service, Some(*record), now, log)
+                Some(record)
             }
-            Standing::Ours(record) => self.closing(world, service, &record, now, log),
-            Standing::Noted(own) => self.closing(world, service, &own, now, log),
-            Standing::Followed(done) => self.done_before(service, &done),
+            Standing::Ours(record) => return self.closing(world, service, &record, now, log),
+            Standing::Noted(own) => return self.closing(world, service, &own, now, log),
+            Standing::Followed(done) => return self.done_before(service, &done),
             // Somebody else wrote after us; what they left is settled only when somebody asks for it again.
             Standing::Lost(newer) => {
                 let (claimant, bounds) = (&self.claimant, &self.bounds);
-                Lost { claimant, bounds, world, service, now }.to(newer.as_deref(), log)
+                return Lost { claimant, bounds, world, service, now }.to(newer.as_deref(), log);
             }
-            Standing::Outside(record) => self.outside_told(world, service, record.map(|r| *r), now, log),
+            Standing::Outside(record) => record,
+        };
+        let next = self.outside(world, service, record.map(|record| *record), now, log);
+        // Whose Service it is, is said before anything is written on it.
+        if matches!(next, Next::Write(_)) {
+            say_outside(service, log);
         }
+        next
     }
 
     fn written(&mut self, written: &Written, world: &World, _: Timestamp, _: &mut Log) {

@@ -100,6 +100,17 @@ fn users_are_named_beside_an_edit_whatever_happens() {
     exhaust(true);
 }
 
+/// How often users are named by who looks for a minute.
+async fn followed(world: &World) -> usize {
+    let mut named = 0;
+    for turn in 0..400 {
+        sleep(Duration::from_millis(150)).await;
+        let (came, _) = name_users(world, &format!("follower-{turn}"), Script::default()).await;
+        named += usize::from(matches!(came, Some(Ok(PinCame::Pinned))));
+    }
+    named
+}
+
 /// Whoever follows sees the first revision become ready as well as the run that deploys it: whoever is faster, latest is known.
 #[test]
 fn users_of_a_first_deployment_are_named_by_whoever_is_faster() {
@@ -111,21 +122,12 @@ fn users_of_a_first_deployment_are_named_by_whoever_is_faster() {
             world.deploy(&world.plain("never:1")).await;
             world.declare("pipeline", Some("slow-walk"));
             sleep(Duration::from_secs(10)).await;
-            let follower = async {
-                let mut named = 0;
-                for turn in 0..400 {
-                    sleep(Duration::from_millis(150)).await;
-                    let (came, _) = name_users(world, &format!("follower-{turn}"), Script::default()).await;
-                    named += usize::from(matches!(came, Some(Ok(PinCame::Pinned))));
-                }
-                named
-            };
             let (a, kim) = (asker("a", 1, IfBusy::Supersede), asker("@kim", 0, IfBusy::Fail));
             let stage = Job::Stage { image: "ok:2".into(), again: false };
             // At one of its calls it is told to wait.
             let script = Script::one(call, Fault::Slower(Duration::from_secs(3)));
             let run = theatre.process("stage", &a, &stage, script);
-            let (end, named) = futures_util::future::join(run, follower).await;
+            let (end, named) = futures_util::future::join(run, followed(world)).await;
             let end = end.unwrap();
             let now = traffic(&world.service().unwrap());
             assert_eq!((end.code, now), (Code::Done, vec![("hello-00002".to_owned(), 100)]), "{}", end.line());
@@ -150,18 +152,9 @@ fn users_of_a_first_revision_that_came_late_stay_on_it() {
         let world = &theatre.world;
         world.deploy(&world.plain("slow:1-20")).await;
         world.declare("pipeline", Some("slow-walk"));
-        let follower = async {
-            let mut named = 0;
-            for turn in 0..400 {
-                sleep(Duration::from_millis(150)).await;
-                let (came, _) = name_users(world, &format!("follower-{turn}"), Script::default()).await;
-                named += usize::from(matches!(came, Some(Ok(PinCame::Pinned))));
-            }
-            named
-        };
         let (a, stage) = (asker("a", 1, IfBusy::Supersede), Job::Stage { image: "slow:2-40".into(), again: false });
         let run = theatre.process("stage", &a, &stage, Script::default());
-        let (end, named) = futures_util::future::join(run, follower).await;
+        let (end, named) = futures_util::future::join(run, followed(world)).await;
         let end = end.unwrap();
         assert_eq!((end.code, named), (Code::Done, 1), "{}", end.line());
         assert_eq!(world.served_now(), [("hello-00001".to_owned(), 100)], "{}", end.line());

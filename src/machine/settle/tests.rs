@@ -13,6 +13,38 @@ fn run(uid: &str) -> Owner {
     Owner { kind: OwnerKind::PipelineRun, name: format!("ns/{uid}"), uid: uid.into() }
 }
 
+/// What `settle` is asked for, where nothing is said.
+fn goal() -> SettleGoal {
+    SettleGoal {
+        service: "s".parse().unwrap(),
+        rollout: None,
+        to: None,
+        discard: false,
+        tags: Tags::default(),
+        id: "r2".parse().unwrap(),
+        run_began: None,
+        restore_template: false,
+    }
+}
+
+/// The `settle` of the run `a`.
+fn settling(goal: SettleGoal) -> Settle {
+    let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+    Settle::new(goal, Claimant::new(asker, "w2".into()))
+}
+
+/// This Service, and two revisions that are up.
+fn world(service: Service) -> World {
+    let mut world = World::default();
+    world.see_service(service);
+    world.see_revisions(["s1", "s2"].map(|name| {
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"actualReplicas": 1, "conditions": ready});
+        Revision::from_json(&json!({"metadata": {"name": name}, "status": status})).unwrap()
+    }));
+    world
+}
+
 /// What `settle` of the run `a`, which began at second 100, says of the rollout of the run `b`.
 fn of_another(to: Option<To>, intent: i64, alive: Liveness, phase: Phase) -> Next {
     of_anothers(to, intent, alive, phase, Some(at(100)), 500)
@@ -33,25 +65,10 @@ fn of_anothers(
         "metadata": {"name": "s", "uid": "u", "generation": 2, "annotations": {RECORD: theirs.to_text().unwrap()}},
         "spec": {"traffic": theirs.split}
     }));
-    let mut world = World::default();
-    world.see_service(service.unwrap());
-    world.see_revisions(["s1", "s2"].map(|name| {
-        let ready = json!([{"type": "Ready", "status": "True"}]);
-        Revision::from_json(&json!({"metadata": {"name": name}, "status": {"conditions": ready}})).unwrap()
-    }));
+    let mut world = world(service.unwrap());
     world.liveness = Some(("b".into(), alive));
-    let goal = SettleGoal {
-        service: "s".parse().unwrap(),
-        rollout: None,
-        to,
-        discard: false,
-        tags: Tags::default(),
-        id: "r2".parse().unwrap(),
-        run_began,
-        restore_template: false,
-    };
-    let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
-    Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(now), &mut Log::default())
+    let goal = SettleGoal { to, run_began, ..goal() };
+    settling(goal).decide(&world, at(now), &mut Log::default())
 }
 
 /// Whose Service it is, is said to whoever settles one that is operated from outside.
@@ -65,25 +82,9 @@ fn whoever_settles_what_is_operated_from_outside_is_told_before_the_write() {
                 "annotations": {RECORD: theirs.to_text().unwrap(), "andante.dev/pipeline": pipeline}},
             "spec": {"traffic": theirs.split}
         }));
-        let mut world = World::default();
-        world.see_service(service.unwrap());
-        world.see_revisions(["s1", "s2"].map(|name| {
-            let ready = json!([{"type": "Ready", "status": "True"}]);
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"conditions": ready}})).unwrap()
-        }));
-        let goal = SettleGoal {
-            service: "s".parse().unwrap(),
-            rollout: None,
-            to: None,
-            discard: false,
-            tags: Tags::default(),
-            id: "r2".parse().unwrap(),
-            run_began: None,
-            restore_template: false,
-        };
-        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+        let world = world(service.unwrap());
         let mut log = Log::default();
-        let next = Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(500), &mut log);
+        let next = settling(goal()).decide(&world, at(500), &mut log);
         assert!(matches!(next, Next::Write(_)), "{next:?}");
         let told = log.take().into_iter().any(|event| event.text.starts_with("s is operated from outside"));
         assert_eq!(told, said, "{pipeline}");
@@ -128,20 +129,10 @@ fn who_is_newer_and_alive_is_not_known_so_nobody_is_sent_back_before_the_deadlin
 #[test]
 fn where_to_or_whose_is_not_well_without_a_service() {
     let end = |to: Option<To>, rollout: Option<&str>| {
-        let goal = SettleGoal {
-            service: "s".parse().unwrap(),
-            rollout: rollout.map(str::to_owned),
-            to,
-            discard: false,
-            tags: Tags::default(),
-            id: "r2".parse().unwrap(),
-            run_began: None,
-            restore_template: false,
-        };
-        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
+        let goal = SettleGoal { rollout: rollout.map(str::to_owned), to, ..goal() };
         let mut world = World::of(Some("shop".parse().unwrap()));
         world.target = Presence::Absent;
-        match Settle::new(goal, Claimant::new(asker, "w2".into())).decide(&world, at(0), &mut Log::default()) {
+        match settling(goal).decide(&world, at(0), &mut Log::default()) {
             Next::End(end) => *end,
             other => unreachable!("{other:?}"),
         }
@@ -166,25 +157,8 @@ fn a_note_of_another_process_does_not_end_it_as_taken_over() {
             "spec": {"traffic": record.split},
             "status": {"observedGeneration": record.generation}})
     };
-    let mut world = World::default();
-    world.see_service(Service::from_json(&object(&theirs)).unwrap());
-    world.see_revisions(["s1", "s2"].map(|name| {
-        let ready = json!([{"type": "Ready", "status": "True"}]);
-        Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": 1, "conditions": ready}}))
-            .unwrap()
-    }));
-    let goal = SettleGoal {
-        service: "s".parse().unwrap(),
-        rollout: None,
-        to: None,
-        discard: false,
-        tags: Tags::default(),
-        id: "r2".parse().unwrap(),
-        run_began: None,
-        restore_template: false,
-    };
-    let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
-    let mut settle = Settle::new(goal, Claimant::new(asker, "w2".into()));
+    let mut world = world(Service::from_json(&object(&theirs)).unwrap());
+    let mut settle = settling(goal());
     let mut log = Log::default();
     let Next::Write(order) = settle.decide(&world, at(0), &mut log) else { panic!("it goes back") };
     let closed = order.record.unwrap();
@@ -212,18 +186,8 @@ fn a_record_that_is_put_back_is_removed_once() {
         .unwrap()
     };
     let settle = |then: Option<&str>| {
-        let goal = SettleGoal {
-            service: "s".parse().unwrap(),
-            rollout: None,
-            to: None,
-            discard: true,
-            tags: Tags::default(),
-            id: "r2".parse().unwrap(),
-            run_began: None,
-            restore_template: false,
-        };
-        let asker = Asker { owner: run("a"), intent: Timestamp::MIN, if_busy: IfBusy::Fail, force: true };
-        let mut settle = Settle::new(goal, Claimant::new(asker, "w2".into()));
+        let goal = SettleGoal { discard: true, ..goal() };
+        let mut settle = settling(goal);
         let (mut world, mut log) = (World::default(), Log::default());
         world.see_service(service(Some("?")));
         world.see_revisions([]);
