@@ -69,6 +69,13 @@ fn seats(space: &Space, of: &str, seats: Option<u32>) {
     };
     let node = space.kubectl(&["get", "nodes", "-o", "name"]).good().out;
     space.kubectl(&["patch", node.trim(), "--subresource=status", "--type=json", "-p", &patch.to_string()]).good();
+    let Some(seats) = seats else { return };
+    // The scheduler goes by what is allocatable, which the kubelet sets with its next report: until then a pod finds a seat that is gone.
+    eventually("the kubelet reports the seats", LONG, || {
+        let path = format!("jsonpath={{.status.allocatable.example\\.com/seats-{of}}}");
+        let told = space.kubectl(&["get", node.trim(), "-o", &path]).good().out;
+        (told.trim() == seats.to_string()).then_some(())
+    });
 }
 
 fn lacks_room(space: &Space, revision: &str) {
@@ -178,7 +185,7 @@ fn judged(name: &str, wall: Wall) {
     stable.object["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = json!("6");
     space.serve(&stable);
     // The walk looks for others for a minute before its first step, and the wall has to be felt before the candidate fails.
-    let ill = (Timestamp::now().as_second() + 110).to_string();
+    let ill = (Timestamp::now().as_second() + 120).to_string();
     let settings = [format!("INCIDENT_AT={ill}"), "INCIDENT_FOR=10m".to_owned(), "INCIDENT_RATE=0.6".to_owned()];
     let image = ["stage", "hello", "--image", "dev.local/andante-sample:v2"];
     let stage: Vec<&str> = image.into_iter().chain(settings.iter().flat_map(|s| ["--set-env", s])).collect();
