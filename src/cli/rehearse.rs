@@ -4,7 +4,7 @@
 
 use super::{CapacityArgs, JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{AtItsAddress, Behaviour, ColdStart, Incident, PodKind, Spell, Streams};
+use crate::view::rehearse::{AtItsAddress, Behaviour, Burst, ColdStart, Incident, PodFaults, PodKind, Spell, Streams};
 use clap::Args;
 use std::time::Duration;
 
@@ -85,15 +85,27 @@ pub struct ServiceArgs {
     /// After how long the client of an unanswered request gives up.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Service")]
     pub client_timeout: Duration,
-    /// So many requests in a row, of one revision, fail or pass together; 1: each by itself.
+    /// So many requests in a row, of one revision, fail or pass together, as those that one pod or connection has at once; as many fail
+    /// as --errors and --candidate-odds say, N at a time. 1: each by itself.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "Service")]
     pub clusters: u64,
     /// The part of failures that the source of evidence tells; it counts the others as good answers.
     #[arg(long, value_name = "PART", default_value = "100%", value_parser = portion, help_heading = "Service")]
     pub failures_told: f64,
+    /// Each pod of both revisions, one for every ten requests a second, fails everything for TIME once in EVERY on average, by
+    /// chance; for example 10s/24h.
+    #[arg(long, value_name = "TIME/EVERY", value_parser = pod_faults, help_heading = "Service")]
+    pub pod_faults: Option<PodFaults>,
+    /// The candidate fails everything for TIME in every EVERY; when it does so first is by chance. For example 10s/10m.
+    #[arg(long, value_name = "TIME/EVERY", value_parser = burst, help_heading = "Service")]
+    pub burst: Option<Burst>,
+    /// The candidate is as good as stable for so long; only then it fails, hangs and is slow as --candidate-odds,
+    /// --candidate-errors, --candidate-hangs and --candidate-slower say.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Service")]
+    pub late: Option<Duration>,
     /// Others ask the candidate's own address so many times a second, from before the walk on, and this part of theirs
-    /// fails, for example 1:100%.
-    #[arg(long, value_name = "RATE:PART", value_parser = strangers, help_heading = "Service")]
+    /// fails (0 if not told), for example 1:100%.
+    #[arg(long, value_name = "RATE[:PART]", value_parser = strangers, help_heading = "Service")]
     pub strangers: Option<AtItsAddress>,
     /// After each step up, this part of the requests of the users whom it moved fails for a while: pods come later than
     /// users, for example 5s:5%.
@@ -148,6 +160,9 @@ impl ServiceArgs {
             together: self.clusters,
             told: self.failures_told,
             strangers: self.strangers,
+            pod_faults: self.pod_faults,
+            burst: self.burst,
+            late: self.late,
             cold: self.cold_start,
             pods: self.pods,
             incident: self.incident,
@@ -217,10 +232,28 @@ fn streams(text: &str) -> Result<Streams, String> {
     Ok(Streams { part: portion(part)?, lasts: duration(lasts.trim())? })
 }
 
-/// `RATE:PART`.
+/// `RATE[:PART]`.
 fn strangers(text: &str) -> Result<AtItsAddress, String> {
-    let (often, part) = text.rsplit_once(':').ok_or("not of the form RATE:PART, for example 1:100%")?;
+    let (often, part) = text.rsplit_once(':').unwrap_or((text, "0"));
     Ok(AtItsAddress { rate: rate(often.trim())?, errors: portion(part)? })
+}
+
+/// `TIME/EVERY`: how long, and how long from one beginning to the next.
+fn again(text: &str, example: &str) -> Result<(Duration, Duration), String> {
+    let (lasts, every) = text.split_once('/').ok_or(format!("not of the form TIME/EVERY, for example {example}"))?;
+    let (lasts, every) = (duration(lasts.trim())?, duration(every.trim())?);
+    if lasts.is_zero() || every <= lasts {
+        return Err(format!("TIME must be above 0 and EVERY longer than TIME, for example {example}"));
+    }
+    Ok((lasts, every))
+}
+
+fn pod_faults(text: &str) -> Result<PodFaults, String> {
+    again(text, "10s/24h").map(|(lasts, every)| PodFaults { lasts, every })
+}
+
+fn burst(text: &str) -> Result<Burst, String> {
+    again(text, "10s/10m").map(|(lasts, every)| Burst { lasts, every })
 }
 
 #[cfg(test)]
@@ -262,8 +295,15 @@ mod tests {
         assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { rate: 0.5, errors: 1.0 }));
         assert_eq!(streams("5%:2h"), Ok(Streams { part: 0.05, lasts: seconds(7200) }));
         assert!(streams("5%").is_err() && streams("x:2h").is_err() && streams("5%:2").is_err());
-        assert!(strangers("1").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
+        assert!(strangers("x").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
+        assert_eq!(strangers("2"), Ok(AtItsAddress { rate: 2.0, errors: 0.0 }));
+        assert_eq!(pod_faults("10s/24h"), Ok(PodFaults { lasts: seconds(10), every: seconds(86_400) }));
+        assert_eq!(burst("10s / 10m"), Ok(Burst { lasts: seconds(10), every: seconds(600) }));
+        for bad in ["", "10s", "10/24h", "10s/", "/24h", "10s/10s", "1h/1m", "0s/1m"] {
+            assert!(pod_faults(bad).is_err() && burst(bad).is_err(), "{bad}");
+        }
+        assert!(burst("10s").unwrap_err().contains("for example 10s/10m"));
         assert_eq!(pods("4s:20"), Ok(PodKind { starts: seconds(4), bears: 20.0 }));
         assert!(pods("4s").is_err() && pods("4s:0").is_err() && pods("4:20").is_err());
         for bad in ["-1%", "NaN", "x", "1.1"] {

@@ -53,6 +53,43 @@ pub struct AtItsAddress {
     pub errors: f64,
 }
 
+/// Pods of about ten requests a second each, of both revisions alike, that fall ill: one fails everything for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodFaults {
+    /// How long a pod is ill.
+    pub lasts: Duration,
+    /// How often that happens to each, on average; longer than it lasts.
+    pub every: Duration,
+}
+
+/// Something that begins again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst {
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// From one beginning to the next; longer than it lasts.
+    pub every: Duration,
+}
+
+impl Burst {
+    /// How long after the last beginning.
+    fn since(&self, at: Duration) -> Duration {
+        let nanos = at.as_nanos() % self.every.as_nanos().max(1);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// True if it is on; one begins at 0.
+    pub fn is_on(&self, at: Duration) -> bool {
+        self.since(at) < self.lasts
+    }
+
+    /// The moment after `at` at which it begins or ends.
+    pub fn next(&self, at: Duration) -> Duration {
+        let since = self.since(at);
+        at + if since < self.lasts { self.lasts } else { self.every }.saturating_sub(since)
+    }
+}
+
 /// Answers that begin at once and go on for long.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Streams {
@@ -95,6 +132,13 @@ pub struct Behaviour {
     pub strangers: Option<AtItsAddress>,
     /// The candidate's pods come later than its users.
     pub cold: Option<ColdStart>,
+    /// Pods of both revisions alike are ill now and then.
+    pub pod_faults: Option<PodFaults>,
+    /// The candidate fails everything now and then; the first time is by chance.
+    pub burst: Option<Burst>,
+    /// The candidate is as good as stable until so long after the first users were moved; none: from the beginning it is what is
+    /// told of it.
+    pub late: Option<Duration>,
     /// Pods that need time to start and bear only so much; none: there are always enough.
     pub pods: Option<PodKind>,
     /// Both fail.

@@ -38,7 +38,7 @@ pub(crate) struct Played {
     pub took: Duration,
     /// Requests that the candidate failed or never answered.
     pub bad: u64,
-    /// How many more these are than stable would have failed of them, incidents aside; below 0 by luck, or where the
+    /// How many more these are than stable would have failed of them, incidents and ill pods aside; below 0 by luck, or where the
     /// candidate is better.
     pub extra: f64,
     /// Requests that waited for a pod for longer than half a second, and the longest wait; none where pods were not rehearsed.
@@ -142,7 +142,8 @@ impl<C: Chance> Rehearsal<C> {
                 Answer::Silent(format!("no whole answer within {}", crate::model::time::words(request.timeout)));
             return (after(self.now, request.timeout), silent);
         }
-        let latency = behaviour.latency.mul_f64(behaviour.slower) + starts;
+        let slower = if self.traffic.is_late() { 1.0 } else { behaviour.slower };
+        let latency = behaviour.latency.mul_f64(slower) + starts;
         // Users meet something else than health: a candidate that fails requests may well call itself healthy.
         (after(self.now, latency), Answer::Http { status: 200, headers: vec![], body: String::new(), latency })
     }

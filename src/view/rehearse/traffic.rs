@@ -4,14 +4,19 @@
 //! the split's probability, by itself, and fails by itself unless failures are told to come together; time goes in ticks
 //! of at most a second. It may use chance and the form of readings.
 
+mod fate;
+mod tally;
+
 use super::behaviour::{AtItsAddress, Behaviour, Spell};
 use super::chance::{Chance, binomial, poisson};
-use super::histogram::{EDGES_MS, bucket_law, microseconds};
+use super::histogram::bucket_law;
 use super::lasting::{Ends, Lasting, flying, mean, still_flying};
 use super::pods::{PodAnswers, ScaledPods};
-use crate::evidence::reading::{Counters, INFINITE, Pair};
+use crate::evidence::reading::Pair;
+use fate::{Bundle, Fate, IllPods};
 use std::collections::VecDeque;
 use std::time::Duration;
+use tally::Tally;
 
 /// The longest tick.
 const TICK: Duration = Duration::from_secs(1);
@@ -19,44 +24,6 @@ const TICK: Duration = Duration::from_secs(1);
 const POD_TICK: Duration = Duration::from_millis(100);
 /// The bucket of a request that waited for a pod: 1 to 2.5 s.
 const WAITED: usize = 10;
-
-/// What one arm's counters say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Tally {
-    sent: u64,
-    active: u64,
-    completed: u64,
-    failed: u64,
-    buckets: [u64; EDGES_MS.len() + 1],
-}
-
-impl Tally {
-    /// So many more took so long.
-    fn took(&mut self, lasts: Duration, n: u64) {
-        let ms = lasts.as_secs_f64() * 1e3;
-        let at = EDGES_MS.iter().position(|edge| ms <= *edge).unwrap_or(EDGES_MS.len());
-        if let Some(bucket) = self.buckets.get_mut(at) {
-            *bucket += n;
-        }
-    }
-
-    /// What took its time has ended: good answers of that length, failures, streams, and clients who gave up.
-    fn end(&mut self, ends: Ends, answers: Duration, failures: Option<Duration>, streams: Option<Duration>) {
-        self.active = self.active.saturating_sub(ends.good + ends.failed + ends.streams + ends.gone);
-        self.completed += ends.good + ends.failed;
-        self.failed += ends.told;
-        self.took(answers, ends.good);
-        self.took(failures.unwrap_or_default(), ends.failed);
-        self.took(streams.unwrap_or_default(), ends.streams);
-    }
-}
-
-/// Requests that share their fate with one that came already.
-#[derive(Debug, Clone, Copy, Default)]
-struct Bundle {
-    left: u64,
-    fails: bool,
-}
 
 /// The users and the gateway.
 #[derive(Debug)]
@@ -82,6 +49,10 @@ pub(crate) struct Traffic<C> {
     bundles: [Bundle; 2],
     /// Until when the pods for the last step are missing, and the part of the candidate's users who were moved by it.
     cold: Option<(Duration, f64)>,
+    /// Stable's and the candidate's pods that are ill.
+    ill: [IllPods; 2],
+    /// How far the candidate's first burst is on when the first users are moved.
+    phase: Duration,
     /// Stable's and the candidate's pods.
     pods: Option<[ScaledPods; 2]>,
 }
@@ -109,8 +80,13 @@ impl<C: Chance> Traffic<C> {
             foreign: 0,
             bundles: Default::default(),
             cold: None,
+            ill: Default::default(),
+            phase: Duration::ZERO,
             pods,
         };
+        if let Some(burst) = me.behaviour.burst {
+            me.phase = burst.every.mul_f64(me.chance.unit());
+        }
         me.remember();
         me
     }
@@ -199,6 +175,7 @@ impl<C: Chance> Traffic<C> {
         let incident = self.behaviour.incident.as_ref().map(|i| &i.spell);
         let spells = [self.behaviour.down.as_ref(), self.behaviour.crash.as_ref(), incident];
         let spells = spells.into_iter().flatten().filter_map(|spell| spell.next(at)).map(|next| moved + next);
+        let spells = spells.chain(self.changes_of_candidate(at).map(|next| moved + next));
         spells.chain(self.cold.map(|(until, _)| until).filter(|until| *until > self.now)).min()
     }
 
@@ -217,21 +194,16 @@ impl<C: Chance> Traffic<C> {
         let passed = until.saturating_sub(self.now).as_secs_f64();
         let all = poisson(&mut self.chance, self.behaviour.rate * passed);
         let candidates = binomial(&mut self.chance, all, self.share);
-        let everywhere = self.behaviour.incident.filter(|i| self.is_on(Some(&i.spell))).map_or(0.0, |i| i.errors);
-        let down = self.is_on(self.behaviour.down.as_ref());
-        for (arm, n) in [(0, all - candidates), (1, candidates)] {
-            let (errors, hanging) = if arm == 0 {
-                (self.behaviour.errors, 0.0)
-            } else {
-                (self.behaviour.candidate_errors, if down { 1.0 } else { self.behaviour.hanging })
-            };
+        let rates = [1.0 - self.share, self.share].map(|share| self.behaviour.rate * share);
+        for ((arm, n), rate) in [(0, all - candidates), (1, candidates)].into_iter().zip(rates) {
+            let Fate { errors, lost_pods, hanging, slower } = self.fate(arm, rate, until);
             let lost = binomial(&mut self.chance, n, hanging);
-            let cold = if arm == 1 { self.cold_errors() } else { 0.0 };
             let served = self.served(arm, n - lost, until);
             let answered = served.soon + served.late;
-            let failed = self.failures(arm, answered, 1.0 - (1.0 - errors) * (1.0 - everywhere) * (1.0 - cold));
+            let failed = self.failures(arm, answered, errors);
+            let failed = failed + binomial(&mut self.chance, answered - failed, lost_pods);
             let told = binomial(&mut self.chance, failed, self.behaviour.told);
-            let (b, slower) = (&self.behaviour, if arm == 1 { self.behaviour.slower } else { 1.0 });
+            let b = &self.behaviour;
             let (answers, failures_take, streams) = (b.answers, b.failures_take, b.streams);
             let mean = mean(b.latency, b.spread) * slower;
             let streaming = streams.map_or(0, |s| binomial(&mut self.chance, answered - failed, s.part));
@@ -244,11 +216,12 @@ impl<C: Chance> Traffic<C> {
             let fly = binomial(&mut self.chance, quick, flying(passed, mean));
             let soon = quick - fly + before - still;
             let at_once = if failures_take.is_some() { 0 } else { failed };
+            let law = usize::from(arm == 1 && !self.is_late());
             let mut ends = Ends::default();
             if answers.is_some() {
                 ends.good = good;
             }
-            let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(arm)) else { continue };
+            let Some((tally, law)) = self.tallies.get_mut(arm).zip(self.laws.get(law)) else { continue };
             let Some((lasting, on_its_way)) = self.lasting.get_mut(arm).zip(self.flying.get_mut(arm)) else { continue };
             *on_its_way = still + fly;
             tally.sent += n;
@@ -308,12 +281,6 @@ impl<C: Chance> Traffic<C> {
         self.foreign += n;
     }
 
-    /// The part of the candidate's requests that fails because its pods are not there yet.
-    fn cold_errors(&self) -> f64 {
-        let now = self.cold.filter(|(until, _)| self.now < *until).zip(self.behaviour.cold);
-        now.map_or(0.0, |((_, moved), cold)| moved * cold.errors)
-    }
-
     /// What becomes of an arm's requests that are not left hanging, before any of them fails.
     fn served(&mut self, arm: usize, n: u64, until: Duration) -> PodAnswers {
         let (from, gives_up) = (self.now, self.behaviour.gives_up);
@@ -347,22 +314,6 @@ impl<C: Chance> Traffic<C> {
         self.pods.as_mut().map_or(Duration::ZERO, |[_, candidate]| candidate.poke(now))
     }
 
-    /// How many of an arm's `n` requests fail. Bundles go on over ticks: a small share has few requests in each.
-    fn failures(&mut self, arm: usize, n: u64, p: f64) -> u64 {
-        let together = self.behaviour.together.max(1);
-        let Some(bundle) = self.bundles.get_mut(arm) else { return 0 };
-        let begun = bundle.left.min(n);
-        bundle.left -= begun;
-        let mut failed = if bundle.fails { begun } else { 0 };
-        let (whole, tail) = ((n - begun) / together, (n - begun) % together);
-        failed += together * binomial(&mut self.chance, whole, p);
-        if tail > 0 {
-            *bundle = Bundle { left: together - tail, fails: binomial(&mut self.chance, 1, p) == 1 };
-            failed += if bundle.fails { tail } else { 0 };
-        }
-        failed
-    }
-
     /// What a source tells at this moment.
     pub(crate) fn reading(&self) -> Pair {
         let known = |age: Duration| {
@@ -371,27 +322,10 @@ impl<C: Chance> Traffic<C> {
             found.map(|(_, tallies)| tallies)
         };
         let lag = self.behaviour.lag;
-        let stable = known(lag).map(|t| counters(&t[0]));
+        let stable = known(lag).map(|t| t[0].counters());
         // A gateway shows a revision from the first request on.
-        let candidate = known(lag + self.behaviour.skew).filter(|t| t[1].sent > 0).map(|t| counters(&t[1]));
+        let candidate = known(lag + self.behaviour.skew).filter(|t| t[1].sent > 0).map(|t| t[1].counters());
         Pair { stable, candidate }
-    }
-}
-
-fn counters(tally: &Tally) -> Counters {
-    let mut sum = 0;
-    let edges = EDGES_MS.iter().map(|ms| microseconds(*ms)).chain([INFINITE]);
-    let latency = edges.zip(&tally.buckets).map(|(edge, n)| {
-        sum += n;
-        (edge, sum)
-    });
-    Counters {
-        sent: Some(tally.sent),
-        active: Some(tally.active),
-        completed: tally.completed,
-        failed: tally.failed,
-        classes: None,
-        latency: Some(latency.collect()),
     }
 }
 

@@ -1,7 +1,8 @@
-use super::super::behaviour::{ColdStart, Incident, Streams};
+use super::super::behaviour::{Burst, ColdStart, Incident, PodFaults, Streams};
 use super::super::chance::tests::Seeded;
 use super::super::histogram::normal;
 use super::*;
+use crate::evidence::reading::INFINITE;
 
 pub(crate) fn behaviour() -> Behaviour {
     Behaviour {
@@ -20,6 +21,9 @@ pub(crate) fn behaviour() -> Behaviour {
         told: 1.0,
         strangers: None,
         cold: None,
+        pod_faults: None,
+        burst: None,
+        late: None,
         pods: None,
         incident: None,
         down: None,
@@ -254,4 +258,111 @@ fn streams_are_answered_at_once_and_stay() {
     assert_eq!(candidate.active, candidate.sent);
     assert_eq!(candidate.sent, Some(candidate.completed));
     near(stable.active.unwrap(), 450_000.0, 0.1);
+}
+
+/// One cluster has N requests of one revision, and the rate stays what was told.
+#[test]
+fn clusters_come_whole_and_are_rare() {
+    let together = Behaviour { together: 3, errors: 0.001, candidate_errors: 0.001, ..behaviour() };
+    let mut traffic = Traffic::new(together, Seeded(12));
+    traffic.split(0.5);
+    let (mut before, mut failing, mut odd) = (0, 0_u64, 0_u64);
+    for second in 1..=6000 {
+        traffic.pass(seconds(second));
+        let failed = traffic.reading().candidate.unwrap().failed;
+        failing += u64::from(failed > before);
+        odd += u64::from((failed - before) % 3 != 0);
+        before = failed;
+    }
+    near(before / 3, 100_000.0, 0.001);
+    // 100 clusters of three: fewer than one in ten is cut by the end of a tick.
+    assert!(failing > 60 && odd <= failing / 3, "{failing} {odd}");
+}
+
+/// Ten seconds a pod in every thousand, ten and one of them: a hundredth of the requests of both, and all of a pod's.
+#[test]
+fn pods_of_both_fall_ill_alike() {
+    let faults = Some(PodFaults { lasts: seconds(10), every: seconds(1000) });
+    let quiet = Behaviour { errors: 0.0, candidate_errors: 0.0, rate: 110.0, pod_faults: faults, ..behaviour() };
+    let mut traffic = Traffic::new(quiet, Seeded(13));
+    traffic.split(1.0 / 11.0);
+    let (mut seen, mut whole) = (0, 0_u64);
+    for second in 1..=100_000 {
+        traffic.pass(seconds(second));
+        let candidate = traffic.reading().candidate.unwrap();
+        whole += u64::from(candidate.failed > seen);
+        seen = candidate.failed;
+    }
+    let Pair { stable: Some(stable), candidate: Some(candidate) } = traffic.reading() else { panic!() };
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let parts = [stable, candidate].map(|arm| arm.failed as f64 / arm.completed as f64);
+    // A thousand and a hundred faults: three and ten per cent give or take, by their number.
+    assert!((parts[0] - 0.01).abs() < 0.0012 && (parts[1] - 0.01).abs() < 0.004, "{parts:?}");
+    // The candidate has one pod: while it is ill it fails all, ten a second, and else nothing.
+    assert!((8..=12).contains(&(seen / whole)), "{seen} in {whole} s");
+}
+
+#[test]
+fn the_candidate_fails_everything_in_bursts_and_nothing_between() {
+    let burst = Some(Burst { lasts: seconds(10), every: seconds(600) });
+    for seed in 0..5 {
+        let bursting = Behaviour { errors: 0.0, candidate_errors: 0.0, burst, ..behaviour() };
+        let mut traffic = Traffic::new(bursting, Seeded(seed));
+        traffic.pass(seconds(77));
+        traffic.split(0.5);
+        let (mut before, mut failing) = ((0, 0), 0_u64);
+        for second in 78..=677 {
+            traffic.pass(seconds(second));
+            let now = traffic.reading().candidate.unwrap();
+            let (failed, completed) = (now.failed - before.0, now.completed - before.1);
+            failing += u64::from(failed > 0);
+            assert!(failed <= completed);
+            before = (now.failed, now.completed);
+        }
+        // It begins within a second.
+        assert!((10..=12).contains(&failing), "{failing}");
+        near(traffic.bad(), 30_000.0, 10.0 / 600.0);
+        assert_eq!(traffic.reading().stable.unwrap().failed, 0);
+    }
+}
+
+#[test]
+fn bursts_begin_and_end() {
+    let burst = Burst { lasts: seconds(10), every: seconds(60) };
+    assert_eq!([0, 9, 10, 59, 60, 130].map(|s| burst.is_on(seconds(s))), [true, true, false, false, true, false]);
+    assert_eq!([0, 9, 10, 59, 60].map(|s| burst.next(seconds(s)).as_secs()), [10, 10, 60, 60, 70]);
+}
+
+#[test]
+fn a_candidate_that_is_late_is_as_good_as_stable_until_then() {
+    let bad = Behaviour { candidate_errors: 0.5, hanging: 0.5, slower: 50.0, errors: 0.0, ..behaviour() };
+    let mut traffic = Traffic::new(Behaviour { late: Some(seconds(60)), ..bad }, Seeded(15));
+    traffic.pass(seconds(30));
+    traffic.split(0.5);
+    traffic.pass(seconds(90));
+    let now = traffic.reading().candidate.unwrap();
+    let slow = |latency: Option<Vec<(u64, u64)>>| {
+        let latency = latency.unwrap();
+        latency.last().unwrap().1 - latency.iter().find(|(edge, _)| *edge == 1_000_000).unwrap().1
+    };
+    assert_eq!((traffic.bad(), now.failed, slow(now.latency) < 5), (0, 0, true));
+    traffic.pass(seconds(150));
+    // Half hang, and of the others half fail.
+    near(traffic.bad(), 3000.0, 0.75);
+    assert!(slow(traffic.reading().candidate.unwrap().latency) > 500);
+}
+
+/// What is not asked for draws no number, so a seed means what it meant before.
+#[test]
+fn faults_that_never_come_change_no_draw() {
+    let played = |behaviour: Behaviour| {
+        let mut traffic = Traffic::new(behaviour, Seeded(16));
+        traffic.pass(seconds(10));
+        traffic.split(0.3);
+        traffic.pass(seconds(100));
+        (traffic.reading(), traffic.bad(), traffic.chance.unit().to_bits())
+    };
+    // A candidate that is late by nothing is one that is not late.
+    assert_eq!(played(behaviour()), played(Behaviour { late: Some(Duration::ZERO), ..behaviour() }));
+    assert_ne!(played(behaviour()), played(Behaviour { late: Some(seconds(50)), ..behaviour() }));
 }
