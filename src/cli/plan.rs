@@ -4,7 +4,7 @@
 
 use super::duration;
 use crate::model::percent::Percent;
-use crate::rollout::plan::{PlanOptions, Style};
+use crate::rollout::plan::{AskedStep, PlanOptions, Style};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -14,15 +14,20 @@ pub struct PlanFlags {
     /// Style of the rollout.
     #[arg(long, value_enum, default_value_t = StyleArg::Canary, help_heading = "Plan")]
     pub style: StyleArg,
-    /// Steps in percent of what stable has, rising; else the style's own.
-    #[arg(long, value_name = "P,P,...", value_delimiter = ',', help_heading = "Plan")]
-    pub steps: Vec<Percent>,
+    /// Steps in percent of what stable has, rising; else the style's own. P@TIME is a step that is stayed at for so long at
+    /// least, instead of --dwell.
+    #[arg(long, value_name = "P[@TIME],P...", value_delimiter = ',', help_heading = "Plan")]
+    pub steps: Vec<AskedStep>,
     /// How long to stay at each step at least, counted from when it is served; else 2m, and 30s for budget.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Plan")]
     pub dwell: Option<Duration>,
     /// How long to watch at 100 % before the way back is given up; else 5m, and 0s for all-at-once.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Plan")]
     pub bake: Option<Duration>,
+    /// For the bake leave this part of users on stable (at most 20; 5 is enough), so that both are compared on; the rest moves
+    /// when the bake has ended well. 0: everyone bakes, and the objective alone is watched.
+    #[arg(long, value_name = "PERCENT", default_value = "0", help_heading = "Plan")]
+    pub keep_stable: Percent,
     /// Stop at this percentage with the rollout open; the next walk goes on from there.
     #[arg(long, value_name = "PERCENT", default_value = "100", help_heading = "Plan")]
     pub to: Percent,
@@ -42,6 +47,7 @@ impl PlanFlags {
             steps: self.steps.clone(),
             dwell: self.dwell,
             bake: self.bake,
+            keep_stable: self.keep_stable,
             to: self.to,
             approve: self.approve.clone(),
             approval_timeout: self.approval_timeout,

@@ -3,7 +3,6 @@
 //! use the plan, the record and the Service.
 
 use crate::model::observed::Service;
-use crate::model::percent::Percent;
 use crate::model::time::after;
 use crate::rollout::control::Control;
 use crate::rollout::plan::Plan;
@@ -16,7 +15,9 @@ use std::time::Duration;
 /// it bakes: a bake is what a promotion skips to.
 pub(crate) fn stay(plan: &Plan, record: &Record, promoted: bool) -> Duration {
     match plan.step(record.step) {
-        _ if promoted && record.step < plan.steps.len() => Duration::ZERO,
+        _ if promoted && !plan.is_past_proof(record.step) => Duration::ZERO,
+        // Whom stable kept for the bake are moved when it is over, so there is no second one.
+        _ if record.phase == Phase::Baking && plan.closes(record.step) => Duration::ZERO,
         _ if record.phase == Phase::Baking => plan.bake,
         Some(step) => step.dwell,
         None => Duration::ZERO,
@@ -34,14 +35,14 @@ pub(crate) fn served_at(service: &Service, record: &Record, control: &Control) -
 }
 
 /// The steps that may come after `step` steps of the plan. With a budget the evidence may pass some over: never one
-/// that needs an approval, and never the last one below 100 % in the same move. None at the end of the plan.
+/// that needs an approval, and never the last one before the bake in the same move. None at the end of the plan.
 pub(crate) fn reachable(plan: &Plan, step: usize) -> Option<RangeInclusive<usize>> {
     let next = step + 1;
     plan.step(next)?;
-    if !plan.style.by_budget() {
+    let below = plan.before_bake();
+    if !plan.style.by_budget() || step >= below {
         return Some(next..=next);
     }
-    let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
     let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| next + i);
     Some(next..=asked.max(next))
 }

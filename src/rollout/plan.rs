@@ -12,10 +12,9 @@
 //!     steps: vec![],                // the style's own: 1, 5, 25, 50, 100 %
 //!     dwell: Some(minutes(2)),
 //!     bake: Some(minutes(5)),
-//!     to: "100".parse()?,
-//!     approve: vec!["50".parse()?], // a person is asked before half of the users are moved
-//!     approval_timeout: minutes(30),
+//!     ..PlanOptions::default()
 //! };
+//! options.approve = vec!["50".parse()?]; // a person is asked before half of the users are moved
 //! let plan = Plan::new(&options)?;
 //! let percents: Vec<u8> = plan.steps.iter().map(|step| step.percent.get()).collect();
 //! assert_eq!(percents, [1, 5, 25, 50, 100]);
@@ -23,11 +22,25 @@
 //! // The last step bakes instead of dwelling: four dwells and the bake.
 //! assert_eq!(plan.shortest(), minutes(4 * 2 + 5));
 //!
+//! // A step may have a time of its own, and stable a part of its users until the bake is over.
+//! options.steps = vec!["5@10m".parse()?, "50".parse()?];
+//! options.keep_stable = "5".parse()?;
+//! let kept = Plan::new(&options)?;
+//! let percents: Vec<u8> = kept.steps.iter().map(|step| step.percent.get()).collect();
+//! assert_eq!((percents, kept.bakes_at()), (vec![5, 50, 95, 100], Some(3)));
+//! assert_eq!(kept.shortest(), minutes(10 + 2 + 5));
+//!
 //! // Steps rise; another order is refused before anything is written.
 //! options.steps = vec!["50".parse()?, "5".parse()?];
 //! assert!(matches!(Plan::new(&options), Err(BadPlan::Order(..))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+mod asked;
+mod bake;
+
+pub use asked::{AskedStep, BadStep};
+use bake::MOST_KEPT;
 
 use crate::model::percent::Percent;
 use crate::model::time::human;
@@ -69,14 +82,17 @@ pub struct Step {
 pub struct PlanOptions {
     /// The style.
     pub style: Style,
-    /// Steps in percent; empty for the style's own.
-    pub steps: Vec<Percent>,
-    /// Time at each step but the last; none: the style's usual one ([`Style::usual_dwell`]).
+    /// Steps in percent, each with a time of its own if it has one; empty for the style's own.
+    pub steps: Vec<AskedStep>,
+    /// Time at each step without one of its own, but the last; none: the style's usual one ([`Style::usual_dwell`]).
     #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
     pub dwell: Option<Duration>,
     /// Time at the end, with the way back kept open; none: the style's usual one ([`Style::usual_bake`]).
     #[serde(with = "human::option", skip_serializing_if = "Option::is_none")]
     pub bake: Option<Duration>,
+    /// The part of stable's users, in percent, that stays there until the bake is over, 0 to 20; 0: none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub keep_stable: Percent,
     /// Where to stop.
     pub to: Percent,
     /// Steps that need an approval, by their percent.
@@ -94,6 +110,7 @@ impl Default for PlanOptions {
             steps: Vec::new(),
             dwell: None,
             bake: None,
+            keep_stable: Percent::ZERO,
             to: Percent::FULL,
             approve: Vec::new(),
             approval_timeout: Duration::from_secs(30 * 60),
@@ -108,9 +125,13 @@ pub struct Plan {
     pub style: Style,
     /// The steps, rising, the last one at [`Plan::to`].
     pub steps: Vec<Step>,
-    /// Time to watch at 100 % before the end.
+    /// Time to watch at the end of the steps, before the end.
     #[serde(rename = "bake_ms", with = "millis")]
     pub bake: Duration,
+    /// The part of stable's users, in percent, that stays there for the bake, so that both can be compared: the step before the
+    /// last one bakes then, and the last one moves these. Absent in the record where it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub keep: Percent,
     /// How long an approval is waited for.
     #[serde(rename = "approval_timeout_ms", with = "millis")]
     pub approval_timeout: Duration,
@@ -134,6 +155,20 @@ pub enum BadPlan {
     /// An approval for a step that does not exist.
     #[error("there is no step of {0} to approve; the steps are {1}")]
     NoSuchStep(Percent, String),
+    /// The last step has no time of its own.
+    #[error("{0}@...: the last step has no time of its own, because that is the bake: give it by --bake")]
+    LastTime(u8),
+    /// More than may be kept.
+    #[error(
+        "--keep-stable {0}: between 0 (none) and {MOST_KEPT}, since what is kept for the bake is a control and no step"
+    )]
+    KeepsTooMuch(u8),
+    /// A step between the split that bakes and the last one.
+    #[error("a step of {0} lies above the {1} at which the walk bakes: leave it away, or let --keep-stable keep less")]
+    AboveBake(Percent, Percent),
+    /// Nothing to keep stable for.
+    #[error("--keep-stable keeps stable for the bake, and there is none: give --bake a time")]
+    KeepsForNoBake,
     /// A style with one switch has no steps to name.
     #[error("--style {0} switches everyone at once and takes no --steps and no --to below 100")]
     OneSwitch(&'static str),
@@ -192,35 +227,30 @@ impl Plan {
         if wish.style.is_one_switch() && (!wish.steps.is_empty() || wish.to < Percent::FULL) {
             return Err(BadPlan::OneSwitch(wish.style.name()));
         }
-        let mut percents = wish.steps.clone();
-        if percents.is_empty() {
-            percents = wish.style.own_steps().into_iter().filter_map(|n| n.try_into().ok()).collect();
-        }
-        if percents.iter().any(|p| p.is_zero()) {
-            return Err(BadPlan::Zero);
-        }
-        if let Some((a, b)) = percents.iter().zip(percents.iter().skip(1)).find(|(a, b)| a >= b) {
-            return Err(BadPlan::Order(*a, *b));
-        }
-        percents.retain(|p| *p < wish.to);
+        let bake = wish.bake.unwrap_or_else(|| wish.style.usual_bake());
+        let keep = wish.kept(bake)?;
+        let asked = wish.asked_steps()?;
+        let mut percents: Vec<Percent> = asked.iter().map(|step| step.percent).filter(|p| *p < wish.to).collect();
         percents.push(wish.to);
+        if !keep.is_zero() {
+            bake::keep(&mut percents, keep)?;
+        }
         if let Some(missing) = wish.approve.iter().find(|p| !percents.contains(p)) {
             let known = percents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(BadPlan::NoSuchStep(*missing, known));
         }
-        let last = percents.len() - 1;
+        let own = |percent: Percent| asked.iter().find(|step| step.percent == percent).and_then(|step| step.dwell);
         let dwell = wish.dwell.unwrap_or_else(|| wish.style.usual_dwell());
-        let bake = wish.bake.unwrap_or_else(|| wish.style.usual_bake());
-        let steps = percents
-            .into_iter()
-            .enumerate()
-            .map(|(i, percent)| Step {
-                percent,
-                dwell: if i == last && percent == Percent::FULL { Duration::ZERO } else { dwell },
-                approval: wish.approve.contains(&percent),
-            })
-            .collect();
-        Ok(Self { style: wish.style, steps, bake, approval_timeout: wish.approval_timeout, declared: false })
+        let step = |percent: Percent| Step {
+            percent,
+            dwell: own(percent).unwrap_or(dwell),
+            approval: wish.approve.contains(&percent),
+        };
+        let steps = percents.into_iter().map(step).collect();
+        let mut plan =
+            Self { style: wish.style, steps, bake, keep, approval_timeout: wish.approval_timeout, declared: false };
+        plan.begin_bake(own)?;
+        Ok(plan)
     }
 
     /// The same for a goal that declares this share for its end: steps above it are cut, and what would bake at 100 % is watched
@@ -230,18 +260,20 @@ impl Plan {
         if share.is_zero() || share >= Percent::FULL || self.declared || self.to() < share {
             return self.clone();
         }
-        let mut steps: Vec<Step> = self.steps.iter().take_while(|step| step.percent < share).cloned().collect();
+        let walked = self.steps.iter().take(self.before_bake());
+        let mut steps: Vec<Step> = walked.take_while(|step| step.percent < share).cloned().collect();
         let cut = self.steps.get(steps.len());
         let dwell = cut.map_or(Duration::ZERO, |step| step.dwell).max(self.bake);
         // Who is to approve a step above the share is never asked, but where that is the only one: a switch stays one.
         let approval = cut.is_some_and(|step| step.approval && (step.percent == share || steps.is_empty()));
         steps.push(Step { percent: share, dwell, approval });
-        Self { steps, bake: Duration::ZERO, declared: true, ..self.clone() }
+        // Stable keeps its part for good.
+        Self { steps, bake: Duration::ZERO, keep: Percent::ZERO, declared: true, ..self.clone() }
     }
 
-    /// True if both revisions have users for a while, so that they can be compared.
+    /// True if both revisions have users for a while before the bake, so that they can be compared.
     pub fn compares(&self) -> bool {
-        self.steps.first().is_some_and(|s| s.percent < Percent::FULL)
+        self.before_bake() > 0
     }
 
     /// Where the walk ends, in percents of what stable had.
@@ -254,13 +286,15 @@ impl Plan {
         number.checked_sub(1).and_then(|i| self.steps.get(i))
     }
 
-    /// Dwell and bake together: the shortest time that the walk can take, approvals aside. Steps by the budget may all be
-    /// passed over but one.
+    /// Dwell and bake together: the shortest time that the walk can take, approvals aside.
     pub fn shortest(&self) -> Duration {
-        let dwells = self.steps.iter().map(|s| s.dwell);
-        let least = if self.style.by_budget() { dwells.max().unwrap_or_default() } else { dwells.sum() };
-        least + self.bake
+        self.shortest_after(0)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(percent: &Percent) -> bool {
+    percent.is_zero()
 }
 
 /// Durations as whole milliseconds.
@@ -278,86 +312,4 @@ mod millis {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn p(value: i64) -> Percent {
-        value.try_into().unwrap()
-    }
-
-    fn wish(style: Style, steps: &[i64], to: i64) -> PlanOptions {
-        PlanOptions {
-            style,
-            steps: steps.iter().map(|n| p(*n)).collect(),
-            dwell: Some(Duration::from_secs(120)),
-            bake: Some(Duration::from_secs(300)),
-            to: p(to),
-            approve: vec![],
-            approval_timeout: Duration::from_secs(1800),
-        }
-    }
-
-    #[test]
-    fn a_plan_ends_at_the_share_that_a_goal_declares() {
-        let cut = |plan: &Plan, share: i64| {
-            let cut = plan.ending_at(p(share));
-            assert_eq!(cut.ending_at(p(share)), cut, "once is enough");
-            let last = cut.steps.last().unwrap().clone();
-            (percents(&cut), last.dwell.as_secs(), last.approval, cut.declared, cut.bake.as_secs())
-        };
-        let canary = Plan::new(&PlanOptions { approve: vec![p(50)], ..wish(Style::Canary, &[], 100) }).unwrap();
-        assert_eq!(cut(&canary, 30), (vec![1, 5, 25, 30], 300, false, true, 0));
-        assert_eq!(cut(&canary, 50), (vec![1, 5, 25, 50], 300, true, true, 0));
-        assert_eq!(cut(&Plan::new(&wish(Style::BlueGreen, &[], 100)).unwrap(), 30), (vec![30], 300, false, true, 0));
-        let asked = Plan::new(&PlanOptions { approve: vec![p(100)], ..wish(Style::BlueGreen, &[], 100) }).unwrap();
-        assert!(cut(&asked, 30).2, "the switch is to be approved");
-        // All users, or less than the share because a person asked to stop there.
-        assert_eq!(canary.ending_at(Percent::FULL), canary);
-        let held = Plan::new(&wish(Style::Canary, &[], 25)).unwrap();
-        assert_eq!(held.ending_at(p(30)), held);
-        assert!(held.ending_at(p(25)).declared);
-    }
-
-    fn percents(plan: &Plan) -> Vec<u8> {
-        plan.steps.iter().map(|s| s.percent.get()).collect()
-    }
-
-    #[test]
-    fn styles_have_their_own_steps() {
-        for (style, steps) in [
-            (Style::Canary, vec![1, 5, 25, 50, 100]),
-            (Style::Linear, vec![20, 40, 60, 80, 100]),
-            (Style::Budget, vec![1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 100]),
-            (Style::BlueGreen, vec![100]),
-            (Style::AllAtOnce, vec![100]),
-        ] {
-            assert_eq!(percents(&Plan::new(&wish(style, &[], 100)).unwrap()), steps);
-        }
-    }
-
-    #[test]
-    fn to_cuts_the_plan() {
-        assert_eq!(percents(&Plan::new(&wish(Style::Canary, &[], 30)).unwrap()), [1, 5, 25, 30]);
-        assert_eq!(percents(&Plan::new(&wish(Style::Canary, &[10, 20], 100)).unwrap()), [10, 20, 100]);
-        assert_eq!(Plan::new(&wish(Style::Canary, &[], 30)).unwrap().to(), p(30));
-    }
-
-    #[test]
-    fn the_last_step_bakes_instead_of_dwelling() {
-        let plan = Plan::new(&wish(Style::Canary, &[50], 100)).unwrap();
-        assert_eq!(plan.steps[1].dwell, Duration::ZERO);
-        assert_eq!(plan.shortest(), Duration::from_secs(420));
-    }
-
-    #[test]
-    fn bad_wishes_are_refused() {
-        assert_eq!(Plan::new(&wish(Style::Canary, &[5, 5], 100)), Err(BadPlan::Order(p(5), p(5))));
-        assert_eq!(Plan::new(&wish(Style::Canary, &[50, 5], 100)), Err(BadPlan::Order(p(50), p(5))));
-        assert_eq!(Plan::new(&wish(Style::Canary, &[0, 5], 100)), Err(BadPlan::Zero));
-        assert_eq!(Plan::new(&wish(Style::Canary, &[], 0)), Err(BadPlan::To));
-        assert_eq!(Plan::new(&wish(Style::BlueGreen, &[5], 100)), Err(BadPlan::OneSwitch("blue-green")));
-        let mut approve = wish(Style::Canary, &[], 100);
-        approve.approve = vec![p(26)];
-        assert!(Plan::new(&approve).unwrap_err().to_string().contains("no step of 26 %"));
-    }
-}
+mod tests;

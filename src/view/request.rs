@@ -281,8 +281,13 @@ fn next(record: &Record, control: &Control, action: Action, life: Life, here: &s
         _ if paused => format!("nothing before it is resumed: `andante control resume {here}`"),
         Action::Approve(_) => "the step is taken once its turn comes and its gates have passed".to_owned(),
         Action::Promote => {
-            "the last step is taken at once, without dwell and approvals; a failing gate still sends users back"
-                .to_owned()
+            let plan = record.plan.as_ref().filter(|plan| !plan.keep.is_zero());
+            let what = match plan.map(|plan| plan.is_past_proof(record.step)) {
+                None => "the last step is taken at once, without dwell and approvals",
+                Some(false) => "the step of the bake is taken at once, without dwell and approvals",
+                Some(true) => "it is in its bake, which is not cut short",
+            };
+            format!("{what}; a failing gate still sends users back")
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod handle;
 pub(crate) mod human;
 pub(crate) mod humans;
 pub(crate) mod image;
+mod keep;
 pub(crate) mod lifecycle;
 pub(crate) mod managed;
 pub(crate) mod patch;

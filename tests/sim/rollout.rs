@@ -90,7 +90,8 @@ pub(crate) fn plan(percents: &[i64], dwell: u64, bake: u64, approve: Option<i64>
         approval: approve == Some(*p),
     };
     let (bake, approval_timeout) = (Duration::from_secs(bake), Duration::from_secs(120));
-    Plan { style: Style::Canary, steps: percents.iter().map(step).collect(), bake, approval_timeout, declared: false }
+    let (keep, declared) = (0.try_into().unwrap(), false);
+    Plan { style: Style::Canary, steps: percents.iter().map(step).collect(), bake, keep, approval_timeout, declared }
 }
 
 /// Who runs something: a PipelineRun, or a person.

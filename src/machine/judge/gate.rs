@@ -2,7 +2,6 @@
 
 use super::{Finding, Judge};
 use crate::machine::course::reachable;
-use crate::model::percent::Percent;
 use crate::rollout::plan::{Plan, Step};
 
 /// What the evidence says about the next step.
@@ -18,6 +17,10 @@ impl Judge {
     /// After `step` steps of the plan: where to, as far as the evidence goes. The walk decides about dwell, approvals
     /// and probes.
     pub fn gate(&self, plan: &Plan, step: usize) -> Advice {
+        // Whom stable kept for the bake have been moved when it had ended well: nothing more is to be found out.
+        if plan.closes(step) {
+            return Advice::Go(plan.steps.len());
+        }
         let mut unsure = None;
         if step > 0 {
             match self.finding() {
@@ -37,8 +40,9 @@ impl Judge {
         // A plan of one switch has nothing to compare before it.
         let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
         match (next, missing) {
-            (Advice::Go(next), Some(why)) if plan.step(next).is_some_and(|s| s.percent == Percent::FULL) => {
-                Advice::Wait(format!("the last step needs more evidence: {why}"))
+            (Advice::Go(next), Some(why)) if plan.bakes_at() == Some(next) => {
+                let which = if plan.closes(next + 1) { "step of the bake" } else { "last step" };
+                Advice::Wait(format!("the {which} needs more evidence: {why}"))
             }
             (next, _) => next,
         }
@@ -70,9 +74,9 @@ impl Judge {
     }
 
     /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last
-    /// one below 100 % in the same move.
+    /// one before the bake in the same move.
     fn farthest(&self, plan: &Plan, step: usize) -> Advice {
-        let below = plan.steps.iter().take_while(|s| s.percent < Percent::FULL).count();
+        let below = plan.before_bake();
         let Some(may) = reachable(plan, step).filter(|_| step < below) else { return Advice::Go(step + 1) };
         let Some((reach, budget)) = self.reach() else { return Advice::Go(step + 1) };
         // The tiny excess forgives rounding, since hundredths are not exact in binary.

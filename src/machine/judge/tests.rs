@@ -323,6 +323,7 @@ fn plan(style: Style, approve: Option<i64>) -> Plan {
         steps: vec![],
         dwell: Some(Duration::from_secs(30)),
         bake: Some(Duration::ZERO),
+        keep_stable: Percent::ZERO,
         to: Percent::FULL,
         approve: approve.map(|p| p.try_into().unwrap()).into_iter().collect(),
         approval_timeout: Duration::from_secs(60),

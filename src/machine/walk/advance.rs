@@ -113,9 +113,9 @@ impl Walk {
         to.step_at = scene.now;
         to.approval_since = None;
         to.capacity = self.capacity_after(scene);
-        let whole = number == steps && step.percent == Percent::FULL;
-        // At 100 % there is no stable left to compare with, so the last step bakes: the objective alone is watched.
-        to.phase = if whole { Phase::Baking } else { Phase::Walking };
+        // At 100 % there is no stable left to compare with, so that step bakes: the objective alone is watched. Where stable keeps
+        // a part for the bake, both are compared on until it is over.
+        to.phase = if self.goal.plan.is_past_proof(number) { Phase::Baking } else { Phase::Walking };
         let (evidence, said) = self.evidence_for(&to, &split);
         to.evidence = evidence;
         let what = format!(

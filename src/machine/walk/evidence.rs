@@ -99,8 +99,8 @@ impl Walk {
             steps: plan
                 .steps
                 .iter()
-                // At 100 % there is no stable left to compare with, so no decision is to be had there.
-                .filter(|s| s.percent < Percent::FULL)
+                // The proof is wanted before the bake, so no decision is to be had there.
+                .take(plan.before_bake())
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
             by_budget: plan.style.by_budget(),
@@ -144,13 +144,16 @@ impl Walk {
             judge.take_up(saved, log);
         }
         if !self.goal.plan.compares() {
-            log.once(
-                Topic::Note,
-                format!(
-                    "{} moves everyone at once: nothing is compared; the objective is watched during the bake",
-                    self.goal.plan.style.name()
-                ),
-            );
+            let style = self.goal.plan.style.name();
+            let what = match self.goal.plan.keep {
+                kept if kept.is_zero() => {
+                    format!(
+                        "{style} moves everyone at once: nothing is compared; the objective is watched during the bake"
+                    )
+                }
+                kept => format!("{style} moves all but {kept} at once: nothing is compared before the bake"),
+            };
+            log.once(Topic::Note, what);
         }
         self.judge = Some(judge);
     }
@@ -170,7 +173,7 @@ impl Walk {
         let (record, candidate, now) = (scene.record, scene.candidate, scene.now);
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
-        judge.enter(StepPlace { step: record.step, percents, served, baking: record.phase == Phase::Baking }, now);
+        judge.enter(StepPlace { step: record.step, percents, served, baking: bakes_alone(record, percents) }, now);
     }
 
     /// A step that is written and not served yet.
@@ -178,7 +181,7 @@ impl Walk {
         let (record, candidate, now) = (scene.record, scene.candidate, scene.now);
         let Some(judge) = self.judge.as_mut().filter(|_| record.step > 0) else { return };
         let percents = percents(&record.split, record, candidate);
-        let baking = record.phase == Phase::Baking;
+        let baking = bakes_alone(record, percents);
         judge.approach(StepPlace { step: record.step, percents, served: now, baking }, now);
     }
 
@@ -196,7 +199,8 @@ impl Walk {
 
     fn holds_at_the_end(&self, record: &Record) -> bool {
         let holds = self.judge.as_ref().is_some_and(|j| j.rules().on_objective == OnObjective::Hold);
-        holds && record.phase == Phase::Baking
+        // While stable has users there is something to compare with, and a candidate that breaks it alone goes back.
+        holds && record.phase == Phase::Baking && record.split.share(&record.start.stable).is_zero()
     }
 
     /// Why there is no decision, if none is to be waited for any longer.
@@ -248,7 +252,7 @@ impl Walk {
                 Some(self.held(service, record, Code::Inconclusive, self.late(record.step), now))
             }
             (Some(why), OnInconclusive::Promote) => {
-                let last = record.step >= self.goal.plan.steps.len();
+                let last = self.goal.plan.is_past_proof(record.step);
                 let does = if last { "it ends all the same" } else { "it goes on without one" };
                 log.once_of(Topic::Note, does, format!("{why}; {does}, as --on-inconclusive says"));
                 self.promoted_anyway = true;
@@ -289,7 +293,7 @@ impl Walk {
     pub(super) fn advice(&self, scene: &Scene<'_>) -> Advice {
         let (plan, record) = (&self.goal.plan, scene.record);
         if scene.is_promoted() || self.promoted_anyway {
-            return Advice::Go(plan.steps.len());
+            return Advice::Go(plan.promoted_to(record.step));
         }
         self.judge.as_ref().map_or(Advice::Go(record.step + 1), |judge| judge.gate(plan, record.step))
     }
@@ -335,7 +339,8 @@ impl Walk {
     /// The evidence as the next step begins with it, and what it says, for that step's line.
     pub(super) fn evidence_for(&self, to: &Record, split: &Split) -> (Option<Box<Saved>>, String) {
         let (Some(judge), Some(candidate)) = (&self.judge, &to.candidate) else { return (None, String::new()) };
-        let saved = judge.saved_for(to.step, percents(split, to, candidate), to.phase == Phase::Baking);
+        let percents = percents(split, to, candidate);
+        let saved = judge.saved_for(to.step, percents, bakes_alone(to, percents));
         let said = if to.step > 1 { format!("; {}", judge.summary()) } else { String::new() };
         (saved.map(Box::new), said)
     }
@@ -358,4 +363,9 @@ impl Walk {
 /// Percents of candidate and stable in a split.
 fn percents(split: &Split, record: &Record, candidate: &RevisionName) -> (u8, u8) {
     (split.share(candidate).get(), split.share(&record.start.stable).get())
+}
+
+/// True if everyone is on the candidate for the bake: there is no stable left to compare with.
+fn bakes_alone(record: &Record, (_, of_stable): (u8, u8)) -> bool {
+    record.phase == Phase::Baking && of_stable == 0
 }

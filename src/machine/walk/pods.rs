@@ -179,7 +179,10 @@ impl Walk {
         // While pods are on their way no more are asked for, and what is late is given back first: a load that grows would else put
         // the end off for ever.
         let keeps = goes_without || floor.is_some();
-        let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, parts, scene.now) };
+        // After the step that ends a bake the rollout is over as soon as it is served: there is no time to keep stable warm for
+        // beside that for which it is already.
+        let warms = !self.goal.plan.closes(step);
+        let wanted = if keeps { known.clone() } else { self.floors(&known, &arms, pods, (parts, warms), scene.now) };
         if wanted.bounds != known.bounds {
             let text = noted_words(&wanted, &arms, step, want);
             return Some(Verdict::Wait(PodsMove::Note(Box::new(wanted), text)));
@@ -248,7 +251,7 @@ impl Walk {
         known: &Capacity,
         arms: &ScaledArms<'_>,
         pods: u32,
-        [rest, to]: [Percent; 2],
+        ([rest, to], warms): ([Percent; 2], bool),
         now: Timestamp,
     ) -> Capacity {
         let mut wanted = Capacity { pods, without: None, ..known.clone() };
@@ -266,7 +269,7 @@ impl Walk {
         let warm = warm.min(stable.scaling.max.unwrap_or(u32::MAX)).min(ready(stable));
         let loses = pods_for(pods, rest) < warm;
         let theirs = self.pods.bounds.is_theirs(stable);
-        if loses && !theirs && stable.scaling.min < warm && noted(known, stable) != warm {
+        if warms && loses && !theirs && stable.scaling.min < warm && noted(known, stable) != warm {
             wanted = wanted.with(stable, ScaleBound::MinScale, warm, now);
         } else if is_stale(known, stable, ready(stable)) {
             wanted = wanted.without_bound(stable, ScaleBound::MinScale);

@@ -10,7 +10,6 @@ use crate::machine::write::order;
 use crate::model::event::{Event, Topic};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::percent::Percent;
 use crate::rollout::record::{Phase, Record};
 
 impl Walk {
@@ -55,10 +54,9 @@ fn ways(called: &str) -> String {
 
 /// The phase in which a walk goes on that a signal stopped: the one that it was in.
 pub(super) fn phase_before(record: &Record) -> Phase {
-    let whole =
-        record.plan.as_ref().and_then(|plan| plan.step(record.step)).is_some_and(|s| s.percent == Percent::FULL);
+    let baked = record.plan.as_ref().is_some_and(|plan| plan.is_past_proof(record.step));
     match record.phase {
-        Phase::Held if record.is_stopped() && whole => Phase::Baking,
+        Phase::Held if record.is_stopped() && baked => Phase::Baking,
         Phase::Held if record.is_stopped() => Phase::Walking,
         phase => phase,
     }

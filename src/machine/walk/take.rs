@@ -118,6 +118,11 @@ impl Walk {
         let person = record.owner.kind == OwnerKind::Person;
         let phase = if person { record.phase } else { phase_before(&record) };
         let rests = matches!(phase, Phase::Staged | Phase::Held);
+        if let Some(plan) = self.nobody_left_to_keep(&record, same_owner && !rests) {
+            let what = "nobody is left on stable to be kept for the bake: users are beyond that split already";
+            log.once(Topic::Note, what);
+            self.go_by(plan);
+        }
         let own = record.plan.as_ref().filter(|plan| same_owner && !rests && **plan != self.goal.plan);
         match own {
             // Whoever only has users to take back goes by the plan of then: with another goal another one may be declared.
@@ -157,6 +162,19 @@ impl Walk {
         }
     }
 
+    /// The plan without anybody on stable for the bake, where that split would send users back who are on the candidate already.
+    /// A run that walked by it is met by it again (`own`: it is this run's).
+    fn nobody_left_to_keep(&self, record: &Record, own: bool) -> Option<Plan> {
+        let plan = Some(&self.goal.plan).filter(|plan| !plan.keep.is_zero())?;
+        let old = record.plan.as_ref().filter(|_| !matches!(record.phase, Phase::Staged | Phase::Interrupted))?;
+        let bakes = plan.step(plan.bakes_at()?)?.percent;
+        let beyond = old.step(record.step).is_some_and(|here| here.percent > bakes);
+        let all = plan.without_kept();
+        let goes_on = own && *old == all;
+        // Whoever moved these after a bake has nothing more to bake for.
+        (goes_on || beyond && !old.closes(record.step)).then_some(all)
+    }
+
     fn go_by(&mut self, plan: Plan) {
         self.survey = Survey::of(&plan);
         self.goal.plan = plan;
@@ -177,12 +195,18 @@ impl Walk {
         let goes_on = matches!(record.phase, Phase::Walking | Phase::Baking);
         let same_run = claim == Claim::Resume && goes_on;
         let at = old.plan.as_ref().and_then(|p| p.step(old.step)).map_or(Percent::ZERO, |s| s.percent);
-        let steps = &self.goal.plan.steps;
+        let plan = &self.goal.plan;
+        let steps = &plan.steps;
         // Another plan has other steps, so the walk goes on after the last one that is not above what users have.
         record.step = match record.phase {
             Phase::Staged | Phase::Interrupted => 0,
             _ => steps.iter().take_while(|s| s.percent <= at).count(),
         };
+        // Whoever stopped at the split that bakes by this plan has not shown what is wanted before it.
+        let was_proved = old.plan.as_ref().is_some_and(|plan| plan.is_past_proof(old.step));
+        if plan.bakes_at() == Some(record.step) && !was_proved {
+            record.step -= 1;
+        }
         if !goes_on || old.plan.as_ref() != Some(&self.goal.plan) {
             // People approve and promote an attempt: what they asked of another plan or beginning must not count for
             // this one.
@@ -204,11 +228,11 @@ impl Walk {
                 record.step_at = self.dwelt_since(old, record.step, claim, now);
                 record.phase = Phase::Walking;
             }
-            if record.phase == Phase::Baking && record.step < steps.len() {
+            let bakes = self.goal.plan.is_past_proof(record.step);
+            if record.phase == Phase::Baking && !bakes {
                 record.phase = Phase::Walking;
             }
-            let whole = self.goal.plan.step(record.step).is_some_and(|s| s.percent == Percent::FULL);
-            if whole {
+            if bakes {
                 record.phase = Phase::Baking;
             }
         }

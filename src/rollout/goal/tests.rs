@@ -78,6 +78,7 @@ fn plans() -> impl Strategy<Value = PlanOptions> {
             },
             dwell,
             bake,
+            keep_stable: Percent::ZERO,
             to: Percent::FULL,
             approve: vec![],
             approval_timeout: Duration::from_secs(timeout),

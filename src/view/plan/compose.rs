@@ -87,7 +87,7 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
     let pods = pods_wanted(world, &start, record.as_ref());
     let writer = MoveWriter { service: &service, start: &start, tags, candidate: &candidate, plan: &plan, pods };
     let moves = writer.moves(open.as_ref());
-    let shortest = shortest(&moves, &plan);
+    let shortest = millis(plan.shortest_after(moves.iter().filter(|m| m.done && m.step.is_some()).count()));
     let mut warnings = warnings(asked, &plan, record.as_ref(), &service, &candidate);
     if tags.are_shortened(&service.name) {
         warnings.push(format!(
@@ -159,9 +159,8 @@ impl MoveWriter<'_> {
     fn moves(&self, open: Option<&Open<'_>>) -> Vec<Move> {
         let mut moves = vec![self.stage(open.is_some()), self.candidate(open)];
         let at = open.map_or(Percent::ZERO, |o| o.at);
-        let last = self.plan.steps.len();
         for (i, step) in self.plan.steps.iter().enumerate() {
-            moves.push(self.step(i + 1, step, i + 1 == last, step.percent <= at));
+            moves.push(self.step(i + 1, step, step.percent <= at));
         }
         moves.push(if self.plan.to() < Percent::FULL { self.hold() } else { self.finish() });
         moves
@@ -187,9 +186,14 @@ impl MoveWriter<'_> {
         }
     }
 
-    fn step(&self, number: usize, step: &Step, last: bool, done: bool) -> Move {
-        let bakes = last && step.percent == Percent::FULL;
-        let (stay, verb) = if bakes { (self.plan.bake, "bakes") } else { (step.dwell, "stays") };
+    fn step(&self, number: usize, step: &Step, done: bool) -> Move {
+        let (keep, bakes) = (self.plan.keep, self.plan.bakes_at() == Some(number));
+        let (stay, does) = match bakes {
+            true if keep.is_zero() => (self.plan.bake, format!("bakes {}", words(self.plan.bake))),
+            true => (self.plan.bake, format!("bakes {} beside {keep} on stable", words(self.plan.bake))),
+            false if self.plan.closes(number) => (step.dwell, "the rest, once the bake has ended well".to_owned()),
+            false => (step.dwell, format!("stays {}", words(step.dwell))),
+        };
         let approval = if step.approval {
             format!("after an approval (waited for {} at most), then ", words(self.plan.approval_timeout))
         } else {
@@ -209,7 +213,7 @@ impl MoveWriter<'_> {
             pods: Some(pods_for(self.pods, step.percent)),
             approval: step.approval,
             done,
-            note: format!("{pods}{approval}{verb} {}", words(stay)),
+            note: format!("{pods}{approval}{does}"),
         }
     }
 
@@ -229,16 +233,6 @@ impl MoveWriter<'_> {
         let note = format!("stops at {} with the rollout open; the next walk goes on", self.plan.to());
         Move { kind: "hold", note, ..plain() }
     }
-}
-
-/// The time that the moves to come take at least. By the budget all steps but one may be passed over, so one stay
-/// counts.
-fn shortest(moves: &[Move], plan: &Plan) -> u64 {
-    let stays = |last: bool| {
-        moves.iter().filter(move |m| !m.done && (m.step == Some(plan.steps.len())) == last).filter_map(|m| m.stay_ms)
-    };
-    let before: u64 = if plan.style.by_budget() { stays(false).max().unwrap_or_default() } else { stays(false).sum() };
-    before + stays(true).sum::<u64>()
 }
 
 fn plain() -> Move {
@@ -295,10 +289,11 @@ fn warnings(
         }
     }
     if plan.style.is_one_switch() {
-        warnings.push(
-            "one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable"
-                .to_owned(),
-        );
+        let (during, no) =
+            if plan.keep.is_zero() { ("the objective", "") } else { ("a comparison", " before the bake") };
+        warnings.push(format!(
+            "one switch: judged by probes before, by the candidate's pods and (with --evidence) {during} during the bake; it promises no comparison with stable{no}"
+        ));
     }
     if plan.style.by_budget() {
         warnings.push(

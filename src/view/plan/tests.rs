@@ -16,9 +16,10 @@ fn p(value: i64) -> Percent {
 fn asked(style: Style, to: i64) -> PlanQuestion {
     let wish = PlanOptions {
         style,
-        steps: if style == Style::Canary { vec![p(1), p(50)] } else { vec![] },
+        steps: if style == Style::Canary { vec![p(1).into(), p(50).into()] } else { vec![] },
         dwell: Some(Duration::from_secs(120)),
         bake: Some(Duration::from_secs(300)),
+        keep_stable: Percent::ZERO,
         to: p(to),
         approve: if to == 100 { vec![p(100)] } else { vec![] },
         approval_timeout: Duration::from_secs(1800),
@@ -64,6 +65,25 @@ rollback   hello-00002 100 %, <hello-new> 0 % (tag candidate)
 time       at least 9m, staging, gates and approvals aside
 note       <hello-new> stands for the revision that staging makes or takes up";
     assert_eq!(lines(&preview(&service(json!({})), &asked(Style::Canary, 100))).join("\n"), expected);
+}
+
+#[test]
+fn stable_keeps_a_part_for_the_bake_and_a_step_has_its_own_time() {
+    let steps = vec!["1".parse().unwrap(), "50@10m".parse().unwrap()];
+    let wish = PlanOptions { steps, keep_stable: p(5), approve: vec![p(100)], ..PlanOptions::default() };
+    let wanted = PlanQuestion { plan: Some(Plan::new(&wish).unwrap()), ..asked(Style::Canary, 100) };
+    let text = lines(&preview(&service(json!({})), &wanted)).join("\n");
+    let expected = "\
+step 2     hello-00002 50 % (tag stable), <hello-new> 50 % (tag candidate)
+           stays 10m
+step 3     hello-00002 5 % (tag stable), <hello-new> 95 % (tag candidate)
+           after an approval (waited for 30m at most), then bakes 5m beside 5 % on stable
+step 4     hello-00002 0 % (tag stable), <hello-new> 100 % (tag candidate)
+           the rest, once the bake has ended well
+finish     latest 100 %
+";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("time       at least 17m, staging"), "{text}");
 }
 
 #[test]

@@ -43,9 +43,10 @@ pub(crate) fn walking() -> Record {
     let p = |n: i64| n.try_into().unwrap();
     let wish = PlanOptions {
         style: Style::Canary,
-        steps: vec![p(1), p(50)],
+        steps: vec![1.try_into().unwrap(), 50.try_into().unwrap()],
         dwell: Some(Duration::from_secs(120)),
         bake: Some(Duration::from_secs(300)),
+        keep_stable: p(0),
         to: p(100),
         approve: vec![p(100)],
         approval_timeout: Duration::from_secs(1800),

@@ -143,7 +143,7 @@ fn walking(
     // A clock that runs ahead of ours puts nothing off.
     let served = served_at(service, record, control).unwrap_or(record.step_at).min(now.max(record.step_at));
     let due = after(served, stay(plan, record, promoted));
-    let last = plan.steps.len();
+    let last = plan.promoted_to(record.step);
     match reachable(plan, record.step).map(|range| if promoted { last..=last } else { range }) {
         None => {
             let what = if plan.to() < Percent::FULL { "the hold" } else { "the end" };
@@ -183,9 +183,9 @@ fn before(
         let approval = if plan.step(up_to).is_some_and(|s| s.approval) { ", which needs an approval" } else { "" };
         let far =
             format!("{step}, or as far as the evidence allows, at most step {up_to} ({}){approval}", percent(up_to));
-        Waits::of("time", format!("{far}, after the dwell and its gates"))
+        Waits::of("time", format!("{far}, after {}", stay_words(record)))
     } else {
-        Waits::of("time", format!("{step}, after the dwell and its gates"))
+        Waits::of("time", format!("{step}, after {}", stay_words(record)))
     };
     (waits.next_step, waits.next_percent) = (Some(number), Some(percent(number)));
     (waits.up_to_step, waits.up_to_percent) = (Some(up_to), Some(percent(up_to)));

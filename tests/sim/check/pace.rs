@@ -46,8 +46,10 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
             if record.step > before + 1 && !promoted && reached.is_some() {
                 wrong.push(format!("write {} goes from step {before} to {}", our.number, record.step));
             }
-            let dwell = plan.step(before).map(|s| s.dwell);
-            if let (Some(dwell), Some(stayed), false) = (dwell, stayed, promoted)
+            // Whom stable kept for the bake are moved after it, promoted or not.
+            let bakes = plan.closes(record.step) && reached.is_some();
+            let dwell = if bakes { Some(plan.bake) } else { plan.step(before).map(|s| s.dwell) };
+            if let (Some(dwell), Some(stayed), false) = (dwell, stayed, promoted && !bakes)
                 && stayed < dwell
             {
                 wrong.push(format!(
@@ -67,6 +69,7 @@ pub(crate) fn pace(story: &Story) -> Vec<String> {
         let way_back = our.write.truth.ready.contains(record.start.stable.as_str());
         if let (Phase::Finished, true, Some(stayed), false) = (record.phase, was_at_end, stayed, promoted)
             && stayed < plan.bake
+            && !plan.closes(record.step)
             && way_back
         {
             wrong.push(format!("write {} ends the bake after {stayed:?}, {:?} were planned", our.number, plan.bake));

@@ -230,6 +230,30 @@ fn a_plain_step_is_taken_when_and_as_it_was_said() {
 }
 
 #[test]
+fn a_step_with_a_time_of_its_own_and_the_rest_after_a_bake_are_taken_when_and_as_it_was_said() {
+    let mut record = walking();
+    let steps = vec!["1@4m".parse().unwrap(), "50@30s".parse().unwrap()];
+    let keep_stable = 5.try_into().unwrap();
+    record.plan = Some(Plan::new(&PlanOptions { steps, keep_stable, ..PlanOptions::default() }).unwrap());
+    let mut watched = Watched::new(&record, None, None);
+    let mut came = watched.now;
+    for (number, stays, after) in [(2, 240, "the dwell"), (3, 30, "the dwell"), (4, 300, "the bake")] {
+        let (said, taken, step) = watched.next_step();
+        assert_eq!((step, said.next_step, said.up_to_step), (number, Some(number), Some(number)));
+        assert!(said.text.ends_with(&format!("after {after} and its gates")), "{}", said.text);
+        // Knative's condition carries whole seconds and is rounded up.
+        assert!(
+            (stays..=stays + 2).contains(&(taken - came)) && at(taken + 1) >= said.until.unwrap(),
+            "{taken}: {said:?}"
+        );
+        came = taken;
+    }
+    let end = watched.waits();
+    assert_eq!((end.text.as_str(), end.next_step), ("the end, after the bake and its gates", None));
+    assert!(end.until.unwrap() <= at(came + 2), "it does not bake once more: {end:?}");
+}
+
+#[test]
 fn after_a_resume_the_step_is_taken_when_it_was_said() {
     let mut watched = Watched::new(&walking(), None, None);
     watched.until(40);
@@ -269,6 +293,7 @@ fn a_walk_by_budget_goes_no_further_and_no_earlier_than_was_said() {
         steps: vec![],
         dwell: Some(Duration::from_secs(30)),
         bake: Some(Duration::from_secs(300)),
+        keep_stable: Percent::ZERO,
         to: Percent::FULL,
         approve: vec![],
         approval_timeout: Duration::from_secs(1800),
