@@ -37,6 +37,7 @@ mod cluster {
     mod care_walk;
     mod clocks;
     mod collected;
+    mod compare;
     mod defaults;
     mod describes;
     mod edits;

@@ -186,6 +186,7 @@ impl Stage {
         match what.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["users", rate, "a", "second"] => self.users.rate = rate.parse().unwrap(),
             [name, "fails", part] => self.users.fails(name, part),
+            [name, "loses", part] => self.users.loses(name, part),
             [name, "takes", time] => self.users.takes(name, time),
             ["counters", how] => (*how).clone_into(&mut self.users.how),
             ["gate", "says", "nothing"] => self.gate = Measured::Nothing("no series".into()),
@@ -260,6 +261,7 @@ impl Stage {
                     Heard::Probe(Answer::Http { status: self.status, headers, body, latency })
                 }
                 Question::Reading(arms) => Heard::Reading(self.users.counted(arms, self.now)),
+                Question::Counters(asked) => Heard::Counters(self.users.compared(&asked.1, self.now)),
                 Question::Gate(asked) => {
                     assert_eq!(asked.1.candidate.as_str(), "hello-2");
                     Heard::Gate(self.gate.clone())

@@ -21,6 +21,7 @@ pub use gateway::{Gateway, Where};
 pub use prometheus::Prometheus;
 
 use crate::adapter::clock::SystemClock;
+use crate::evidence::compare::{CompareRow, RowTally};
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::run::ports::{Clock, NoSource, Source};
@@ -86,9 +87,30 @@ impl Source for EvidenceSource {
             Measured::Unanswered(format!("no whole answer within {}", humantime::format_duration(self.limit)))
         })
     }
+
+    async fn count(&self, row: &CompareRow, arms: &Arms) -> Result<RowTally, String> {
+        tokio::time::timeout(self.limit, self.fresh(row, arms))
+            .await
+            .unwrap_or_else(|_| Err(format!("no whole answer within {}", humantime::format_duration(self.limit))))
+    }
 }
 
 impl EvidenceSource {
+    /// The counters of a row, unless whatever scrapes them stands still: what it repeats is of no time that users were on.
+    async fn fresh(&self, row: &CompareRow, arms: &Arms) -> Result<RowTally, String> {
+        let Some(gates) = &self.gates else { return NoSource.count(row, arms).await };
+        let tally = gates.count(row, arms).await?;
+        let newest = tally.series.iter().map(|series| series.sampled).max();
+        let age = newest.map(|newest| Duration::from_millis(tally.at.saturating_sub(newest).unsigned_abs()));
+        match age.filter(|age| *age > self.patience) {
+            Some(age) => {
+                let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
+                Err(format!("its counters are {age} old: whatever scrapes them stands still"))
+            }
+            None => Ok(tally),
+        }
+    }
+
     /// No source, for what asks for none.
     pub fn nothing() -> Self {
         Self { from: CountersFrom::Nothing, gates: None, limit: Duration::ZERO, patience: Duration::ZERO }

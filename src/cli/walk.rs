@@ -108,6 +108,7 @@ impl WalkArgs {
             restore_template: self.restore_template,
             judge: Some(rules).filter(|_| self.source.evidence != EvidenceFrom::None),
             gates: self.gates.gates.clone(),
+            compare: self.gates.compare.clone(),
             gate_patience: self.gates.patience(),
             capacity: self.capacity.goal(),
             restarts: self.restarts.0,

@@ -49,13 +49,19 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Sto
 
 /// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.
 fn who_asks(args: &SourceArgs, gates: &GateArgs) -> Result<Option<Box<Gates>>, Stop> {
-    if gates.gates.is_empty() {
+    if gates.gates.is_empty() && gates.compare.is_empty() {
         return Ok(None);
     }
     let prometheus = gates.gate_prometheus.as_deref().or(args.prometheus());
     if let Some(gate) = gates.gates.iter().find(|gate| prometheus.is_none() && matches!(gate.ask, Ask::PromQl(_))) {
         let name = &gate.name;
         return Err(Stop::bad_input(format!("gate `{name}` asks a Prometheus: name it by --gate-prometheus")));
+    }
+    if let Some(row) = gates.compare.first().filter(|_| prometheus.is_none()) {
+        let name = &row.name;
+        return Err(Stop::bad_input(format!(
+            "compare `{name}` reads counters of a Prometheus: name it by --gate-prometheus"
+        )));
     }
     let fetch = |ca: Option<&Path>, sent| Fetch::new(ca, sent, args.evidence_timeout);
     let bad = |error| Stop::bad_input(format!("--gate-prometheus: {error}"));

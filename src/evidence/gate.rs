@@ -137,12 +137,9 @@ impl std::str::FromStr for Gate {
     type Err = BadGate;
 
     fn from_str(text: &str) -> Result<Self, BadGate> {
-        let ok = |c: char| c.is_alphanumeric() || " _.-/".contains(c);
-        let (name, question) = text
-            .split_once(':')
-            .filter(|(name, _)| !name.trim().is_empty() && name.len() <= 60 && name.chars().all(ok))
-            .ok_or_else(|| BadGate::Name(text.chars().filter(|c| !c.is_control()).take(60).collect()))?;
-        let name = name.trim().to_owned();
+        let (name, question) =
+            named(text).ok_or_else(|| BadGate::Name(text.chars().filter(|c| !c.is_control()).take(60).collect()))?;
+        let name = name.to_owned();
         let (kind, rest) = question.trim().split_once(char::is_whitespace).unwrap_or((question.trim(), ""));
         match kind {
             "promql" => {
@@ -167,6 +164,14 @@ impl std::str::FromStr for Gate {
             _ => Err(BadGate::Kind(name)),
         }
     }
+}
+
+/// The name before a colon, and what comes after it; none where that is no name.
+pub(super) fn named(text: &str) -> Option<(&str, &str)> {
+    let ok = |c: char| c.is_alphanumeric() || " _.-/".contains(c);
+    let (name, rest) = text.split_once(':')?;
+    let is_name = !name.trim().is_empty() && name.len() <= 60 && name.chars().all(ok);
+    is_name.then_some((name.trim(), rest))
 }
 
 /// A text with a bound at its end; none where there is none. The last operator that a number follows is the bound: those

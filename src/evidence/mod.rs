@@ -35,6 +35,7 @@
 mod acceptance;
 mod bound;
 pub mod classes;
+pub mod compare;
 pub mod comparison;
 mod conditional;
 pub(crate) mod counts;

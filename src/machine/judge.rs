@@ -14,9 +14,10 @@ mod outage;
 mod saving;
 mod survey;
 mod told;
-mod words;
+pub(in crate::machine) mod words;
 
 use crate::evidence::Saved;
+use crate::evidence::compare::built_in_at;
 pub(crate) use drain::Drain;
 pub use finding::Finding;
 pub use gate::Advice;
@@ -53,6 +54,8 @@ pub struct StepPlace {
 #[derive(Debug, Clone)]
 pub struct Judge {
     rules: Rules,
+    /// So many rows of the owner's are compared beside it, and have a part of the error.
+    beside: usize,
     arms: Arms,
     /// None until windows open for the first time.
     sums: Option<Sums>,
@@ -100,6 +103,7 @@ impl Judge {
     pub fn new(rules: Rules, arms: Arms) -> Self {
         Self {
             rules,
+            beside: 0,
             arms,
             sums: None,
             memory: None,
@@ -124,6 +128,17 @@ impl Judge {
             ours: Ours::default(),
             times: TimesTold::default(),
         }
+    }
+
+    /// The same beside so many rows of the owner's.
+    #[must_use]
+    pub fn beside(self, rows: usize) -> Self {
+        Self { beside: rows, ..self }
+    }
+
+    /// `ln` of the evidence at which the candidate is worse.
+    fn worse_at(&self) -> f64 {
+        built_in_at(self.rules.alpha, self.beside)
     }
 
     /// Takes up what a record holds, unless it was made under other settings; says which.

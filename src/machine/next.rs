@@ -4,6 +4,7 @@
 //! same world it gives the same answer, so a lost answer, a restart or a missed event never loses a decision. This file
 //! decides nothing; it may use pure modules only.
 
+use crate::evidence::compare::{CompareRow, RowTally};
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
@@ -49,6 +50,8 @@ pub enum Question {
     Reading(Arms),
     /// One of the owner's gates, about these revisions.
     Gate(Box<(Gate, Arms)>),
+    /// The owner's own counters of both, by one row.
+    Counters(Box<(CompareRow, Arms)>),
     /// The pods of both revisions.
     Pods {
         /// The revision that users are on.
@@ -76,6 +79,8 @@ pub enum Heard {
     Reading(Result<Reading, NoReading>),
     /// What a gate's question brought.
     Gate(Measured),
+    /// The counters of a row, or why they could not be read.
+    Counters(Result<RowTally, String>),
     /// The pods, or why they cannot be listed: the right to it is optional.
     Pods(Result<PodsOfBoth, ApiError>),
 }

@@ -221,6 +221,7 @@ impl Claimant {
             approval_since: None,
             capacity: None,
             evidence: None,
+            compared: None,
             left_out: vec![],
             rejected: vec![],
             outcome: None,

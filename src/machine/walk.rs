@@ -55,7 +55,7 @@ mod unserved;
 mod waiting;
 
 pub use evidence::JudgeGoal;
-pub use goal::{GateGoal, WalkGoal};
+pub use goal::{CompareGoal, GateGoal, WalkGoal};
 
 /// The walking machine.
 #[derive(Debug)]
@@ -346,6 +346,7 @@ impl Machine for Walk {
         if let (Some(at), Some(judge)) = (self.saving, &mut self.judge) {
             judge.mark_saved(at);
         }
+        self.gates.iter_mut().for_each(|gate| self.saving.into_iter().for_each(|at| gate.saved(at)));
         if let Written::Denied(error) = written {
             if self.restore.is_denied(error) || self.denied_for_room(error, world) {
                 return;

@@ -7,13 +7,15 @@ mod epoch;
 mod of_goal;
 mod phase;
 mod rejected;
+mod room;
 
 pub use epoch::epoch_of;
 pub use of_goal::RolloutGoal;
 pub use phase::Phase;
 pub use rejected::{EditOf, Rejected};
 
-use crate::evidence::{LeftOut, Saved};
+use crate::evidence::Saved;
+use crate::evidence::compare::KeptRows;
 use crate::model::ending::Ending;
 use crate::model::name::{RevisionName, RolloutId};
 use crate::model::outcome::Code;
@@ -102,6 +104,10 @@ pub struct Record {
     /// The evidence so far, with the counters of its own instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Saved>>,
+    /// What the owner's own counters said so far, with those of the same instant: some 350 bytes a row, of at most five, and some
+    /// 80 a series, of at most forty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Box<KeptRows>>,
     /// Targets of others that a rollback had to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<TrafficTarget>,
@@ -202,42 +208,6 @@ impl Record {
         if text.len() > MAX_BYTES { Err(BadRecord::TooLarge(text.len())) } else { Ok(text) }
     }
 
-    /// The same with as much of the evidence as there is room for, and what was left out. A rollout without saved evidence
-    /// goes on, because only a crash would miss it; a record that is refused would end the rollout.
-    #[must_use]
-    pub fn fitting(mut self) -> (Self, LeftOut) {
-        let too_large = |record: &Self| matches!(record.to_text(), Err(BadRecord::TooLarge(_)));
-        // Counters go first: without them the next window opens anew, without the sums all that was learned is gone.
-        let mut left_out = self.evidence.as_ref().map(|saved| saved.left_out).unwrap_or_default();
-        if self.evidence.is_some() && too_large(&self) {
-            self.evidence = self.evidence.map(|saved| Box::new(saved.without_counters()));
-            left_out = LeftOut::Counters;
-        }
-        if self.evidence.is_some() && too_large(&self) {
-            (self.evidence, left_out) = (None, LeftOut::All);
-        }
-        (self, left_out)
-    }
-
-    /// The same with what no later process can do without, for an object that has no room for more. What only helps to
-    /// explain or to go on goes, the list of rejected candidates too, because users come before memory.
-    // All of it at once: Knative copies the annotations to the Configuration, the Route and the Ingress, and adds up to
-    // half a kilobyte of its own, so a record that barely fits on the Service would keep the split from being served.
-    #[must_use]
-    pub fn least(self) -> Self {
-        Self {
-            evidence: None,
-            plan: None,
-            approval_since: None,
-            image: None,
-            template: None,
-            left_out: Vec::new(),
-            rejected: Vec::new(),
-            reason: None,
-            ..self
-        }
-    }
-
     /// Forgets that this revision was rejected, because it serves now.
     pub fn accept(&mut self, serves: &RevisionName) {
         self.rejected.retain(|r| r.revision != *serves);
@@ -264,7 +234,7 @@ impl Record {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::evidence::Table;
+    use crate::evidence::{LeftOut, Table};
     use crate::rollout::owner::OwnerKind;
 
     /// A record in the middle of nothing in particular.
@@ -296,6 +266,7 @@ pub(crate) mod tests {
             approval_since: None,
             capacity: None,
             evidence: None,
+            compared: None,
             left_out: vec![],
             rejected: vec![],
             outcome: None,

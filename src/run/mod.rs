@@ -105,6 +105,7 @@ fn put<'a, C: Cluster, P: Prober, E: Source>(
         }),
         Question::Probe(request) => Box::pin(async move { Heard::Probe(prober.ask(&request).await) }),
         Question::Reading(arms) => Box::pin(async move { Heard::Reading(source.read(&arms).await) }),
+        Question::Counters(asked) => Box::pin(async move { Heard::Counters(source.count(&asked.0, &asked.1).await) }),
         Question::Gate(asked) => Box::pin(async move { Heard::Gate(source.measure(&asked.0, &asked.1).await) }),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod runs;
 
+use crate::evidence::compare::{CompareRow, RowTally};
 use crate::evidence::gate::{Gate, Measured};
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::evidence::reading::{Arms, NoReading, Reading};
@@ -143,6 +144,11 @@ pub trait Source {
     /// Asks one of the owner's gates about these revisions, within the same time limit. One attempt.
     fn measure(&self, _: &Gate, _: &Arms) -> impl Future<Output = Measured> {
         async { Measured::Unanswered("nobody was named who could be asked".to_owned()) }
+    }
+    /// Reads the counters of one of the owner's rows for both revisions, at one instant and within the same time limit. One
+    /// attempt; an error says what is wrong, and is safe to print.
+    fn count(&self, _: &CompareRow, _: &Arms) -> impl Future<Output = Result<RowTally, String>> {
+        async { Err("nobody was named who could be asked".to_owned()) }
     }
 }
 

@@ -10,6 +10,7 @@ use andante::adapter::source::{
     Where,
 };
 use andante::evidence::classes::{Classes, StatusClass};
+use andante::evidence::compare::{CompareRow, RowTally};
 use andante::evidence::gate::{Gate, Judged, Measured};
 use andante::evidence::reading::{Arms, Counters, NoReading, Reading};
 use andante::evidence::series::{Dialect, Preset};
@@ -502,4 +503,57 @@ async fn gates_are_asked_and_judged_by_what_came() {
         EvidenceSource::nothing().measure(&query.parse().unwrap(), &arms()).await,
         Measured::Unanswered(_)
     ));
+}
+
+/// The counters of one row, from a server that gives one answer.
+async fn compared(reply: Reply) -> (Result<RowTally, String>, Vec<String>) {
+    let server = Server::start(vec![reply]).await;
+    let row: CompareRow = "orders: bad=bad{rev=\"{revision}\"} total=all{rev=\"{revision}\"}".parse().unwrap();
+    let gates = Gates::new(fetch(HttpCredentials::None), fetch(HttpCredentials::None), Some(&server.url())).unwrap();
+    let evidence = EvidenceSource {
+        from: CountersFrom::Nothing,
+        gates: Some(Box::new(gates)),
+        limit: Duration::from_millis(600),
+        patience: PATIENCE,
+    };
+    let tally = evidence.count(&row, &arms()).await;
+    (tally, server.seen().into_iter().map(|seen| seen.line).collect())
+}
+
+#[tokio::test]
+async fn counters_of_the_owners_are_read_in_one_query_or_said_to_be_none() {
+    let of = |counter: &'static str, pod: &'static str| [("andante_counter", counter), ("pod", pod)];
+    let answer = vector(&[
+        (&of("stable total count", "a"), "900"),
+        (&of("stable total time", "a"), "1699999999"),
+        (&of("candidate part count", "b"), "3"),
+    ]);
+    let (tally, asked) = compared(Reply::json(200, &answer)).await;
+    let seen: Vec<_> = tally.unwrap().series.iter().map(|s| (s.candidate, s.total, s.count)).collect();
+    assert_eq!(seen, [(false, true, 900), (true, false, 3)]);
+    assert_eq!(asked.len(), 1);
+    assert!(
+        asked[0].contains("hello-1") && asked[0].contains("hello-2") && !asked[0].contains("revision"),
+        "{asked:?}"
+    );
+    assert_eq!(compared(Reply::json(200, &vector(&[]))).await.0, Ok(RowTally::default()));
+    let scalar = json!({"status": "success", "data": {"resultType": "scalar", "result": [1.5, "0.25"]}});
+    let refused = json!({"status": "error", "errorType": "bad_data", "error": "parse error"});
+    for (reply, why) in [
+        (Reply::json(200, &vector(&[(&of("stable total count", "a"), "0.5")])), "which is no count"),
+        (Reply::json(200, &scalar), "a number instead of series"),
+        (Reply::json(400, &refused), "the query is refused (bad_data): parse error"),
+        (Reply::json(503, &refused), "503"),
+    ] {
+        let text = compared(reply).await.0.unwrap_err();
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn counters_of_the_owners_that_nobody_scrapes_any_more_are_none() {
+    let of = |counter: &'static str| [("andante_counter", counter)];
+    let old = vector(&[(&of("stable total count"), "900"), (&of("stable total time"), "1699999799")]);
+    let text = compared(Reply::json(200, &old)).await.0.unwrap_err();
+    assert!(text.contains("its counters are 3m 21s old: whatever scrapes them stands still"), "{text}");
 }

@@ -222,6 +222,33 @@ fn rollback_by_a_gate_whatever_happens() {
     });
 }
 
+/// Each look of a short life is at another moment, and what stands in the record is all that the next process knows.
+#[test]
+fn walk_by_counters_whatever_happens() {
+    exhaust(&Case {
+        name: "walk by counters",
+        traffic: latest(),
+        images: &["ok:1"],
+        before: vec![(stage("ok:2"), None)],
+        job: Job::Walk(plan(&[10, 50, 100], 5, 5, None), Looks { compare: true, ..Looks::default() }),
+        code: Code::Done,
+        leaves: "latest=100",
+    });
+}
+
+#[test]
+fn rollback_by_counters_whatever_happens() {
+    exhaust(&Case {
+        name: "rollback by counters",
+        traffic: shared(),
+        images: &["ok:1", "ok:2"],
+        before: vec![(stage("flaky-probe:3-20"), None)],
+        job: Job::Walk(plan(&[10, 50, 100], 30, 60, None), Looks { compare: true, ..Looks::default() }),
+        code: Code::Worse,
+        leaves: "hello-00002=80 hello-00001#old=20 hello-00003#candidate=0",
+    });
+}
+
 #[test]
 fn settle_in_mid_walk_whatever_happens() {
     exhaust(&Case {

@@ -70,7 +70,10 @@ pub(crate) fn pipeline(number: usize, rng: &mut Rng) -> Pipeline {
     let plan = plan(&percents, rng.u64(0..12), rng.u64(0..15), approve);
     // Drawn apart: the rest of a seed's story stays what it was.
     let gates = chance(&mut rng.clone(), 30);
-    let walk = Job::Walk(plan, Looks { probe: chance(rng, 70), evidence: chance(rng, 40), gates, restarts: gates });
+    let walk = Job::Walk(
+        plan,
+        Looks { probe: chance(rng, 70), evidence: chance(rng, 40), gates, restarts: gates, compare: gates },
+    );
     let if_busy = [IfBusy::Supersede, IfBusy::Supersede, IfBusy::Supersede, IfBusy::Wait, IfBusy::Fail][rng.usize(..5)];
     let person = chance(rng, 15);
     let name = format!("{}p{number}", if person { "@" } else { "" });

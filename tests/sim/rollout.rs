@@ -78,6 +78,8 @@ pub(crate) struct Looks {
     pub(crate) evidence: bool,
     /// A gate of the owner's.
     pub(crate) gates: bool,
+    /// Counters of the owner's own, compared.
+    pub(crate) compare: bool,
     /// The pods of both revisions.
     pub(crate) restarts: bool,
 }
@@ -410,6 +412,8 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         patience: Duration::from_secs(30),
     });
     let gates = if looks.gates { vec!["failing: promql x < 0.5".parse().unwrap()] } else { vec![] };
+    let row = "orders: bad=bad{rev=\"{revision}\"} total=all{rev=\"{revision}\"}";
+    let compare = if looks.compare { vec![row.parse().unwrap()] } else { vec![] };
     // The story's own plan takes the place of this one.
     let short = PlanOptions { dwell: Some(Duration::ZERO), bake: Some(Duration::ZERO), ..PlanOptions::default() };
     let options = WalkOptions {
@@ -419,6 +423,7 @@ fn walk_goal(plan: &Plan, looks: Looks) -> WalkGoal {
         probe,
         judge: looks.evidence.then(rules),
         gates,
+        compare,
         gate_patience: Patience { every: Duration::from_secs(2), failures: 2, errors: 6 },
         restarts: looks.restarts.then_some(2),
         ..WalkOptions::default()

@@ -5,6 +5,7 @@ use super::state::State;
 use super::story::{Gated, Served};
 use super::time::SimClock;
 use super::world::World;
+use andante::evidence::compare::{CompareRow, CounterSeries, RowTally};
 use andante::evidence::gate::{Gate, Measured};
 use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
 use andante::run::ports::Source;
@@ -118,6 +119,34 @@ impl Source for SimSource {
             Pair { stable: of(arms.stable.as_str()), candidate: of(arms.candidate.as_str()) }
         });
         Ok(Reading { at, strata: [("gateway".to_owned(), pair)].into() })
+    }
+
+    /// One process of each revision, which counts what users did until now.
+    async fn count(&self, _: &CompareRow, arms: &Arms) -> Result<RowTally, String> {
+        if self.fails().await {
+            return Err("connection refused".to_owned());
+        }
+        Ok(self.world.with(|s| {
+            let at = i64::try_from(s.now().as_millis()).unwrap();
+            let since = self.restarts.iter().filter(|r| **r <= s.now()).max().copied().unwrap_or_default();
+            let mut series = Vec::new();
+            for (name, candidate) in [(arms.stable.as_str(), false), (arms.candidate.as_str(), true)] {
+                let Some(counters) = counters(s, name, since) else { continue };
+                for (total, count) in [(true, counters.completed), (false, counters.failed)] {
+                    let (id, process) = (u64::from(candidate), u64::from(candidate));
+                    series.push(CounterSeries {
+                        candidate,
+                        total,
+                        name: name.to_owned(),
+                        id,
+                        process,
+                        count,
+                        sampled: at,
+                    });
+                }
+            }
+            RowTally { at, series }
+        }))
     }
 
     /// Whether the candidate's requests go wrong at this moment, as a number.

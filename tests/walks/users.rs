@@ -1,6 +1,7 @@
 //! Users and the gateway that counts them, without chance: parts of sent add up until they are whole.
 
 use andante::evidence::classes::{Classes, StatusClass};
+use andante::evidence::compare::{CounterSeries, RowTally};
 use andante::evidence::reading::{Arms, Counters, INFINITE, NoReading, Pair, Reading};
 use andante::model::observed::Served;
 use jiff::Timestamp;
@@ -21,11 +22,24 @@ struct Requests {
     /// They are never answered.
     hangs: bool,
     lost: f64,
+    /// What part of them is an order that comes to nothing, and how many did; none: it counts no orders at all.
+    loses: Option<f64>,
+    bad_orders: f64,
 }
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { fails: 0.0, milliseconds: 20.0, sent: 0.0, failures: 0.0, below: [0.0; 6], hangs: false, lost: 0.0 }
+        Self {
+            fails: 0.0,
+            milliseconds: 20.0,
+            sent: 0.0,
+            failures: 0.0,
+            below: [0.0; 6],
+            hangs: false,
+            lost: 0.0,
+            loses: Some(0.0),
+            bad_orders: 0.0,
+        }
     }
 }
 
@@ -51,6 +65,33 @@ impl Users {
         }
     }
 
+    /// `hello-2 loses 8%` of its orders, or `hello-2 loses sight` of them.
+    pub(crate) fn loses(&mut self, name: &str, part: &str) {
+        let percent = part.strip_suffix('%').map(|percent| percent.parse::<f64>().unwrap() / 100.0);
+        self.revisions.entry(name.to_owned()).or_default().loses = percent;
+    }
+
+    /// The orders of both, as one process of each counts them.
+    pub(crate) fn compared(&self, arms: &Arms, at: Timestamp) -> Result<RowTally, String> {
+        if self.how == "silent" {
+            return Err("no answer from Prometheus: connection refused".into());
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a script are small")]
+        let whole = |n: f64| (n + 1e-6) as u64;
+        let mut series = Vec::new();
+        for (revision, candidate) in [(&arms.stable, false), (&arms.candidate, true)] {
+            let Some(served) = self.revisions.get(revision.as_str()).filter(|served| served.loses.is_some()) else {
+                continue;
+            };
+            for (total, count) in [(true, whole(served.sent)), (false, whole(served.bad_orders))] {
+                let (id, process) = (u64::from(candidate), u64::from(candidate));
+                let (name, sampled) = ("orders".to_owned(), at.as_millisecond());
+                series.push(CounterSeries { candidate, total, name, id, process, count, sampled });
+            }
+        }
+        Ok(RowTally { at: at.as_millisecond(), series })
+    }
+
     /// `hello-2 takes 200ms`.
     pub(crate) fn takes(&mut self, name: &str, time: &str) {
         let time = humantime::parse_duration(time).unwrap();
@@ -72,6 +113,7 @@ impl Users {
                 served.lost += more;
                 continue;
             }
+            served.bad_orders += more * served.loses.unwrap_or_default();
             served.failures += more * served.fails + unlucky;
             for (below, edge) in served.below.iter_mut().zip(EDGES) {
                 // Half of the answers take half the time.

@@ -1,4 +1,4 @@
-//! Asks the owner's own gates.
+//! Asks the owner's own gates, and reads the counters that the owner has compared.
 //!
 //! Decides which failure is "nothing there" and which is "no answer". Of a body only the field that was asked for is
 //! printed, shortened, because the rest is nobody's business here. Depends on the fetch and the gates.
@@ -6,6 +6,7 @@
 use super::fetch::{BadFetch, Fetch};
 use super::printable::printable;
 use super::prometheus::{self, Value};
+use crate::evidence::compare::{CompareRow, RowTally};
 use crate::evidence::gate::{Ask, Gate, Measured};
 use crate::evidence::reading::Arms;
 use reqwest::Url;
@@ -31,6 +32,16 @@ impl Gates {
         match gate.ask_of(arms) {
             Ask::PromQl(query) => self.query(&query).await,
             Ask::Http { url, field } => self.get(&url, field.as_deref()).await,
+        }
+    }
+
+    /// The counters of a row, at one instant.
+    pub(super) async fn count(&self, row: &CompareRow, arms: &Arms) -> Result<RowTally, String> {
+        let base = self.prometheus.as_ref().ok_or("no Prometheus was named")?;
+        match prometheus::ask(&self.fetch, base, &row.promql(arms), "Prometheus").await {
+            Ok(Value::Vector(time, samples)) => RowTally::read(time, &samples),
+            Ok(Value::Scalar(_)) => Err("the query comes to a number instead of series".to_owned()),
+            Err(error) => Err(error.to_string()),
         }
     }
 

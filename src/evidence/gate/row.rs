@@ -20,6 +20,7 @@ pub struct Patience {
     #[serde(with = "human")]
     pub every: Duration,
     /// How many answers in a row must be wrong; at least 1.
+    // One look at a threshold is wrong now and then with any release, and a rollout looks many times.
     pub failures: u32,
     /// How many questions in a row may go without a usable answer before users go back; at least 1.
     pub errors: u32,
@@ -28,7 +29,7 @@ pub struct Patience {
 /// The defaults of the command line.
 impl Default for Patience {
     fn default() -> Self {
-        Self { every: Duration::from_secs(10), failures: 1, errors: 6 }
+        Self { every: Duration::from_secs(10), failures: 3, errors: 6 }
     }
 }
 

@@ -38,7 +38,7 @@ impl Judge {
         let (Some(sums), Some(place)) = (&self.sums, &self.place) else {
             return Finding::Little("no window has closed yet".to_owned());
         };
-        if sums.ln_worse() >= self.rules.worse_at() {
+        if sums.ln_worse() >= self.worse_at() {
             return Finding::Worse(words());
         }
         let (standing, which, ..) = sums.objective(&self.rules);

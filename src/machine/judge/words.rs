@@ -29,7 +29,7 @@ pub(super) fn number(value: f64) -> String {
 
 /// Evidence given as its logarithm. Its size is cut at e^20, which is far above a million, where [`number`] says no
 /// more.
-fn evidence(ln: f64) -> String {
+pub(in crate::machine) fn evidence(ln: f64) -> String {
     number(ln.min(20.0).exp())
 }
 
@@ -98,7 +98,7 @@ impl Judge {
             of(counted.stable),
             evidence(sums.ln_worse()),
             evidence(failures),
-            evidence(self.rules.worse_at()),
+            evidence(self.worse_at()),
         )
     }
 

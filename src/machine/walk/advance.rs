@@ -118,6 +118,7 @@ impl Walk {
         to.phase = if self.goal.plan.is_past_proof(number) { Phase::Baking } else { Phase::Walking };
         let (evidence, said) = self.evidence_for(&to, &split);
         to.evidence = evidence;
+        self.gates.iter().for_each(|gate| gate.keep(&mut to));
         let what = format!(
             "{} to {} (step {number} of {steps}){said}",
             record.start.share_of(scene.candidate, step.percent),

@@ -5,6 +5,7 @@
 //!
 //! Decides in which order they are asked and heard. It may use the scene alone.
 
+mod compared;
 mod owners;
 mod restarts;
 
@@ -13,6 +14,8 @@ use super::{Walk, WalkGoal};
 use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
 use crate::model::event::Log;
+use crate::rollout::record::Record;
+use compared::ComparedRows;
 use jiff::Timestamp;
 use owners::OwnerGates;
 use restarts::Restarts;
@@ -38,15 +41,24 @@ pub(super) trait AskingGate: Debug {
     fn missing(&self) -> Option<String>;
     /// True if it has heard at this step what a short call came to hear.
     fn has_answered(&self) -> bool;
+    /// Puts what must survive into a record that is about to be written.
+    fn keep(&self, _: &mut Record) {}
+    /// What is new, in words, if it is to be saved now; `at_once`: however lately the last was.
+    fn saves(&self, _: Timestamp, _at_once: bool) -> Option<String> {
+        None
+    }
+    /// It was put into a record that was sent.
+    fn saved(&mut self, _: Timestamp) {}
 }
 
 /// The gates of a walk that ask something of their own, in the order in which their reasons are told.
 pub(super) fn gates_of(goal: &WalkGoal) -> Vec<Box<dyn AskingGate>> {
-    let owners = goal.gates.as_ref().map(|gates| Box::new(OwnerGates::new(gates)) as Box<dyn AskingGate>);
+    let owners = goal.gates.as_ref().map(|gates| Box::new(OwnerGates::new(gates, goal.once)) as Box<dyn AskingGate>);
     // Each of many short calls would begin to count anew and never see two ends.
     let restarts =
         goal.restarts.filter(|_| !goal.once).map(|limit| Box::new(Restarts::new(limit)) as Box<dyn AskingGate>);
-    restarts.into_iter().chain(owners).collect()
+    let compared = goal.compare.as_ref().map(|rows| Box::new(ComparedRows::new(rows)) as Box<dyn AskingGate>);
+    restarts.into_iter().chain(compared).chain(owners).collect()
 }
 
 impl Walk {

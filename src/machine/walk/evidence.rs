@@ -127,8 +127,11 @@ impl Walk {
     /// The judge, once it is known whom it judges. It takes up what the record holds.
     pub(super) fn appoint(&mut self, record: &Record, candidate: &RevisionName, log: &mut Log) {
         let Some(goal) = &self.goal.judge else {
+            let compare = if self.goal.compare.is_some() { ", the counters that you compare" } else { "" };
             let gates = if self.goal.gates.is_some() { ", your gates" } else { "" };
-            let by = format!("no evidence is read: this walk judges by readiness, replicas{gates} and probes alone");
+            let by = format!(
+                "no evidence is read: this walk judges by readiness, replicas{compare}{gates} and probes alone"
+            );
             log.once(Topic::Note, by);
             return;
         };
@@ -136,7 +139,8 @@ impl Walk {
             return;
         }
         let Some(arms) = self.arms(record, candidate) else { return };
-        let mut judge = Judge::new(goal.rules.clone(), arms);
+        let rows = self.goal.compare.as_ref().map_or(0, |compare| compare.rows.len());
+        let mut judge = Judge::new(goal.rules.clone(), arms).beside(rows);
         if let Some(found) = self.survey.found() {
             judge.know(found);
         }
@@ -333,7 +337,9 @@ impl Walk {
     pub(super) fn with_evidence(&self, record: &Record) -> Record {
         let saved = self.judge.as_ref().filter(|_| record.step > 0).and_then(Judge::saved);
         let saved = saved.map(|s| Box::new(s.without_counters()));
-        Record { evidence: saved.or_else(|| record.evidence.clone()), ..record.clone() }
+        let mut with = Record { evidence: saved.or_else(|| record.evidence.clone()), ..record.clone() };
+        self.gates.iter().for_each(|gate| gate.keep(&mut with));
+        with
     }
 
     /// The evidence as the next step begins with it, and what it says, for that step's line.
@@ -348,14 +354,20 @@ impl Walk {
     /// Saves what is new, if it is time to.
     pub(super) fn save(&mut self, scene: &Scene<'_>, at_once: bool) -> Option<Next> {
         let (service, record, now) = (scene.service, scene.record, scene.now);
-        let judge = self.judge.as_ref().filter(|_| record.step > 0)?;
-        if !(judge.is_save_due(now) || at_once && judge.is_unsaved()) {
+        let rows: Vec<String> = self.gates.iter().filter_map(|gate| gate.saves(now, at_once)).collect();
+        // What one of them has to save takes the other's along, in one write.
+        let at_once = at_once || !rows.is_empty();
+        let due = |judge: &&Judge| record.step > 0 && (judge.is_save_due(now) || at_once && judge.is_unsaved());
+        let judge = self.judge.as_ref().filter(due);
+        let said: Vec<String> = judge.map(Judge::summary).into_iter().chain(rows).collect();
+        if said.is_empty() {
             return None;
         }
-        let saved = judge.saved()?;
-        let what = Event::new(Topic::Check, judge.summary());
+        let saved = judge.and_then(Judge::saved).map(Box::new);
+        let mut to = Record { evidence: saved.or_else(|| record.evidence.clone()), ..record.clone() };
+        self.gates.iter().for_each(|gate| gate.keep(&mut to));
+        let what = Event::new(Topic::Check, said.join("; "));
         self.saving = Some(now);
-        let to = Record { evidence: Some(Box::new(saved)), ..record.clone() };
         Some(write(order(service, to, None, None, what), service))
     }
 }

@@ -2,6 +2,8 @@
 //! It may use the goal and evidence.
 
 use super::JudgeGoal;
+use crate::evidence::Rules;
+use crate::evidence::compare::CompareRow;
 use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::{Address, Probe};
 use crate::model::name::{Namespace, ServiceName};
@@ -16,6 +18,25 @@ pub struct GateGoal {
     pub gates: Vec<Gate>,
     /// How patient they are.
     pub patience: Patience,
+    /// The namespace of the Service.
+    pub namespace: Namespace,
+}
+
+/// Counters of the owner's own that are compared, and where the revisions live that they are about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompareGoal {
+    /// The rows, at most [`crate::evidence::compare::MOST_ROWS`].
+    pub rows: Vec<CompareRow>,
+    /// How often at most a candidate that is no worse is rolled back by all comparisons together.
+    pub alpha: f64,
+    /// Nothing else is compared.
+    pub alone: bool,
+    /// How long after a split is served windows stay shut.
+    pub drain: Duration,
+    /// Time between two looks at a row.
+    pub every: Duration,
+    /// How many looks in a row may come to nothing before users go back.
+    pub errors: u32,
     /// The namespace of the Service.
     pub namespace: Namespace,
 }
@@ -47,6 +68,8 @@ pub struct WalkGoal {
     pub judge: Option<JudgeGoal>,
     /// The owner's own gates, if there are any.
     pub gates: Option<GateGoal>,
+    /// The owner's own counters that are compared, if there are any.
+    pub compare: Option<CompareGoal>,
     /// Which pods come before users.
     pub capacity: CapacityGoal,
     /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: it is not
@@ -61,6 +84,16 @@ impl WalkGoal {
         let (walk, plan) = (goal.walk()?, goal.plan()?.clone());
         let own = walk.address.map_or(in_cluster, |kind| kind == AddressKind::Cluster);
         let gates = GateGoal { gates: walk.gates.clone(), patience: walk.gate_patience, namespace: namespace.clone() };
+        let rules = walk.judge.as_ref();
+        let compare = CompareGoal {
+            rows: walk.compare.clone(),
+            alpha: rules.map_or(Rules::default().alpha, |rules| rules.alpha),
+            alone: rules.is_none(),
+            drain: rules.and_then(|rules| rules.longest_answer).unwrap_or_default(),
+            every: walk.gate_patience.every,
+            errors: walk.gate_patience.errors,
+            namespace: namespace.clone(),
+        };
         Some(Self {
             service: goal.service().clone(),
             plan,
@@ -74,6 +107,7 @@ impl WalkGoal {
             restore_template: walk.restore_template,
             judge: walk.judge.clone().map(|rules| JudgeGoal { rules, namespace: namespace.clone() }),
             gates: Some(gates).filter(|goal| !goal.gates.is_empty()),
+            compare: Some(compare).filter(|goal| !goal.rows.is_empty()),
             capacity: walk.capacity.clone(),
             restarts: walk.restarts,
         })

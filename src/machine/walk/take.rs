@@ -245,6 +245,8 @@ impl Walk {
             _ if record.step > 0 => record.evidence.as_deref().and_then(|saved| self.others_of(saved)),
             _ => None,
         };
+        let kept = record.compared.take().filter(|_| claim == Claim::Resume);
+        record.compared = kept.map(|kept| if goes_on { kept } else { Box::new(kept.without_counters()) });
         record.plan = Some(self.goal.plan.clone());
         (record.outcome, record.reason, record.ending) = (None, None, None);
         self.claimant.sign(&mut record);

@@ -2,6 +2,7 @@
 
 use super::{BadGoal, CapacityGoal};
 use crate::evidence::Rules;
+use crate::evidence::compare::{self, CompareRow};
 use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::Probe;
 use crate::model::time::human;
@@ -64,6 +65,9 @@ pub struct WalkOptions {
     /// The owner's own gates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
+    /// The owner's own counters that are compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compare: Vec<CompareRow>,
     /// How patient they are.
     pub gate_patience: Patience,
     /// Which pods come before users.
@@ -87,6 +91,7 @@ impl Default for WalkOptions {
             restore_template: false,
             judge: None,
             gates: Vec::new(),
+            compare: Vec::new(),
             gate_patience: Patience::default(),
             capacity: CapacityGoal::default(),
             restarts: Some(2),
@@ -110,6 +115,7 @@ impl WalkOptions {
         if let Some(Err(why)) = self.probe.as_ref().map(Probe::check) {
             return Err(BadGoal::Value { what: "--probe", why });
         }
+        compare::check(&self.compare).map_err(|why| BadGoal::Value { what: "--compare", why })?;
         let ranges = [("--restarts", self.restarts.unwrap_or(1)), ("--gate-failures", self.gate_patience.failures)];
         let counts = [("--gate-errors", self.gate_patience.errors)];
         let probes = self.probe.iter().flat_map(|p| [("--probe-passes", p.passes), ("--probe-failures", p.failures)]);

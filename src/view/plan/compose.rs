@@ -301,6 +301,14 @@ fn warnings(
                 .to_owned(),
         );
     }
+    let compared = record.filter(|r| r.phase.is_open()).and_then(|r| r.compared.as_deref());
+    warnings.extend(compared.map(|kept| {
+        let names: Vec<&str> = kept.rows.iter().map(|row| row.name.as_str()).collect();
+        format!(
+            "counters of yours are compared: {}; the last step waits until each has compared anything",
+            names.join(", ")
+        )
+    }));
     warnings.extend(rollout_duration(service));
     warnings
 }

@@ -101,7 +101,7 @@ pub(crate) fn play<M: Machine, C: Chance>(
                         Question::Probe(request) => me.question = Some(me.answer(&request)),
                         Question::Reading(_) => me.reading = Some(after(me.now, READS_IN)),
                         // A rehearsal has neither gates of an owner nor pods that could be listed.
-                        Question::Gate(_) | Question::Pods { .. } => {}
+                        Question::Gate(_) | Question::Counters(_) | Question::Pods { .. } => {}
                     }
                 }
                 me.wait(&mut machine, until, &mut log);

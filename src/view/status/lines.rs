@@ -174,6 +174,7 @@ fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     if let Some(evidence) = &rollout.evidence {
         lines.push(row("evidence", &evidence.said));
     }
+    lines.extend(rollout.compared.iter().map(|said| row("compared", said)));
     lines
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Rollout {
     pub waits: Option<Waits>,
     /// What the evidence said when it was last saved (at most a minute ago, while a walk goes on).
     pub evidence: Option<EvidenceStatus>,
+    /// What the owner's own counters said when they were last saved: each row in words.
+    pub compared: Vec<String>,
     /// What people asked of it.
     pub requests: Requests,
     /// Somebody edited the spec since the rollout's last write.
@@ -144,6 +146,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
             stable: saved.counted().stable,
             candidate: saved.counted().candidate,
         }),
+        compared: record.compared.iter().flat_map(|kept| &kept.rows).map(|row| row.said.clone()).collect(),
         requests: Requests {
             approved: control.approved,
             pause: control.pause,
@@ -213,6 +216,7 @@ mod tests {
     use super::*;
     use crate::evidence::Saved;
     use crate::evidence::Table;
+    use crate::evidence::compare::{CompareRow, KeptRows, RowEvidence};
     use serde_json::json;
 
     #[test]
@@ -234,6 +238,20 @@ mod tests {
         let mut object = with(&over, 5);
         object["metadata"]["generation"] = json!(99);
         assert_eq!(explained(&object, None).rollout.unwrap().edit, None);
+    }
+
+    #[test]
+    fn rows_are_what_was_saved_last() {
+        let row: CompareRow = "orders: bad=b_{revision} total=t_{revision}".parse().unwrap();
+        let mut record = walking();
+        record.compared =
+            Some(Box::new(KeptRows::new(1, &[(&RowEvidence::new(row), "orders: nothing compared yet".into())])));
+        let status = explained(&with(&record, 5), None);
+        assert!(
+            super::super::lines::lines(&status, super::super::samples::at(60))
+                .contains(&"compared   orders: nothing compared yet".to_owned())
+        );
+        assert_eq!(status.rollout.unwrap().compared, ["orders: nothing compared yet"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::super::goal::GateGoal;
 use super::super::scene::Scene;
 use super::AskingGate;
-use crate::evidence::gate::{GateEnd, GateRow};
+use crate::evidence::gate::{GateEnd, GateRow, Patience};
 use crate::evidence::reading::Arms;
 use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
@@ -22,8 +22,11 @@ pub(super) struct OwnerGates {
 }
 
 impl OwnerGates {
-    pub(super) fn new(goal: &GateGoal) -> Self {
-        Self { namespace: goal.namespace.clone(), row: GateRow::new(goal.gates.clone(), goal.patience) }
+    /// `once`: each of many short calls hears one answer and would never see a row of them, so one that is wrong is enough.
+    pub(super) fn new(goal: &GateGoal, once: bool) -> Self {
+        let failures = if once { 1 } else { goal.patience.failures };
+        let patience = Patience { failures, ..goal.patience };
+        Self { namespace: goal.namespace.clone(), row: GateRow::new(goal.gates.clone(), patience) }
     }
 }
 

@@ -157,7 +157,9 @@ impl Watched {
                                 latency: Duration::ZERO,
                             }),
                             Question::Reading(_) => Heard::Reading(Ok(self.reading())),
-                            Question::Gate(_) | Question::Pods { .. } => panic!("no gate was named"),
+                            Question::Gate(_) | Question::Counters(_) | Question::Pods { .. } => {
+                                panic!("no gate was named")
+                            }
                         };
                         self.walk.asked(&question, at(self.now));
                         self.walk.heard(heard, at(self.now), &mut log);
