@@ -76,6 +76,7 @@ mod cluster {
     mod pod;
     mod races;
     mod refusals;
+    mod replay;
     mod restores;
     mod reverts;
     mod rights;

@@ -11,7 +11,7 @@ pub use door::GatewayDoor;
 
 use crate::evidence::probe::{Answer, ProbeRequest};
 use crate::run::ports::Prober;
-use reqwest::{Certificate, Client, Response, Url, redirect};
+use reqwest::{Certificate, Client, Method, Response, Url, redirect};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,16 +112,24 @@ impl HttpProber {
         let host = url.host_str().ok_or_else(|| unusable("no host"))?.to_owned();
         let client = self.client(request.timeout).map_err(Answer::Unreachable)?;
         let via = self.via(request.timeout).await.map_err(Answer::Unreachable)?;
-        let sent = match &via {
-            None => client.get(url),
+        let method = request.form.as_ref().map_or(Ok(Method::GET), |form| form.method.parse());
+        let method = method.map_err(|_| unusable("no such method"))?;
+        let mut sent = match &via {
+            None => client.request(method, url),
             Some(via) => {
                 let named = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
                 let mut there = via.clone();
                 there.set_path(url.path());
                 there.set_query(url.query());
-                client.get(there).header(http::header::HOST, named)
+                client.request(method, there).header(http::header::HOST, named)
             }
         };
+        if let Some(form) = &request.form {
+            sent = form.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
+            if !form.body.is_empty() {
+                sent = sent.body(form.body.clone());
+            }
+        }
         let began = Instant::now();
         let peer = || via.as_ref().map_or_else(|| host.clone(), |via| format!("{host} via {}", via.authority()));
         match sent.send().await {

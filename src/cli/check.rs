@@ -2,7 +2,7 @@
 //!
 //! Decides defaults alone; [`crate::machine::check`] decides what they mean.
 
-use super::{ClusterArgs, CommandArgs, DeclaredArgs, Output, ProbeArgs, ResultsArgs, duration};
+use super::{ClusterArgs, CommandArgs, DeclaredArgs, Output, ProbeArgs, ReplayArgs, ResultsArgs, duration};
 use crate::model::name::Tag;
 use clap::Args;
 use std::time::Duration;
@@ -19,6 +19,9 @@ pub struct CheckArgs {
     /// Probe.
     #[command(flatten)]
     pub probe: ProbeArgs,
+    /// Replay.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
     /// When the answer must be there.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, help_heading = "Time")]
     pub deadline: Duration,

@@ -120,7 +120,7 @@ impl JudgeArgs {
 }
 
 /// `1%`, `0.5 %` or `0.005`: above 0, below 1.
-fn part(text: &str) -> Result<f64, String> {
+pub(super) fn part(text: &str) -> Result<f64, String> {
     super::reject_unresolved(text)?;
     let (digits, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
     let value: f64 = digits.trim().parse().map_err(|_| "not a part, for example `1%` or `0.01`".to_owned())?;

@@ -15,6 +15,7 @@ mod patient;
 mod people;
 mod posts;
 mod rehearse;
+mod replay;
 mod report;
 mod roll;
 mod settle;

@@ -4,6 +4,7 @@
 //! every room; the machines decide all the rest.
 
 use super::posts::{Posts, poster};
+use super::replay::replay;
 use super::source::source;
 use super::{Stop, asker, connect, owner};
 use crate::adapter::clock::SystemClock;
@@ -132,13 +133,17 @@ pub(super) async fn roll_out(
 /// `andante check`.
 pub(super) async fn check(args: &CheckArgs, environment: &Environment, lines: &mut Lines) -> Result<Outcome, Stop> {
     let probe = args.probe.probe().map_err(Stop::bad_input)?;
-    let probe = probe.ok_or_else(|| Stop::bad_input("there is nothing to check: name a --probe PATH"))?;
+    let replay = replay(args, lines).map_err(Stop::bad_input)?;
+    if probe.is_none() && replay.is_none() {
+        return Err(Stop::bad_input("there is nothing to check: name a --probe PATH, or a --replay FILE"));
+    }
     let kube = connect(&args.cluster, environment)?;
     let prober = prober(&args.probe, &kube)?;
     let goal = CheckGoal {
         service: args.cluster.service.clone(),
         tag: args.tag.clone(),
         probe,
+        replay,
         address: address(&args.probe, environment, &kube),
         deadline: args.deadline,
         grace: args.grace,

@@ -50,6 +50,7 @@ pub(crate) mod objective;
 pub mod probe;
 pub(crate) mod ramp;
 pub mod reading;
+pub mod replay;
 pub(crate) mod rules;
 mod saved;
 pub mod series;

@@ -7,6 +7,7 @@ use crate::evidence::verdict::Verdict;
 use crate::model::name::{Namespace, ServiceName, Tag};
 use crate::model::time::human;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which of a tag's two addresses is asked.
@@ -87,6 +88,19 @@ pub struct ProbeRequest {
     pub path: String,
     /// Time limit.
     pub timeout: Duration,
+    /// What else it holds; none: a plain GET.
+    pub form: Option<Arc<HttpForm>>,
+}
+
+/// Method, headers and body of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpForm {
+    /// The method, in capitals.
+    pub method: String,
+    /// Headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty: none.
+    pub body: String,
 }
 
 /// What came back.
@@ -124,12 +138,16 @@ impl Probe {
         if self.status.is_some_and(|status| !(100..600).contains(&status)) {
             return Err("a status is between 100 and 599".to_owned());
         }
-        // The characters of a token (RFC 9110, section 5.6.2).
+        self.header.as_ref().map_or(Ok(()), |(name, _)| Self::check_header(name))
+    }
+
+    /// A header's name, which has the characters of a token (RFC 9110, section 5.6.2).
+    pub fn check_header(name: &str) -> Result<(), String> {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        match self.header.as_ref().map(|(name, _)| name).filter(|name| name.is_empty() || !name.chars().all(token)) {
-            Some(name) => Err(format!("`{name}` is not a header name")),
-            None => Ok(()),
+        if name.is_empty() || !name.chars().all(token) {
+            return Err(format!("`{name}` is not a header name"));
         }
+        Ok(())
     }
 
     /// The words for a row that passes.

@@ -1,13 +1,15 @@
-//! Checking: does the candidate answer at its own address as it must? Nobody is moved and nothing is written.
+//! Checking: does the candidate answer at its own address as it must, and as stable does? Nobody is moved and nothing is written.
 //!
-//! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step. Decides
-//! which target is asked, and when the answer is a pass, a fail or none. It may use pure modules only.
+//! A machine (see [`crate::machine::next`]) over the same questions that a walk asks before its first step, and then over the same
+//! requests to both. Decides which target is asked, and when the answer is a pass, a fail or none. It may use pure modules only.
 
 use crate::evidence::probe::{Address, Probe};
+use crate::evidence::replay::ScoreVerdict;
 use crate::machine::health::{Health, Watcher};
 use crate::machine::next::{GiveUp, Heard, Look, Machine, Next, Question, Written};
 use crate::machine::outcomes::{absent, gave_up, unreadable};
 use crate::machine::probing::Probing;
+use crate::machine::replaying::{BothAddresses, Replay, Replaying};
 use crate::machine::standing::outcome_of;
 use crate::machine::world::{Presence, World};
 use crate::model::event::Log;
@@ -19,18 +21,21 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::ready::{Serving, is_current, serving};
 use crate::model::time::{after, words};
 use crate::rollout::owner::{Owner, OwnerKind};
+use crate::rollout::record::Phase;
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// The goal of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CheckGoal {
     /// The Service.
     pub service: ServiceName,
     /// The tag that is asked; none: the candidate of the open rollout.
     pub tag: Option<Tag>,
-    /// What is asked and what a good answer is.
-    pub probe: Probe,
+    /// What is asked and what a good answer is; none: nothing but the replay.
+    pub probe: Option<Probe>,
+    /// What both are asked after that; none: nothing.
+    pub replay: Option<Replay>,
     /// Which of the tag's addresses is asked.
     pub address: Address,
     /// When the answer must be there.
@@ -47,11 +52,14 @@ pub(crate) struct Check {
     began: Option<Timestamp>,
     health: Watcher,
     probing: Probing,
+    replaying: Option<Replaying>,
 }
 
 /// Who is asked.
 struct CheckedTarget {
     tag: Tag,
+    /// Whom it is compared with.
+    stable: Option<Tag>,
     revision: RevisionName,
     rollout: Option<RolloutId>,
 }
@@ -59,8 +67,9 @@ struct CheckedTarget {
 impl Check {
     /// A machine that has not looked yet.
     pub(crate) fn new(goal: CheckGoal, owner: Owner) -> Self {
-        let (health, probing) = (Watcher::new(goal.grace), Probing::new(Some(goal.probe.clone())));
-        Self { goal, owner, began: None, health, probing }
+        let (health, probing) = (Watcher::new(goal.grace), Probing::new(goal.probe.clone()));
+        let replaying = goal.replay.clone().map(Replaying::new);
+        Self { goal, owner, began: None, health, probing, replaying }
     }
 
     /// The target that is asked, or the end if there is none.
@@ -73,7 +82,7 @@ impl Check {
                 .find(|s| s.tag.as_deref() == Some(tag.as_str()))
                 .and_then(|s| s.revision_name.as_deref()?.parse().ok());
             return revision
-                .map(|revision| CheckedTarget { tag: tag.clone(), revision, rollout: None })
+                .map(|revision| CheckedTarget { tag: tag.clone(), stable: None, revision, rollout: None })
                 .ok_or_else(|| end(Code::BadState, format!("no target of {} has the tag `{tag}`", service.name)));
         }
         let record = world.record().transpose().map_err(|e| Box::new(unreadable(&e, service)))?;
@@ -89,7 +98,20 @@ impl Check {
                 format!("the candidate {revision} is of rollout {} by {}", record.id, record.owner),
             ));
         }
-        Ok(CheckedTarget { tag: record.tags.candidate.clone(), revision, rollout: Some(record.id.clone()) })
+        if self.replaying.is_some() && !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
+            // What is asked here would be counted with users' requests, and be judged.
+            let what = format!("{revision} has users or had some: requests are replayed before the walk begins");
+            return Err(end(Code::BadState, what));
+        }
+        let tags = &record.tags;
+        let (tag, stable) = (tags.candidate.clone(), Some(tags.stable.clone()));
+        Ok(CheckedTarget { tag, stable, revision, rollout: Some(record.id.clone()) })
+    }
+
+    /// True while a cold start is our own.
+    fn is_waking(&self) -> bool {
+        let replayed = self.replaying.as_ref().filter(|_| self.probing.passed());
+        self.probing.is_waking() || replayed.is_some_and(Replaying::is_waking)
     }
 
     fn judge(
@@ -102,7 +124,7 @@ impl Check {
     ) -> Next {
         let name = &asked.revision;
         let end = |code, what: String| Next::end(with(outcome_of(code, what, service), world, asked));
-        if let Health::Failing(why) = self.health.judge(world.revision(name), self.probing.is_waking(), now) {
+        if let Health::Failing(why) = self.health.judge(world.revision(name), self.is_waking(), now) {
             return end(Code::GateFailed, format!("{name}: {why}"));
         }
         if let Some(why) = self.probing.failed() {
@@ -111,16 +133,27 @@ impl Check {
         if let Some(why) = self.probing.out_of_reach() {
             return end(Code::Unreachable, format!("{name}: {why}; that says nothing of it"));
         }
-        if self.probing.passed() && !self.health.is_ill() {
-            let passed = format!("{name} answers at its own address: {}", self.goal.probe.passed());
-            return Next::end(with(outcome_of(Code::Done, passed, service).word("passed"), world, asked));
+        let probed =
+            self.goal.probe.as_ref().map(|probe| format!("{name} answers at its own address: {}", probe.passed()));
+        let replayed = match self.replayed() {
+            Some(Ok(said)) => Some(format!("{name} answers as stable does: {said}")),
+            Some(Err((code, why))) => return end(code, format!("{name}: {why}")),
+            None => None,
+        };
+        let is_done = self.probing.passed() && (self.replaying.is_none() || replayed.is_some());
+        if is_done && !self.health.is_ill() {
+            let passed: Vec<String> = [probed, replayed].into_iter().flatten().collect();
+            return Next::end(with(outcome_of(Code::Done, passed.join("; "), service).word("passed"), world, asked));
         }
         let deadline = after(*self.began.get_or_insert(now), self.goal.deadline);
         let state = serving(service);
         if now >= deadline {
             let why = match state {
                 Serving::NotYet(why) | Serving::Blocked(why) => why,
-                Serving::Yes => self.probing.wanted(),
+                Serving::Yes => match &self.replaying {
+                    Some(replaying) if self.probing.passed() => replaying.progress(),
+                    _ => self.probing.wanted(),
+                },
             };
             return end(
                 Code::Inconclusive,
@@ -132,16 +165,40 @@ impl Check {
         if let Serving::NotYet(why) | Serving::Blocked(why) = state {
             log.once(Topic::Wait, format!("not served yet: {why}"));
         } else {
-            let url = self.goal.address.of(service.tag_url(&asked.tag), &service.name, &asked.tag);
+            let url = |tag: &Tag| self.goal.address.of(service.tag_url(tag), &service.name, tag);
+            let (url, of_stable) = (url(&asked.tag), asked.stable.as_ref().and_then(url));
             self.probing.look(url.as_deref(), world.revision(name), now);
-            ask = self.probing.due(url.as_deref(), now);
-            if ask.is_some() && self.probing.is_wake() {
-                log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
-            }
-            log.once(Topic::Check, format!("{name}: {}", self.probing.wanted()));
-            until = self.probing.next_moment(now).map_or(until, |moment| moment.min(until));
+            let next = if let Some(replaying) = self.replaying.as_ref().filter(|_| self.probing.passed()) {
+                log.once(Topic::Check, format!("{name}: {}", replaying.wanted()));
+                let both = of_stable.as_deref().zip(url.as_deref());
+                ask = both.and_then(|(stable, candidate)| replaying.due(BothAddresses { stable, candidate }, now));
+                replaying.next_moment(now)
+            } else {
+                ask = self.probing.due(url.as_deref(), now);
+                if ask.is_some() && self.probing.is_wake() {
+                    log.once(Topic::Check, "the candidate sleeps; waking it by its own address");
+                }
+                log.once(Topic::Check, format!("{name}: {}", self.probing.wanted()));
+                self.probing.next_moment(now)
+            };
+            until = next.map_or(until, |moment| moment.min(until));
         }
         Next::Wait { until: Some(until), ask: ask.map(Question::Probe).into_iter().collect() }
+    }
+}
+
+impl Check {
+    /// What the replay came to, if it did: what is said of a pass, or how it ends else.
+    fn replayed(&self) -> Option<Result<String, (Code, String)>> {
+        let replaying = self.replaying.as_ref()?;
+        if let Some(why) = replaying.out_of_reach() {
+            return Some(Err((Code::Unreachable, format!("{why}; that says nothing of it"))));
+        }
+        Some(match replaying.verdict()? {
+            ScoreVerdict::Good(said) => Ok(said),
+            ScoreVerdict::Worse(why) => Err((Code::GateFailed, why)),
+            ScoreVerdict::Open(why) => Err((Code::Inconclusive, format!("{why}: more pairs may tell"))),
+        })
     }
 }
 
@@ -185,12 +242,23 @@ impl Machine for Check {
         }
     }
 
-    fn asked(&mut self, _: &Question, _: Timestamp) {
-        self.probing.asked();
+    fn asked(&mut self, _: &Question, now: Timestamp) {
+        match self.replaying.as_mut().filter(|_| self.probing.passed()) {
+            Some(replaying) => replaying.asked(now),
+            None => self.probing.asked(),
+        }
     }
 
     fn heard(&mut self, heard: Heard, now: Timestamp, log: &mut Log) {
         let Heard::Probe(answer) = heard else { return };
+        if let Some(replaying) = self.replaying.as_mut().filter(|_| self.probing.passed()) {
+            let waking = replaying.is_waking();
+            replaying.answered(&answer, now, log);
+            if waking && !replaying.is_waking() {
+                self.health.restart(now);
+            }
+            return;
+        }
         let waking = self.probing.is_waking();
         self.probing.answered(&answer, now, log);
         if waking && !self.probing.is_waking() {
@@ -207,161 +275,4 @@ impl Machine for Check {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::evidence::probe::Answer;
-    use crate::machine::world::Signal;
-    use crate::model::observed::{RECORD, Revision};
-    use crate::rollout::record::Phase;
-    use crate::rollout::record::tests::record;
-    use serde_json::json;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn probe() -> Probe {
-        Probe {
-            path: "/healthz".into(),
-            status: None,
-            body: Some("v2".into()),
-            header: None,
-            max_latency: None,
-            passes: 2,
-            failures: 2,
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            patience: Duration::from_secs(60),
-        }
-    }
-
-    fn check(kind: OwnerKind, uid: &str, tag: Option<&str>) -> Check {
-        let owner = Owner { kind, name: uid.into(), uid: uid.into() };
-        let goal = CheckGoal {
-            service: "hello".parse().unwrap(),
-            tag: tag.map(|t| t.parse().unwrap()),
-            probe: probe(),
-            address: Address::Public,
-            deadline: Duration::from_secs(60),
-            grace: Duration::from_secs(10),
-        };
-        Check::new(goal, owner)
-    }
-
-    /// A staged candidate `hello-2` of the record's own owner, with this many pods.
-    fn world(actual: i64) -> World {
-        let mut staged = record();
-        staged.phase = Phase::Staged;
-        staged.candidate = Some("hello-2".parse().unwrap());
-        let traffic = json!([
-            {"revisionName": "hello-1", "percent": 100, "tag": "stable"},
-            {"revisionName": "hello-2", "percent": 0, "tag": "candidate", "url": "http://candidate-hello"}
-        ]);
-        let mut world = World::default();
-        world.see_service(
-            Service::from_json(&json!({
-                "metadata": {"name": "hello", "uid": "u", "generation": 2,
-                    "annotations": {RECORD: staged.to_text().unwrap()}},
-                "spec": {"template": {}, "traffic": [
-                    {"revisionName": "hello-1", "percent": 100, "tag": "stable"},
-                    {"revisionName": "hello-2", "percent": 0, "tag": "candidate"}]},
-                "status": {"observedGeneration": 2, "traffic": traffic,
-                    "conditions": [{"type": "RoutesReady", "status": "True"}]}
-            }))
-            .unwrap(),
-        );
-        let revision = |name: &str| {
-            Revision::from_json(&json!({"metadata": {"name": name}, "status": {"actualReplicas": actual,
-                "desiredReplicas": 1, "conditions": [{"type": "Ready", "status": "True"},
-                    {"type": "Active", "status": if actual > 0 { "True" } else { "Unknown" }, "reason": "Queued"}]}}))
-            .unwrap()
-        };
-        world.see_revisions([revision("hello-1"), revision("hello-2")]);
-        world
-    }
-
-    fn answer(body: &str) -> Answer {
-        Answer::Http { status: 200, headers: vec![], body: body.into(), latency: Duration::ZERO }
-    }
-
-    /// Asks and answers until the end; at most for two minutes.
-    fn end(check: &mut Check, world: &World, body: &str) -> Outcome {
-        let mut log = Log::default();
-        for second in 0..120 {
-            match check.decide(world, at(second), &mut log) {
-                Next::End(outcome) => return *outcome,
-                Next::Wait { ask, .. } => {
-                    for question in ask {
-                        let Question::Probe(request) = &question else { panic!("a check asks {question:?}") };
-                        let asked = (request.url.as_str(), request.path.as_str());
-                        assert_eq!(asked, ("http://candidate-hello", "/healthz"));
-                        check.asked(&question, at(second));
-                        check.heard(Heard::Probe(answer(body)), at(second), &mut log);
-                    }
-                }
-                other => panic!("a check neither writes nor looks further: {other:?}"),
-            }
-        }
-        panic!("no end");
-    }
-
-    #[test]
-    fn good_answers_pass_and_bad_ones_fail() {
-        let good = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v2");
-        assert_eq!((good.code, good.word), (Code::Done, "passed"));
-        assert_eq!(good.candidate.as_ref().map(RevisionName::as_str), Some("hello-2"));
-        let bad = end(&mut check(OwnerKind::Person, "me", None), &world(1), "v1");
-        assert_eq!(bad.code, Code::GateFailed);
-        assert!(bad.what.contains("the body does not contain \"v2\""), "{}", bad.what);
-    }
-
-    #[test]
-    fn pods_that_are_gone_fail_after_the_grace() {
-        let mut check = check(OwnerKind::Person, "me", None);
-        check.probing = Probing::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
-        let gone = end(&mut check, &world(0), "v2");
-        assert_eq!(gone.code, Code::GateFailed);
-        assert!(gone.what.contains("0 of 1 pods"), "{}", gone.what);
-    }
-
-    #[test]
-    fn no_answer_by_the_deadline_is_no_verdict() {
-        let mut check = check(OwnerKind::Person, "me", None);
-        check.probing = Probing::new(Some(Probe { interval: Duration::from_secs(90), ..probe() }));
-        let end = end(&mut check, &world(1), "v2");
-        assert_eq!(end.code, Code::Inconclusive);
-    }
-
-    #[test]
-    fn a_run_does_not_pass_by_the_candidate_of_another() {
-        let other = end(&mut check(OwnerKind::PipelineRun, "other", None), &world(1), "v2");
-        assert_eq!(other.code, Code::Superseded);
-        let own = record().owner.uid;
-        assert_eq!(end(&mut check(OwnerKind::PipelineRun, &own, None), &world(1), "v2").code, Code::Done);
-    }
-
-    #[test]
-    fn a_tag_names_another_target_and_must_exist() {
-        let none = end(&mut check(OwnerKind::Person, "me", Some("green")), &world(1), "v2");
-        assert_eq!((none.code, none.what.as_str()), (Code::BadState, "no target of hello has the tag `green`"));
-        assert_eq!(end(&mut check(OwnerKind::Person, "me", Some("candidate")), &world(1), "v2").code, Code::Done);
-    }
-
-    #[test]
-    fn a_tag_of_an_older_generation_is_not_asked() {
-        let mut older = world(1);
-        let Presence::Seen(service) = &mut older.target else { unreachable!("it was seen") };
-        service.generation += 1;
-        let mut check = check(OwnerKind::Person, "me", Some("candidate"));
-        let next = check.decide(&older, at(0), &mut Log::default());
-        assert_eq!(next, Next::wait(Some(at(60))), "neither asked nor called missing");
-        assert_eq!(end(&mut check, &world(1), "v2").code, Code::Done);
-    }
-
-    #[test]
-    fn a_signal_ends_it() {
-        let mut world = world(1);
-        world.signal = Some(Signal::Terminate);
-        assert_eq!(end(&mut check(OwnerKind::Person, "me", None), &world, "v2").code, Code::Interrupted);
-    }
-}
+mod tests;

@@ -27,6 +27,7 @@ pub(crate) mod others;
 pub(crate) mod outcomes;
 mod probing;
 mod release;
+pub(crate) mod replaying;
 mod restore;
 mod rollback;
 pub mod settle;

@@ -109,10 +109,10 @@ impl Probing {
         let url = url.filter(|_| self.is_due(now))?.to_owned();
         if self.wake {
             // Any request wakes a revision, because Knative holds it until a pod is there; so the path does not matter.
-            return Some(ProbeRequest { url, path: "/".into(), timeout: WAKE_TIMEOUT });
+            return Some(ProbeRequest { url, path: "/".into(), timeout: WAKE_TIMEOUT, form: None });
         }
         let probe = self.probe.as_ref()?;
-        Some(ProbeRequest { url, path: probe.path.clone(), timeout: probe.timeout })
+        Some(ProbeRequest { url, path: probe.path.clone(), timeout: probe.timeout, form: None })
     }
 
     /// The question that was due is out.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 fn request(url: &str, path: &str) -> ProbeRequest {
-    ProbeRequest { url: url.into(), path: path.into(), timeout: Duration::from_secs(10) }
+    ProbeRequest { url: url.into(), path: path.into(), timeout: Duration::from_secs(10), form: None }
 }
 
 async fn ask(reply: Reply) -> Answer {

@@ -52,6 +52,7 @@ async fn a_probe_believes_the_file_that_it_was_given() {
         url: format!("https://localhost:{}", server.port),
         path: "/".into(),
         timeout: Duration::from_secs(5),
+        form: None,
     };
     let stranger = HttpProber::new(&Travel::default()).unwrap().ask(&request).await;
     assert!(matches!(&stranger, Answer::Unreachable(t) if t.contains("certificate")), "{stranger:?}");

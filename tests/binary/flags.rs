@@ -58,7 +58,7 @@ fn an_unresolved_service_is_refused_exactly() {
 }
 
 /// A value that each flag must refuse; flags that take any text are not here.
-const BAD: [(&str, &str, &str); 43] = [
+const BAD: [(&str, &str, &str); 48] = [
     ("stage", "namespace", "Prod"),
     ("stage", "output", "yaml"),
     ("stage", "request-timeout", "5"),
@@ -100,6 +100,11 @@ const BAD: [(&str, &str, &str); 43] = [
     ("control", "rollout", "R 1"),
     ("control", "step", "0"),
     ("control", "step", "two"),
+    ("check", "replay-pairs", "0"),
+    ("check", "replay-rate", "1000"),
+    ("check", "replay-methods", "get"),
+    ("check", "replay-tolerated", "100%"),
+    ("check", "replay-slower", "0.5"),
     ("plan", "stable", "Hello_1"),
     ("plan", "style", "blue"),
 ];
@@ -240,4 +245,33 @@ fn rows_of_values_reach_a_repeatable_flag() {
         "",
         &format!("error: invalid value 'B' for '--set-env [<K=V>...]': not of the form KEY=VALUE\n{help}"),
     );
+}
+
+#[test]
+fn a_replay_that_could_say_nothing_is_refused_before_anything_is_asked() {
+    let file = std::env::temp_dir().join(format!("andante-replay-{}", std::process::id()));
+    let path = file.to_str().unwrap();
+    let end = |more: &[&str]| {
+        let ran = andante(&[&["check", "hello", "--replay", path], more].concat());
+        assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);
+        ran.stdout.split_once("end:     ").unwrap().1.to_owned()
+    };
+    let missing = end(&[]);
+    assert!(missing.starts_with(&format!("the requests of {path}: No such file")), "{missing}");
+    std::fs::write(&file, "/\nDELETE /all\n").unwrap();
+    let changes =
+        "line 2: DELETE is not sent, since it may change something; --replay-methods GET,HEAD,DELETE sends it\n";
+    assert_eq!(end(&[]), format!("the requests of {path}: {changes}"));
+    std::fs::write(&file, "/\n").unwrap();
+    for (more, why) in [
+        (
+            &["--replay-pairs=73"][..],
+            "--replay-pairs 73 can never show that at most 5 % are answered worse: that takes 74 pairs at least\n",
+        ),
+        (&["--deadline=30s"], "--replay-pairs 200 at --replay-rate 5 take 40 s or more, and --deadline is 30s\n"),
+        (&["--tag=green"], "--replay compares the open rollout's candidate with stable, so it takes no --tag\n"),
+    ] {
+        assert_eq!(end(more), why);
+    }
+    std::fs::remove_file(&file).unwrap();
 }

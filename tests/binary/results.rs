@@ -133,7 +133,11 @@ fn results_that_do_not_fit_are_not_half_written() {
 #[test]
 fn an_end_before_the_cluster_writes_every_result() {
     expect("no-plan", &["walk", "hello", "--steps=50,5"], "the steps must rise: 5 % comes after 50 %");
-    expect("nothing-to-check", &["check", "hello", "--probe="], "there is nothing to check: name a --probe PATH");
+    expect(
+        "nothing-to-check",
+        &["check", "hello", "--probe="],
+        "there is nothing to check: name a --probe PATH, or a --replay FILE",
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn ready_stays_true_while_every_pod_is_dead() {
 async fn ask(world: &World, tag: &str, timeout: u64) -> Answer {
     let url = format!("http://{tag}-hello.ns.example.com");
     let timeout = Duration::from_millis(timeout);
-    SimProber::new(world, "p", vec![]).ask(&ProbeRequest { url, path: "/".into(), timeout }).await
+    SimProber::new(world, "p", vec![]).ask(&ProbeRequest { url, path: "/".into(), timeout, form: None }).await
 }
 
 #[test]
@@ -67,7 +67,12 @@ fn tags_answer_for_their_revision() {
         assert!(matches!(ask(&world, "t", 1000).await, Answer::Http { status: 200, .. }));
         sleep(Duration::from_secs(60)).await;
         assert!(matches!(ask(&world, "t", 1000).await, Answer::Http { status: 500, .. }));
-        let far = ProbeRequest { url: "http://elsewhere".into(), path: "/".into(), timeout: Duration::from_secs(1) };
+        let far = ProbeRequest {
+            url: "http://elsewhere".into(),
+            path: "/".into(),
+            timeout: Duration::from_secs(1),
+            form: None,
+        };
         assert!(matches!(SimProber::new(&world, "p", vec![]).ask(&far).await, Answer::Unreachable(_)));
     });
 }
