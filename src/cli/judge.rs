@@ -19,6 +19,10 @@ pub struct JudgeArgs {
     /// The candidate may be slower than stable by so many edges of the histogram; `off`: latency is not compared.
     #[arg(long, value_name = "EDGES", default_value = "1", value_parser = margin, help_heading = "Judgement")]
     pub latency_margin: Margin,
+    /// The candidate may have so many times stable's odds of answering 4xx, and in any case as many as the objective lets fail,
+    /// for example odds:3; `off`: they are not compared, and a release that answers 404 to everything is promoted.
+    #[arg(long, value_name = "odds:TIMES", default_value = "odds:2", value_parser = client_error_margin, help_heading = "Judgement")]
+    pub client_error_margin: ClientErrorMargin,
     /// A failure rate below this does not matter, whatever stable's is; else a tenth of the objective.
     #[arg(long, value_name = "PART", value_parser = part, help_heading = "Judgement")]
     pub tolerated_rate: Option<f64>,
@@ -67,6 +71,10 @@ pub struct JudgeArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Margin(pub Option<usize>);
 
+/// How many times stable's odds of client errors are no worse; none: they are not compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClientErrorMargin(pub Option<f64>);
+
 /// What a broken objective does at 100 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnObjectiveArg {
@@ -98,6 +106,7 @@ impl JudgeArgs {
             tolerated_rate: self.tolerated_rate,
             tolerated_odds: self.tolerated_odds,
             margin: self.latency_margin.0,
+            client_error_margin: self.client_error_margin.0,
             min_requests: self.min_requests,
             every: self.evidence_every,
             warm_up: self.warm_up,
@@ -154,6 +163,18 @@ fn margin(text: &str) -> Result<Margin, String> {
     match text.parse() {
         Ok(edges) if edges <= 10 => Ok(Margin(Some(edges))),
         _ => Err("a whole number from 0 to 10, or `off`".to_owned()),
+    }
+}
+
+/// `odds:2`, or `off`.
+fn client_error_margin(text: &str) -> Result<ClientErrorMargin, String> {
+    super::reject_unresolved(text)?;
+    if text == "off" {
+        return Ok(ClientErrorMargin(None));
+    }
+    match text.strip_prefix("odds:").and_then(|times| times.trim().parse().ok()) {
+        Some(times) if (1.0..=1000.0).contains(&times) => Ok(ClientErrorMargin(Some(times))),
+        _ => Err("odds: and a number from 1 to 1000, for example `odds:2`, or `off`".to_owned()),
     }
 }
 
@@ -215,6 +236,11 @@ mod tests {
     #[test]
     fn margins_odds_and_intervals_have_bounds() {
         assert_eq!((margin("off"), margin("2")), (Ok(Margin(None)), Ok(Margin(Some(2)))));
+        assert_eq!(client_error_margin("odds:2.5"), Ok(ClientErrorMargin(Some(2.5))));
+        assert_eq!(client_error_margin("off"), Ok(ClientErrorMargin(None)));
+        for bad in ["2", "odds:", "odds:0.5", "odds:NaN", "odds:1001", "", "$(params.client-error-margin)"] {
+            assert!(client_error_margin(bad).is_err(), "{bad}");
+        }
         assert!(margin("11").is_err() && margin("-1").is_err());
         assert!(odds("1").is_err() && odds("NaN").is_err() && odds("1.5").is_ok());
         assert!(every("999ms").is_err() && every("1s").is_ok());

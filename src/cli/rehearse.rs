@@ -61,6 +61,12 @@ pub struct ServiceArgs {
     /// The part of the candidate's requests that fails, instead of --candidate-odds.
     #[arg(long, value_name = "PART", value_parser = portion, conflicts_with = "candidate_odds", help_heading = "Service")]
     pub candidate_errors: Option<f64>,
+    /// The part of what stable does not fail that it answers with a 4xx.
+    #[arg(long, value_name = "PART", default_value = "0", value_parser = portion, help_heading = "Service")]
+    pub client_errors: f64,
+    /// The same of the candidate; else as stable. These answers are counted as bad requests.
+    #[arg(long, value_name = "PART", value_parser = portion, help_heading = "Service")]
+    pub candidate_client_errors: Option<f64>,
     /// The part of the candidate's requests that is never answered.
     #[arg(long, value_name = "PART", default_value = "0", value_parser = portion, help_heading = "Service")]
     pub candidate_hangs: f64,
@@ -149,6 +155,8 @@ impl ServiceArgs {
             rate: self.rate,
             errors: self.errors,
             candidate_errors: self.candidate_errors.unwrap_or(times),
+            client_errors: self.client_errors,
+            candidate_client_errors: self.candidate_client_errors.unwrap_or(self.client_errors),
             hanging: self.candidate_hangs,
             gives_up: self.client_timeout,
             latency: self.latency,

@@ -27,7 +27,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "L=T,...", value_delimiter = ',', value_parser = plain, help_heading = "Evidence source")]
     pub evidence_labels: Vec<String>,
     /// Metrics by name, where they differ from the preset's: completed=NAME,code=LABEL (with the status) and, where there are
-    /// such, failed= (answers of every status, if that is another series), sent=, active=, latency= (the buckets) and
+    /// such, failed= (answers of every status, if that is another series), grpc= (the label with a gRPC call's status), sent=, active=, latency= (the buckets) and
     /// unit=s|ms.
     #[arg(long, value_name = "K=NAME,...", value_parser = plain, help_heading = "Evidence source")]
     pub evidence_metrics: Option<String>,

@@ -2,8 +2,11 @@
 //!
 //! Decides which status is a failure: 5xx, none at all (`0` where the answer never came, as Istio writes it, or an empty
 //! label), and a number that is no status, which a client has to take for a 5xx (RFC 9110, section 15). What is no number
-//! and no class is another label's value, so it is nobody's answer. Depends on nothing.
+//! and no class is another label's value, so it is nobody's answer. A 4xx is no failure: it is compared by itself
+//! ([`super::statuses`]), and so are gRPC calls, which are told by a status of their own. Depends on the latter.
 
+use super::grpc::{GrpcCalls, GrpcStatus};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// The class of one status.
@@ -20,6 +23,47 @@ pub enum StatusClass {
 pub struct Classes {
     /// Those without a class first, then 1xx to 5xx.
     of: [u64; 6],
+    /// Those among them that are gRPC calls, if there are any.
+    grpc: Option<GrpcCalls>,
+}
+
+/// What is compared of one arm's answers beside failures. Cumulative, as the other counters; small, because it stands in the
+/// record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusCounts {
+    /// Answers with a 4xx, and gRPC calls with a status that means the same.
+    #[serde(rename = "c")]
+    pub client_errors: u64,
+    /// gRPC calls that the server failed; none where the source tells of no such call.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub grpc_failed: Option<u64>,
+}
+
+impl StatusCounts {
+    /// True if a count is below what it was.
+    pub(super) fn fell(self, before: Self) -> bool {
+        let grpc = self.grpc_failed.zip(before.grpc_failed).is_some_and(|(now, before)| now < before);
+        self.client_errors < before.client_errors || grpc
+    }
+
+    /// What came since `before`, which is nothing for a process that has just begun, or where no such answer had come yet; of
+    /// each at most so many.
+    #[must_use]
+    pub(super) fn since(self, before: Option<Self>, most: u64) -> Self {
+        let before = before.unwrap_or_default();
+        let grown = |now: u64, before: u64| now.saturating_sub(before).min(most);
+        Self {
+            client_errors: grown(self.client_errors, before.client_errors),
+            grpc_failed: self.grpc_failed.map(|now| grown(now, before.grpc_failed.unwrap_or_default())),
+        }
+    }
+
+    /// Both added.
+    #[must_use]
+    pub(super) fn plus(self, other: Self) -> Self {
+        let grpc = [self.grpc_failed, other.grpc_failed].into_iter().flatten().reduce(u64::saturating_add);
+        Self { client_errors: self.client_errors.saturating_add(other.client_errors), grpc_failed: grpc }
+    }
 }
 
 impl StatusClass {
@@ -40,6 +84,11 @@ impl StatusClass {
         }
     }
 
+    /// True if it is neither a failure nor the client's mistake.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Of(1..=3))
+    }
+
     fn place(self) -> usize {
         match self {
             Self::None => 0,
@@ -54,6 +103,23 @@ impl Classes {
         if let Some(sum) = self.of.get_mut(class.place()) {
             *sum = sum.saturating_add(count);
         }
+    }
+
+    /// So many more gRPC calls of this status; they are told apart from the answers that carry them.
+    pub fn add_call(&mut self, status: GrpcStatus, count: u64) {
+        self.grpc.get_or_insert_default().add(status, count);
+    }
+
+    /// gRPC calls by their status; none if there are none.
+    pub fn calls(&self) -> Option<GrpcCalls> {
+        self.grpc
+    }
+
+    /// What is compared of them beside failures.
+    pub fn compared(&self) -> StatusCounts {
+        let [.., fours, _] = self.of;
+        let calls = self.grpc.map_or(0, |calls| calls.client_errors());
+        StatusCounts { client_errors: fours.saturating_add(calls), grpc_failed: self.grpc.map(|calls| calls.failed()) }
     }
 
     /// All answers.
@@ -72,18 +138,19 @@ impl Classes {
     pub fn plus(self, other: Self) -> Self {
         let mut of = self.of;
         of.iter_mut().zip(other.of).for_each(|(sum, n)| *sum = sum.saturating_add(n));
-        Self { of }
+        Self { of, grpc: [self.grpc, other.grpc].into_iter().flatten().reduce(GrpcCalls::plus) }
     }
 
     /// What came since `before`; all of it where a count fell, because the process began anew then.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
-        if self.of.iter().zip(before.of).any(|(now, before)| *now < before) {
+        let calls = self.grpc.map(|calls| calls.since(before.grpc.unwrap_or_default()));
+        if calls == Some(None) || self.of.iter().zip(before.of).any(|(now, before)| *now < before) {
             return self;
         }
         let mut of = self.of;
         of.iter_mut().zip(before.of).for_each(|(now, before)| *now -= before);
-        Self { of }
+        Self { of, grpc: calls.flatten() }
     }
 
     /// `990 2xx, 10 5xx`; what is nothing is left out.
@@ -148,5 +215,25 @@ mod tests {
         assert_eq!(now.since(classes(&[(two, 991)])), now, "the process began anew");
         assert_eq!(Classes::default().words(), "no answer");
         assert_eq!(classes(&[(two, u64::MAX)]).plus(now).all(), u64::MAX);
+    }
+
+    #[test]
+    fn what_clients_did_wrong_is_told_by_either_status() {
+        let mut now = classes(&[(StatusClass::Of(2), 90), (StatusClass::Of(4), 7)]);
+        assert_eq!(now.compared(), StatusCounts { client_errors: 7, grpc_failed: None });
+        for (status, n) in [("0", 50), ("14", 3), ("16", 2)] {
+            now.add_call(GrpcStatus::read(status).unwrap(), n);
+        }
+        let compared = StatusCounts { client_errors: 9, grpc_failed: Some(3) };
+        assert_eq!((now.compared(), now.all(), now.failed()), (compared, 97, 0));
+        assert_eq!(
+            now.since(classes(&[(StatusClass::Of(2), 80)])).compared(),
+            compared,
+            "calls begin with their first"
+        );
+        assert_eq!(now.plus(now).since(now), now);
+        // Never more than there were answers, and nothing of what was before.
+        assert_eq!(compared.since(None, 5), StatusCounts { client_errors: 5, grpc_failed: Some(3) });
+        assert!(StatusCounts::default().fell(compared) && !compared.fell(StatusCounts::default()));
     }
 }

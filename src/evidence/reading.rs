@@ -6,7 +6,7 @@
 //! of 5 s raises false alarms in such an incident from 0.2 to 18 %, one of 10 s to 90 % (docs/evidence-figures.md). Depends
 //! on names and time.
 
-use crate::evidence::classes::Classes;
+use crate::evidence::classes::{Classes, StatusCounts};
 use crate::model::name::{Namespace, RevisionName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub struct Counters {
     /// Answers by the class of their status; none where the source tells failures alone. For people, so the record has none.
     #[serde(skip)]
     pub classes: Option<Classes>,
+    /// What is compared of the status of answers beside failures; none where the source tells failures alone.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<StatusCounts>,
     /// How long answers took: upper edges in microseconds ([`INFINITE`] for the last) and the *cumulative* count of answers
     /// at or below, rising in both; none where the source has no histogram.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]

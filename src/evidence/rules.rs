@@ -87,6 +87,8 @@ pub struct Rules {
     pub tolerated_odds: f64,
     /// The candidate may be slower by so many edges of the histogram; none: latency is not compared.
     pub margin: Option<usize>,
+    /// The candidate may have so many times stable's odds of client errors (4xx), from 1 to 1000; none: they are not compared.
+    pub client_error_margin: Option<f64>,
     /// Requests of the candidate that a step must have seen.
     pub min_requests: u64,
     /// Time between two readings.
@@ -126,6 +128,7 @@ pub struct RuleOptions {
     pub tolerated_rate: Option<f64>,
     pub tolerated_odds: f64,
     pub margin: Option<usize>,
+    pub client_error_margin: Option<f64>,
     /// None: 10, or none at all where no proof is wanted.
     pub min_requests: Option<u64>,
     #[serde(with = "human")]
@@ -154,6 +157,7 @@ impl Default for RuleOptions {
             tolerated_rate: None,
             tolerated_odds: rules.tolerated_odds,
             margin: rules.margin,
+            client_error_margin: rules.client_error_margin,
             min_requests: None,
             every: rules.every,
             warm_up: rules.warm_up,
@@ -178,6 +182,7 @@ impl From<RuleOptions> for Rules {
             tolerated_rate: options.tolerated_rate.unwrap_or(options.objective / 10.0),
             tolerated_odds: options.tolerated_odds,
             margin: options.margin,
+            client_error_margin: options.client_error_margin,
             min_requests: options.min_requests.unwrap_or(least),
             every: options.every,
             warm_up: options.warm_up,
@@ -206,6 +211,8 @@ impl Default for Rules {
             tolerated_odds: 3.0,
             // Without a margin a release that is 10 % slower is "worse": a third of them were found so within 60 windows.
             margin: Some(1),
+            // Somewhat more of them may be meant: a stricter validation, a route that is gone.
+            client_error_margin: Some(2.0),
             min_requests: 10,
             every: Duration::from_secs(10),
             // Cold starts are slow, and no fault of the release.
@@ -238,6 +245,9 @@ impl Rules {
         }
         if self.margin.is_some_and(|edges| edges > 10) {
             return Err("a latency margin is a whole number of edges from 0 to 10".to_owned());
+        }
+        if self.client_error_margin.is_some_and(|odds| !(1.0..=1000.0).contains(&odds)) {
+            return Err("a margin for client errors is a number from 1 to 1000".to_owned());
         }
         if self.every < Duration::from_secs(1) {
             return Err("time between two readings: at least 1s".to_owned());
@@ -277,7 +287,8 @@ impl Rules {
         // Thresholds and times are not in it: they say when a sum is enough, and change no sum.
         let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());
         let tail = self.tail.map_or_else(|| "-".to_owned(), |t| format!("{}<={}", t.part, t.within));
-        format!("o{} m{margin} f{} t{tail}", self.tolerated_odds, self.objective)
+        let clients = self.client_error_margin.map_or_else(|| "-".to_owned(), |odds| odds.to_string());
+        format!("o{} m{margin} f{} t{tail} c{clients}", self.tolerated_odds, self.objective)
     }
 }
 
@@ -297,6 +308,7 @@ pub(crate) mod tests {
         for change in [
             (|r| r.tolerated_odds = 2.0) as fn(&mut Rules),
             |r| r.margin = None,
+            |r| r.client_error_margin = None,
             |r| r.objective = 0.02,
             |r| r.tail = Some(Tail { part: 0.01, within: 500_000 }),
         ] {

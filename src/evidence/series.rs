@@ -7,11 +7,12 @@
 mod dialect;
 mod pattern;
 
-pub use dialect::{BadDialect, Dialect, HistogramSeries, Metrics, Preset, SAMPLED, Unit};
+pub use dialect::{BadDialect, Dialect, GrpcSeries, HistogramSeries, Metrics, Preset, SAMPLED, Unit};
 pub use pattern::{BadPattern, Labels};
 
 use crate::evidence::classes::{Classes, StatusClass};
 use crate::evidence::exposition::Sample;
+use crate::evidence::grpc::GrpcStatus;
 use crate::evidence::reading::{Arms, Counters, INFINITE, MOST_COUNTED, Pair};
 use crate::model::name::RevisionName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,6 +134,8 @@ pub(crate) enum Part {
     Completed,
     /// Answers of a class.
     Status(StatusClass),
+    /// Calls of gRPC with a status, which are answers that are counted already.
+    Call(GrpcStatus),
     /// Answers at or below this many microseconds.
     Within(u64),
 }
@@ -157,11 +160,12 @@ impl Parts {
     /// None where nothing was ever sent, because a source shows other series (a gauge, a bucket) of an arm before that.
     fn counters(self, metrics: &Metrics, revision: &RevisionName) -> Result<Option<Counters>, BadSeries> {
         let one = |part| self.0.get(&part).copied();
-        let (mut latency, mut classes) = (Vec::new(), None::<Classes>);
+        let (mut latency, mut classes, mut calls) = (Vec::new(), None::<Classes>, Classes::default());
         for (part, count) in &self.0 {
             match part {
                 Part::Within(edge) => latency.push((*edge, *count)),
                 Part::Status(class) => classes.get_or_insert_default().add(*class, *count),
+                Part::Call(status) => calls.add_call(*status, *count),
                 Part::Sent | Part::Active | Part::Completed => {}
             }
         }
@@ -178,12 +182,14 @@ impl Parts {
         // something else, or of a time before the counters began anew.
         let most = completed.saturating_add(torn(completed));
         let timed = latency.last().is_some_and(|(edge, n)| *edge == INFINITE && *n <= most);
+        let told = classes.unwrap_or_default().plus(calls);
         Ok(Some(Counters {
             sent: one(Part::Sent),
             active: one(Part::Active),
             completed,
-            failed: classes.map_or(0, |classes| classes.failed()),
-            classes: Some(classes.unwrap_or_default()),
+            failed: told.failed(),
+            classes: Some(told),
+            statuses: Some(told.compared()),
             latency: timed.then_some(latency),
         }))
     }
@@ -286,7 +292,9 @@ pub fn read(samples: &[Sample], dialect: &Dialect, arms: &Arms) -> Result<BTreeM
     let mut strata: BTreeMap<String, BTreeMap<(ArmName, usize), Parts>> = BTreeMap::new();
     for Counted { way, arm, part, count, sample } in counted {
         let stratum = dialect.stratum(&sample.labels);
+        // Calls have a series for each method.
         if dialect.one_series_each
+            && !matches!(part, Part::Call(_))
             && let Some(other) = seen.insert((stratum.clone(), way, arm, part), sample)
         {
             let revision = if arm == ArmName::Stable { &arms.stable } else { &arms.candidate };

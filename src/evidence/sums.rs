@@ -11,6 +11,7 @@ use super::nats::{Nats, Trouble};
 use super::objective::{ObjectiveState, ObjectiveWatch};
 use super::rules::Rules;
 use super::sharing;
+use super::statuses::Statuses;
 use super::strangers::{DELTA, Strangers, Theirs};
 use super::waiting::InFlight;
 use super::window::{Arm, Growth};
@@ -22,6 +23,10 @@ use std::time::Duration;
 // it tests against something else: in an incident of both arms six failures of fifty requests would be enough for it.
 // What hangs is loud (a tenth of the error costs it some two nats), so that little is taken from the others.
 const WAITING: f64 = 0.1;
+/// Weight of what the status of answers tells beside failures: client errors and gRPC, half of it each.
+// Loud as well: a candidate that answers 404 to everything tells some 3 nats a request, as many as its twentieth costs it. It
+// costs failures and latency a ninth of their weight, 0.12 nats.
+const STATUSES: f64 = 0.1;
 const WEIGHTS: [f64; 2] = [0.6, 0.4];
 
 /// The sums.
@@ -64,6 +69,9 @@ pub struct Sums {
     /// Requests that wait.
     #[serde(default, skip_serializing_if = "InFlight::is_nothing")]
     waiting: InFlight,
+    /// What the status of answers tells beside failures.
+    #[serde(default, skip_serializing_if = "Statuses::is_nothing")]
+    statuses: Statuses,
     /// What was in flight when the windows of this step opened is known to have ended before the window that is about to be
     /// added closed.
     #[serde(skip)]
@@ -206,6 +214,7 @@ impl Sums {
             }
         }
         if !alone {
+            self.statuses.add(growths, theirs.any, rules)?;
             let proved = self.judged().candidate.requests;
             self.waiting.add(growths, proved, theirs.any, std::mem::take(&mut self.ended))?;
             // Others' quick requests would make the candidate look quicker, and how many are of this time nobody counted.
@@ -310,13 +319,24 @@ impl Sums {
         self.fell_wrong
     }
 
-    /// `ln E` that the candidate is worse than stable: failures, latency and waiting together, one error for all.
+    /// `ln E` that the candidate is worse than stable: failures, latency, waiting and statuses together, one error for all.
     pub fn ln_worse(&self) -> f64 {
         let ended = match &self.latency {
             None => self.failures.ln_e(),
             Some(latency) => log_sum(&[WEIGHTS[0].ln() + self.failures.ln_e(), WEIGHTS[1].ln() + latency.ln_e()]),
         };
-        log_sum(&[(1.0 - WAITING).ln() + ended, WAITING.ln() + self.waiting.ln_worse()])
+        let statuses = STATUSES.ln() + self.statuses.ln_worse();
+        log_sum(&[(1.0 - WAITING - STATUSES).ln() + ended, WAITING.ln() + self.waiting.ln_worse(), statuses])
+    }
+
+    /// What the status of answers tells beside failures.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
+    }
+
+    /// True if it is more than half of the evidence that the candidate is worse.
+    pub fn is_by_status(&self) -> bool {
+        STATUSES.ln() + self.statuses.ln_worse() > self.ln_worse() - std::f64::consts::LN_2
     }
 
     /// What is known of requests that wait; none before the first step.

@@ -11,6 +11,7 @@ mod falls;
 use super::counts::{Counts, MOST};
 use super::flight::Flight;
 use super::latency::Histogram;
+use crate::evidence::classes::StatusCounts;
 use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
 use falls::Falls;
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +30,8 @@ pub struct Arm {
     pub latency: Option<Histogram>,
     /// What is in flight at its end; none where the source does not tell what was sent or what waits.
     pub flight: Option<Flight>,
+    /// What the status of answers tells beside failures; none where the source tells failures alone.
+    pub statuses: Option<StatusCounts>,
 }
 
 /// What one stratum did in a window.
@@ -215,7 +218,7 @@ impl ArmsSeen {
 
 impl ArmSeen {
     fn of(counters: &Counters) -> Self {
-        // Classes are for people: nothing is computed with them, and the record does not keep them.
+        // Classes are for people: what is computed with them stands beside, and the record does not keep them.
         Self {
             counters: Counters { classes: None, ..counters.clone() },
             short: 0,
@@ -243,12 +246,15 @@ impl ArmSeen {
         let latency = old.latency.as_ref().zip(new.latency.as_ref()).is_some_and(|(old, new)| {
             same_edges(old, new) && old.iter().zip(new).any(|((_, old), (_, new))| new < old)
         });
-        new.completed < old.completed || new.failed < old.failed || sent || latency
+        let statuses = old.statuses.zip(new.statuses).is_some_and(|(old, new)| new.fell(old));
+        new.completed < old.completed || new.failed < old.failed || sent || latency || statuses
     }
 
     /// The side after another look, and what it did since the last.
     fn seen(self, new: &Counters, restarted: bool) -> (Self, Arm) {
-        let begun = restarted || self.counters == Self::zero().counters;
+        // A source may tell of statuses that none came with yet.
+        let counted = Counters { statuses: None, ..self.counters.clone() };
+        let begun = restarted || counted == Self::zero().counters;
         let old = if begun { Self::zero() } else { self };
         let answered = new.completed.saturating_sub(old.counters.completed);
         let (lost, short) = lost(&old, new, answered);
@@ -266,7 +272,8 @@ impl ArmSeen {
         let since = |before: u64, more: u64| before.saturating_add(more).min(MOST);
         let opening = (at_opening, since(came, arrived), since(went_wrong, counts.failures));
         let flight = flight(opening, marked, new);
-        (Self { short, opening, marked, ..Self::of(new) }, Arm { counts, arrived, latency, flight })
+        let statuses = new.statuses.map(|now| now.since(old.counters.statuses, counts.requests));
+        (Self { short, opening, marked, ..Self::of(new) }, Arm { counts, arrived, latency, flight, statuses })
     }
 }
 
@@ -322,7 +329,7 @@ fn grown(old: &[(u64, u64)], new: &[(u64, u64)]) -> Option<Histogram> {
 impl Arm {
     /// Requests that came in and came to an end.
     pub fn new(counts: Counts, latency: Option<Histogram>) -> Self {
-        Self { counts, arrived: counts.requests, latency, flight: None }
+        Self { counts, arrived: counts.requests, latency, flight: None, statuses: None }
     }
 
     fn plus(&self, other: &Self) -> Self {
@@ -334,8 +341,9 @@ impl Arm {
             (Some(a), Some(b)) => Some(a.plus(b)),
             (a, b) => a.or(b),
         };
+        let statuses = [self.statuses, other.statuses].into_iter().flatten().reduce(StatusCounts::plus);
         let arrived = self.arrived.saturating_add(other.arrived);
-        Self { counts: self.counts.plus(other.counts), arrived, latency, flight }
+        Self { counts: self.counts.plus(other.counts), arrived, latency, flight, statuses }
     }
 }
 

@@ -12,6 +12,7 @@ mod gate;
 mod ours;
 mod outage;
 mod saving;
+mod statuses;
 mod survey;
 mod told;
 pub(in crate::machine) mod words;

@@ -76,7 +76,8 @@ async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
         assert_eq!(reading.strata.keys().collect::<Vec<_>>(), ["a", "b"]);
         let mut classes = Classes::default();
         classes.add(StatusClass::Of(2), 6);
-        let wanted = Counters { sent: Some(7), completed: 6, classes: Some(classes), ..Counters::default() };
+        let statuses = Some(classes.compared());
+        let wanted = Counters { sent: Some(7), completed: 6, classes: Some(classes), statuses, ..Counters::default() };
         assert_eq!(reading.strata["b"].stable, Some(wanted));
         assert_eq!(reading.strata["b"].candidate, None);
     }
@@ -89,7 +90,7 @@ async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     );
     assert_eq!(
         envoys.seen()[0].line,
-        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.upstream_rq_%28total%7Cactive%7Ccompleted%7C%5B1-5%5Dxx%7Ctime%29%24"
+        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.%28upstream_rq_%28total%7Cactive%7Ccompleted%7C%5B1-5%5Dxx%7Ctime%29%7Cgrpc%5C.%28%5B%5E.%5D%2B%5C.%29*%5B0-9%5D%2B%29%24"
     );
     assert_eq!(envoys.seen()[0].header("authorization"), None);
 }

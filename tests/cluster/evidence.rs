@@ -52,6 +52,25 @@ fn alone_a_release_that_always_fails_costs_users_little() {
     worse("fails-all", "ERROR_RATE=1", &BUDGET, 60);
 }
 
+/// A release that lost its routes, or its users' credentials: no 5xx tells of it.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn alone_a_release_that_answers_404_to_everything_goes_back() {
+    let space = Space::new("refuses-all");
+    // The same variable stays in the template; stable has no errors that it could be the status of.
+    space.serve(&sample("hello", "v1").env("ERROR_STATUS", "404"));
+    space.andante(&["stage", "hello", "--image", "dev.local/andante-sample:v2", "--set-env", "ERROR_RATE=1"]).ended(0);
+    let judged = Judged::walk(&space, 100, &BUDGET);
+    judged.figures("refuses-all");
+    // What is counted before the split is served is held against the objective alone, and these are no failures.
+    judged.ran.clone().ended(23).says("worse than stable: answers 4xx: ").says("no status of gRPC calls");
+    assert_eq!(space.record("hello")["outcome"], "worse");
+    assert_eq!(space.split("hello"), "hello-00001 100, hello-00002 0 #candidate");
+    space.answers("hello", "v1", 5);
+    assert!(judged.hits.iter().all(|hit| [0, 200, 404].contains(&hit.status)), "{}", summary(&judged.hits));
+    assert!(judged.bad() > 0 && judged.bad() <= 60, "{} bad answers", judged.bad());
+}
+
 #[test]
 #[ignore = "needs a cluster: make test-full"]
 fn alone_long_a_release_that_fails_one_in_five_costs_users_little() {

@@ -156,12 +156,14 @@ impl Users {
             .map(|(edge, n)| (whole(edge * 1000.0), whole(n).min(completed)))
             .collect();
         latency.push((INFINITE, completed));
+        let classes = (self.how == "classes").then(|| by_class(completed, whole(served.failures)));
         Some(Counters {
             sent: Some(whole(served.sent)),
             active: Some(0),
             completed,
             failed: whole(served.failures),
-            classes: (self.how == "classes").then(|| by_class(completed, whole(served.failures))),
+            classes,
+            statuses: classes.map(|classes| classes.compared()),
             latency: Some(latency),
         })
     }

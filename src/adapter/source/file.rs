@@ -5,18 +5,21 @@
 //!
 //! ```json
 //! {"strata": {"edge-1": {
-//!   "stable":    {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[100, 950], ["+Inf", 998]]},
-//!   "candidate": {"completed": 50, "failed": 0, "latency_ms": [[100, 49], ["+Inf", 50]]}}}}
+//!   "stable":    {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "client_errors": 12,
+//!                 "latency_ms": [[100, 950], ["+Inf", 998]]},
+//!   "candidate": {"completed": 50, "failed": 0, "client_errors": 1, "latency_ms": [[100, 49], ["+Inf", 50]]}}}}
 //! ```
 //!
-//! Only `completed` and `failed` must be there. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`; of both
-//! revisions, or of neither. What cannot be (a stratum that stands twice, more failed than completed, more timed than completed, a
+//! Only `completed` and `failed` must be there. `client_errors` (4xx), `grpc_failed` (of a service of gRPC) and `latency_ms` are
+//! told of both revisions, or of neither. `latency_ms`: upper edges and cumulative counts, the last edge `"+Inf"`.
+//! What cannot be (a stratum that stands twice, more failed than completed, more timed than completed, a
 //! count above 2^53) is refused with its place: whoever writes such a file counts wrong, and a walk would go by it. Beside `strata`, `"at"` (RFC 3339) says when the counters were these; else that is when the file was written, or the line
 //! came. The same time again is no news.
 
 use super::aside::Aside;
 use super::printable::printable;
 use crate::adapter::clock::SystemClock;
+use crate::evidence::classes::StatusCounts;
 use crate::evidence::reading::{Counters, INFINITE, MOST_COUNTED, NoReading, Pair, Reading};
 use crate::run::ports::Clock;
 use jiff::Timestamp;
@@ -87,6 +90,8 @@ struct ToldCounters {
     active: Option<u64>,
     completed: u64,
     failed: u64,
+    client_errors: Option<u64>,
+    grpc_failed: Option<u64>,
     latency_ms: Option<Vec<(Edge, u64)>>,
 }
 
@@ -166,21 +171,26 @@ fn understood(text: &str) -> Result<(Option<Timestamp>, BTreeMap<String, Pair>),
     let strata: Result<BTreeMap<String, Pair>, String> =
         told.strata.into_iter().map(|(name, told)| pair(told).map(|pair| (name, pair))).collect();
     let strata = strata?;
-    timed_alike(&strata)?;
+    told_alike(&strata)?;
     Ok((told.at, strata))
 }
 
-/// How long answers take is compared, so it is told of every answer or of none.
-fn timed_alike(strata: &BTreeMap<String, Pair>) -> Result<(), String> {
-    let arms = strata.values().flat_map(|pair| [(&pair.stable, "stable"), (&pair.candidate, "candidate")]);
-    let answered = arms.filter_map(|(arm, name)| Some((arm.as_ref()?, name))).filter(|(arm, _)| arm.completed > 0);
-    let (timed, untimed): (Vec<_>, Vec<_>) = answered.partition(|(arm, _)| arm.latency.is_some());
-    match (timed.first(), untimed.first()) {
-        (Some((_, timed)), Some((_, untimed))) => {
-            Err(format!("latency_ms stands with {timed} and not with {untimed}: tell it of both, or of neither"))
+/// What is compared is told of every answer or of none: how long it took, and its status.
+fn told_alike(strata: &BTreeMap<String, Pair>) -> Result<(), String> {
+    let alike = |what: &str, is_told: &dyn Fn(&Counters) -> bool| {
+        let arms = strata.values().flat_map(|pair| [(&pair.stable, "stable"), (&pair.candidate, "candidate")]);
+        let answered = arms.filter_map(|(arm, name)| Some((arm.as_ref()?, name))).filter(|(arm, _)| arm.completed > 0);
+        let (told, untold): (Vec<_>, Vec<_>) = answered.partition(|(arm, _)| is_told(arm));
+        match (told.first(), untold.first()) {
+            (Some((_, told)), Some((_, untold))) => {
+                Err(format!("{what} stands with {told} and not with {untold}: tell it of both, or of neither"))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
-    }
+    };
+    alike("latency_ms", &|arm| arm.latency.is_some())?;
+    alike("client_errors", &|arm| arm.statuses.is_some())?;
+    alike("grpc_failed", &|arm| arm.statuses.is_some_and(|statuses| statuses.grpc_failed.is_some()))
 }
 
 /// serde's words without the place, which is said after them; they hold names out of the text.
@@ -192,6 +202,17 @@ fn cause(error: &serde_json::Error) -> String {
 fn counters(told: ToldCounters) -> Result<Counters, String> {
     if told.failed > told.completed {
         return Err(format!("{} failed of {} completed", told.failed, told.completed));
+    }
+    if let Some((bad, what)) = [(told.client_errors, "client_errors"), (told.grpc_failed, "grpc_failed")]
+        .into_iter()
+        .find_map(|(n, what)| n.filter(|n| *n > told.completed - told.failed).map(|n| (n, what)))
+    {
+        return Err(format!("{what}: {bad} beside {} failed of {} completed", told.failed, told.completed));
+    }
+    if told.grpc_failed.is_some() && told.client_errors.is_none() {
+        return Err(
+            "grpc_failed stands without client_errors: tell those of calls as well, 0 where there are none".into()
+        );
     }
     let (sent, active) = (told.sent.unwrap_or_default(), told.active.unwrap_or_default());
     if let Some(most) = [told.completed, sent, active].into_iter().find(|count| *count > MOST_COUNTED) {
@@ -220,6 +241,7 @@ fn counters(told: ToldCounters) -> Result<Counters, String> {
         completed: told.completed,
         failed: told.failed,
         classes: None,
+        statuses: told.client_errors.map(|client_errors| StatusCounts { client_errors, grpc_failed: told.grpc_failed }),
         latency: told.latency_ms.is_some().then_some(latency).filter(|l| !l.is_empty()),
     })
 }
@@ -241,8 +263,9 @@ mod tests {
     #[test]
     fn the_documented_format_is_read() {
         let text = r#"{"strata": {"edge-1": {
-            "stable": {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "latency_ms": [[0.5, 950], ["+Inf", 998]]},
-            "candidate": {"completed": 50, "failed": 0, "latency_ms": [["+Inf", 49]]}}}}"#;
+            "stable": {"sent": 1000, "active": 2, "completed": 998, "failed": 3, "client_errors": 12,
+                       "latency_ms": [[0.5, 950], ["+Inf", 998]]},
+            "candidate": {"completed": 50, "failed": 0, "client_errors": 1, "latency_ms": [["+Inf", 49]]}}}}"#;
         let (at, strata) = understood(text).unwrap();
         assert_eq!(at, None);
         let timed = understood(r#"{"at": "2026-01-02T03:04:05Z", "strata": {}}"#).unwrap();
@@ -253,9 +276,12 @@ mod tests {
             completed: 998,
             failed: 3,
             classes: None,
+            statuses: Some(StatusCounts { client_errors: 12, grpc_failed: None }),
             latency: Some(vec![(500, 950), (INFINITE, 998)]),
         };
-        let candidate = Counters { completed: 50, latency: Some(vec![(INFINITE, 49)]), ..Counters::default() };
+        let statuses = Some(StatusCounts { client_errors: 1, grpc_failed: None });
+        let candidate =
+            Counters { completed: 50, statuses, latency: Some(vec![(INFINITE, 49)]), ..Counters::default() };
         assert_eq!(strata["edge-1"], Pair { stable: Some(stable), candidate: Some(candidate) });
     }
 
@@ -289,6 +315,13 @@ mod tests {
                  \"candidate\": {\"completed\": 1, \"failed\": 0}}}}",
                 "latency_ms stands with stable and not with candidate",
             ),
+            (
+                "{\"strata\": {\"a\": {\"stable\": {\"completed\": 9, \"failed\": 0, \"client_errors\": 2}, \
+                 \"candidate\": {\"completed\": 1, \"failed\": 0}}}}",
+                "client_errors stands with stable and not with candidate",
+            ),
+            (&of("{\"completed\": 9, \"failed\": 2, \"client_errors\": 8}"), "client_errors: 8 beside 2 failed of 9"),
+            (&of("{\"completed\": 9, \"failed\": 2, \"grpc_failed\": 1}"), "stands without client_errors"),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 1]]}"), "the last edge"),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[1, 3], [\"+Inf\", 1]]}"), "must rise"),
             (&of("{\"completed\": 1, \"failed\": 0, \"latency_ms\": [[-1, 3], [\"+Inf\", 5]]}"), "-1 is no edge"),

@@ -116,10 +116,11 @@ impl Gateway {
         let unusable = |_| NoReading::Broken { from: self.name(), text: format!("{address} is not an address") };
         let mut url: Url =
             format!("http://{address}:{}/stats/prometheus", self.place.port).parse().map_err(unusable)?;
+        // Calls of gRPC are counted where the gateway has Envoy's filter for that, which Kourier does not set up.
         // The filter is a regular expression, and names of revisions may have dots.
         let quoted = |text: &str| text.replace('.', "\\.");
         let filter = format!(
-            "^cluster\\.{}/({}|{})\\.upstream_rq_(total|active|completed|[1-5]xx|time)$",
+            "^cluster\\.{}/({}|{})\\.(upstream_rq_(total|active|completed|[1-5]xx|time)|grpc\\.([^.]+\\.)*[0-9]+)$",
             arms.namespace,
             quoted(arms.stable.as_str()),
             quoted(arms.candidate.as_str())

@@ -7,6 +7,7 @@ use super::pattern::{BadPattern, Labels};
 use super::{BadSeries, Part, labels_of};
 use crate::evidence::classes::StatusClass;
 use crate::evidence::exposition::Sample;
+use crate::evidence::grpc::GrpcStatus;
 use crate::evidence::reading::INFINITE;
 use crate::model::name::{Namespace, RevisionName};
 use std::collections::BTreeMap;
@@ -41,6 +42,15 @@ pub struct HistogramSeries {
     pub unit: Unit,
 }
 
+/// How calls of gRPC are told by their status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrpcSeries {
+    /// A series for each status, by its number.
+    Each(Vec<(GrpcStatus, String)>),
+    /// A label of the series of answers by status.
+    Label(String),
+}
+
 /// One way in which requests are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metrics {
@@ -54,6 +64,8 @@ pub struct Metrics {
     pub failed: String,
     /// The label of `failed` with the status or its class ([`StatusClass`] says which is a failure).
     pub code: String,
+    /// Calls of gRPC by their status.
+    pub grpc: Option<GrpcSeries>,
     /// Time.
     pub latency: Option<HistogramSeries>,
     /// How a series names its revision, where the dialect's own templates do not hold.
@@ -111,6 +123,8 @@ impl Dialect {
                     completed: "envoy_cluster_upstream_rq_completed".into(),
                     failed: "envoy_cluster_upstream_rq_xx".into(),
                     code: "envoy_response_code_class".into(),
+                    // Of Envoy's gRPC statistics filter, which Contour's Envoys have and Kourier's have not.
+                    grpc: Some(GrpcSeries::numbered("envoy_cluster_grpc_")),
                     latency: Some(HistogramSeries {
                         bucket: "envoy_cluster_upstream_rq_time_bucket".into(),
                         unit: Unit::Milliseconds,
@@ -131,6 +145,7 @@ impl Dialect {
                     completed: "kn_serving_invocation_duration_seconds_count".into(),
                     failed: "kn_serving_invocation_duration_seconds_count".into(),
                     code: "http_response_status_code".into(),
+                    grpc: None,
                     latency: Some(HistogramSeries {
                         bucket: "kn_serving_invocation_duration_seconds_bucket".into(),
                         unit: Unit::Seconds,
@@ -185,7 +200,8 @@ impl Dialect {
     }
 
     /// The dialect with metrics by name: `completed=NAME,code=LABEL` and, if there are such, `failed=` (answers by status, where
-    /// that is another series), `sent=`, `active=`, `latency=` (the buckets' name) and `unit=s|ms`.
+    /// that is another series), `grpc=` (the label with a gRPC call's status), `sent=`, `active=`, `latency=` (the buckets' name) and
+    /// `unit=s|ms`.
     pub fn with_metrics(mut self, text: &str) -> Result<Self, BadDialect> {
         let bad = |why: String| BadDialect::Metrics(why);
         let mut given = BTreeMap::new();
@@ -219,11 +235,12 @@ impl Dialect {
             failed: take("failed").unwrap_or_else(|| completed.clone()),
             completed,
             code,
+            grpc: take("grpc").map(GrpcSeries::Label),
             latency: latency.map(|bucket| HistogramSeries { bucket, unit }),
             labels: None,
         };
         if let Some(key) = given.keys().next() {
-            return Err(bad(format!("`{key}` is none of completed, code, failed, sent, active, latency, unit")));
+            return Err(bad(format!("`{key}` is none of completed, code, failed, grpc, sent, active, latency, unit")));
         }
         self.ways = vec![way];
         // Other labels (methods, sources) may tell series of one revision apart.
@@ -274,7 +291,9 @@ impl Metrics {
     fn names(&self) -> Vec<&str> {
         let optional = [&self.sent, &self.active].into_iter().flatten().map(String::as_str);
         let bucket = self.latency.as_ref().map(|h| h.bucket.as_str());
-        optional.chain([self.completed.as_str(), self.failed.as_str()]).chain(bucket).collect()
+        let calls: &[(GrpcStatus, String)] = if let Some(GrpcSeries::Each(names)) = &self.grpc { names } else { &[] };
+        let calls = calls.iter().map(|(_, name)| name.as_str());
+        optional.chain([self.completed.as_str(), self.failed.as_str()]).chain(bucket).chain(calls).collect()
     }
 
     /// The name of the buckets.
@@ -297,17 +316,41 @@ impl Metrics {
         }
         if *name == self.failed {
             let status = sample.labels.get(&self.code).map_or("", String::as_str);
-            parts.push(Part::Status(StatusClass::read(status).ok_or_else(|| BadSeries::NoStatus {
+            let class = StatusClass::read(status).ok_or_else(|| BadSeries::NoStatus {
                 name: name.clone(),
                 label: self.code.clone(),
                 value: status.to_owned(),
                 has: labels_of(all, name),
-            })?));
+            })?;
+            parts.push(Part::Status(class));
+            // Where the answer itself tells that it is bad, the call's status says the same once more.
+            let call = self.grpc.as_ref().filter(|_| class.is_good()).and_then(|grpc| grpc.labelled(sample));
+            parts.extend(call.map(Part::Call));
         }
+        parts.extend(self.grpc.as_ref().and_then(|grpc| grpc.named(name)).map(Part::Call));
         if let Some(histogram) = self.latency.as_ref().filter(|h| h.bucket == *name) {
             parts.push(Part::Within(histogram.edge(sample)?));
         }
         Ok(parts)
+    }
+}
+
+impl GrpcSeries {
+    /// Names that end with the status' number.
+    fn numbered(prefix: &str) -> Self {
+        Self::Each(GrpcStatus::all().map(|status| (status, format!("{prefix}{}", status.number()))).collect())
+    }
+
+    /// The status that a series of this name counts.
+    fn named(&self, name: &str) -> Option<GrpcStatus> {
+        let Self::Each(names) = self else { return None };
+        names.iter().find(|(_, one)| one == name).map(|(status, _)| *status)
+    }
+
+    /// The status of the calls that a sample of answers counts; none where they are no calls of gRPC.
+    fn labelled(&self, sample: &Sample) -> Option<GrpcStatus> {
+        let Self::Label(label) = self else { return None };
+        GrpcStatus::read(sample.labels.get(label)?)
     }
 }
 

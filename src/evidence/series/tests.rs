@@ -1,7 +1,10 @@
 use super::*;
+use crate::evidence::classes::StatusCounts;
 use crate::evidence::exposition::parse;
 use proptest::prelude::*;
 use std::fmt::Write;
+
+mod calls;
 
 fn arms() -> Arms {
     Arms {
@@ -56,11 +59,18 @@ fn a_gateway_counts_both_arms() {
             completed: 98,
             failed: 1,
             classes: Some(classes(&[(2, 97), (5, 1)])),
+            statuses: Some(StatusCounts::default()),
             latency: Some(vec![(500, 0), (25_000, 90), (INFINITE, 98)]),
         })
     );
     // A candidate that never answered shows what was sent to it.
-    let sent = Counters { sent: Some(7), active: Some(7), classes: Some(classes(&[])), ..Counters::default() };
+    let sent = Counters {
+        sent: Some(7),
+        active: Some(7),
+        classes: Some(classes(&[])),
+        statuses: Some(StatusCounts::default()),
+        ..Counters::default()
+    };
     assert_eq!(pair.candidate, Some(sent));
 }
 
@@ -323,6 +333,7 @@ fn both_generations_of_queue_proxy_are_read_as_they_write() {
         completed: 20,
         failed: 7,
         classes: Some(classes(&[(2, 13), (5, 7)])),
+        statuses: Some(StatusCounts::default()),
         latency: Some(vec![(5_000, below), (INFINITE, 20)]),
         ..Counters::default()
     };

@@ -1,3 +1,4 @@
+use super::super::classes::StatusCounts;
 use super::super::flight::Flight;
 use super::super::rules::Tail;
 use super::super::rules::tests::rules;
@@ -29,10 +30,10 @@ fn the_two_comparisons_share_one_error() {
     let mut alone = Sums::new(&Rules { margin: None, ..rules() });
     alone.step((50, 50));
     alone.add(&[growth(table, None)], Window::Warm, &rules()).unwrap();
-    // Without a word of what waits that has nothing to say, and its tenth is lost.
+    // Without a word of what waits that has nothing to say, and its tenth is lost; statuses that are not told have a tenth of 1.
     let failures = alone.parts().0.exp();
-    assert!((alone.ln_worse() - (0.9 * failures).ln()).abs() < 1e-9);
-    assert!((both.ln_worse() - (0.9 * (0.6 * failures + 0.4)).ln()).abs() < 1e-9);
+    assert!((alone.ln_worse() - (0.8 * failures + 0.1).ln()).abs() < 1e-9);
+    assert!((both.ln_worse() - (0.8 * (0.6 * failures + 0.4) + 0.1).ln()).abs() < 1e-9);
 }
 
 #[test]
@@ -220,4 +221,33 @@ fn what_hangs_is_found_worse_and_never_accepted() {
         (sums.ln_worse() >= rules().worse_at(), accepted)
     };
     assert_eq!((after(true), after(false)), ((true, false), (false, true)));
+}
+
+/// What each part costs and may: weights that sum to 1 whatever is told.
+#[test]
+fn client_errors_alone_send_a_release_back_and_are_told_as_the_reason() {
+    let statuses = |client_errors| Some(StatusCounts { client_errors, grpc_failed: None });
+    let refusing = |stable: u64, candidate: u64| Growth {
+        stable: Arm { statuses: statuses(stable), ..Arm::new(Counts::new(950, 0), None) },
+        candidate: Arm { statuses: statuses(candidate), ..Arm::new(Counts::new(50, 0), None) },
+    };
+    let judged = |of_stable, of_candidate| {
+        let mut sums = Sums::new(&rules());
+        sums.step((5, 95));
+        sums.add(&[refusing(of_stable, of_candidate)], Window::Warm, &rules()).unwrap();
+        sums
+    };
+    let (good, bad) = (judged(10, 1), judged(10, 50));
+    assert!(good.ln_worse() < 0.1 && !good.is_by_status());
+    assert!(bad.ln_worse() > rules().worse_at() + 50.0 && bad.is_by_status());
+    // No failure: neither the objective nor what is printed of failures knows of them.
+    assert_eq!(bad.objective(&rules()).0, ObjectiveState::Kept);
+    assert_eq!(bad.counted().candidate, Counts::new(50, 0));
+    let text = serde_json::to_string(&bad).unwrap();
+    assert_eq!(serde_json::from_str::<Sums>(&text).unwrap(), bad);
+    // Everyone is on the candidate: what still ends at stable is no control, and what was is not added to.
+    let mut baking = bad.clone();
+    baking.step((100, 0));
+    baking.add(&[refusing(0, 50)], Window::Warm, &rules()).unwrap();
+    assert_eq!(baking.statuses(), bad.statuses());
 }

@@ -216,3 +216,31 @@ proptest! {
         prop_assert_eq!(loaded.close(&next), memory.close(&next));
     }
 }
+
+/// Client errors grow as failures do: a fall is a restart of both arms, and what a status began with is growth.
+#[test]
+fn statuses_grow_as_failures_do() {
+    let of = |n: u64, client_errors: u64, grpc_failed: Option<u64>| Counters {
+        statuses: Some(StatusCounts { client_errors, grpc_failed }),
+        ..counters(n, 0, n, 0)
+    };
+    let read = |second: i64, stable: Counters, candidate: Counters| Reading {
+        at: Timestamp::from_second(second).unwrap(),
+        strata: [("g".to_owned(), Pair { stable: Some(stable), candidate: Some(candidate) })].into(),
+    };
+    let told = |client_errors, grpc_failed| Some(StatusCounts { client_errors, grpc_failed });
+    let mut memory = Memory::open(&read(0, of(1000, 50, None), of(100, 7, None)), None);
+    let grown = memory.close(&read(10, of(1200, 60, Some(3)), of(150, 47, None)));
+    assert_eq!((grown[0].stable.statuses, grown[0].candidate.statuses), (told(10, Some(3)), told(40, None)));
+    // The record keeps the counters that the next window begins with.
+    memory = serde_json::from_str(&serde_json::to_string(&memory).unwrap()).unwrap();
+    let grown = memory.close(&read(20, of(1300, 60, Some(4)), of(250, 147, None)));
+    assert_eq!((grown[0].stable.statuses, grown[0].candidate.statuses), (told(0, Some(1)), told(100, None)));
+    // One count that is lower than it was: the process began anew, and all of it is growth.
+    let grown = memory.close(&read(30, of(1400, 59, Some(5)), of(260, 147, None)));
+    assert_eq!((grown[0].stable.counts.requests, grown[0].candidate.counts.requests), (1400, 260));
+    assert_eq!((grown[0].stable.statuses, grown[0].candidate.statuses), (told(59, Some(5)), told(147, None)));
+    // Never more than there were answers.
+    let grown = memory.close(&read(40, of(1410, 99, Some(5)), of(260, 147, None)));
+    assert_eq!(grown[0].stable.statuses, told(10, Some(0)));
+}

@@ -30,7 +30,8 @@ impl Judge {
         let words = || self.words();
         let no_number = |s: &Sums| {
             let waits = s.ln_waits_no_longer(&self.rules);
-            s.ln_worse().is_nan() || s.ln_accepted(&self.rules).is_nan() || waits.is_some_and(f64::is_nan)
+            let statuses = s.statuses().ln_accepted(&self.rules).is_some_and(|(_, ln)| ln.is_nan());
+            s.ln_worse().is_nan() || s.ln_accepted(&self.rules).is_nan() || waits.is_some_and(f64::is_nan) || statuses
         };
         if self.trouble || self.sums.as_ref().is_some_and(no_number) {
             return Finding::Trouble(format!("the evidence cannot be computed from what was counted ({})", words()));
@@ -39,7 +40,7 @@ impl Judge {
             return Finding::Little("no window has closed yet".to_owned());
         };
         if sums.ln_worse() >= self.worse_at() {
-            return Finding::Worse(words());
+            return Finding::Worse(self.worse(sums));
         }
         let (standing, which, ..) = sums.objective(&self.rules);
         match standing {
@@ -68,9 +69,10 @@ impl Judge {
             return Finding::Little(self.few(windows, candidate));
         }
         let needed = self.rules.accepted_at();
-        // Two ways of being bad, each excluded by itself: a candidate that is bad in one of them passes that one seldom enough.
+        // Several ways of being bad, each excluded by itself: a candidate that is bad in one of them passes that one seldom enough.
         let waits_no_longer = sums.ln_waits_no_longer(&self.rules).is_none_or(|ln| ln >= needed);
-        if sums.ln_accepted(&self.rules) >= needed && waits_no_longer {
+        let refuses_no_more = sums.statuses().ln_accepted(&self.rules).is_none_or(|(_, ln)| ln >= needed);
+        if sums.ln_accepted(&self.rules) >= needed && waits_no_longer && refuses_no_more {
             Finding::Accepted(self.accepted(sums))
         } else {
             Finding::Unsure(self.accepted(sums))

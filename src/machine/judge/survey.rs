@@ -170,7 +170,13 @@ impl Surveyed {
         let stable = of(&arms.stable, stable?);
         let candidate = candidate.filter(|classes| classes.all() > 0);
         let candidate = candidate.map_or_else(String::new, |classes| format!("; {}", of(&arms.candidate, classes)));
-        Some(format!("the source tells {stable} in {over}{candidate}"))
+        // A call that fails comes with a 200: whoever serves gRPC has to know that nobody sees it.
+        let calls = self.classes[0].and_then(|classes| classes.calls());
+        let calls = calls.map_or_else(
+            || "no status of gRPC calls".to_owned(),
+            |calls| format!("gRPC calls of {}: {}", arms.stable, calls.words()),
+        );
+        Some(format!("the source tells {stable} in {over}{candidate}; {calls}"))
     }
 
     /// Who else asks the candidate, and what is done about it; none if nobody does.
@@ -226,6 +232,7 @@ impl Surveyed {
 mod tests {
     use super::*;
     use crate::evidence::classes::StatusClass;
+    use crate::evidence::grpc::GrpcStatus;
     use crate::evidence::reading::{Counters, Pair};
     use crate::evidence::rules::tests::rules;
     use crate::rollout::plan::{PlanOptions, Style};
@@ -326,7 +333,16 @@ mod tests {
             survey.read(Ok(reading), &rules(), now, &mut Log::default());
         }
         let found = survey.found().unwrap();
-        assert_eq!(found.told(&arms()).unwrap(), "the source tells of s-1: 990 2xx, 10 5xx in 30s; of s-2: 2 2xx");
+        assert_eq!(
+            found.told(&arms()).unwrap(),
+            "the source tells of s-1: 990 2xx, 10 5xx in 30s; of s-2: 2 2xx; no status of gRPC calls"
+        );
+        let mut calling = found.clone();
+        if let Some(classes) = &mut calling.classes[0] {
+            classes.add_call(GrpcStatus::read("0").unwrap(), 400);
+            classes.add_call(GrpcStatus::read("UNAVAILABLE").unwrap(), 7);
+        }
+        assert!(calling.told(&arms()).unwrap().ends_with("; gRPC calls of s-1: 400 OK, 7 UNAVAILABLE"));
         let (silent, _) = found_without_classes();
         assert_eq!(silent.told(&arms()), None);
     }

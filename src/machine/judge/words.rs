@@ -1,7 +1,7 @@
 //! What the judge says, for people: counts of both arms, the evidence, what decides, and why. Decides words only. It
 //! may use sums and rules.
 
-use super::Judge;
+use super::{Judge, statuses};
 use crate::evidence::counts::Counts;
 use crate::evidence::objective::ObjectiveState;
 use crate::evidence::sums::Which;
@@ -87,11 +87,14 @@ impl Judge {
                 b.requests
             )
         });
+        let statuses = sums.statuses().loudest().map_or_else(String::new, |(outcome, ln, counted)| {
+            format!(", {} {} ({})", statuses::name(outcome), evidence(ln), statuses::beside(counted))
+        });
         let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
         let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));
         let between = between(sums, "and ");
         format!(
-            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}{waiting}; {} decides)",
+            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}{waiting}{statuses}; {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.arms.stable,
@@ -205,7 +208,7 @@ impl Judge {
             percent(self.rules.tolerated_rate),
             evidence(sums.ln_accepted(&self.rules)),
             evidence(self.rules.accepted_at())
-        )
+        ) + &self.statuses_not_excluded(sums)
     }
 }
 

@@ -108,6 +108,9 @@ pub struct Behaviour {
     pub errors: f64,
     /// The part of the candidate's requests that fails.
     pub candidate_errors: f64,
+    /// The part of what stable does not fail that it answers with a 4xx, and the candidate.
+    pub client_errors: f64,
+    pub candidate_client_errors: f64,
     /// The part of the candidate's requests that is never answered.
     pub hanging: f64,
     /// After how long the client of a request that is never answered gives up.

@@ -36,7 +36,7 @@ pub(crate) struct Played {
     pub outcome: Outcome,
     /// How long it took.
     pub took: Duration,
-    /// Requests that the candidate failed or never answered.
+    /// Requests that the candidate failed, answered with a 4xx or never.
     pub bad: u64,
     /// How many more these are than stable would have failed of them, incidents and ill pods aside; below 0 by luck, or where the
     /// candidate is better.

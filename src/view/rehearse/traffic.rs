@@ -152,7 +152,7 @@ impl<C: Chance> Traffic<C> {
         self.moved.map(|moved| self.now.saturating_sub(moved))
     }
 
-    /// Requests of the candidate that failed or were never answered.
+    /// Requests of the candidate that failed, were answered with a 4xx or never.
     pub(crate) fn bad(&self) -> u64 {
         self.bad
     }
@@ -161,7 +161,8 @@ impl<C: Chance> Traffic<C> {
     #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
     pub(crate) fn extra(&self) -> f64 {
         let [_, candidate] = &self.tallies;
-        self.bad as f64 - (candidate.sent - self.foreign) as f64 * self.behaviour.errors
+        let (failed, refused) = (self.behaviour.errors, self.behaviour.client_errors);
+        self.bad as f64 - (candidate.sent - self.foreign) as f64 * (failed + (1.0 - failed) * refused)
     }
 
     /// True while a spell is on.
@@ -196,7 +197,7 @@ impl<C: Chance> Traffic<C> {
         let candidates = binomial(&mut self.chance, all, self.share);
         let rates = [1.0 - self.share, self.share].map(|share| self.behaviour.rate * share);
         for ((arm, n), rate) in [(0, all - candidates), (1, candidates)].into_iter().zip(rates) {
-            let Fate { errors, lost_pods, hanging, slower } = self.fate(arm, rate, until);
+            let Fate { errors, lost_pods, refused, hanging, slower } = self.fate(arm, rate, until);
             let lost = binomial(&mut self.chance, n, hanging);
             let served = self.served(arm, n - lost, until);
             let answered = served.soon + served.late;
@@ -216,6 +217,7 @@ impl<C: Chance> Traffic<C> {
             let fly = binomial(&mut self.chance, quick, flying(passed, mean));
             let soon = quick - fly + before - still;
             let at_once = if failures_take.is_some() { 0 } else { failed };
+            let mut refusals = binomial(&mut self.chance, soon + late, refused);
             let law = usize::from(arm == 1 && !self.is_late());
             let mut ends = Ends::default();
             if answers.is_some() {
@@ -250,11 +252,15 @@ impl<C: Chance> Traffic<C> {
                 *bucket += late;
             }
             if arm == 1 {
-                self.bad += lost + failed + served.lost;
                 lasting.push(until + self.behaviour.gives_up, Ends { gone: lost, ..Ends::default() });
             }
             for ends in lasting.until(until) {
+                refusals += binomial(&mut self.chance, ends.good, refused);
                 tally.end(ends, answers.unwrap_or_default().mul_f64(slower), failures_take, streams.map(|s| s.lasts));
+            }
+            tally.refused += refusals;
+            if arm == 1 {
+                self.bad += lost + failed + served.lost + refusals;
             }
         }
         self.count_strangers(passed);

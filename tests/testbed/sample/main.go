@@ -6,7 +6,8 @@
 //
 //	VERSION           the body of every answer, and its X-Version header
 //	PORT              where it listens (8080)
-//	ERROR_RATE        share of requests answered with 500, 0 to 1
+//	ERROR_RATE        share of requests answered with ERROR_STATUS, 0 to 1
+//	ERROR_STATUS      that status (500)
 //	SEED              seed of that chance (1), the same sequence at each start
 //	INCIDENT_AT       moment (RFC 3339 or Unix seconds) from which ERROR_RATE is
 //	                  INCIDENT_RATE instead,
@@ -130,6 +131,7 @@ func main() {
 	part := func(v string) (float64, error) { return strconv.ParseFloat(v, 64) }
 	usual := parsed(s, "ERROR_RATE", 0, part)
 	incident := parsed(s, "INCIDENT_RATE", 0, part)
+	bad := int(s.whole("ERROR_STATUS", http.StatusInternalServerError))
 	from := s.moment("INCIDENT_AT")
 	until := from.Add(s.duration("INCIDENT_FOR"))
 	latency := s.duration("LATENCY")
@@ -163,7 +165,7 @@ func main() {
 		if rate > 0 {
 			guard.Lock()
 			if chance.Float64() < rate {
-				status = http.StatusInternalServerError
+				status = bad
 			}
 			guard.Unlock()
 		}

@@ -121,6 +121,14 @@ func TestFailsAsOftenAsTold(t *testing.T) {
 	}
 }
 
+func TestFailsWithTheStatusThatItIsTold(t *testing.T) {
+	s := start(t, "VERSION=v7", "ERROR_RATE=1", "ERROR_STATUS=404")
+	s.up(t)
+	if status, _, _ := s.get("/"); status != 404 {
+		t.Fatal(status)
+	}
+}
+
 func TestAnIncidentBeginsAndEnds(t *testing.T) {
 	at := time.Now().Add(400 * time.Millisecond)
 	s := start(t, "VERSION=v7", "INCIDENT_RATE=1", "INCIDENT_FOR=400ms", "INCIDENT_AT="+at.Format(time.RFC3339Nano))

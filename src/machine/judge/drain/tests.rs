@@ -25,7 +25,14 @@ fn counters(sent: u64, failed: u64, active: u64, slowest: u64) -> Counters {
         .map(|edge| (edge, if edge < slowest * 1_000_000 { done.saturating_sub(1) } else { done }))
         .collect();
     latency.push((INFINITE, done));
-    Counters { sent: Some(sent), active: Some(active), completed: done, failed, latency: Some(latency), classes: None }
+    Counters {
+        sent: Some(sent),
+        active: Some(active),
+        completed: done,
+        failed,
+        latency: Some(latency),
+        ..Counters::default()
+    }
 }
 
 fn reading(second: i64, stable: Counters, candidate: Counters) -> Reading {

@@ -25,6 +25,8 @@ pub(super) struct Fate {
     pub(super) errors: f64,
     /// The part that meets a pod which fails everything, or a candidate that does.
     pub(super) lost_pods: f64,
+    /// The part of the others that is answered with a 4xx.
+    pub(super) refused: f64,
     /// The part that is never answered.
     pub(super) hanging: f64,
     /// Answers take so many times stable's time.
@@ -55,10 +57,9 @@ impl<C: Chance> Traffic<C> {
         let b = &self.behaviour;
         let everywhere = b.incident.filter(|i| self.is_on(Some(&i.spell))).map_or(0.0, |i| i.errors);
         let (candidate, late) = (arm == 1, self.is_late());
-        let (errors, hanging, slower) = match candidate {
-            true if late => (b.errors, 0.0, 1.0),
-            true => (b.candidate_errors, b.hanging, b.slower),
-            false => (b.errors, 0.0, 1.0),
+        let (errors, refused, hanging, slower) = match candidate {
+            true if !late => (b.candidate_errors, b.candidate_client_errors, b.hanging, b.slower),
+            _ => (b.errors, b.client_errors, 0.0, 1.0),
         };
         let hanging = if candidate && self.is_on(b.down.as_ref()) { 1.0 } else { hanging };
         let cold = if candidate { self.cold_errors() } else { 0.0 };
@@ -69,7 +70,7 @@ impl<C: Chance> Traffic<C> {
             let now = self.now;
             self.ill.get_mut(arm).map_or(0.0, |ill| ill.part(faults, pods, now, until, &mut self.chance))
         });
-        Fate { errors, lost_pods: if bursts { 1.0 } else { ill }, hanging, slower }
+        Fate { errors, lost_pods: if bursts { 1.0 } else { ill }, refused, hanging, slower }
     }
 
     /// True while the candidate is still as good as stable.

@@ -3,6 +3,7 @@
 
 use super::super::histogram::{EDGES_MS, microseconds};
 use super::super::lasting::Ends;
+use crate::evidence::classes::StatusCounts;
 use crate::evidence::reading::{Counters, INFINITE};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub(super) struct Tally {
     pub(super) active: u64,
     pub(super) completed: u64,
     pub(super) failed: u64,
+    /// Answers with a 4xx.
+    pub(super) refused: u64,
     pub(super) buckets: [u64; EDGES_MS.len() + 1],
 }
 
@@ -50,6 +53,7 @@ impl Tally {
             completed: self.completed,
             failed: self.failed,
             classes: None,
+            statuses: Some(StatusCounts { client_errors: self.refused, grpc_failed: None }),
             latency: Some(latency.collect()),
         }
     }

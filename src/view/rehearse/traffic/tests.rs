@@ -2,13 +2,15 @@ use super::super::behaviour::{Burst, ColdStart, Incident, PodFaults, Streams};
 use super::super::chance::tests::Seeded;
 use super::super::histogram::normal;
 use super::*;
-use crate::evidence::reading::INFINITE;
+use crate::evidence::reading::{Counters, INFINITE};
 
 pub(crate) fn behaviour() -> Behaviour {
     Behaviour {
         rate: 100.0,
         errors: 0.01,
         candidate_errors: 0.2,
+        client_errors: 0.0,
+        candidate_client_errors: 0.0,
         hanging: 0.0,
         gives_up: Duration::from_secs(2),
         latency: Duration::from_millis(60),
@@ -350,6 +352,30 @@ fn a_candidate_that_is_late_is_as_good_as_stable_until_then() {
     // Half hang, and of the others half fail.
     near(traffic.bad(), 3000.0, 0.75);
     assert!(slow(traffic.reading().candidate.unwrap().latency) > 500);
+}
+
+/// They are no failures and cost users as much; answers that take their time are refused when they end.
+#[test]
+fn client_errors_are_answers_of_their_own() {
+    for answers in [None, Some(seconds(3))] {
+        let refusing = Behaviour {
+            candidate_errors: 0.0,
+            errors: 0.0,
+            client_errors: 0.01,
+            candidate_client_errors: 0.5,
+            answers,
+            ..behaviour()
+        };
+        let mut traffic = Traffic::new(refusing, Seeded(17));
+        traffic.split(0.25);
+        traffic.pass(seconds(400));
+        let Pair { stable: Some(stable), candidate: Some(candidate) } = traffic.reading() else { panic!() };
+        let of = |counters: &Counters| counters.statuses.unwrap().client_errors;
+        near(of(&stable), 30_000.0, 0.01);
+        near(of(&candidate), 10_000.0, 0.5);
+        assert_eq!((stable.failed, candidate.failed, traffic.bad()), (0, 0, of(&candidate)));
+        assert!((4500.0..5300.0).contains(&traffic.extra()), "{}", traffic.extra());
+    }
 }
 
 /// What is not asked for draws no number, so a seed means what it meant before.
