@@ -113,7 +113,8 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let counted = world.counters[0].clone();
     let baseline = Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every, foreign: 0.0 };
     let mut judge = Judge::new(rules.clone(), arms());
-    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], longest: None });
+    let (missed, open) = (None, false);
+    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], missed, open, longest: None });
     let mut saved = None;
     let (mut step, begun) = (0, world.at);
     let mut served = world.at;

@@ -41,6 +41,9 @@ pub struct JudgeArgs {
     /// Take the last step also if a materially worse candidate is not excluded.
     #[arg(long, help_heading = "Judgement")]
     pub accept_without_evidence: bool,
+    /// Stop before anyone is moved if stable misses an objective already; else the candidate is to be no worse than stable then.
+    #[arg(long, help_heading = "Judgement")]
+    pub strict_objective: bool,
     /// What a broken objective does at 100 %, where there is no stable to compare with.
     #[arg(long, value_enum, default_value_t = OnObjectiveArg::Rollback, help_heading = "Judgement")]
     pub on_objective: OnObjectiveArg,
@@ -113,6 +116,7 @@ impl JudgeArgs {
             longest_answer: self.longest_answer,
             lag: self.evidence_lag,
             accept_without: self.accept_without_evidence,
+            strict_objective: self.strict_objective,
             on_objective: match self.on_objective {
                 OnObjectiveArg::Rollback => OnObjective::Rollback,
                 OnObjectiveArg::Hold => OnObjective::Hold,

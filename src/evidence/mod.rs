@@ -46,6 +46,7 @@ pub mod gate;
 pub mod grpc;
 pub mod latency;
 mod logs;
+pub(crate) mod missed;
 mod nats;
 pub(crate) mod objective;
 pub mod probe;
@@ -64,6 +65,7 @@ mod waiting;
 pub mod window;
 
 pub use counts::{Counts, Table};
+pub use missed::Missed;
 pub use nats::{Nats, Trouble};
 pub use rules::{OnInconclusive, OnObjective, RuleOptions, Rules, Tail};
 pub use saved::{LeftOut, Saved};

@@ -1,10 +1,13 @@
 //! Does the candidate keep the objective? It is watched apart from the comparison, because a shared incident breaks it too.
 //!
 //! `ln E = log of the mean over q of (q/p0)^K ((1-q)/(1-p0))^(N-K)`, a betting martingale against "each request fails with
-//! a probability of at most p0" (Waudby-Smith and Ramdas 2021), which needs no independence. Decides whether stable breaks
-//! the same objective over the same windows. Those are the windows since the candidate last stood best, because they are the
-//! ones that speak against it.
+//! a probability of at most p0" (Waudby-Smith and Ramdas 2021), which needs no independence. Decides in four ways: the
+//! candidate is blamed only where stable is *shown* to keep the objective over the same windows (the bet of
+//! [`super::bound`] against "at least p0", as much evidence as against the candidate); where stable is shown to break it, that is
+//! an incident of both; else nobody is blamed yet. The windows are those since the candidate last stood best, because they
+//! are the ones that speak against it.
 
+use super::bound::ln_bet;
 use super::counts::{Counts, Table, real};
 use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
@@ -13,6 +16,12 @@ use serde::{Deserialize, Serialize};
 /// Multiples of the objective that are looked for, as far as they are below 1.
 // As in the comparison: nobody knows how far a candidate breaks it, and the mean over eight costs at most ln 8 nats.
 const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
+/// Evidence of 20 that stable breaks it calls an incident shared, and evidence of 20 that it keeps it ends one.
+// Neither blames anybody: a mistake costs time, so five in a hundred will do.
+const TOLD: f64 = 2.995_732_273_553_991;
+/// Stable keeps it again also after so many failures that the objective would allow, if it has no more than that: a rate close
+/// below the objective is told from it in hours.
+const ALLOWED: f64 = 20.0;
 
 /// `ln E` against a failure rate of at most `limit` (above 0, below 1).
 pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
@@ -27,137 +36,155 @@ pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
     if logs.is_empty() { 0.0 } else { log_mean(&logs) }
 }
 
+/// `ln E` against a failure rate of at least `limit`: how surely these counts keep it.
+fn ln_kept(counts: Counts, limit: f64) -> f64 {
+    ln_bet(real(counts.failures), real(counts.requests), limit)
+}
+
+/// The part of the error that the evidence has which begins after so many incidents of both. They sum to 1, so that the
+/// error is one for all of it, and most rollouts meet none.
+fn part(incidents: u32) -> f64 {
+    let n = f64::from(incidents);
+    if incidents == 0 { 0.8 } else { 0.2 / (n * (n + 1.0)) }
+}
+
 /// How an objective stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ObjectiveState {
+pub(crate) enum ObjectiveState {
     /// Nothing speaks against it loudly enough.
     Kept,
-    /// The candidate breaks it, and so does stable, or an incident of both is not over: no step now.
+    /// The candidate broke it, and so did stable, which is not shown to keep it again: no step now.
     Shared,
-    /// The candidate breaks it, and stable leans the same way: a few more windows will tell.
+    /// The candidate breaks it; what stable does over the same windows is not known yet.
     Leaning,
-    /// The candidate breaks it, stable does not.
+    /// The candidate breaks it, and stable keeps it or is not there.
     Broken,
+}
+
+/// By what an objective is judged at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bar {
+    /// The rate that may not be exceeded; above 0, below 1.
+    pub limit: f64,
+    /// The evidence (`ln`) that breaks it, for all of a rollout.
+    pub needed: f64,
+    /// There is no stable beside the candidate: nobody else can have broken it.
+    pub alone: bool,
 }
 
 /// What an objective is judged by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ObjectiveWatch {
-    /// The candidate, since the last incident of both.
+    /// The candidate, since the last incident of both began to end.
     candidate: Counts,
     /// Stable, since the candidate last stood best.
     stable: Counts,
+    /// The candidate, over the same windows as `stable`.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    since: Counts,
     /// The candidate's evidence when it last stood best.
     best: Nats,
     /// An incident of both is not over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     incident: bool,
+    /// Incidents of both so far.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    incidents: u32,
+}
+
+fn is_nothing(counts: &Counts) -> bool {
+    *counts == Counts::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none_yet(incidents: &u32) -> bool {
+    *incidents == 0
 }
 
 impl ObjectiveWatch {
-    /// Adds a window; `limit` is the objective, `needed` the evidence (`ln`) that breaks it.
-    pub(crate) fn add(&mut self, window: Table, limit: f64, needed: f64) -> Result<(), Trouble> {
+    /// Adds a window.
+    pub(crate) fn add(&mut self, window: Table, bar: &Bar) -> Result<(), Trouble> {
+        if self.incident && ln_e(self.stable, bar.limit) > 0.0 {
+            // Windows in which stable breaks it too say nothing about the candidate, and the end of an incident is looked for
+            // in those after them.
+            *self = Self { incident: true, incidents: self.incidents, ..Self::default() };
+        }
         self.candidate = self.candidate.plus(window.candidate);
+        self.since = self.since.plus(window.candidate);
         self.stable = self.stable.plus(window.stable);
-        let now = Nats::floor(ln_e(self.candidate, limit))?;
-        // Windows before the best moment speak for the candidate. Stable's counts from then on are of the same time as
-        // what speaks against the candidate: a long good past of stable cannot hide that it fails now as well.
+        let now = Nats::floor(ln_e(self.candidate, bar.limit))?;
+        // The candidate's evidence goes on from where stable was good again, whichever of its own windows that were.
+        self.incident = self.incident && !self.is_over(bar.limit);
+        if self.incident {
+            return Ok(());
+        }
+        // Windows before the best moment speak for the candidate. The counts from then on are of the same time for both: neither
+        // can a long good past of stable hide that it fails now as well, nor a good hour after an incident clear it of that.
         if now <= self.best {
             self.best = now;
-            self.stable = Counts::default();
-        }
-        if now.value() >= needed && self.ln_stable(limit) >= needed {
-            // Windows in which stable breaks it too say nothing about the candidate.
-            *self = Self { incident: true, ..Self::default() };
-        } else if self.incident && self.candidate.requests > 0 && now <= Nats::ZERO {
-            self.incident = false;
+            (self.since, self.stable) = (Counts::default(), Counts::default());
+        } else if now.value() >= self.needed(bar) && ln_e(self.stable, bar.limit) >= TOLD {
+            (self.incident, self.incidents) = (true, self.incidents.saturating_add(1));
         }
         Ok(())
     }
 
-    /// How it stands.
-    pub(crate) fn standing(&self, limit: f64, needed: f64) -> ObjectiveState {
-        if self.ln_candidate(limit) >= needed {
-            // Zero is what nothing says; a stable that keeps the objective falls below it with its first requests.
-            if self.ln_stable(limit) > 0.0 { ObjectiveState::Leaning } else { ObjectiveState::Broken }
-        } else if self.incident {
-            ObjectiveState::Shared
-        } else {
-            ObjectiveState::Kept
+    /// Requests fall anew from now on, so many of stable's to one of the candidate's. What was counted of stable under another
+    /// split weighs as much as what was counted of the candidate, so that an incident of both in one of two splits is no
+    /// difference between them.
+    // A bet to a power below 1 is a bet still (Jensen), so counts may be made smaller; failures are rounded up.
+    pub(crate) fn fall(&mut self, stables: f64) {
+        let wanted = real(self.since.requests) * stables;
+        if real(self.stable.requests) > wanted {
+            let part = wanted / real(self.stable.requests);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
+            let of = |count: u64| (real(count) * part).ceil() as u64;
+            self.stable = Counts::new(of(self.stable.requests), of(self.stable.failures));
         }
     }
 
-    /// What was counted of the candidate.
-    pub(crate) fn candidate(&self) -> Counts {
-        self.candidate
+    fn is_over(&self, limit: f64) -> bool {
+        let allowed = limit * real(self.stable.requests);
+        ln_kept(self.stable, limit) >= TOLD || allowed >= ALLOWED && real(self.stable.failures) <= allowed
+    }
+
+    /// The evidence that breaks it now.
+    pub(crate) fn needed(&self, bar: &Bar) -> f64 {
+        // Without stable there is no incident of both, so all of the error is there for the one evidence.
+        bar.needed - if bar.alone { 0.0 } else { part(self.incidents).ln() }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self, bar: &Bar) -> ObjectiveState {
+        if self.incident {
+            return ObjectiveState::Shared;
+        }
+        if self.ln_candidate(bar) < self.needed(bar) {
+            return ObjectiveState::Kept;
+        }
+        // What a record of an older build says of stable is of windows of which the candidate's counts are unknown.
+        let same = ln_e(self.since, bar.limit) > 0.0;
+        let kept = same && ln_kept(self.stable, bar.limit) >= self.needed(bar);
+        if bar.alone || kept { ObjectiveState::Broken } else { ObjectiveState::Leaning }
+    }
+
+    /// True if what speaks against the candidate has grown since it last stood best: something may be going on.
+    pub(crate) fn grows(&self, bar: &Bar) -> bool {
+        // As it was kept: rounded down.
+        !bar.alone && Nats::floor(self.ln_candidate(bar)).is_ok_and(|now| now > self.best)
+    }
+
+    /// What was counted of both, where there are two: over the windows since the candidate last stood best.
+    pub(crate) fn counted(&self, bar: &Bar) -> Table {
+        let of_both = Table { stable: self.stable, candidate: self.since };
+        if bar.alone { Table { candidate: self.candidate, ..Table::default() } } else { of_both }
     }
 
     /// `ln E` of the candidate.
-    pub(crate) fn ln_candidate(&self, limit: f64) -> f64 {
-        ln_e(self.candidate, limit)
-    }
-
-    /// `ln E` of stable over the windows that speak against the candidate.
-    pub(crate) fn ln_stable(&self, limit: f64) -> f64 {
-        ln_e(self.stable, limit)
+    pub(crate) fn ln_candidate(&self, bar: &Bar) -> f64 {
+        ln_e(self.candidate, bar.limit)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn by_hand() {
-        for (failures, requests, limit, wanted) in [
-            (5, 100, 0.01, 2.906_603_501),
-            (20, 1000, 0.01, 2.529_303_133),
-            (30, 1000, 0.01, 11.328_779_675),
-            (0, 1000, 0.01, -4.397_616_039),
-            (7, 2000, 0.001, 2.456_866_637),
-        ] {
-            let value = ln_e(Counts::new(requests, failures), limit);
-            assert!((value - wanted).abs() < 1e-8, "{failures} of {requests}: {value}");
-        }
-        assert!(ln_e(Counts::new(10, 10), 0.9).abs() < 1e-12, "nothing above 0.9 is looked for");
-    }
-
-    const NEEDED: f64 = 4.605;
-
-    fn after(windows: &[Table]) -> ObjectiveWatch {
-        let mut watch = ObjectiveWatch::default();
-        for window in windows {
-            watch.add(*window, 0.01, NEEDED).unwrap();
-        }
-        watch
-    }
-
-    #[test]
-    fn a_candidate_alone_breaks_it() {
-        let good = Table::of(1000, 9000, 1, 9);
-        let watch = after(&[good, Table::of(100, 900, 30, 1)]);
-        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Broken);
-        assert_eq!(after(&[good; 5]).standing(0.01, NEEDED), ObjectiveState::Kept);
-    }
-
-    #[test]
-    fn an_incident_of_both_is_shared_however_good_the_past_was() {
-        let good = Table::of(1000, 9000, 1, 9);
-        let bad = Table::of(100, 900, 30, 270);
-        let mut watch = after(&[good, good, good, bad, bad]);
-        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Shared);
-        watch.add(bad, 0.01, NEEDED).unwrap();
-        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Shared, "it lasts");
-        watch.add(good, 0.01, NEEDED).unwrap();
-        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Kept, "and is over");
-    }
-
-    #[test]
-    fn a_stable_that_leans_is_waited_for() {
-        // Four failures of a hundred are not enough for stable, but they do not clear it either.
-        let watch = after(&[Table::of(100, 100, 30, 4)]);
-        assert_eq!(watch.standing(0.01, NEEDED), ObjectiveState::Leaning);
-        let cleared = after(&[Table::of(100, 100, 30, 4), Table::of(100, 900, 1, 0)]);
-        assert_eq!(cleared.standing(0.01, NEEDED), ObjectiveState::Broken);
-    }
-}
+mod tests;

@@ -106,6 +106,8 @@ pub struct Rules {
     pub lag: Duration,
     /// The last step needs no proof that the candidate is not materially worse.
     pub accept_without: bool,
+    /// A stable that misses the objective already ends the walk before anyone is moved; else no worse than stable will do.
+    pub strict_objective: bool,
     /// What happens when the objective is broken at 100 %.
     pub on_objective: OnObjective,
     /// What happens when there is no decision.
@@ -140,6 +142,7 @@ pub struct RuleOptions {
     #[serde(with = "human")]
     pub lag: Duration,
     pub accept_without: bool,
+    pub strict_objective: bool,
     pub on_objective: OnObjective,
     pub on_inconclusive: OnInconclusive,
     #[serde(with = "human")]
@@ -164,6 +167,7 @@ impl Default for RuleOptions {
             longest_answer: rules.longest_answer,
             lag: rules.lag,
             accept_without: rules.accept_without,
+            strict_objective: rules.strict_objective,
             on_objective: rules.on_objective,
             on_inconclusive: rules.on_inconclusive,
             patience: rules.patience,
@@ -189,6 +193,7 @@ impl From<RuleOptions> for Rules {
             longest_answer: options.longest_answer,
             lag: options.lag,
             accept_without: options.accept_without,
+            strict_objective: options.strict_objective,
             on_objective: options.on_objective,
             on_inconclusive: options.on_inconclusive,
             patience: options.patience,
@@ -220,6 +225,7 @@ impl Default for Rules {
             longest_answer: None,
             lag: Duration::from_secs(5),
             accept_without: false,
+            strict_objective: false,
             on_objective: OnObjective::Rollback,
             on_inconclusive: OnInconclusive::Rollback,
             patience: Duration::from_secs(120),

@@ -5,7 +5,7 @@
 //! Depends on the sums and serde.
 
 use crate::evidence::window::Memory;
-use crate::evidence::{Rules, Sums, Table};
+use crate::evidence::{Missed, Rules, Sums, Table};
 use serde::{Deserialize, Serialize};
 
 /// Counters of many gateways with their histograms do not fit beside everything else: above so many bytes they are left
@@ -87,6 +87,11 @@ impl Saved {
         self.sums.counted()
     }
 
+    /// What stable missed of the objectives before anyone was moved.
+    pub fn missed(&self) -> Option<&Missed> {
+        self.sums.missed()
+    }
+
     /// With these counts alone: for tests of what reads records.
     pub fn of_counts(counts: Table) -> Self {
         Self::new(&Rules::default(), 0, Sums::of_counts(counts), None, String::new())
@@ -109,11 +114,16 @@ impl Saved {
         Self { mixed, ..self }
     }
 
-    /// Of these sums only who else asks the candidate, for evidence that begins anew under these rules; none if nobody does.
-    pub(crate) fn others(&self, rules: &Rules) -> Option<Self> {
-        let strangers = self.sums.strangers()?.anew();
+    /// Of these sums only what was seen before anyone was moved, for evidence that begins anew under these rules: who else asks
+    /// the candidate, and what stable missed; none if that is nothing.
+    pub(crate) fn before(&self, rules: &Rules) -> Option<Self> {
+        let (strangers, missed) = (self.sums.strangers(), self.sums.missed().and_then(|missed| missed.under(rules)));
+        if strangers.is_none() && missed.is_none() {
+            return None;
+        }
         let mut sums = Sums::new(rules);
-        sums.meet(strangers);
+        strangers.into_iter().for_each(|strangers| sums.meet(strangers.anew()));
+        missed.into_iter().for_each(|missed| sums.misses(missed));
         Some(Self::new(rules, self.step, sums, None, "nothing counted yet".to_owned()))
     }
 

@@ -2,13 +2,18 @@
 //!
 //! Decides what a window adds to which sum, and what the sums say. Depends on the single tests.
 
+mod objectives;
+
+pub(crate) use objectives::ObjectiveStanding;
+
 use super::acceptance;
 use super::comparison::Comparison;
 use super::counts::{Counts, Table};
 use super::latency::{Histogram, Latency};
 use super::logs::log_sum;
+use super::missed::Missed;
 use super::nats::{Nats, Trouble};
-use super::objective::{ObjectiveState, ObjectiveWatch};
+use super::objective::ObjectiveWatch;
 use super::rules::Rules;
 use super::sharing;
 use super::statuses::Statuses;
@@ -52,6 +57,9 @@ pub struct Sums {
     /// The objective for latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tail: Option<ObjectiveWatch>,
+    /// What stable missed of the objectives before anyone was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missed: Option<Missed>,
     /// Requests of the candidate that were judged at this step.
     step: u64,
     /// Requests of candidate and stable whose fall is being tested, and the percents that they should fall to.
@@ -126,6 +134,8 @@ impl Sums {
     pub fn step(&mut self, percents: (u8, u8)) {
         (self.step, self.fall, self.percents, self.fell_wrong) = (0, (0, 0), percents, None);
         self.waiting.step();
+        let stables = f64::from(percents.1) / f64::from(percents.0.max(1));
+        self.watches().for_each(|watch| watch.fall(stables));
         self.strangers.iter_mut().for_each(Strangers::fall_anew);
     }
 
@@ -165,7 +175,7 @@ impl Sums {
     pub fn add(&mut self, growths: &[Growth], window: Window, rules: &Rules) -> Result<(), Trouble> {
         // Once everyone is on the candidate, requests that still end at stable came there by no split. They are neither a
         // control nor an excuse.
-        let alone = self.percents.0 > 0 && self.percents.1 == 0;
+        let alone = self.is_alone();
         let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
         let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
@@ -222,13 +232,14 @@ impl Sums {
                 self.waiting.add_apart(growths)?;
             }
         }
-        self.objective.add(whole.without_failures(theirs.failed), rules.objective, rules.broken_at())?;
+        let [failures, slow_ones] = self.bars(rules);
+        self.objective.add(whole.without_failures(theirs.failed), &failures)?;
         if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
             let sum = |arm: fn(&Growth) -> &Arm| {
                 growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
             };
             let window = Table { stable: of_stable(sum(|g| &g.stable)), candidate: sum(|g| &g.candidate) };
-            watch.add(window.without_failures(theirs.any), tail.part, rules.broken_at())?;
+            watch.add(window.without_failures(theirs.any), &slow_ones)?;
         }
         Ok(())
     }
@@ -238,7 +249,8 @@ impl Sums {
     fn add_moving(&mut self, whole: Table, judged: Table, rules: &Rules) -> Result<(), Trouble> {
         self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
         let theirs = self.theirs(whole.candidate, None);
-        self.objective.add(judged.without_failures(theirs.failed), rules.objective, rules.broken_at())
+        let [failures, _] = self.bars(rules);
+        self.objective.add(judged.without_failures(theirs.failed), &failures)
     }
 
     /// What of the next window may be others'.
@@ -359,31 +371,10 @@ impl Sums {
     pub fn ln_accepted(&self, rules: &Rules) -> f64 {
         acceptance::ln_e(self.acceptance, self.judged().candidate, rules.tolerated_rate)
     }
-
-    /// How the objectives stand, the worst first, with what the worst has counted of the candidate and its `ln E`.
-    pub fn objective(&self, rules: &Rules) -> (ObjectiveState, Which, Counts, f64) {
-        let needed = rules.broken_at();
-        let of = |watch: &ObjectiveWatch, limit, which| {
-            (watch.standing(limit, needed), which, watch.candidate(), watch.ln_candidate(limit))
-        };
-        let failures = of(&self.objective, rules.objective, Which::Failures);
-        let latency = self.tail.as_ref().zip(rules.tail).map(|(watch, tail)| of(watch, tail.part, Which::Latency));
-        // Worst first: what breaks an objective must not hide behind the other one.
-        let rank = |standing| match standing {
-            ObjectiveState::Kept => 0,
-            ObjectiveState::Shared => 1,
-            ObjectiveState::Leaning => 2,
-            ObjectiveState::Broken => 3,
-        };
-        match latency {
-            Some(latency) if rank(latency.0) > rank(failures.0) => latency,
-            _ => failures,
-        }
-    }
 }
 
 /// Answers, and those that took longer than a limit (taken up to the next edge). Nothing where there is no such edge.
-fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
+pub(crate) fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
     let found = histogram.and_then(|h| h.beyond(limit).map(|(_, slow)| Counts::new(h.total, slow)));
     found.unwrap_or_default()
 }

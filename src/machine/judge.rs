@@ -9,6 +9,7 @@
 mod drain;
 mod finding;
 mod gate;
+mod objective;
 mod ours;
 mod outage;
 mod saving;
@@ -32,7 +33,7 @@ use crate::evidence::ramp;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
-use crate::evidence::{Rules, Strangers, Sums};
+use crate::evidence::{Missed, Rules, Strangers, Sums};
 use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
@@ -87,6 +88,8 @@ pub struct Judge {
     lambda: Option<f64>,
     /// Who asked the candidate itself before the first step.
     strangers: Option<Strangers>,
+    /// What stable missed of the objectives before the first step.
+    missed: Option<Missed>,
     /// Requests of both arms in windows of this step, and how long those were.
     seen: (u64, Duration),
     saved_at: Option<Timestamp>,
@@ -122,6 +125,7 @@ impl Judge {
             trouble: false,
             lambda: None,
             strangers: None,
+            missed: None,
             seen: (0, Duration::ZERO),
             saved_at: None,
             unsaved: false,
@@ -147,7 +151,17 @@ impl Judge {
         if !saved.fits(&self.rules) {
             log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
             self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
+            self.missed = self.missed.or_else(|| saved.sums.missed()?.under(&self.rules));
             return;
+        }
+        if let Some(missed) = saved.sums.missed().filter(|_| self.missed.is_none()) {
+            let (what, instead) =
+                (words::missed(missed, &self.rules), words::instead(missed, &self.rules, &self.arms.stable));
+            log.say(
+                Topic::Note,
+                format!("{} missed the objective before anyone was moved: {what}; {instead}", self.arms.stable),
+            );
+            self.missed = Some(*missed);
         }
         if let Some(strangers) = saved.sums.strangers().filter(|_| saved.is_nothing_yet()) {
             let seen = strangers.before().0;
@@ -156,8 +170,11 @@ impl Judge {
             self.strangers = self.strangers.take().or_else(|| Some(strangers.clone()));
             return;
         }
+        if saved.is_nothing_yet() && saved.sums.missed().is_some() {
+            return;
+        }
         let mut sums = saved.sums.clone();
-        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
+        self.met(&mut sums);
         self.sums = Some(sums);
         self.memory.clone_from(&saved.counters);
         self.resumed = saved.counters.as_ref().map(|_| saved.step);
@@ -171,13 +188,20 @@ impl Judge {
         self.memory = Some(surveyed.memory.clone());
         self.drain.knows(surveyed.longest);
         self.strangers.clone_from(&surveyed.strangers);
+        self.missed = surveyed.missed;
     }
 
     /// Sums without a window.
     fn no_sums(&self) -> Sums {
         let mut sums = Sums::new(&self.rules);
-        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
+        self.met(&mut sums);
         sums
+    }
+
+    /// What was seen before anyone was moved goes into the sums.
+    fn met(&self, sums: &mut Sums) {
+        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
+        self.missed.iter().for_each(|missed| sums.misses(*missed));
     }
 
     /// The rules that it judges by.

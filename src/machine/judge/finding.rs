@@ -2,7 +2,6 @@
 
 use super::Judge;
 use crate::evidence::Sums;
-use crate::evidence::objective::ObjectiveState;
 use std::time::Duration;
 
 /// What the evidence says at this moment, in words.
@@ -10,11 +9,11 @@ use std::time::Duration;
 pub enum Finding {
     /// The candidate is worse than stable.
     Worse(String),
-    /// The candidate breaks the objective; stable does not, or is not there to ask.
+    /// The candidate breaks the objective; stable is shown to keep it, or is not there to ask.
     Broken(String),
     /// The numbers cannot be computed.
     Trouble(String),
-    /// No step now: the objective is broken by both, or the split is not what was asked for.
+    /// No step now: the objective is broken by both, or nobody knows yet by whom, or the split is not what was asked for.
     Paused(String),
     /// Too little was counted at this step; what is wanted.
     Little(String),
@@ -42,13 +41,8 @@ impl Judge {
         if sums.ln_worse() >= self.worse_at() {
             return Finding::Worse(self.worse(sums));
         }
-        let (standing, which, ..) = sums.objective(&self.rules);
-        match standing {
-            ObjectiveState::Broken => return Finding::Broken(self.broken(sums, which, place.baking)),
-            ObjectiveState::Leaning | ObjectiveState::Shared => {
-                return Finding::Paused(self.shared(sums, standing, which));
-            }
-            ObjectiveState::Kept => {}
+        if let Some(found) = self.objective(sums) {
+            return found;
         }
         if let Some(counts) = sums.fell_wrong() {
             return Finding::Paused(self.missplit(counts, sums.percents()));

@@ -38,7 +38,7 @@ impl Judge {
         }
         let next = if plan.style.by_budget() { self.farthest(plan, step) } else { Advice::Go(step + 1) };
         // A plan of one switch has nothing to compare before it.
-        let missing = unsure.or_else(|| self.untimed().filter(|_| step > 0));
+        let missing = unsure.or_else(|| self.untimed().or_else(|| self.unsettled()).filter(|_| step > 0));
         match (next, missing) {
             (Advice::Go(next), Some(why)) if plan.bakes_at() == Some(next) => {
                 let which = if plan.closes(next + 1) { "step of the bake" } else { "last step" };

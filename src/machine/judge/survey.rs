@@ -1,18 +1,22 @@
-//! Before the first step: decides what stable's rate is, who else asks the candidate, and whether a decision can be had in
-//! time. It may use readings and the forecast.
+//! Before the first step: decides what stable's rate is, whether it keeps the objective, who else asks the candidate, and whether
+//! a decision can be had in time. It may use readings and the forecast.
 
 use super::outage::Newest;
 use super::told::ClassesTold;
 use super::{drain, words};
 use crate::evidence::Counts;
+use crate::evidence::Missed;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
 use crate::evidence::classes::Classes;
 use crate::evidence::forecast::{Baseline, Course, until_accepted};
+use crate::evidence::missed::{Keeping, told};
 use crate::evidence::reading::{Arms, NoReading, Reading};
+use crate::evidence::sums::slow;
 use crate::evidence::window::Memory;
 use crate::model::event::Log;
 use crate::model::event::Topic;
+use crate::model::name::RevisionName;
 use crate::model::time::after;
 use crate::rollout::plan::Plan;
 use jiff::Timestamp;
@@ -26,6 +30,10 @@ const ENOUGH: u64 = 100;
 /// a step lasts longer than its dwell.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How long stable is looked at, at most, while it fails more often than the objective allows and that is not told from chance: a rate
+/// of twice the objective of 1 % takes some 1,600 requests, five minutes of five a second.
+const TELLS: Duration = Duration::from_secs(300);
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Surveyed {
@@ -37,6 +45,10 @@ pub struct Surveyed {
     pub strangers: Option<Strangers>,
     /// Answers by class of stable and of the candidate, as far as the source tells them.
     pub classes: [Option<Classes>; 2],
+    /// What stable misses of the objectives already.
+    pub missed: Option<Missed>,
+    /// It fails more often than the objective allows, which is not told from chance.
+    pub open: bool,
     /// The longest that a request of stable's ever took, up to the next edge of the histogram; none without one.
     pub longest: Option<Duration>,
 }
@@ -50,6 +62,8 @@ pub struct Survey {
     look: Duration,
     began: Option<(Timestamp, Memory)>,
     counts: Counts,
+    /// Answers of stable, and those that were slower than the latency objective.
+    slow: Counts,
     /// All that came to the candidate: no user is on it yet.
     foreign: Counts,
     asked: Option<Timestamp>,
@@ -125,6 +139,9 @@ impl Survey {
         }
         for growth in memory.close(&reading) {
             self.counts = self.counts.plus(growth.stable.counts);
+            if let Some(tail) = rules.tail {
+                self.slow = self.slow.plus(slow(growth.stable.latency.as_ref(), tail.within));
+            }
             // What ends without having come now was a user's of an earlier walk.
             let (ended, came) = (growth.candidate.counts, growth.candidate.arrived);
             self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
@@ -132,14 +149,37 @@ impl Survey {
         let over = Duration::try_from(reading.at.duration_since(*began)).unwrap_or_default();
         let enough =
             (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0 && over >= self.look;
-        if enough || over >= LONGEST.max(rules.every) {
+        let memory = memory.clone();
+        let open = self.is_open(rules);
+        if (enough || over >= LONGEST.max(rules.every)) && (!open || over >= TELLS) {
             let foreign = per_second(self.foreign.failures, over);
             let baseline = Baseline { counts: self.counts, over, foreign };
             let strangers = Strangers::seen(self.foreign, over);
             let longest = drain::longest(&reading);
             let classes = self.classes.grown();
-            self.found = Some(Surveyed { baseline, memory: memory.clone(), strangers, classes, longest });
+            let missed = Missed::of(Some(self.counts), rules.tail.map(|_| self.slow), rules);
+            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest });
         }
+    }
+
+    /// True while stable leans towards missing an objective, and is not told to.
+    fn is_open(&self, rules: &Rules) -> bool {
+        let open = |counts, limit| told(counts, limit, rules.broken_at()) == Keeping::Open;
+        open(self.counts, rules.objective) || rules.tail.is_some_and(|tail| open(self.slow, tail.part))
+    }
+
+    /// Why it takes longer than a look at the rate does; none: it does not.
+    pub fn why_longer(&self, rules: &Rules, stable: &RevisionName) -> Option<String> {
+        let (began, memory) = self.began.as_ref()?;
+        let over = Duration::try_from(memory.at().duration_since(*began)).unwrap_or_default();
+        (over >= LONGEST && self.is_open(rules)).then(|| {
+            let (wanted, counts) = (words::percent(rules.objective), words::of(self.counts));
+            format!(
+                "{stable} has {counts} failed so far, at most {wanted} wanted: it is looked at for {} at most, to tell whether it misses \
+                 the objective already",
+                words::span(TELLS)
+            )
+        })
     }
 
     /// A setting that does not fit the source, which is to be mended before anyone is moved, whatever the plan compares.
@@ -196,6 +236,30 @@ impl Surveyed {
         ))
     }
 
+    /// What stable misses of the objectives; none if it misses nothing.
+    pub fn misses(&self, rules: &Rules, stable: &RevisionName) -> Option<String> {
+        let over = words::span(Duration::from_secs(self.baseline.over.as_secs()));
+        let missed = words::missed(self.missed.as_ref()?, rules);
+        Some(format!("{stable} misses the objective already: {missed} in {over}"))
+    }
+
+    /// What the objective is instead, where stable misses it.
+    pub fn instead(&self, rules: &Rules, stable: &RevisionName) -> Option<String> {
+        Some(words::instead(self.missed.as_ref()?, rules, stable))
+    }
+
+    /// That it cannot be told whether stable keeps the objectives, where that is so.
+    pub fn untold(&self, rules: &Rules, stable: &RevisionName) -> Option<String> {
+        let over = words::span(Duration::from_secs(self.baseline.over.as_secs()));
+        self.open.then(|| {
+            format!(
+                "whether {stable} keeps the objective is not told by {} failed in {over}, at most {} wanted: it counts as it is",
+                words::of(self.baseline.counts),
+                words::percent(rules.objective)
+            )
+        })
+    }
+
     /// How long a decision takes, or why it cannot be had in `time`; in words.
     pub fn forecast(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> Result<String, String> {
         let lambda = self.baseline.lambda();
@@ -229,151 +293,4 @@ impl Surveyed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::evidence::classes::StatusClass;
-    use crate::evidence::grpc::GrpcStatus;
-    use crate::evidence::reading::{Counters, Pair};
-    use crate::evidence::rules::tests::rules;
-    use crate::rollout::plan::{PlanOptions, Style};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn arms() -> Arms {
-        Arms { namespace: "n".parse().unwrap(), stable: "s-1".parse().unwrap(), candidate: "s-2".parse().unwrap() }
-    }
-
-    /// For a walk that dwells so long.
-    fn survey(style: Style, dwell: u64) -> Survey {
-        let wish = PlanOptions { style, dwell: Some(Duration::from_secs(dwell)), ..PlanOptions::default() };
-        Survey::of(&Plan::new(&wish).unwrap())
-    }
-
-    /// What is found when stable gets `users` a second and the candidate these (good and bad); and after how many seconds.
-    fn found(mut survey: Survey, users: u64, candidate: impl Fn(u64) -> (u64, u64)) -> (Surveyed, i64) {
-        let counters = |completed, failed| Counters {
-            sent: Some(completed),
-            active: Some(0),
-            completed,
-            failed,
-            ..Counters::default()
-        };
-        for ten in 0..20 {
-            let now = at(10 * ten);
-            let (good, bad) = candidate(10 * ten.unsigned_abs());
-            let pair = Pair {
-                stable: Some(counters(users * 10 * ten.unsigned_abs(), 0)),
-                candidate: Some(counters(good + bad, bad)),
-            };
-            survey.asked(now);
-            let reading = Reading { at: now, strata: [("g".to_owned(), pair)].into() };
-            survey.read(Ok(reading), &rules(), now, &mut Log::default());
-            if let Some(found) = survey.found() {
-                return (found.clone(), 10 * ten);
-            }
-        }
-        panic!("nothing is found in 200 seconds")
-    }
-
-    #[test]
-    fn who_asks_the_candidate_while_no_user_is_on_it_is_a_stranger() {
-        let (alone, took) = found(survey(Style::Canary, 5), 100, |_| (7, 2));
-        assert_eq!(
-            (alone.strangers, took, alone.baseline.foreign),
-            (None, 10, 0.0),
-            "what came before is of no account"
-        );
-        let (good, took) = found(survey(Style::Canary, 5), 100, |seconds| (seconds, 0));
-        assert_eq!(took, 10);
-        let said = good.others(&arms()).unwrap();
-        assert_eq!(
-            said,
-            "others ask s-2 by its own address: 10 requests in 10s while no user was on it, 0 failed; as many good answers \
-             prove nothing for it"
-        );
-        // Failures of theirs are looked at for a minute.
-        let (failing, took) = found(survey(Style::Canary, 5), 100, |seconds| (0, seconds));
-        assert_eq!((took, failing.baseline.foreign), (60, 1.0));
-        assert!(failing.others(&arms()).unwrap().contains("60 requests in 1m while no user was on it, 60 failed"));
-        // A monitor that asks each half minute is not yet there in the first ten seconds.
-        let monitor = |seconds| (0, (seconds + 5) / 30);
-        assert_eq!(
-            found(survey(Style::Canary, 120), 100, |_| (0, 0)).1,
-            60,
-            "as long as the first step lasts, or a minute"
-        );
-        assert_eq!(found(survey(Style::Canary, 30), 100, |_| (0, 0)).1, 30);
-        let (seen, took) = found(survey(Style::Budget, 30), 100, monitor);
-        assert_eq!((seen.strangers.unwrap().before().0, took), (Counts::new(2, 2), 60));
-        let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false, drain: Duration::ZERO };
-        let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
-        assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
-    }
-
-    /// With classes, so that a source that shows no failures is seen before it has to.
-    #[test]
-    fn what_the_source_tells_of_both_is_said_by_class() {
-        let mut survey = survey(Style::Canary, 30);
-        let told = |second: i64, stable: [u64; 2], candidate: u64| {
-            let counters = |counts: [u64; 2]| {
-                let mut classes = Classes::default();
-                for (n, digit) in counts.into_iter().zip([2, 5]) {
-                    classes.add(StatusClass::Of(digit), n);
-                }
-                let (completed, failed) = (classes.all(), classes.failed());
-                Some(Counters { completed, failed, classes: Some(classes), ..Counters::default() })
-            };
-            let pair = Pair { stable: counters(stable), candidate: counters([candidate, 0]) };
-            Reading { at: at(second), strata: [("g".to_owned(), pair)].into() }
-        };
-        for reading in [told(0, [7000, 5], 12), told(10, [7330, 8], 12), told(30, [7990, 15], 14)] {
-            let now = reading.at;
-            survey.read(Ok(reading), &rules(), now, &mut Log::default());
-        }
-        let found = survey.found().unwrap();
-        assert_eq!(
-            found.told(&arms()).unwrap(),
-            "the source tells of s-1: 990 2xx, 10 5xx in 30s; of s-2: 2 2xx; no status of gRPC calls"
-        );
-        let mut calling = found.clone();
-        if let Some(classes) = &mut calling.classes[0] {
-            classes.add_call(GrpcStatus::read("0").unwrap(), 400);
-            classes.add_call(GrpcStatus::read("UNAVAILABLE").unwrap(), 7);
-        }
-        assert!(calling.told(&arms()).unwrap().ends_with("; gRPC calls of s-1: 400 OK, 7 UNAVAILABLE"));
-        let (silent, _) = found_without_classes();
-        assert_eq!(silent.told(&arms()), None);
-    }
-
-    fn found_without_classes() -> (Surveyed, i64) {
-        found(survey(Style::Canary, 5), 100, |_| (0, 0))
-    }
-
-    #[test]
-    fn a_setting_that_does_not_fit_waits_for_nothing_and_processes_in_turn_are_no_rate() {
-        let mut log = Log::default();
-        let mut wrong = survey(Style::BlueGreen, 5);
-        wrong.read(Err(NoReading::Setting("no such label".into())), &rules(), at(0), &mut log);
-        assert!(wrong.mistake().is_some() && wrong.outage(Duration::from_secs(60), at(0)).is_some());
-        let mut in_turn = survey(Style::Canary, 5);
-        for (ten, users) in [9000, 90, 9010, 100, 9020, 110, 9030].into_iter().enumerate() {
-            let counters = Counters { completed: users, ..Counters::default() };
-            let pair = Pair { stable: Some(counters), candidate: None };
-            let now = at(10 * i64::try_from(ten).unwrap());
-            let reading = Reading { at: now, strata: [(String::new(), pair)].into() };
-            in_turn.read(Ok(reading), &rules(), now, &mut log);
-        }
-        assert!(in_turn.is_failing());
-        let said = in_turn.outage(Duration::from_secs(20), at(60)).unwrap().to_string();
-        assert!(said.starts_with("unusable answer of the source: its counters fell twice within 8 readings"), "{said}");
-    }
-
-    #[test]
-    fn where_nothing_is_compared_one_reading_tells_who_else_asks() {
-        assert_eq!(found(survey(Style::Canary, 5), 1, |_| (0, 0)).1, 60, "a hundred requests of stable, or a minute");
-        assert_eq!(found(survey(Style::BlueGreen, 5), 0, |_| (0, 0)).1, 10);
-        assert_eq!(found(survey(Style::BlueGreen, 5), 100, |seconds| (0, seconds)).1, 60);
-    }
-}
+mod tests;

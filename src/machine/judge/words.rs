@@ -3,9 +3,8 @@
 
 use super::{Judge, statuses};
 use crate::evidence::counts::Counts;
-use crate::evidence::objective::ObjectiveState;
-use crate::evidence::sums::Which;
-use crate::evidence::{Strangers, Sums};
+use crate::evidence::{Missed, Rules, Strangers, Sums};
+use crate::model::name::RevisionName;
 use jiff::SignedDuration;
 use std::time::Duration;
 
@@ -48,13 +47,39 @@ pub(super) fn span(span: Duration) -> String {
     crate::model::time::words(span)
 }
 
-fn of(counts: Counts) -> String {
+pub(super) fn of(counts: Counts) -> String {
     format!("{} of {} ({})", counts.failures, counts.requests, percent(counts.rate()))
+}
+
+/// What stable missed before anyone was moved: `41 of 1800 (2.28 %) failed, at most 1 % wanted`.
+pub(super) fn missed(missed: &Missed, rules: &Rules) -> String {
+    let failed =
+        missed.failed.map(|counts| format!("{} failed, at most {} wanted", of(counts), percent(rules.objective)));
+    let slow = missed.slow.zip(rules.tail).map(|(counts, tail)| {
+        let within = number(micros(tail.within) / 1000.0);
+        format!("{} slower than {within} ms, at most {} wanted", of(counts), percent(tail.part))
+    });
+    failed.into_iter().chain(slow).collect::<Vec<_>>().join("; ")
+}
+
+/// What the objectives are where stable missed them.
+pub(crate) fn instead(missed: &Missed, rules: &Rules, stable: &RevisionName) -> String {
+    let failed = missed.failed.map(|_| format!("{} may fail", percent(missed.limit(rules))));
+    let slow = missed
+        .slow
+        .zip(rules.tail)
+        .map(|(_, tail)| format!("{} may be so slow", percent(missed.part(tail.part, rules))));
+    format!(
+        "for this rollout it is to be no worse than {stable}: the comparison judges, and at 100 %, where there is nothing to compare with, \
+         {} ({} times its odds)",
+        failed.into_iter().chain(slow).collect::<Vec<_>>().join(", "),
+        number(rules.tolerated_odds)
+    )
 }
 
 /// What was counted of the candidate before the windows of its steps opened: told apart, because not all of it is of users, and what ends
 /// then may have come under the split before.
-fn between(sums: &Sums, also: &str) -> String {
+pub(super) fn between(sums: &Sums, also: &str) -> String {
     let Counts { requests, failures } = sums.between().candidate;
     if requests == 0 {
         return String::new();
@@ -123,55 +148,6 @@ impl Judge {
         }
     }
 
-    pub(super) fn broken(&self, sums: &Sums, which: Which, baking: bool) -> String {
-        let (_, _, counts, ln) = sums.objective(&self.rules);
-        let control = if baking {
-            "there is no stable left to compare with".to_owned()
-        } else {
-            format!("{} does not over the same time", self.arms.stable)
-        };
-        format!(
-            "objective broken: {} has {} {}{}; {control} (evidence {}, {} decides)",
-            self.arms.candidate,
-            of(counts),
-            self.limit(which),
-            between(sums, "of these "),
-            evidence(ln),
-            evidence(self.rules.broken_at())
-        )
-    }
-
-    pub(super) fn shared(&self, sums: &Sums, standing: ObjectiveState, which: Which) -> String {
-        let stable = &self.arms.stable;
-        let counts = sums.objective(&self.rules).2;
-        if standing == ObjectiveState::Leaning {
-            let candidate = &self.arms.candidate;
-            format!(
-                "{candidate} has {} {}; whether {stable} breaks it too is being looked at",
-                of(counts),
-                self.limit(which)
-            )
-        } else {
-            format!(
-                "{stable} breaks the objective too ({}): it is not the candidate alone; no step until it is over",
-                self.limit(which)
-            )
-        }
-    }
-
-    fn limit(&self, which: Which) -> String {
-        match (which, self.rules.tail) {
-            (Which::Latency, Some(tail)) => {
-                format!(
-                    "slower than {} ms, at most {} wanted",
-                    number(micros(tail.within) / 1000.0),
-                    percent(tail.part)
-                )
-            }
-            _ => format!("failed, at most {} wanted", percent(self.rules.objective)),
-        }
-    }
-
     pub(super) fn missplit(&self, (candidate, stable): (u64, u64), percents: (u8, u8)) -> String {
         let (of_candidate, of_stable) = percents;
         let all = f64::from(of_candidate) + f64::from(of_stable);
@@ -213,7 +189,7 @@ impl Judge {
 }
 
 /// Microseconds as a number; an edge is far below 2^53.
-fn micros(edge: u64) -> f64 {
+pub(super) fn micros(edge: u64) -> f64 {
     crate::evidence::counts::real(edge.min(1 << 52))
 }
 

@@ -83,6 +83,9 @@ impl Walk {
                 format!("looking who else asks {} before anyone is moved", arms.candidate)
             };
             log.once(Topic::Wait, looks);
+            if let Some(why) = self.survey.why_longer(&rules, &arms.stable) {
+                log.once_of(Topic::Wait, "longer", why);
+            }
             let ask = if self.survey.is_due(now) { vec![Question::Reading(arms)] } else { vec![] };
             return Some(Next::Wait { until: self.survey.next_moment(now), ask });
         };
@@ -91,6 +94,16 @@ impl Walk {
         }
         if let Some(told) = found.others(&arms) {
             log.once(Topic::Note, told);
+        }
+        if let Some(misses) = found.misses(&rules, &arms.stable) {
+            if rules.strict_objective {
+                let ways = "mend what serves, or raise --objective, or leave out --strict-objective";
+                return stays(Code::Inconclusive, format!("{misses} (--strict-objective)"), ways);
+            }
+            let instead = found.instead(&rules, &arms.stable).unwrap_or_default();
+            log.once(Topic::Note, format!("{misses}; {instead}"));
+        } else if let Some(untold) = found.untold(&rules, &arms.stable) {
+            log.once(Topic::Note, untold);
         }
         if !plan.compares() {
             return None;
@@ -162,10 +175,10 @@ impl Walk {
         self.judge = Some(judge);
     }
 
-    /// Of the evidence of another run, who else asks the candidate by its own address.
-    pub(super) fn others_of(&self, saved: &Saved) -> Option<Box<Saved>> {
+    /// Of the evidence of another run, what was seen before anyone was moved.
+    pub(super) fn seen_before(&self, saved: &Saved) -> Option<Box<Saved>> {
         let rules = &self.goal.judge.as_ref()?.rules;
-        saved.others(rules).map(Box::new)
+        saved.before(rules).map(Box::new)
     }
 
     /// A served step: this is where windows are.

@@ -242,7 +242,7 @@ impl Walk {
             Claim::Resume if goes_on => record.evidence,
             Claim::Resume => record.evidence.map(|saved| Box::new(saved.without_counters())),
             // Who else asks the candidate asks whoever walks, and is not looked for once users are on it.
-            _ if record.step > 0 => record.evidence.as_deref().and_then(|saved| self.others_of(saved)),
+            _ if record.step > 0 => record.evidence.as_deref().and_then(|saved| self.seen_before(saved)),
             _ => None,
         };
         let kept = record.compared.take().filter(|_| claim == Claim::Resume);

@@ -5,6 +5,7 @@
 use super::rollout::{Rollout, moves, word};
 use super::times::{clock, moment};
 use super::{Life, RevisionStatus, Role, Status, dead_words};
+use crate::evidence::{Counts, Missed};
 use crate::model::outcome::Code;
 use crate::rollout::owner::OwnerKind;
 use crate::rollout::record::{EditOf, Phase};
@@ -173,9 +174,20 @@ fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     lines.push(row("waits for", &format!("{}{until}", waits.text)));
     if let Some(evidence) = &rollout.evidence {
         lines.push(row("evidence", &evidence.said));
+        if let Some(missed) = &evidence.missed {
+            lines.push(row("objective", &no_worse(missed, &rollout.stable)));
+        }
     }
     lines.extend(rollout.compared.iter().map(|said| row("compared", said)));
     lines
+}
+
+/// The objective where stable missed its own.
+fn no_worse(missed: &Missed, stable: &str) -> String {
+    let of = |what, counts: Option<Counts>| counts.map(|c| format!("{} of {} {what}", c.failures, c.requests));
+    let parts = [of("failed", missed.failed), of("were too slow", missed.slow)];
+    let had = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("no worse than {stable}, which missed its own before anyone was moved ({had})")
 }
 
 fn events(rollout: &Rollout) -> Vec<String> {

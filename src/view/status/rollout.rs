@@ -5,7 +5,7 @@
 use super::Called;
 use super::holder::{Holder, Life, dead_words, life};
 use super::waits::{Waits, waits};
-use crate::evidence::Counts;
+use crate::evidence::{Counts, Missed};
 use crate::machine::standing::{Moved, lost_to_edit, moved, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
@@ -78,6 +78,9 @@ pub(crate) struct EvidenceStatus {
     pub stable: Counts,
     /// Requests and failures of the candidate.
     pub candidate: Counts,
+    /// What stable missed of the objectives before anyone was moved; then the candidate is to be no worse than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
 }
 
 /// How far a walk is.
@@ -145,6 +148,7 @@ pub(super) fn explain(record: &Record, world: &World, service: &Service, called:
             said: saved.said.clone(),
             stable: saved.counted().stable,
             candidate: saved.counted().candidate,
+            missed: saved.missed().copied(),
         }),
         compared: record.compared.iter().flat_map(|kept| &kept.rows).map(|row| row.said.clone()).collect(),
         requests: Requests {

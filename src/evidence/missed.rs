@@ -1,0 +1,118 @@
+//! A stable that misses an objective before anyone is moved: decides whether it does, and what the objective is then for this
+//! rollout. A release that is no worse must be able to go out, or one that mends could not.
+//!
+//! As surely as a candidate has to break it, by the same bet; stable is looked at longer while that leans and is not told. Where
+//! it does, the comparison alone says "no worse than stable", and what is left of the objective is a bound for where there is
+//! nothing to compare with: materially worse, `tolerated odds` times those that stable had (their upper bound at 5 %).
+
+use super::bound::upper_of;
+use super::counts::{Counts, real};
+use super::objective::ln_e;
+use super::rules::Rules;
+use serde::{Deserialize, Serialize};
+
+/// The error of the upper bound.
+const DELTA: f64 = 0.05;
+/// A limit is a rate below 1, whatever stable did.
+const MOST: f64 = 0.999;
+
+/// What stable had of requests and failures, or slow answers, where it missed that objective.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Requests that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Counts>,
+    /// Answers that were slower than the latency objective allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Counts>,
+}
+
+/// What a look at stable says of an objective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Nothing says that it is missed.
+    Kept,
+    /// More failures than it allows, and not enough of them to tell.
+    Open,
+    /// It is missed.
+    Missed,
+}
+
+/// What these counts of stable say of a limit; evidence of `needed` (`ln`) tells that it is missed.
+pub(crate) fn told(counts: Counts, limit: f64, needed: f64) -> Keeping {
+    match ln_e(counts, limit) {
+        ln if ln >= needed => Keeping::Missed,
+        ln if ln > 0.0 => Keeping::Open,
+        _ => Keeping::Kept,
+    }
+}
+
+impl Missed {
+    /// Of what stable had of failures and of slow answers; none if it misses nothing by these rules.
+    pub(crate) fn of(failed: Option<Counts>, slow: Option<Counts>, rules: &Rules) -> Option<Self> {
+        let misses = |counts: Counts, limit| told(counts, limit, rules.broken_at()) == Keeping::Missed;
+        let failed = failed.filter(|counts| misses(*counts, rules.objective));
+        let slow = slow.zip(rules.tail).filter(|(counts, tail)| misses(*counts, tail.part)).map(|(counts, _)| counts);
+        Some(Self { failed, slow }).filter(|missed| *missed != Self::default())
+    }
+
+    /// What of it is missed by these rules as well: the owner may have other ones by now.
+    pub(crate) fn under(&self, rules: &Rules) -> Option<Self> {
+        Self::of(self.failed, self.slow, rules)
+    }
+
+    /// The rate of failures that may not be exceeded, between 0 and 1.
+    pub(crate) fn limit(&self, rules: &Rules) -> f64 {
+        self.failed.map_or(rules.objective, |counts| worse(counts, rules).max(rules.objective))
+    }
+
+    /// The part of answers that may be slow, between 0 and 1, where `part` may be so.
+    pub(crate) fn part(&self, part: f64, rules: &Rules) -> f64 {
+        self.slow.map_or(part, |counts| worse(counts, rules).max(part))
+    }
+}
+
+/// The rate at which a candidate is materially worse than that.
+fn worse(counts: Counts, rules: &Rules) -> f64 {
+    let rate = upper_of(real(counts.failures), real(counts.requests), DELTA);
+    let odds = rules.tolerated_odds * rate;
+    (odds / (1.0 - rate + odds)).min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::tests::rules;
+    use super::*;
+
+    #[test]
+    fn a_rate_of_twice_the_objective_is_told_from_it_in_some_thousand_requests() {
+        let needed = rules().broken_at();
+        assert_eq!(told(Counts::new(1000, 1), 0.01, needed), Keeping::Kept);
+        assert_eq!(told(Counts::new(1000, 20), 0.01, needed), Keeping::Open);
+        assert_eq!(told(Counts::new(2000, 40), 0.01, needed), Keeping::Missed);
+        assert_eq!(told(Counts::new(100, 20), 0.01, needed), Keeping::Missed);
+        assert_eq!(told(Counts::default(), 0.01, needed), Keeping::Kept);
+    }
+
+    #[test]
+    fn what_is_left_is_a_bound_on_what_would_be_materially_worse() {
+        let of = |n, k| Missed { failed: Some(Counts::new(n, k)), slow: None }.limit(&rules());
+        let (two, all) = (of(2000, 40), of(500, 500));
+        assert!((0.07..0.09).contains(&two), "{two}");
+        assert!((all - MOST).abs() < 1e-12, "{all}");
+        let nothing = Missed::default();
+        assert!((nothing.limit(&rules()) - 0.01).abs() < 1e-12 && (nothing.part(0.05, &rules()) - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn under_another_objective_it_may_be_kept() {
+        let missed = Missed::of(Some(Counts::new(2000, 40)), None, &rules()).unwrap();
+        assert_eq!(missed.under(&rules()), Some(missed));
+        assert_eq!(missed.under(&Rules { objective: 0.05, ..rules() }), None);
+        assert_eq!(
+            Missed::of(Some(Counts::new(2000, 2)), Some(Counts::new(2000, 900)), &rules()),
+            None,
+            "no latency objective"
+        );
+    }
+}
