@@ -13,6 +13,8 @@
 mod cost;
 #[path = "evidence/detection.rs"]
 mod detection;
+#[path = "evidence/late.rs"]
+mod late;
 #[path = "evidence/nulls.rs"]
 mod nulls;
 #[path = "evidence/parallel.rs"]
@@ -30,12 +32,13 @@ use std::time::Instant;
 
 fn main() {
     let only = std::env::var("ANDANTE_ONLY").unwrap_or_default();
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("cost", cost::print),
         ("peeking", peeking::print),
         ("nulls", nulls::print),
         ("detection", detection::print),
         ("skew", skew::print),
+        ("late", late::print),
         ("rollouts", tables::print),
         ("crash", tables::crashes),
     ];

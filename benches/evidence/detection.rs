@@ -3,7 +3,7 @@
 use super::parallel::{binomial, each, mean_and_p95};
 use super::runs;
 use andante::evidence::Table;
-use andante::evidence::comparison::Comparison;
+use andante::evidence::starts::Starts;
 
 pub(crate) fn print() {
     let runs = (runs() / 20).max(400);
@@ -24,13 +24,14 @@ pub(crate) fn print() {
     {
         let worse: f64 = odds * p / (1.0 - p + odds * p);
         let found = each(runs, 300 + seed as u64, |rng| {
-            let mut evidence = Comparison::default();
+            let mut evidence = Starts::default();
             let mut requests = 0;
             while evidence.ln_e() < -0.01_f64.ln() && requests < 1_000_000 {
                 let n_c = binomial(rng, 1000, share);
                 evidence
                     .add(Table::of(n_c, 1000 - n_c, binomial(rng, n_c, worse), binomial(rng, 1000 - n_c, p)))
                     .unwrap();
+                evidence.close().unwrap();
                 requests += n_c;
             }
             requests as f64

@@ -2,11 +2,11 @@
 
 use super::parallel::{binomial, each, part};
 use super::runs;
-use andante::evidence::comparison::Comparison;
 use andante::evidence::latency::Histogram;
+use andante::evidence::starts::Starts;
 use andante::evidence::sums::Window;
 use andante::evidence::window::{Arm, Growth};
-use andante::evidence::{Counts, Rules, Sums, Table};
+use andante::evidence::{Counts, Margin, Rules, Sums, Table};
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, LogNormal};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn window(rng: &mut SmallRng, n: u64, share: f64, p: f64) -> Table {
 
 /// The highest `E` along the ramp, as its logarithm.
 fn highest(rng: &mut SmallRng, n: u64, p: f64, incidents: bool) -> f64 {
-    let mut evidence = Comparison::default();
+    let mut evidence = Starts::default();
     let mut highest = 0.0_f64;
     for i in 0..RAMP.len() * WINDOWS {
         let share = f64::from(RAMP[i / WINDOWS]) / 100.0;
@@ -39,6 +39,7 @@ fn highest(rng: &mut SmallRng, n: u64, p: f64, incidents: bool) -> f64 {
             _ => p,
         };
         evidence.add(window(rng, n, share, p)).unwrap();
+        evidence.close().unwrap();
         highest = highest.max(evidence.ln_e());
     }
     highest
@@ -90,7 +91,7 @@ fn histogram(rng: &mut SmallRng, n: u64, slower: f64) -> Histogram {
 
 /// Requests of the candidate until failures and latency together cross, at a share of 10 %; none within `windows`.
 fn slower_found(rng: &mut SmallRng, slower: f64, margin: usize, windows: usize) -> Option<u64> {
-    let rules = Rules { margin: Some(margin), ..rules() };
+    let rules = Rules { margin: Margin::Edges(margin), ..rules() };
     let mut sums = Sums::new(&rules);
     sums.step((10, 90));
     for _ in 0..windows {
@@ -110,7 +111,7 @@ fn slower_found(rng: &mut SmallRng, slower: f64, margin: usize, windows: usize) 
 
 fn latency() {
     println!(
-        "\n## Latency (lognormal, median 60 ms, sigma 0.8, share 10 %, alpha 1 %, both comparisons in one), 60 windows of 300"
+        "\n## Latency (lognormal, median 60 ms, sigma 0.8, margins of edges, share 10 %, alpha 1 %, both comparisons in one), 60 windows of 300"
     );
     println!(
         "| candidate | margin in edges | found | candidate's requests until then, mean | runs |\n|---|---|---|---|---|"

@@ -111,10 +111,11 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let mut memory = Memory::open(&first, None);
     memory.close(&world.read());
     let counted = world.counters[0].clone();
-    let baseline = Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every, foreign: 0.0 };
+    let baseline =
+        Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every, ..Baseline::default() };
     let mut judge = Judge::new(rules.clone(), arms());
-    let (missed, open) = (None, false);
-    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], missed, open, longest: None });
+    let (missed, open, longest, times) = (None, false, None, None);
+    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], missed, open, longest, times });
     let mut saved = None;
     let (mut step, begun) = (0, world.at);
     let mut served = world.at;

@@ -3,7 +3,7 @@
 use super::parallel::{binomial, each, part};
 use super::runs;
 use andante::evidence::Table;
-use andante::evidence::comparison::Comparison;
+use andante::evidence::starts::Starts;
 
 /// Requests a second, the candidate's share, the failure rate outside the incident.
 const RATE: u64 = 100;
@@ -30,7 +30,7 @@ pub(crate) fn print() {
                     Table::of(n_c, RATE - n_c, binomial(rng, n_c, failing(t)), binomial(rng, RATE - n_c, failing(t)));
                 counted.push(table);
             }
-            let mut evidence = Comparison::default();
+            let mut evidence = Starts::default();
             let mut alarm = false;
             let mut at = 0;
             while at + window + skew <= seconds {
@@ -38,6 +38,7 @@ pub(crate) fn print() {
                     |from: usize| counted[from..from + window].iter().copied().fold(Table::default(), Table::plus);
                 let (candidate, stable) = (sum(at + skew).candidate, sum(at).stable);
                 evidence.add(Table { stable, candidate }).unwrap();
+                evidence.close().unwrap();
                 alarm |= evidence.ln_e() >= -0.01_f64.ln();
                 at += window;
             }

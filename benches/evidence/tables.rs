@@ -18,6 +18,7 @@ fn plan(style: Style, dwell: u64) -> Plan {
         to: Percent::FULL,
         approve: vec![],
         approval_timeout: Duration::from_secs(1800),
+        ..PlanOptions::default()
     })
     .unwrap()
 }

@@ -3,7 +3,7 @@
 //! Decides defaults, and which numbers make sense together; [`crate::evidence`] judges by them.
 
 use super::duration;
-use crate::evidence::{OnInconclusive, OnObjective, RuleOptions, Rules, Tail};
+use crate::evidence::{Margin, OnInconclusive, OnObjective, Phi, RuleOptions, Rules, Tail, clustering};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -16,13 +16,18 @@ pub struct JudgeArgs {
     /// The latency that is wanted, for example p99<=500ms (taken up to the next edge of the histogram).
     #[arg(long, value_name = "pN<=TIME", value_parser = tail, help_heading = "Judgement")]
     pub latency_objective: Option<Tail>,
-    /// The candidate may be slower than stable by so many edges of the histogram; `off`: latency is not compared.
-    #[arg(long, value_name = "EDGES", default_value = "1", value_parser = margin, help_heading = "Judgement")]
+    /// How much slower than stable the candidate may be: `odds:N`, at each edge of the histogram up to N times stable's odds of
+    /// taking longer; a number, by so many edges; `off`, latency is not compared.
+    #[arg(long, value_name = "MARGIN", default_value = "odds:1.5", value_parser = margin, help_heading = "Judgement")]
     pub latency_margin: Margin,
     /// The candidate may have so many times stable's odds of answering 4xx, and in any case as many as the objective lets fail,
     /// for example odds:3; `off`: they are not compared, and a release that answers 404 to everything is promoted.
     #[arg(long, value_name = "odds:TIMES", default_value = "odds:2", value_parser = client_error_margin, help_heading = "Judgement")]
     pub client_error_margin: ClientErrorMargin,
+    /// So many failures have one cause, as a rule: evidence counts them as one. From 1 (failures are independent) to 100;
+    /// `auto`: as many as stable's own failures show.
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = together, help_heading = "Judgement")]
+    pub clustering: Together,
     /// A failure rate below this does not matter, whatever stable's is; else a tenth of the objective.
     #[arg(long, value_name = "PART", value_parser = part, help_heading = "Judgement")]
     pub tolerated_rate: Option<f64>,
@@ -61,7 +66,8 @@ pub struct JudgeArgs {
     /// scrapes of a Prometheus, or two writes of a file.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Judgement")]
     pub evidence_patience: Duration,
-    /// How long latency is not judged after each step is served; failures always are.
+    /// How long latency is not judged after each step is served. In windows that begin in its first third up to 5 % of the
+    /// candidate's requests may fail without being compared, ten or so in a rollout; all else counts.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Judgement")]
     pub warm_up: Duration,
     /// How long the slowest requests take, time-outs among them: each step is judged from so long after it is served, when
@@ -70,13 +76,13 @@ pub struct JudgeArgs {
     pub longest_answer: Option<Duration>,
 }
 
-/// By how many edges the candidate may be slower; none: latency is not compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Margin(pub Option<usize>);
-
 /// How many times stable's odds of client errors are no worse; none: they are not compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClientErrorMargin(pub Option<f64>);
+
+/// How many failures come at a time; none: as stable shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together(pub Option<Phi>);
 
 /// What a broken objective does at 100 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,8 +114,9 @@ impl JudgeArgs {
             tail: self.latency_objective,
             tolerated_rate: self.tolerated_rate,
             tolerated_odds: self.tolerated_odds,
-            margin: self.latency_margin.0,
+            margin: self.latency_margin,
             client_error_margin: self.client_error_margin.0,
+            clustering: self.clustering.0,
             min_requests: self.min_requests,
             every: self.evidence_every,
             warm_up: self.warm_up,
@@ -161,13 +168,7 @@ fn tail(text: &str) -> Result<Tail, String> {
 
 fn margin(text: &str) -> Result<Margin, String> {
     super::reject_unresolved(text)?;
-    if text == "off" {
-        return Ok(Margin(None));
-    }
-    match text.parse() {
-        Ok(edges) if edges <= 10 => Ok(Margin(Some(edges))),
-        _ => Err("a whole number from 0 to 10, or `off`".to_owned()),
-    }
+    text.parse()
 }
 
 /// `odds:2`, or `off`.
@@ -179,6 +180,17 @@ fn client_error_margin(text: &str) -> Result<ClientErrorMargin, String> {
     match text.strip_prefix("odds:").and_then(|times| times.trim().parse().ok()) {
         Some(times) if (1.0..=1000.0).contains(&times) => Ok(ClientErrorMargin(Some(times))),
         _ => Err("odds: and a number from 1 to 1000, for example `odds:2`, or `off`".to_owned()),
+    }
+}
+
+fn together(text: &str) -> Result<Together, String> {
+    super::reject_unresolved(text)?;
+    if text == "auto" {
+        return Ok(Together(None));
+    }
+    match text.parse() {
+        Ok(factor) if (1.0..=clustering::MOST).contains(&factor) => Ok(Together(Some(Phi::of(factor)))),
+        _ => Err("a number from 1 to 100, or `auto`".to_owned()),
     }
 }
 
@@ -239,13 +251,15 @@ mod tests {
 
     #[test]
     fn margins_odds_and_intervals_have_bounds() {
-        assert_eq!((margin("off"), margin("2")), (Ok(Margin(None)), Ok(Margin(Some(2)))));
+        assert_eq!((margin("off"), margin("2")), (Ok(Margin::Off), Ok(Margin::Edges(2))));
+        assert_eq!(margin("odds:2.5"), Ok(Margin::Odds(2.5)));
+        assert!(margin("11").is_err() && margin("odds:0.5").is_err() && margin("$(params.margin)").is_err());
         assert_eq!(client_error_margin("odds:2.5"), Ok(ClientErrorMargin(Some(2.5))));
-        assert_eq!(client_error_margin("off"), Ok(ClientErrorMargin(None)));
         for bad in ["2", "odds:", "odds:0.5", "odds:NaN", "odds:1001", "", "$(params.client-error-margin)"] {
             assert!(client_error_margin(bad).is_err(), "{bad}");
         }
-        assert!(margin("11").is_err() && margin("-1").is_err());
+        assert_eq!((together("auto"), together("3")), (Ok(Together(None)), Ok(Together(Some(Phi::of(3.0))))));
+        assert!(["0.9", "101", "NaN", "", "threes"].into_iter().all(|bad| together(bad).is_err()));
         assert!(odds("1").is_err() && odds("NaN").is_err() && odds("1.5").is_ok());
         assert!(every("999ms").is_err() && every("1s").is_ok());
     }

@@ -44,7 +44,7 @@ pub use export::ExportArgs;
 pub use gates::GateArgs;
 pub use goal::GoalArgs;
 pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
-pub use judge::{JudgeArgs, Margin, OnInconclusiveArg, OnObjectiveArg};
+pub use judge::{JudgeArgs, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use plan::{PlanFlags, StyleArg};
 pub use probe::{AddressArg, ProbeArgs};

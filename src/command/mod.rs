@@ -96,7 +96,7 @@ async fn perform(command: Command, environment: &Environment, lines: &mut Lines)
         Command::Image(args) => image::image(&args, environment).await.into(),
         Command::Stage(args) => roll::stage(&args, environment, lines).await.into(),
         Command::Check(args) => roll::check(&args, environment, lines).await.into(),
-        Command::Walk(args) => roll::walk(&args, environment, lines).await.into(),
+        Command::Walk(args) => Box::pin(roll::walk(&args, environment, lines)).await.into(),
         // Boxed, because it holds two machines' ways at once and would else be the largest part of every command.
         Command::RollOut(args) => Box::pin(roll::roll_out(&args, environment, lines)).await.into(),
         Command::Settle(args) => settle::settle(&args, environment, lines).await.into(),
@@ -127,7 +127,7 @@ pub async fn run(cli: Cli) -> Code {
     }
     let typed = cli.typed.clone();
     let ended = match declared::complete(cli, &environment, &mut lines).await {
-        Ok(cli) => perform(cli.command, &environment, &mut lines).await,
+        Ok(cli) => Box::pin(perform(cli.command, &environment, &mut lines)).await,
         Err(Stop(outcome)) if results.is_none() && results_of(&typed).is_some_and(|names| names != RESULTS) => {
             report::complain(&format!("andante: {}", outcome.line()));
             write_message(&typed, &outcome.line());

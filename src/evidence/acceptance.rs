@@ -5,8 +5,9 @@
 //! against the rate, which learns from their absence. Without the second a service that never fails could never be accepted.
 
 use super::bound::ln_bet;
+use super::clustering::{Phi, Weighed};
 use super::conditional::ln_z;
-use super::counts::{Counts, Table, real};
+use super::counts::{Table, real};
 use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
 
@@ -16,23 +17,30 @@ const TOO_LARGE: u64 = 100_000_000;
 
 /// `ln g` of one window: evidence against odds of failure of `odds` times stable's or more.
 pub(super) fn window(table: Table, odds: f64) -> Result<Nats, Trouble> {
+    window_clustered(table, odds, Phi::ONE)
+}
+
+/// The same, where failures come so many at a time.
+pub(super) fn window_clustered(table: Table, odds: f64, phi: Phi) -> Result<Nats, Trouble> {
     if table.is_mute() || table.failures() > TOO_LARGE {
         return Ok(Nats::ZERO);
     }
-    Nats::floor(ln_z(table, odds) - ln_z(table, 1.0) - real(table.candidate.failures) * odds.ln())
+    Nats::floor((ln_z(table, odds) - ln_z(table, 1.0) - real(table.candidate.failures) * odds.ln()) / phi.get())
 }
 
 /// `ln` of the whole evidence against a materially worse candidate, from the sum of [`window`] and all that was counted of
 /// the candidate. It is accepted at `1/beta`.
-pub(super) fn ln_e(windows: Nats, candidate: Counts, rate: f64) -> f64 {
+pub(super) fn ln_e(windows: Nats, candidate: impl Into<Weighed>, rate: f64) -> f64 {
+    let (failures, requests) = candidate.into().reals();
     // The mean and not the product: both are made of the same requests, and the mean of e-values is one whatever their
     // dependence. It costs a factor of two, so without failures the bet alone must reach 39 for a beta of 5 %: 4,534 clean
     // requests at a tolerated rate of 0.1 %.
-    log_mean(&[windows.value(), ln_bet(real(candidate.failures), real(candidate.requests), rate)])
+    log_mean(&[windows.value(), ln_bet(failures, requests, rate)])
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::counts::Counts;
     use super::*;
     use proptest::prelude::*;
 

@@ -4,10 +4,12 @@
 //! hypergeometric if requests were assigned at random and the candidate is no worse, however failures cluster or drift: it
 //! is Fisher's randomization test. `e = psi^k_c Z(1) / Z(psi)` then has mean 1 for every `psi`, products over windows are a
 //! supermartingale, and their mean over a grid of `psi` exceeds `1/alpha` with a probability of at most `alpha`, ever
-//! (Ville's inequality). Incidents that hit both arms, ramps and unequal shares cost nothing, because each window is
+//! (Ville's inequality). Since when the candidate is worse nobody knows either: [`super::starts`] multiplies what is computed
+//! here, from each window on. Incidents that hit both arms, ramps and unequal shares cost nothing, because each window is
 //! compared with itself. Lindon and Malek ("Anytime-Valid Inference for Multinomial Count Data", 2022) test against the
 //! split that was configured; here it is the split that was counted, window by window.
 
+use super::clustering::Phi;
 use super::conditional::ln_z;
 use super::counts::{Table, real};
 use super::logs::log_mean;
@@ -21,30 +23,44 @@ pub const GRID: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
 /// With more failures than this in one window the closed form is used: the exact one would cost milliseconds.
 const CLOSED_ABOVE: u64 = 100_000_000;
 
-/// Evidence that the candidate's odds of failure are higher than stable's, a sum for each odds ratio of [`GRID`].
+/// Evidence that the candidate's odds of failure are higher than stable's, a sum for each odds ratio of [`GRID`]: of one window
+/// over its strata, in whatever order they come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Comparison([Nats; GRID.len()]);
 
 impl Comparison {
-    /// Adds a window of one stratum. One that is mute adds nothing.
+    /// Adds one stratum of a window. One that is mute adds nothing.
     pub fn add(&mut self, table: Table) -> Result<(), Trouble> {
+        self.add_beyond(table, 1.0, Phi::ONE)
+    }
+
+    /// The same where up to `no_worse` times stable's odds are no worse: [`GRID`] has multiples of these. Beyond 1 its mean is at most 1
+    /// only if failures are independent; of a candidate that is as good as stable it is so by random assignment alone. And where
+    /// failures come so many at a time: each odds ratio's evidence is divided for itself, because a power of an e-value is one (Jensen), and
+    /// so is the mean of powers; the power of the mean would weigh the ratios anew.
+    pub(super) fn add_beyond(&mut self, table: Table, no_worse: f64, phi: Phi) -> Result<(), Trouble> {
         // Mute is a matter of totals. Windows may be left out by their totals, but never by whose failures are in them:
         // that would choose the evidence.
         if table.is_mute() {
             return Ok(());
         }
         let large = table.failures() > CLOSED_ABOVE;
-        let z_of_none = if large { 0.0 } else { ln_z(table, 1.0) };
+        let z_of_none = if large { 0.0 } else { ln_z(table, no_worse) };
         for (sum, psi) in self.0.iter_mut().zip(GRID) {
             let ln_e = if large {
-                closed(table, 1.0, psi)
+                closed(table, no_worse, no_worse * psi)
             } else {
-                real(table.candidate.failures) * psi.ln() + z_of_none - ln_z(table, psi)
+                real(table.candidate.failures) * psi.ln() + z_of_none - ln_z(table, no_worse * psi)
             };
-            *sum = sum.plus(Nats::floor(ln_e)?);
+            *sum = sum.plus(Nats::floor(ln_e / phi.get())?);
         }
         Ok(())
+    }
+
+    /// `ln e` for each odds ratio.
+    pub(super) fn sums(self) -> [Nats; GRID.len()] {
+        self.0
     }
 
     /// `ln E`, the logarithm of the mean over the grid.
@@ -167,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_windows_and_gateways_does_not_matter(
+        fn the_order_of_gateways_does_not_matter(
             tables in proptest::collection::vec(table(), 1..8), turn in 0..8_usize,
         ) {
             let sum = |tables: &[Table]| {
@@ -190,6 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn beyond_a_null_of_other_odds_its_mean_is_one_at_these_odds_and_less_below() {
+        let (n_c, n_b, k) = (12_u64, 40_u64, 9_u64);
+        for no_worse in [1.0, 1.5, 3.0] {
+            let mean = |true_odds: f64| {
+                let z = ln_z(Table::of(n_c, n_b, 0, k), true_odds);
+                (0..=k)
+                    .map(|x| {
+                        let ways = super::super::logs::ln_choose(n_c, x) + super::super::logs::ln_choose(n_b, k - x);
+                        let mut evidence = Comparison::default();
+                        evidence.add_beyond(Table::of(n_c, n_b, x, k - x), no_worse, Phi::ONE).unwrap();
+                        (ways + real(x) * true_odds.ln() - z + evidence.ln_e()).exp()
+                    })
+                    .sum::<f64>()
+            };
+            assert!((mean(no_worse) - 1.0).abs() < 1e-9, "{no_worse}: {}", mean(no_worse));
+            assert!(mean(no_worse * 0.8) < 1.0 && mean(no_worse * 1.3) > 1.0);
+        }
+    }
+
+    #[test]
     fn given_the_totals_its_mean_is_one() {
         // Over every outcome of a window, weighted as random assignment weighs it.
         let (n_c, n_b, k) = (12, 40, 9);
@@ -202,6 +238,24 @@ mod tests {
                 })
                 .sum();
             assert!((mean - 1.0).abs() < 1e-10, "{psi}: {mean}");
+        }
+    }
+
+    /// The mean over odds ratios of each one's power is an e-value too, whatever the power below 1.
+    #[test]
+    fn divided_its_mean_is_at_most_one() {
+        let (n_c, n_b, k) = (12, 40, 9);
+        for phi in [1.0, 1.3, 5.0, 100.0] {
+            let mean: f64 = (0..=k)
+                .map(|x| {
+                    let ways = super::super::logs::ln_choose(n_c, x) + super::super::logs::ln_choose(n_b, k - x);
+                    let weight = (ways - super::super::logs::ln_choose(n_c + n_b, k)).exp();
+                    let mut evidence = Comparison::default();
+                    evidence.add_beyond(Table::of(n_c, n_b, x, k - x), 1.0, Phi::of(phi)).unwrap();
+                    weight * evidence.ln_e().exp()
+                })
+                .sum();
+            assert!(mean <= 1.0 + 1e-9 && (phi > 1.0 || mean > 1.0 - 1e-9), "{phi}: {mean}");
         }
     }
 }

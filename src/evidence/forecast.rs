@@ -5,7 +5,9 @@
 //! same formulas as the verdicts.
 
 use super::bound::ln_bet;
+use super::clustering::Clustering;
 use super::counts::{Counts, real};
+use super::latency::LatencyOutlook;
 use super::logs::log_mean;
 use super::ramp::{Known, allowed_of};
 use super::rules::Rules;
@@ -23,7 +25,7 @@ pub struct Course {
 }
 
 /// What stable did before the first step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Baseline {
     /// What was counted.
     pub counts: Counts,
@@ -31,6 +33,8 @@ pub struct Baseline {
     pub over: Duration,
     /// Failures a second of others who ask the candidate itself; 0 or more. They are in its counters and prove nothing for it.
     pub foreign: f64,
+    /// How stable's failures come.
+    pub clustering: Clustering,
 }
 
 /// Time between the write of a step and its first window, beside one reading.
@@ -46,7 +50,21 @@ impl Baseline {
 
 /// Time from the first step until a candidate as good as stable is accepted; none if that takes longer than `at_most`.
 pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_most: Duration) -> Option<Duration> {
+    until_both_accepted(rules, course, baseline, None, at_most)
+}
+
+/// The same where times are compared as well, which is waited for, too. `times`: how stable's answers fell between the edges;
+/// none where nothing is known of that.
+pub fn until_both_accepted(
+    rules: &Rules,
+    course: &Course,
+    baseline: &Baseline,
+    times: Option<&LatencyOutlook>,
+    at_most: Duration,
+) -> Option<Duration> {
+    let mut times = times.cloned();
     let (lambda, p) = (baseline.lambda(), baseline.counts.rate());
+    let phi = rules.clustering.unwrap_or_else(|| baseline.clustering.estimated()).get();
     let tick = rules.every.as_secs_f64().max(0.1);
     let drain = course.drain.as_secs_f64();
     let overhead = (SERVE + rules.every).as_secs_f64() + drain;
@@ -56,8 +74,9 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
         let (share, dwell) = course.steps.get(at)?;
         let enough = here >= dwell.as_secs_f64() && at_step >= real(rules.min_requests);
         if enough && at + 1 == course.steps.len() {
-            let evidence = log_mean(&[turned, ln_bet(failures, requests, rules.tolerated_rate)]);
-            if rules.accept_without || evidence >= rules.accepted_at() {
+            let evidence = log_mean(&[turned, ln_bet(failures / phi, requests / phi, rules.tolerated_rate)]);
+            let no_slower = times.as_ref().is_none_or(|times| times.ln_accepted() >= rules.accepted_at());
+            if rules.accept_without || evidence >= rules.accepted_at() && no_slower {
                 return Some(Duration::from_secs_f64(time));
             }
         } else if enough {
@@ -78,7 +97,10 @@ pub fn until_accepted(rules: &Rules, course: &Course, baseline: &Baseline, at_mo
         let failed = users * p + foreign;
         (requests, failures) = (requests + more, failures + failed);
         at_step += more;
-        turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds);
+        if let Some(times) = times.as_mut().filter(|_| here >= rules.warm_up.as_secs_f64()) {
+            times.expect(users, lambda * (1.0 - share) * tick);
+        }
+        turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds) / phi;
         here += tick;
         time += tick;
     }
@@ -98,6 +120,7 @@ fn gain(candidate: f64, stable: f64, share: f64, odds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::latency::Histogram;
     use super::super::rules::tests::rules;
     use super::*;
 
@@ -107,7 +130,7 @@ mod tests {
     }
 
     fn baseline(requests: u64, failures: u64) -> Baseline {
-        Baseline { counts: Counts::new(requests, failures), over: Duration::from_secs(10), foreign: 0.0 }
+        Baseline { counts: Counts::new(requests, failures), over: Duration::from_secs(10), ..Baseline::default() }
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -146,6 +169,23 @@ mod tests {
         let budget = Course { steps, by_budget: true, drain: Duration::ZERO };
         let time = until_accepted(&rules(), &budget, &baseline(1000, 1), HOUR).unwrap();
         assert!((120..480).contains(&time.as_secs()), "{time:?}");
+    }
+
+    /// A service that fails often is soon told from one that fails three times as often; its times are compared after the warm-up
+    /// alone.
+    #[test]
+    fn times_take_their_own_time() {
+        let half = course(&[(0.5, 0)]);
+        let stable = Histogram { total: 1000, above: vec![(50_000, 600), (100_000, 260), (250_000, 37), (500_000, 4)] };
+        let times = LatencyOutlook::new(rules().margin, &stable);
+        let time = |rate: u64, times: Option<&LatencyOutlook>| {
+            let failing = Baseline { counts: Counts::new(rate * 1000, rate * 50), ..baseline(0, 0) };
+            let failing = Baseline { over: Duration::from_secs(1000), ..failing };
+            until_both_accepted(&rules(), &half, &failing, times, HOUR).unwrap().as_secs()
+        };
+        assert!(time(100, times.as_ref()) >= 30 + time(100, None) / 2);
+        assert!((40..=60).contains(&time(100, times.as_ref())), "{}", time(100, times.as_ref()));
+        assert!(time(1, times.as_ref()) > 300, "some two hundred answers at one in two seconds");
     }
 
     #[test]

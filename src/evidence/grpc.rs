@@ -1,7 +1,7 @@
 //! Statuses of gRPC calls: what an HTTP status does not tell, because a call that fails is answered with a 200.
 //!
 //! Decides which of them are the server's fault and which are the client's: as OpenTelemetry's semantic conventions for gRPC
-//! say it of a server's spans. UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS are errors
+//! say it of a server's spans. `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS` are errors
 //! of the server; what else is not OK tells the client that it asked for something that it may not have, as a 4xx does
 //! (CANCELLED among them, which the client did itself). Depends on nothing.
 

@@ -6,6 +6,7 @@
 //! nothing to compare with: materially worse, `tolerated odds` times those that stable had (their upper bound at 5 %).
 
 use super::bound::upper_of;
+use super::clustering::Phi;
 use super::counts::{Counts, real};
 use super::objective::ln_e;
 use super::rules::Rules;
@@ -40,7 +41,7 @@ pub(crate) enum Keeping {
 
 /// What these counts of stable say of a limit; evidence of `needed` (`ln`) tells that it is missed.
 pub(crate) fn told(counts: Counts, limit: f64, needed: f64) -> Keeping {
-    match ln_e(counts, limit) {
+    match ln_e(counts, limit, Phi::ONE) {
         ln if ln >= needed => Keeping::Missed,
         ln if ln > 0.0 => Keeping::Open,
         _ => Keeping::Kept,

@@ -8,6 +8,7 @@
 //! are the ones that speak against it.
 
 use super::bound::ln_bet;
+use super::clustering::Phi;
 use super::counts::{Counts, Table, real};
 use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Multiples of the objective that are looked for, as far as they are below 1.
 // As in the comparison: nobody knows how far a candidate breaks it, and the mean over eight costs at most ln 8 nats.
-const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
+pub(super) const MULTIPLES: [f64; 8] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0];
 /// Evidence of 20 that stable breaks it calls an incident shared, and evidence of 20 that it keeps it ends one.
 // Neither blames anybody: a mistake costs time, so five in a hundred will do.
 const TOLD: f64 = 2.995_732_273_553_991;
@@ -23,22 +24,27 @@ const TOLD: f64 = 2.995_732_273_553_991;
 /// below the objective is told from it in hours.
 const ALLOWED: f64 = 20.0;
 
-/// `ln E` against a failure rate of at most `limit` (above 0, below 1).
-pub(crate) fn ln_e(counts: Counts, limit: f64) -> f64 {
-    let (failures, rest) = (real(counts.failures), real(counts.requests - counts.failures));
-    let logs: Vec<f64> = MULTIPLES
-        .iter()
-        .map(|m| m * limit)
-        .filter(|q| *q < 1.0)
-        .map(|q| failures * (q / limit).ln() + rest * ((-q).ln_1p() - (-limit).ln_1p()))
-        .collect();
+/// `ln E` against a failure rate of at most `limit` (above 0, below 1), where failures come so many at a time: each bet is divided
+/// for itself.
+pub(crate) fn ln_e(counts: Counts, limit: f64, phi: Phi) -> f64 {
+    let logs: Vec<f64> = each(counts, limit, phi).collect();
     // A limit may be so high that no multiple of it is a rate: then there is nothing to look for.
     if logs.is_empty() { 0.0 } else { log_mean(&logs) }
 }
 
-/// `ln E` against a failure rate of at least `limit`: how surely these counts keep it.
-fn ln_kept(counts: Counts, limit: f64) -> f64 {
-    ln_bet(real(counts.failures), real(counts.requests), limit)
+/// The same for each multiple that is a rate.
+pub(super) fn each(counts: Counts, limit: f64, phi: Phi) -> impl Iterator<Item = f64> {
+    let (failures, rest) = (real(counts.failures) / phi.get(), real(counts.requests - counts.failures) / phi.get());
+    MULTIPLES
+        .iter()
+        .map(move |m| m * limit)
+        .filter(|q| *q < 1.0)
+        .map(move |q| failures * (q / limit).ln() + rest * ((-q).ln_1p() - (-limit).ln_1p()))
+}
+
+/// `ln E` against a failure rate of at least `limit`: how surely these counts keep it, where failures come so many at a time.
+fn ln_kept(counts: Counts, limit: f64, phi: Phi) -> f64 {
+    ln_bet(real(counts.failures) / phi.get(), real(counts.requests) / phi.get(), limit)
 }
 
 /// The part of the error that the evidence has which begins after so many incidents of both. They sum to 1, so that the
@@ -90,6 +96,9 @@ pub(crate) struct ObjectiveWatch {
     /// Incidents of both so far.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     incidents: u32,
+    /// Failures come so many at a time.
+    #[serde(default, skip_serializing_if = "Phi::is_one")]
+    phi: Phi,
 }
 
 fn is_nothing(counts: &Counts) -> bool {
@@ -102,17 +111,27 @@ fn is_none_yet(incidents: &u32) -> bool {
 }
 
 impl ObjectiveWatch {
+    /// From here on failures are taken to come so many at a time.
+    pub(crate) fn clustered(&mut self, phi: Phi) {
+        self.phi = phi;
+    }
+
+    /// `ln E` of these counts, with each bet divided.
+    fn ln_broken(&self, counts: Counts, bar: &Bar) -> f64 {
+        ln_e(counts, bar.limit, self.phi)
+    }
+
     /// Adds a window.
     pub(crate) fn add(&mut self, window: Table, bar: &Bar) -> Result<(), Trouble> {
-        if self.incident && ln_e(self.stable, bar.limit) > 0.0 {
+        if self.incident && self.ln_broken(self.stable, bar) > 0.0 {
             // Windows in which stable breaks it too say nothing about the candidate, and the end of an incident is looked for
             // in those after them.
-            *self = Self { incident: true, incidents: self.incidents, ..Self::default() };
+            *self = Self { incident: true, incidents: self.incidents, phi: self.phi, ..Self::default() };
         }
         self.candidate = self.candidate.plus(window.candidate);
         self.since = self.since.plus(window.candidate);
         self.stable = self.stable.plus(window.stable);
-        let now = Nats::floor(ln_e(self.candidate, bar.limit))?;
+        let now = Nats::floor(self.ln_broken(self.candidate, bar))?;
         // The candidate's evidence goes on from where stable was good again, whichever of its own windows that were.
         self.incident = self.incident && !self.is_over(bar.limit);
         if self.incident {
@@ -123,7 +142,7 @@ impl ObjectiveWatch {
         if now <= self.best {
             self.best = now;
             (self.since, self.stable) = (Counts::default(), Counts::default());
-        } else if now.value() >= self.needed(bar) && ln_e(self.stable, bar.limit) >= TOLD {
+        } else if now.value() >= self.needed(bar) && self.ln_broken(self.stable, bar) >= TOLD {
             (self.incident, self.incidents) = (true, self.incidents.saturating_add(1));
         }
         Ok(())
@@ -145,7 +164,8 @@ impl ObjectiveWatch {
 
     fn is_over(&self, limit: f64) -> bool {
         let allowed = limit * real(self.stable.requests);
-        ln_kept(self.stable, limit) >= TOLD || allowed >= ALLOWED && real(self.stable.failures) <= allowed
+        ln_kept(self.stable, limit, self.phi) >= TOLD
+            || allowed >= ALLOWED * self.phi.get() && real(self.stable.failures) <= allowed
     }
 
     /// The evidence that breaks it now.
@@ -163,8 +183,8 @@ impl ObjectiveWatch {
             return ObjectiveState::Kept;
         }
         // What a record of an older build says of stable is of windows of which the candidate's counts are unknown.
-        let same = ln_e(self.since, bar.limit) > 0.0;
-        let kept = same && ln_kept(self.stable, bar.limit) >= self.needed(bar);
+        let same = self.ln_broken(self.since, bar) > 0.0;
+        let kept = same && ln_kept(self.stable, bar.limit, self.phi) >= self.needed(bar);
         if bar.alone || kept { ObjectiveState::Broken } else { ObjectiveState::Leaning }
     }
 
@@ -182,7 +202,7 @@ impl ObjectiveWatch {
 
     /// `ln E` of the candidate.
     pub(crate) fn ln_candidate(&self, bar: &Bar) -> f64 {
-        ln_e(self.candidate, bar.limit)
+        self.ln_broken(self.candidate, bar)
     }
 }
 

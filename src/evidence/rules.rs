@@ -1,8 +1,10 @@
 //! What an owner wants of a candidate, and how sure the verdicts are to be.
 //!
 //! Decides the defaults, and the evidence that each verdict needs. How often verdicts err with the defaults is simulated:
-//! docs/evidence-figures.md. Depends on `std` only.
+//! docs/evidence-figures.md. Depends on the form of a margin.
 
+use super::clustering::Phi;
+use super::latency::Margin;
 use crate::model::time::human;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -62,8 +64,9 @@ pub struct Tail {
 ///     }
 ///     Ok((sums.ln_worse() >= rules.worse_at(), sums.ln_accepted(&rules) >= rules.accepted_at()))
 /// };
-/// // Ten failures beside none of stable's: worse. One failure is nothing yet, in either direction.
-/// assert_eq!(judged(&[10])?, (true, false));
+/// // Twenty failures beside none of stable's: worse (ten would do if it were known that they do not come together). One failure is
+/// // nothing yet, in either direction.
+/// assert_eq!(judged(&[20])?, (true, false));
 /// assert_eq!(judged(&[1])?, (false, false));
 /// // Where nothing fails, 4,534 clean requests exclude a candidate that is materially worse.
 /// assert_eq!(judged(&[0; 9])?, (false, false));
@@ -85,10 +88,12 @@ pub struct Rules {
     pub tolerated_rate: f64,
     /// Materially worse means at least so many times stable's odds of failure; above 1.
     pub tolerated_odds: f64,
-    /// The candidate may be slower by so many edges of the histogram; none: latency is not compared.
-    pub margin: Option<usize>,
+    /// How much slower the candidate may be, or that latency is not compared.
+    pub margin: Margin,
     /// The candidate may have so many times stable's odds of client errors (4xx), from 1 to 1000; none: they are not compared.
     pub client_error_margin: Option<f64>,
+    /// Failures come so many at a time; none: as stable's windows show.
+    pub clustering: Option<Phi>,
     /// Requests of the candidate that a step must have seen.
     pub min_requests: u64,
     /// Time between two readings.
@@ -129,8 +134,9 @@ pub struct RuleOptions {
     /// None: a tenth of the objective.
     pub tolerated_rate: Option<f64>,
     pub tolerated_odds: f64,
-    pub margin: Option<usize>,
+    pub margin: Margin,
     pub client_error_margin: Option<f64>,
+    pub clustering: Option<Phi>,
     /// None: 10, or none at all where no proof is wanted.
     pub min_requests: Option<u64>,
     #[serde(with = "human")]
@@ -161,6 +167,7 @@ impl Default for RuleOptions {
             tolerated_odds: rules.tolerated_odds,
             margin: rules.margin,
             client_error_margin: rules.client_error_margin,
+            clustering: rules.clustering,
             min_requests: None,
             every: rules.every,
             warm_up: rules.warm_up,
@@ -187,6 +194,7 @@ impl From<RuleOptions> for Rules {
             tolerated_odds: options.tolerated_odds,
             margin: options.margin,
             client_error_margin: options.client_error_margin,
+            clustering: options.clustering,
             min_requests: options.min_requests.unwrap_or(least),
             every: options.every,
             warm_up: options.warm_up,
@@ -214,10 +222,10 @@ impl Default for Rules {
             // A tenth of the objective.
             tolerated_rate: 0.001,
             tolerated_odds: 3.0,
-            // Without a margin a release that is 10 % slower is "worse": a third of them were found so within 60 windows.
-            margin: Some(1),
+            margin: Margin::default(),
             // Somewhat more of them may be meant: a stricter validation, a route that is gone.
             client_error_margin: Some(2.0),
+            clustering: None,
             min_requests: 10,
             every: Duration::from_secs(10),
             // Cold starts are slow, and no fault of the release.
@@ -249,9 +257,7 @@ impl Rules {
         if !(self.tolerated_odds > 1.0 && self.tolerated_odds <= 1000.0) {
             return Err(format!("tolerated odds of {}: a number above 1, at most 1000", self.tolerated_odds));
         }
-        if self.margin.is_some_and(|edges| edges > 10) {
-            return Err("a latency margin is a whole number of edges from 0 to 10".to_owned());
-        }
+        self.margin.check().map_err(|what| format!("a latency margin: {what}"))?;
         if self.client_error_margin.is_some_and(|odds| !(1.0..=1000.0).contains(&odds)) {
             return Err("a margin for client errors is a number from 1 to 1000".to_owned());
         }
@@ -291,10 +297,12 @@ impl Rules {
     /// The settings on which sums depend, as a text. Sums under other settings are not taken up again.
     pub fn fingerprint(&self) -> String {
         // Thresholds and times are not in it: they say when a sum is enough, and change no sum.
-        let margin = self.margin.map_or_else(|| "-".to_owned(), |m| m.to_string());
+        let margin = if self.margin.compares() { self.margin.to_string() } else { "-".to_owned() };
         let tail = self.tail.map_or_else(|| "-".to_owned(), |t| format!("{}<={}", t.part, t.within));
         let clients = self.client_error_margin.map_or_else(|| "-".to_owned(), |odds| odds.to_string());
-        format!("o{} m{margin} f{} t{tail} c{clients}", self.tolerated_odds, self.objective)
+        let together = self.clustering.map_or_else(|| "auto".to_owned(), |phi| phi.get().to_string());
+        // `s1`: sums that begin at each window. Builds before had one sum over all of them.
+        format!("o{} m{margin} f{} t{tail} c{clients} k{together} s1", self.tolerated_odds, self.objective)
     }
 }
 
@@ -313,8 +321,11 @@ pub(crate) mod tests {
         assert_eq!(other.fingerprint(), rules().fingerprint(), "a threshold changes no sum");
         for change in [
             (|r| r.tolerated_odds = 2.0) as fn(&mut Rules),
-            |r| r.margin = None,
+            |r| r.margin = Margin::Off,
+            |r| r.margin = Margin::Edges(1),
+            |r| r.margin = Margin::Odds(2.0),
             |r| r.client_error_margin = None,
+            |r| r.clustering = Some(Phi::ONE),
             |r| r.objective = 0.02,
             |r| r.tail = Some(Tail { part: 0.01, within: 500_000 }),
         ] {

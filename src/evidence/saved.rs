@@ -122,8 +122,12 @@ impl Saved {
             return None;
         }
         let mut sums = Sums::new(rules);
-        strangers.into_iter().for_each(|strangers| sums.meet(strangers.anew()));
-        missed.into_iter().for_each(|missed| sums.misses(missed));
+        if let Some(strangers) = strangers {
+            sums.meet(strangers.anew());
+        }
+        if let Some(missed) = missed {
+            sums.misses(missed);
+        }
         Some(Self::new(rules, self.step, sums, None, "nothing counted yet".to_owned()))
     }
 

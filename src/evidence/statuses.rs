@@ -21,6 +21,7 @@
 
 use super::acceptance;
 use super::classes::StatusCounts;
+use super::clustering::Phi;
 use super::comparison::{GRID, closed};
 use super::conditional::ln_z;
 use super::counts::{Counts, MOST, Table, real};
@@ -205,7 +206,7 @@ impl StatusSums {
             self.against = self.against.plus(acceptance::window(proved, tolerance.odds)?);
         }
         let users = self.table().without_failures(self.others).candidate;
-        let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate)));
+        let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate, Phi::ONE)));
         self.floor = floor.transpose()?;
         Ok(())
     }

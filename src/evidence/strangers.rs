@@ -52,6 +52,8 @@ pub(super) struct Theirs {
     pub good: u64,
     /// Of any kind.
     pub any: u64,
+    /// Of any kind, in this window and all before it.
+    pub ever: u64,
 }
 
 impl Strangers {
@@ -122,7 +124,8 @@ impl Strangers {
         self.failed += failed;
         self.failed_here += failed;
         self.good += good;
-        Theirs { failed, good, any: self.most(all, self.judged).saturating_sub(before) }
+        let ever = self.most(all, self.judged);
+        Theirs { failed, good, any: ever.saturating_sub(before), ever }
     }
 
     /// The most requests that come in so many milliseconds if so many came while all were theirs. What was never seen is not

@@ -7,32 +7,24 @@ mod objectives;
 pub(crate) use objectives::ObjectiveStanding;
 
 use super::acceptance;
-use super::comparison::Comparison;
+use super::change::BakeChanges;
+use super::clustering::{Clustering, SlowClustering, Weighed};
+use super::cold::Excused;
 use super::counts::{Counts, Table};
 use super::latency::{Histogram, Latency};
-use super::logs::log_sum;
+use super::lean::Lean;
 use super::missed::Missed;
 use super::nats::{Nats, Trouble};
 use super::objective::ObjectiveWatch;
 use super::rules::Rules;
 use super::sharing;
+use super::starts::Starts;
 use super::statuses::Statuses;
 use super::strangers::{DELTA, Strangers, Theirs};
 use super::waiting::InFlight;
 use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// Weight of requests that wait in the comparison, and of failures and latency in the rest.
-// Weights that sum to 1 keep one error for all: a weighted mean of e-values is one. The objective is not in it, because
-// it tests against something else: in an incident of both arms six failures of fifty requests would be enough for it.
-// What hangs is loud (a tenth of the error costs it some two nats), so that little is taken from the others.
-const WAITING: f64 = 0.1;
-/// Weight of what the status of answers tells beside failures: client errors and gRPC, half of it each.
-// Loud as well: a candidate that answers 404 to everything tells some 3 nats a request, as many as its twentieth costs it. It
-// costs failures and latency a ninth of their weight, 0.12 nats.
-const STATUSES: f64 = 0.1;
-const WEIGHTS: [f64; 2] = [0.6, 0.4];
 
 /// The sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +35,13 @@ pub struct Sums {
     candidate: Counts,
     stable: Counts,
     /// More failures than stable.
-    failures: Comparison,
+    failures: Starts,
+    /// In the bake: whether the candidate began to break an objective in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes: Option<BakeChanges>,
+    /// Evidence against the candidate has just grown.
+    #[serde(default, skip_serializing_if = "Lean::is_none")]
+    lean: Lean,
     /// Slower than stable; none if latency is not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
@@ -52,6 +50,20 @@ pub struct Sums {
     timed: bool,
     /// Against a materially worse candidate.
     acceptance: Nats,
+    /// What of the candidate proves something, each window divided by its factor.
+    #[serde(default, skip_serializing_if = "Weighed::is_nothing")]
+    weighed: Weighed,
+    /// How stable's failures come, and its slow answers.
+    #[serde(default, skip_serializing_if = "Clustering::is_nothing")]
+    clustering: Clustering,
+    #[serde(default, skip_serializing_if = "SlowClustering::is_nothing")]
+    slow: SlowClustering,
+    /// Failures just after a step that the comparison left out.
+    #[serde(default, skip_serializing_if = "Excused::is_none")]
+    excused: Excused,
+    /// The window that is about to be added began just after a step: so many failures may be excused.
+    #[serde(skip)]
+    just_moved: Option<u64>,
     /// The objective for failures.
     objective: ObjectiveWatch,
     /// The objective for latency.
@@ -121,13 +133,14 @@ impl Sums {
     pub fn new(rules: &Rules) -> Self {
         // Latency has its weight before anything is known, whether the source has a histogram or not: weights that were
         // chosen after a look at the data would not keep the error.
-        let latency = rules.margin.map(|_| Latency::default());
+        let latency = rules.margin.compares().then(Latency::default);
         Self { latency, tail: rules.tail.map(|_| ObjectiveWatch::default()), ..Self::default() }
     }
 
     /// With these counts alone.
     pub fn of_counts(counts: Table) -> Self {
-        Self { candidate: counts.candidate, stable: counts.stable, ..Self::default() }
+        let weighed = counts.candidate.into();
+        Self { candidate: counts.candidate, stable: counts.stable, weighed, ..Self::default() }
     }
 
     /// A step begins: requests fall anew. `percents` of candidate and stable.
@@ -136,6 +149,8 @@ impl Sums {
         self.waiting.step();
         let stables = f64::from(percents.1) / f64::from(percents.0.max(1));
         self.watches().for_each(|watch| watch.fall(stables));
+        self.clustering.apart();
+        self.slow.apart();
         self.strangers.iter_mut().for_each(Strangers::fall_anew);
     }
 
@@ -143,6 +158,7 @@ impl Sums {
     pub fn bake(&mut self) {
         self.objective = ObjectiveWatch::default();
         self.tail = self.tail.map(|_| ObjectiveWatch::default());
+        self.changes = Some(BakeChanges::default());
     }
 
     /// Others ask the candidate itself: what may be theirs is told from users' requests from now on.
@@ -178,6 +194,10 @@ impl Sums {
         let alone = self.is_alone();
         let of_stable = |counts: Counts| if alone { Counts::default() } else { counts };
         let table = |g: &Growth| Table { stable: of_stable(g.stable.counts), candidate: g.candidate.counts };
+        // What is applied to a window is of the windows before it, so that it is not chosen by what is judged with it.
+        let phi = self.phi(rules);
+        let estimated = self.phi_estimated(rules);
+        self.objective.clustered(estimated);
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         if window == Window::Moving {
             // The window belongs to neither split, so the test of the split cannot use it.
@@ -205,6 +225,7 @@ impl Sums {
         self.waiting.look();
         if self.falls_wrong(growths) {
             // More than the split is being counted. The window is left out by its totals, whatever failed in it.
+            self.clustering.apart();
             return Ok(());
         }
         let theirs = self.theirs(whole.candidate, self.foreign());
@@ -212,17 +233,30 @@ impl Sums {
         self.windows += 1;
         self.candidate = self.candidate.plus(whole.candidate);
         self.stable = self.stable.plus(whole.stable);
+        let mut cold = self.excuse(whole.without_failures(theirs.failed));
+        let before = self.failures.ln_e();
         for growth in growths {
             // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
-            self.failures.add(table(growth).without_failures(theirs.failed))?;
+            let compared = table(growth).without_failures(theirs.failed);
+            self.failures.add_beyond(compared.without_failures(cold), 1.0, phi)?;
+            cold = cold.saturating_sub(compared.candidate.failures);
             let proved = table(growth).without_good(theirs.good);
-            self.acceptance = self.acceptance.plus(acceptance::window(proved, rules.tolerated_odds)?);
-            if let (true, Some(latency), Some(margin)) = (warm && !alone, &mut self.latency, rules.margin)
+            self.acceptance =
+                self.acceptance.plus(acceptance::window_clustered(proved, rules.tolerated_odds, estimated)?);
+            if let (true, Some(latency)) = (warm && !alone, &mut self.latency)
                 && let (Some(stable), Some(candidate)) = (&growth.stable.latency, &growth.candidate.latency)
             {
-                latency.add(stable, &candidate.without_slow(theirs.any), margin)?;
+                latency.add_clustered(stable, &candidate.without_slow(theirs.any), rules.margin, &self.slow)?;
             }
         }
+        if let Some(latency) = self.latency.as_mut().filter(|_| warm && !alone) {
+            let times = growths.iter().filter_map(|g| g.stable.latency.as_ref().zip(g.candidate.latency.as_ref()));
+            latency.prove(&times.collect::<Vec<_>>(), theirs.ever, rules.margin)?;
+        }
+        self.weighed = self.weighed.plus(whole.without_good(theirs.good).candidate, estimated);
+        self.failures.close()?;
+        self.latency.iter_mut().try_for_each(Latency::close)?;
+        self.lean.look(before, self.failures.ln_e());
         if !alone {
             self.statuses.add(growths, theirs.any, rules)?;
             let proved = self.judged().candidate.requests;
@@ -233,14 +267,21 @@ impl Sums {
             }
         }
         let [failures, slow_ones] = self.bars(rules);
-        self.objective.add(whole.without_failures(theirs.failed), &failures)?;
+        let users = whole.without_failures(theirs.failed);
+        self.objective.add(users, &failures)?;
+        self.changes.iter_mut().try_for_each(|c| c.failures.add(users.candidate, failures.limit, estimated))?;
         if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
+            watch.clustered(self.slow.of_objective(tail.within));
             let sum = |arm: fn(&Growth) -> &Arm| {
                 growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
             };
             let window = Table { stable: of_stable(sum(|g| &g.stable)), candidate: sum(|g| &g.candidate) };
-            watch.add(window.without_failures(theirs.any), &slow_ones)?;
+            let window = window.without_failures(theirs.any);
+            watch.add(window, &slow_ones)?;
+            let phi = self.slow.of_objective(tail.within);
+            self.changes.iter_mut().try_for_each(|c| c.tail.add(window.candidate, slow_ones.limit, phi))?;
         }
+        self.learn(growths, whole, warm, rules);
         Ok(())
     }
 
@@ -250,7 +291,10 @@ impl Sums {
         self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
         let theirs = self.theirs(whole.candidate, None);
         let [failures, _] = self.bars(rules);
-        self.objective.add(judged.without_failures(theirs.failed), &failures)
+        let users = judged.without_failures(theirs.failed);
+        let phi = self.phi_estimated(rules);
+        self.changes.iter_mut().try_for_each(|c| c.failures.add(users.candidate, failures.limit, phi))?;
+        self.objective.add(users, &failures)
     }
 
     /// What of the next window may be others'.
@@ -330,47 +374,6 @@ impl Sums {
     pub fn fell_wrong(&self) -> Option<(u64, u64)> {
         self.fell_wrong
     }
-
-    /// `ln E` that the candidate is worse than stable: failures, latency, waiting and statuses together, one error for all.
-    pub fn ln_worse(&self) -> f64 {
-        let ended = match &self.latency {
-            None => self.failures.ln_e(),
-            Some(latency) => log_sum(&[WEIGHTS[0].ln() + self.failures.ln_e(), WEIGHTS[1].ln() + latency.ln_e()]),
-        };
-        let statuses = STATUSES.ln() + self.statuses.ln_worse();
-        log_sum(&[(1.0 - WAITING - STATUSES).ln() + ended, WAITING.ln() + self.waiting.ln_worse(), statuses])
-    }
-
-    /// What the status of answers tells beside failures.
-    pub fn statuses(&self) -> &Statuses {
-        &self.statuses
-    }
-
-    /// True if it is more than half of the evidence that the candidate is worse.
-    pub fn is_by_status(&self) -> bool {
-        STATUSES.ln() + self.statuses.ln_worse() > self.ln_worse() - std::f64::consts::LN_2
-    }
-
-    /// What is known of requests that wait; none before the first step.
-    pub fn waiting(&self) -> Option<&InFlight> {
-        Some(&self.waiting).filter(|waiting| !waiting.is_nothing())
-    }
-
-    /// `ln E` for failures and, if it is compared, for latency with the edge (in microseconds) where it is strongest.
-    pub fn parts(&self) -> (f64, Option<(f64, u64)>) {
-        let latency = self.latency.as_ref().and_then(|l| Some((l.ln_e(), l.loudest()?)));
-        (self.failures.ln_e(), latency)
-    }
-
-    /// `ln E` against a candidate that lets more hang than stable does, where the source tells what waits.
-    pub fn ln_waits_no_longer(&self, rules: &Rules) -> Option<f64> {
-        self.waiting().filter(|waiting| waiting.is_told()).map(|waiting| waiting.ln_accepted(rules.tolerated_rate))
-    }
-
-    /// `ln E` against a materially worse candidate, by what has ended.
-    pub fn ln_accepted(&self, rules: &Rules) -> f64 {
-        acceptance::ln_e(self.acceptance, self.judged().candidate, rules.tolerated_rate)
-    }
 }
 
 /// Answers, and those that took longer than a limit (taken up to the next edge). Nothing where there is no such edge.
@@ -378,6 +381,10 @@ pub(crate) fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
     let found = histogram.and_then(|h| h.beyond(limit).map(|(_, slow)| Counts::new(h.total, slow)));
     found.unwrap_or_default()
 }
+
+mod late;
+mod together;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;

@@ -28,12 +28,11 @@ use outage::Newest;
 pub use survey::{Survey, Surveyed};
 use told::TimesTold;
 
-use crate::evidence::forecast::Baseline;
-use crate::evidence::ramp;
+use crate::evidence::cold;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
-use crate::evidence::{Missed, Rules, Strangers, Sums};
+use crate::evidence::{Clustering, Missed, Rules, Strangers, Sums};
 use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
@@ -90,6 +89,8 @@ pub struct Judge {
     strangers: Option<Strangers>,
     /// What stable missed of the objectives before the first step.
     missed: Option<Missed>,
+    /// How stable's failures came before the first step.
+    clustering: Clustering,
     /// Requests of both arms in windows of this step, and how long those were.
     seen: (u64, Duration),
     saved_at: Option<Timestamp>,
@@ -126,6 +127,7 @@ impl Judge {
             lambda: None,
             strangers: None,
             missed: None,
+            clustering: Clustering::default(),
             seen: (0, Duration::ZERO),
             saved_at: None,
             unsaved: false,
@@ -189,11 +191,13 @@ impl Judge {
         self.drain.knows(surveyed.longest);
         self.strangers.clone_from(&surveyed.strangers);
         self.missed = surveyed.missed;
+        self.clustering = surveyed.baseline.clustering;
     }
 
     /// Sums without a window.
     fn no_sums(&self) -> Sums {
         let mut sums = Sums::new(&self.rules);
+        sums.knows(self.clustering);
         self.met(&mut sums);
         sums
     }
@@ -345,6 +349,8 @@ impl Judge {
         sums.earlier_has_ended(self.drain.has_ended(&self.rules, reading.at));
         let apart = self.drain.is_apart(&self.rules, reading.at);
         sums.is_apart(apart);
+        let soon = began < after(place.served, self.rules.warm_up / 3);
+        sums.just_moved(soon.then(|| cold::most(self.lambda)));
         let warm = after(place.served, self.rules.warm_up).max(self.drain.histograms_from());
         let window = match began >= warm {
             _ if self.drain.goes_on() && !self.moving => Window::Draining,
@@ -364,17 +370,6 @@ impl Judge {
             self.drain.mark(reading.at);
         }
         self.unsaved = true;
-    }
-
-    /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in
-    /// failed requests; none where the rate of requests is not known, or was zero: nothing is bounded by it then.
-    pub fn reach(&self) -> Option<(f64, f64)> {
-        let (requests, time) = self.seen;
-        let seen = Baseline { counts: crate::evidence::Counts::new(requests, 0), over: time, foreign: 0.0 };
-        let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
-        let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
-        let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
-        Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
     }
 
     /// True once a reading was tried at this place.

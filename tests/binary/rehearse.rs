@@ -92,7 +92,10 @@ fn many_rehearsals_are_a_table_whose_parts_are_whole() {
     let table: Value = serde_json::from_str(&ran.stdout).unwrap();
     let runs: u64 = table["outcomes"].as_array().unwrap().iter().map(|row| row["runs"].as_u64().unwrap()).sum();
     assert_eq!((ran.code, runs, table["all"]["runs"].as_u64()), (0, 20, Some(20)));
-    assert_eq!(table["outcomes"][0]["outcome"], "worse");
+    // Which of the two tells first is a matter of windows.
+    for row in table["outcomes"].as_array().unwrap() {
+        assert!(["worse", "objective-broken"].contains(&row["outcome"].as_str().unwrap()), "{row}");
+    }
     let bad = table["all"]["bad_requests"]["mean"].as_f64().unwrap();
     assert!(bad > 1.0 && bad < 60.0, "{bad}");
     // Whatever cores share the work, the table is the same.

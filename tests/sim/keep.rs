@@ -82,7 +82,7 @@ fn settle_in_a_bake_that_keeps_stable_whatever_happens() {
             name: "settle in a bake that keeps stable",
             traffic: latest(),
             images: &["ok:1"],
-            before: vec![(stage("ok:2"), None), (walk(Looks::default()), Some(Crash::After(9)))],
+            before: vec![(stage("ok:2"), None), (walk(Looks::default()), Some(Crash::After(8)))],
             job: Job::Settle { to, any: false },
             code: Code::Done,
             leaves,

@@ -438,7 +438,7 @@ fn rules() -> Rules {
     Rules {
         objective: 0.2,
         tolerated_rate: 0.1,
-        margin: None,
+        margin: andante::evidence::Margin::Off,
         min_requests: 5,
         every: Duration::from_secs(2),
         warm_up: Duration::ZERO,

@@ -55,10 +55,22 @@ fn by_hand() {
         (0, 1000, 0.01, -4.397_616_039),
         (7, 2000, 0.001, 2.456_866_637),
     ] {
-        let value = ln_e(Counts::new(requests, failures), limit);
+        let value = ln_e(Counts::new(requests, failures), limit, Phi::ONE);
         assert!((value - wanted).abs() < 1e-8, "{failures} of {requests}: {value}");
     }
-    assert!(ln_e(Counts::new(10, 10), 0.9).abs() < 1e-12, "nothing above 0.9 is looked for");
+    assert!(ln_e(Counts::new(10, 10), 0.9, Phi::ONE).abs() < 1e-12, "nothing above 0.9 is looked for");
+}
+
+#[test]
+fn where_failures_come_together_it_takes_as_many_more() {
+    let (alone, threes) = (Counts::new(100, 5), Counts::new(300, 15));
+    assert!((ln_e(threes, 0.01, Phi::of(3.0)) - ln_e(alone, 0.01, Phi::ONE)).abs() < 1e-9);
+    let mut watch = ObjectiveWatch::default();
+    watch.clustered(Phi::of(3.0));
+    watch.add(Table::of(100, 9000, 9, 0), &BAR).unwrap();
+    assert_eq!(watch.standing(&BAR), ObjectiveState::Kept);
+    watch.add(Table::of(100, 9000, 30, 0), &BAR).unwrap();
+    assert_eq!(watch.standing(&BAR), ObjectiveState::Broken);
 }
 
 #[test]

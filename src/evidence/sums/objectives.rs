@@ -55,17 +55,35 @@ impl Sums {
         limits.map(|limit| Bar { limit, needed: rules.broken_at(), alone: self.is_alone() })
     }
 
+    /// `ln E` that the candidate breaks the objective that stands worst, and how much does.
+    pub fn ln_broken(&self, rules: &Rules) -> (f64, f64) {
+        let standing = self.objective(rules);
+        (standing.ln_e, standing.needed)
+    }
+
     /// How the objectives stand, the worst first.
     pub(crate) fn objective(&self, rules: &Rules) -> ObjectiveStanding {
         let [failures, slow_ones] = self.bars(rules);
-        let of = |watch: &ObjectiveWatch, bar: Bar, which| ObjectiveStanding {
-            state: watch.standing(&bar),
-            which,
-            bar,
-            counted: watch.counted(&bar),
-            ln_e: watch.ln_candidate(&bar),
-            needed: watch.needed(&bar),
-            grows: watch.grows(&bar),
+        let of = |watch: &ObjectiveWatch, bar: Bar, which| {
+            // Where stable is not there to ask, what counts is what the candidate does since some time.
+            let change = self.change(which).filter(|_| bar.alone);
+            if let Some(change) = change {
+                let ln_e = change.ln_e(bar.limit);
+                let is_broken = ln_e >= bar.needed;
+                let state = if is_broken { ObjectiveState::Broken } else { ObjectiveState::Kept };
+                let candidate = if is_broken { change.recent() } else { change.whole() };
+                let counted = Table { candidate, ..Table::default() };
+                return ObjectiveStanding { state, which, bar, counted, ln_e, needed: bar.needed, grows: false };
+            }
+            ObjectiveStanding {
+                state: watch.standing(&bar),
+                which,
+                bar,
+                counted: watch.counted(&bar),
+                ln_e: watch.ln_candidate(&bar),
+                needed: watch.needed(&bar),
+                grows: watch.grows(&bar),
+            }
         };
         let failures = of(&self.objective, failures, Which::Failures);
         let latency = self.tail.as_ref().map(|watch| of(watch, slow_ones, Which::Latency));

@@ -1,8 +1,11 @@
 //! Decides whether the next step may be taken, and which one it is. It may use findings, the plan and the course.
 
 use super::{Finding, Judge};
+use crate::evidence::forecast::Baseline;
+use crate::evidence::{Counts, Sums, ramp};
 use crate::machine::course::reachable;
 use crate::rollout::plan::{Plan, Step};
+use std::time::Duration;
 
 /// What the evidence says about the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Judge {
 
     fn compares_times(&self) -> bool {
         let rules = self.rules();
-        !rules.accept_without && (rules.margin.is_some() || rules.tail.is_some())
+        !rules.accept_without && (rules.margin.compares() || rules.tail.is_some())
     }
 
     /// The farthest step that the exposure budget allows: at most one that needs an approval, and never past the last
@@ -91,5 +94,16 @@ impl Judge {
                 plan.step(step + 1).map_or(100, |s| s.percent.get()),
             )),
         }
+    }
+
+    /// The share of users, between 0 and 1, that the exposure budget allows for the next step, and the budget itself in
+    /// failed requests; none where the rate of requests is not known, or was zero: nothing is bounded by it then.
+    pub fn reach(&self) -> Option<(f64, f64)> {
+        let (requests, time) = self.seen;
+        let seen = Baseline { counts: Counts::new(requests, 0), over: time, ..Baseline::default() };
+        let lambda = if time > Duration::ZERO { Some(seen.lambda()) } else { self.lambda };
+        let lambda = lambda.filter(|lambda| *lambda > 0.0)?;
+        let judged = self.sums.as_ref().map(Sums::judged).unwrap_or_default();
+        Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
     }
 }

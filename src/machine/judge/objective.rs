@@ -3,9 +3,9 @@
 
 use super::words::{between, evidence, micros, number, of, percent};
 use super::{Finding, Judge};
-use crate::evidence::Sums;
 use crate::evidence::objective::{ObjectiveState, ln_e};
 use crate::evidence::sums::{ObjectiveStanding, Which};
+use crate::evidence::{Phi, Sums};
 
 impl Judge {
     /// What the objective says, unless nothing speaks against the candidate loudly enough.
@@ -44,11 +44,19 @@ impl Judge {
         } else {
             format!("{} keeps it over the same time, {}", self.arms.stable, of(counted.stable))
         };
+        // What was good before is told, and does not count.
+        let late = sums
+            .whole_bake(standing.which)
+            .filter(|whole| standing.bar.alone && whole.requests > counted.candidate.requests);
         // What is counted between two splits may be of before these windows.
-        let whole = sums.between().candidate.requests <= counted.candidate.requests;
-        let between = if whole { between(sums, "of these ") } else { String::new() };
+        let all = sums.between().candidate.requests <= counted.candidate.requests;
+        let (lately, between) = match late {
+            Some(whole) => (" lately", format!(" (in the whole bake {})", of(whole))),
+            None if all => ("", between(sums, "of these ")),
+            None => ("", String::new()),
+        };
         format!(
-            "objective broken: {} has {} {}{between}; {control} (evidence {}, {} decides)",
+            "objective broken: {} has{lately} {} {}{between}; {control} (evidence {}, {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.limit(standing),
@@ -71,7 +79,7 @@ impl Judge {
     fn shared(&self, standing: &ObjectiveStanding) -> String {
         let (candidate, stable, limit) = (&self.arms.candidate, &self.arms.stable, self.limit(standing));
         let counted = standing.counted;
-        if ln_e(counted.stable, standing.bar.limit) > 0.0 {
+        if ln_e(counted.stable, standing.bar.limit, Phi::ONE) > 0.0 {
             format!(
                 "{stable} breaks the objective too: {}, {candidate} {} over the same time ({limit}); it is not the candidate alone, \
                  no step until it is over",

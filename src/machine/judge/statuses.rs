@@ -3,23 +3,9 @@
 //! Decides words only. It may use sums and rules.
 
 use super::Judge;
-use super::words::{evidence, number, percent};
+use super::words::{evidence, number, percent, status_name};
+use crate::evidence::Sums;
 use crate::evidence::statuses::StatusOutcome;
-use crate::evidence::{Sums, Table};
-
-/// What it is called.
-pub(super) fn name(outcome: StatusOutcome) -> &'static str {
-    match outcome {
-        StatusOutcome::ClientErrors => "4xx",
-        StatusOutcome::GrpcFailed => "gRPC",
-    }
-}
-
-/// `812 of 900 beside 3 of 8100`: the candidate, stable.
-pub(super) fn beside(counted: Table) -> String {
-    let (c, b) = (counted.candidate, counted.stable);
-    format!("{} of {} beside {} of {}", c.failures, c.requests, b.failures, b.requests)
-}
 
 impl Judge {
     /// Why the candidate is worse: what its answers say where that decides, else the comparison alone.
@@ -53,7 +39,7 @@ impl Judge {
         format!(
             "; evidence against {} times the odds of {} (and {} or more) {}, {} needed",
             number(odds),
-            name(outcome),
+            status_name(outcome),
             percent(rate),
             evidence(ln),
             evidence(needed)

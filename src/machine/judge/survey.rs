@@ -4,12 +4,14 @@
 use super::outage::Newest;
 use super::told::ClassesTold;
 use super::{drain, words};
+use crate::evidence::Clustering;
 use crate::evidence::Counts;
 use crate::evidence::Missed;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
 use crate::evidence::classes::Classes;
-use crate::evidence::forecast::{Baseline, Course, until_accepted};
+use crate::evidence::forecast::{Baseline, Course, until_both_accepted};
+use crate::evidence::latency::{Histogram, LatencyOutlook};
 use crate::evidence::missed::{Keeping, told};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::slow;
@@ -51,6 +53,8 @@ pub struct Surveyed {
     pub open: bool,
     /// The longest that a request of stable's ever took, up to the next edge of the histogram; none without one.
     pub longest: Option<Duration>,
+    /// How long its answers took; none where the source does not tell, or no answer was seen.
+    pub times: Option<Histogram>,
 }
 
 /// Looks at stable, and at who else asks the candidate.
@@ -64,6 +68,7 @@ pub struct Survey {
     counts: Counts,
     /// Answers of stable, and those that were slower than the latency objective.
     slow: Counts,
+    times: Option<Histogram>,
     /// All that came to the candidate: no user is on it yet.
     foreign: Counts,
     asked: Option<Timestamp>,
@@ -72,6 +77,8 @@ pub struct Survey {
     /// The latest time that the source told of.
     newest: Newest,
     classes: ClassesTold,
+    /// How stable's failures come.
+    clustering: Clustering,
     found: Option<Surveyed>,
 }
 
@@ -137,15 +144,21 @@ impl Survey {
         if reading.at <= memory.at() {
             return;
         }
+        let mut of_stable = Counts::default();
         for growth in memory.close(&reading) {
-            self.counts = self.counts.plus(growth.stable.counts);
+            of_stable = of_stable.plus(growth.stable.counts);
             if let Some(tail) = rules.tail {
                 self.slow = self.slow.plus(slow(growth.stable.latency.as_ref(), tail.within));
+            }
+            if let Some(more) = growth.stable.latency {
+                self.times = Some(self.times.take().map_or_else(|| more.clone(), |times| times.plus(&more)));
             }
             // What ends without having come now was a user's of an earlier walk.
             let (ended, came) = (growth.candidate.counts, growth.candidate.arrived);
             self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
         }
+        self.counts = self.counts.plus(of_stable);
+        self.clustering.look(of_stable);
         let over = Duration::try_from(reading.at.duration_since(*began)).unwrap_or_default();
         let enough =
             (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0 && over >= self.look;
@@ -153,12 +166,12 @@ impl Survey {
         let open = self.is_open(rules);
         if (enough || over >= LONGEST.max(rules.every)) && (!open || over >= TELLS) {
             let foreign = per_second(self.foreign.failures, over);
-            let baseline = Baseline { counts: self.counts, over, foreign };
+            let baseline = Baseline { counts: self.counts, over, foreign, clustering: self.clustering };
             let strangers = Strangers::seen(self.foreign, over);
             let longest = drain::longest(&reading);
-            let classes = self.classes.grown();
+            let (classes, times) = (self.classes.grown(), self.times.clone());
             let missed = Missed::of(Some(self.counts), rules.tail.map(|_| self.slow), rules);
-            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest });
+            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest, times });
         }
     }
 
@@ -198,7 +211,7 @@ impl Survey {
 
 /// So many in this time, a second.
 fn per_second(count: u64, over: Duration) -> f64 {
-    Baseline { counts: Counts::new(count, 0), over, foreign: 0.0 }.lambda()
+    Baseline { counts: Counts::new(count, 0), over, ..Baseline::default() }.lambda()
 }
 
 impl Surveyed {
@@ -272,7 +285,8 @@ impl Surveyed {
             counts.failures,
             counts.requests
         );
-        let Some(took) = until_accepted(rules, course, &self.baseline, time) else {
+        let times = self.times.as_ref().and_then(|stable| LatencyOutlook::new(rules.margin, stable));
+        let Some(took) = until_both_accepted(rules, course, &self.baseline, times.as_ref(), time) else {
             let others = if self.baseline.foreign > 0.0 {
                 format!(", since others' requests to {} fail", arms.candidate)
             } else {

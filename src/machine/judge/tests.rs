@@ -1,6 +1,7 @@
 use super::*;
 use crate::evidence::Counts;
 use crate::evidence::LeftOut;
+use crate::evidence::forecast::Baseline;
 use crate::evidence::reading::{Counters, INFINITE, Pair};
 use crate::evidence::rules::tests::rules;
 use crate::model::percent::Percent;
@@ -337,10 +338,10 @@ fn plan(style: Style, approve: Option<i64>) -> Plan {
 #[test]
 fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     let mut judge = judge();
-    let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10), foreign: 0.0 };
+    let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10), ..Baseline::default() };
     let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
-    let (missed, open) = (None, false);
-    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], missed, open, longest: None });
+    let (missed, open, longest, times) = (None, false, None, None);
+    judge.know(&Surveyed { baseline, memory, strangers: None, classes: [None; 2], missed, open, longest, times });
     let budget = plan(Style::Budget, None);
     assert_eq!(judge.gate(&budget, 0), Advice::Go(1), "1 % at 100 a second");
     judge.enter(place(1, (1, 99), 0), at(0));
@@ -372,7 +373,7 @@ fn an_unknown_rate_of_requests_bounds_nothing() {
 /// with.
 #[test]
 fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
-    let rules = Rules { margin: Some(0), warm_up: Duration::from_secs(30), ..rules() };
+    let rules = Rules { margin: crate::evidence::Margin::Edges(0), warm_up: Duration::from_secs(30), ..rules() };
     let told = |second, n, timed: bool| {
         let latency = timed.then(|| vec![(1000, n), (INFINITE, n)]);
         let counters = Some(Counters { latency, ..counters(n, 0) });
@@ -394,7 +395,7 @@ fn the_last_step_waits_until_time_was_compared_if_the_source_tells_it() {
         assert!(timed && why.contains("was compared for 0 requests, at least 10 wanted"), "{why}");
         assert_eq!(judge.gate(&plan, 1), Advice::Go(2), "other steps go on");
         read(&mut judge, told(30, 90_001, timed));
-        read(&mut judge, told(40, 90_011, timed));
+        read(&mut judge, told(40, 90_201, timed));
         assert_eq!(judge.gate(&plan, last), Advice::Go(last + 1));
     }
 }

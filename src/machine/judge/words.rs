@@ -1,9 +1,10 @@
 //! What the judge says, for people: counts of both arms, the evidence, what decides, and why. Decides words only. It
 //! may use sums and rules.
 
-use super::{Judge, statuses};
+use super::Judge;
 use crate::evidence::counts::Counts;
-use crate::evidence::{Missed, Rules, Strangers, Sums};
+use crate::evidence::statuses::StatusOutcome;
+use crate::evidence::{Missed, Rules, Strangers, Sums, Table};
 use crate::model::name::RevisionName;
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -89,6 +90,20 @@ pub(super) fn between(sums: &Sums, also: &str) -> String {
     )
 }
 
+/// What an outcome is called.
+pub(super) fn status_name(outcome: StatusOutcome) -> &'static str {
+    match outcome {
+        StatusOutcome::ClientErrors => "4xx",
+        StatusOutcome::GrpcFailed => "gRPC",
+    }
+}
+
+/// `812 of 900 beside 3 of 8100`: the candidate, stable.
+fn beside(counted: Table) -> String {
+    let (c, b) = (counted.candidate, counted.stable);
+    format!("{} of {} beside {} of {}", c.failures, c.requests, b.failures, b.requests)
+}
+
 impl Judge {
     /// Counts of both arms, and the evidence that the candidate is worse.
     pub fn words(&self) -> String {
@@ -113,13 +128,17 @@ impl Judge {
             )
         });
         let statuses = sums.statuses().loudest().map_or_else(String::new, |(outcome, ln, counted)| {
-            format!(", {} {} ({})", statuses::name(outcome), evidence(ln), statuses::beside(counted))
+            format!(", {} {} ({})", status_name(outcome), evidence(ln), beside(counted))
         });
         let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
         let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));
+        let cold = Some(sums.excused()).filter(|n| *n > 0);
+        let cold =
+            cold.map_or_else(String::new, |n| format!(" ({n} of these just after a step, which are not compared)"));
         let between = between(sums, "and ");
+        let together = sums.clustered(&self.rules).map_or_else(String::new, |how| format!("; {how}"));
         format!(
-            "{} failed {}{others}{between}, {} {}; evidence of worse {} (failures {}{slower}{waiting}{statuses}; {} decides)",
+            "{} failed {}{others}{cold}{between}, {} {}; evidence of worse {} (failures {}{slower}{waiting}{statuses}{together}; {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.arms.stable,
@@ -168,9 +187,19 @@ impl Judge {
 
     fn exclusion(&self, sums: &Sums) -> String {
         let needed = self.rules.accepted_at();
-        let waits = sums.ln_waits_no_longer(&self.rules).filter(|ln| *ln < needed);
         // What is excluded is not told each time, and before failures are there is time for it.
-        let waits = waits.filter(|_| sums.ln_accepted(&self.rules) >= needed).map_or_else(String::new, |ln| {
+        let told = |ln: &f64| *ln < needed && sums.ln_accepted(&self.rules) >= needed;
+        let slower =
+            sums.ln_no_slower(&self.rules).filter(|(ln, _)| told(ln)).map_or_else(String::new, |(ln, edge)| {
+                format!(
+                    "; evidence against {} times the odds of taking longer than {} ms {}, {} needed",
+                    number(self.rules.margin.material()),
+                    number(micros(edge) / 1000.0),
+                    evidence(ln),
+                    evidence(needed)
+                )
+            });
+        let waits = sums.ln_waits_no_longer(&self.rules).filter(told).map_or_else(String::new, |ln| {
             format!(
                 "; evidence against {} more that hang {}, {} needed",
                 percent(self.rules.tolerated_rate),
@@ -178,8 +207,9 @@ impl Judge {
                 evidence(needed)
             )
         });
+        let leans = if sums.leans() { "; no last step while the evidence of worse grows" } else { "" };
         format!(
-            "evidence against {} times the odds of failure (and {} or more) {}, {} needed{waits}",
+            "evidence against {} times the odds of failure (and {} or more) {}, {} needed{waits}{slower}{leans}",
             number(self.rules.tolerated_odds),
             percent(self.rules.tolerated_rate),
             evidence(sums.ln_accepted(&self.rules)),

@@ -85,13 +85,13 @@ impl<'de> Deserialize<'de> for AskedStep {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum StepForm {
             Number(i64),
             Text(String),
         }
-        match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.try_into().map_err(serde::de::Error::custom),
-            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        match StepForm::deserialize(deserializer)? {
+            StepForm::Number(number) => number.try_into().map_err(serde::de::Error::custom),
+            StepForm::Text(text) => text.parse().map_err(serde::de::Error::custom),
         }
     }
 }

@@ -57,9 +57,10 @@ impl<C: Chance> Traffic<C> {
         let b = &self.behaviour;
         let everywhere = b.incident.filter(|i| self.is_on(Some(&i.spell))).map_or(0.0, |i| i.errors);
         let (candidate, late) = (arm == 1, self.is_late());
-        let (errors, refused, hanging, slower) = match candidate {
-            true if !late => (b.candidate_errors, b.candidate_client_errors, b.hanging, b.slower),
-            _ => (b.errors, b.client_errors, 0.0, 1.0),
+        let (errors, refused, hanging, slower) = if candidate && !late {
+            (b.candidate_errors, b.candidate_client_errors, b.hanging, b.slower)
+        } else {
+            (b.errors, b.client_errors, 0.0, 1.0)
         };
         let hanging = if candidate && self.is_on(b.down.as_ref()) { 1.0 } else { hanging };
         let cold = if candidate { self.cold_errors() } else { 0.0 };

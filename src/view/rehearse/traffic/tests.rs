@@ -273,7 +273,7 @@ fn clusters_come_whole_and_are_rare() {
         traffic.pass(seconds(second));
         let failed = traffic.reading().candidate.unwrap().failed;
         failing += u64::from(failed > before);
-        odd += u64::from((failed - before) % 3 != 0);
+        odd += u64::from(!(failed - before).is_multiple_of(3));
         before = failed;
     }
     near(before / 3, 100_000.0, 0.001);
