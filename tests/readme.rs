@@ -30,8 +30,8 @@ static FILE: Mutex<()> = Mutex::new(());
 const RESTS_ON: [(&str, &str, &str); 3] = [
     (
         "failures come alone, or up to five together as stable's own do",
-        "ten requests in a row share their fate, in two equal revisions",
-        "andante rehearse --style budget --errors 1% --objective 10% --clusters 10 --runs 50",
+        "twenty requests in a row share their fate, in two equal revisions",
+        "andante rehearse --style budget --errors 1% --objective 10% --clusters 20 --runs 50",
     ),
     (
         "the source tells failures",

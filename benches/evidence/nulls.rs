@@ -111,7 +111,7 @@ fn slower_found(rng: &mut SmallRng, slower: f64, margin: usize, windows: usize) 
 
 fn latency() {
     println!(
-        "\n## Latency (lognormal, median 60 ms, sigma 0.8, margins of edges, share 10 %, alpha 1 %, both comparisons in one), 60 windows of 300"
+        "\n## Latency (lognormal, median 60 ms, sigma 0.8, edges of 5, 10, 25, 50, 75, 100, 250 ms and so on, margins of edges, share 10 %, alpha 1 %, both comparisons in one), 60 windows of 300"
     );
     println!(
         "| candidate | margin in edges | found | candidate's requests until then, mean | runs |\n|---|---|---|---|---|"

@@ -67,7 +67,7 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Judgement")]
     pub evidence_patience: Duration,
     /// How long latency is not judged after each step is served. In windows that begin in its first third up to 5 % of the
-    /// candidate's requests may fail without being compared, ten or so in a rollout; all else counts.
+    /// candidate's requests may fail without being compared, ten in a rollout, or an eighth of a second's requests if that is more; all else counts.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Judgement")]
     pub warm_up: Duration,
     /// How long the slowest requests take, time-outs among them: each step is judged from so long after it is served, when

@@ -23,7 +23,7 @@ pub(super) fn replay(args: &CheckArgs, lines: &mut Lines) -> Result<Option<Repla
     let recorded = text.and_then(|text| read(&text, &args.replay.replay_methods));
     let recorded = recorded.map_err(|why| format!("the requests of {}: {why}", path.display()))?;
     if recorded.left_out > 0 {
-        let what = format!("{} requests of other methods are left out (--replay-methods)", recorded.left_out);
+        let what = format!("{} requests of other hosts or methods are left out (--replay-methods)", recorded.left_out);
         lines.say(SystemClock.now(), &Event::new(Topic::Note, what));
     }
     Ok(Some(Replay {

@@ -236,7 +236,9 @@ impl SlowClustering {
             return;
         }
         if self.edges.is_empty() {
-            self.edges = above.iter().take(MOST_EDGES).map(|(edge, _)| (*edge, Clustering::default())).collect();
+            // As they are compared: of many edges every n-th.
+            let some = above.iter().step_by(above.len().div_ceil(MOST_EDGES).max(1));
+            self.edges = some.map(|(edge, _)| (*edge, Clustering::default())).collect();
         }
         for (edge, clustering) in &mut self.edges {
             match above.iter().find(|(found, _)| found == edge) {
@@ -250,6 +252,12 @@ impl SlowClustering {
     pub(crate) fn at(&self, edge: u64) -> Phi {
         let known = self.edges.iter().find(|(at, _)| *at == edge).map(|(_, clustering)| *clustering);
         self.all.unwrap_or_else(|| known.unwrap_or_default().against())
+    }
+
+    /// The factor for what speaks for a candidate at this edge.
+    pub(crate) fn for_it(&self, edge: u64) -> Phi {
+        let known = self.edges.iter().find(|(at, _)| *at == edge).map(|(_, clustering)| *clustering);
+        self.all.unwrap_or_else(|| known.unwrap_or_default().estimated())
     }
 
     /// The factor for an objective, of answers slower than the first edge at or above a limit.

@@ -29,6 +29,11 @@ pub(crate) fn most(lambda: Option<f64>) -> u64 {
     part.max(LEAST)
 }
 
+/// So many failures of these requests may be those of pods that start cold.
+pub(crate) fn excusable(candidate: Counts) -> u64 {
+    candidate.failures.min(candidate.requests / (100 / PERCENT))
+}
+
 /// Failures that were excused in this rollout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -47,8 +52,7 @@ impl Excused {
 
     /// So many failures of this window of the candidate are excused, if it is of the time just after a step; `most` in a rollout.
     pub(crate) fn window(&mut self, candidate: Counts, most: u64) -> u64 {
-        let here = candidate.failures.min(candidate.requests / (100 / PERCENT));
-        let excused = here.min(most.saturating_sub(self.0));
+        let excused = excusable(candidate).min(most.saturating_sub(self.0));
         self.0 += excused;
         excused
     }

@@ -118,7 +118,13 @@ impl Latency {
 
     /// Adds what the same window proves, stable and candidate of each stratum, after [`Self::add`] for each of them. `foreign`: so
     /// many of all that was ever counted of the candidate are others' at most.
-    pub fn prove(&mut self, strata: &[(&Histogram, &Histogram)], foreign: u64, margin: Margin) -> Result<(), Trouble> {
+    pub(super) fn prove(
+        &mut self,
+        strata: &[(&Histogram, &Histogram)],
+        foreign: u64,
+        margin: Margin,
+        slow: &SlowClustering,
+    ) -> Result<(), Trouble> {
         self.accepted.resize_with(self.pairs.len(), EdgeSums::default);
         for ((at_stable, at_candidate, _), sums) in self.pairs.iter().zip(&mut self.accepted) {
             let table = |(stable, candidate): &(&Histogram, &Histogram)| {
@@ -126,16 +132,16 @@ impl Latency {
                 Some(Table::of(candidate.total, stable.total, slow_c, slow_b))
             };
             let tables: Vec<_> = strata.iter().filter_map(table).collect();
-            sums.add(&tables, foreign, margin)?;
+            sums.add(&tables, foreign, margin, slow.for_it(*at_stable))?;
         }
         Ok(())
     }
 
     /// `ln` of the evidence against a materially slower candidate where there is least of it, and the candidate's edge there, in
     /// microseconds; none if nothing was compared.
-    pub fn ln_accepted(&self, margin: Margin) -> Option<(f64, u64)> {
+    pub(super) fn ln_accepted(&self, margin: Margin, slow: &SlowClustering) -> Option<(f64, u64)> {
         let at = self.pairs.iter().zip(&self.accepted);
-        let all = at.filter_map(|((_, edge, _), sums)| Some((sums.ln_e(margin.material())?, *edge)));
+        let all = at.filter_map(|((at, edge, _), sums)| Some((sums.ln_e(margin.material(), slow.for_it(*at))?, *edge)));
         // What is no number is below everything, so that it is seen.
         all.min_by(|a, b| b.0.is_nan().cmp(&a.0.is_nan()).then(a.0.total_cmp(&b.0)))
     }

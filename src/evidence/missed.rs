@@ -39,9 +39,10 @@ pub(crate) enum Keeping {
     Missed,
 }
 
-/// What these counts of stable say of a limit; evidence of `needed` (`ln`) tells that it is missed.
-pub(crate) fn told(counts: Counts, limit: f64, needed: f64) -> Keeping {
-    match ln_e(counts, limit, Phi::ONE) {
+/// What these counts of stable say of a limit, where failures come so many at a time; evidence of `needed` (`ln`) tells that it is
+/// missed.
+pub(crate) fn told(counts: Counts, limit: f64, phi: Phi, needed: f64) -> Keeping {
+    match ln_e(counts, limit, phi) {
         ln if ln >= needed => Keeping::Missed,
         ln if ln > 0.0 => Keeping::Open,
         _ => Keeping::Kept,
@@ -49,17 +50,18 @@ pub(crate) fn told(counts: Counts, limit: f64, needed: f64) -> Keeping {
 }
 
 impl Missed {
-    /// Of what stable had of failures and of slow answers; none if it misses nothing by these rules.
-    pub(crate) fn of(failed: Option<Counts>, slow: Option<Counts>, rules: &Rules) -> Option<Self> {
-        let misses = |counts: Counts, limit| told(counts, limit, rules.broken_at()) == Keeping::Missed;
-        let failed = failed.filter(|counts| misses(*counts, rules.objective));
-        let slow = slow.zip(rules.tail).filter(|(counts, tail)| misses(*counts, tail.part)).map(|(counts, _)| counts);
+    /// Of what stable had of failures, which come so many at a time, and of slow answers; none if it misses nothing by these rules.
+    pub(crate) fn of(failed: Option<Counts>, phi: Phi, slow: Option<Counts>, rules: &Rules) -> Option<Self> {
+        let misses = |counts: Counts, limit, phi| told(counts, limit, phi, rules.broken_at()) == Keeping::Missed;
+        let failed = failed.filter(|counts| misses(*counts, rules.objective, phi));
+        let slow = slow.zip(rules.tail).filter(|(counts, tail)| misses(*counts, tail.part, Phi::ONE));
+        let slow = slow.map(|(counts, _)| counts);
         Some(Self { failed, slow }).filter(|missed| *missed != Self::default())
     }
 
     /// What of it is missed by these rules as well: the owner may have other ones by now.
     pub(crate) fn under(&self, rules: &Rules) -> Option<Self> {
-        Self::of(self.failed, self.slow, rules)
+        Self::of(self.failed, Phi::ONE, self.slow, rules)
     }
 
     /// The rate of failures that may not be exceeded, between 0 and 1.
@@ -88,11 +90,19 @@ mod tests {
     #[test]
     fn a_rate_of_twice_the_objective_is_told_from_it_in_some_thousand_requests() {
         let needed = rules().broken_at();
-        assert_eq!(told(Counts::new(1000, 1), 0.01, needed), Keeping::Kept);
-        assert_eq!(told(Counts::new(1000, 20), 0.01, needed), Keeping::Open);
-        assert_eq!(told(Counts::new(2000, 40), 0.01, needed), Keeping::Missed);
-        assert_eq!(told(Counts::new(100, 20), 0.01, needed), Keeping::Missed);
-        assert_eq!(told(Counts::default(), 0.01, needed), Keeping::Kept);
+        assert_eq!(told(Counts::new(1000, 1), 0.01, Phi::ONE, needed), Keeping::Kept);
+        assert_eq!(told(Counts::new(1000, 20), 0.01, Phi::ONE, needed), Keeping::Open);
+        assert_eq!(told(Counts::new(2000, 40), 0.01, Phi::ONE, needed), Keeping::Missed);
+        assert_eq!(told(Counts::new(100, 20), 0.01, Phi::ONE, needed), Keeping::Missed);
+        assert_eq!(told(Counts::default(), 0.01, Phi::ONE, needed), Keeping::Kept);
+    }
+
+    /// 36 failures of 1,200 in groups of ten are no more than three and a half of 120.
+    #[test]
+    fn failures_that_come_together_tell_less_of_a_rate() {
+        let (counts, needed) = (Counts::new(1200, 36), rules().broken_at());
+        assert_eq!(told(counts, 0.01, Phi::ONE, needed), Keeping::Missed);
+        assert_eq!(told(counts, 0.01, Phi::of(10.0), needed), Keeping::Open);
     }
 
     #[test]
@@ -107,11 +117,11 @@ mod tests {
 
     #[test]
     fn under_another_objective_it_may_be_kept() {
-        let missed = Missed::of(Some(Counts::new(2000, 40)), None, &rules()).unwrap();
+        let missed = Missed::of(Some(Counts::new(2000, 40)), Phi::ONE, None, &rules()).unwrap();
         assert_eq!(missed.under(&rules()), Some(missed));
         assert_eq!(missed.under(&Rules { objective: 0.05, ..rules() }), None);
         assert_eq!(
-            Missed::of(Some(Counts::new(2000, 2)), Some(Counts::new(2000, 900)), &rules()),
+            Missed::of(Some(Counts::new(2000, 2)), Phi::ONE, Some(Counts::new(2000, 900)), &rules()),
             None,
             "no latency objective"
         );

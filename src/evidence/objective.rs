@@ -88,8 +88,6 @@ pub(crate) struct ObjectiveWatch {
     /// The candidate, over the same windows as `stable`.
     #[serde(default, skip_serializing_if = "is_nothing")]
     since: Counts,
-    /// The candidate's evidence when it last stood best.
-    best: Nats,
     /// An incident of both is not over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     incident: bool,
@@ -121,6 +119,15 @@ impl ObjectiveWatch {
         ln_e(counts, bar.limit, self.phi)
     }
 
+    /// The candidate's evidence when it last stood best, by what failures count for now: else a factor that rises would look as if
+    /// something began.
+    fn best(&self, bar: &Bar) -> Result<Nats, Trouble> {
+        let (all, since) = (self.candidate, self.since);
+        let failures = all.failures.saturating_sub(since.failures);
+        let before = Counts::new(all.requests.saturating_sub(since.requests), failures);
+        Nats::floor(self.ln_broken(before, bar))
+    }
+
     /// Adds a window.
     pub(crate) fn add(&mut self, window: Table, bar: &Bar) -> Result<(), Trouble> {
         if self.incident && self.ln_broken(self.stable, bar) > 0.0 {
@@ -139,8 +146,7 @@ impl ObjectiveWatch {
         }
         // Windows before the best moment speak for the candidate. The counts from then on are of the same time for both: neither
         // can a long good past of stable hide that it fails now as well, nor a good hour after an incident clear it of that.
-        if now <= self.best {
-            self.best = now;
+        if now <= self.best(bar)? {
             (self.since, self.stable) = (Counts::default(), Counts::default());
         } else if now.value() >= self.needed(bar) && self.ln_broken(self.stable, bar) >= TOLD {
             (self.incident, self.incidents) = (true, self.incidents.saturating_add(1));
@@ -191,7 +197,8 @@ impl ObjectiveWatch {
     /// True if what speaks against the candidate has grown since it last stood best: something may be going on.
     pub(crate) fn grows(&self, bar: &Bar) -> bool {
         // As it was kept: rounded down.
-        !bar.alone && Nats::floor(self.ln_candidate(bar)).is_ok_and(|now| now > self.best)
+        let now = Nats::floor(self.ln_candidate(bar));
+        !bar.alone && now.is_ok_and(|now| self.best(bar).is_ok_and(|best| now > best))
     }
 
     /// What was counted of both, where there are two: over the windows since the candidate last stood best.

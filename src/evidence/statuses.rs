@@ -21,7 +21,7 @@
 
 use super::acceptance;
 use super::classes::StatusCounts;
-use super::clustering::Phi;
+use super::clustering::{Clustering, Phi};
 use super::comparison::{GRID, closed};
 use super::conditional::ln_z;
 use super::counts::{Counts, MOST, Table, real};
@@ -76,6 +76,9 @@ struct StatusSums {
     /// Against a candidate that has materially more.
     #[serde(rename = "a")]
     against: Nats,
+    /// How they come together, where they may: as stable's do.
+    #[serde(rename = "k", default, skip_serializing_if = "Clustering::is_nothing")]
+    clustering: Clustering,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -93,6 +96,8 @@ struct Tolerance {
     odds: f64,
     /// ...and this part of the requests.
     rate: f64,
+    /// So many come at a time; none: as stable's do.
+    together: Option<Phi>,
 }
 
 impl StatusOutcome {
@@ -102,12 +107,14 @@ impl StatusOutcome {
     fn tolerance(self, rules: &Rules) -> Option<Tolerance> {
         let (odds, rate) = (rules.tolerated_odds, rules.tolerated_rate);
         Some(match self {
-            Self::GrpcFailed => Tolerance { margin: 1.0, floor: None, odds, rate },
+            Self::GrpcFailed => Tolerance { margin: 1.0, floor: None, odds, rate, together: rules.clustering },
             Self::ClientErrors => {
                 let (margin, floor) = (rules.client_error_margin?, rules.objective);
                 // Beyond both margins by as much as the margin itself, so that what is tolerated is soon accepted.
                 let rate = (margin * floor).min(MOST_EXCLUDED).max(floor);
-                Tolerance { margin, floor: Some(floor), odds: margin * odds, rate }
+                // What clients ask for wrongly falls to both as the split says, request by request.
+                let together = Some(Phi::ONE);
+                Tolerance { margin, floor: Some(floor), odds: margin * odds, rate, together }
             }
         })
     }
@@ -157,6 +164,11 @@ impl Statuses {
         Ok(())
     }
 
+    /// The next window does not follow the last one: a step lies between them.
+    pub(super) fn apart(&mut self) {
+        self.client_errors.iter_mut().chain(&mut self.grpc).for_each(|sums| sums.clustering.apart());
+    }
+
     fn place(&mut self, outcome: StatusOutcome) -> &mut Option<StatusSums> {
         match outcome {
             StatusOutcome::ClientErrors => &mut self.client_errors,
@@ -198,16 +210,22 @@ impl Statuses {
 impl StatusSums {
     fn add(&mut self, tables: &[Table], others: u64, tolerance: &Tolerance) -> Result<(), Trouble> {
         self.others = self.others.saturating_add(others).min(MOST);
+        // Of the windows before, so that it is not chosen by what is judged with it.
+        let phi = tolerance.together.unwrap_or_else(|| self.clustering.against());
+        let estimated = tolerance.together.unwrap_or_else(|| self.clustering.estimated());
         for table in tables {
             self.counted = (self.counted.0.plus(table.candidate), self.counted.1.plus(table.stable));
             // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
-            add_more(&mut self.more, table.without_failures(others), tolerance.margin)?;
+            add_more(&mut self.more, table.without_failures(others), tolerance.margin, phi)?;
             let proved = table.without_good(others);
-            self.against = self.against.plus(acceptance::window(proved, tolerance.odds)?);
+            self.against = self.against.plus(acceptance::window_clustered(proved, tolerance.odds, estimated)?);
         }
         let users = self.table().without_failures(self.others).candidate;
         let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate, Phi::ONE)));
         self.floor = floor.transpose()?;
+        if tolerance.together.is_none() {
+            self.clustering.look(tables.iter().fold(Counts::default(), |sum, table| sum.plus(table.stable)));
+        }
         Ok(())
     }
 
@@ -222,8 +240,9 @@ impl StatusSums {
     }
 }
 
-/// Adds a window of one stratum to the sums of odds ratios beyond a margin. One that is mute adds nothing.
-fn add_more(sums: &mut [Nats; GRID.len()], table: Table, margin: f64) -> Result<(), Trouble> {
+/// Adds a window of one stratum to the sums of odds ratios beyond a margin, where they come so many at a time. One that is mute adds
+/// nothing.
+fn add_more(sums: &mut [Nats; GRID.len()], table: Table, margin: f64, phi: Phi) -> Result<(), Trouble> {
     if table.is_mute() {
         return Ok(());
     }
@@ -235,7 +254,7 @@ fn add_more(sums: &mut [Nats; GRID.len()], table: Table, margin: f64) -> Result<
         } else {
             real(table.candidate.failures) * psi.ln() + z_at_margin - ln_z(table, margin * psi)
         };
-        *sum = sum.plus(Nats::floor(ln_e)?);
+        *sum = sum.plus(Nats::floor(ln_e / phi.get())?);
     }
     Ok(())
 }

@@ -151,11 +151,16 @@ impl Sums {
         self.watches().for_each(|watch| watch.fall(stables));
         self.clustering.apart();
         self.slow.apart();
+        self.statuses.apart();
         self.strangers.iter_mut().for_each(Strangers::fall_anew);
     }
 
     /// Everyone is on the candidate from now on: the objective is judged anew, with nothing of the ramp.
     pub fn bake(&mut self) {
+        // One that goes on after a crash has one error for all of it.
+        if self.changes.is_some() {
+            return;
+        }
         self.objective = ObjectiveWatch::default();
         self.tail = self.tail.map(|_| ObjectiveWatch::default());
         self.changes = Some(BakeChanges::default());
@@ -213,7 +218,9 @@ impl Sums {
             }
             // Which of them are others' is told by the windows that are judged; until then all may be.
             let others = if self.strangers.is_some() { u64::MAX } else { 0 };
-            self.waiting.compare(if alone { &[] } else { growths }, others, true)?;
+            let most = self.just_moved.take().map_or(0, |most| most.saturating_sub(self.excused()));
+            // By what stable has shown alone: what fails at once is found in the first seconds, before stable could show anything.
+            self.waiting.compare(if alone { &[] } else { growths }, others, Some((most, estimated)))?;
             // Quick failures end before slow good answers of the same time do, so a rate is one of what came.
             let came = |arm: &Arm| Counts::new(arm.arrived.max(arm.counts.requests), arm.counts.failures);
             let table = |g: &Growth| Table { stable: of_stable(came(&g.stable)), candidate: came(&g.candidate) };
@@ -251,7 +258,7 @@ impl Sums {
         }
         if let Some(latency) = self.latency.as_mut().filter(|_| warm && !alone) {
             let times = growths.iter().filter_map(|g| g.stable.latency.as_ref().zip(g.candidate.latency.as_ref()));
-            latency.prove(&times.collect::<Vec<_>>(), theirs.ever, rules.margin)?;
+            latency.prove(&times.collect::<Vec<_>>(), theirs.ever, rules.margin, &self.slow)?;
         }
         self.weighed = self.weighed.plus(whole.without_good(theirs.good).candidate, estimated);
         self.failures.close()?;

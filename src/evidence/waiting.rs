@@ -45,6 +45,8 @@
 
 use super::acceptance;
 use super::bound::ln_bet;
+use super::clustering::Phi;
+use super::cold;
 use super::comparison::Comparison;
 use super::counts::{Counts, Table, real};
 use super::logs::{log_mean, log_sum};
@@ -125,7 +127,7 @@ impl InFlight {
     /// `others`: how many more requests may have come that are nobody's. `ended`: what was in flight when the windows opened
     /// is known to have ended. Strata whose source tells nothing of this are left out.
     pub(super) fn add(&mut self, growths: &[Growth], proved: u64, others: u64, ended: bool) -> Result<(), Trouble> {
-        self.compare(growths, others, false)?;
+        self.compare(growths, others, None)?;
         let mut unanswered = None::<u64>;
         let mut against = [Nats::ZERO; 2];
         for growth in growths {
@@ -165,8 +167,15 @@ impl InFlight {
     }
 
     /// Adds to the comparison alone, after [`Self::look`]. While requests from before the split still end (`draining`), failures
-    /// among what arrived since are compared in the same way, because windows cannot be yet.
-    pub(super) fn compare(&mut self, growths: &[Growth], others: u64, draining: bool) -> Result<(), Trouble> {
+    /// among what arrived since are compared in the same way, because windows cannot be yet: but for so many at most, that pods
+    /// which start cold may have failed, and divided as failures come.
+    pub(super) fn compare(
+        &mut self,
+        growths: &[Growth],
+        others: u64,
+        failures: Option<(u64, Phi)>,
+    ) -> Result<(), Trouble> {
+        let draining = failures.is_some();
         let others = if draining { others } else { self.others.saturating_add(others) };
         self.others = if draining { 0 } else { others };
         let (mut longer, mut failed) = (Comparison::default(), Comparison::default());
@@ -176,10 +185,13 @@ impl InFlight {
             let table = Table { stable: stable.at_most(), candidate: candidate.at_least() }.without_failures(others);
             longer.add(table)?;
             wait = wait.plus(table);
-            if draining {
+            if let Some((most, phi)) = failures {
                 let table = Table { stable: stable.failed_at_most(), candidate: candidate.failed_at_least() };
-                failed.add(table.without_failures(others))?;
-                fail = fail.plus(table.without_failures(others));
+                let users = table.without_failures(others);
+                // They are counted since the step began, so what is excused of them is as well.
+                let table = users.without_failures(cold::excusable(users.candidate).min(most));
+                failed.add_beyond(table, 1.0, phi)?;
+                fail = fail.plus(table);
             }
         }
         self.last = (wait.candidate, wait.stable);

@@ -53,6 +53,8 @@ pub(crate) struct Check {
     health: Watcher,
     probing: Probing,
     replaying: Option<Replaying>,
+    /// Whom the answers so far are of.
+    of: Option<RevisionName>,
 }
 
 /// Who is asked.
@@ -69,7 +71,7 @@ impl Check {
     pub(crate) fn new(goal: CheckGoal, owner: Owner) -> Self {
         let (health, probing) = (Watcher::new(goal.grace), Probing::new(goal.probe.clone()));
         let replaying = goal.replay.clone().map(Replaying::new);
-        Self { goal, owner, began: None, health, probing, replaying }
+        Self { goal, owner, began: None, health, probing, replaying, of: None }
     }
 
     /// The target that is asked, or the end if there is none.
@@ -167,6 +169,9 @@ impl Check {
         } else {
             let url = |tag: &Tag| self.goal.address.of(service.tag_url(tag), &service.name, tag);
             let (url, of_stable) = (url(&asked.tag), asked.stable.as_ref().and_then(url));
+            if url.is_none() || self.replaying.is_some() && of_stable.is_none() {
+                log.once(Topic::Wait, "a tag has no address yet");
+            }
             self.probing.look(url.as_deref(), world.revision(name), now);
             let next = if let Some(replaying) = self.replaying.as_ref().filter(|_| self.probing.passed()) {
                 log.once(Topic::Check, format!("{name}: {}", replaying.wanted()));
@@ -237,6 +242,11 @@ impl Machine for Check {
             return Next::wait(Some(deadline));
         }
         match self.target(world, service) {
+            Ok(asked) if *self.of.get_or_insert_with(|| asked.revision.clone()) != asked.revision => {
+                let what =
+                    format!("{} came in its place meanwhile: what was asked says nothing of that", asked.revision);
+                Next::end(outcome_of(Code::Superseded, what, service))
+            }
             Ok(asked) => self.judge(world, service, &asked, now, log),
             Err(outcome) => Next::end(*outcome),
         }

@@ -350,7 +350,8 @@ impl Judge {
         let apart = self.drain.is_apart(&self.rules, reading.at);
         sums.is_apart(apart);
         let soon = began < after(place.served, self.rules.warm_up / 3);
-        sums.just_moved(soon.then(|| cold::most(self.lambda)));
+        let cold = soon || self.drain.goes_on() && !self.rules.warm_up.is_zero();
+        sums.just_moved(cold.then(|| cold::most(self.lambda)));
         let warm = after(place.served, self.rules.warm_up).max(self.drain.histograms_from());
         let window = match began >= warm {
             _ if self.drain.goes_on() && !self.moving => Window::Draining,

@@ -143,18 +143,19 @@ impl Replaying {
             let patience = words(self.replay.patience);
             log.once(Topic::Check, format!("{why}: that says nothing of the candidate; it is tried for {patience}"));
             // The pair begins anew: an answer from before and one from after would be of two different times.
-            (self.half, self.next_at) = (None, Some(after(now, PAUSE)));
+            (self.half, self.next_at) = (None, Some(after(now, PAUSE.max(self.replay.every))));
             if now >= after(since, self.replay.patience) {
                 self.out_of_reach = Some(format!("an address could not be reached from here for {patience}: {why}"));
             }
             return;
         }
-        self.out_since = None;
         let side = self.side();
         let Some(first) = self.half.take() else {
             self.half = Some(answer.clone());
             return;
         };
+        // One that answers says nothing of the other one's address: only a whole pair ends the outage.
+        self.out_since = None;
         let (stable, candidate) = if side == Side::Candidate { (&first, answer) } else { (answer, &first) };
         if let Some(request) = self.request().filter(|_| !self.is_waking()) {
             // A query may hold a secret, so it is not said.
@@ -289,6 +290,20 @@ mod tests {
         );
         let Some(ScoreVerdict::Good(said)) = replaying.verdict() else { panic!("not good") };
         assert!(said.starts_with("failed 0 of 75 requests, stable 0"), "{said}");
+    }
+
+    /// Whichever of the two is asked first.
+    #[test]
+    fn one_address_out_of_reach_is_given_up_on_although_the_other_answers() {
+        for seed in 0..8 {
+            for away in ["http://s", "http://c"] {
+                let mut replaying = Replaying::new(Replay { seed, ..replay(75) });
+                let asked = play(&mut replaying, |request| {
+                    if request.url == away { Answer::Unreachable("no such name".into()) } else { http(200) }
+                });
+                assert!(replaying.out_of_reach().is_some() && asked.len() < 30, "{seed} {away}: {} asked", asked.len());
+            }
+        }
     }
 
     #[test]

@@ -265,7 +265,7 @@ impl Plan {
         let cut = self.steps.get(steps.len());
         let dwell = cut.map_or(Duration::ZERO, |step| step.dwell).max(self.bake);
         // Who is to approve a step above the share is never asked, but where that is the only one: a switch stays one.
-        let approval = cut.is_some_and(|step| step.approval && (step.percent == share || steps.is_empty()));
+        let approval = cut.is_some_and(|step| step.approval && (step.percent <= share || steps.is_empty()));
         steps.push(Step { percent: share, dwell, approval });
         // Stable keeps its part for good.
         Self { steps, bake: Duration::ZERO, keep: Percent::ZERO, declared: true, ..self.clone() }

@@ -145,6 +145,6 @@ fn long_an_owners_counters_send_users_back() {
 #[ignore = "needs a cluster: make test-full"]
 fn long_an_owners_counters_hold_nobody_back_who_is_no_worse() {
     let (space, judged) = compared("own-good-counters", "ERROR_RATE=0");
-    judged.ran.clone().ended(0).says("check: compare orders: hello-00002 has 0 of");
+    judged.ran.clone().ended(0).says("compare orders: hello-00002 has 0 of");
     assert_eq!(space.split("hello"), "latest 100");
 }

@@ -137,6 +137,9 @@ impl SeriesMemory {
     }
 
     fn too_soon(&mut self, tally: &RowTally, fell: &BTreeSet<u64>) -> Option<String> {
+        // A process that is gone is no suspect any more.
+        let there: BTreeSet<u64> = tally.series.iter().map(|one| one.process).collect();
+        self.falls.retain(|process, _| there.contains(process));
         let news: BTreeSet<u64> =
             tally.series.iter().filter(|one| self.news(one).is_some()).map(|one| one.process).collect();
         for process in news {

@@ -17,6 +17,7 @@
 //! It depends on the single tests.
 
 use super::super::bound::ln_bet;
+use super::super::clustering::Phi;
 use super::super::comparison::exact;
 use super::super::counts::{Table, real};
 use super::super::logs::log_sum;
@@ -32,12 +33,12 @@ const PARTS: [f64; 3] = [0.45, 0.45, 0.1];
 /// With more slow answers than this in one window the exact form costs milliseconds; a window may be left out by its totals.
 const TOO_LARGE: u64 = 100_000_000;
 
-/// `ln g` of one window: evidence against material odds.
-pub(super) fn against(table: Table, margin: Margin) -> Result<Nats, Trouble> {
+/// `ln g` of one window: evidence against material odds, where slow answers come so many at a time.
+pub(super) fn against(table: Table, margin: Margin, phi: Phi) -> Result<Nats, Trouble> {
     if table.is_mute() || table.failures() > TOO_LARGE {
         return Ok(Nats::ZERO);
     }
-    Nats::floor(exact(table, margin.material(), margin.no_worse()))
+    Nats::floor(exact(table, margin.material(), margin.no_worse()) / phi.get())
 }
 
 /// The least part of the candidate's answers beyond an edge that makes it materially slower there: what so many times the odds make of
@@ -100,7 +101,7 @@ impl From<EdgeSums> for AtEdge {
 impl EdgeSums {
     /// Adds a window, "failed" being "took longer", a table for each stratum. `foreign`: of all that was ever counted of the candidate at most so
     /// many are others'.
-    pub(super) fn add(&mut self, strata: &[Table], foreign: u64, margin: Margin) -> Result<(), Trouble> {
+    pub(super) fn add(&mut self, strata: &[Table], foreign: u64, margin: Margin, phi: Phi) -> Result<(), Trouble> {
         // Others' quick answers would make the candidate look quicker, so as many prove nothing. Nobody knows at which gateway they
         // ask: it may be each one, and what was taken off is settled only as far as it was at all of them.
         let owed = foreign.saturating_sub(self.others);
@@ -108,7 +109,7 @@ impl EdgeSums {
         for table in strata {
             let proved = table.without_good(owed);
             settled = settled.min(table.candidate.requests - proved.candidate.requests);
-            self.odds = self.odds.plus(against(proved, margin)?);
+            self.odds = self.odds.plus(against(proved, margin, phi)?);
             let (candidate, stable) = (proved.candidate, proved.stable);
             self.slow = self.slow.saturating_add(candidate.failures);
             self.quick = self.quick.saturating_add(candidate.requests - candidate.failures);
@@ -119,12 +120,14 @@ impl EdgeSums {
         Ok(())
     }
 
-    /// `ln` of the evidence against a candidate that is materially slower at this edge; none if nothing was ever counted here.
-    pub(super) fn ln_e(&self, odds: f64) -> Option<f64> {
-        let (slow_b, quick_b) = (real(self.stable.0), real(self.stable.1));
+    /// `ln` of the evidence against a candidate that is materially slower at this edge, where slow answers come so many at a time; none if
+    /// nothing was ever counted here.
+    pub(super) fn ln_e(&self, odds: f64, phi: Phi) -> Option<f64> {
+        let weighed = |count: u64| real(count) / phi.get();
+        let (slow_b, quick_b) = (weighed(self.stable.0), weighed(self.stable.1));
         let known = KnownAtEdge {
             against_odds: self.odds.value(),
-            candidate: (real(self.slow) + real(self.quick), real(self.slow)),
+            candidate: (weighed(self.slow) + weighed(self.quick), weighed(self.slow)),
             stable: (slow_b + quick_b, quick_b),
         };
         let any = known.candidate.0 + known.stable.0 > 0.0;

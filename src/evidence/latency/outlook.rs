@@ -77,6 +77,7 @@ fn parts(share: f64, p: f64, odds: f64) -> (f64, f64) {
 mod tests {
     use super::super::acceptance::against;
     use super::*;
+    use crate::evidence::clustering::Phi;
     use crate::evidence::counts::Table;
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
             (Table::of(2000, 8000, 1800, 7200), Margin::default()),
             (Table::of(4000, 6000, 80, 600), Margin::default()),
         ] {
-            let exact = against(table, margin).unwrap().value();
+            let exact = against(table, margin, Phi::ONE).unwrap().value();
             let of = |counts: crate::evidence::Counts| (real(counts.requests), counts.rate());
             let mean = gain(of(table.candidate), of(table.stable), margin);
             // The conditional test knows the totals, which costs it half a logarithm or so.

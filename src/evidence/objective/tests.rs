@@ -213,3 +213,15 @@ fn an_older_record_is_read_and_blames_nobody_by_half_of_what_it_says() {
     watch.add(Table::of(500, 500, 25, 1), &BAR).unwrap();
     assert_eq!(watch.standing(&BAR), ObjectiveState::Broken);
 }
+
+/// A factor that rises is nothing that began.
+#[test]
+fn nothing_grows_where_failures_only_count_otherwise() {
+    let mut watch = after(&[Table::of(1000, 9000, 1, 9); 5]);
+    assert!(!watch.grows(&BAR));
+    watch.clustered(Phi::of(3.0));
+    watch.add(Table::of(500, 500, 0, 0), &BAR).unwrap();
+    assert!(!watch.grows(&BAR));
+    watch.add(Table::of(500, 500, 20, 0), &BAR).unwrap();
+    assert!(watch.grows(&BAR));
+}

@@ -29,6 +29,10 @@ pub(super) fn read(text: &str, methods: &[String]) -> Result<Recorded, String> {
         }
         close(open.take(), &mut recorded)?;
         let (method, path) = what.split_once(char::is_whitespace).unwrap_or(("GET", what));
+        // What is no method may be anything, a query with a secret in it too, so it is not said.
+        if method.len() > 20 || !method.chars().all(|c| c.is_ascii_uppercase() || c == '-') {
+            return Err(format!("line {number}: a line is a path, or a method in capitals and a path"));
+        }
         if !methods.iter().any(|m| m == method) {
             let named = methods.join(",");
             return Err(format!(
@@ -81,6 +85,7 @@ mod tests {
             ("/\n  Accept", "line 2: an indented line is a header, NAME: VALUE, of the request above it"),
             ("/\n  Host: x", "line 2: header Host is set by whoever sends the request"),
             ("/\n  a b: x", "line 1: `a b` is not a header name"),
+            ("/items?token=secret HTTP/1.1", "line 1: a line is a path, or a method in capitals and a path"),
             ("GET shop", "line 1: a path begins with `/` and has no spaces"),
             ("GET /a b", "line 1: a path begins with `/` and has no spaces"),
         ] {

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// So many requests a file may name.
 pub const MOST_REQUESTS: usize = 10_000;
+/// So long a path with its query may be, in bytes.
+const LONGEST_PATH: usize = 8192;
 /// So many headers one request may have.
 const MOST_HEADERS: usize = 100;
 /// So long the body of a request may be, in bytes.
@@ -34,7 +36,7 @@ pub struct ReplayedRequest {
 pub struct Recorded {
     /// The requests, in its order; at least one.
     pub requests: Vec<ReplayedRequest>,
-    /// Requests of a HAR whose methods were not to be sent.
+    /// Requests of a HAR whose methods were not to be sent, or that were of other hosts.
     pub left_out: usize,
 }
 
@@ -52,11 +54,12 @@ pub struct Recorded {
 /// # Errors
 /// What is wrong, and where.
 pub fn read(text: &str, methods: &[String]) -> Result<Recorded, String> {
+    let text = text.trim_start_matches('\u{feff}');
     let recorded =
         if text.trim_start().starts_with('{') { har::read(text, methods) } else { list::read(text, methods) }?;
     if recorded.requests.is_empty() {
         let left = if recorded.left_out > 0 {
-            format!(": all {} are of methods that --replay-methods does not name", recorded.left_out)
+            format!(": all {} are of other hosts, or of methods that --replay-methods does not name", recorded.left_out)
         } else {
             String::new()
         };
@@ -68,6 +71,9 @@ pub fn read(text: &str, methods: &[String]) -> Result<Recorded, String> {
 /// The request, unless something about it cannot be sent.
 fn request(path: &str, form: HttpForm) -> Result<ReplayedRequest, String> {
     Probe::check_path(path)?;
+    if path.len() > LONGEST_PATH {
+        return Err(format!("a path of {} bytes: at most {LONGEST_PATH} are sent", path.len()));
+    }
     if form.headers.len() > MOST_HEADERS {
         return Err(format!("{} headers: at most {MOST_HEADERS} of a request are sent", form.headers.len()));
     }
@@ -113,7 +119,7 @@ mod tests {
     fn a_file_without_a_request_is_refused() {
         assert_eq!(read("# nothing\n\n", &get()).unwrap_err(), "it names no request");
         let har = r#"{"log":{"entries":[{"request":{"method":"POST","url":"https://shop.example.com/buy"}}]}}"#;
-        let why = "it names no request: all 1 are of methods that --replay-methods does not name";
+        let why = "it names no request: all 1 are of other hosts, or of methods that --replay-methods does not name";
         assert_eq!(read(har, &get()).unwrap_err(), why);
     }
 

@@ -31,7 +31,7 @@ fn after(windows: &[Growth], rules: &Rules) -> Statuses {
 fn a_window_at_a_margin_by_the_formula() {
     let table = Table::of(50, 950, 3, 10);
     let mut sums = [Nats::ZERO; GRID.len()];
-    add_more(&mut sums, table, 2.0).unwrap();
+    add_more(&mut sums, table, 2.0, Phi::ONE).unwrap();
     for (sum, psi) in sums.iter().zip(GRID) {
         let wanted = super::super::comparison::exact(table, 2.0, 2.0 * psi);
         assert!((sum.value() - wanted).abs() < 1e-9, "{psi}");
@@ -51,7 +51,7 @@ fn its_mean_is_one_at_the_margin_and_less_below() {
                     let ways = super::super::logs::ln_choose(n_c, x) + super::super::logs::ln_choose(n_b, k - x);
                     let weight = (ways + real(x) * f64::ln(odds) - ln_z(table, odds)).exp();
                     let mut sums = [Nats::ZERO; GRID.len()];
-                    add_more(&mut sums, table, 2.0).unwrap();
+                    add_more(&mut sums, table, 2.0, Phi::ONE).unwrap();
                     weight * sums[place].value().exp()
                 })
                 .sum();
@@ -103,17 +103,31 @@ fn where_there_are_none_they_are_excluded_long_before_failures_are() {
 
 #[test]
 fn calls_that_the_server_failed_have_no_margin_and_are_told_beside_client_errors() {
-    let judged = after(&[calls(500, 500, Some(20), Some(1))], &rules());
+    let alone = Rules { clustering: Some(Phi::ONE), ..rules() };
+    let judged = after(&[calls(500, 500, Some(20), Some(1))], &alone);
     let (outcome, ln, counted) = judged.loudest().unwrap();
     assert_eq!((outcome, counted), (StatusOutcome::GrpcFailed, Table::of(500, 500, 20, 1)));
     assert!(ln > 7.0 && (judged.ln_worse() - (ln - std::f64::consts::LN_2)).abs() < 0.01);
     // An arm of which none is told had none; of neither: the source does not tell.
-    assert!(after(&[calls(500, 500, Some(20), None)], &rules()).ln_worse() > 7.0);
+    assert!(after(&[calls(500, 500, Some(20), None)], &alone).ln_worse() > 7.0);
     assert!(after(&[calls(500, 500, None, None)], &rules()).sums(StatusOutcome::GrpcFailed).is_none());
     // They are excluded by as many requests as failures are.
     let accepted =
         |n| after(&[calls(n, n, Some(0), Some(0))], &rules()).ln_accepted(&rules()).unwrap().1 >= rules().accepted_at();
     assert!(accepted(4534) && !accepted(4533));
+}
+
+/// A pod that dies takes all its calls with it.
+#[test]
+fn calls_that_fail_together_at_stable_as_well_condemn_nobody() {
+    let worse = |of_stable: [u64; 8]| {
+        let mut windows: Vec<Growth> =
+            of_stable.into_iter().map(|failed| calls(500, 500, Some(0), Some(failed))).collect();
+        windows.push(calls(500, 500, Some(20), Some(0)));
+        after(&windows, &rules()).ln_worse()
+    };
+    let (alone, groups) = (worse([2, 3, 2, 3, 2, 3, 2, 3]), worse([0, 20, 0, 0, 0, 0, 0, 0]));
+    assert!(groups < alone / 2.0, "{groups}, {alone}");
 }
 
 #[test]

@@ -57,6 +57,6 @@ impl Sums {
     /// `ln E` against a materially slower candidate where there is least of it, and the edge there (in microseconds), where times
     /// were compared.
     pub fn ln_no_slower(&self, rules: &Rules) -> Option<(f64, u64)> {
-        self.latency.as_ref()?.ln_accepted(rules.margin)
+        self.latency.as_ref()?.ln_accepted(rules.margin, &self.slow)
     }
 }

@@ -259,7 +259,7 @@ proptest! {
         let mut failed = InFlight::default();
         failed.step();
         failed.look();
-        failed.compare(&[growth(stable, candidate)], 0, true).unwrap();
+        failed.compare(&[growth(stable, candidate)], 0, Some((0, Phi::ONE))).unwrap();
         prop_assert!(failed.ln_worse() <= comparison.ln_e() - 4.0_f64.ln() + 1e-8);
         for (ln, odds) in waiting.against.into_iter().zip(ODDS) {
             // A table that leaves no choice says nothing; beside it the exact one may speak against.
@@ -293,9 +293,33 @@ fn quick_failures_need_not_be_waited_for() {
     for reading in 1..4 {
         waiting.look();
         waiting
-            .compare(&[growth(failing(950 * reading, 3, 80), failing(50 * reading, 10 * reading, 4))], 0, true)
+            .compare(
+                &[growth(failing(950 * reading, 3, 80), failing(50 * reading, 10 * reading, 4))],
+                0,
+                Some((0, Phi::ONE)),
+            )
             .unwrap();
     }
     assert!(waiting.ln_worse() > 1000.0_f64.ln());
     assert!(!waiting.is_told(), "and nothing is accepted by it");
+}
+
+/// A few that fail while requests from before still end may be those of pods that start cold; and groups count as fewer.
+#[test]
+fn while_requests_drain_a_few_failures_are_excused_and_groups_are_divided() {
+    let failing = |came: u64, failed: u64| Flight { arrived: came, failed, ..Flight::default() };
+    let ln_e = |failures| {
+        let mut sums = InFlight::default();
+        sums.step();
+        sums.look();
+        let arm = |flight| Arm { flight: Some(flight), ..Arm::default() };
+        let growth = Growth { stable: arm(failing(5000, 0)), candidate: arm(failing(400, 8)) };
+        sums.compare(&[growth], 0, Some(failures)).unwrap();
+        sums.ln_worse()
+    };
+    let counted = ln_e((0, Phi::ONE));
+    assert!(counted > 10.0, "{counted}");
+    assert!(ln_e((10, Phi::ONE)) < 1.0, "all eight are excused");
+    let divided = ln_e((0, Phi::of(4.0)));
+    assert!(divided < counted / 2.0, "{divided}");
 }

@@ -40,6 +40,14 @@ impl Judge {
             return Advice::Go(plan.steps.len());
         }
         let next = if plan.style.by_budget() { self.farthest(plan, step) } else { Advice::Go(step + 1) };
+        if matches!(next, Advice::Go(next) if plan.closes(next)) {
+            // Whom stable kept are moved when nothing is going on: there is nothing to compare with afterwards.
+            let leans = self.sums.as_ref().is_some_and(Sums::leans).then(|| self.words());
+            return match self.unsettled().or(leans) {
+                Some(why) => Advice::Wait(format!("the end of the bake waits: {why}")),
+                None => next,
+            };
+        }
         // A plan of one switch has nothing to compare before it.
         let missing = unsure.or_else(|| self.untimed().or_else(|| self.unsettled()).filter(|_| step > 0));
         match (next, missing) {

@@ -7,6 +7,7 @@ use super::{drain, words};
 use crate::evidence::Clustering;
 use crate::evidence::Counts;
 use crate::evidence::Missed;
+use crate::evidence::Phi;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
 use crate::evidence::classes::Classes;
@@ -170,15 +171,21 @@ impl Survey {
             let strangers = Strangers::seen(self.foreign, over);
             let longest = drain::longest(&reading);
             let (classes, times) = (self.classes.grown(), self.times.clone());
-            let missed = Missed::of(Some(self.counts), rules.tail.map(|_| self.slow), rules);
+            let missed = Missed::of(Some(self.counts), self.phi(rules), rules.tail.map(|_| self.slow), rules);
             self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest, times });
         }
     }
 
     /// True while stable leans towards missing an objective, and is not told to.
     fn is_open(&self, rules: &Rules) -> bool {
-        let open = |counts, limit| told(counts, limit, rules.broken_at()) == Keeping::Open;
-        open(self.counts, rules.objective) || rules.tail.is_some_and(|tail| open(self.slow, tail.part))
+        let open = |counts, limit, phi| told(counts, limit, phi, rules.broken_at()) == Keeping::Open;
+        let slow = rules.tail.is_some_and(|tail| open(self.slow, tail.part, Phi::ONE));
+        open(self.counts, rules.objective, self.phi(rules)) || slow
+    }
+
+    /// Stable's failures come so many at a time, as far as it has shown.
+    fn phi(&self, rules: &Rules) -> Phi {
+        rules.clustering.unwrap_or_else(|| self.clustering.estimated())
     }
 
     /// Why it takes longer than a look at the rate does; none: it does not.

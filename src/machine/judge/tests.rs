@@ -1,9 +1,8 @@
 use super::*;
-use crate::evidence::Counts;
-use crate::evidence::LeftOut;
 use crate::evidence::forecast::Baseline;
 use crate::evidence::reading::{Counters, INFINITE, Pair};
 use crate::evidence::rules::tests::rules;
+use crate::evidence::{Counts, LeftOut};
 use crate::model::percent::Percent;
 use crate::rollout::plan::{Plan, PlanOptions, Style};
 

@@ -171,8 +171,9 @@ impl Walk {
         let beyond = old.step(record.step).is_some_and(|here| here.percent > bakes);
         let all = plan.without_kept();
         let goes_on = own && *old == all;
-        // Whoever moved these after a bake has nothing more to bake for.
-        (goes_on || beyond && !old.closes(record.step)).then_some(all)
+        // Whoever moved these after a bake has nothing more to bake for, unless it ended because the objective broke.
+        let baked = old.closes(record.step) && record.outcome != Some(Code::ObjectiveBroken);
+        (goes_on || beyond && !baked).then_some(all)
     }
 
     fn go_by(&mut self, plan: Plan) {

@@ -42,7 +42,9 @@ impl FromStr for AskedStep {
             return Ok(Self::from(text.trim().parse::<Percent>()?));
         };
         let percent = percent.trim().parse()?;
-        let dwell = humantime::parse_duration(time.trim()).ok().filter(|t| !t.is_zero() && *t <= LONGEST);
+        // Whole milliseconds, as the record keeps it.
+        let fits = |t: &Duration| !t.is_zero() && *t <= LONGEST && t.subsec_nanos().is_multiple_of(1_000_000);
+        let dwell = humantime::parse_duration(time.trim()).ok().filter(fits);
         let dwell = dwell.ok_or_else(|| BadStep::Time(text.to_owned(), time.to_owned()))?;
         Ok(Self { percent, dwell: Some(dwell) })
     }

@@ -1,3 +1,4 @@
+use super::super::super::clustering::SlowClustering;
 use super::super::{Histogram, Latency};
 use super::*;
 use crate::evidence::logs::ln_choose;
@@ -19,8 +20,8 @@ fn worse(p: f64, odds: f64) -> f64 {
 /// One window of answers, each slower than the edge with its arm's probability.
 fn after(table: Table) -> f64 {
     let mut sums = EdgeSums::default();
-    sums.add(&[table], 0, Margin::default()).unwrap();
-    sums.ln_e(ODDS).unwrap()
+    sums.add(&[table], 0, Margin::default(), Phi::ONE).unwrap();
+    sums.ln_e(ODDS, Phi::ONE).unwrap()
 }
 
 /// Over all outcomes of two small arms; the candidate's and stable's parts beyond the edge.
@@ -66,13 +67,13 @@ fn latency(margin: Margin, windows: u64, stable: &Histogram, candidate: &Histogr
     let mut latency = Latency::default();
     for window in 1..=windows {
         latency.add(stable, candidate, margin).unwrap();
-        latency.prove(&[(stable, candidate)], foreign * window, margin).unwrap();
+        latency.prove(&[(stable, candidate)], foreign * window, margin, &SlowClustering::none()).unwrap();
     }
     latency
 }
 
 fn ln(margin: Margin, stable: &Histogram, candidate: &Histogram, foreign: u64) -> (f64, u64) {
-    latency(margin, 4, stable, candidate, foreign).ln_accepted(margin).unwrap()
+    latency(margin, 4, stable, candidate, foreign).ln_accepted(margin, &SlowClustering::none()).unwrap()
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn one_edge_alone_holds_it_back() {
     assert!(ln_e < 0.0 && edge == 100_000);
     // With a margin of an edge it is no slower.
     assert!(ln(Margin::Edges(1), &stable, &histogram(250, [125, 70, 3]), 0).0 > needed());
-    assert_eq!(Latency::default().ln_accepted(odds), None);
+    assert_eq!(Latency::default().ln_accepted(odds, &SlowClustering::none()), None);
 }
 
 /// A monitor of the candidate's own address, answered at once.
@@ -100,12 +101,12 @@ fn others_quick_answers_prove_nothing() {
     assert!(ln(Margin::default(), &stable, &seen, 900).0 < 0.0);
     // What was not there to be taken off in one window is taken off in a later one.
     let mut sums = EdgeSums::default();
-    sums.add(&[Table::of(10, 100, 4, 40)], 50, Margin::default()).unwrap();
-    sums.add(&[Table::of(100, 100, 4, 40)], 50, Margin::default()).unwrap();
+    sums.add(&[Table::of(10, 100, 4, 40)], 50, Margin::default(), Phi::ONE).unwrap();
+    sums.add(&[Table::of(100, 100, 4, 40)], 50, Margin::default(), Phi::ONE).unwrap();
     assert_eq!((sums.slow, sums.quick, sums.others), (8, 6 + 96 - 50, 50));
     // Of two gateways it may be each one.
     let mut two = EdgeSums::default();
-    two.add(&[Table::of(100, 100, 0, 0), Table::of(20, 100, 0, 0)], 50, Margin::default()).unwrap();
+    two.add(&[Table::of(100, 100, 0, 0), Table::of(20, 100, 0, 0)], 50, Margin::default(), Phi::ONE).unwrap();
     assert_eq!((two.quick, two.others), (50, 20));
 }
 
@@ -120,8 +121,8 @@ fn accepted_after(chance: &mut SmallRng, (p_c, p_b): ([f64; 3], [f64; 3]), most:
     (1..=most).find(|_| {
         let (stable, candidate) = (draw(50, p_b), draw(50, p_c));
         latency.add(&stable, &candidate, margin).unwrap();
-        latency.prove(&[(&stable, &candidate)], 0, margin).unwrap();
-        latency.ln_accepted(margin).is_some_and(|(ln, _)| ln >= needed())
+        latency.prove(&[(&stable, &candidate)], 0, margin, &SlowClustering::none()).unwrap();
+        latency.ln_accepted(margin, &SlowClustering::none()).is_some_and(|(ln, _)| ln >= needed())
     })
 }
 
@@ -161,9 +162,9 @@ proptest! {
         let with = |foreign| {
             let mut sums = EdgeSums::default();
             for table in &windows {
-                sums.add(&[*table], foreign, Margin::default()).unwrap();
+                sums.add(&[*table], foreign, Margin::default(), Phi::ONE).unwrap();
             }
-            sums.ln_e(ODDS).unwrap()
+            sums.ln_e(ODDS, Phi::ONE).unwrap()
         };
         // A window of which all quick answers are taken off may leave no choice, and then says nothing.
         prop_assert!(with(fewer + more) <= with(fewer).max(0.0) + 1e-7);
@@ -187,6 +188,6 @@ proptest! {
         prop_assert_eq!(&loaded, &latency);
         // A record of before has none, and they begin with the next window.
         let old: Latency = serde_json::from_str(&without).unwrap();
-        prop_assert_eq!(old.ln_accepted(margin), None);
+        prop_assert_eq!(old.ln_accepted(margin, &SlowClustering::none()), None);
     }
 }

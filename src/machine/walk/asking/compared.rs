@@ -15,9 +15,9 @@ use crate::machine::next::{Heard, Question};
 use crate::machine::rollback::Why;
 use crate::model::event::{Log, Topic};
 use crate::model::outcome::Code;
-use crate::model::percent::Percent;
 use crate::model::ready::{Serving, serving};
 use crate::model::time::after;
+use crate::rollout::plan::Plan;
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -122,9 +122,8 @@ impl ComparedRows {
             (self.step, self.from) = (Some(record.step), Some(after(scene.now, self.goal.drain)));
             self.places.iter_mut().for_each(|place| place.asked = None);
         }
-        let steps = record.plan.as_ref().map_or(&[][..], |plan| &plan.steps);
-        let below = steps.iter().take_while(|step| step.percent < Percent::FULL).count();
-        self.waits = both && record.step >= below;
+        // What is asked before the last step is asked before the bake, also where stable keeps users for that.
+        self.waits = both && record.step >= record.plan.as_ref().map_or(0, Plan::before_bake);
     }
 
     fn first_due(&self, now: Timestamp) -> Option<usize> {
