@@ -2,8 +2,10 @@
 //! same): samples out of it.
 //!
 //! Decides what is a sample and what cannot be one. Only lines of wanted names are read whole, because a gateway of a
-//! thousand services writes some 50 MB, nearly all of it about others. Depends on nothing.
+//! thousand services writes some 50 MB, nearly all of it about others. Depends on the bound
+//! of a count.
 
+use super::reading::MOST_COUNTED;
 use std::collections::BTreeMap;
 
 /// One series at one instant.
@@ -15,6 +17,16 @@ pub struct Sample {
     pub labels: BTreeMap<String, String>,
     /// Its value, unchecked: [`crate::evidence::series`] checks that a count is one.
     pub value: f64,
+}
+
+impl Sample {
+    /// Its value as a count: a whole number from 0 to [`MOST_COUNTED`]; none if it is not one.
+    pub fn count(&self) -> Option<u64> {
+        let value = Some(self.value).filter(|v| v.is_finite() && *v >= 0.0 && v.fract() == 0.0)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole; too much is cut")]
+        let count = value as u64;
+        (count <= MOST_COUNTED).then_some(count)
+    }
 }
 
 /// A line that is none of the format's.
@@ -200,8 +212,10 @@ mod tests {
         ) {
             let escape = |v: &String| v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let inside: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{}\"", escape(v))).collect();
-            let text = format!("# TYPE {name} counter\n{name}{{{}}} {value:e}\n", inside.join(","));
-            let read = all(&text.replace("inf", "Inf")).unwrap();
+            // A name or a label may hold `inf` as well, so the value alone is written otherwise.
+            let number = format!("{value:e}").replace("inf", "Inf");
+            let text = format!("# TYPE {name} counter\n{name}{{{}}} {number}\n", inside.join(","));
+            let read = all(&text).unwrap();
             prop_assert_eq!(read.len(), 1);
             prop_assert_eq!(&read[0].name, &name);
             prop_assert_eq!(&read[0].labels, &labels);

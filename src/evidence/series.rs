@@ -13,7 +13,7 @@ pub use pattern::{BadPattern, Labels};
 use crate::evidence::classes::{Classes, StatusClass};
 use crate::evidence::exposition::Sample;
 use crate::evidence::grpc::GrpcStatus;
-use crate::evidence::reading::{Arms, Counters, INFINITE, MOST_COUNTED, Pair};
+use crate::evidence::reading::{Arms, Counters, INFINITE, Pair};
 use crate::model::name::RevisionName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -274,15 +274,8 @@ fn labels_of(samples: &[Sample], name: &str) -> String {
 
 /// A whole number that is not negative.
 fn count(sample: &Sample) -> Result<u64, BadSeries> {
-    let value = sample.value;
-    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole; too much is cut")]
-        let value = value as u64;
-        if value <= MOST_COUNTED {
-            return Ok(value);
-        }
-    }
-    Err(BadSeries::NoCount { name: sample.name.clone(), value: value.to_string() })
+    let error = || BadSeries::NoCount { name: sample.name.clone(), value: sample.value.to_string() };
+    sample.count().ok_or_else(error)
 }
 
 /// The counters of both arms in each stratum, for a dialect that tells strata apart. Empty: no series of either arm.

@@ -446,17 +446,22 @@ async fn counts_come_from_files_and_streams() {
     assert!(text(stream.read(&arms()).await).contains("the stream has ended"));
 }
 
-/// One gate asked of a server that gives one answer.
-async fn gate(text: &str, reply: Reply) -> Judged {
-    let server = Server::start(vec![reply]).await;
-    let gate: Gate = text.replace("URL", &server.url()).parse().unwrap();
+/// No counters, and gates that this server answers.
+fn nothing_but_gates(server: &Server) -> EvidenceSource {
     let gates = Gates::new(fetch(HttpCredentials::None), fetch(HttpCredentials::None), Some(&server.url())).unwrap();
-    let evidence = EvidenceSource {
+    EvidenceSource {
         from: CountersFrom::Nothing,
         gates: Some(Box::new(gates)),
         limit: Duration::from_millis(600),
         patience: PATIENCE,
-    };
+    }
+}
+
+/// One gate asked of a server that gives one answer.
+async fn gate(text: &str, reply: Reply) -> Judged {
+    let server = Server::start(vec![reply]).await;
+    let gate: Gate = text.replace("URL", &server.url()).parse().unwrap();
+    let evidence = nothing_but_gates(&server);
     gate.judge(&evidence.measure(&gate, &arms()).await)
 }
 
@@ -509,13 +514,7 @@ async fn gates_are_asked_and_judged_by_what_came() {
 async fn compared(reply: Reply) -> (Result<RowTally, String>, Vec<String>) {
     let server = Server::start(vec![reply]).await;
     let row: CompareRow = "orders: bad=bad{rev=\"{revision}\"} total=all{rev=\"{revision}\"}".parse().unwrap();
-    let gates = Gates::new(fetch(HttpCredentials::None), fetch(HttpCredentials::None), Some(&server.url())).unwrap();
-    let evidence = EvidenceSource {
-        from: CountersFrom::Nothing,
-        gates: Some(Box::new(gates)),
-        limit: Duration::from_millis(600),
-        patience: PATIENCE,
-    };
+    let evidence = nothing_but_gates(&server);
     let tally = evidence.count(&row, &arms()).await;
     (tally, server.seen().into_iter().map(|seen| seen.line).collect())
 }

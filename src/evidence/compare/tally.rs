@@ -5,7 +5,6 @@
 
 use super::COUNTER;
 use crate::evidence::exposition::Sample;
-use crate::evidence::reading::MOST_COUNTED;
 use std::collections::BTreeMap;
 
 /// Labels that tell processes apart: what Prometheus gives each target that it scrapes, and what its pod is called.
@@ -100,15 +99,7 @@ pub(super) fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
 
 /// A whole number that is not negative.
 fn count(sample: &Sample) -> Result<u64, String> {
-    let value = sample.value;
-    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole; too much is cut")]
-        let value = value as u64;
-        if value <= MOST_COUNTED {
-            return Ok(value);
-        }
-    }
-    Err(format!("{} is {value}, which is no count", sample.name))
+    sample.count().ok_or_else(|| format!("{} is {}, which is no count", sample.name, sample.value))
 }
 
 fn millis(seconds: f64) -> i64 {
