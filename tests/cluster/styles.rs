@@ -44,6 +44,35 @@ fn waves_of_short_calls_are_one_walk() {
     space.answers("hello", "v2", 3);
 }
 
+/// The bake has users on both, and the last of them are moved when it is over; a step has a time of its own.
+#[test]
+#[ignore = "needs a cluster: make test-cluster"]
+fn stable_keeps_a_part_of_its_users_until_the_bake_is_over() {
+    let space = Space::new("keep-stable");
+    space.serve(&sample("hello", "v1"));
+    space.stage("hello", "v2");
+    let watch = space.watch("hello");
+    let walk = ["walk", "hello", "--steps", "20@3s,50,100", "--dwell", "1s", "--bake", "4s", "--keep-stable", "5"];
+    space.andante(&walk).ended(0).ends_with("finished");
+    let seen = watch.seen();
+    let at = |text: &str| {
+        let first = seen.iter().find(|s| split(&s.object["spec"]["traffic"]) == text);
+        first.unwrap_or_else(|| panic!("{text} was never written")).at
+    };
+    let moves = [
+        at("hello-00001 80 #stable, hello-00002 20 #candidate"),
+        at("hello-00001 50 #stable, hello-00002 50 #candidate"),
+        at("hello-00001 5 #stable, hello-00002 95 #candidate"),
+        at("hello-00001 0 #stable, hello-00002 100 #candidate"),
+        at("latest 100"),
+    ];
+    let least = [2900, 900, 3900, 0];
+    for (pair, least) in moves.windows(2).zip(least) {
+        assert!(pair[1].duration_since(pair[0]) >= SignedDuration::from_millis(least), "{moves:?}");
+    }
+    space.answers("hello", "v2", 3);
+}
+
 /// Somebody changes the image with kubectl while traffic is pinned; we take up what came of it and change no template.
 #[test]
 #[ignore = "needs a cluster: make test-full"]
