@@ -56,7 +56,7 @@ pub struct JudgeArgs {
     /// evidence to be had.
     #[arg(long, value_enum, default_value_t = OnInconclusiveArg::Rollback, help_heading = "Judgement")]
     pub on_inconclusive: OnInconclusiveArg,
-    /// Time between two readings.
+    /// Time between two readings; a quarter of it, at least 1s, when the first step begins.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = every, help_heading = "Judgement")]
     pub evidence_every: Duration,
     /// How far readings are behind, and a split takes to be served: the budget's exposure counts it.
@@ -67,7 +67,8 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Judgement")]
     pub evidence_patience: Duration,
     /// How long latency is not judged after each step is served. In windows that begin in its first third up to 5 % of the
-    /// candidate's requests may fail without being compared, ten in a rollout, or an eighth of a second's requests if that is more; all else counts.
+    /// candidate's requests may fail without being held against it, ten in a rollout, or an eighth of a second's requests if that is more; all
+    /// else counts.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Judgement")]
     pub warm_up: Duration,
     /// How long the slowest requests take, time-outs among them: each step is judged from so long after it is served, when

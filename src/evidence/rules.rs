@@ -96,7 +96,7 @@ pub struct Rules {
     pub clustering: Option<Phi>,
     /// Requests of the candidate that a step must have seen.
     pub min_requests: u64,
-    /// Time between two readings.
+    /// Time between two readings; shorter when the first step begins.
     #[serde(with = "human")]
     pub every: Duration,
     /// How long windows of a step count for failures alone, from when it is served.

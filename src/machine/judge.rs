@@ -12,6 +12,7 @@ mod gate;
 mod objective;
 mod ours;
 mod outage;
+mod pace;
 mod saving;
 mod statuses;
 mod survey;
@@ -290,7 +291,7 @@ impl Judge {
     pub fn read(&mut self, result: Result<Reading, NoReading>, now: Timestamp, log: &mut Log) {
         let asked = self.asked.take().unwrap_or(now);
         self.looked = true;
-        self.next_at = Some(after(asked, self.rules.every).max(now));
+        self.next_at = Some(after(asked, self.pace(asked)).max(now));
         let reading = match result.and_then(|reading| self.trusted(reading, asked)) {
             Ok(reading) => reading,
             Err(error) => return self.missed(&error, now, log),

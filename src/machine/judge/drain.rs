@@ -109,6 +109,11 @@ impl Drain {
         since.zip(longest).is_some_and(|(since, longest)| at >= after(since, longest))
     }
 
+    /// Since when the present split is served, or, once what came before it has ended, since then; none where another process saw that.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        self.since.or(self.drained)
+    }
+
     /// From when on histograms tell of this split alone.
     pub(super) fn histograms_from(&self) -> Timestamp {
         self.drained.map_or(Timestamp::MIN, |drained| after(drained, HISTOGRAMS))
@@ -150,6 +155,7 @@ impl Judge {
         self.mixed = false;
         let now = Some(reading.at);
         (self.drain.since, self.drain.opened, self.drain.marked, self.drain.drained) = (None, now, now, now);
+        self.next_at = self.next_at.map(|next| next.min(after(asked, self.pace(asked))));
     }
 
     fn say_drain(&self, log: &mut Log) {

@@ -55,7 +55,7 @@ fn windows_open_with_the_first_reading_that_was_asked_for_after_serving() {
     assert!(!judge.open);
     read(&mut judge, reading(18, (100, 0), (100, 0)));
     assert_eq!(counted(&judge), (0, 0), "Knative's own probes are in it");
-    assert!(!judge.is_due(at(20)) && judge.next_moment(at(20)) == Some(at(28)));
+    assert!(!judge.is_due(at(20)) && judge.next_moment(at(20)) == Some(after(at(18), Duration::from_millis(2500))));
     read(&mut judge, reading(28, (150, 0), (150, 0)));
     assert_eq!(counted(&judge), (50, 50));
     // The next step opens anew; what came between is nobody's.
