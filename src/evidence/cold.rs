@@ -1,10 +1,11 @@
 //! Failures of pods that start cold. Decides what of a window just after a step is not held against the candidate by the
-//! comparison, and how much of it at most.
+//! comparison and by the objective, and how much of it at most.
 //!
 //! Where pods come later than users, some of those who were just moved fail, whatever the release is: stable would do the same if
 //! it had grown as fast. Fewer failures never speak louder against the candidate, so to excuse some keeps the comparison's error;
-//! what it costs is that a release that is a little worse is found later, by as many failures as the bound says. Objective,
-//! acceptance and what is printed know of no excuse. Depends on counts.
+//! what it costs is that a release that is a little worse is found later, by as many failures as the bound says. The comparison and
+//! the objective have a bound each, since they judge different windows: the objective those in which a split is on its way and those
+//! without stable, too. Acceptance and what is printed know of no excuse. Depends on counts.
 
 use super::counts::Counts;
 use serde::{Deserialize, Serialize};

@@ -87,7 +87,7 @@ impl Saved {
         self.sums.counted()
     }
 
-    /// What stable missed of the objectives before anyone was moved.
+    /// What stable misses of the objectives, by what was counted before anyone was moved or from there on.
     pub fn missed(&self) -> Option<&Missed> {
         self.sums.missed()
     }

@@ -61,6 +61,9 @@ pub struct Sums {
     /// Failures just after a step that the comparison left out.
     #[serde(default, skip_serializing_if = "Excused::is_none")]
     excused: Excused,
+    /// The same that the objective left out.
+    #[serde(default, skip_serializing_if = "Excused::is_none")]
+    spared: Excused,
     /// The window that is about to be added began just after a step: so many failures may be excused.
     #[serde(skip)]
     just_moved: Option<u64>,
@@ -69,9 +72,13 @@ pub struct Sums {
     /// The objective for latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tail: Option<ObjectiveWatch>,
-    /// What stable missed of the objectives before anyone was moved.
+    /// What stable misses of the objectives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missed: Option<Missed>,
+    /// All that was counted of stable since before anyone was moved, where it failed more often than the objective allows, until that
+    /// is told from chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    untold: Option<Counts>,
     /// Requests of the candidate that were judged at this step.
     step: u64,
     /// Requests of candidate and stable whose fall is being tested, and the percents that they should fall to.
@@ -164,6 +171,8 @@ impl Sums {
         self.objective = ObjectiveWatch::default();
         self.tail = self.tail.map(|_| ObjectiveWatch::default());
         self.changes = Some(BakeChanges::default());
+        // What was left out of the ramp is no part of what is judged now: the last step moves as many users as all before it.
+        self.spared = Excused::default();
     }
 
     /// Others ask the candidate itself: what may be theirs is told from users' requests from now on.
@@ -204,9 +213,10 @@ impl Sums {
         let estimated = self.phi_estimated(rules);
         self.objective.clustered(estimated);
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
+        let just_moved = self.just_moved.take();
         if window == Window::Moving {
             // The window belongs to neither split, so the test of the split cannot use it.
-            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, whole, rules) };
+            return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, whole, just_moved, rules) };
         }
         if window == Window::Draining {
             self.waiting.look();
@@ -218,14 +228,14 @@ impl Sums {
             }
             // Which of them are others' is told by the windows that are judged; until then all may be.
             let others = if self.strangers.is_some() { u64::MAX } else { 0 };
-            let most = self.just_moved.take().map_or(0, |most| most.saturating_sub(self.excused()));
+            let most = just_moved.map_or(0, |most| most.saturating_sub(self.excused()));
             // By what stable has shown alone: what fails at once is found in the first seconds, before stable could show anything.
             self.waiting.compare(if alone { &[] } else { growths }, others, Some((most, estimated)))?;
             // Quick failures end before slow good answers of the same time do, so a rate is one of what came.
             let came = |arm: &Arm| Counts::new(arm.arrived.max(arm.counts.requests), arm.counts.failures);
             let table = |g: &Growth| Table { stable: of_stable(came(&g.stable)), candidate: came(&g.candidate) };
             let whole_came = growths.iter().map(table).fold(Table::default(), Table::plus);
-            return self.add_moving(whole, whole_came, rules);
+            return self.add_moving(whole, whole_came, just_moved, rules);
         }
         let warm = window == Window::Warm;
         self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
@@ -240,7 +250,8 @@ impl Sums {
         self.windows += 1;
         self.candidate = self.candidate.plus(whole.candidate);
         self.stable = self.stable.plus(whole.stable);
-        let mut cold = self.excuse(whole.without_failures(theirs.failed));
+        let users = whole.without_failures(theirs.failed);
+        let mut cold = self.excuse(users, just_moved);
         let before = self.failures.ln_e();
         for growth in growths {
             // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
@@ -273,35 +284,16 @@ impl Sums {
                 self.waiting.add_apart(growths)?;
             }
         }
+        self.look_at_stable(whole.stable, rules);
         let [failures, slow_ones] = self.bars(rules);
-        let users = whole.without_failures(theirs.failed);
+        let users = self.spare(users, just_moved);
         self.objective.add(users, &failures)?;
         self.changes.iter_mut().try_for_each(|c| c.failures.add(users.candidate, failures.limit, estimated))?;
-        if let (true, Some(watch), Some(tail)) = (warm, &mut self.tail, rules.tail) {
-            watch.clustered(self.slow.of_objective(tail.within));
-            let sum = |arm: fn(&Growth) -> &Arm| {
-                growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
-            };
-            let window = Table { stable: of_stable(sum(|g| &g.stable)), candidate: sum(|g| &g.candidate) };
-            let window = window.without_failures(theirs.any);
-            watch.add(window, &slow_ones)?;
-            let phi = self.slow.of_objective(tail.within);
-            self.changes.iter_mut().try_for_each(|c| c.tail.add(window.candidate, slow_ones.limit, phi))?;
+        if warm {
+            self.add_slow(growths, theirs.any, &slow_ones, rules)?;
         }
         self.learn(growths, whole, warm, rules);
         Ok(())
-    }
-
-    /// A window between two splits is held against the objectives alone. The comparison supposes that both arms met the
-    /// same times in the same proportion: where a split changed and an incident began in one window, they did not.
-    fn add_moving(&mut self, whole: Table, judged: Table, rules: &Rules) -> Result<(), Trouble> {
-        self.moving = (self.moving.0.plus(whole.candidate), self.moving.1.plus(whole.stable));
-        let theirs = self.theirs(whole.candidate, None);
-        let [failures, _] = self.bars(rules);
-        let users = judged.without_failures(theirs.failed);
-        let phi = self.phi_estimated(rules);
-        self.changes.iter_mut().try_for_each(|c| c.failures.add(users.candidate, failures.limit, phi))?;
-        self.objective.add(users, &failures)
     }
 
     /// What of the next window may be others'.
@@ -331,13 +323,6 @@ impl Sums {
     /// What was counted in them.
     pub fn counted(&self) -> Table {
         Table { stable: self.stable, candidate: self.candidate }
-    }
-
-    /// What was counted between two splits, and until requests from before the later one had ended: users' requests, and those by which
-    /// Knative tries each split that is written. The counters do not tell them apart.
-    pub fn between(&self) -> Table {
-        let (candidate, stable) = self.moving;
-        Table { stable, candidate }
     }
 
     /// Answers of the candidate whose time was compared; none if time is not compared, or the source does not tell it.
@@ -389,6 +374,7 @@ pub(crate) fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
     found.unwrap_or_default()
 }
 
+mod between;
 mod late;
 mod together;
 mod verdicts;

@@ -33,7 +33,7 @@ use crate::evidence::cold;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
-use crate::evidence::{Clustering, Missed, Rules, Strangers, Sums};
+use crate::evidence::{Clustering, Counts, Missed, Rules, Strangers, Sums};
 use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
@@ -88,8 +88,10 @@ pub struct Judge {
     lambda: Option<f64>,
     /// Who asked the candidate itself before the first step.
     strangers: Option<Strangers>,
-    /// What stable missed of the objectives before the first step.
+    /// What stable misses of the objectives.
     missed: Option<Missed>,
+    /// What was counted of stable before the first step, where that does not tell whether it misses the objective.
+    untold: Option<Counts>,
     /// How stable's failures came before the first step.
     clustering: Clustering,
     /// Requests of both arms in windows of this step, and how long those were.
@@ -128,6 +130,7 @@ impl Judge {
             lambda: None,
             strangers: None,
             missed: None,
+            untold: None,
             clustering: Clustering::default(),
             seen: (0, Duration::ZERO),
             saved_at: None,
@@ -162,7 +165,7 @@ impl Judge {
                 (words::missed(missed, &self.rules), words::instead(missed, &self.rules, &self.arms.stable));
             log.say(
                 Topic::Note,
-                format!("{} missed the objective before anyone was moved: {what}; {instead}", self.arms.stable),
+                format!("{} misses the objective, as was told before: {what}; {instead}", self.arms.stable),
             );
             self.missed = Some(*missed);
         }
@@ -192,6 +195,8 @@ impl Judge {
         self.drain.knows(surveyed.longest);
         self.strangers.clone_from(&surveyed.strangers);
         self.missed = surveyed.missed;
+        // Whoever wants it strict is not asked again in mid-walk.
+        self.untold = Some(surveyed.baseline.counts).filter(|_| surveyed.open && !self.rules.strict_objective);
         self.clustering = surveyed.baseline.clustering;
     }
 
@@ -207,6 +212,7 @@ impl Judge {
     fn met(&self, sums: &mut Sums) {
         self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
         self.missed.iter().for_each(|missed| sums.misses(*missed));
+        self.untold.iter().for_each(|seen| sums.leans_to_miss(*seen));
     }
 
     /// The rules that it judges by.
@@ -306,6 +312,7 @@ impl Judge {
         let Some(place) = self.place else { return };
         if self.open {
             self.close(&reading, &place);
+            self.say_missed(log);
         } else if self.opens(&reading, asked) {
             let memory = Memory::open(&reading, self.memory.as_ref());
             if self.sums.is_none() {
@@ -351,7 +358,7 @@ impl Judge {
         let apart = self.drain.is_apart(&self.rules, reading.at);
         sums.is_apart(apart);
         let soon = began < after(place.served, self.rules.warm_up / 3);
-        let cold = soon || self.drain.goes_on() && !self.rules.warm_up.is_zero();
+        let cold = soon || (self.moving || self.drain.goes_on()) && !self.rules.warm_up.is_zero();
         sums.just_moved(cold.then(|| cold::most(self.lambda)));
         let warm = after(place.served, self.rules.warm_up).max(self.drain.histograms_from());
         let window = match began >= warm {

@@ -1,8 +1,8 @@
 //! The objectives among the sums: decides by which limit each is judged at a moment, and which of them stands worst.
 
-use super::{Sums, Which};
+use super::{Arm, Growth, Sums, Trouble, Which, slow};
 use crate::evidence::Rules;
-use crate::evidence::counts::Table;
+use crate::evidence::counts::{Counts, Table};
 use crate::evidence::missed::Missed;
 use crate::evidence::objective::{Bar, ObjectiveState, ObjectiveWatch};
 
@@ -25,16 +25,40 @@ pub(crate) struct ObjectiveStanding {
 }
 
 impl Sums {
-    /// Stable missed objectives before anyone was moved: they are less for this rollout.
+    /// Stable misses objectives: they are less for this rollout.
     pub fn misses(&mut self, missed: Missed) {
-        if self.missed.is_none() {
-            self.missed = Some(missed);
-            // What was judged by another limit says nothing of this one.
-            self.watches().for_each(|watch| *watch = ObjectiveWatch::default());
+        let known = self.missed.unwrap_or_default();
+        let all = Missed { failed: known.failed.or(missed.failed), slow: known.slow.or(missed.slow) };
+        // What was judged by another limit says nothing of this one.
+        if all.failed != known.failed {
+            (self.objective, self.untold) = (ObjectiveWatch::default(), None);
+        }
+        if all.slow != known.slow {
+            self.tail = self.tail.map(|_| ObjectiveWatch::default());
+        }
+        self.missed = Some(all).filter(|all| *all != Missed::default());
+    }
+
+    /// Before anyone was moved stable failed more often than the objective allows, which was not told from chance: its windows at the
+    /// steps go on with that.
+    pub fn leans_to_miss(&mut self, seen: Counts) {
+        if self.missed.is_none_or(|missed| missed.failed.is_none()) {
+            self.untold.get_or_insert(seen);
         }
     }
 
-    /// What stable missed of the objectives before anyone was moved.
+    /// Whether this window of stable tells that it misses the objective for failures, where it leaned to before anyone was moved. One
+    /// that did not, and fails now, meets an incident: that ends, and until then nobody is moved on.
+    pub(super) fn look_at_stable(&mut self, stable: Counts, rules: &Rules) {
+        let Some(before) = self.untold else { return };
+        let seen = before.plus(stable);
+        self.untold = Some(seen);
+        if let Some(missed) = Missed::of(Some(seen), self.phi_estimated(rules), None, rules) {
+            self.misses(missed);
+        }
+    }
+
+    /// What stable misses of the objectives, by what was counted before anyone was moved or from there on.
     pub fn missed(&self) -> Option<&Missed> {
         self.missed.as_ref()
     }
@@ -46,6 +70,27 @@ impl Sums {
     /// Everyone is on the candidate.
     pub(super) fn is_alone(&self) -> bool {
         self.percents.0 > 0 && self.percents.1 == 0
+    }
+
+    /// Holds the times of a window against their objective, if there is one; so many requests of the candidate may be others'.
+    pub(super) fn add_slow(
+        &mut self,
+        growths: &[Growth],
+        others: u64,
+        bar: &Bar,
+        rules: &Rules,
+    ) -> Result<(), Trouble> {
+        let alone = self.is_alone();
+        let (Some(watch), Some(tail)) = (&mut self.tail, rules.tail) else { return Ok(()) };
+        let phi = self.slow.of_objective(tail.within);
+        watch.clustered(phi);
+        let sum = |arm: fn(&Growth) -> &Arm| {
+            growths.iter().map(|g| slow(arm(g).latency.as_ref(), tail.within)).fold(Counts::default(), Counts::plus)
+        };
+        let stable = if alone { Counts::default() } else { sum(|g| &g.stable) };
+        let window = Table { stable, candidate: sum(|g| &g.candidate) }.without_failures(others);
+        watch.add(window, bar)?;
+        self.changes.iter_mut().try_for_each(|c| c.tail.add(window.candidate, bar.limit, phi))
     }
 
     /// By what the objectives for failures and for latency are judged now.
@@ -97,3 +142,6 @@ impl Sums {
         latency.filter(|latency| rank(latency) > rank(&failures)).unwrap_or(failures)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::super::rules::tests::rules;
 use super::*;
 use proptest::prelude::*;
 
-fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
+pub(super) fn growth(table: Table, latency: Option<[Histogram; 2]>) -> Growth {
     let [stable, candidate] = latency.map_or([None, None], |h| h.map(Some));
     Growth { stable: Arm::new(table.stable, stable), candidate: Arm::new(table.candidate, candidate) }
 }
@@ -19,7 +19,7 @@ fn histogram(total: u64, above: [u64; 3]) -> Histogram {
     Histogram { total, above: EDGES.into_iter().zip(above).collect() }
 }
 
-fn sums(rules: &Rules) -> Sums {
+pub(super) fn sums(rules: &Rules) -> Sums {
     let mut sums = Sums::new(rules);
     sums.step((50, 50));
     sums

@@ -44,10 +44,21 @@ impl Sums {
         acceptance::ln_e(self.acceptance, self.weighed, rules.tolerated_rate)
     }
 
-    /// How many of these failures of the candidate are excused.
-    pub(super) fn excuse(&mut self, users: Table) -> u64 {
-        let most = self.just_moved.take().filter(|_| users.stable.requests > 0);
+    /// Failures just after a step that the objective left out.
+    pub fn spared(&self) -> u64 {
+        self.spared.failures()
+    }
+
+    /// How many of these failures of the candidate the comparison leaves out, in a window that may have so many.
+    pub(super) fn excuse(&mut self, users: Table, most: Option<u64>) -> u64 {
+        let most = most.filter(|_| users.stable.requests > 0);
         most.map_or(0, |most| self.excused.window(users.candidate, most))
+    }
+
+    /// Without those that the objective leaves out.
+    pub(super) fn spare(&mut self, users: Table, most: Option<u64>) -> Table {
+        let spared = most.map_or(0, |most| self.spared.window(users.candidate, most));
+        users.without_failures(spared)
     }
 
     /// What this window shows of stable for those after it, and of its slow answers if the window is `warm`. A candidate that is

@@ -1,11 +1,12 @@
 //! The objective, for people and for the next step: decides what is said of how it stands, and whether the last step may be
 //! taken while something goes on. It may use sums and rules.
 
-use super::words::{between, evidence, micros, number, of, percent};
+use super::words::{between, evidence, instead, micros, missed as missed_words, number, of, percent};
 use super::{Finding, Judge};
 use crate::evidence::objective::{ObjectiveState, ln_e};
 use crate::evidence::sums::{ObjectiveStanding, Which};
 use crate::evidence::{Phi, Sums};
+use crate::model::event::{Log, Topic};
 
 impl Judge {
     /// What the objective says, unless nothing speaks against the candidate loudly enough.
@@ -37,6 +38,16 @@ impl Judge {
         })
     }
 
+    /// Says so when windows have told by now what the look before the first step did not: that stable misses the objective.
+    pub(super) fn say_missed(&mut self, log: &mut Log) {
+        let told = self.sums.as_ref().and_then(Sums::missed).filter(|missed| self.missed.as_ref() != Some(*missed));
+        let Some(missed) = told.copied() else { return };
+        self.missed = Some(missed);
+        let stable = &self.arms.stable;
+        let (what, instead) = (missed_words(&missed, &self.rules), instead(&missed, &self.rules, stable));
+        log.say(Topic::Note, format!("{stable} misses the objective, which is told by now: {what}; {instead}"));
+    }
+
     fn broken(&self, sums: &Sums, standing: &ObjectiveStanding) -> String {
         let counted = standing.counted;
         let control = if standing.bar.alone {
@@ -44,6 +55,9 @@ impl Judge {
         } else {
             format!("{} keeps it over the same time, {}", self.arms.stable, of(counted.stable))
         };
+        let spared = Some(sums.spared()).filter(|n| *n > 0 && standing.which == Which::Failures);
+        let spared =
+            spared.map_or_else(String::new, |n| format!(" ({n} more failed just after a step, which do not count)"));
         // What was good before is told, and does not count.
         let late = sums
             .whole_bake(standing.which)
@@ -52,11 +66,11 @@ impl Judge {
         let all = sums.between().candidate.requests <= counted.candidate.requests;
         let (lately, between) = match late {
             Some(whole) => (" lately", format!(" (in the whole bake {})", of(whole))),
-            None if all => ("", between(sums, "of these ")),
+            None if all && !standing.bar.alone => ("", between(sums, "of these ")),
             None => ("", String::new()),
         };
         format!(
-            "objective broken: {} has{lately} {} {}{between}; {control} (evidence {}, {} decides)",
+            "objective broken: {} has{lately} {} {}{between}{spared}; {control} (evidence {}, {} decides)",
             self.arms.candidate,
             of(counted.candidate),
             self.limit(standing),
@@ -113,7 +127,6 @@ mod tests {
     use crate::evidence::rules::tests::rules;
     use crate::evidence::{Counts, Missed, Rules};
     use crate::machine::judge::StepPlace;
-    use crate::model::event::Log;
 
     /// What stable missed before anyone was moved stands in the record: whoever goes on, or takes over, holds the candidate to no more.
     #[test]
@@ -121,7 +134,8 @@ mod tests {
         let missed = Missed { failed: Some(Counts::new(2000, 60)), slow: None };
         let begun = |missed: Option<Missed>| {
             let mut judge = Judge { missed, ..judge() };
-            judge.enter(place(1, (50, 50), 0), at(0));
+            // Long enough ago that no failure is one of pods that start cold.
+            judge.enter(place(1, (50, 50), -20), at(0));
             read(&mut judge, reading(0, (0, 0), (0, 0)));
             judge
         };

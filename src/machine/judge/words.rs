@@ -52,7 +52,7 @@ pub(super) fn of(counts: Counts) -> String {
     format!("{} of {} ({})", counts.failures, counts.requests, percent(counts.rate()))
 }
 
-/// What stable missed before anyone was moved: `41 of 1800 (2.28 %) failed, at most 1 % wanted`.
+/// What stable misses: `41 of 1800 (2.28 %) failed, at most 1 % wanted`.
 pub(super) fn missed(missed: &Missed, rules: &Rules) -> String {
     let failed =
         missed.failed.map(|counts| format!("{} failed, at most {} wanted", of(counts), percent(rules.objective)));

@@ -182,12 +182,12 @@ fn progress(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     lines
 }
 
-/// The objective where stable missed its own.
+/// The objective where stable misses its own.
 fn no_worse(missed: &Missed, stable: &str) -> String {
     let of = |what, counts: Option<Counts>| counts.map(|c| format!("{} of {} {what}", c.failures, c.requests));
     let parts = [of("failed", missed.failed), of("were too slow", missed.slow)];
     let had = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    format!("no worse than {stable}, which missed its own before anyone was moved ({had})")
+    format!("no worse than {stable}, which misses its own ({had})")
 }
 
 fn events(rollout: &Rollout) -> Vec<String> {

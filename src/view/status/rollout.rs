@@ -78,7 +78,7 @@ pub(crate) struct EvidenceStatus {
     pub stable: Counts,
     /// Requests and failures of the candidate.
     pub candidate: Counts,
-    /// What stable missed of the objectives before anyone was moved; then the candidate is to be no worse than that.
+    /// What stable misses of the objectives, if that is told; then the candidate is to be no worse than that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<Missed>,
 }
