@@ -79,14 +79,14 @@ impl Phi {
         *self == Self::ONE
     }
 
-    /// "failures come in threes", where that is far enough from one at a time to matter.
-    pub(crate) fn words(self) -> Option<String> {
+    /// "failures come in threes" (of `what`), where that is far enough from one at a time to matter.
+    pub(crate) fn words(self, what: &str) -> Option<String> {
         let groups = ["", "", "twos", "threes", "fours", "fives", "sixes", "sevens", "eights", "nines", "tens"];
         let nearest = usize::try_from(self.0.saturating_add(500) / 1000).unwrap_or_default();
         match groups.get(nearest) {
             _ if nearest < 2 => None,
-            Some(name) => Some(format!("failures come in {name}")),
-            None => Some(format!("failures come in groups of {nearest}")),
+            Some(name) => Some(format!("{what} come in {name}")),
+            None => Some(format!("{what} come in groups of {nearest}")),
         }
     }
 }

@@ -28,6 +28,7 @@ pub use kept::{KeptRow, KeptRows};
 pub use sums::{RowEvidence, RowHeard};
 pub use tally::{CounterSeries, RowTally};
 
+use crate::evidence::clustering::Phi;
 use crate::evidence::gate::named;
 use crate::evidence::reading::Arms;
 use crate::model::name::RevisionName;
@@ -165,9 +166,11 @@ impl CompareRow {
         terms.join(" or ")
     }
 
-    /// What tells this row, as it is written, from others: evidence that was made under another is not its own.
-    pub fn fingerprint(&self) -> u64 {
-        tally::hash([self.to_string().as_str()])
+    /// What tells this row, as it is written and with what is said of how many bad ones come together, from others: evidence that was
+    /// made under another is not its own.
+    pub fn fingerprint(&self, together: Option<Phi>) -> u64 {
+        let together = together.map(|phi| phi.get().to_string());
+        tally::hash([self.to_string()].iter().chain(&together).map(String::as_str))
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Missed {
     /// Answers that were slower than the latency objective allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow: Option<Counts>,
+    /// What that allows, in microseconds; none where it missed no latency objective, or in records of builds that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
 }
 
 /// What a look at stable says of an objective.
@@ -57,13 +60,15 @@ impl Missed {
         let misses = |counts: Counts, limit, phi| told(counts, limit, phi, rules.broken_at()) == Keeping::Missed;
         let failed = failed.filter(|counts| misses(*counts, rules.objective, phi));
         let slow = slow.zip(rules.tail).filter(|(counts, tail)| misses(*counts, tail.part, Phi::ONE));
-        let slow = slow.map(|(counts, _)| counts);
-        Some(Self { failed, slow }).filter(|missed| *missed != Self::default())
+        let (slow, within) = slow.map(|(counts, tail)| (counts, tail.within)).unzip();
+        Some(Self { failed, slow, within }).filter(|missed| *missed != Self::default())
     }
 
-    /// What of it is missed by these rules as well: the owner may have other ones by now.
+    /// What of it is missed by these rules as well: the owner may have other ones by now. Answers that were slow by another limit, or
+    /// by nobody knows which, tell nothing of this one.
     pub(crate) fn under(&self, rules: &Rules) -> Option<Self> {
-        Self::of(self.failed, Phi::ONE, self.slow, rules)
+        let same = self.within.is_some() && self.within == rules.tail.map(|tail| tail.within);
+        Self::of(self.failed, Phi::ONE, self.slow.filter(|_| same), rules)
     }
 
     /// The rate of failures that may not be exceeded, between 0 and 1.
@@ -86,6 +91,7 @@ fn worse(counts: Counts, rules: &Rules) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::Tail;
     use super::super::rules::tests::rules;
     use super::*;
 
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_a_bound_on_what_would_be_materially_worse() {
-        let of = |n, k| Missed { failed: Some(Counts::new(n, k)), slow: None }.limit(&rules());
+        let of = |n, k| Missed { failed: Some(Counts::new(n, k)), ..Missed::default() }.limit(&rules());
         let (two, all) = (of(2000, 40), of(500, 500));
         assert!((0.07..0.09).contains(&two), "{two}");
         assert!((all - MOST).abs() < 1e-12, "{all}");
@@ -131,5 +137,22 @@ mod tests {
             None,
             "no latency objective"
         );
+    }
+
+    /// What took longer than 200 ms at stable tells nothing of who may take longer than 500.
+    #[test]
+    fn what_was_slow_by_another_limit_is_not_taken_for_slow_by_this_one() {
+        let with = |part, within| Rules { tail: Some(Tail { part, within }), ..rules() };
+        let asked = with(0.01, 200_000);
+        let missed = Missed::of(None, Phi::ONE, Some(Counts::new(2000, 900)), &asked).unwrap();
+        assert_eq!((missed.within, missed.under(&asked)), (Some(200_000), Some(missed)));
+        assert_eq!(missed.under(&with(0.05, 200_000)), Some(missed), "still more than that part");
+        assert_eq!(missed.under(&with(0.5, 200_000)), None, "that part may be slow");
+        assert_eq!((missed.under(&with(0.01, 500_000)), missed.under(&rules())), (None, None));
+        // A build that did not note it: nobody knows which limit that was.
+        let older: Missed = serde_json::from_str(r#"{"failed":[2000,60],"slow":[2000,900]}"#).unwrap();
+        let failed = Missed { failed: Some(Counts::new(2000, 60)), ..Missed::default() };
+        assert_eq!(older.under(&asked), Some(failed));
+        assert_eq!(serde_json::from_str::<Missed>(&serde_json::to_string(&missed).unwrap()).unwrap(), missed);
     }
 }

@@ -114,10 +114,16 @@ impl Saved {
         Self { mixed, ..self }
     }
 
+    /// What stable missed of the objectives before anyone was moved, as far as it misses them by these rules.
+    pub(crate) fn missed_under(&self, rules: &Rules) -> Option<Missed> {
+        let missed = self.missed()?;
+        if self.fits(rules) { Some(*missed) } else { missed.under(rules) }
+    }
+
     /// Of these sums only what was seen before anyone was moved, for evidence that begins anew under these rules: who else asks
     /// the candidate, and what stable missed; none if that is nothing.
     pub(crate) fn before(&self, rules: &Rules) -> Option<Self> {
-        let (strangers, missed) = (self.sums.strangers(), self.sums.missed().and_then(|missed| missed.under(rules)));
+        let (strangers, missed) = (self.sums.strangers(), self.missed_under(rules));
         if strangers.is_none() && missed.is_none() {
             return None;
         }

@@ -7,7 +7,9 @@
 //! noncentral one then, with the margin as its odds; `e = (psi1/psi0)^k_c Z(psi0)/Z(psi1)` has a mean of 1 at the margin and
 //! less below it, since it rises with `k_c` and the law does with the odds. Where requests differ from each other it holds as
 //! well: odds are a concave function of a rate, so that the odds of a mean are at most the margin's times stable's (Jensen).
-//! Bursts of one client (a scanner) fall to both as the split says, and given their number that is the law with odds of 1.
+//! Bursts of one client (a scanner) fall to both as the split says, and given their number that is the law with odds of 1. What
+//! one pod refuses does not (its keys are old, its limit of requests is reached), so evidence is divided as that of failures is
+//! ([`super::clustering`]), by how stable's client errors come.
 //! *The rate*: up to the objective's part of the candidate's requests is no worse, whatever stable does; against that the
 //! objective's own bet is made ([`super::objective`]). "No worse" is whatever one of both tolerates, so the evidence is the
 //! lesser of the two: whichever null is true, it is at most an e-value for that one.
@@ -21,7 +23,7 @@
 
 use super::acceptance;
 use super::classes::StatusCounts;
-use super::clustering::{Clustering, Phi};
+use super::clustering::{self, Clustering, Phi, Weighed};
 use super::comparison::{GRID, closed};
 use super::conditional::ln_z;
 use super::counts::{Counts, MOST, Table, real};
@@ -37,6 +39,11 @@ const CLOSED_ABOVE: u64 = 100_000_000;
 
 /// Client errors of half of the requests are material in any case.
 const MOST_EXCLUDED: f64 = 0.5;
+
+/// Client errors are taken to come so many at a time at most, whatever stable's windows show.
+// A scanner that comes and goes is no group at one revision, but where it begins and ends stable's windows differ as if it were, and
+// whatever is refused would count for next to nothing then.
+const MOST_TOGETHER: f64 = 5.0;
 
 /// What a status tells beside failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +105,15 @@ struct Tolerance {
     rate: f64,
     /// So many come at a time; none: as stable's do.
     together: Option<Phi>,
+    /// As stable's do, but no more than so many.
+    most_together: f64,
+}
+
+impl Tolerance {
+    /// By what evidence is divided where stable shows this.
+    fn phi(&self, shown: Phi) -> Phi {
+        self.together.unwrap_or_else(|| shown.min(Phi::of(self.most_together)))
+    }
 }
 
 impl StatusOutcome {
@@ -105,16 +121,17 @@ impl StatusOutcome {
 
     /// None where it is not compared.
     fn tolerance(self, rules: &Rules) -> Option<Tolerance> {
-        let (odds, rate) = (rules.tolerated_odds, rules.tolerated_rate);
+        let (odds, rate, together) = (rules.tolerated_odds, rules.tolerated_rate, rules.clustering);
         Some(match self {
-            Self::GrpcFailed => Tolerance { margin: 1.0, floor: None, odds, rate, together: rules.clustering },
+            Self::GrpcFailed => {
+                Tolerance { margin: 1.0, floor: None, odds, rate, together, most_together: clustering::MOST }
+            }
             Self::ClientErrors => {
                 let (margin, floor) = (rules.client_error_margin?, rules.objective);
                 // Beyond both margins by as much as the margin itself, so that what is tolerated is soon accepted.
                 let rate = (margin * floor).min(MOST_EXCLUDED).max(floor);
-                // What clients ask for wrongly falls to both as the split says, request by request.
-                let together = Some(Phi::ONE);
-                Tolerance { margin, floor: Some(floor), odds: margin * odds, rate, together }
+                let odds = margin * odds;
+                Tolerance { margin, floor: Some(floor), odds, rate, together, most_together: MOST_TOGETHER }
             }
         })
     }
@@ -195,13 +212,22 @@ impl Statuses {
         loud.max_by(|(_, a, _), (_, b, _)| a.total_cmp(b))
     }
 
+    /// So many of one come together, once stable has shown it or somebody has said so; none before.
+    pub fn together(&self, outcome: StatusOutcome, rules: &Rules) -> Option<Phi> {
+        let (tolerance, sums) = (outcome.tolerance(rules)?, self.sums(outcome)?);
+        let known = tolerance.together.is_some() || sums.clustering.is_known();
+        known.then(|| tolerance.phi(sums.clustering.against()))
+    }
+
     /// The least `ln E` against a candidate that has materially more of one of them, and which that is; none if nothing is
     /// told. It is accepted at `1/beta`.
     pub fn ln_accepted(&self, rules: &Rules) -> Option<(StatusOutcome, f64)> {
         let of = |outcome: StatusOutcome| {
             let (tolerance, sums) = (outcome.tolerance(rules)?, self.sums(outcome)?);
             let proved = sums.table().without_good(sums.others).candidate;
-            Some((outcome, acceptance::ln_e(sums.against, proved, tolerance.rate)))
+            // A bet on the candidate's counts alone may be divided by whatever stable shows, whenever it does.
+            let weighed = Weighed::default().plus(proved, tolerance.phi(sums.clustering.estimated()));
+            Some((outcome, acceptance::ln_e(sums.against, weighed, tolerance.rate)))
         };
         StatusOutcome::ALL.into_iter().filter_map(of).min_by(|(_, a), (_, b)| a.total_cmp(b))
     }
@@ -211,8 +237,8 @@ impl StatusSums {
     fn add(&mut self, tables: &[Table], others: u64, tolerance: &Tolerance) -> Result<(), Trouble> {
         self.others = self.others.saturating_add(others).min(MOST);
         // Of the windows before, so that it is not chosen by what is judged with it.
-        let phi = tolerance.together.unwrap_or_else(|| self.clustering.against());
-        let estimated = tolerance.together.unwrap_or_else(|| self.clustering.estimated());
+        let phi = tolerance.phi(self.clustering.against());
+        let estimated = tolerance.phi(self.clustering.estimated());
         for table in tables {
             self.counted = (self.counted.0.plus(table.candidate), self.counted.1.plus(table.stable));
             // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
@@ -221,7 +247,7 @@ impl StatusSums {
             self.against = self.against.plus(acceptance::window_clustered(proved, tolerance.odds, estimated)?);
         }
         let users = self.table().without_failures(self.others).candidate;
-        let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate, Phi::ONE)));
+        let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate, phi)));
         self.floor = floor.transpose()?;
         if tolerance.together.is_none() {
             self.clustering.look(tables.iter().fold(Counts::default(), |sum, table| sum.plus(table.stable)));

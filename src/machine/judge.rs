@@ -13,6 +13,7 @@ mod objective;
 mod ours;
 mod outage;
 mod pace;
+mod pods;
 mod saving;
 mod statuses;
 mod survey;
@@ -26,6 +27,7 @@ pub use finding::Finding;
 pub use gate::Advice;
 use ours::Ours;
 use outage::Newest;
+use pods::PodFailures;
 pub use survey::{Survey, Surveyed};
 use told::TimesTold;
 
@@ -104,6 +106,8 @@ pub struct Judge {
     ours: Ours,
     /// Whose answers the source times.
     times: TimesTold,
+    /// In which of its pods the candidate's failures stand.
+    pods: PodFailures,
 }
 
 impl Judge {
@@ -138,6 +142,7 @@ impl Judge {
             looked: false,
             ours: Ours::default(),
             times: TimesTold::default(),
+            pods: PodFailures::default(),
         }
     }
 
@@ -157,7 +162,7 @@ impl Judge {
         if !saved.fits(&self.rules) {
             log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
             self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
-            self.missed = self.missed.or_else(|| saved.sums.missed()?.under(&self.rules));
+            self.missed = self.missed.or_else(|| saved.missed_under(&self.rules));
             return;
         }
         if let Some(missed) = saved.sums.missed().filter(|_| self.missed.is_none()) {
@@ -323,6 +328,7 @@ impl Judge {
             self.memory = Some(memory);
             (self.open, self.mixed, self.unsaved, self.ours) = (true, false, true, Ours::default());
             self.drain.counted_anew(reading.at);
+            self.pods.open(&reading);
         } else {
             return;
         }
@@ -350,6 +356,7 @@ impl Judge {
         if reading.at <= began {
             return;
         }
+        self.pods.close(reading);
         let mut growths = memory.close(reading);
         self.ours.take_off(&mut growths);
         let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();

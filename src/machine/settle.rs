@@ -4,15 +4,13 @@
 //! process that still writes finds this one in the record and stops. It may use pure modules only.
 
 use crate::machine::capacity::BoundTries;
-use crate::machine::finish::finish;
 use crate::machine::last_split::LastSplit;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Order, Written};
 use crate::machine::others::say_outside;
-use crate::machine::outcomes::{LAST_WAIT, absent, denied, gave_up, missing, unreadable};
+use crate::machine::outcomes::{absent, denied, gave_up, missing, unreadable};
 use crate::machine::restore::Restore;
 use crate::machine::rollback::{Why, roll_back};
-use crate::machine::settle::closing::over;
 use crate::machine::settle::others::UNTOUCHED;
 use crate::machine::standing::{Claimant, Moved, Standing, moved, outcome_of, who_moved};
 use crate::machine::world::{Presence, World};
@@ -22,8 +20,6 @@ use crate::model::event::{Event, Log, Topic};
 use crate::model::name::{RevisionName, RolloutId, ServiceName};
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
-use crate::model::ready::is_current;
-use crate::model::time::after;
 use crate::rollout::goal::CapacityGoal;
 use crate::rollout::record::{BadRecord, Phase, Record};
 use crate::rollout::splits::{Tags, salvaged};
@@ -32,6 +28,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 mod bounds;
+mod candidate;
 mod closing;
 mod others;
 mod revision;
@@ -148,35 +145,15 @@ impl Settle {
         {
             return next;
         }
-        let who = self.claimant.asker.owner.to_string();
         let goes_back = matches!(self.goal.to, None | Some(To::Stable));
         let known = record.clone().filter(|_| goes_back);
         let order = match (record, self.goal.to.clone()) {
             (None, None) => return self.untouched(service, format!("{} has no rollout to settle", service.name)),
             (Some(record), None) if !record.phase.is_open() => {
-                if let Some(next) = self.left_over(&record, world, service, now) {
-                    return next;
-                }
-                if let Some(next) = self.restoring(&record, world, service, now, log) {
-                    self.was_over = true;
-                    return next;
-                }
-                if let Some(next) = self.returning(world, &record, now, log) {
-                    return next;
-                }
-                log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
-                let end = self.restored(over(&record, service, self.told_for_end()));
-                return Next::end(self.with_bounds(end, world, &record));
+                return self.over_before(&record, world, service, now, log);
             }
             (Some(record), None) if moved(&record, service) == Moved::Traffic => self.close(&record, service, now),
-            (Some(record), None) => {
-                // An interrupted walk's own reason tells why there is something to settle, else the task that failed does.
-                let failed = || self.told.as_ref().filter(|told| told.failed).map(Told::words);
-                let after = record.reason.clone().or_else(failed);
-                let after = after.map(|reason| format!(" after: {reason}")).unwrap_or_default();
-                let why = Why::blameless(Code::RolledBack, format!("settled by {who}{after}"));
-                self.back(&record, world, service, &why, now)
-            }
+            (Some(record), None) => self.back(&record, world, service, &self.unfinished(&record), now),
             (Some(record), Some(To::Stable | To::Candidate)) if moved(&record, service) == Moved::Traffic => {
                 let what = format!(
                     "{} changed the traffic of {} since this rollout wrote it; nothing was written over that",
@@ -190,38 +167,11 @@ impl Settle {
             (Some(record), Some(To::Stable)) => {
                 let why = Why {
                     blames: record.phase == Phase::Finished,
-                    ..Why::blameless(Code::RolledBack, format!("asked for by {who}"))
+                    ..Why::blameless(Code::RolledBack, format!("asked for by {}", self.claimant.asker.owner))
                 };
                 self.back(&record, world, service, &why, now)
             }
-            (Some(record), Some(To::Candidate)) => {
-                let ready = record.candidate.as_ref().is_some_and(|name| world.serves(name));
-                if !ready {
-                    return Next::end(outcome_of(
-                        Code::BadState,
-                        "the candidate is not Ready; nothing was written",
-                        service,
-                    ));
-                }
-                // Only a status that speaks of the present spec says whether latest may be followed again.
-                let until = after(*self.began.get_or_insert(now), LAST_WAIT);
-                if record.start.followed_latest() && !is_current(service) && now < until {
-                    return Next::wait(Some(until));
-                }
-                let mut record = record;
-                self.claimant.sign(&mut record);
-                finish(world, service, &record, self.size, now)
-                    .map(|f| {
-                        if let Some(why) = f.stays_pinned {
-                            log.once(
-                                Topic::Note,
-                                format!("traffic stays pinned by name, latest is not restored: {why}"),
-                            );
-                        }
-                        f.order
-                    })
-                    .map_err(|e| e.why)
-            }
+            (Some(record), Some(To::Candidate)) => return self.go_to_candidate(record, world, service, now, log),
             (None, Some(to @ (To::Stable | To::Candidate))) => {
                 let split = service.split.as_ref().ok().filter(|_| to == To::Stable);
                 let Some(found) = split.and_then(|split| salvaged(split, &self.goal.tags)) else {
@@ -238,6 +188,15 @@ impl Settle {
             Ok(order) => Next::Write(Box::new(order)),
             Err(why) => self.no_way(known.as_ref(), why, world, service, now, log),
         }
+    }
+
+    /// Why a rollout that nobody finished goes back.
+    fn unfinished(&self, record: &Record) -> Why {
+        // An interrupted walk's own reason tells why there is something to settle, else the task that failed does.
+        let failed = || self.told.as_ref().filter(|told| told.failed).map(Told::words);
+        let after = record.reason.clone().or_else(failed);
+        let after = after.map(|reason| format!(" after: {reason}")).unwrap_or_default();
+        Why::blameless(Code::RolledBack, format!("settled by {}{after}", self.claimant.asker.owner))
     }
 
     fn back(

@@ -147,23 +147,7 @@ pub async fn run<M: Machine + ?Sized, C: Cluster, P: Prober, E: Source, K: Clock
     let mut service_feed: Option<LocalBoxStream<'_, News>> = None;
     let mut revision_feed: LocalBoxStream<'_, News> = follow(&revisions, None).boxed_local();
     let mut out = Out::new();
-    let mut me = Runner {
-        cluster,
-        clock,
-        sink,
-        signals,
-        limits,
-        world: World::of(cluster.namespace().cloned()),
-        log: Log::default(),
-        reads: CallPatience::new(),
-        rights: [CallPatience::new(), CallPatience::new(), CallPatience::new()],
-        writes: CallPatience::new(),
-        bounds: CallPatience::new(),
-        signalled: None,
-        signals_seen: 0,
-        asked_ending: false,
-        refusals: 0,
-    };
+    let mut me = Runner::new(cluster, clock, sink, signals, limits);
     let outcome = loop {
         me.learn_ending().await;
         let now = clock.now();
@@ -239,7 +223,34 @@ pub async fn run<M: Machine + ?Sized, C: Cluster, P: Prober, E: Source, K: Clock
     with_digest(outcome, &me.world)
 }
 
-impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
+impl<'a, C: Cluster, K: Clock, S: Sink> Runner<'a, C, K, S> {
+    /// One that has not looked yet.
+    fn new(
+        cluster: &'a C,
+        clock: &'a K,
+        sink: &'a mut S,
+        signals: &'a mut UnboundedReceiver<Signal>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            cluster,
+            clock,
+            sink,
+            signals,
+            limits,
+            world: World::of(cluster.namespace().cloned()),
+            log: Log::default(),
+            reads: CallPatience::new(),
+            rights: [CallPatience::new(), CallPatience::new(), CallPatience::new()],
+            writes: CallPatience::new(),
+            bounds: CallPatience::new(),
+            signalled: None,
+            signals_seen: 0,
+            asked_ending: false,
+            refusals: 0,
+        }
+    }
+
     /// Why the runner stops the machine, if it has to.
     fn time_is_up(&self, now: Timestamp) -> Option<GiveUp> {
         let passed = |since: Option<Timestamp>, limit: Duration| {

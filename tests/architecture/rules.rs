@@ -1,13 +1,15 @@
 //! House rules that are no walls: how many rooms, how long a file, what stands at a room's door.
 
-use crate::TABLE;
-use crate::source::{lengths, reached, sources, src};
+use crate::source::{functions, lengths, reached, sources, src};
 use crate::tokens::everything;
+use crate::{TABLE, none};
 use std::collections::BTreeSet;
 use std::fs;
 
 /// The longest file: more is more than one concept.
 const LONGEST: usize = 400;
+/// The longest function, from `fn` to the end of its body: more is more than one thought.
+const LONGEST_FUNCTION: usize = 100;
 /// Half of the files are shorter than this.
 const MEDIAN: usize = 150;
 /// The longest that the walk's own decision may become.
@@ -67,6 +69,26 @@ fn every_room_has_a_front_page() {
 fn no_file_is_long() {
     let long: Vec<_> = lengths().into_iter().filter(|(_, lines)| *lines > LONGEST).collect();
     assert!(long.is_empty(), "longer than {LONGEST} lines, so more than one concept: {long:?}");
+}
+
+#[test]
+fn no_function_is_long() {
+    let long: Vec<String> = reached(everything)
+        .iter()
+        .flat_map(|source| functions(&source.code).into_iter().map(|(name, lines)| (source.file.clone(), name, lines)))
+        .filter(|(_, _, lines)| *lines > LONGEST_FUNCTION)
+        .map(|(file, name, lines)| format!("{file}: {name} has {lines} lines, more than {LONGEST_FUNCTION}"))
+        .collect();
+    none(long);
+}
+
+#[test]
+fn a_function_has_the_lines_from_its_name_to_its_end() {
+    let text = "fn a() {\n    b();\n}\nmod c {\n    impl D {\n        pub(super) fn e(&self) -> F<{ 2 }>\n        where\n            \
+                G: H,\n        {\n            fn i() {}\n        }\n    }\n}\ntrait J {\n    fn k(&self);\n}\ntype L = fn(u8);\n";
+    let found = functions(&everything(text, "x.rs"));
+    let wanted = [("a", 3), ("e", 6), ("i", 1)].map(|(name, lines)| (name.to_owned(), lines));
+    assert_eq!(found, wanted);
 }
 
 #[test]

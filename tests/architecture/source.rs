@@ -2,7 +2,7 @@
 
 use crate::names::{Name, names};
 use crate::tokens::{is_mark, program, tokens};
-use proc_macro2::TokenTree;
+use proc_macro2::{Delimiter, TokenTree};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,6 +92,33 @@ fn declared(code: &[TokenTree], within: &[String], found: &mut Vec<Module>) {
             _ => at += 1,
         }
     }
+}
+
+/// The functions of a file, in it and in its modules and macros, with their lines from `fn` to the end of the body. What has no body has no
+/// length.
+pub(crate) fn functions(code: &[TokenTree]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (at, token) in code.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            found.extend(functions(&tokens(group)));
+        }
+        let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (token, code.get(at + 1)) else { continue };
+        if word != "fn" {
+            continue;
+        }
+        // Braces before `>` or `,` hold a number in a type.
+        let is_end = |place: usize| match &code[place] {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                !is_mark(code.get(place + 1), '>') && !is_mark(code.get(place + 1), ',')
+            }
+            other => is_mark(Some(other), ';'),
+        };
+        if let Some(TokenTree::Group(body)) = (at + 2..code.len()).find(|place| is_end(*place)).map(|end| &code[end]) {
+            let lines = body.span_close().end().line - word.span().start().line + 1;
+            found.push((name.to_string(), lines));
+        }
+    }
+    found
 }
 
 /// How many lines each file under `src` has, tests included.

@@ -65,7 +65,7 @@ fn what_comes_together_is_told_from_what_comes_alone() {
 fn it_begins_above_one_and_where_nothing_fails_it_stays_there() {
     let nothing = after(&[0; 50]);
     assert_eq!((nothing.against(), nothing.estimated()), (Phi::of(UNTIL_KNOWN), Phi::ONE));
-    assert!(!nothing.is_known() && nothing.against().words().is_some());
+    assert!(!nothing.is_known() && nothing.against().words("failures").is_some());
     // One group of stable's is enough to know better.
     assert!(after(&[0, 5, 0]).against() > Phi::of(4.0));
 }
@@ -91,7 +91,7 @@ fn a_step_lies_between_two_windows() {
 
 #[test]
 fn people_are_told_in_words() {
-    let words = [1.0, 1.49, 1.5, 3.2, 9.6, 17.0].map(|factor| Phi::of(factor).words());
+    let words = [1.0, 1.49, 1.5, 3.2, 9.6, 17.0].map(|factor| Phi::of(factor).words("failures"));
     let some = |text: &str| Some(format!("failures come in {text}"));
     assert_eq!(words, [None, None, some("twos"), some("threes"), some("tens"), some("groups of 17")]);
     assert_eq!([Phi::of(0.1), Phi::of(f64::INFINITY)], [Phi::ONE, Phi::of(MOST)]);

@@ -7,6 +7,7 @@
 use super::growth::SeriesMemory;
 use super::sums::RowSums;
 use super::{CompareRow, RowEvidence};
+use crate::evidence::clustering::Phi;
 use serde::{Deserialize, Serialize};
 
 /// So many series are kept for all rows together, at most some 80 bytes each.
@@ -44,7 +45,7 @@ impl KeptRows {
         let kept = |(row, said): &(&RowEvidence, String)| KeptRow {
             name: row.row.name.clone(),
             said: said.clone(),
-            fingerprint: row.row.fingerprint(),
+            fingerprint: row.row.fingerprint(row.together),
             sums: row.sums.clone(),
             counters: Some(row.memory.clone()).filter(|_| fits),
         };
@@ -56,15 +57,19 @@ impl KeptRows {
         self.step
     }
 
-    /// The rows with what was kept of them; none if they are not the same rows.
-    pub fn take_up(&self, rows: &[CompareRow]) -> Option<Vec<RowEvidence>> {
-        let same = |(row, kept): (&CompareRow, &KeptRow)| row.fingerprint() == kept.fingerprint;
+    /// The rows with what was kept of them; none if they are not the same rows, or if something else is said of how many bad ones come
+    /// together.
+    pub fn take_up(&self, rows: &[CompareRow], together: Option<Phi>) -> Option<Vec<RowEvidence>> {
+        let same = |(row, kept): (&CompareRow, &KeptRow)| row.fingerprint(together) == kept.fingerprint;
         let all = rows.len() == self.rows.len() && rows.iter().zip(&self.rows).all(same);
         all.then(|| {
-            let taken = |(row, kept): (&CompareRow, &KeptRow)| RowEvidence {
-                sums: kept.sums.clone(),
-                memory: kept.counters.clone().unwrap_or_default(),
-                ..RowEvidence::new(row.clone())
+            let taken = |(row, kept): (&CompareRow, &KeptRow)| {
+                let mut sums = kept.sums.clone();
+                if kept.counters.is_none() {
+                    sums.clustering.apart();
+                }
+                let memory = kept.counters.clone().unwrap_or_default();
+                RowEvidence { sums, memory, ..RowEvidence::new(row.clone()).together(together) }
             };
             rows.iter().zip(&self.rows).map(taken).collect()
         })

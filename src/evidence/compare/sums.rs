@@ -1,10 +1,12 @@
 //! What a row has counted, and what it says.
 //!
-//! Decides that bad ones are compared, whichever counter was named, and what is said of them. Depends on growth and the
+//! Decides that bad ones are compared, whichever counter was named, that they are divided by how many of stable's come together
+//! ([`crate::evidence::clustering`]; a row shows that by its own windows), and what is said of them. Depends on growth and the
 //! comparison.
 
 use super::growth::{SeriesLook, SeriesMemory};
 use super::{CompareRow, PartIs, RowTally};
+use crate::evidence::clustering::{Clustering, Phi};
 use crate::evidence::comparison::Comparison;
 use crate::evidence::counts::{Counts, Table};
 use crate::evidence::reading::Arms;
@@ -22,6 +24,9 @@ pub(super) struct RowSums {
     stable: Counts,
     #[serde(rename = "e")]
     evidence: Comparison,
+    /// How stable's bad ones come.
+    #[serde(rename = "k", default, skip_serializing_if = "Clustering::is_nothing")]
+    pub(super) clustering: Clustering,
 }
 
 /// A row with what it was told.
@@ -30,6 +35,8 @@ pub struct RowEvidence {
     pub(super) row: CompareRow,
     pub(super) sums: RowSums,
     pub(super) memory: SeriesMemory,
+    /// Bad ones come so many at a time; none: as stable's windows show.
+    pub(super) together: Option<Phi>,
     /// There was a series of stable's total, and of the candidate's.
     pub(super) seen: [bool; 2],
     /// The numbers cannot be computed.
@@ -51,7 +58,13 @@ impl RowEvidence {
     /// Nothing counted yet.
     pub fn new(row: CompareRow) -> Self {
         let (sums, memory) = (RowSums::default(), SeriesMemory::default());
-        Self { row, sums, memory, seen: [false; 2], trouble: false }
+        Self { row, sums, memory, together: None, seen: [false; 2], trouble: false }
+    }
+
+    /// The same where bad ones are known to come so many at a time; none: as stable's windows show.
+    #[must_use]
+    pub fn together(self, together: Option<Phi>) -> Self {
+        Self { together, ..self }
     }
 
     /// The row.
@@ -62,6 +75,7 @@ impl RowEvidence {
     /// No window now: users are not where a split has them, or one of the two has none.
     pub fn shut(&mut self) {
         self.memory.shut();
+        self.sums.clustering.apart();
     }
 
     /// Another look; it was asked for so many milliseconds after windows might open, none: they may not.
@@ -71,7 +85,10 @@ impl RowEvidence {
         }
         match self.memory.look(tally, since) {
             SeriesLook::Goes => RowHeard::Nothing,
-            SeriesLook::Broken(why) => RowHeard::Broken(why),
+            SeriesLook::Broken(why) => {
+                self.sums.clustering.apart();
+                RowHeard::Broken(why)
+            }
             SeriesLook::Closed(part) => self.add(part),
         }
     }
@@ -85,9 +102,13 @@ impl RowEvidence {
             }
         };
         if table.stable.requests == 0 || table.candidate.requests == 0 {
+            self.sums.clustering.apart();
             return RowHeard::Nothing;
         }
-        self.trouble |= self.sums.evidence.add(table).is_err();
+        // Of the windows before, so that it is not chosen by what is judged with it.
+        let phi = self.together.unwrap_or_else(|| self.sums.clustering.against());
+        self.trouble |= self.sums.evidence.add_beyond(table, 1.0, phi).is_err();
+        self.sums.clustering.look(table.stable);
         self.sums.windows += 1;
         self.sums.candidate = self.sums.candidate.plus(table.candidate);
         self.sums.stable = self.sums.stable.plus(table.stable);
@@ -97,6 +118,12 @@ impl RowEvidence {
     /// `ln E` that bad ones are more likely with the candidate; none where it cannot be computed.
     pub fn ln_worse(&self) -> Option<f64> {
         Some(self.sums.evidence.ln_e()).filter(|ln| !self.trouble && !ln.is_nan())
+    }
+
+    /// How bad ones come, once stable has shown it or somebody has said so; none where they come alone.
+    pub fn clustered(&self) -> Option<String> {
+        let known = self.sums.clustering.is_known().then(|| self.sums.clustering.against());
+        self.together.or(known).and_then(|phi| phi.words("bad ones"))
     }
 
     /// What was counted of both in windows.

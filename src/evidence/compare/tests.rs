@@ -140,7 +140,7 @@ fn what_is_kept_is_taken_up_by_the_same_rows_alone() {
     let text = serde_json::to_string(&kept).unwrap();
     let read: KeptRows = serde_json::from_str(&text).unwrap();
     assert_eq!(read, kept);
-    let taken = read.take_up(&rows).unwrap();
+    let taken = read.take_up(&rows, None).unwrap();
     assert_eq!(
         taken.iter().map(RowEvidence::ln_worse).collect::<Vec<_>>(),
         evidence.iter().map(RowEvidence::ln_worse).collect::<Vec<_>>()
@@ -150,12 +150,60 @@ fn what_is_kept_is_taken_up_by_the_same_rows_alone() {
     assert_eq!(next.look(&tally(90, [2000, 3, 200, 2]), Some(90_000)), RowHeard::Window);
     assert_eq!(next.counted(), Table::of(200, 2000, 2, 3));
     // Without counters it opens anew.
-    let mut anew = read.without_counters().take_up(&rows).unwrap().remove(0);
+    let mut anew = read.without_counters().take_up(&rows, None).unwrap().remove(0);
     assert_eq!(anew.look(&tally(90, [2000, 3, 200, 2]), Some(90_000)), RowHeard::Nothing);
     let other = row("b: bad=b2_{revision} total=t_{revision}");
     for rows in [vec![rows[0].clone()], vec![rows[0].clone(), other], vec![]] {
-        assert_eq!(kept.take_up(&rows), None);
+        assert_eq!(kept.take_up(&rows, None), None);
     }
+}
+
+/// Windows of stable's thousand and the candidate's thousand, so many bad in each.
+fn after_windows(bad: &[(u64, u64)], together: Option<Phi>) -> RowEvidence {
+    let mut row = RowEvidence::new(row("o: bad=b_{revision} total=t_{revision}")).together(together);
+    let mut counts = [0; 4];
+    row.look(&tally(0, counts), Some(0));
+    for (second, (of_stable, of_candidate)) in (60..).step_by(60).zip(bad) {
+        for (count, more) in counts.iter_mut().zip([1000, *of_stable, 1000, *of_candidate]) {
+            *count += more;
+        }
+        assert_eq!(row.look(&tally(second, counts), Some(0)), RowHeard::Window);
+    }
+    row
+}
+
+/// A customer who tries ten times is one cause.
+#[test]
+fn what_comes_together_at_stable_as_well_condemns_nobody() {
+    let ln = |row: &RowEvidence| row.ln_worse().unwrap();
+    let after = |of_stable: [u64; 8]| {
+        let windows: Vec<_> = of_stable.into_iter().map(|n| (n, 0)).chain([(0, 30)]).collect();
+        after_windows(&windows, None)
+    };
+    let (alone, groups) = (after([2, 3, 2, 3, 2, 3, 2, 3]), after([0, 10, 0, 10, 0, 10, 0, 10]));
+    assert!(ln(&groups) < ln(&alone) / 2.0, "{}, {}", ln(&groups), ln(&alone));
+    assert_eq!((alone.clustered(), groups.clustered()), (None, Some("bad ones come in groups of 13".to_owned())));
+    // Until stable has shown anything they are taken to come in twos; whoever knows better says so.
+    let first = |together| ln(&after_windows(&[(0, 20)], together));
+    let ratio = first(Some(Phi::ONE)) / first(None);
+    assert!((1.8..2.2).contains(&ratio), "{ratio}");
+}
+
+/// What stable's windows have shown is kept with what they were divided by.
+#[test]
+fn how_they_come_is_kept_and_another_word_about_it_begins_anew() {
+    let windows = [(0, 0), (10, 1), (0, 0), (0, 2), (10, 0)];
+    let evidence = after_windows(&windows, None);
+    let kept = KeptRows::new(2, &[(&evidence, String::new())]);
+    let read: KeptRows = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+    let rows = [evidence.row().clone()];
+    assert_eq!(read.take_up(&rows, None).unwrap()[0].sums, evidence.sums);
+    assert_eq!(read.take_up(&rows, Some(Phi::of(2.0))), None);
+    // A record of a build that divided nothing.
+    let mut older = serde_json::to_value(&kept).unwrap();
+    older["rows"][0]["sums"].as_object_mut().unwrap().remove("k").unwrap();
+    let older = serde_json::from_value::<KeptRows>(older).unwrap().take_up(&rows, None).unwrap().remove(0);
+    assert_eq!((older.counted(), older.ln_worse()), (evidence.counted(), evidence.ln_worse()));
 }
 
 #[test]

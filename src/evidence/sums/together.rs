@@ -25,7 +25,9 @@ impl Sums {
 
     /// How failures come, in words, once stable has shown it or somebody has said so; none where they come alone.
     pub fn clustered(&self, rules: &Rules) -> Option<String> {
-        (rules.clustering.is_some() || self.clustering.is_known()).then(|| self.phi(rules)).and_then(Phi::words)
+        (rules.clustering.is_some() || self.clustering.is_known())
+            .then(|| self.phi(rules))
+            .and_then(|phi| phi.words("failures"))
     }
 
     /// The next window that is added began just after a step was served, where pods may start cold: so many failures may be

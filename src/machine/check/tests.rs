@@ -176,12 +176,17 @@ fn replaying(pairs: u64) -> Check {
 
 /// [`world`], in which stable has an address, too, and the record this phase.
 fn both(phase: Phase) -> World {
+    both_of(phase, "hello-2")
+}
+
+/// The same with this candidate.
+fn both_of(phase: Phase, candidate: &str) -> World {
     let mut world = world(1);
     let mut record = record();
-    (record.phase, record.candidate) = (phase, Some("hello-2".parse().unwrap()));
+    (record.phase, record.candidate) = (phase, Some(candidate.parse().unwrap()));
     let traffic = json!([
         {"revisionName": "hello-1", "percent": 100, "tag": "stable", "url": "http://stable-hello"},
-        {"revisionName": "hello-2", "percent": 0, "tag": "candidate", "url": "http://candidate-hello"}
+        {"revisionName": candidate, "percent": 0, "tag": "candidate", "url": "http://candidate-hello"}
     ]);
     let service = json!({"metadata": {"name": "hello", "uid": "u", "generation": 2,
             "annotations": {RECORD: record.to_text().unwrap()}},
@@ -258,6 +263,22 @@ fn nothing_is_replayed_once_users_are_on_the_way() {
         let (end, asked) = replayed(&mut replaying(80), &both(phase), |_| status(200));
         assert_eq!((end.code, asked), (Code::BadState, 0));
         assert!(end.what.contains("requests are replayed before the walk begins"), "{}", end.what);
+    }
+}
+
+/// The address stays the same, so that what the one answered would be counted for the other.
+#[test]
+fn a_candidate_that_is_staged_while_requests_are_replayed_is_not_passed_by_what_the_one_before_answered() {
+    for probes in [false, true] {
+        let mut check = replaying(80);
+        if probes {
+            (check.goal.probe, check.probing) = (Some(probe()), Probing::new(Some(probe())));
+        }
+        let next = check.decide(&both(Phase::Staged), at(0), &mut Log::default());
+        assert!(matches!(next, Next::Wait { ask, .. } if ask.len() == 1), "the first question is out");
+        let (end, asked) = replayed(&mut check, &both_of(Phase::Staged, "hello-3"), |_| answer("v2"));
+        assert_eq!((end.code, asked), (Code::Superseded, 0), "{}", end.what);
+        assert_eq!(end.what, "hello-3 came in its place meanwhile: what was asked says nothing of that");
     }
 }
 

@@ -115,3 +115,46 @@ impl Judge {
         Some((ramp::allowed(&self.rules, lambda, judged), ramp::budget(&self.rules, lambda)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::StepPlace;
+    use super::super::tests::{at, judge, place, read, reading};
+    use super::*;
+    use crate::rollout::plan::{PlanOptions, Style};
+
+    /// Half of the users, then all but the tenth that stable keeps for the bake, then everyone.
+    fn kept() -> Plan {
+        let keep_stable = "20".parse().unwrap();
+        let steps = vec!["50".parse().unwrap()];
+        Plan::new(&PlanOptions { style: Style::Canary, steps, keep_stable, ..PlanOptions::default() }).unwrap()
+    }
+
+    /// In the bake that stable keeps a part of, after a clean hour and a window in which so many failed of the candidate's 8,000 and of
+    /// stable's 2,000.
+    fn in_the_bake(candidate: u64, stable: u64) -> Judge {
+        let mut judge = judge();
+        let bakes = kept().bakes_at().unwrap();
+        judge.enter(StepPlace { baking: true, ..place(bakes, (80, 20), 0) }, at(0));
+        read(&mut judge, reading(0, (0, 0), (0, 0)));
+        read(&mut judge, reading(10, (20_000, 0), (80_000, 0)));
+        read(&mut judge, reading(20, (22_000, stable), (88_000, candidate)));
+        judge
+    }
+
+    /// At 100 % there is nothing left to compare with, so whom stable kept are moved when nothing is going on.
+    #[test]
+    fn the_end_of_a_bake_that_stable_keeps_a_part_of_waits_while_something_goes_on() {
+        let (plan, bakes) = (kept(), 2);
+        assert_eq!((plan.bakes_at(), plan.closes(bakes + 1)), (Some(bakes), true));
+        assert_eq!(in_the_bake(0, 0).gate(&plan, bakes), Advice::Go(bakes + 1));
+        // Ten of 8,000 beside none of 2,000 are far from worse, and more than nothing said.
+        let Advice::Wait(why) = in_the_bake(10, 0).gate(&plan, bakes) else { panic!("moved while it leans") };
+        assert!(why.starts_with("the end of the bake waits: s-2 failed 10 of 88000"), "{why}");
+        // Both fail a little more than they may: that is no difference, and may be the begin of an incident.
+        let Advice::Wait(why) = in_the_bake(104, 26).gate(&plan, bakes) else { panic!("moved into an incident") };
+        assert!(why.starts_with("the end of the bake waits: s-2 has 104 of 8000 (1.3 %) failed"), "{why}");
+        // Nothing holds whoever has been moved.
+        assert_eq!(in_the_bake(104, 26).gate(&plan, bakes + 1), Advice::Go(bakes + 1));
+    }
+}

@@ -131,7 +131,7 @@ mod tests {
     /// What stable missed before anyone was moved stands in the record: whoever goes on, or takes over, holds the candidate to no more.
     #[test]
     fn a_candidate_no_worse_than_a_stable_that_missed_the_objective_breaks_nothing() {
-        let missed = Missed { failed: Some(Counts::new(2000, 60)), slow: None };
+        let missed = Missed { failed: Some(Counts::new(2000, 60)), ..Missed::default() };
         let begun = |missed: Option<Missed>| {
             let mut judge = Judge { missed, ..judge() };
             // Long enough ago that no failure is one of pods that start cold.

@@ -8,10 +8,10 @@ use crate::evidence::Sums;
 use crate::evidence::statuses::StatusOutcome;
 
 impl Judge {
-    /// Why the candidate is worse: what its answers say where that decides, else the comparison alone.
+    /// Why the candidate is worse: what its answers say where that decides, else the comparison alone, and in which pod it fails.
     pub(super) fn worse(&self, sums: &Sums) -> String {
         let Some((outcome, _, counted)) = sums.statuses().loudest().filter(|_| sums.is_by_status()) else {
-            return self.words();
+            return self.words() + &self.pods.words().unwrap_or_default();
         };
         let (c, b) = (counted.candidate, counted.stable);
         let does = match outcome {

@@ -128,7 +128,10 @@ impl Judge {
             )
         });
         let statuses = sums.statuses().loudest().map_or_else(String::new, |(outcome, ln, counted)| {
-            format!(", {} {} ({})", status_name(outcome), evidence(ln), beside(counted))
+            let name = status_name(outcome);
+            let together = sums.statuses().together(outcome, &self.rules).and_then(|phi| phi.words(name));
+            let together = together.map_or_else(String::new, |how| format!("; {how}"));
+            format!(", {name} {} ({}{together})", evidence(ln), beside(counted))
         });
         let others = sums.strangers().map(Strangers::failed).filter(|n| *n > 0);
         let others = others.map_or_else(String::new, |n| format!(" (others at its address may have {n} of these)"));

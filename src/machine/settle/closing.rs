@@ -44,7 +44,7 @@ enum Home {
 
 /// The end where the rollout had one already. Its result is how that ended, since a pipeline's `finally` may be all
 /// that is left to tell it.
-pub(super) fn over(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
+fn over(record: &Record, service: &Service, told: Option<&Told>) -> Outcome {
     if record.phase == Phase::Finished && record.reverts {
         return reverted(record, service);
     }
@@ -199,6 +199,30 @@ impl Settle {
                 _ => Home::Ask,
             },
         }
+    }
+
+    /// The rollout ended before this process came, and nobody says where to: what is left of it is done, and that is all.
+    pub(super) fn over_before(
+        &mut self,
+        record: &Record,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        if let Some(next) = self.left_over(record, world, service, now) {
+            return next;
+        }
+        if let Some(next) = self.restoring(record, world, service, now, log) {
+            self.was_over = true;
+            return next;
+        }
+        if let Some(next) = self.returning(world, record, now, log) {
+            return next;
+        }
+        log.once(Topic::Note, format!("rollout {} is over already; nothing to settle", record.id));
+        let end = self.restored(over(record, service, self.told_for_end()));
+        Next::end(self.with_bounds(end, world, record))
     }
 
     /// What is left to do for a rollout that is over: users may still be elsewhere than its end has them. None if they are

@@ -2,10 +2,10 @@
 //! It may use the goal and evidence.
 
 use super::JudgeGoal;
-use crate::evidence::Rules;
 use crate::evidence::compare::CompareRow;
 use crate::evidence::gate::{Gate, Patience};
 use crate::evidence::probe::{Address, Probe};
+use crate::evidence::{Phi, Rules};
 use crate::model::name::{Namespace, ServiceName};
 use crate::rollout::goal::{AddressKind, CapacityGoal, Goal, OnTerm};
 use crate::rollout::plan::Plan;
@@ -29,6 +29,8 @@ pub struct CompareGoal {
     pub rows: Vec<CompareRow>,
     /// How often at most a candidate that is no worse is rolled back by all comparisons together.
     pub alpha: f64,
+    /// Bad ones come so many at a time; none: as stable's show.
+    pub together: Option<Phi>,
     /// Nothing else is compared.
     pub alone: bool,
     /// How long after a split is served windows stay shut.
@@ -88,6 +90,7 @@ impl WalkGoal {
         let compare = CompareGoal {
             rows: walk.compare.clone(),
             alpha: rules.map_or(Rules::default().alpha, |rules| rules.alpha),
+            together: rules.and_then(|rules| rules.clustering),
             alone: rules.is_none(),
             drain: rules.and_then(|rules| rules.longest_answer).unwrap_or_default(),
             every: walk.gate_patience.every,

@@ -38,10 +38,10 @@ impl Walk {
         now: Timestamp,
         log: &mut Log,
     ) -> Next {
-        let stage = format!("`andante stage {}` makes or takes up a candidate", service.called());
         let Some(record) = record else {
             return Next::end(
-                outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service).next(stage),
+                outcome_of(Code::BadState, format!("nothing is staged on {}", service.name), service)
+                    .next(staged_by(service)),
             );
         };
         // A pod that is stopped before it could go on must first bring back the users of its own run.
@@ -72,28 +72,11 @@ impl Walk {
         if let Some(end) = refused(claim, Some(&record), service) {
             return Next::end(end);
         }
-        let began = *self.began.get_or_insert(now);
         if claim == Claim::Wait {
-            let deadline = after(began, self.goal.deadline);
-            if now >= deadline {
-                return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
-            }
-            log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
-            // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever
-            // time wakes it.
-            return Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)));
+            return self.in_line(&record, service, now, log);
         }
         if !record.phase.is_open() {
-            // What this run's own last process did not come to. A person has no run that could come again.
-            let own = record.owner.uid == self.claimant.asker.owner.uid;
-            let run = own && record.owner.kind != OwnerKind::Person;
-            let next = run.then(|| self.restoring(world, service, &record, now, log)).flatten();
-            let late = || self.returning_late(world, service, &record, now, log);
-            if let Some(next) = next.or_else(|| own.then(late).flatten()) {
-                return next;
-            }
-            let over = self.restore.said(self.over(&record, service, stage));
-            return Next::end(with_standing(over, &record, world, service));
+            return self.after_the_end(&record, world, service, now, log);
         }
         if record.phase == Phase::Staging {
             return Next::end(
@@ -102,7 +85,7 @@ impl Walk {
                     format!("the candidate of {} is not proved ready yet", service.name),
                     service,
                 )
-                .next(stage),
+                .next(staged_by(service)),
             );
         }
         if moved(&record, service) == Moved::Traffic {
@@ -123,25 +106,15 @@ impl Walk {
             log.once(Topic::Note, what);
             self.go_by(plan);
         }
-        let own = record.plan.as_ref().filter(|plan| same_owner && !rests && **plan != self.goal.plan);
-        match own {
+        let other = record.plan.as_ref().filter(|plan| same_owner && !rests && **plan != self.goal.plan);
+        match other {
             // Whoever only has users to take back goes by the plan of then: with another goal another one may be declared.
             Some(plan) if says == GoalSays::OnlyWalk => self.go_by(plan.clone()),
-            Some(_) => {
-                let what = "this run already walks by another plan; nothing was written";
-                return Next::end(
-                    outcome_of(Code::BadState, what, service)
-                        .next(format!("run it with the same settings, or `andante settle {}` first", service.called())),
-                );
-            }
+            Some(_) => return Next::end(by_another_plan(service)),
             None => {}
         }
-        let at = record.plan.as_ref().and_then(|p| p.step(record.step)).map_or(Percent::ZERO, |s| s.percent);
-        if at > self.goal.plan.to() && !matches!(record.phase, Phase::Staged | Phase::Interrupted) {
-            let what =
-                format!("{} is at {at} already, above --to {}; nothing was written", service.name, self.goal.plan.to());
-            let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
-            return Next::end(outcome_of(Code::BadInput, what, service).next(next));
+        if let Some(end) = self.is_above(&record, service) {
+            return Next::end(end);
         }
         // Whoever only has users to take back asks nothing about the next step.
         if says == GoalSays::Go
@@ -152,6 +125,48 @@ impl Walk {
         others::say(service, log);
         others::say_outside(service, log);
         self.take(&record, world, service, claim, now)
+    }
+
+    /// Another rollout goes on, and is waited for.
+    fn in_line(&mut self, record: &Record, service: &Service, now: Timestamp, log: &mut Log) -> Next {
+        let deadline = after(*self.began.get_or_insert(now), self.goal.deadline);
+        if now >= deadline {
+            return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
+        }
+        log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
+        // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever
+        // time wakes it.
+        Next::wait(Some(after(now, Duration::from_secs(5)).min(deadline)))
+    }
+
+    /// The rollout is over. What this run's own last process did not come to is done; a person has no run that could come again.
+    fn after_the_end(
+        &mut self,
+        record: &Record,
+        world: &World,
+        service: &Service,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Next {
+        let own = record.owner.uid == self.claimant.asker.owner.uid;
+        let run = own && record.owner.kind != OwnerKind::Person;
+        let next = run.then(|| self.restoring(world, service, record, now, log)).flatten();
+        let late = || self.returning_late(world, service, record, now, log);
+        if let Some(next) = next.or_else(|| own.then(late).flatten()) {
+            return next;
+        }
+        let over = self.restore.said(self.over(record, service));
+        Next::end(with_standing(over, record, world, service))
+    }
+
+    /// The end where users are beyond the plan already.
+    fn is_above(&self, record: &Record, service: &Service) -> Option<Outcome> {
+        let (at, to) = (percent_of(record), self.goal.plan.to());
+        (at > to && !matches!(record.phase, Phase::Staged | Phase::Interrupted)).then(|| {
+            let what = format!("{} is at {at} already, above --to {to}; nothing was written", service.name);
+            let next = format!("a walk goes up only: `andante settle {}` goes back", service.called());
+            outcome_of(Code::BadInput, what, service).next(next)
+        })
     }
 
     /// The goal declares this share for its end, so the plan ends there. A goal declares no other one for as long as it is that goal.
@@ -195,7 +210,7 @@ impl Walk {
         record.phase = phase_before(old);
         let goes_on = matches!(record.phase, Phase::Walking | Phase::Baking);
         let same_run = claim == Claim::Resume && goes_on;
-        let at = old.plan.as_ref().and_then(|p| p.step(old.step)).map_or(Percent::ZERO, |s| s.percent);
+        let at = percent_of(old);
         let plan = &self.goal.plan;
         let steps = &plan.steps;
         // Another plan has other steps, so the walk goes on after the last one that is not above what users have.
@@ -241,6 +256,11 @@ impl Walk {
         // the counters grew by meanwhile is no step's.
         record.evidence = match claim {
             Claim::Resume if goes_on => record.evidence,
+            // Users were left where they are so that somebody looks. Who goes on after that begins a bake of its own: the counts that
+            // ended the last one would end it, too, before anything is seen.
+            Claim::Resume if old.outcome == Some(Code::ObjectiveBroken) => {
+                record.evidence.as_deref().and_then(|saved| self.seen_before(saved))
+            }
             Claim::Resume => record.evidence.map(|saved| Box::new(saved.without_counters())),
             // Who else asks the candidate asks whoever walks, and is not looked for once users are on it.
             _ if record.step > 0 => record.evidence.as_deref().and_then(|saved| self.seen_before(saved)),
@@ -289,7 +309,7 @@ impl Walk {
     }
 
     /// The rollout ended before this process came.
-    pub(super) fn over(&self, record: &Record, service: &Service, stage: String) -> Outcome {
+    fn over(&self, record: &Record, service: &Service) -> Outcome {
         let ours = record.owner.uid == self.claimant.asker.owner.uid;
         let candidate = record.candidate.as_ref().map(ToString::to_string).unwrap_or_default();
         if record.phase == Phase::Finished && record.reverts {
@@ -314,11 +334,59 @@ impl Walk {
             format!("nothing is staged on {}; the last rollout was rolled back", service.name),
             service,
         )
-        .next(stage)
+        .next(staged_by(service))
     }
+}
+
+/// Who makes a candidate.
+fn staged_by(service: &Service) -> String {
+    format!("`andante stage {}` makes or takes up a candidate", service.called())
+}
+
+/// The percent that users have by the record's plan.
+fn percent_of(record: &Record) -> Percent {
+    record.plan.as_ref().and_then(|plan| plan.step(record.step)).map_or(Percent::ZERO, |step| step.percent)
+}
+
+/// The end of a run that walked by other settings and goes on.
+fn by_another_plan(service: &Service) -> Outcome {
+    let what = "this run already walks by another plan; nothing was written";
+    let next = format!("run it with the same settings, or `andante settle {}` first", service.called());
+    outcome_of(Code::BadState, what, service).next(next)
 }
 
 /// `1 step`, `5 steps`.
 fn counted(steps: usize) -> String {
     if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::walk_by;
+    use super::*;
+    use crate::rollout::plan::{PlanOptions, Style};
+    use crate::view::status::samples::walking;
+
+    /// Whom stable kept for the bake have been moved. Whoever goes on from there has baked already, and is over at once, unless
+    /// the objective broke just then and users were to stay: that has to be seen well again, with nobody left to keep.
+    #[test]
+    fn what_is_held_at_the_end_of_a_kept_bake_because_the_objective_broke_bakes_again() {
+        let (keep_stable, steps) = ("5".parse().unwrap(), vec!["50".parse().unwrap()]);
+        let plan = PlanOptions { style: Style::Canary, steps, keep_stable, ..PlanOptions::default() };
+        let plan = Plan::new(&plan).unwrap();
+        let held = |step, outcome| {
+            let record = Record { phase: Phase::Held, step, outcome, plan: Some(plan.clone()), ..walking() };
+            walk_by(&record, plan.clone()).nobody_left_to_keep(&record, false)
+        };
+        let last = plan.steps.len();
+        assert!(plan.closes(last) && !plan.closes(last - 1));
+        assert_eq!(held(last, Some(Code::ObjectiveBroken)), Some(plan.without_kept()));
+        for outcome in [None, Some(Code::Interrupted), Some(Code::Inconclusive)] {
+            assert_eq!(held(last, outcome), None, "{outcome:?}: it has baked");
+        }
+        // In the bake, or before it, there is somebody to keep.
+        for step in [1, last - 1] {
+            assert_eq!(held(step, Some(Code::ObjectiveBroken)), None);
+        }
+    }
 }

@@ -46,7 +46,8 @@ pub(crate) struct Traffic<C> {
     bad: u64,
     /// Requests of others in the candidate's counters.
     foreign: u64,
-    bundles: [Bundle; 2],
+    /// Requests of both that fail together, and those that are refused together.
+    bundles: [[Bundle; 2]; 2],
     /// Until when the pods for the last step are missing, and the part of the candidate's users who were moved by it.
     cold: Option<(Duration, f64)>,
     /// Stable's and the candidate's pods that are ill.
@@ -201,7 +202,10 @@ impl<C: Chance> Traffic<C> {
             let lost = binomial(&mut self.chance, n, hanging);
             let served = self.served(arm, n - lost, until);
             let answered = served.soon + served.late;
-            let failed = self.failures(arm, answered, errors);
+            let law = usize::from(arm == 1 && !self.is_late());
+            let together = self.behaviour.together;
+            let Some([failing, refusing]) = self.bundles.get_mut(arm) else { continue };
+            let failed = failing.meet(answered, errors, together, &mut self.chance);
             let failed = failed + binomial(&mut self.chance, answered - failed, lost_pods);
             let told = binomial(&mut self.chance, failed, self.behaviour.told);
             let b = &self.behaviour;
@@ -217,8 +221,7 @@ impl<C: Chance> Traffic<C> {
             let fly = binomial(&mut self.chance, quick, flying(passed, mean));
             let soon = quick - fly + before - still;
             let at_once = if failures_take.is_some() { 0 } else { failed };
-            let mut refusals = binomial(&mut self.chance, soon + late, refused);
-            let law = usize::from(arm == 1 && !self.is_late());
+            let mut refusals = refusing.meet(soon + late, refused, together, &mut self.chance);
             let mut ends = Ends::default();
             if answers.is_some() {
                 ends.good = good;
@@ -255,7 +258,7 @@ impl<C: Chance> Traffic<C> {
                 lasting.push(until + self.behaviour.gives_up, Ends { gone: lost, ..Ends::default() });
             }
             for ends in lasting.until(until) {
-                refusals += binomial(&mut self.chance, ends.good, refused);
+                refusals += refusing.meet(ends.good, refused, together, &mut self.chance);
                 tally.end(ends, answers.unwrap_or_default().mul_f64(slower), failures_take, streams.map(|s| s.lasts));
             }
             tally.refused += refusals;

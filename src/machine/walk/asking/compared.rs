@@ -68,7 +68,8 @@ pub(super) struct ComparedRows {
 
 impl ComparedRows {
     pub(super) fn new(goal: &CompareGoal) -> Self {
-        let places = goal.rows.iter().cloned().map(|row| RowPlace::new(RowEvidence::new(row))).collect();
+        let rows = goal.rows.iter().cloned().map(|row| RowEvidence::new(row).together(goal.together));
+        let places = rows.map(RowPlace::new).collect();
         Self {
             goal: goal.clone(),
             places,
@@ -98,7 +99,9 @@ impl ComparedRows {
             candidate: scene.candidate.clone(),
         });
         let kept = scene.record.compared.as_deref();
-        if let Some((kept, rows)) = kept.and_then(|kept| Some((kept, kept.take_up(&self.goal.rows)?))) {
+        if let Some((kept, rows)) =
+            kept.and_then(|kept| Some((kept, kept.take_up(&self.goal.rows, self.goal.together)?)))
+        {
             self.places = rows.into_iter().map(RowPlace::new).collect();
             self.resumed = Some(kept.step());
         }
@@ -143,8 +146,9 @@ impl ComparedRows {
             return format!("{name}: nothing compared yet");
         }
         let said = evidence.ln_worse().map_or_else(|| "not a number".to_owned(), words::evidence);
+        let together = evidence.clustered().map_or_else(String::new, |how| format!(" ({how})"));
         format!(
-            "{name}: {} has {} of {} bad, {} {} of {}; evidence of worse {said}, {} decides",
+            "{name}: {} has {} of {} bad, {} {} of {}; evidence of worse {said}{together}, {} decides",
             arms.candidate,
             table.candidate.failures,
             table.candidate.requests,

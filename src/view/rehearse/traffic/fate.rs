@@ -1,6 +1,6 @@
 //! What becomes of requests: which part of an arm's fails, hangs or is slow at this moment, and which fail together.
 //!
-//! Decides that what ails both revisions ails them alike, that failures in clusters are as many as failures one by one, and
+//! Decides that what ails both revisions ails them alike, that failures (and 4xx) in clusters are as many as one by one, and
 //! that a candidate which is late with its faults is as good as stable until then. Nothing is drawn for what was not asked for.
 
 use super::super::behaviour::PodFaults;
@@ -14,8 +14,8 @@ const A_POD: f64 = 10.0;
 /// Requests that share their fate with one that came already.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bundle {
-    pub(super) left: u64,
-    pub(super) fails: bool,
+    left: u64,
+    pub(super) meets: bool,
 }
 
 /// How an arm's requests fare at this moment.
@@ -25,7 +25,7 @@ pub(super) struct Fate {
     pub(super) errors: f64,
     /// The part that meets a pod which fails everything, or a candidate that does.
     pub(super) lost_pods: f64,
-    /// The part of the others that is answered with a 4xx.
+    /// The part of the others that is answered with a 4xx, each by itself or in clusters.
     pub(super) refused: f64,
     /// The part that is never answered.
     pub(super) hanging: f64,
@@ -98,20 +98,22 @@ impl<C: Chance> Traffic<C> {
         let now = self.cold.filter(|(until, _)| self.now < *until).zip(self.behaviour.cold);
         now.map_or(0.0, |((_, moved), cold)| moved * cold.errors)
     }
+}
 
-    /// How many of an arm's `n` requests fail. Bundles go on over ticks: a small share has few requests in each.
-    pub(super) fn failures(&mut self, arm: usize, n: u64, p: f64) -> u64 {
-        let together = self.behaviour.together.max(1);
-        let Some(bundle) = self.bundles.get_mut(arm) else { return 0 };
-        let begun = bundle.left.min(n);
-        bundle.left -= begun;
-        let mut failed = if bundle.fails { begun } else { 0 };
+impl Bundle {
+    /// How many of `n` requests meet a fate that a part of `p` meets, so many together. Bundles go on over ticks: a small share has few
+    /// requests in each.
+    pub(super) fn meet(&mut self, n: u64, p: f64, together: u64, chance: &mut impl Chance) -> u64 {
+        let together = together.max(1);
+        let begun = self.left.min(n);
+        self.left -= begun;
+        let mut met = if self.meets { begun } else { 0 };
         let (whole, tail) = ((n - begun) / together, (n - begun) % together);
-        failed += together * binomial(&mut self.chance, whole, p);
+        met += together * binomial(chance, whole, p);
         if tail > 0 {
-            *bundle = Bundle { left: together - tail, fails: binomial(&mut self.chance, 1, p) == 1 };
-            failed += if bundle.fails { tail } else { 0 };
+            *self = Self { left: together - tail, meets: binomial(chance, 1, p) == 1 };
+            met += if self.meets { tail } else { 0 };
         }
-        failed
+        met
     }
 }
