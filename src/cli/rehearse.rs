@@ -4,7 +4,9 @@
 
 use super::{CapacityArgs, JudgeArgs, Output, PlanFlags, duration};
 use crate::cli::CommandArgs;
-use crate::view::rehearse::{AtItsAddress, Behaviour, Burst, ColdStart, Incident, PodFaults, PodKind, Spell, Streams};
+use crate::view::rehearse::{
+    AtItsAddress, Behaviour, Burst, ColdStart, GatewayEnds, Incident, PodFaults, PodKind, Spell, Streams,
+};
 use clap::Args;
 use std::time::Duration;
 
@@ -119,7 +121,7 @@ pub struct ServiceArgs {
     pub cold_start: Option<ColdStart>,
     /// Pods that need so long to start and bear so many requests a second each, made by Knative's autoscaler; how many requests
     /// waited for one is said at the end. For example 4s:20; without it there are always enough.
-    #[arg(long, value_name = "STARTS:BEARS", value_parser = pods, help_heading = "Service")]
+    #[arg(long, value_name = "STARTS:BEARS", value_parser = pods, conflicts_with = "gateways", help_heading = "Service")]
     pub pods: Option<PodKind>,
     /// Both revisions fail this part of their requests for a while, for example 2m+30s:20%.
     #[arg(long, value_name = "FROM+FOR:PART", value_parser = incident, help_heading = "Service")]
@@ -133,6 +135,13 @@ pub struct ServiceArgs {
     /// The source of evidence does not answer.
     #[arg(long, value_name = "FROM[+FOR]", value_parser = spell, help_heading = "Service")]
     pub outage: Option<Spell>,
+    /// Pods of the gateway, each of which counts for itself.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Service")]
+    pub gateways: u32,
+    /// So many pods of the gateway end, one after the other, and others begin: nobody counts what becomes of the requests that are in
+    /// flight there. For example 4m+30s:3, or 4m for one.
+    #[arg(long, value_name = "FROM[+EVERY:TIMES]", value_parser = gateway_ends, help_heading = "Service")]
+    pub gateway_ends: Option<GatewayEnds>,
     /// How old counters are when they are read.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = "Service")]
     pub metric_lag: Duration,
@@ -177,6 +186,8 @@ impl ServiceArgs {
             down: self.candidate_down,
             crash: self.crash,
             outage: self.outage,
+            gateways: self.gateways,
+            gateway_ends: self.gateway_ends,
             lag: self.metric_lag,
             skew: self.metric_skew,
             serves_after: self.serves_after,
@@ -220,6 +231,16 @@ fn spell(text: &str) -> Result<Spell, String> {
 fn incident(text: &str) -> Result<Incident, String> {
     let (when, part) = text.rsplit_once(':').ok_or("not of the form FROM+FOR:PART, for example 2m+30s:20%")?;
     Ok(Incident { spell: spell(when)?, errors: portion(part)? })
+}
+
+/// `FROM+EVERY:TIMES`, or `FROM` for one.
+fn gateway_ends(text: &str) -> Result<GatewayEnds, String> {
+    let Some((from, again)) = text.split_once('+') else {
+        return Ok(GatewayEnds { from: duration(text.trim())?, every: Duration::ZERO, times: 1 });
+    };
+    let (every, times) = again.split_once(':').ok_or("not of the form FROM+EVERY:TIMES, for example 4m+30s:3")?;
+    let times = times.trim().parse().map_err(|_| "TIMES is no number, for example 4m+30s:3")?;
+    Ok(GatewayEnds { from: duration(from.trim())?, every: duration(every.trim())?, times })
 }
 
 /// `FOR:PART`.
@@ -304,6 +325,11 @@ mod tests {
         assert_eq!(streams("5%:2h"), Ok(Streams { part: 0.05, lasts: seconds(7200) }));
         assert!(streams("5%").is_err() && streams("x:2h").is_err() && streams("5%:2").is_err());
         assert!(strangers("x").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
+        let ends = |from, every, times| Ok(GatewayEnds { from: seconds(from), every: seconds(every), times });
+        assert_eq!((gateway_ends("4m+30s:3"), gateway_ends("90s")), (ends(240, 30, 3), ends(90, 0, 1)));
+        for bad in ["", "4", "4m+", "4m+30s", "4m+30s:x", "4m+30s:-1", "4m+30:3"] {
+            assert!(gateway_ends(bad).is_err(), "{bad}");
+        }
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
         assert_eq!(strangers("2"), Ok(AtItsAddress { rate: 2.0, errors: 0.0 }));
         assert_eq!(pod_faults("10s/24h"), Ok(PodFaults { lasts: seconds(10), every: seconds(86_400) }));

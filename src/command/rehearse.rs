@@ -28,6 +28,10 @@ impl Chance for Dice {
     fn unit(&mut self) -> f64 {
         self.0.f64()
     }
+
+    fn fork(&mut self) -> Self {
+        Self(self.0.fork())
+    }
 }
 
 /// `andante rehearse`. It ends well whenever it could rehearse, because bad endings are what it is asked about.

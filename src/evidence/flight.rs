@@ -4,9 +4,11 @@
 //! Depends on counts.
 
 use super::counts::Counts;
+use serde::{Deserialize, Serialize};
 
-/// One arm of one stratum at one reading. All of it are counts of requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// One arm of one stratum at one reading. All of it are counts of requests. A record has them as a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 6]", into = "[u64; 6]")]
 pub struct Flight {
     /// That came since the windows of this step opened.
     pub arrived: u64,
@@ -23,7 +25,26 @@ pub struct Flight {
     pub fresh: u64,
 }
 
+impl From<[u64; 6]> for Flight {
+    fn from([arrived, active, at_opening, unanswered, failed, fresh]: [u64; 6]) -> Self {
+        Self { arrived, active, at_opening, unanswered, failed, fresh }
+    }
+}
+
+impl From<Flight> for [u64; 6] {
+    fn from(flight: Flight) -> Self {
+        let Flight { arrived, active, at_opening, unanswered, failed, fresh } = flight;
+        [arrived, active, at_opening, unanswered, failed, fresh]
+    }
+}
+
 impl Flight {
+    /// The same, all of which came before the windows that open now.
+    #[must_use]
+    pub fn earlier(self) -> Self {
+        Self { active: self.active, at_opening: self.active, unanswered: self.unanswered, ..Self::default() }
+    }
+
     /// Of what arrived, so many wait at least: were everything that was in flight at the opening still so, the rest is new.
     pub fn at_least(&self) -> Counts {
         Counts::new(self.arrived, self.active.saturating_sub(self.at_opening))

@@ -4,6 +4,10 @@
 //! Decides nothing but an expectation: a candidate as good as stable, its mean evidence, step after step. Depends on the
 //! same formulas as the verdicts.
 
+mod waits;
+
+pub use waits::WaitingOutlook;
+
 use super::bound::ln_bet;
 use super::clustering::Clustering;
 use super::counts::{Counts, real};
@@ -22,6 +26,8 @@ pub struct Course {
     pub by_budget: bool,
     /// How long a step is served before it is judged.
     pub drain: Duration,
+    /// What waits at stable; none where the source does not tell what is in flight.
+    pub waits: Option<WaitingOutlook>,
 }
 
 /// What stable did before the first step.
@@ -70,13 +76,16 @@ pub fn until_both_accepted(
     let overhead = (SERVE + rules.every).as_secs_f64() + drain;
     let (mut at, mut here, mut at_step) = (0, drain, 0.0);
     let (mut time, mut requests, mut failures, mut turned) = (overhead, 0.0, 0.0, 0.0);
+    let mut waits = course.waits.clone();
+    waits.iter_mut().for_each(|waits| waits.step(drain / tick));
     while time <= at_most.as_secs_f64() {
         let (share, dwell) = course.steps.get(at)?;
         let enough = here >= dwell.as_secs_f64() && at_step >= real(rules.min_requests);
         if enough && at + 1 == course.steps.len() {
             let evidence = log_mean(&[turned, ln_bet(failures / phi, requests / phi, rules.tolerated_rate)]);
             let no_slower = times.as_ref().is_none_or(|times| times.ln_accepted() >= rules.accepted_at());
-            if rules.accept_without || evidence >= rules.accepted_at() && no_slower {
+            let no_longer = waits.as_ref().is_none_or(|w| w.ln_accepted(rules.tolerated_rate) >= rules.accepted_at());
+            if rules.accept_without || evidence >= rules.accepted_at() && no_slower && no_longer {
                 return Some(Duration::from_secs_f64(time));
             }
         } else if enough {
@@ -88,6 +97,7 @@ pub fn until_both_accepted(
             };
             if next > at {
                 (at, here, at_step) = (next, drain, 0.0);
+                waits.iter_mut().for_each(|waits| waits.step(drain / tick));
                 time += overhead;
                 continue;
             }
@@ -99,6 +109,9 @@ pub fn until_both_accepted(
         at_step += more;
         if let Some(times) = times.as_mut().filter(|_| here >= rules.warm_up.as_secs_f64()) {
             times.expect(users, lambda * (1.0 - share) * tick);
+        }
+        if let Some(waits) = &mut waits {
+            waits.expect(tick, (lambda * share, lambda * (1.0 - share)), requests);
         }
         turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds) / phi;
         here += tick;
@@ -126,7 +139,7 @@ mod tests {
 
     fn course(steps: &[(f64, u64)]) -> Course {
         let steps = steps.iter().map(|(share, dwell)| (*share, Duration::from_secs(*dwell))).collect();
-        Course { steps, by_budget: false, drain: Duration::ZERO }
+        Course { steps, by_budget: false, drain: Duration::ZERO, waits: None }
     }
 
     fn baseline(requests: u64, failures: u64) -> Baseline {
@@ -166,7 +179,7 @@ mod tests {
     fn the_budget_goes_faster_than_fixed_steps() {
         let ladder = [1, 2, 5, 10, 20, 30, 50];
         let steps: Vec<_> = ladder.iter().map(|p| (f64::from(*p) / 100.0, Duration::from_secs(10))).collect();
-        let budget = Course { steps, by_budget: true, drain: Duration::ZERO };
+        let budget = Course { steps, by_budget: true, drain: Duration::ZERO, waits: None };
         let time = until_accepted(&rules(), &budget, &baseline(1000, 1), HOUR).unwrap();
         assert!((120..480).contains(&time.as_secs()), "{time:?}");
     }

@@ -73,7 +73,7 @@ impl Saved {
             saved.left_out = LeftOut::Latency;
         }
         if saved.counters.is_some() && saved.bytes() > ROOM {
-            (saved.counters, saved.left_out) = (None, LeftOut::Counters);
+            saved = Self { left_out: LeftOut::Counters, ..saved.without_counters() };
         }
         saved
     }
@@ -139,7 +139,10 @@ impl Saved {
 
     /// Without counters: what comes next opens new windows.
     #[must_use]
-    pub fn without_counters(self) -> Self {
-        Self { counters: None, left_out: LeftOut::Nothing, ..self }
+    pub fn without_counters(mut self) -> Self {
+        if let Some(counters) = self.counters.take() {
+            self.sums.forgets(counters.hang_unseen());
+        }
+        Self { left_out: LeftOut::Nothing, ..self }
     }
 }

@@ -99,10 +99,9 @@ pub struct Sums {
     /// What the status of answers tells beside failures.
     #[serde(default, skip_serializing_if = "Statuses::is_nothing")]
     statuses: Statuses,
-    /// What was in flight when the windows of this step opened is known to have ended before the window that is about to be
-    /// added closed.
+    /// What gateways had in flight that were gone when the window closed that is about to be added.
     #[serde(skip)]
-    ended: bool,
+    ended: Option<Growth>,
     /// The window that is about to be added ends with a reading that is apart from the last one that was.
     #[serde(skip)]
     apart: bool,
@@ -190,9 +189,8 @@ impl Sums {
         self.strangers.iter_mut().for_each(|s| s.lasts(window));
     }
 
-    /// Whether what was in flight when the windows of this step opened is known to have ended by the end of the next window
-    /// that is added.
-    pub fn earlier_has_ended(&mut self, ended: bool) {
+    /// What gateways had in flight that are gone by the end of the next window that is added.
+    pub fn gateways_ended(&mut self, ended: Option<Growth>) {
         self.ended = ended;
     }
 
@@ -214,6 +212,7 @@ impl Sums {
         self.objective.clustered(estimated);
         let whole = growths.iter().map(table).fold(Table::default(), Table::plus);
         let just_moved = self.just_moved.take();
+        let ended = self.ended.take();
         if window == Window::Moving {
             // The window belongs to neither split, so the test of the split cannot use it.
             return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, whole, just_moved, rules) };
@@ -230,7 +229,8 @@ impl Sums {
             let others = if self.strangers.is_some() { u64::MAX } else { 0 };
             let most = just_moved.map_or(0, |most| most.saturating_sub(self.excused()));
             // By what stable has shown alone: what fails at once is found in the first seconds, before stable could show anything.
-            self.waiting.compare(if alone { &[] } else { growths }, others, Some((most, estimated)))?;
+            let (growths_of_both, ended) = if alone { (&[][..], None) } else { (growths, ended.as_ref()) };
+            self.waiting.compare(growths_of_both, ended, others, Some((most, estimated)))?;
             // Quick failures end before slow good answers of the same time do, so a rate is one of what came.
             let came = |arm: &Arm| Counts::new(arm.arrived.max(arm.counts.requests), arm.counts.failures);
             let table = |g: &Growth| Table { stable: of_stable(came(&g.stable)), candidate: came(&g.candidate) };
@@ -278,7 +278,7 @@ impl Sums {
         if !alone {
             self.statuses.add(growths, theirs.any, rules)?;
             let proved = self.judged().candidate.requests;
-            self.waiting.add(growths, proved, theirs.any, std::mem::take(&mut self.ended))?;
+            self.waiting.add(growths, ended.as_ref(), proved, theirs.any)?;
             // Others' quick requests would make the candidate look quicker, and how many are of this time nobody counted.
             if std::mem::take(&mut self.apart) && self.strangers.is_none() {
                 self.waiting.add_apart(growths)?;

@@ -24,7 +24,8 @@
 //! they share the error:
 //!
 //! - The bet of [`super::bound`] against "at least so many of the requests hang". What hangs is in flight at every later
-//!   reading, so the least that was in flight since some reading bounds how many of the requests until then hang. A bound
+//!   reading, or was when its gateway was read last, so the least that was so since some reading bounds how many of the requests until
+//!   then hang. A bound
 //!   from above only weakens the bet, which is anytime-valid in the number of requests. Requests that were answered and go
 //!   on as streams are none of these.
 //! - Where answers take long enough for some to be in flight at any moment, beside stable: three times stable's odds of
@@ -41,6 +42,10 @@
 //! hangs since long ago included, and stable what came since and is unanswered. Without this a service of slow answers and few
 //! users could not be told from one that hangs within any hour: one look sees only so many requests.
 //!
+//! A gateway that ended, or began anew, counts as one that stands still ([`super::window`]): "in flight" is "in flight now, or when
+//! its gateway was read last", of requests that came by then. A request's gateway, and when that ends, do not depend on its arm, so all
+//! of the above holds for that as well. Readings that are apart leave such a gateway out, as they leave out what came before.
+//!
 //! It depends on the single tests.
 
 use super::acceptance;
@@ -49,6 +54,7 @@ use super::clustering::Phi;
 use super::cold;
 use super::comparison::Comparison;
 use super::counts::{Counts, Table, real};
+use super::flight::Flight;
 use super::logs::{log_mean, log_sum};
 use super::nats::{Nats, Trouble};
 use super::window::Growth;
@@ -86,6 +92,17 @@ pub struct InFlight {
     /// Others' requests to the candidate that may be in flight.
     #[serde(default, skip_serializing_if = "is_zero")]
     others: u64,
+    /// Requests of the candidate that may hang where nobody looks: at gateways that were gone when counters were lost.
+    #[serde(rename = "unseen", default, skip_serializing_if = "is_zero")]
+    hang_unseen: u64,
+    /// The same with those at gateways that are gone by the last reading.
+    #[serde(skip)]
+    unseen: u64,
+}
+
+/// Both arms where both are told: the candidate, stable.
+fn both(growth: &Growth) -> Option<(Flight, Flight)> {
+    growth.candidate.flight.zip(growth.stable.flight)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -112,6 +129,11 @@ impl InFlight {
         !self.recent.is_empty()
     }
 
+    /// The counters are lost that tell of gateways that are gone: so many of the candidate's requests may hang there.
+    pub(super) fn forgets(&mut self, hang_unseen: u64) {
+        self.hang_unseen = self.hang_unseen.saturating_add(hang_unseen);
+    }
+
     /// A step begins: other requests are looked at.
     pub(super) fn step(&mut self) {
         self.place = (self.place.0.saturating_add(1), 0);
@@ -123,41 +145,40 @@ impl InFlight {
         self.place = (self.place.0.max(1), self.place.1.saturating_add(1));
     }
 
-    /// Adds what a reading tells, after [`Self::look`]. `proved`: requests of the candidate that have ended and prove something.
-    /// `others`: how many more requests may have come that are nobody's. `ended`: what was in flight when the windows opened
-    /// is known to have ended. Strata whose source tells nothing of this are left out.
-    pub(super) fn add(&mut self, growths: &[Growth], proved: u64, others: u64, ended: bool) -> Result<(), Trouble> {
-        self.compare(growths, others, None)?;
-        let mut unanswered = None::<u64>;
+    /// Adds what a reading tells, after [`Self::look`]. `ended`: gateways that are gone. `proved`: requests of the candidate that have
+    /// ended and prove something. `others`: how many more requests may have come that are nobody's. Strata whose source tells nothing
+    /// of this are left out.
+    pub(super) fn add(
+        &mut self,
+        growths: &[Growth],
+        ended: Option<&Growth>,
+        proved: u64,
+        others: u64,
+    ) -> Result<(), Trouble> {
+        self.compare(growths, ended, others, None)?;
         let mut against = [Nats::ZERO; 2];
-        for growth in growths {
-            unanswered = match growth.candidate.flight {
-                Some(flight) => Some(unanswered.unwrap_or_default().saturating_add(flight.unanswered)),
-                None => unanswered,
-            };
-            let (Some(stable), Some(candidate)) = (growth.stable.flight, growth.candidate.flight) else { continue };
-            let shorter = Table {
-                stable: if ended { stable.at_most() } else { stable.at_least() },
-                candidate: candidate.at_most(),
-            };
+        for (candidate, stable) in growths.iter().chain(ended).filter_map(both) {
+            let shorter = Table { stable: stable.at_least(), candidate: candidate.at_most() };
             for (sum, odds) in against.iter_mut().zip(ODDS) {
                 *sum = sum.plus(acceptance::window(shorter, odds)?);
             }
         }
-        let Some(unanswered) = unanswered else { return Ok(()) };
+        let told = growths.iter().filter_map(|growth| growth.candidate.flight);
+        let Some(unanswered) = told.map(|flight| flight.unanswered).reduce(u64::saturating_add) else { return Ok(()) };
+        let unseen = ended.and_then(|ended| ended.candidate.flight).map_or(0, |flight| flight.unanswered);
+        self.unseen = self.hang_unseen.saturating_add(unseen);
         self.against = against;
         if self.recent.len() >= RECENT {
             self.recent.remove(0);
         }
-        self.recent.push((proved, unanswered));
+        self.recent.push((proved, unanswered.saturating_add(self.unseen)));
         Ok(())
     }
 
     /// Adds a reading to those that are apart: all that was in flight at stable at the last one of them, or when the windows opened,
     /// has ended since, and the mark was set then.
     pub(super) fn add_apart(&mut self, growths: &[Growth]) -> Result<(), Trouble> {
-        for growth in growths {
-            let (Some(stable), Some(candidate)) = (growth.stable.flight, growth.candidate.flight) else { continue };
+        for (candidate, stable) in growths.iter().filter_map(both) {
             let table = Table { stable: stable.fresh_unanswered(), candidate: candidate.fresh_at_most() };
             for (product, odds) in self.apart.iter_mut().zip(ODDS) {
                 *product = product.plus(acceptance::window(table, odds)?);
@@ -172,6 +193,7 @@ impl InFlight {
     pub(super) fn compare(
         &mut self,
         growths: &[Growth],
+        ended: Option<&Growth>,
         others: u64,
         failures: Option<(u64, Phi)>,
     ) -> Result<(), Trouble> {
@@ -180,8 +202,7 @@ impl InFlight {
         self.others = if draining { 0 } else { others };
         let (mut longer, mut failed) = (Comparison::default(), Comparison::default());
         let (mut wait, mut fail) = (Table::default(), Table::default());
-        for growth in growths {
-            let (Some(stable), Some(candidate)) = (growth.stable.flight, growth.candidate.flight) else { continue };
+        for (candidate, stable) in growths.iter().chain(ended).filter_map(both) {
             let table = Table { stable: stable.at_most(), candidate: candidate.at_least() }.without_failures(others);
             longer.add(table)?;
             wait = wait.plus(table);
@@ -242,6 +263,11 @@ impl InFlight {
             best = best.max(ln_bet(real(least.min(*requests)), real(*requests), rate.min(0.999)));
         }
         best
+    }
+
+    /// Requests of the candidate that may hang where nobody looks: at gateways that are gone.
+    pub(super) fn unseen(&self) -> u64 {
+        self.unseen
     }
 
     /// What came since the windows of the step opened and what of it waits at least, of the candidate; of stable at most.

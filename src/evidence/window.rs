@@ -1,11 +1,12 @@
 //! What happened between two readings: differences of counters, whatever became of the processes that count.
 //!
 //! Decides what a difference means. A value that fell is a restart of the whole stratum, because one process counts for
-//! both arms. A series that vanished is frozen and goes on where it was. A stratum that appears only opens, because nobody
-//! knows when its counts were made. Counters that fall and soon fall again are several processes that answer in turn, and no
+//! both arms; what it had in flight is remembered ([`ended`]). A series that vanished is frozen and goes on where it was. A
+//! stratum that appears only opens, because nobody knows when its counts were made. Counters that fall and soon fall again are several processes that answer in turn, and no
 //! window is made of them ([`falls`]). A request that was sent, was not answered and is not waiting any more is a failure: a
 //! candidate whose requests all hang completes none, and would otherwise never fail. Depends on readings.
 
+mod ended;
 mod falls;
 
 use super::counts::{Counts, MOST};
@@ -13,8 +14,9 @@ use super::flight::Flight;
 use super::latency::Histogram;
 use crate::evidence::classes::StatusCounts;
 use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
+use ended::EndedGateways;
 use falls::Falls;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -50,6 +52,9 @@ pub struct Memory {
     at: Timestamp,
     /// By stratum.
     strata: BTreeMap<String, ArmsSeen>,
+    /// What was in flight at those that ended and are forgotten.
+    #[serde(default, skip_serializing_if = "EndedGateways::is_none")]
+    ended: EndedGateways,
 }
 
 /// Both arms of one stratum; none: no series of that arm was ever seen there.
@@ -62,13 +67,13 @@ struct ArmsSeen {
     /// Since when the whole stratum is gone.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     gone: Option<Timestamp>,
+    /// When it was first seen, where that was after the windows of the step opened.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    late: Option<Timestamp>,
     /// When its counters fell, if that is not long ago.
     #[serde(rename = "r", default, skip_serializing_if = "Falls::is_none")]
     falls: Falls,
 }
-
-/// A stratum that is gone for so long does not come back. If it does, it only opens.
-const GONE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Counters of one arm as last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +90,10 @@ struct ArmSeen {
     /// What was in flight when the windows of this step opened, what came since, and what failed since.
     #[serde(rename = "o", default, skip_serializing_if = "is_none")]
     opening: (u64, u64, u64),
-    /// What had come by the mark.
+    /// At stable: none of what was in flight when they opened still was when it was seen.
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    settled: bool,
+    /// What had come by the mark; more than ever came where it was first seen after the mark.
     #[serde(rename = "m", default, skip_serializing_if = "is_zero")]
     marked: u64,
 }
@@ -102,33 +110,45 @@ fn is_none(opening: &(u64, u64, u64)) -> bool {
 impl Memory {
     /// Windows open with this reading; `before` is what was known until now, if anything.
     pub fn open(reading: &Reading, before: Option<&Self>) -> Self {
+        let mut ended = before.map(|memory| memory.ended).unwrap_or_default();
         let known = |name: &String| before.and_then(|m| m.strata.get(name)).cloned().unwrap_or_default();
-        let open = |(name, pair): (&String, &Pair)| {
+        let mut strata: BTreeMap<String, ArmsSeen> = BTreeMap::new();
+        for (name, pair) in &reading.strata {
             let base = known(name);
             let restarted = base.restarted(pair);
+            if restarted {
+                ended = ended.with(&base);
+            }
             let side = |old: Option<ArmSeen>, new: &Option<Counters>| match (old, new) {
                 (Some(old), Some(new)) => Some(old.seen(new, restarted).0.opened()),
-                (Some(old), None) => Some(ArmSeen { vanished: true, ..old }),
+                (Some(old), None) => Some(old.away()),
                 (None, new) => new.as_ref().map(ArmSeen::of),
             };
-            (
-                name.clone(),
-                ArmsSeen {
-                    stable: side(base.stable, &pair.stable),
-                    candidate: side(base.candidate, &pair.candidate),
-                    gone: None,
-                    falls: base.falls,
-                },
-            )
-        };
-        Self { at: reading.at, strata: reading.strata.iter().map(open).collect() }
+            let (stable, candidate) = (side(base.stable, &pair.stable), side(base.candidate, &pair.candidate));
+            strata.insert(name.clone(), ArmsSeen { stable, candidate, falls: base.falls, ..ArmsSeen::default() });
+        }
+        // Those that are not there now may come back.
+        for (name, base) in before.iter().flat_map(|memory| &memory.strata) {
+            strata.entry(name.clone()).or_insert_with(|| {
+                let away = |side: &Option<ArmSeen>| side.clone().map(ArmSeen::away);
+                let (stable, candidate) = (away(&base.stable), away(&base.candidate));
+                ArmsSeen { stable, candidate, gone: base.gone.or(Some(reading.at)), late: None, falls: base.falls }
+            });
+        }
+        let mut me = Self { at: reading.at, strata, ended: ended.earlier() };
+        me.forget_gone(reading);
+        me
     }
 
     /// The windows of a step open with what was read last: what is in flight now came before.
     pub fn begin_step(&mut self) {
-        for side in self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]) {
-            *side = side.take().map(ArmSeen::opened);
+        for base in self.strata.values_mut() {
+            base.late = None;
+            for side in [&mut base.stable, &mut base.candidate] {
+                *side = side.take().map(ArmSeen::opened);
+            }
         }
+        self.ended = self.ended.earlier();
     }
 
     /// From here on what comes is counted by itself, too, beside all that came since the windows of the step opened.
@@ -142,23 +162,29 @@ impl Memory {
         self.at
     }
 
-    /// Closes a window with this reading, and opens the next. Strata with one arm alone (pods that count for themselves)
-    /// come as one, last.
+    /// Closes a window with this reading, and opens the next, where nobody asks what is in flight.
     pub fn close(&mut self, reading: &Reading) -> Vec<Growth> {
+        self.close_knowing(reading, None)
+    }
+
+    /// Closes a window with this reading, and opens the next. Strata with one arm alone (pods that count for themselves)
+    /// come as one, last. `settled`: whatever was in flight at stable at that moment has ended by now.
+    pub fn close_knowing(&mut self, reading: &Reading, settled: Option<Timestamp>) -> Vec<Growth> {
         self.at = reading.at;
         self.forget_gone(reading);
         let (mut whole, mut pooled) = (Vec::new(), None::<Growth>);
         for (name, pair) in &reading.strata {
             let Some(base) = self.strata.get_mut(name) else {
-                let opened = ArmsSeen {
-                    stable: pair.stable.as_ref().map(ArmSeen::of),
-                    candidate: pair.candidate.as_ref().map(ArmSeen::of),
-                    ..ArmsSeen::default()
-                };
+                let side = |new: &Option<Counters>| new.as_ref().map(|new| ArmSeen::of(new).opened_late());
+                let (stable, candidate) = (side(&pair.stable), side(&pair.candidate));
+                let opened = ArmsSeen { stable, candidate, late: Some(reading.at), ..ArmsSeen::default() };
                 self.strata.insert(name.clone(), opened);
                 continue;
             };
-            let growth = base.grow(pair);
+            if base.restarted(pair) {
+                self.ended = self.ended.with(base);
+            }
+            let growth = base.grow(pair, reading.at, settled);
             if base.stable.is_some() && base.candidate.is_some() {
                 whole.push(growth);
             } else {
@@ -170,14 +196,6 @@ impl Memory {
         }
         whole.extend(pooled);
         whole
-    }
-
-    /// Pods come and go while a bake lasts. What they counted is in the sums, so their last counters are of no use.
-    fn forget_gone(&mut self, reading: &Reading) {
-        self.strata.retain(|name, base| {
-            base.gone = if reading.strata.contains_key(name) { None } else { base.gone.or(Some(reading.at)) };
-            base.gone.is_none_or(|since| reading.at.duration_since(since) < GONE)
-        });
     }
 
     /// The same without histograms, for a record that has no room for them. The next window says nothing of latency then.
@@ -199,9 +217,13 @@ impl ArmsSeen {
         fell(&self.stable, &pair.stable) || fell(&self.candidate, &pair.candidate)
     }
 
-    fn grow(&mut self, pair: &Pair) -> Growth {
+    fn grow(&mut self, pair: &Pair, at: Timestamp, settled: Option<Timestamp>) -> Growth {
         let restarted = self.restarted(pair);
-        let grow = |side: &mut Option<ArmSeen>, new: &Option<Counters>| {
+        if let Some(stable) = &mut self.stable {
+            stable.settled = settled.is_some_and(|settled| self.late.is_none_or(|late| late <= settled));
+        }
+        let late = &mut self.late;
+        let mut grow = |side: &mut Option<ArmSeen>, new: &Option<Counters>| {
             let Some(new) = new else { return Arm::default() };
             let old = side.take();
             let opens = old.as_ref().is_some_and(|s| s.vanished && !restarted);
@@ -209,8 +231,13 @@ impl ArmsSeen {
             // `increase()` of a query would miss it: counters of Knative appear with their first request
             // (knative/serving#12131).
             let (next, arm) = old.unwrap_or_else(ArmSeen::zero).seen(new, restarted);
-            *side = Some(if opens { next.opened() } else { next });
-            if opens { Arm::default() } else { arm }
+            if opens {
+                *late = Some(at);
+                *side = Some(next.opened_late());
+                return Arm::default();
+            }
+            *side = Some(next);
+            arm
         };
         Growth { stable: grow(&mut self.stable, &pair.stable), candidate: grow(&mut self.candidate, &pair.candidate) }
     }
@@ -224,6 +251,7 @@ impl ArmSeen {
             short: 0,
             vanished: false,
             opening: (0, 0, 0),
+            settled: false,
             marked: 0,
         }
         .opened()
@@ -231,8 +259,19 @@ impl ArmSeen {
 
     /// The windows of a step open here.
     fn opened(mut self) -> Self {
-        (self.opening, self.marked) = ((self.counters.active.unwrap_or_default(), 0, 0), 0);
+        let opening = (self.counters.active.unwrap_or_default(), 0, 0);
+        (self.opening, self.settled, self.marked) = (opening, false, 0);
         self
+    }
+
+    /// Its windows open here, after those of the others.
+    fn opened_late(self) -> Self {
+        Self { marked: u64::MAX, ..self.opened() }
+    }
+
+    /// Windows open while it is not there.
+    fn away(self) -> Self {
+        Self { vanished: true, ..self.opened() }
     }
 
     /// A process that has just begun.
@@ -268,12 +307,23 @@ impl ArmSeen {
             _ => None,
         };
         let arrived = arrived(&old.counters, new, answered).unwrap_or(counts.requests);
-        let ((at_opening, came, went_wrong), marked) = (old.opening, old.marked);
+        let (at_opening, came, went_wrong) = old.opening;
         let since = |before: u64, more: u64| before.saturating_add(more).min(MOST);
         let opening = (at_opening, since(came, arrived), since(went_wrong, counts.failures));
-        let flight = flight(opening, marked, new);
         let statuses = new.statuses.map(|now| now.since(old.counters.statuses, counts.requests));
-        (Self { short, opening, marked, ..Self::of(new) }, Arm { counts, arrived, latency, flight, statuses })
+        let next = Self { short, opening, settled: old.settled, marked: old.marked, ..Self::of(new) };
+        let flight = next.flight();
+        (next, Arm { counts, arrived, latency, flight, statuses })
+    }
+
+    /// What is in flight, of all and of what came since the windows opened; none where the source does not tell.
+    fn flight(&self) -> Option<Flight> {
+        let (sent, active) = (self.counters.sent?, self.counters.active?.min(MOST));
+        let (at_opening, arrived, failed) = self.opening;
+        // The totals are the whole life of a series, so what a client gave up before it was answered is among the rest.
+        let unanswered = active.min(sent.saturating_sub(self.counters.completed));
+        let at_opening = if self.settled { 0 } else { at_opening };
+        Some(Flight { arrived, active, at_opening, unanswered, failed, fresh: arrived.saturating_sub(self.marked) })
     }
 }
 
@@ -290,14 +340,6 @@ fn lost(old: &ArmSeen, new: &Counters, answered: u64) -> (u64, u64) {
     let above = rise - i128::from(old.short);
     let amount = |n: i128| u64::try_from(n.max(0)).unwrap_or(MOST).min(MOST);
     (amount(above), amount(-above))
-}
-
-/// What is in flight, for windows that opened with so much in flight, what came and failed since, and what had come by the mark.
-fn flight((at_opening, arrived, failed): (u64, u64, u64), marked: u64, now: &Counters) -> Option<Flight> {
-    let (sent, active) = (now.sent?, now.active?.min(MOST));
-    // The totals are the whole life of a series, so what a client gave up before it was answered is among the rest.
-    let unanswered = active.min(sent.saturating_sub(now.completed));
-    Some(Flight { arrived, active, at_opening, unanswered, failed, fresh: arrived.saturating_sub(marked) })
 }
 
 /// Requests that came in: what was sent, and what the gateway answered by itself because no connection could be made. None

@@ -13,6 +13,7 @@ mod objective;
 mod ours;
 mod outage;
 mod pace;
+mod place;
 mod pods;
 mod saving;
 mod statuses;
@@ -27,8 +28,9 @@ pub use finding::Finding;
 pub use gate::Advice;
 use ours::Ours;
 use outage::Newest;
+pub use place::StepPlace;
 use pods::PodFailures;
-pub use survey::{Survey, Surveyed};
+pub use survey::{NoDecision, Survey, Surveyed, WaitingSeen};
 use told::TimesTold;
 
 use crate::evidence::cold;
@@ -40,19 +42,6 @@ use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
-
-/// A place in a rollout: which windows are counted, and what they are expected to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepPlace {
-    /// The step, counted from 1.
-    pub step: usize,
-    /// Percents of candidate and stable.
-    pub percents: (u8, u8),
-    /// Since when it is served.
-    pub served: Timestamp,
-    /// Everyone is on the candidate.
-    pub baking: bool,
-}
 
 /// Judges one rollout.
 #[derive(Debug, Clone)]
@@ -357,11 +346,11 @@ impl Judge {
             return;
         }
         self.pods.close(reading);
-        let mut growths = memory.close(reading);
+        let mut growths = memory.close_knowing(reading, self.drain.settled(&self.rules, reading.at));
         self.ours.take_off(&mut growths);
         let lasted = Duration::try_from(reading.at.duration_since(began)).unwrap_or_default();
         sums.lasts(lasted);
-        sums.earlier_has_ended(self.drain.has_ended(&self.rules, reading.at));
+        sums.gateways_ended(memory.ended());
         let apart = self.drain.is_apart(&self.rules, reading.at);
         sums.is_apart(apart);
         let soon = began < after(place.served, self.rules.warm_up / 3);

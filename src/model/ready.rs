@@ -52,6 +52,16 @@ pub(crate) fn shares_are_served(service: &Service) -> Serving {
     served_if(service, equals_shares)
 }
 
+/// True if Knative has not taken up the newest generation yet, and its routes stand as `spec.traffic` asks for, by names alone: a
+/// template that was written meanwhile moves nobody. Only whoever saw this very split served may believe it.
+pub(crate) fn routes_stand(service: &Service) -> bool {
+    let routes = service.conditions.get("RoutesReady").is_some_and(|c| c.truth == Truth::True);
+    let stands = |split: &Split| {
+        split.targets().iter().all(|target| target.revision().is_some()) && equals_status(split, service)
+    };
+    routes && !is_current(service) && service.split.as_ref().is_ok_and(stands)
+}
+
 fn served_if(service: &Service, agrees: impl Fn(&Split, &Service) -> bool) -> Serving {
     let Ok(split) = &service.split else { return Serving::Blocked("spec.traffic cannot be read".into()) };
     if service.observed_generation < service.generation {
@@ -185,6 +195,28 @@ mod tests {
 
     fn right() -> Value {
         json!([{"revisionName": "a", "percent": 95}, {"revisionName": "b", "percent": 5, "tag": "c", "latestRevision": true}])
+    }
+
+    #[test]
+    fn a_template_that_is_not_taken_up_yet_moves_nobody_who_is_named() {
+        let named = |generation, observed, conditions, served: Value| {
+            let by_name =
+                json!([{"revisionName": "a", "percent": 95}, {"revisionName": "b", "percent": 5, "tag": "c"}]);
+            let split = Split::from_json(Some(&by_name));
+            Service { split, ..service(generation, observed, conditions, served) }
+        };
+        let served = || json!([{"revisionName": "a", "percent": 95}, {"revisionName": "b", "percent": 5, "tag": "c"}]);
+        assert!(routes_stand(&named(3, 2, routes("True", ""), served())));
+        let not = [
+            // It has been taken up, so the usual rule tells.
+            named(2, 2, routes("True", ""), served()),
+            // The routes are on their way, or another split was written.
+            named(3, 2, routes("Unknown", "IngressNotConfigured"), served()),
+            named(3, 2, routes("True", ""), json!([{"revisionName": "a", "percent": 100}])),
+            // Whoever follows latest is moved by a template.
+            service(3, 2, routes("True", ""), right()),
+        ];
+        assert!(not.iter().all(|service| !routes_stand(service)));
     }
 
     #[test]

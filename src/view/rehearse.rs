@@ -15,7 +15,9 @@ mod pods;
 mod table;
 mod traffic;
 
-pub(crate) use behaviour::{AtItsAddress, Behaviour, Burst, ColdStart, Incident, PodFaults, Spell, Streams};
+pub(crate) use behaviour::{
+    AtItsAddress, Behaviour, Burst, ColdStart, GatewayEnds, Incident, PodFaults, Spell, Streams,
+};
 pub(crate) use chance::Chance;
 pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};

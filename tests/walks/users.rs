@@ -22,6 +22,9 @@ struct Requests {
     /// They are never answered.
     hangs: bool,
     lost: f64,
+    /// The part of them that is kept waiting, and how many are.
+    keeps: f64,
+    waiting: f64,
     /// What part of them is an order that comes to nothing, and how many did; none: it counts no orders at all.
     loses: Option<f64>,
     bad_orders: f64,
@@ -37,6 +40,8 @@ impl Default for Requests {
             below: [0.0; 6],
             hangs: false,
             lost: 0.0,
+            keeps: 0.0,
+            waiting: 0.0,
             loses: Some(0.0),
             bad_orders: 0.0,
         }
@@ -52,6 +57,8 @@ pub(crate) struct Users {
     pub(crate) how: String,
     /// What was told last.
     last: Option<Reading>,
+    /// Gateways that ended.
+    ended: u32,
     revisions: BTreeMap<String, Requests>,
 }
 
@@ -62,6 +69,21 @@ impl Users {
         served.hangs = part == "silently";
         if let Some(percent) = part.strip_suffix('%') {
             served.fails = percent.parse::<f64>().unwrap() / 100.0;
+        }
+    }
+
+    /// `hello-2 keeps 1%` of its requests waiting.
+    pub(crate) fn keeps(&mut self, name: &str, part: &str) {
+        let percent = part.strip_suffix('%').unwrap().parse::<f64>().unwrap();
+        self.revisions.entry(name.to_owned()).or_default().keeps = percent / 100.0;
+    }
+
+    /// The gateway ends with all that it counted, and another begins.
+    pub(crate) fn end_gateway(&mut self) {
+        self.ended += 1;
+        for served in self.revisions.values_mut() {
+            (served.sent, served.failures, served.lost, served.waiting) = (0.0, 0.0, 0.0, 0.0);
+            served.below = [0.0; 6];
         }
     }
 
@@ -109,6 +131,7 @@ impl Users {
             let unlucky = if watched { seconds } else { 0.0 };
             let served = self.revisions.entry(name.clone()).or_default();
             served.sent += more + beside + unlucky;
+            served.waiting += more * served.keeps;
             if served.hangs {
                 served.lost += more;
                 continue;
@@ -138,7 +161,8 @@ impl Users {
                     stable: self.counters(arms.stable.as_str()),
                     candidate: self.counters(arms.candidate.as_str()),
                 };
-                let reading = Reading { at, strata: [("gateway-1".to_owned(), pair)].into() };
+                let gateway = format!("gateway-{}", self.ended + 1);
+                let reading = Reading { at, strata: [(gateway, pair)].into() };
                 self.last = Some(reading.clone());
                 Ok(reading)
             }
@@ -149,7 +173,8 @@ impl Users {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a script are small")]
         let whole = |n: f64| (n + 1e-6) as u64;
         let served = self.revisions.get(name)?;
-        let completed = whole(served.sent) - whole(served.lost);
+        let waiting = whole(served.waiting);
+        let completed = whole(served.sent) - whole(served.lost) - waiting;
         let mut latency: Vec<_> = EDGES
             .into_iter()
             .zip(served.below)
@@ -159,7 +184,7 @@ impl Users {
         let classes = (self.how == "classes").then(|| by_class(completed, whole(served.failures)));
         Some(Counters {
             sent: Some(whole(served.sent)),
-            active: Some(0),
+            active: Some(waiting),
             completed,
             failed: whole(served.failures),
             classes,

@@ -28,7 +28,8 @@ impl Sums {
     /// Stable misses objectives: they are less for this rollout.
     pub fn misses(&mut self, missed: Missed) {
         let known = self.missed.unwrap_or_default();
-        let all = Missed { failed: known.failed.or(missed.failed), slow: known.slow.or(missed.slow) };
+        let of_times = if known.slow.is_some() { known } else { missed };
+        let all = Missed { failed: known.failed.or(missed.failed), ..of_times };
         // What was judged by another limit says nothing of this one.
         if all.failed != known.failed {
             (self.objective, self.untold) = (ObjectiveWatch::default(), None);

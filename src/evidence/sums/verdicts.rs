@@ -38,6 +38,16 @@ impl Sums {
         STATUSES.ln() + self.statuses.ln_worse() > self.ln_worse() - std::f64::consts::LN_2
     }
 
+    /// The counters are lost that tell of gateways that are gone: so many of the candidate's requests may hang there.
+    pub(in crate::evidence) fn forgets(&mut self, hang_unseen: u64) {
+        self.waiting.forgets(hang_unseen);
+    }
+
+    /// Requests of the candidate that may hang where nobody looks: at gateways that are gone.
+    pub fn unseen(&self) -> u64 {
+        self.waiting.unseen()
+    }
+
     /// What is known of requests that wait; none before the first step.
     pub fn waiting(&self) -> Option<&InFlight> {
         Some(&self.waiting).filter(|waiting| !waiting.is_nothing())

@@ -20,7 +20,7 @@ fn flight(arrived: u64, active: u64) -> Flight {
 /// At step 1, in the order of the formulas: arrived at candidate and stable, waiting at both.
 fn look(waiting: &mut InFlight, (n_c, n_b, k_c, k_b): (u64, u64, u64, u64), proved: u64) {
     waiting.look();
-    waiting.add(&[growth(flight(n_b, k_b), flight(n_c, k_c))], proved, 0, true).unwrap();
+    waiting.add(&[growth(flight(n_b, k_b), flight(n_c, k_c))], None, proved, 0).unwrap();
 }
 
 /// Values of an independent computation with exact fractions.
@@ -150,7 +150,7 @@ fn streams_that_were_answered_are_accepted_and_blamed_on_nobody() {
         let n = 500 * reading;
         let stream = |at_opening| Flight { arrived: n, active: at_opening + n, at_opening, ..Flight::default() };
         waiting.look();
-        waiting.add(&[growth(stream(100_000), stream(70))], n, 0, false).unwrap();
+        waiting.add(&[growth(stream(100_000), stream(70))], None, n, 0).unwrap();
     }
     assert!(waiting.ln_worse() <= 0.0, "{}", waiting.ln_worse());
     assert!(waiting.ln_accepted(0.001) >= 20.0_f64.ln(), "{}", waiting.ln_accepted(0.001));
@@ -161,7 +161,7 @@ fn a_source_that_tells_nothing_of_it_is_not_judged_by_it() {
     let mut waiting = InFlight::default();
     waiting.step();
     waiting.look();
-    waiting.add(&[Growth::default()], 100, 0, true).unwrap();
+    waiting.add(&[Growth::default()], None, 100, 0).unwrap();
     assert!(!waiting.is_told() && waiting.ln_worse() == f64::NEG_INFINITY);
 }
 
@@ -171,7 +171,7 @@ fn requests_that_may_be_others_are_not_held_against_it() {
         let mut waiting = InFlight::default();
         waiting.step();
         waiting.look();
-        waiting.add(&[growth(flight(9900, 5), flight(100, 20))], 100, others, true).unwrap();
+        waiting.add(&[growth(flight(9900, 5), flight(100, 20))], None, 100, others).unwrap();
         waiting.ln_worse()
     };
     assert!(told(20) <= 0.0 && told(0) > 10.0, "{} {}", told(20), told(0));
@@ -220,7 +220,7 @@ fn equal_revisions_are_seldom_found_worse_however_long_requests_last() {
                     Flight { arrived, active, at_opening: before[arm], unanswered: active, failed: 0, fresh: arrived }
                 };
                 waiting.look();
-                waiting.add(&[growth(tell(0), tell(1))], 0, 0, false).unwrap();
+                waiting.add(&[growth(tell(0), tell(1))], None, 0, 0).unwrap();
                 worst = worst.max(waiting.ln_worse());
             }
         }
@@ -250,7 +250,7 @@ proptest! {
         let mut waiting = InFlight::default();
         waiting.step();
         waiting.look();
-        waiting.add(&[growth(stable, candidate)], 0, 0, false).unwrap();
+        waiting.add(&[growth(stable, candidate)], None, 0, 0).unwrap();
         let exact = Table::of(n.0, n.1, k_c, k_b);
         let mut comparison = Comparison::default();
         comparison.add(exact).unwrap();
@@ -259,7 +259,7 @@ proptest! {
         let mut failed = InFlight::default();
         failed.step();
         failed.look();
-        failed.compare(&[growth(stable, candidate)], 0, Some((0, Phi::ONE))).unwrap();
+        failed.compare(&[growth(stable, candidate)], None, 0, Some((0, Phi::ONE))).unwrap();
         prop_assert!(failed.ln_worse() <= comparison.ln_e() - 4.0_f64.ln() + 1e-8);
         for (ln, odds) in waiting.against.into_iter().zip(ODDS) {
             // A table that leaves no choice says nothing; beside it the exact one may speak against.
@@ -295,6 +295,7 @@ fn quick_failures_need_not_be_waited_for() {
         waiting
             .compare(
                 &[growth(failing(950 * reading, 3, 80), failing(50 * reading, 10 * reading, 4))],
+                None,
                 0,
                 Some((0, Phi::ONE)),
             )
@@ -314,7 +315,7 @@ fn while_requests_drain_a_few_failures_are_excused_and_groups_are_divided() {
         sums.look();
         let arm = |flight| Arm { flight: Some(flight), ..Arm::default() };
         let growth = Growth { stable: arm(failing(5000, 0)), candidate: arm(failing(400, 8)) };
-        sums.compare(&[growth], 0, Some(failures)).unwrap();
+        sums.compare(&[growth], None, 0, Some(failures)).unwrap();
         sums.ln_worse()
     };
     let counted = ln_e((0, Phi::ONE));
@@ -322,4 +323,45 @@ fn while_requests_drain_a_few_failures_are_excused_and_groups_are_divided() {
     assert!(ln_e((10, Phi::ONE)) < 1.0, "all eight are excused");
     let divided = ln_e((0, Phi::of(4.0)));
     assert!(divided < counted / 2.0, "{divided}");
+}
+
+/// One in twenty hung at a gateway that ended, and the one after it has not seen much yet.
+#[test]
+fn what_hung_at_a_gateway_that_ended_hangs_on() {
+    let accepted = |ended: Option<&Growth>| {
+        let mut waiting = InFlight::default();
+        waiting.step();
+        waiting.look();
+        waiting.add(&[growth(flight(50, 1), flight(50, 2))], ended, 20_000, 0).unwrap();
+        (waiting.ln_accepted(0.001), waiting.ln_worse())
+    };
+    assert!(accepted(None).0 >= 20.0_f64.ln(), "it was accepted");
+    let hung = growth(flight(3000, 3), flight(3000, 150));
+    let (ln_e, ln_worse) = accepted(Some(&hung));
+    assert!(ln_e < 0.0 && ln_worse > 20.0_f64.ln(), "{ln_e} {ln_worse}");
+    // At the next step, too, where it is no comparison any more.
+    let before = growth(flight(3000, 3).earlier(), flight(3000, 150).earlier());
+    let (ln_e, ln_worse) = accepted(Some(&before));
+    assert!(ln_e < 0.0 && ln_worse <= 0.0, "{ln_e} {ln_worse}");
+    // And where the counters were lost that tell of it.
+    let mut waiting = InFlight::default();
+    waiting.forgets(150);
+    waiting = serde_json::from_str(&serde_json::to_string(&waiting).unwrap()).unwrap();
+    waiting.step();
+    look(&mut waiting, (50, 50, 2, 1), 9000);
+    assert!(waiting.ln_accepted(0.001) < 0.0);
+}
+
+/// Answers of ten seconds that their gateway took along were as many at both.
+#[test]
+fn slow_answers_that_ended_with_their_gateway_are_held_against_nobody() {
+    let ln_e = |ended: Option<&Growth>| {
+        let mut waiting = InFlight::default();
+        waiting.step();
+        waiting.look();
+        waiting.add(&[growth(flight(4000, 500), flight(4000, 500))], ended, 3500, 0).unwrap();
+        (waiting.ln_accepted(0.001), waiting.ln_worse())
+    };
+    let (alone, with) = (ln_e(None), ln_e(Some(&growth(flight(2000, 170), flight(2000, 165)))));
+    assert!(with.0 > alone.0 && with.0 > 20.0_f64.ln() && with.1 < 0.0, "{alone:?} {with:?}");
 }

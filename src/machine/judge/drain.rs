@@ -11,7 +11,7 @@ use crate::evidence::Rules;
 use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
 use crate::evidence::window::Memory;
 use crate::model::event::{Log, Topic};
-use crate::model::time::after;
+use crate::model::time::{after, before};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -89,14 +89,16 @@ impl Drain {
         self.since.map(|since| after(since, self.lasts(rules)))
     }
 
-    /// True if what was in flight when the windows opened is known to have ended by then.
-    pub(super) fn has_ended(&self, rules: &Rules, at: Timestamp) -> bool {
-        self.ended_since(self.opened, rules, at)
+    /// The latest moment since the windows opened of which it is known that what was in flight then has ended by `at`; none if not
+    /// even what was when they opened has.
+    pub(super) fn settled(&self, rules: &Rules, at: Timestamp) -> Option<Timestamp> {
+        let settled = before(at, self.takes(rules)?);
+        (settled >= self.opened?).then_some(settled)
     }
 
     /// True if what was in flight at the mark is known to have ended by then.
     pub(super) fn is_apart(&self, rules: &Rules, at: Timestamp) -> bool {
-        self.ended_since(self.marked, rules, at)
+        self.marked.zip(self.takes(rules)).is_some_and(|(since, longest)| at >= after(since, longest))
     }
 
     /// The mark is here.
@@ -104,9 +106,9 @@ impl Drain {
         self.marked = Some(at);
     }
 
-    fn ended_since(&self, since: Option<Timestamp>, rules: &Rules, at: Timestamp) -> bool {
-        let longest = rules.longest_answer.or(self.longest.filter(|longest| *longest <= CAP));
-        since.zip(longest).is_some_and(|(since, longest)| at >= after(since, longest))
+    /// How long a request of stable's takes at most, as far as that is known.
+    fn takes(&self, rules: &Rules) -> Option<Duration> {
+        takes(rules, self.longest)
     }
 
     /// Since when the present split is served, or, once what came before it has ended, since then; none where another process saw that.
@@ -124,6 +126,11 @@ impl Drain {
 pub(crate) fn time(rules: &Rules, longest: Option<Duration>) -> Duration {
     let time = rules.longest_answer.unwrap_or_else(|| longest.unwrap_or_default().min(CAP));
     if time < LEAST { Duration::ZERO } else { time }
+}
+
+/// How long a request of stable's takes at most, where that is known.
+pub(crate) fn takes(rules: &Rules, longest: Option<Duration>) -> Option<Duration> {
+    rules.longest_answer.or(longest.filter(|longest| *longest <= CAP))
 }
 
 /// The longest that a request of stable's ever took, up to the next edge of its histograms; none without one.

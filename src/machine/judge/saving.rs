@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn a_bake_that_another_process_goes_on_with_has_one_error_for_all_of_it() {
         let mut first = judge();
-        first.enter(baking(0), at(0));
+        // So long after the step was served that nothing is excused any more.
+        first.enter(baking(-60), at(0));
         read(&mut first, reading(0, (0, 0), (0, 0)));
         read(&mut first, reading(10, (0, 0), (1000, 14)));
         let (seen, ln_broken) = in_the_bake(&first);
@@ -72,7 +73,7 @@ mod tests {
         for saved in [saved.clone(), saved.without_counters(), first.saved_for(5, (100, 0), true).unwrap()] {
             let mut second = judge();
             second.take_up(&saved, &mut Log::default());
-            second.enter(baking(20), at(20));
+            second.enter(baking(-40), at(20));
             assert_eq!(in_the_bake(&second), (seen, ln_broken));
             read(&mut second, reading(20, (0, 0), (1000, 14)));
             read(&mut second, reading(30, (0, 0), (2000, 28)));

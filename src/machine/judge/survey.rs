@@ -1,6 +1,10 @@
 //! Before the first step: decides what stable's rate is, whether it keeps the objective, who else asks the candidate, and whether
 //! a decision can be had in time. It may use readings and the forecast.
 
+mod outlook;
+
+pub use outlook::{NoDecision, WaitingSeen};
+
 use super::outage::Newest;
 use super::told::ClassesTold;
 use super::{drain, words};
@@ -11,8 +15,8 @@ use crate::evidence::Phi;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
 use crate::evidence::classes::Classes;
-use crate::evidence::forecast::{Baseline, Course, until_both_accepted};
-use crate::evidence::latency::{Histogram, LatencyOutlook};
+use crate::evidence::forecast::Baseline;
+use crate::evidence::latency::Histogram;
 use crate::evidence::missed::{Keeping, told};
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::slow;
@@ -56,6 +60,8 @@ pub struct Surveyed {
     pub longest: Option<Duration>,
     /// How long its answers took; none where the source does not tell, or no answer was seen.
     pub times: Option<Histogram>,
+    /// What it has in flight.
+    pub waits: WaitingSeen,
 }
 
 /// Looks at stable, and at who else asks the candidate.
@@ -70,6 +76,7 @@ pub struct Survey {
     /// Answers of stable, and those that were slower than the latency objective.
     slow: Counts,
     times: Option<Histogram>,
+    waits: WaitingSeen,
     /// All that came to the candidate: no user is on it yet.
     foreign: Counts,
     asked: Option<Timestamp>,
@@ -137,6 +144,7 @@ impl Survey {
         self.failing = None;
         self.newest.told(reading.at, rules.every, now, log);
         self.classes.heard(&reading);
+        self.waits.heard(&reading);
         let Some((began, memory)) = &mut self.began else {
             self.began = Some((reading.at, Memory::open(&reading, None)));
             return;
@@ -170,9 +178,9 @@ impl Survey {
             let baseline = Baseline { counts: self.counts, over, foreign, clustering: self.clustering };
             let strangers = Strangers::seen(self.foreign, over);
             let longest = drain::longest(&reading);
-            let (classes, times) = (self.classes.grown(), self.times.clone());
+            let (classes, times, waits) = (self.classes.grown(), self.times.clone(), self.waits);
             let missed = Missed::of(Some(self.counts), self.phi(rules), rules.tail.map(|_| self.slow), rules);
-            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest, times });
+            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest, times, waits });
         }
     }
 
@@ -277,38 +285,6 @@ impl Surveyed {
                 words::of(self.baseline.counts),
                 words::percent(rules.objective)
             )
-        })
-    }
-
-    /// How long a decision takes, or why it cannot be had in `time`; in words.
-    pub fn forecast(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> Result<String, String> {
-        let lambda = self.baseline.lambda();
-        let counts = self.baseline.counts;
-        let course = &Course { drain: drain::time(rules, self.longest), ..course.clone() };
-        let stable = &arms.stable;
-        let seen = format!(
-            "{stable} gets {} requests a second, {} of {} failed",
-            words::number(lambda),
-            counts.failures,
-            counts.requests
-        );
-        let times = self.times.as_ref().and_then(|stable| LatencyOutlook::new(rules.margin, stable));
-        let Some(took) = until_both_accepted(rules, course, &self.baseline, times.as_ref(), time) else {
-            let others = if self.baseline.foreign > 0.0 {
-                format!(", since others' requests to {} fail", arms.candidate)
-            } else {
-                String::new()
-            };
-            return Err(format!(
-                "{seen}: a decision would take longer than the {} that there are{others}",
-                words::span(time)
-            ));
-        };
-        let took = Duration::from_secs(took.as_secs());
-        Ok(if rules.accept_without {
-            format!("{seen}: the steps take about {}; the last one needs no proof", words::span(took))
-        } else {
-            format!("{seen}: a decision on a candidate as good as that takes about {}", words::span(took))
         })
     }
 }

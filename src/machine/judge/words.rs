@@ -202,9 +202,11 @@ impl Judge {
                     evidence(needed)
                 )
             });
+        let unseen = Some(sums.unseen()).filter(|n| *n > 0);
+        let unseen = unseen.map_or_else(String::new, |n| format!(" ({n} may, whose gateway pod ended)"));
         let waits = sums.ln_waits_no_longer(&self.rules).filter(told).map_or_else(String::new, |ln| {
             format!(
-                "; evidence against {} more that hang {}, {} needed",
+                "; evidence against {} more that hang{unseen} {}, {} needed",
                 percent(self.rules.tolerated_rate),
                 evidence(ln),
                 evidence(needed)

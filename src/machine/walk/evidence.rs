@@ -117,22 +117,19 @@ impl Walk {
                 .map(|s| (f64::from(s.percent.get()) / 100.0, s.dwell))
                 .collect(),
             by_budget: plan.style.by_budget(),
-            // The survey knows how long that is.
+            // The survey knows how long that is, and what waits.
             drain: Duration::ZERO,
+            waits: None,
         };
         // The bake comes after the decision, so its time is not there to decide in.
         match found.forecast(&rules, &course, &arms, self.goal.deadline.saturating_sub(plan.bake)) {
             Ok(told) => log.once(Topic::Check, told),
             // The findings of many short calls add up, so none of them has to see the end.
-            Err(told) if plan.to() < Percent::FULL || self.goal.once => log.once(Topic::Note, told),
-            Err(told) if rules.on_inconclusive == OnInconclusive::Promote => {
-                log.once(Topic::Note, format!("{told}; it goes on without one then, as --on-inconclusive says"));
+            Err(none) if plan.to() < Percent::FULL || self.goal.once => log.once(Topic::Note, none.why),
+            Err(none) if rules.on_inconclusive == OnInconclusive::Promote => {
+                log.once(Topic::Note, format!("{}; it goes on without one then, as --on-inconclusive says", none.why));
             }
-            Err(told) => {
-                let ways = "a higher --tolerated-rate, a longer --deadline, or --accept-without-evidence with a --bake";
-                let quiet = format!("stop what asks {} by its own address, or {ways}", arms.candidate);
-                return stays(Code::Inconclusive, told, if found.baseline.foreign > 0.0 { &quiet } else { ways });
-            }
+            Err(none) => return stays(Code::Inconclusive, none.why, &none.ways),
         }
         None
     }

@@ -4,6 +4,8 @@
 //! serves them, and the candidate, which is Ready, gets everyone at once; where it has everyone, there is nothing to go back
 //! to, and it keeps them. Staging decides the first while it lasts (`stage::mending`).
 //!
+//! Or it is served, and Knative has a template to take up that somebody wrote meanwhile: that moves nobody.
+//!
 //! Or it is served, and would not be taken again: whoever in it lacks room for more pods, by load, is not Ready and serves.
 //!
 //! Decides how long it is waited for, and when a broken stable is believed. It may use observed revisions and the record.
@@ -19,7 +21,7 @@ use crate::machine::unserved::{nobody_is_served, none_serves};
 use crate::model::event::{Event, Log, Topic};
 use crate::model::observed::Truth;
 use crate::model::outcome::Code;
-use crate::model::ready::{Pods, pods};
+use crate::model::ready::{Pods, pods, routes_stand};
 use crate::model::time::{after, words};
 
 impl Walk {
@@ -47,6 +49,10 @@ impl Walk {
         }
         let limit =
             self.unserved_users.settles(self.goal.grace).filter(|at| *at > now).map_or(limit, |at| at.min(limit));
+        // Where somebody wrote another template users stay where they were, so that nothing came under another split.
+        if self.served.is_some() && routes_stand(scene.service) {
+            return self.asking(self.wait(limit, record, now), scene, self.last_look, log);
+        }
         self.last_look = false;
         self.approach_place(scene);
         let probe = record.step > 0;

@@ -53,6 +53,24 @@ pub struct AtItsAddress {
     pub errors: f64,
 }
 
+impl AtItsAddress {
+    /// As they ask one of so many gateways.
+    pub(super) fn one_of(self, gateways: u32) -> Self {
+        Self { rate: self.rate / f64::from(gateways.max(1)), ..self }
+    }
+}
+
+/// Pods of the gateway that end, each time the oldest, and another begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayEnds {
+    /// When the first does, counted from when the first users are moved.
+    pub from: Duration,
+    /// How long after it the next does.
+    pub every: Duration,
+    /// How many do.
+    pub times: u32,
+}
+
 /// Pods of about ten requests a second each, of both revisions alike, that fall ill: one fails everything for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PodFaults {
@@ -152,6 +170,10 @@ pub struct Behaviour {
     pub crash: Option<Spell>,
     /// The source of evidence does not answer.
     pub outage: Option<Spell>,
+    /// How many pods the gateway has; at least 1.
+    pub gateways: u32,
+    /// They end, with what they count and what is in flight there.
+    pub gateway_ends: Option<GatewayEnds>,
     /// How old counters are when they are read.
     pub lag: Duration,
     /// How much older the candidate's are.

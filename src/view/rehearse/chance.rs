@@ -5,6 +5,9 @@
 pub(crate) trait Chance {
     /// A number that is evenly spread over `[0, 1)`.
     fn unit(&mut self) -> f64;
+
+    /// Another source, independent of this one from now on.
+    fn fork(&mut self) -> Self;
 }
 
 /// How many of `n` independent trials succeed, each with probability `p`. Counts the trials between successes, which
@@ -59,6 +62,10 @@ pub(super) mod tests {
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             ((z ^ (z >> 31)) >> 11) as f64 / 9_007_199_254_740_992.0
+        }
+
+        fn fork(&mut self) -> Self {
+            Self(self.unit().to_bits())
         }
     }
 

@@ -6,9 +6,9 @@
 use super::behaviour::Behaviour;
 use super::chance::Chance;
 use super::knative::Knative;
-use super::traffic::Traffic;
+use super::traffic::Gateways;
 use crate::evidence::probe::{Answer, ProbeRequest};
-use crate::evidence::reading::{NoReading, Pair, Reading};
+use crate::evidence::reading::{NoReading, Reading};
 use crate::machine::next::{Heard, Machine, Next, Question};
 use crate::machine::standing::Claimant;
 use crate::model::event::Log;
@@ -17,7 +17,6 @@ use crate::model::name::BadName;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::{after, before};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a reading takes.
@@ -47,7 +46,7 @@ pub(crate) struct Played {
 
 struct Rehearsal<C> {
     knative: Knative,
-    traffic: Traffic<C>,
+    traffic: Gateways<C>,
     began: Timestamp,
     now: Timestamp,
     /// What was asked, and when the answer comes.
@@ -72,7 +71,7 @@ pub(crate) fn play<M: Machine, C: Chance>(
     knative.serves_after(behaviour.serves_after);
     let mut me = Rehearsal {
         knative,
-        traffic: Traffic::new(behaviour, chance),
+        traffic: Gateways::new(behaviour, chance),
         began,
         now: began,
         question: None,
@@ -203,8 +202,7 @@ impl<C: Chance> Rehearsal<C> {
         }
         let behaviour = self.traffic.behaviour();
         let at = before(self.now, behaviour.lag + behaviour.skew);
-        let pair: Pair = self.traffic.reading();
-        Ok(Reading { at, strata: BTreeMap::from([("gateway".to_owned(), pair)]) })
+        Ok(Reading { at, strata: self.traffic.reading() })
     }
 }
 

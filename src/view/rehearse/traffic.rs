@@ -5,7 +5,10 @@
 //! of at most a second. It may use chance and the form of readings.
 
 mod fate;
+mod gateways;
 mod tally;
+
+pub(crate) use gateways::Gateways;
 
 use super::behaviour::{AtItsAddress, Behaviour, Spell};
 use super::chance::{Chance, binomial, poisson};
@@ -129,11 +132,6 @@ impl<C: Chance> Traffic<C> {
             }
         }
         self.past = VecDeque::from([(Duration::ZERO, self.tallies.clone())]);
-    }
-
-    /// The behaviour.
-    pub(crate) fn behaviour(&self) -> &Behaviour {
-        &self.behaviour
     }
 
     /// A split is served from now on: the part of users, between 0 and 1, that goes to the candidate.

@@ -69,9 +69,9 @@ fn what_a_look_at_stable_left_open_is_told_by_its_windows() {
 fn one_objective_that_is_missed_leaves_the_other_as_it_is() {
     let rules = Rules { tail: Some(Tail { part: 0.01, within: 90_000 }), ..rules() };
     let mut sums = sums(&rules);
-    let (failed, slow) = (Some(Counts::new(2000, 60)), Some(Counts::new(2000, 90)));
-    sums.misses(Missed { failed: None, slow });
+    let (failed, slow, within) = (Some(Counts::new(2000, 60)), Some(Counts::new(2000, 90)), Some(90_000));
+    sums.misses(Missed { failed: None, slow, within });
     sums.leans_to_miss(Counts::new(1200, 17));
-    sums.misses(Missed { failed, slow: None });
-    assert_eq!((sums.missed(), sums.untold), (Some(&Missed { failed, slow }), None));
+    sums.misses(Missed { failed, slow: None, within: None });
+    assert_eq!((sums.missed(), sums.untold), (Some(&Missed { failed, slow, within }), None));
 }

@@ -97,7 +97,7 @@ fn windows_of_a_step_open_when_what_came_before_has_ended() {
     read(&mut judge, both(55, 6000, 2, 30));
     assert_eq!(at_step(&judge), 1500);
     // But what is in flight was counted anew, and that has to end.
-    let ended = |judge: &Judge, second| judge.drain.has_ended(&rules(), at(second));
+    let ended = |judge: &Judge, second| judge.drain.settled(&rules(), at(second)).is_some();
     assert!(!ended(&judge, 74) && ended(&judge, 75));
     // Readings are apart from then on, too, one after the other.
     let apart = |judge: &Judge, second| judge.drain.is_apart(&rules(), at(second));
@@ -188,7 +188,7 @@ fn a_restart_goes_on_where_it_was() {
     let mut again = restarted(&judge);
     again.enter(place(1, (50, 50), 41), at(41));
     read(&mut again, both(50, 6000, 0, 30));
-    let ended = |judge: &Judge, second| judge.drain.has_ended(&rules(), at(second));
+    let ended = |judge: &Judge, second| judge.drain.settled(&rules(), at(second)).is_some();
     assert!(!ended(&again, 70) && ended(&again, 71), "who has just come knows it as long after");
     assert_eq!(at_step(&again), 2000);
 }
@@ -212,6 +212,7 @@ fn a_forecast_has_the_time_that_each_step_takes_longer() {
         steps: vec![(0.5, Duration::ZERO), (0.5, Duration::ZERO)],
         by_budget: false,
         drain: Duration::ZERO,
+        waits: None,
     };
     let told =
         |found: &super::super::Surveyed| found.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::evidence::classes::StatusClass;
+use crate::evidence::forecast::Course;
 use crate::evidence::grpc::GrpcStatus;
 use crate::evidence::reading::{Counters, Pair};
 use crate::evidence::rules::tests::rules;
@@ -71,8 +72,8 @@ fn who_asks_the_candidate_while_no_user_is_on_it_is_a_stranger() {
     assert_eq!(found(survey(Style::Canary, 30), 100, |_| (0, 0)).1, 30);
     let (seen, took) = found(survey(Style::Budget, 30), 100, monitor);
     assert_eq!((seen.strangers.unwrap().before().0, took), (Counts::new(2, 2), 60));
-    let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false, drain: Duration::ZERO };
-    let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err();
+    let course = Course { steps: vec![(0.5, Duration::ZERO)], by_budget: false, drain: Duration::ZERO, waits: None };
+    let told = failing.forecast(&rules(), &course, &arms(), Duration::from_secs(3300)).unwrap_err().why;
     assert!(told.ends_with("since others' requests to s-2 fail"), "{told}");
 }
 

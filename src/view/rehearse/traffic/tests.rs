@@ -31,6 +31,8 @@ pub(crate) fn behaviour() -> Behaviour {
         down: None,
         crash: None,
         outage: None,
+        gateways: 1,
+        gateway_ends: None,
         lag: Duration::ZERO,
         skew: Duration::ZERO,
         serves_after: Duration::from_millis(400),
@@ -80,7 +82,7 @@ fn what_is_never_answered_waits_until_its_client_gives_up() {
     traffic.pass(seconds(10));
     assert_eq!(traffic.bad(), 0);
     traffic.pass(seconds(25));
-    assert!(traffic.is_on(traffic.behaviour().down.as_ref()));
+    assert!(traffic.is_on(traffic.behaviour.down.as_ref()));
     let candidate = traffic.reading().candidate.unwrap();
     let (sent, active) = (candidate.sent.unwrap(), candidate.active.unwrap());
     near(active, 1_000_000.0, 0.0002);
