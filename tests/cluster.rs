@@ -42,9 +42,14 @@ mod cluster {
     mod describes;
     mod edits;
     mod evidence;
+    mod evidence_bake;
+    mod evidence_missed;
     mod evidence_pod;
     mod evidence_prometheus;
+    mod evidence_slow;
     mod evidence_sources;
+    mod evidence_together;
+    mod evidence_waiting;
     mod export;
     mod faults;
     mod first;

@@ -2,7 +2,6 @@
 
 use super::cluster::Cluster;
 use super::kubectl::{end, words};
-use super::wait::eventually;
 use jiff::Timestamp;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -104,20 +103,21 @@ impl Running {
     /// Waits for a line with this text; when it came.
     #[track_caller]
     pub fn line(&mut self, text: &str, limit: Duration) -> Timestamp {
-        eventually(&format!("a line with `{text}` of {}\nso far: {:#?}", self.command, self.lines()), limit, || {
-            let found = self.lines().into_iter().find(|(_, line)| line.contains(text));
-            if found.is_none()
-                && let Some(status) = self.child.try_wait().unwrap()
-            {
+        let end = Instant::now() + limit;
+        loop {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() {
                 // The reader may be a moment behind the end.
                 thread::sleep(Duration::from_millis(200));
-                let all = self.lines();
-                let found = all.iter().find(|(_, line)| line.contains(text)).map(|(at, _)| *at);
-                assert!(found.is_some(), "{} ended ({status}) without saying `{text}`: {all:#?}", self.command);
-                return found;
             }
-            found.map(|(at, _)| at)
-        })
+            let lines = self.lines();
+            if let Some((at, _)) = lines.iter().find(|(_, line)| line.contains(text)) {
+                return *at;
+            }
+            assert!(ended.is_none(), "{} ended ({ended:?}) without saying `{text}`: {lines:#?}", self.command);
+            assert!(Instant::now() < end, "{} did not say `{text}` within {limit:?}: {lines:#?}", self.command);
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Its process id.

@@ -69,11 +69,23 @@ impl Judged {
         Self::of(space, load, flags, meanwhile)
     }
 
-    /// The same with a load of one's own.
+    /// The same with these flags alone: all else is as the command line has it.
+    #[track_caller]
+    pub fn by_default(space: &Space, rate: u32, flags: &[&str]) -> Self {
+        let load = Load::start(space, &["hello"], rate, Duration::from_secs(300));
+        Self::told(space, load, &[&["walk", "hello"], flags].concat(), || {})
+    }
+
+    /// As [`Self::walk_while`] with a load of one's own.
     #[track_caller]
     pub fn of(space: &Space, load: Load, flags: &[&str], meanwhile: impl FnOnce()) -> Self {
+        Self::told(space, load, &quick(flags), meanwhile)
+    }
+
+    #[track_caller]
+    fn told(space: &Space, load: Load, arguments: &[&str], meanwhile: impl FnOnce()) -> Self {
         std::thread::sleep(Duration::from_secs(2));
-        let mut walk = space.start(&quick(flags));
+        let mut walk = space.start(arguments);
         walk.line("(step ", LONG);
         meanwhile();
         walk.line("end:", Duration::from_secs(280));
@@ -88,9 +100,10 @@ impl Judged {
         Self { ran, hits: load.stop(), moved, back, read }
     }
 
-    /// Requests that users saw fail or never answered.
+    /// Requests that users saw fail or never answered, since the first of them were moved: what they met before is no walk's fault.
     pub fn bad(&self) -> usize {
-        self.hits.iter().filter(|hit| !hit.is_good()).count()
+        let since = self.moved.unwrap_or(Timestamp::MIN);
+        self.hits.iter().filter(|hit| hit.at >= since && !hit.is_good()).count()
     }
 
     /// How long after the reading that decided the last user was sent to the candidate.

@@ -64,8 +64,23 @@ impl Load {
         Self::at(space, gateway, &hosts, rate, time)
     }
 
+    /// Asks `hello`, by users who wait so long for an answer.
+    pub fn patient(space: &Space, rate: u32, time: Duration, patience: Duration) -> Self {
+        Self::attack(space, &Cluster::get().gateway, &[("hello", space.host("hello"))], rate, (time, patience))
+    }
+
     /// The same under hosts of one's own: what to call each in the results, and its host.
     pub fn at(space: &Space, gateway: &str, hosts: &[(&str, String)], rate: u32, time: Duration) -> Self {
+        Self::attack(space, gateway, hosts, rate, (time, PATIENCE))
+    }
+
+    fn attack(
+        space: &Space,
+        gateway: &str,
+        hosts: &[(&str, String)],
+        rate: u32,
+        (time, patience): (Duration, Duration),
+    ) -> Self {
         let total = rate * u32::try_from(hosts.len()).unwrap();
         assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
         let cluster = Cluster::get();
@@ -77,12 +92,15 @@ impl Load {
         let targets = space.file(&format!("targets-{number}"), &hosts.iter().map(target).collect::<String>());
         let results = PathBuf::from(space.file(&format!("results-{number}"), ""));
         let mut command = Command::new(&cluster.vegeta);
-        command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20", "-max-workers=400"]);
+        // Each user who waits is one, and those who come later do not wait for them.
+        let most = 400.max(u64::from(total) * patience.as_secs());
+        command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20"]);
+        command.arg(format!("-max-workers={most}"));
         command.arg(format!("-rate={total}")).arg(format!("-duration={}s", time.as_secs()));
-        command.arg(format!("-timeout={}s", PATIENCE.as_secs())).arg(format!("-targets={targets}"));
+        command.arg(format!("-timeout={}s", patience.as_secs())).arg(format!("-targets={targets}"));
         command.stdin(Stdio::null()).stdout(File::create(&results).unwrap()).stderr(Stdio::inherit());
         let child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", cluster.vegeta));
-        Self { child, results, limit: time + PATIENCE + Duration::from_secs(20) }
+        Self { child, results, limit: time + patience + Duration::from_secs(20) }
     }
 
     /// Lets the last requests end and tells what users got, in the order of sending.

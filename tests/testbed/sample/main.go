@@ -22,6 +22,8 @@
 //	CRASH_AFTER_TIME  time after which it exits, counted from each start
 //	CRASH_AT          moment (RFC 3339 or Unix seconds) at which it exits,
 //	                  and after which each new start exits at once
+//
+// More of them, for single requests, stand in fate.go.
 package main
 
 import (
@@ -29,13 +31,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand"
 	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -128,18 +128,11 @@ func main() {
 		time.AfterFunc(after, func() { die(exitLater, fmt.Sprintf("crashed after %s", after)) })
 	}
 
-	part := func(v string) (float64, error) { return strconv.ParseFloat(v, 64) }
-	usual := parsed(s, "ERROR_RATE", 0, part)
-	incident := parsed(s, "INCIDENT_RATE", 0, part)
 	bad := int(s.whole("ERROR_STATUS", http.StatusInternalServerError))
-	from := s.moment("INCIDENT_AT")
-	until := from.Add(s.duration("INCIDENT_FOR"))
-	latency := s.duration("LATENCY")
 	health := int(s.whole("HEALTH_STATUS", http.StatusOK))
 	crashAfter := s.whole("CRASH_AFTER", 0)
 	var requests atomic.Int64
-	var guard sync.Mutex
-	chance := rand.New(rand.NewSource(s.whole("SEED", 1)))
+	fates := newFates(s)
 
 	answer := func(w http.ResponseWriter, status int) {
 		w.Header().Set("X-Version", version)
@@ -157,19 +150,17 @@ func main() {
 		if n := requests.Add(1); crashAfter > 0 && n > crashAfter {
 			die(exitLater, fmt.Sprintf("crashed after %d requests", crashAfter))
 		}
-		time.Sleep(latency)
-		status, rate := http.StatusOK, usual
-		if now := time.Now(); !from.IsZero() && !now.Before(from) && now.Before(until) {
-			rate = incident
+		fate := fates.next(time.Now())
+		if fate.hangs {
+			<-r.Context().Done()
+			return
 		}
-		if rate > 0 {
-			guard.Lock()
-			if chance.Float64() < rate {
-				status = bad
-			}
-			guard.Unlock()
+		time.Sleep(fate.takes)
+		if fate.fails {
+			answer(w, bad)
+			return
 		}
-		answer(w, status)
+		answer(w, http.StatusOK)
 	})
 
 	ended, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
