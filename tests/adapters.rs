@@ -9,6 +9,7 @@ mod adapters {
     mod evidence;
     mod failures;
     mod hostile;
+    mod layer;
     mod metrics;
     mod objects;
     mod poster;

@@ -65,6 +65,7 @@ mod cluster {
     mod inability;
     mod kills;
     mod kn;
+    mod layer;
     mod moved_tag;
     mod names;
     mod no_room;

@@ -92,10 +92,13 @@ from testbed import build, images, manifests, parts, state
 # Names of images hold it, and nothing is built here.
 build.go_version = lambda: "go"
 for name, of in sorted(parts.OPTIONAL.items()):
-    text = (state.ROOT / name / "go.mod").read_text()
-    assert "\t%s %s" % (of.module, of.version) in text, name
-    pinned = sorted(line.split("/cmd/")[1].strip() for line in text.splitlines() if "/cmd/" in line)
-    print(name, pinned == sorted(of.commands), name in build.PARTS, len(parts.plan(name)) == len(of.commands))
+    pinned, commands = [], []
+    for source in of.sources:
+        text = (state.ROOT / source.build / "go.mod").read_text()
+        assert "\t%s %s" % (source.module, source.version) in text, source.module
+        pinned += [line.strip() for line in text.splitlines() if "/cmd/" in line]
+        commands += [source.package(command) for command in source.commands]
+    print(name, sorted(pinned) == sorted(commands), name in build.PARTS, len(parts.plan(name)) == len(commands))
     assert not set(parts.table(name)) & set(images.by_source())
 
 pod = {"containers": [{"image": "ko://knative.dev/eventing/cmd/controller", "resources": {"limits": {"cpu": 1, "memory": 2}},
@@ -107,7 +110,7 @@ found = {"tekton-pipelines/tekton-pipelines-controller": True, "tekton-pipelines
 print(parts.deployments("triggers", found))
 "#,
     );
-    let wanted = "eventing True False True\ntriggers True False True\n\
+    let wanted = "contour True False True\neventing True False True\ntriggers True False True\n\
         True dev.local/not-built:v0 {'limits': {'memory': 2}}\n{'tekton-pipelines/tekton-triggers-webhook': False}";
     assert_eq!(said, wanted);
 }

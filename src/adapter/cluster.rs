@@ -12,6 +12,7 @@ mod failure;
 mod find;
 mod images;
 mod kubeconfig;
+mod networking;
 mod objects;
 mod page;
 mod poster;

@@ -10,6 +10,7 @@ mod fetch;
 mod file;
 mod gates;
 mod gateway;
+mod layer;
 mod printable;
 mod prometheus;
 
@@ -17,7 +18,8 @@ pub use endpoint::Endpoint;
 pub use fetch::{BadFetch, Fetch, HttpCredentials};
 pub use file::CountsFile;
 pub use gates::Gates;
-pub use gateway::{Gateway, Where};
+pub use gateway::{Gateway, GatewayPlace, WhoseGateway};
+pub use layer::{Layer, Where};
 pub use prometheus::Prometheus;
 
 use crate::adapter::clock::SystemClock;
@@ -109,6 +111,13 @@ impl EvidenceSource {
             }
             None => Ok(tally),
         }
+    }
+
+    /// Whose gateway is read and where it is, in a few words; none where no gateway is. An error is one that a reading would end with.
+    pub async fn finds(&self) -> Option<Result<String, NoReading>> {
+        let CountersFrom::Gateway(gateway) = &self.from else { return None };
+        let late = || NoReading::Unreachable { from: self.name(), text: "no whole answer in time".to_owned() };
+        Some(tokio::time::timeout(self.limit, gateway.told()).await.unwrap_or_else(|_| Err(late())))
     }
 
     /// No source, for what asks for none.

@@ -14,13 +14,13 @@ use std::time::Duration;
 pub struct SourceArgs {
     /// Where the requests of both revisions are counted.
     ///
-    /// `none`; `gateway` (Kourier's own pods); `prometheus=URL`; `http://...` or `https://...` (one process that exposes
+    /// `none`; `gateway` (its own pods; which networking layer serves the Service is found: Kourier, or net-gateway-api with Contour); `prometheus=URL`; `http://...` or `https://...` (one process that exposes
     /// its metrics as text); `file=PATH` or `-` (counters as JSON, docs/evidence-sources.md).
     #[arg(long, value_name = "WHERE", default_value = "none", value_parser = EvidenceFrom::parse, help_heading = "Evidence source")]
     pub evidence: EvidenceFrom,
-    /// How the series are named.
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = PresetArg::Kourier, help_heading = "Evidence source")]
-    pub evidence_preset: PresetArg,
+    /// How the series are named. Where it is not said: as the layer does that serves the Service (`gateway`), else `kourier`.
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Evidence source")]
+    pub evidence_preset: Option<PresetArg>,
     /// Labels of a revision's series, where they differ from the preset's: LABEL=TEMPLATE with {namespace}, {revision}
     /// and `*`, for example `envoy_cluster_name={namespace}/{revision}/*`. Without {revision} it narrows the preset's
     /// choice, for example `job=kourier`.
@@ -43,15 +43,15 @@ pub struct SourceArgs {
     /// Time limit of one reading.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Evidence source")]
     pub evidence_timeout: Duration,
-    /// Namespace of the ingress gateway.
-    #[arg(long, value_name = "NAME", default_value = "kourier-system", help_heading = "Evidence source")]
-    pub gateway_namespace: Namespace,
-    /// The Service in front of the gateway's pods.
-    #[arg(long, value_name = "NAME", default_value = "kourier", help_heading = "Evidence source")]
-    pub gateway_service: ServiceName,
-    /// The port on which each of the gateway's pods exposes its counters.
-    #[arg(long, value_name = "PORT", default_value_t = 9000, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Evidence source")]
-    pub gateway_port: u16,
+    /// Namespace of the ingress gateway [default: that of the layer's own: `kourier-system`].
+    #[arg(long, value_name = "NAME", help_heading = "Evidence source")]
+    pub gateway_namespace: Option<Namespace>,
+    /// The Service in front of the gateway's pods [default: the layer's own: `kourier`].
+    #[arg(long, value_name = "NAME", help_heading = "Evidence source")]
+    pub gateway_service: Option<ServiceName>,
+    /// The port on which each of the gateway's pods exposes its counters [default: the layer's own: 9000 for Kourier, 8002 for Contour].
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Evidence source")]
+    pub gateway_port: Option<u16>,
 }
 
 /// Where evidence is read.
@@ -76,6 +76,8 @@ pub enum EvidenceFrom {
 pub enum PresetArg {
     /// Envoy as Kourier runs it.
     Kourier,
+    /// Envoy as Contour runs it.
+    Contour,
     /// Knative's queue-proxy, since 1.19 and before.
     QueueProxy,
 }
@@ -101,11 +103,17 @@ impl EvidenceFrom {
 }
 
 impl SourceArgs {
+    /// True if names of series are said beside a preset.
+    pub fn names_series(&self) -> bool {
+        self.evidence_metrics.is_some() || !self.evidence_labels.is_empty()
+    }
+
     /// How series are named there.
     pub fn dialect(&self) -> Result<Dialect, BadDialect> {
         let preset = match self.evidence_preset {
-            PresetArg::Kourier => Preset::Kourier,
-            PresetArg::QueueProxy => Preset::QueueProxy,
+            None | Some(PresetArg::Kourier) => Preset::Kourier,
+            Some(PresetArg::Contour) => Preset::Contour,
+            Some(PresetArg::QueueProxy) => Preset::QueueProxy,
         };
         let mut dialect = Dialect::preset(preset);
         if let Some(metrics) = &self.evidence_metrics {

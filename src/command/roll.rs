@@ -61,7 +61,7 @@ pub(super) async fn walk(args: &WalkArgs, environment: &Environment, lines: &mut
     let kube = connect(&args.cluster, environment)?;
     let prober = prober(&args.probe, &kube)?;
     let goal = walking(&goal, environment, &kube)?;
-    let source = source(args, &kube)?;
+    let source = source(args, &kube, lines).await?;
     let asker = asker(&args.owner, &args.cluster, &kube, environment, lines).await?;
     let poster = poster(&args.events, &kube, environment);
     let work = Work {
@@ -93,7 +93,7 @@ pub(super) async fn roll_out(
     let kube = connect(&walk.cluster, environment)?;
     let prober = prober(&walk.probe, &kube)?;
     let (stage, goal) = (staging(&goal)?, walking(&goal, environment, &kube)?);
-    let source = source(walk, &kube)?;
+    let source = source(walk, &kube, lines).await?;
     let asker = asker(&walk.owner, &walk.cluster, &kube, environment, lines).await?;
     let declared = walk.owner.goal();
     let mut signals = listen()?;

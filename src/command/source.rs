@@ -2,17 +2,42 @@
 //! sources.
 
 use super::Stop;
+use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::Kube;
 use crate::adapter::source::{
-    CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, HttpCredentials, Prometheus, Where,
+    CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, GatewayPlace, HttpCredentials, Layer,
+    Prometheus, WhoseGateway,
 };
-use crate::cli::{EvidenceFrom, GateArgs, SourceArgs, WalkArgs};
+use crate::cli::{EvidenceFrom, GateArgs, PresetArg, SourceArgs, WalkArgs};
+use crate::command::report::Lines;
 use crate::evidence::gate::Ask;
+use crate::evidence::reading::NoReading;
+use crate::evidence::series::Dialect;
+use crate::model::event::{Event, Topic};
+use crate::model::name::ServiceName;
+use crate::run::ports::{Clock, Sink};
 use reqwest::Url;
 use std::path::{Path, PathBuf};
 
-/// Builds it; asks nothing yet. The gateway is found by the connection that the walk has.
-pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Stop> {
+/// Builds it, and says whose gateway is read where that is to be found out.
+pub(super) async fn source(walk: &WalkArgs, kube: &Kube, lines: &mut Lines) -> Result<EvidenceSource, Stop> {
+    let source = built(walk, kube)?;
+    match source.finds().await {
+        None => {}
+        Some(Ok(told)) => lines.say(SystemClock.now(), &Event::new(Topic::Check, format!("evidence: {told}"))),
+        // No waiting mends it, so nothing is begun.
+        Some(Err(NoReading::Setting(why))) => return Err(Stop::bad_input(format!("--evidence gateway: {why}"))),
+        // It is asked again when counters are read, and who waits for them is as patient as the flags say.
+        Some(Err(why)) => {
+            let what = format!("evidence: whose gateway it is cannot be asked yet: {why}");
+            lines.say(SystemClock.now(), &Event::new(Topic::Note, what));
+        }
+    }
+    Ok(source)
+}
+
+/// The source; asks nothing yet. The gateway is found by the connection that the walk has.
+fn built(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Stop> {
     let args = &walk.source;
     let named = |error| Stop::bad_input(format!("--evidence: {error}"));
     let fetch = |credentials| Fetch::new(args.evidence_ca_file.as_deref(), credentials, args.evidence_timeout);
@@ -20,17 +45,10 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Sto
     let from = match &args.evidence {
         EvidenceFrom::None => CountersFrom::Nothing,
         EvidenceFrom::Gateway => {
-            let place = Where {
-                namespace: args.gateway_namespace.clone(),
-                service: args.gateway_service.clone(),
-                port: args.gateway_port,
-            };
+            let whose = whose(args, &walk.cluster.service, dialect)?;
             // Nobody's credentials are sent there, because Envoy shows its counters to everyone who reaches the port.
-            CountersFrom::Gateway(Box::new(Gateway::new(
-                kube.clone(),
-                place,
-                fetch(HttpCredentials::None).map_err(named)?,
-            )))
+            let fetch = fetch(HttpCredentials::None).map_err(named)?;
+            CountersFrom::Gateway(Box::new(Gateway::new(kube.clone(), whose, args.place(), fetch)))
         }
         EvidenceFrom::Prometheus(url) => {
             let fetch = fetch(args.credentials()).map_err(named)?;
@@ -45,6 +63,22 @@ pub(super) fn source(walk: &WalkArgs, kube: &Kube) -> Result<EvidenceSource, Sto
     };
     let gates = who_asks(args, &walk.gates)?;
     Ok(EvidenceSource { from, gates, limit: args.evidence_timeout, patience: walk.judge.evidence_patience })
+}
+
+/// Whose gateway is read. Who says how it counts is not told who serves the Service.
+fn whose(args: &SourceArgs, service: &ServiceName, dialect: Dialect) -> Result<WhoseGateway, Stop> {
+    Ok(match args.evidence_preset {
+        Some(PresetArg::QueueProxy) => {
+            return Err(Stop::bad_input(
+                "--evidence gateway with --evidence-preset queue-proxy: a gateway has none of queue-proxy's counters; a \
+                 Prometheus that scrapes the pods has them (--evidence prometheus=URL)",
+            ));
+        }
+        _ if args.names_series() => WhoseGateway::Counts(Box::new(dialect)),
+        Some(PresetArg::Kourier) => WhoseGateway::Of(Layer::Kourier),
+        Some(PresetArg::Contour) => WhoseGateway::Of(Layer::Contour),
+        None => WhoseGateway::Serves(service.clone()),
+    })
 }
 
 /// Who asks the owner's own gates. Queries go to the Prometheus of the evidence unless another one is named.
@@ -87,6 +121,14 @@ fn meant_for<'a>(
 impl SourceArgs {
     fn prometheus(&self) -> Option<&str> {
         if let EvidenceFrom::Prometheus(url) = &self.evidence { Some(url) } else { None }
+    }
+
+    fn place(&self) -> GatewayPlace {
+        GatewayPlace {
+            namespace: self.gateway_namespace.clone(),
+            service: self.gateway_service.clone(),
+            port: self.gateway_port,
+        }
     }
 
     fn credentials(&self) -> HttpCredentials {

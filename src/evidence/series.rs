@@ -6,9 +6,11 @@
 
 mod dialect;
 mod pattern;
+mod presets;
 
-pub use dialect::{BadDialect, Dialect, GrpcSeries, HistogramSeries, Metrics, Preset, SAMPLED, Unit};
+pub use dialect::{BadDialect, Dialect, GrpcSeries, HistogramSeries, Metrics, SAMPLED, Unit};
 pub use pattern::{BadPattern, Labels};
+pub use presets::Preset;
 
 use crate::evidence::classes::{Classes, StatusClass};
 use crate::evidence::exposition::Sample;

@@ -6,8 +6,8 @@ use super::tls::private;
 use andante::adapter::clock::SystemClock;
 use andante::adapter::cluster::Connect;
 use andante::adapter::source::{
-    BadFetch, CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, HttpCredentials, Prometheus,
-    Where,
+    BadFetch, CountersFrom, CountsFile, Endpoint, EvidenceSource, Fetch, Gates, Gateway, GatewayPlace, HttpCredentials,
+    Layer, Prometheus, WhoseGateway,
 };
 use andante::evidence::classes::{Classes, StatusClass};
 use andante::evidence::compare::{CompareRow, RowTally};
@@ -20,9 +20,9 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-fn arms() -> Arms {
+pub(super) fn arms() -> Arms {
     Arms {
         namespace: "shop".parse().unwrap(),
         stable: "hello-1".parse().unwrap(),
@@ -34,11 +34,11 @@ fn fetch(credentials: HttpCredentials) -> Fetch {
     Fetch::new(None, credentials, Duration::from_secs(5)).unwrap()
 }
 
-async fn read(from: CountersFrom) -> Result<Reading, NoReading> {
+pub(super) async fn read(from: CountersFrom) -> Result<Reading, NoReading> {
     EvidenceSource { from, gates: None, limit: Duration::from_secs(5), patience: PATIENCE }.read(&arms()).await
 }
 
-fn text(error: Result<Reading, NoReading>) -> String {
+pub(super) fn text(error: Result<Reading, NoReading>) -> String {
     error.unwrap_err().to_string()
 }
 
@@ -47,7 +47,7 @@ const ENVOY: &str = "envoy_cluster_upstream_rq_total{envoy_cluster_name=\"shop/h
                      envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"shop/hello-1\",envoy_response_code_class=\"2\"} 6\n";
 
 /// The API server's list of the gateway's pods, and whatever stands behind their port.
-fn slices(pods: &[&str]) -> Reply {
+pub(super) fn slices(pods: &[&str]) -> Reply {
     let ends: Vec<Value> = pods
         .iter()
         .map(|name| json!({"addresses": ["127.0.0.1"], "conditions": {"ready": true}, "targetRef": {"name": name}}))
@@ -56,9 +56,15 @@ fn slices(pods: &[&str]) -> Reply {
 }
 
 fn gateway(api: &Server, port: u16) -> CountersFrom {
-    let place = Where { namespace: "kourier-system".parse().unwrap(), service: "kourier".parse().unwrap(), port };
-    let kube = connect(&api.url(), &Connect { call_limit: Duration::from_secs(5), ..Connect::default() });
-    CountersFrom::Gateway(Box::new(Gateway::new(kube, place, fetch(HttpCredentials::None))))
+    gateway_of(WhoseGateway::Of(Layer::Kourier), api, port)
+}
+
+pub(super) fn gateway_of(whose: WhoseGateway, api: &Server, port: u16) -> CountersFrom {
+    let place = GatewayPlace { port: Some(port), ..GatewayPlace::default() };
+    let namespace = Some("shop".parse().unwrap());
+    let settings = Connect { call_limit: Duration::from_secs(5), namespace, ..Connect::default() };
+    let kube = connect(&api.url(), &settings);
+    CountersFrom::Gateway(Box::new(Gateway::new(kube, whose, place, fetch(HttpCredentials::None))))
 }
 
 #[tokio::test]
@@ -90,7 +96,7 @@ async fn each_gateway_pod_is_asked_for_these_two_revisions_alone() {
     );
     assert_eq!(
         envoys.seen()[0].line,
-        "GET /stats/prometheus?filter=%5Ecluster%5C.shop%2F%28hello-1%7Chello-2%29%5C.%28upstream_rq_%28total%7Cactive%7Ccompleted%7C%5B1-5%5Dxx%7Ctime%29%7Cgrpc%5C.%28%5B%5E.%5D%2B%5C.%29*%5B0-9%5D%2B%29%24"
+        "GET /stats/prometheus?filter=%5Ecluster%5C.%28shop%2Fhello-1%7Cshop%2Fhello-2%29%5C.%28upstream_rq_%28total%7Cactive%7Ccompleted%7C%5B1-5%5Dxx%7Ctime%29%7Cgrpc%5C.%28%5B%5E.%5D%2B%5C.%29*%5B0-9%5D%2B%29%24"
     );
     assert_eq!(envoys.seen()[0].header("authorization"), None);
 }

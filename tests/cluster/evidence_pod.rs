@@ -24,7 +24,7 @@ fn a_pod_walks_on_the_gateways_evidence_with_the_role_that_is_shipped_and_not_wi
         assert!(denied.contains(part), "{denied}");
     }
     assert_eq!(place.target.split("hello"), before, "nobody was moved");
-    let _granted = Granted::to(&place.steps, "andante");
+    let _granted = Granted::to(&place.steps, "andante", "gateway-metrics.yaml");
     // A binding takes effect within a moment.
     std::thread::sleep(Duration::from_secs(2));
     pod(&place, "walk", "run-1", &walk);

@@ -2,6 +2,7 @@
 
 use super::evidence::{incident, staged, worse};
 use super::support::*;
+use serde_json::json;
 use std::time::Duration;
 
 /// A Prometheus that scrapes the gateway this often.
@@ -91,4 +92,114 @@ fn long_an_outage_of_the_metrics_is_ridden_out_or_inconclusive() {
     judged.ran.clone().ended(12).says("no evidence could be read");
     space.answers("hello", "v2", 5);
     assert_eq!(judged.bad(), 0, "{}", summary(&judged.hits));
+}
+
+/// Two replicas behind one address tell of the same gateway at other moments. What is older than what was read already is no news,
+/// so that no count seems to fall.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_two_replicas_of_one_gateway_are_one_source() {
+    let (first, second) = (scraping("replica-a", "3s"), scraping("replica-b", "3s"));
+    let both = InTurn::before([&first, &second]);
+    let evidence = format!("prometheus={}", both.url());
+    let space = staged("replicas", "ERROR_RATE=0");
+    let judged = Judged::walk(&space, 100, &["--evidence", &evidence, "--style", "budget"]);
+    judged.figures("replicas");
+    judged.ran.clone().ended(0).ends_with("finished").never_says("its counters fell").never_says("as the split says");
+}
+
+/// Two servers that each know another gateway pod, by the same labels: what lies between two answers is no growth of anything.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_two_servers_of_different_gateways_behind_one_address_are_found_out() {
+    let space = staged("in-turn", "ERROR_RATE=0");
+    let gateway = OwnGateway::start(&space, 2);
+    let pods = gateway.ready(2);
+    let server = |at: usize, name: &str| {
+        let target = (pods[at].1.replace(":8080", ":9000"), json!({"instance": "edge"}));
+        PrometheusServer::scraping(name, "/stats/prometheus", &[target], "1s")
+    };
+    let (first, second) = (server(0, "first"), server(1, "second"));
+    let both = InTurn::before([&first, &second]);
+    let loads = [(0, 60), (1, 20)]
+        .map(|(at, rate)| Load::through(&space, &pods[at].1, &["hello"], rate, Duration::from_secs(60)));
+    let before = space.split("hello");
+    std::thread::sleep(Duration::from_secs(4));
+    let evidence = format!("prometheus={}", both.url());
+    let flags = ["--evidence", &evidence, "--style", "budget", "--evidence-patience", "10s"];
+    let ran = space.andante(&quick(&flags)).ended(12);
+    assert!(ran.last().contains("its counters fell twice within 8 readings"), "{}", ran.last());
+    assert_eq!(space.split("hello"), before, "nobody was moved");
+    drop(loads);
+}
+
+/// Knative's own counters beside each container, which Knative exports where an operator says so. It makes every pod of the cluster
+/// anew, so nobody else may run.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn alone_long_queue_proxys_counters_promote_and_send_back() {
+    let exported = Exported::now();
+    for (name, setting, code) in [("queue-good", "ERROR_RATE=0", 0), ("queue-bad", "ERROR_RATE=1", 23)] {
+        let space = staged(name, setting);
+        let targets: Vec<_> = space
+            .list("pods", "serving.knative.dev/service=hello")
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .map(|pod| {
+                // As a PodMonitor copies them from the pod.
+                let labels = json!({
+                    "pod": pod["metadata"]["name"],
+                    "k8s_namespace_name": pod["metadata"]["namespace"],
+                    "kn_revision_name": pod["metadata"]["labels"]["serving.knative.dev/revision"],
+                });
+                (format!("{}:9091", pod["status"]["podIP"].as_str().unwrap()), labels)
+            })
+            .collect();
+        assert_eq!(targets.len(), 2, "{targets:?}");
+        let server = PrometheusServer::scraping(name, "/metrics", &targets, "1s");
+        let evidence = named(&server);
+        // The two pods that are scraped are to be all that there are.
+        let flags =
+            ["--evidence", &evidence, "--evidence-preset", "queue-proxy", "--style", "budget", "--capacity", "off"];
+        let judged = Judged::walk(&space, 60, &flags);
+        judged.figures(name);
+        judged.ran.clone().ended(code).says("the source tells of hello-00001: ");
+        assert!(judged.bad() <= 60, "{} bad answers: {}", judged.bad(), summary(&judged.hits));
+        assert!(code == 0 || judged.bad() > 0);
+    }
+    drop(exported);
+}
+
+/// Knative exports what its queue-proxies count, until this is dropped.
+struct Exported;
+
+impl Exported {
+    fn now() -> Self {
+        Self::set(&json!("prometheus"));
+        // Pods that are made now are to have it from the beginning.
+        std::thread::sleep(Duration::from_secs(5));
+        Self
+    }
+
+    fn set(protocol: &serde_json::Value) {
+        let patch = json!({"data": {"request-metrics-protocol": protocol}}).to_string();
+        let mut command = Cluster::get().kubectl();
+        command.args([
+            "patch",
+            "configmap",
+            "config-observability",
+            "-n",
+            "knative-serving",
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
+        assert!(command.status().unwrap().success());
+    }
+}
+
+impl Drop for Exported {
+    fn drop(&mut self) {
+        Self::set(&serde_json::Value::Null);
+    }
 }

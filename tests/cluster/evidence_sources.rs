@@ -4,18 +4,21 @@ use super::rights::{account, least};
 use super::support::*;
 use andante::adapter::cluster::{Connect, Kube};
 use andante::adapter::env::Environment;
-use andante::adapter::source::{CountersFrom, EvidenceSource, Fetch, Gateway, HttpCredentials, Prometheus, Where};
+use andante::adapter::source::{
+    CountersFrom, EvidenceSource, Fetch, Gateway, GatewayPlace, HttpCredentials, Prometheus, WhoseGateway,
+};
 use andante::evidence::reading::{Arms, Counters, NoReading, Pair, Reading};
 use andante::evidence::series::{Dialect, Preset};
 use andante::run::ports::Source;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// A source, read from a test that is no async one.
-struct Reader {
+pub(super) struct Reader {
     runtime: tokio::runtime::Runtime,
     evidence: EvidenceSource,
     arms: Arms,
@@ -40,13 +43,15 @@ impl Reader {
         }
     }
 
-    fn gateway(space: &Space, kubeconfig: &str) -> Self {
+    /// The gateway of whatever serves `hello`.
+    pub(super) fn gateway(space: &Space, kubeconfig: &str) -> Self {
         Self::new(space, || {
-            let settings = Connect { kubeconfig: Some(PathBuf::from(kubeconfig)), ..Connect::default() };
+            let (kubeconfig, namespace) = (Some(PathBuf::from(kubeconfig)), Some(space.namespace.parse().unwrap()));
+            let settings = Connect { kubeconfig, namespace, ..Connect::default() };
             let kube = Kube::connect(&settings, &Environment::invented([], Path::new("/nowhere"))).unwrap();
-            let (namespace, service) = ("kourier-system".parse().unwrap(), "kourier".parse().unwrap());
+            let whose = WhoseGateway::Serves("hello".parse().unwrap());
             let fetch = Fetch::new(None, HttpCredentials::None, LIMIT).unwrap();
-            CountersFrom::Gateway(Box::new(Gateway::new(kube, Where { namespace, service, port: 9000 }, fetch)))
+            CountersFrom::Gateway(Box::new(Gateway::new(kube, whose, GatewayPlace::default(), fetch)))
         })
     }
 
@@ -58,7 +63,7 @@ impl Reader {
         })
     }
 
-    fn try_read(&self) -> Result<Reading, NoReading> {
+    pub(super) fn try_read(&self) -> Result<Reading, NoReading> {
         self.runtime.block_on(self.evidence.read(&self.arms))
     }
 
@@ -72,7 +77,7 @@ impl Reader {
 }
 
 /// What came between: sent, answered, failed, and answers in the histogram.
-fn growth(before: Option<&Counters>, after: Option<&Counters>) -> (u64, u64, u64, u64) {
+pub(super) fn growth(before: Option<&Counters>, after: Option<&Counters>) -> (u64, u64, u64, u64) {
     let zero = Counters { sent: Some(0), ..Counters::default() };
     let (before, after) = (before.unwrap_or(&zero), after.unwrap());
     let whole = |c: &Counters| c.latency.as_ref().and_then(|l| l.last()).map_or(0, |(_, n)| *n);
@@ -189,30 +194,33 @@ fn long_knatives_probes_of_a_split_are_in_the_counters_and_a_record_brings_none(
     assert!((1..=120).contains(&probes) && failed == 0, "{probes} probes, {failed} failed");
 }
 
-/// The Role that is shipped, for an account of this test.
+/// Roles that are shipped in a file of `config`, for an account of this test.
 pub(super) struct Granted<'a>(&'a Space, String);
 
 impl<'a> Granted<'a> {
-    pub(super) fn to(space: &'a Space, account: &str) -> Self {
-        let text =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/gateway-metrics.yaml")).unwrap();
-        let name = format!("{}-metrics", space.namespace);
+    pub(super) fn to(space: &'a Space, account: &str, file: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file);
+        let text = std::fs::read_to_string(path).unwrap();
         let subject = "name: andante\n    namespace: default";
         assert!(text.contains(subject));
         let text = text
-            .replace("andante-gateway-metrics", &name)
+            .replace("andante-gateway-metrics", &format!("{}-metrics", space.namespace))
             .replace(subject, &format!("name: {account}\n    namespace: {}", space.namespace));
-        let file = space.file("role.yaml", &text);
-        let mut command = space.cluster.kubectl();
-        assert!(command.args(["apply", "-f", &file]).status().unwrap().success());
-        Self(space, name)
+        let granted = Self(space, space.file("role.yaml", &text));
+        assert!(granted.kubectl("apply").status().unwrap().success());
+        granted
+    }
+
+    fn kubectl(&self, verb: &str) -> Command {
+        let mut command = self.0.cluster.kubectl();
+        command.args([verb, "-f", &self.1]);
+        command
     }
 }
 
 impl Drop for Granted<'_> {
     fn drop(&mut self) {
-        let mut command = self.0.cluster.kubectl();
-        drop(command.args(["delete", "role,rolebinding", &self.1, "-n", "kourier-system"]).output());
+        drop(self.kubectl("delete").output());
     }
 }
 
@@ -231,7 +239,7 @@ fn long_the_gateways_pods_are_found_by_the_role_that_is_shipped_and_not_without(
     ] {
         assert!(denied.contains(part), "{denied}");
     }
-    let _granted = Granted::to(&space, "stepper");
+    let _granted = Granted::to(&space, "stepper", "gateway-metrics.yaml");
     let reader = Reader::gateway(&space, &file);
     // A binding takes effect within a moment.
     let pair = eventually("the pods are found", SHORT, || reader.try_read().ok());
@@ -252,7 +260,7 @@ fn long_a_walk_on_evidence_needs_both_roles_and_no_more() {
     let denied = space.andante(&quick(&flags)).ended(20);
     assert!(denied.last().contains("config/gateway-metrics.yaml"), "{}", denied.last());
     assert_eq!(space.split("hello"), before, "nobody was moved");
-    let _granted = Granted::to(&space, "stepper");
+    let _granted = Granted::to(&space, "stepper", "gateway-metrics.yaml");
     Judged::walk(&space, 100, &flags).ran.ended(0).ends_with("finished");
     assert_eq!(space.split("hello"), "latest 100");
 }

@@ -1,5 +1,5 @@
-//! What a metrics system calls its counts: presets for what is known, names and label templates for the rest, because names
-//! and labels change from one release of Knative to the next and a collector may change them once more.
+//! What a metrics system calls its counts: names and label templates, because names and labels change from one release of
+//! Knative to the next and a collector may change them once more. What is known has a preset ([`super::presets`]).
 //!
 //! Decides which series are asked for and what each counts. Depends on label templates and samples.
 
@@ -14,15 +14,6 @@ use std::collections::BTreeMap;
 
 /// The label of series that tell when samples were taken.
 pub const SAMPLED: &str = "andante_sampled";
-
-/// Metrics systems that are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    /// Envoy as Kourier's gateway: clusters named `namespace/revision`.
-    Kourier,
-    /// Knative's queue-proxy beside every container, since Knative 1.19 and before.
-    QueueProxy,
-}
 
 /// The unit of a histogram's edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,83 +89,9 @@ pub enum BadDialect {
     Metrics(String),
 }
 
-const KOURIER_ADVICE: &str = "is the Service served by Kourier, and does the scrape keep envoy_cluster_upstream_rq_* of \
-     its gateway's port 9000, /stats/prometheus?";
-const QUEUE_PROXY_ADVICE: &str = "Knative exports request metrics only where ConfigMap config-observability sets \
-     request-metrics-protocol: prometheus (before 1.19: metrics.request-metrics-backend-destination: prometheus), a \
-     PodMonitor scrapes port http-usermetric (9091), and since 1.19 it has to copy the pod's label \
-     serving.knative.dev/revision to kn_revision_name and its namespace to k8s_namespace_name";
 const OWN_ADVICE: &str = "check --evidence-metrics and --evidence-labels against what it exposes";
 
 impl Dialect {
-    /// A preset.
-    pub fn preset(preset: Preset) -> Self {
-        let labels = |texts: &[&str]| {
-            let pairs = texts.iter().filter_map(|text| text.split_once('='));
-            Labels::known(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
-        };
-        match preset {
-            // Kourier names an Envoy cluster after namespace and revision. One process counts both arms, and what was sent
-            // beside what was answered: a request that is never answered fails here, and in no metric of Knative's.
-            Preset::Kourier => Self {
-                ways: vec![Metrics {
-                    sent: Some("envoy_cluster_upstream_rq_total".into()),
-                    active: Some("envoy_cluster_upstream_rq_active".into()),
-                    completed: "envoy_cluster_upstream_rq_completed".into(),
-                    failed: "envoy_cluster_upstream_rq_xx".into(),
-                    code: "envoy_response_code_class".into(),
-                    // Of Envoy's gRPC statistics filter, which Contour's Envoys have and Kourier's have not.
-                    grpc: Some(GrpcSeries::numbered("envoy_cluster_grpc_")),
-                    latency: Some(HistogramSeries {
-                        bucket: "envoy_cluster_upstream_rq_time_bucket".into(),
-                        unit: Unit::Milliseconds,
-                    }),
-                    labels: None,
-                }],
-                labels: labels(&["envoy_cluster_name={namespace}/{revision}"]),
-                strata: ["pod", "instance"].map(str::to_owned).to_vec(),
-                one_series_each: true,
-                advice: KOURIER_ADVICE,
-            },
-            // 1.19 went from OpenCensus to OpenTelemetry, and names and units changed. The activator exports
-            // `http_server_request_duration_seconds` as well, so that one would count a buffered request twice.
-            Preset::QueueProxy => {
-                let since_1_19 = Metrics {
-                    sent: None,
-                    active: None,
-                    completed: "kn_serving_invocation_duration_seconds_count".into(),
-                    failed: "kn_serving_invocation_duration_seconds_count".into(),
-                    code: "http_response_status_code".into(),
-                    grpc: None,
-                    latency: Some(HistogramSeries {
-                        bucket: "kn_serving_invocation_duration_seconds_bucket".into(),
-                        unit: Unit::Seconds,
-                    }),
-                    labels: None,
-                };
-                let before = Metrics {
-                    completed: "revision_request_count".into(),
-                    failed: "revision_request_count".into(),
-                    code: "response_code_class".into(),
-                    latency: Some(HistogramSeries {
-                        bucket: "revision_request_latencies_bucket".into(),
-                        unit: Unit::Milliseconds,
-                    }),
-                    labels: Some(labels(&["namespace_name={namespace}", "revision_name={revision}"])),
-                    ..since_1_19.clone()
-                };
-                Self {
-                    ways: vec![since_1_19, before],
-                    labels: labels(&["k8s_namespace_name={namespace}", "kn_revision_name={revision}"]),
-                    strata: ["pod_name", "pod", "k8s_pod_name", "instance"].map(str::to_owned).to_vec(),
-                    // A pod has one series for each status.
-                    one_series_each: false,
-                    advice: QUEUE_PROXY_ADVICE,
-                }
-            }
-        }
-    }
-
     /// The dialect with the owner's own label templates, if there are any. A label of the preset's is replaced by the
     /// owner's of the same name; a `{revision}` elsewhere replaces the preset's labels whole.
     pub fn with_labels<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<Self, BadDialect> {
@@ -194,8 +111,8 @@ impl Dialect {
             }
             Err(error) => return Err(error.into()),
         };
-        // A star may fit several series of one process, as Contour's names of clusters do.
-        self.one_series_each &= !self.labels.is_open();
+        // A star of the owner's may fit several series of one process.
+        self.one_series_each &= !texts.iter().any(|text| text.contains('*'));
         Ok(self)
     }
 
@@ -337,7 +254,7 @@ impl Metrics {
 
 impl GrpcSeries {
     /// Names that end with the status' number.
-    fn numbered(prefix: &str) -> Self {
+    pub(super) fn numbered(prefix: &str) -> Self {
         Self::Each(GrpcStatus::all().map(|status| (status, format!("{prefix}{}", status.number()))).collect())
     }
 

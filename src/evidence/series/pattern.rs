@@ -66,9 +66,10 @@ impl Labels {
         Self(kept.chain(other).cloned().collect())
     }
 
-    /// True if one of them has a `*`: then several series may be one revision's.
-    pub fn is_open(&self) -> bool {
-        self.0.iter().any(|(_, template)| template.contains('*'))
+    /// The template of a label, filled in for each of these revisions; none where there is no such label.
+    pub fn values(&self, label: &str, namespace: &Namespace, revisions: [&RevisionName; 2]) -> Option<Vec<String>> {
+        let (_, template) = self.0.iter().find(|(name, _)| name == label)?;
+        Some(revisions.iter().map(|revision| filled(template, namespace, revision)).collect())
     }
 
     /// True if a series with these labels is this revision's.

@@ -29,6 +29,8 @@ pub struct Hit {
     pub status: u16,
     /// The version that answered, as it says itself.
     pub version: Option<String>,
+    /// Of a call of gRPC that failed at once: its status.
+    pub call: Option<String>,
     /// What the client complained of.
     pub error: String,
     pub latency: Duration,
@@ -37,7 +39,7 @@ pub struct Hit {
 impl Hit {
     /// Answered well, by the application.
     pub fn is_good(&self) -> bool {
-        self.status == 200 && self.version.is_some()
+        self.status == 200 && self.version.is_some() && self.call.is_none()
     }
 }
 
@@ -66,7 +68,18 @@ impl Load {
 
     /// Asks `hello`, by users who wait so long for an answer.
     pub fn patient(space: &Space, rate: u32, time: Duration, patience: Duration) -> Self {
-        Self::attack(space, &Cluster::get().gateway, &[("hello", space.host("hello"))], rate, (time, patience))
+        let hosts = [("hello", space.host("hello"))];
+        Self::attack(space, &Cluster::get().gateway, &hosts, rate, (time, patience))
+    }
+
+    /// Calls of gRPC, over HTTP/2 without TLS.
+    pub fn calls(space: &Space, gateway: &str, service: &str, rate: u32, time: Duration) -> Self {
+        // A message without a field.
+        let body = "AAAAAAA=";
+        let headers = json!({"Host": [space.host(service)], "Content-Type": ["application/grpc"], "TE": ["trailers"]});
+        let url = format!("http://{gateway}/sample.Sample/Say?of={service}");
+        let target = json!({"method": "POST", "url": url, "header": headers, "body": body}).to_string() + "\n";
+        Self::of(space, &target, &["-h2c"], rate, (time, PATIENCE))
     }
 
     /// The same under hosts of one's own: what to call each in the results, and its host.
@@ -79,22 +92,33 @@ impl Load {
         gateway: &str,
         hosts: &[(&str, String)],
         rate: u32,
-        (time, patience): (Duration, Duration),
+        times: (Duration, Duration),
     ) -> Self {
         let total = rate * u32::try_from(hosts.len()).unwrap();
-        assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
-        let cluster = Cluster::get();
         let target = |(name, host): &(&str, String)| {
             let url = format!("http://{gateway}/?of={name}");
             json!({"method": "GET", "url": url, "header": {"Host": [host]}}).to_string() + "\n"
         };
+        Self::of(space, &hosts.iter().map(target).collect::<String>(), &[], total, times)
+    }
+
+    /// These targets in turn, for so long, by users who wait so long.
+    fn of(
+        space: &Space,
+        targets: &str,
+        flags: &[&str],
+        total: u32,
+        (time, patience): (Duration, Duration),
+    ) -> Self {
+        assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
+        let cluster = Cluster::get();
         let number = LOADS.fetch_add(1, Ordering::Relaxed);
-        let targets = space.file(&format!("targets-{number}"), &hosts.iter().map(target).collect::<String>());
+        let targets = space.file(&format!("targets-{number}"), targets);
         let results = PathBuf::from(space.file(&format!("results-{number}"), ""));
         let mut command = Command::new(&cluster.vegeta);
         // Each user who waits is one, and those who come later do not wait for them.
         let most = 400.max(u64::from(total) * patience.as_secs());
-        command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20"]);
+        command.args(["attack", "-format=json", "-max-body=0", "-redirects=-1", "-workers=20"]).args(flags);
         command.arg(format!("-max-workers={most}"));
         command.arg(format!("-rate={total}")).arg(format!("-duration={}s", time.as_secs()));
         command.arg(format!("-timeout={}s", patience.as_secs())).arg(format!("-targets={targets}"));
@@ -139,15 +163,17 @@ impl Drop for Load {
 
 fn hit(line: &Value) -> Hit {
     let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-    let headers = line["headers"].as_object().into_iter().flatten();
-    let version = headers
-        .filter(|(name, _)| name.eq_ignore_ascii_case("x-version"))
-        .find_map(|(_, values)| values[0].as_str().map(str::to_owned));
+    let header = |wanted: &str| {
+        let headers = line["headers"].as_object().into_iter().flatten();
+        let mut found = headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.find_map(|(_, values)| values[0].as_str().map(str::to_owned))
+    };
     Hit {
         at: text("timestamp").parse().unwrap(),
         of: text("url").rsplit_once("of=").map(|(_, name)| name.to_owned()).unwrap_or_default(),
         status: line["code"].as_u64().and_then(|c| u16::try_from(c).ok()).unwrap_or(0),
-        version,
+        version: header("x-version"),
+        call: header("grpc-status").filter(|status| status != "0"),
         error: text("error"),
         latency: Duration::from_nanos(line["latency"].as_u64().unwrap_or(0)),
     }
@@ -171,7 +197,8 @@ pub fn summary(hits: &[Hit]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for hit in hits {
         let what = match &hit.version {
-            Some(version) if hit.status == 200 => version.clone(),
+            Some(version) if hit.is_good() => version.clone(),
+            Some(version) if hit.status == 200 => format!("{version} with call {}", hit.call.as_deref().unwrap_or("?")),
             Some(version) => format!("{version} with {}", hit.status),
             None if hit.status == 0 => "no answer".to_owned(),
             None => format!("{} not by the application", hit.status),

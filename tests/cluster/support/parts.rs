@@ -16,14 +16,21 @@ use std::time::Duration;
 /// them.
 pub fn triggers_and_eventing() {
     static STARTED: OnceLock<()> = OnceLock::new();
-    STARTED.get_or_init(|| {
-        if std::env::var_os("ANDANTE_TESTBED_STATE").is_some() {
-            let testbed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/cluster");
-            let started =
-                run(Command::new(testbed).args(["part", "triggers", "eventing"]), None, Duration::from_secs(1800));
-            eprintln!("{}", started.good().err);
-        }
-    });
+    STARTED.get_or_init(|| start(&["triggers", "eventing"]));
+}
+
+/// The same of a second networking layer.
+pub fn contour() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| start(&["contour"]));
+}
+
+fn start(parts: &[&str]) {
+    if std::env::var_os("ANDANTE_TESTBED_STATE").is_some() {
+        let testbed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed/cluster");
+        let started = run(Command::new(testbed).arg("part").args(parts), None, Duration::from_secs(1800));
+        eprintln!("{}", started.good().err);
+    }
 }
 
 /// Objects of manifests, until this is dropped.

@@ -1,6 +1,8 @@
-//! A real Prometheus (Debian's package) as a process of this test: it scrapes the ingress gateway, on loopback alone.
+//! A real Prometheus (Debian's package) as a process of this test, on loopback alone: it scrapes the ingress gateway, or whatever
+//! else it is told to.
 
 use super::wait::eventually;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -18,15 +20,24 @@ pub struct PrometheusServer {
 impl PrometheusServer {
     /// Starts one that scrapes these `host:port` addresses (`/stats/prometheus`) this often.
     pub fn start(name: &str, targets: &[String], every: &str) -> Self {
+        let targets: Vec<_> = targets.iter().map(|target| (target.clone(), json!({}))).collect();
+        Self::scraping(name, "/stats/prometheus", &targets, every)
+    }
+
+    /// The same of these addresses at this path, each with labels of its own. Servers of other names scrape at other moments.
+    pub fn scraping(name: &str, path: &str, targets: &[(String, Value)], every: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}-{port}"));
         std::fs::create_dir_all(&data).unwrap();
         let config = data.join("prometheus.yaml");
-        let jobs = format!(
-            "global: {{scrape_interval: {every}, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: gateway\n    \
-             metrics_path: /stats/prometheus\n    static_configs: [{{targets: {targets:?}}}]\n"
-        );
-        std::fs::write(&config, jobs).unwrap();
+        let statics: Vec<_> =
+            targets.iter().map(|(target, labels)| json!({"targets": [target], "labels": labels})).collect();
+        // JSON is YAML too.
+        let settings = json!({
+            "global": {"scrape_interval": every, "scrape_timeout": "1s", "external_labels": {"replica": name}},
+            "scrape_configs": [{"job_name": "test", "metrics_path": path, "static_configs": statics}],
+        });
+        std::fs::write(&config, settings.to_string()).unwrap();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.join("data").display()))
@@ -66,4 +77,46 @@ impl Drop for PrometheusServer {
         drop(self.child.wait());
         drop(std::fs::remove_dir_all(&self.data));
     }
+}
+
+/// Two servers behind one address, asked in turn, as a Service of two replicas is by clients that connect for each question.
+#[derive(Debug)]
+pub struct InTurn {
+    port: u16,
+}
+
+impl InTurn {
+    /// An address of its own, for as long as this process lives.
+    pub fn before(servers: [&PrometheusServer; 2]) -> Self {
+        let ports = servers.map(|server| server.port);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for (client, server) in listener.incoming().zip(ports.iter().cycle()) {
+                // Who hangs up hears nothing.
+                drop(client.and_then(|client| pass(client, *server)));
+            }
+        });
+        Self { port }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// One request, which has no body, and its answer.
+fn pass(mut client: TcpStream, port: u16) -> std::io::Result<()> {
+    client.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte)? > 0 {
+        head.extend(byte);
+    }
+    let line = head.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+    head.splice(line..line, *b"Connection: close\r\n");
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    server.write_all(&head)?;
+    std::io::copy(&mut server, &mut client).map(drop)
 }

@@ -70,6 +70,7 @@ mod tests {
             of: of.into(),
             status,
             version: version.map(str::to_owned),
+            call: None,
             error: String::new(),
             latency: Duration::ZERO,
         };

@@ -8,6 +8,8 @@
 //	PORT              where it listens (8080)
 //	ERROR_RATE        share of requests answered with ERROR_STATUS, 0 to 1
 //	ERROR_STATUS      that status (500)
+//	CALL_STATUS       status of calls of gRPC that fail so (14, UNAVAILABLE);
+//	                  any request of the type application/grpc is a call
 //	SEED              seed of that chance (1), the same sequence at each start
 //	INCIDENT_AT       moment (RFC 3339 or Unix seconds) from which ERROR_RATE is
 //	                  INCIDENT_RATE instead,
@@ -170,7 +172,12 @@ func main() {
 	case <-ended.Done():
 		return
 	}
-	server := &http.Server{Addr: ":" + s.text("PORT", "8080"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Addr:              ":" + s.text("PORT", "8080"),
+		Handler:           withCalls(mux, s.text("CALL_STATUS", "14")),
+		Protocols:         protocols(),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
 	go func() {
 		if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			die(1, err.Error())
@@ -181,4 +188,12 @@ func main() {
 	patience, done := context.WithTimeout(context.Background(), 20*time.Second)
 	defer done()
 	_ = server.Shutdown(patience)
+}
+
+// protocols are HTTP/1.1, and HTTP/2 without TLS for who begins with it.
+func protocols() *http.Protocols {
+	both := new(http.Protocols)
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	return both
 }

@@ -86,6 +86,8 @@ GO_PARTS = {
     # Optional parts of a cluster (parts.py), built when asked for.
     "triggers": ("triggers", ["tool"], ""),
     "eventing": ("eventing", ["tool"], ""),
+    "contour": ("contour", ["tool"], ""),
+    "net-gateway-api": ("net-gateway-api", ["tool"], ""),
 }
 
 

@@ -397,9 +397,10 @@ def part(args):
 
 
 def unavailable(client, name):
-    """Deployments of an optional part that are not available; the part itself where it has none."""
+    """Deployments of an optional part that are not available, or not there; the part itself where it has none."""
     own = parts.deployments(name, deployments(client, parts.part(name).spaces))
-    return [n for n, ready in own.items() if not ready] if own else [name]
+    missing = parts.part(name).made.difference(own)
+    return [n for n, ready in own.items() if not ready] + sorted(missing) if own else [name]
 
 
 def start_part(name):
@@ -417,7 +418,7 @@ def start_part(name):
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for group in manifests.waves(things):
             apply(client, group, pool)
-    say("%s %s: %d objects applied" % (name, parts.part(name).version, len(things)))
+    say("%s (%s): %d objects applied" % (name, parts.part(name).said(), len(things)))
     end = time.monotonic() + DEPLOYMENTS_LATE
     while True:
         pending = ["everything"]
@@ -425,7 +426,8 @@ def start_part(name):
             pending = unavailable(client, name) or [n for n, ready in webhooks(client).items() if not ready]
             if not pending:
                 pending = ["its webhook"]
-                client.create(parts.part(name).asked, "?dryRun=All")
+                if parts.part(name).asked:
+                    client.create(parts.part(name).asked, "?dryRun=All")
                 break
         if time.monotonic() > end:
             raise Problem("%s is not available in time: %s" % (name, ", ".join(pending)))

@@ -81,8 +81,10 @@ def fitted(thing, table, not_built=None):
         if isinstance(value, list):
             return [replace(v) for v in value]
         if isinstance(value, str):
+            if value in table:
+                return table[value]
             if value.startswith("ko://"):
-                return table[value] if not_built is None else table.get(value, not_built)
+                return table[value] if not_built is None else not_built
             if value.startswith("docker.io/envoyproxy/envoy:"):
                 return images.ref("envoy")
             if "/chainguard/busybox@" in value:

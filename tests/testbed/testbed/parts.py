@@ -12,30 +12,80 @@ from . import build, images, manifests
 from .state import cache_dir, read_json, state_dir, write
 
 
-class Part:
-    """What a part is made of."""
+class Source:
+    """A Go module that a part is made of. Which folder pins it is the name of what is built of it, too."""
 
-    def __init__(self, module, version, files, commands, spaces, asked, left_out=()):
+    def __init__(self, build, module, version, files, commands):
+        self.build = build
         self.module = module
         # As in its go.mod.
         self.version = version
+        # What is applied of it; a directory stands for its files.
         self.files = files
+        # What becomes images: the folders of its `cmd`.
         self.commands = commands
+
+    def package(self, command):
+        """A command as Go calls it."""
+        return "%s/cmd/%s" % (self.module, command)
+
+    def image(self, command):
+        """The image of a command."""
+        return images.ref(self.build, command)
+
+
+class Part:
+    """What a part is made of."""
+
+    def __init__(self, sources, spaces, asked=None, left_out=(), made=(), fit=None, called=None):
+        self.sources = sources
         # Namespaces, and how the names of the part's own Deployments there begin.
         self.spaces = spaces
-        # An object that its webhook takes once it answers.
+        # An object that its webhook takes once it answers, where it has one.
         self.asked = asked
         # Objects of no use here, by kind and name.
         self.left_out = set(left_out)
+        # Deployments that the part's own make, by namespace and name.
+        self.made = set(made)
+        # Changes an object in place, beside what is done to those of the cluster.
+        self.fit = fit
+        # Other names that manifests have for an image, and the package whose it is.
+        self.called = called or {}
 
+    def said(self):
+        """Its modules with their versions."""
+        return ", ".join("%s %s" % (of.module, of.version) for of in self.sources)
+
+
+def fit_contour(thing):
+    """Makes Contour's provisioner take the images that are here, and one Envoy a Gateway be enough."""
+    if thing["kind"] == "Deployment" and thing["metadata"]["name"] == "contour-gateway-provisioner":
+        (container,) = thing["spec"]["template"]["spec"]["containers"]
+        container["args"] += ["--contour-image=" + container["image"], "--envoy-image=" + images.ref("envoy")]
+    if thing["kind"] == "ContourDeployment":
+        envoy = thing["spec"]["envoy"]
+        envoy["deployment"]["replicas"] = 1
+        # There is nothing here that gives a load balancer its address.
+        envoy["networkPublishing"] = {"type": "ClusterIPService"}
+        for amounts in envoy["resources"].values():
+            amounts.pop("cpu")
+
+
+# The outer and the inner one, by namespace and name.
+GATEWAYS = [("contour-external", "knative-external"), ("contour-internal", "knative-local")]
 
 OPTIONAL = {
     # What takes events (of git servers, of Knative Eventing) and makes runs of them.
     "triggers": Part(
-        "github.com/tektoncd/triggers",
-        "v0.37.0",
-        ["config", "config/interceptors"],
-        ["controller", "eventlistenersink", "interceptors", "webhook"],
+        [
+            Source(
+                "triggers",
+                "github.com/tektoncd/triggers",
+                "v0.37.0",
+                ["config", "config/interceptors"],
+                ["controller", "eventlistenersink", "interceptors", "webhook"],
+            )
+        ],
         {"tekton-pipelines": "tekton-triggers-"},
         {
             "apiVersion": "triggers.tekton.dev/v1beta1",
@@ -47,24 +97,29 @@ OPTIONAL = {
     # What watches objects and tells of them: of Knative Eventing the core alone, without brokers and channels, and of its sources
     # the one that watches the API server.
     "eventing": Part(
-        "knative.dev/eventing",
-        "v0.50.0",
         [
-            "config/core/100-namespace.yaml",
-            "config/core/200-eventing-serviceaccount.yaml",
-            "config/core/200-webhook-serviceaccount.yaml",
-            "config/core/200-pingsource-mt-adapter-serviceaccount.yaml",
-            "config/core/200-job-sink-serviceaccount.yaml",
-            "config/core/200-request-reply-serviceaccount.yaml",
-            "config/core/roles",
-            "config/core/resources",
-            "config/core/configmaps",
-            "third_party/eventing-integrations-latest",
-            "config/core/webhooks",
-            "config/core/deployments/controller.yaml",
-            "config/core/deployments/webhook.yaml",
+            Source(
+                "eventing",
+                "knative.dev/eventing",
+                "v0.50.0",
+                [
+                    "config/core/100-namespace.yaml",
+                    "config/core/200-eventing-serviceaccount.yaml",
+                    "config/core/200-webhook-serviceaccount.yaml",
+                    "config/core/200-pingsource-mt-adapter-serviceaccount.yaml",
+                    "config/core/200-job-sink-serviceaccount.yaml",
+                    "config/core/200-request-reply-serviceaccount.yaml",
+                    "config/core/roles",
+                    "config/core/resources",
+                    "config/core/configmaps",
+                    "third_party/eventing-integrations-latest",
+                    "config/core/webhooks",
+                    "config/core/deployments/controller.yaml",
+                    "config/core/deployments/webhook.yaml",
+                ],
+                ["apiserver_receive_adapter", "controller", "webhook"],
+            )
         ],
-        ["apiserver_receive_adapter", "controller", "webhook"],
         {"knative-eventing": "eventing-"},
         {
             "apiVersion": "sources.knative.dev/v1",
@@ -74,6 +129,41 @@ OPTIONAL = {
         },
         # It asks about every workload of every namespace, and would refuse them all while its webhook is away.
         [("MutatingWebhookConfiguration", "sinkbindings.webhook.sources.knative.dev")],
+    ),
+    # A second networking layer beside Kourier, for Services of its class: Knative's for the Gateway API (without its webhook, which
+    # only looks at its ConfigMap), and Contour, whose provisioner makes a Contour and an Envoy for each of the two Gateways. Names and settings are those that
+    # the layer ships for Contour.
+    "contour": Part(
+        [
+            Source(
+                "net-gateway-api",
+                "knative.dev/net-gateway-api",
+                "v0.48.0",
+                [
+                    "config/200-clusterrole.yaml",
+                    "config/300-controller.yaml",
+                    "third_party/gateway-api",
+                    "third_party/contour",
+                ],
+                ["controller"],
+            ),
+            Source(
+                "contour",
+                "github.com/projectcontour/contour",
+                "v1.33.8",
+                ["examples/contour/01-crds.yaml", "examples/gateway-provisioner"],
+                ["contour"],
+            ),
+        ],
+        {
+            "knative-serving": "net-gateway-api-",
+            "projectcontour": "",
+            "contour-external": "",
+            "contour-internal": "",
+        },
+        made=["%s/%s" % (space, kind + name) for space, name in GATEWAYS for kind in ("contour-", "envoy-")],
+        fit=fit_contour,
+        called={"ghcr.io/projectcontour/contour:v1.33.8": "github.com/projectcontour/contour/cmd/contour"},
     ),
 }
 
@@ -91,36 +181,48 @@ def ensure(name):
     cache_dir().mkdir(parents=True, exist_ok=True)
     with open(cache_dir() / ("part-%s.lock" % name), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        build.ensure([name])
+        build.ensure([of.build for of in part(name).sources])
 
 
 def table(name):
     """Image names by what the part's manifests call them."""
     of = part(name)
-    return {"ko://%s/cmd/%s" % (of.module, command): images.ref(name, command) for command in of.commands}
+    packages = {source.package(command): source.image(command) for source in of.sources for command in source.commands}
+    found = {"ko://" + package: image for package, image in packages.items()}
+    found.update({called: packages[package] for called, package in of.called.items()})
+    return found
 
 
 def plan(name):
     """The part's images, as calls of `images.load`."""
     calls = []
-    for command in part(name).commands:
-        image = images.ref(name, command)
-        entrypoint = "/ko-app/" + command
-        calls.append(([image], [(entrypoint, build.binary(name, command), 0o755)], entrypoint, image))
+    for source in part(name).sources:
+        for command in source.commands:
+            image = source.image(command)
+            entrypoint = "/ko-app/" + command
+            files = [(entrypoint, build.binary(source.build, command), 0o755)]
+            # Where pods of others' making look for it.
+            files.append(("/bin/" + command, "-> " + entrypoint, 0o777))
+            calls.append(([image], files, entrypoint, image))
     return calls
 
 
 def objects(name):
     """The part's objects, as this cluster wants them."""
-    of, found = part(name), table(name)
-    folder = build.module_dirs(name, [of.module])[of.module]
-    things = [manifests.fitted(t, found, NOT_BUILT) for t in manifests.of_files(folder, of.files)]
+    of, found, things = part(name), table(name), []
+    for source in of.sources:
+        folder = build.module_dirs(source.build, [source.module])[source.module]
+        for thing in manifests.of_files(folder, source.files):
+            thing = manifests.fitted(thing, found, NOT_BUILT)
+            if of.fit:
+                of.fit(thing)
+            things.append(thing)
     return [t for t in things if (t["kind"], t["metadata"]["name"]) not in of.left_out]
 
 
 def identity(name, things):
     """What tells a part that was started from one that would be started now."""
-    return build.digest(build.key(name), json.dumps(things, sort_keys=True))
+    return build.digest(*[build.key(of.build) for of in part(name).sources], json.dumps(things, sort_keys=True))
 
 
 def started():

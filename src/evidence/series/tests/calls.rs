@@ -45,3 +45,49 @@ istio_requests_total{response_code="503",grpc_response_status="14",destination_s
     assert_eq!((candidate.completed, candidate.failed), (18, 1));
     assert_eq!(candidate.statuses, Some(StatusCounts { client_errors: 1, grpc_failed: Some(2) }));
 }
+
+/// As Contour's Envoys write it, here of two revisions of which one speaks HTTP/2 without TLS; `hello-2` is no `hello-20`.
+#[test]
+fn contours_clusters_are_told_apart_whatever_their_port() {
+    let text = r#"
+envoy_cluster_upstream_rq_total{envoy_cluster_name="shop_hello-1_80"} 9
+envoy_cluster_upstream_rq_completed{envoy_cluster_name="shop_hello-1_80"} 9
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="shop_hello-1_80"} 9
+envoy_cluster_upstream_rq_total{envoy_cluster_name="shop_hello-2_81"} 5
+envoy_cluster_upstream_rq_completed{envoy_cluster_name="shop_hello-2_81"} 5
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="shop_hello-2_81"} 5
+envoy_cluster_grpc_13{envoy_cluster_name="shop_hello-2_81"} 4
+envoy_cluster_grpc_failure{envoy_cluster_name="shop_hello-2_81"} 4
+envoy_cluster_upstream_rq_total{envoy_cluster_name="shop_hello-20_80"} 70
+envoy_cluster_upstream_rq_completed{envoy_cluster_name="shop_hello-20_80"} 70
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name="shop_hello-20_80"} 70
+"#;
+    let contour = Dialect::preset(Preset::Contour);
+    let names = contour.names();
+    let kept = parse(text, |name| names.contains(&name)).unwrap();
+    let strata = read(&kept, &contour, &arms()).unwrap();
+    let (stable, candidate) = (strata[""].stable.as_ref().unwrap(), strata[""].candidate.as_ref().unwrap());
+    assert_eq!((stable.sent, stable.failed, candidate.sent, candidate.failed), (Some(9), 0, Some(5), 0));
+    assert_eq!(candidate.statuses, Some(StatusCounts { client_errors: 0, grpc_failed: Some(4) }));
+    // The same process by two jobs is counted once or not at all, as with Kourier.
+    let twice = text.replace("_80\"", "_80\",job=\"a\"") + &text.replace("_80\"", "_80\",job=\"b\"");
+    let kept = parse(&twice, |name| names.contains(&name)).unwrap();
+    assert!(matches!(read(&kept, &contour, &arms()), Err(BadSeries::Twice { .. })));
+    let narrowed = contour.with_labels(["job=a"]).unwrap();
+    let strata = read(&kept, &narrowed, &arms()).unwrap();
+    assert_eq!(strata[""].stable.as_ref().unwrap().sent, Some(9));
+}
+
+#[test]
+fn an_envoy_is_asked_for_these_clusters_alone() {
+    let (namespace, stable, candidate) =
+        ("shop".parse().unwrap(), "hello-1".parse().unwrap(), "hello.2".parse().unwrap());
+    let filter = |dialect: Dialect| dialect.envoy_filter(&namespace, [&stable, &candidate]);
+    let kourier = filter(kourier()).unwrap();
+    assert!(kourier.starts_with(r"^cluster\.(shop/hello-1|shop/hello\.2)\.(upstream_rq_(total|"), "{kourier}");
+    let contour = filter(Dialect::preset(Preset::Contour)).unwrap();
+    assert!(contour.starts_with(r"^cluster\.(shop_hello-1_.*|shop_hello\.2_.*)\.(upstream_rq_(total|"), "{contour}");
+    let own = Dialect::preset(Preset::Kourier).with_metrics("completed=rq,code=code").unwrap();
+    assert_eq!(filter(own), None, "what is no Envoy's is not filtered as one's");
+    assert_eq!(filter(Dialect::preset(Preset::QueueProxy)), None);
+}
