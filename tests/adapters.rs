@@ -1,6 +1,8 @@
 //! The adapters against real sockets, in real time: exact requests, every class of failure, and what must never be
 //! printed. The server is a script, so nothing here proves what Kubernetes does; the bundled cluster does that.
 
+#![allow(clippy::disallowed_methods)]
+
 #[cfg(test)]
 mod adapters {
     mod authority;

@@ -4,7 +4,7 @@
 //! [`TABLE`] is all of it. What is not in it is refused, and what is in it and not needed is refused too, so it says what
 //! the program is. There is no list of exceptions.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "architecture/circles.rs"]
 mod circles;

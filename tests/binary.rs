@@ -2,7 +2,7 @@
 //!
 //! `ANDANTE_BLESS=1 cargo test --test binary` writes `docs/cli.md` anew.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "binary/adopt.rs"]
 mod adopt;
@@ -34,6 +34,8 @@ mod results;
 mod server;
 #[path = "binary/start.rs"]
 mod start;
+#[path = "binary/start_again.rs"]
+mod start_again;
 #[path = "binary/start_runs.rs"]
 mod start_runs;
 #[path = "binary/unreachable.rs"]

@@ -4,7 +4,7 @@
 //!
 //! The real webhooks are asked by the cluster tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::doc_markdown, clippy::struct_field_names)]
 
 #[path = "manifests/binding.rs"]

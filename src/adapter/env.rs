@@ -4,12 +4,15 @@
 //! Decides which of several sources counts. Nothing else reads any of them (a lint holds that), and everything is read
 //! through a value, so that a test can be in any environment. Depends on names and owners.
 
+use crate::adapter::files;
 use crate::model::name::{Namespace, RevisionName};
 use crate::rollout::owner::{Owner, OwnerKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The largest of these files that is read, in bytes: a pod's labels cannot have more.
+const LARGEST: u64 = 1 << 20;
 const SERVICE_ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
 /// Where the Downward API's volume is mounted, if there is one.
 const PODINFO: &str = "etc/podinfo/labels";
@@ -81,7 +84,7 @@ impl Environment {
     }
 
     fn file(&self, path: &str) -> Option<String> {
-        let text = std::fs::read_to_string(self.root.join(path)).ok()?;
+        let text = files::read_text(&self.root.join(path), LARGEST).ok()?;
         Some(text.trim().to_owned()).filter(|t| !t.is_empty())
     }
 

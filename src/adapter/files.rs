@@ -1,6 +1,7 @@
 //! Reading files that others wrote.
 //!
-//! Decides that only regular files are read, and never more of them than they may hold. Depends on `std`.
+//! Decides that never more of a file is read than it may hold, and that only regular ones are but where a person names one.
+//! Nothing else reads a whole file (a lint holds that). Depends on `std`.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -37,7 +38,17 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 
 /// The same as text.
 pub(crate) fn read_text(path: &Path, largest: u64) -> io::Result<String> {
-    String::from_utf8(read(path, largest)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
+    text(read(path, largest)?)
+}
+
+/// The text of a file that somebody names at the command line, if it has at most `largest` bytes. It may be a pipe, as in
+/// `-f <(kustomize build)`: whoever names one means it, and is waited for.
+pub(crate) fn read_named(path: &Path, largest: u64) -> io::Result<String> {
+    text(read_rest(File::open(path)?, largest)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 /// Bytes in lower-case hexadecimal digits.
@@ -47,4 +58,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_not_read_to_it() {
+        let endless = Path::new("/dev/zero");
+        assert_eq!(read_named(endless, 10).unwrap_err().to_string(), "it has more than 10 bytes");
+        assert_eq!(read_text(endless, 10).unwrap_err().to_string(), "it is not a regular file");
+        assert_eq!(read_named(Path::new("/dev/null"), 0).unwrap(), "");
+    }
 }

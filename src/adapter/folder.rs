@@ -3,6 +3,7 @@
 //! Decides that a file whose bytes stand there already is not touched, and that only regular files are replaced. Depends on
 //! `std`.
 
+use crate::adapter::files;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ fn bad<'a>(path: &'a Path, after: &'static str) -> impl FnOnce(io::Error) -> Bad
 }
 
 fn compare(path: &Path, text: &str) -> io::Result<Put> {
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Put::New),
         Err(error) => Err(error),
@@ -65,7 +67,8 @@ fn compare(path: &Path, text: &str) -> io::Result<Put> {
         Ok(metadata) if !metadata.is_file() => {
             Err(io::Error::other("something stands there that is not a regular file"))
         }
-        Ok(_) if fs::read(path)? == text.as_bytes() => Ok(Put::Same),
+        Ok(metadata) if metadata.len() != length => Ok(Put::Changed),
+        Ok(_) if files::read(path, length)? == text.as_bytes() => Ok(Put::Same),
         Ok(_) => Ok(Put::Changed),
     }
 }
@@ -125,7 +128,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert_eq!(put_all(&folder, &files(&[("a.yaml", "a"), ("b.yaml", "c")])).unwrap(), [Put::Same, Put::Changed]);
         assert_eq!(fs::metadata(folder.join("a.yaml")).unwrap().modified().unwrap(), written);
-        assert_eq!(fs::read_to_string(folder.join("b.yaml")).unwrap(), "c");
+        assert_eq!(files::read_text(&folder.join("b.yaml"), 10).unwrap(), "c");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing else stands there");
         fs::remove_dir_all(folder.parent().unwrap()).unwrap();
     }

@@ -3,10 +3,10 @@
 //! Decides which object of a file is meant and what of it may be used: a Service, without what a server set, and not its
 //! traffic, because the walk writes that. Depends on `serde_json`, [`yaml`] and the names of our annotations.
 
+use crate::adapter::files;
 use crate::model::observed::{CONTROL, PROGRESS, RECORD};
 use crate::model::yaml;
 use serde_json::{Map, Value, json};
-use std::fs;
 use std::path::Path;
 
 mod folder;
@@ -120,11 +120,7 @@ pub(crate) fn read_for_staging(path: &Path, service: &str) -> Result<ForStaging,
 /// All objects of a YAML or JSON file.
 fn read(path: &Path) -> Result<Vec<Value>, BadManifest> {
     let bad = |why: String| BadManifest::Read { file: path.display().to_string(), why };
-    let size = fs::metadata(path).map_err(|e| bad(e.to_string()))?.len();
-    if size > MAX_BYTES {
-        return Err(bad(format!("{size} bytes, at most {MAX_BYTES} are read")));
-    }
-    let text = fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let text = files::read_named(path, MAX_BYTES).map_err(|e| bad(e.to_string()))?;
     yaml::objects(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).map_err(bad)
 }
 
@@ -193,6 +189,13 @@ fn drop_what_servers_set(object: &mut Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_has_no_end_is_no_manifest() {
+        let error = read_for_staging(Path::new("/dev/zero"), "hello").unwrap_err().to_string();
+        assert_eq!(error, format!("/dev/zero: it has more than {MAX_BYTES} bytes"));
+    }
 
     fn staged(text: &str) -> Result<ForStaging, String> {
         let folder = std::env::temp_dir().join(format!("andante-manifest-{}-{}", std::process::id(), text.len()));

@@ -20,7 +20,7 @@ pub use failure::{BadRegistry, RegistryError};
 
 use crate::adapter::content;
 use crate::adapter::env::Environment;
-use crate::image::reference::{Algorithm, Digest, Domain, Reference};
+use crate::image::reference::{Algorithm, DOCKER_HUB, Digest, Domain, Reference};
 use authorization::Authorization;
 use credentials::Credentials;
 use http::{Method, StatusCode};
@@ -31,7 +31,6 @@ use std::time::Duration;
 use transport::{RegistryAnswer, Transport};
 
 /// Docker Hub's registry has another name than its images.
-const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 /// The largest manifest that is read, in bytes: registries need not take larger ones.
 const LARGEST_MANIFEST: usize = 4 << 20;

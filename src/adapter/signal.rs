@@ -3,10 +3,15 @@
 //! Decides nothing: the runner decides what a signal means. Tekton's entrypoint forwards every signal to the process group
 //! (cmd/entrypoint/runner.go), so the SIGTERM of a pod that is deleted arrives here. Depends on the runtime.
 
+use crate::adapter::files;
 use crate::model::signal::Signal;
 use std::io;
+use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// More than the kernel tells of a process, in bytes.
+const LARGEST: u64 = 64 << 10;
 
 /// Takes over SIGTERM, SIGINT and SIGHUP for the rest of the process's life and delivers each one, a second one too. Two
 /// of a kind that arrive before the runtime gets to look are one, as with every Unix signal. A SIGHUP that is ignored
@@ -47,7 +52,7 @@ async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
 fn is_hangup_ignored() -> bool {
     // The kernel shows the ignored signals as a mask in which the first bit is signal 1, SIGHUP. Elsewhere than on Linux
     // there is no such file, and SIGHUP is listened to.
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = files::read_text(Path::new("/proc/self/status"), LARGEST).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -2,10 +2,14 @@
 //!
 //! Decides syntax alone; [`crate::machine::apply`] decides what becomes of a file.
 
-use super::{CommandArgs, Output, ReachArgs, ResultsArgs, plain};
+use super::{CommandArgs, Output, ReachArgs, ResultsArgs, StepResults, plain};
 use crate::model::name::Namespace;
 use clap::Args;
 use std::path::PathBuf;
+
+/// The results that `apply` declares, with their neutral values: they name many Services, no rollout.
+pub const APPLY_RESULTS: [(&str, &str); 5] =
+    [("outcome", "unknown"), ("changed", "[]"), ("start", "[]"), ("count", "0"), ("message", "")];
 
 /// Flags of `apply`.
 #[derive(Debug, Clone, Args)]
@@ -52,5 +56,9 @@ fn set(text: &str) -> Result<String, String> {
 impl CommandArgs for ApplyArgs {
     fn output(&self) -> Output {
         self.output
+    }
+
+    fn declared_results() -> StepResults {
+        &APPLY_RESULTS
     }
 }

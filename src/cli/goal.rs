@@ -3,9 +3,23 @@
 //! Decides syntax alone; [`crate::rollout::declaration`] decides what is declared.
 
 use super::declared::named_value;
-use super::{ClusterArgs, CommandArgs, Output, ResultsArgs};
+use super::{ClusterArgs, CommandArgs, Output, ResultsArgs, StepResults};
 use clap::Args;
 use std::path::PathBuf;
+
+/// The results that `goal` declares, with their neutral values: they name a wish, no rollout.
+pub const GOAL_RESULTS: [(&str, &str); 10] = [
+    ("goal", ""),
+    ("git-url", ""),
+    ("git-revision", ""),
+    ("context", ""),
+    ("repository", ""),
+    ("container", ""),
+    ("traffic", ""),
+    ("pipeline", ""),
+    ("params", "{}"),
+    ("message", ""),
+];
 
 /// Flags of `goal`.
 #[derive(Debug, Clone, Args)]
@@ -39,5 +53,9 @@ pub struct GoalArgs {
 impl CommandArgs for GoalArgs {
     fn output(&self) -> Output {
         self.cluster.output
+    }
+
+    fn declared_results() -> StepResults {
+        &GOAL_RESULTS
     }
 }

@@ -3,13 +3,24 @@
 //! Decides syntax and defaults; [`crate::image`] decides what an image is called.
 
 use super::{ClusterArgs, Output, ResultsArgs, duration, plain};
-use crate::cli::{CommandArgs, DeclaredArgs};
+use crate::cli::{CommandArgs, DeclaredArgs, StepResults};
 use crate::image::commit::Commit;
 use crate::image::reference::{Digest, Reference};
 use crate::model::name::{BadName, Namespace};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The results that `image` declares, with their neutral values: they name a build, no rollout.
+pub const IMAGE_RESULTS: [(&str, &str); 7] = [
+    ("image", ""),
+    ("repository", ""),
+    ("tag", ""),
+    ("digest-reference", ""),
+    ("digest", ""),
+    ("exists", "unknown"),
+    ("message", ""),
+];
 
 /// Flags of `image`.
 #[derive(Debug, Clone, Args)]
@@ -91,6 +102,10 @@ impl CommandArgs for ImageArgs {
 
     fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
         Some((&self.declared, self.cluster.as_ref()?))
+    }
+
+    fn declared_results() -> StepResults {
+        &IMAGE_RESULTS
     }
 }
 

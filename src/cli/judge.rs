@@ -24,7 +24,7 @@ pub struct JudgeArgs {
     /// for example odds:3; `off`: they are not compared, and a release that answers 404 to everything is promoted.
     #[arg(long, value_name = "odds:TIMES", default_value = "odds:2", value_parser = client_error_margin, help_heading = "Judgement")]
     pub client_error_margin: ClientErrorMargin,
-    /// So many failures have one cause, as a rule: evidence counts them as one. From 1 (failures are independent) to 100;
+    /// How many failures have one cause, as a rule: evidence counts them as one. From 1 (failures are independent) to 100;
     /// `auto`: as many as stable's own failures show.
     #[arg(long, value_name = "N", default_value = "auto", value_parser = together, help_heading = "Judgement")]
     pub clustering: Together,

@@ -24,6 +24,7 @@ mod plan;
 mod probe;
 mod rehearse;
 mod replay;
+mod results;
 mod roll_out;
 mod settle;
 mod source;
@@ -31,7 +32,7 @@ mod stage;
 mod start;
 mod walk;
 
-pub use apply::ApplyArgs;
+pub use apply::{APPLY_RESULTS, ApplyArgs};
 pub use candidate::{CandidateArgs, TagArgs};
 pub use capacity::{CapacityArg, CapacityArgs, PodsArgs};
 pub use care::{AdoptArgs, DetachArgs};
@@ -42,14 +43,15 @@ pub use declared::{DeclaredArgs, DeclaredFlags, GoalArg};
 pub use events::{EventsArg, EventsArgs};
 pub use export::ExportArgs;
 pub use gates::GateArgs;
-pub use goal::GoalArgs;
-pub use image::{Dirty, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
+pub use goal::{GOAL_RESULTS, GoalArgs};
+pub use image::{Dirty, IMAGE_RESULTS, IfExists, ImageArgs, ImageQuestion, RegistryArgs, ResolveArgs};
 pub use judge::{JudgeArgs, OnInconclusiveArg, OnObjectiveArg};
 pub use people::{ActionArg, ControlArgs, PlanArgs, StatusArgs, WatchArgs};
 pub use plan::{PlanFlags, StyleArg};
 pub use probe::{AddressArg, ProbeArgs};
 pub use rehearse::{RehearseArgs, ServiceArgs};
 pub use replay::{ReplayArgs, Slower};
+pub use results::{RESULTS, ResultsArgs, StepResults};
 pub use roll_out::RollOutArgs;
 pub use settle::SettleArgs;
 pub use source::{EvidenceFrom, PresetArg, SourceArgs};
@@ -59,15 +61,12 @@ pub use walk::{OnTermArg, RestartsArg, WalkArgs};
 
 use crate::model::name::GoalId;
 use crate::model::outcome::Code;
+use crate::model::time::LONGEST;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// The longest duration that a flag takes: humantime's `M` is a month, and a typo should not wait for one.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Safe rollouts of Knative Services: stage a revision at 0 %, walk users to it on evidence, settle from any state.
 #[derive(Debug, Parser)]
@@ -106,9 +105,20 @@ impl Cli {
 pub trait CommandArgs {
     /// How lines are printed.
     fn output(&self) -> Output;
-    /// Where a Tekton step's results go, if it declares any.
+    /// Where a Tekton step's results go, if those of a rollout are declared.
     fn results(&self) -> Option<&ResultsArgs> {
         None
+    }
+    /// The results that it declares where it has a flag for their place.
+    fn declared_results() -> StepResults
+    where
+        Self: Sized,
+    {
+        &RESULTS
+    }
+    /// It is about several Services, whose results need more room than one's, and no second step reports them again.
+    fn is_of_several(&self) -> bool {
+        false
     }
     /// Where what is not given comes from, and which Service may say it.
     fn asks(&self) -> Option<(&DeclaredArgs, &ClusterArgs)> {
@@ -131,6 +141,19 @@ macro_rules! subcommands {
                 match self {
                     $(Self::$name(args) => args.as_ref(),)*
                 }
+            }
+
+            /// The results that the subcommand of this name declares; none where it declares none, or where there is no such
+            /// subcommand.
+            pub fn results_of(name: &str) -> Option<StepResults> {
+                let cli = Cli::command();
+                cli.find_subcommand(name)?.get_arguments().find(|flag| flag.get_id() == "results")?;
+                // `roll-out` is typed, `RollOut` stands here.
+                let typed = name.replace('-', "");
+                $(if stringify!($name).eq_ignore_ascii_case(&typed) {
+                    return Some(<$args>::declared_results());
+                })*
+                None
             }
         }
     };
@@ -215,15 +238,6 @@ subcommands! {
     /// A server-side apply that conflicts with what others wrote and names them. Users of Services in care stay where they are, and
     /// spec.traffic is left to their walks. The last line says which Services are to be walked (docs/git.md).
     Apply(ApplyArgs),
-}
-
-/// Where a Tekton step's results go.
-#[derive(Debug, Clone, Args)]
-pub struct ResultsArgs {
-    /// Directory of the step's results, or the path of one of them (as Tekton fills in `$(step.results.message.path)`); else
-    /// /tekton/results, if it is there.
-    #[arg(long, value_name = "PATH", help_heading = "Results")]
-    pub results: Option<PathBuf>,
 }
 
 /// Whose rollout this is, and what to do if somebody else is at it.
@@ -338,6 +352,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_subcommand_tells_its_own_results() {
+        assert_eq!(Command::results_of("image"), Some(IMAGE_RESULTS.as_slice()));
+        assert_eq!(Command::results_of("goal"), Some(GOAL_RESULTS.as_slice()));
+        assert_eq!(Command::results_of("apply"), Some(APPLY_RESULTS.as_slice()));
+        for rolls in ["stage", "check", "walk", "roll-out", "settle"] {
+            assert_eq!(Command::results_of(rolls), Some(RESULTS.as_slice()), "{rolls}");
+        }
+        assert_eq!([Command::results_of("status"), Command::results_of("rollout")], [None, None]);
     }
 
     #[test]

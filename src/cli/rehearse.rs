@@ -93,7 +93,7 @@ pub struct ServiceArgs {
     /// After how long the client of an unanswered request gives up.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Service")]
     pub client_timeout: Duration,
-    /// So many requests in a row, of one revision, fail or pass together, as those that one pod or connection has at once; as many fail
+    /// How many requests in a row, of one revision, fail or pass together, as those that one pod or connection has at once; as many fail
     /// as --errors and --candidate-odds say, N at a time, and as many have a 4xx as --client-errors says. 1: each by itself.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = "Service")]
     pub clusters: u64,

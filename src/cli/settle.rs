@@ -77,4 +77,8 @@ impl CommandArgs for SettleArgs {
     fn results(&self) -> Option<&ResultsArgs> {
         Some(&self.results)
     }
+
+    fn is_of_several(&self) -> bool {
+        self.all
+    }
 }

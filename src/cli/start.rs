@@ -39,20 +39,20 @@ pub struct StartArgs {
     /// What becomes of a run for an older goal that has not staged yet.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OlderArg::Cancel)]
     pub older: OlderArg,
-    /// So many finished runs of a kind are kept for a Service: older ones that were started here are deleted when one more is; `all`:
+    /// How many finished runs of a kind are kept for a Service: older ones that were started here are deleted when one more is; `all`:
     /// nothing is deleted.
     #[arg(long, value_name = "N", default_value = "10", value_parser = keep)]
     pub keep: Keep,
     /// Stay until the run is over: it ends with 0 if the run ended well, with 28 if it failed.
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     pub wait: bool,
-    /// So long an owner's edits must have rested, so that three of them start one run.
+    /// How long an owner's edits must have rested, so that three of them start one run.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, requires = "follow", conflicts_with = "service", help_heading = "Follow")]
     pub debounce: Duration,
-    /// So many runs at most work at once; others wait for their turn.
+    /// How many runs work at once, at most; others wait for their turn.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running: usize,
-    /// So many of them at most in one namespace, so that no namespace takes every place; else half of those, or with --namespace all.
+    /// How many of them work in one namespace, at most, so that no namespace takes every place; else half of those, or with --namespace all.
     #[arg(long, value_name = "N", value_parser = running, requires = "all", conflicts_with = "service", help_heading = "Follow")]
     pub max_running_per_namespace: Option<usize>,
     /// Answer on this port, such as 0.0.0.0:9090: /metrics says what is counted (OpenMetrics), /healthz that it lives.

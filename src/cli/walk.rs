@@ -145,3 +145,29 @@ fn restarts(text: &str) -> Result<RestartsArg, String> {
     let limit = text.parse().ok().filter(|n| (1..=1000).contains(n));
     limit.map(|n| RestartsArg(Some(n))).ok_or_else(|| "a whole number from 1 to 1000, or `off`".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::rollout::plan::PlanOptions;
+
+    fn typed(arguments: &[&str]) -> Command {
+        let arguments = [&["andante"], arguments].concat();
+        Cli::of_arguments(arguments.into_iter().map(Into::into)).unwrap().command
+    }
+
+    #[test]
+    fn what_is_not_typed_is_the_default_everywhere() {
+        let usual = WalkOptions::default();
+        let Command::Walk(walk) = typed(&["walk", "hello"]) else { panic!("walk") };
+        assert_eq!(walk.options(), Ok(usual.clone()));
+        let Command::RollOut(both) = typed(&["roll-out", "hello"]) else { panic!("roll-out") };
+        assert_eq!(both.walk.options(), Ok(usual.clone()));
+        let Command::Rehearse(made_up) = typed(&["rehearse"]) else { panic!("rehearse") };
+        assert_eq!((made_up.deadline, made_up.grace), (usual.deadline, usual.grace));
+        assert_eq!(made_up.plan.options(), PlanOptions::default());
+        let Command::Plan(plan) = typed(&["plan", "hello"]) else { panic!("plan") };
+        assert_eq!(plan.plan.options(), PlanOptions::default());
+    }
+}

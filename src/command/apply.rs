@@ -10,7 +10,7 @@ use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::manifest::{ServiceFile, read_services};
 use crate::adapter::tekton::{ONE_STEP, Results, directory};
-use crate::cli::{ApplyArgs, ClusterArgs, Output};
+use crate::cli::{APPLY_RESULTS, ApplyArgs, ClusterArgs, Output};
 use crate::command::report::Lines;
 use crate::machine::apply::prune::{hash, leftovers, marked};
 use crate::machine::apply::{ApplyChange, Foreseen, Walker, WantedService};
@@ -23,10 +23,6 @@ use crate::view::apply::{ApplyRow, Leftovers, lines as table, whole};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// The results that `apply` declares, with their neutral values.
-pub const RESULTS: [(&str, &str); 5] =
-    [("outcome", "unknown"), ("changed", "[]"), ("start", "[]"), ("count", "0"), ("message", "")];
 
 /// A dry run is a question, and whoever asks wants to know soon that nobody answers.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -84,7 +80,7 @@ fn end(args: &ApplyArgs, sheet: Option<&Sheet<'_>>, outcome: &Outcome) -> Code {
 /// Every declared result with its neutral value, where this is a step.
 fn begin(args: &ApplyArgs) -> Result<Option<Results>, Stop> {
     let place = args.results.results.as_deref();
-    let results = Results::begin(&directory(place, &RESULTS), &RESULTS).map_err(Stop::bad_input)?;
+    let results = Results::begin(&directory(place, &APPLY_RESULTS), &APPLY_RESULTS).map_err(Stop::bad_input)?;
     // Names of Services need more room than words do, and no second step reports them again.
     Ok(results.map(|results| results.with_room(ONE_STEP)))
 }

@@ -14,7 +14,7 @@ use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::manifest;
 use crate::adapter::tekton::{BadResult, Results, directory};
-use crate::cli::{ClusterArgs, GoalArgs, Output};
+use crate::cli::{ClusterArgs, GOAL_RESULTS, GoalArgs, Output};
 use crate::model::api_error::ApiError;
 use crate::model::name::ServiceName;
 use crate::model::outcome::{Code, Outcome};
@@ -29,20 +29,6 @@ use crate::run::ports::Cluster;
 use crate::view::goal::GoalSeen;
 use serde_json::{Value, json};
 use std::path::Path;
-
-/// The results that `goal` declares, with their neutral values.
-pub const RESULTS: [(&str, &str); 10] = [
-    ("goal", ""),
-    ("git-url", ""),
-    ("git-revision", ""),
-    ("context", ""),
-    ("repository", ""),
-    ("container", ""),
-    ("traffic", ""),
-    ("pipeline", ""),
-    ("params", "{}"),
-    ("message", ""),
-];
 
 /// Why there is no goal to be told.
 enum NoGoal {
@@ -94,7 +80,7 @@ pub(super) async fn goal(args: &GoalArgs, environment: &Environment) -> Code {
 /// Every declared result with its neutral value, where this is a step.
 fn begin(args: &GoalArgs) -> Result<Option<Results>, Stop> {
     let place = args.results.results.as_deref();
-    let declared = if handed::asks(args) { handed::results(args) } else { RESULTS.to_vec() };
+    let declared = if handed::asks(args) { handed::results(args) } else { GOAL_RESULTS.to_vec() };
     let directory = directory(place, &declared);
     if place.is_some() && !directory.is_dir() {
         return Err(Stop::bad_input(format!("--results: there is no directory {}", directory.display())));

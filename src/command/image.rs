@@ -11,13 +11,11 @@ mod built;
 mod defaults;
 mod source;
 
-pub use answer::RESULTS;
-
 use super::{Stop, connect};
 use crate::adapter::cluster::Kube;
 use crate::adapter::env::Environment;
 use crate::adapter::tekton::{BadResult, Results, directory};
-use crate::cli::{ClusterArgs, IfExists, ImageArgs, ImageQuestion, Output, ResolveArgs};
+use crate::cli::{ClusterArgs, IMAGE_RESULTS, IfExists, ImageArgs, ImageQuestion, Output, ResolveArgs};
 use crate::image::defaults::ImageSettings;
 use crate::image::plan::{BadImagePlan, Build, ImagePlan, TELLING, compose, needs_namespace};
 use crate::image::reference::Reference;
@@ -59,12 +57,12 @@ async fn with_results(
     answer: &mut ImageAnswer,
     work: impl AsyncFnOnce(&mut ImageAnswer) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
-    let directory = directory(place, &RESULTS);
+    let directory = directory(place, &IMAGE_RESULTS);
     if place.is_some() && !directory.is_dir() {
         return Err(Stop::bad_input(format!("--results: there is no directory {}", directory.display())));
     }
     let unwritten = |error: BadResult| Stop::bad_input(format!("{error}, in {}", directory.display()));
-    let mut results = Results::begin(&directory, &RESULTS).map_err(unwritten)?;
+    let mut results = Results::begin(&directory, &IMAGE_RESULTS).map_err(unwritten)?;
     let ended = work(answer).await;
     if let Some(results) = &mut results {
         let what = match &ended {

@@ -26,7 +26,7 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::cluster::{Connect, Kube};
 use crate::adapter::env::Environment;
 use crate::adapter::tekton::{ONE_STEP, Results, directory};
-use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs, ReachArgs};
+use crate::cli::{Cli, ClusterArgs, Command, OwnerArgs, RESULTS, ReachArgs, StepResults};
 use crate::command::report::Lines;
 use crate::machine::claim::{Asker, IfBusy};
 use crate::model::event::{Event, Topic};
@@ -36,7 +36,6 @@ use crate::model::outcome::{Code, Outcome};
 use crate::model::time::words;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::{Clock, Sink};
-use clap::CommandFactory;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,15 +53,6 @@ impl Stop {
         Self::new(Code::BadInput, error.to_string())
     }
 }
-
-pub use apply::RESULTS as APPLY_RESULTS;
-pub use goal::RESULTS as GOAL_RESULTS;
-pub use image::RESULTS as IMAGE_RESULTS;
-
-/// The results that every rolling step declares, with their neutral values: Tekton has no defaults for results, so each
-/// is written before anything is done.
-pub const RESULTS: [(&str, &str); 5] =
-    [("outcome", "unknown"), ("revision", ""), ("digest", ""), ("rollout", ""), ("message", "")];
 
 /// How a subcommand ended.
 enum Ended {
@@ -121,8 +111,7 @@ pub async fn run(cli: Cli) -> Code {
     let args = cli.command.args();
     let mut lines = Lines::new(args.output());
     let mut results = args.results().and_then(|args| begin_results(args.results.as_deref(), &mut lines));
-    if matches!(&cli.command, Command::Settle(args) if args.all) {
-        // Several Services need more room than one, and no second step reports them again.
+    if args.is_of_several() {
         results = results.map(|results| results.with_room(ONE_STEP));
     }
     let typed = cli.typed.clone();
@@ -150,18 +139,9 @@ pub async fn run(cli: Cli) -> Code {
     outcome.code
 }
 
-/// The results that the subcommand of these arguments declares, with their neutral values; none where it declares none.
-fn results_of(arguments: &[OsString]) -> Option<&'static [(&'static str, &'static str)]> {
-    let name = arguments.get(1)?.to_str()?;
-    let declares = |flag: &clap::Arg| flag.get_id() == "results";
-    Cli::command().find_subcommand(name)?.get_arguments().find(|flag| declares(flag))?;
-    // `image` names a build, `goal` a wish and `apply` many Services, none of them a rollout, so their results are others.
-    Some(match name {
-        "image" => &image::RESULTS,
-        "goal" => &goal::RESULTS,
-        "apply" => &apply::RESULTS,
-        _ => &RESULTS,
-    })
+/// The results that the subcommand of these arguments declares; none where it declares none.
+fn results_of(arguments: &[OsString]) -> Option<StepResults> {
+    Command::results_of(arguments.get(1)?.to_str()?)
 }
 
 /// Writes the results of a step whose arguments cannot be read: it declares them, so it still has to write them.
@@ -279,7 +259,7 @@ async fn asker(
             at
         }
         None if owner.kind == OwnerKind::Person => {
-            // Whose clock runs ahead would else be the newest for as long.
+            // A person whose clock runs ahead would else hold the newest intent for as long.
             kube.set_clock().await;
             SystemClock.now()
         }

@@ -20,9 +20,9 @@ use crate::model::name::RevisionName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A process writes one series after another while it goes on counting, so that they may differ by so many...
-const TORN: u64 = 10;
+pub(super) const TORN: u64 = 10;
 /// ...and by one of so many of its answers more, but no further than a hundred times [`TORN`].
-const TORN_PART: u64 = 1000;
+pub(super) const TORN_PART: u64 = 1000;
 
 /// What is wrong with the series. Names of metrics and labels only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,8 +21,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The registry of names without a host, by its present and its former name.
-const DOCKER_HUB: &str = "docker.io";
-const DOCKER_HUB_BEFORE: &str = "index.docker.io";
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB_BEFORE: &str = "index.docker.io";
 /// Why a host with an underscore is refused; the rule of hosts alone would not say that others see it otherwise.
 const UNDERSCORE: &str = "it has a `_`, and the library by which Kubernetes and the container tools read references takes none in a \
                           host, although some builders push there: give the registry a name without it";

@@ -101,13 +101,26 @@ impl GoalAsked {
 /// What an onlooker is told where the goal of an open rollout is not the one that its Service declares now: by the comparison that a
 /// walk makes. Which process makes it no record tells (a person may go on with it without a goal), so this is said of whoever does.
 pub(crate) fn goal_note(record: &Record, service: &Service) -> Option<String> {
-    let goal = record.goal.as_ref().filter(|_| record.phase.is_open())?;
-    match GoalAsked::new(goal.asked.clone()).now(Some(goal), true, service) {
+    match seen(record, service)? {
         GoalNow::Present => None,
         GoalNow::Older(why) if has_moved(record) => Some(format!("{why}: a walk for that goal takes users back")),
         GoalNow::Older(why) => Some(format!("{why}: a walk for that goal moves nobody any more")),
         GoalNow::Unreadable(why) => Some(format!("{why}; a walk for that goal takes no step until it can be read")),
     }
+}
+
+/// Why a walk for the goal of this open rollout takes no step: what its Service declares cannot be read; in a sentence.
+pub(crate) fn unread_goal(record: &Record, service: &Service) -> Option<String> {
+    match seen(record, service)? {
+        GoalNow::Unreadable(why) => Some(why),
+        GoalNow::Present | GoalNow::Older(_) => None,
+    }
+}
+
+/// How the goal of an open rollout stands to what is declared now; none: it is of no goal.
+fn seen(record: &Record, service: &Service) -> Option<GoalNow> {
+    let goal = record.goal.as_ref().filter(|_| record.phase.is_open())?;
+    Some(GoalAsked::new(goal.asked.clone()).now(Some(goal), true, service))
 }
 
 /// True if this rollout brought users to the candidate, as the record has it; what an earlier one left there is none of it.

@@ -26,7 +26,7 @@ use crate::rollout::declaration::read::{Declaration, Stated};
 use crate::rollout::record::Record;
 use jiff::Timestamp;
 
-/// So many writes are answered before it is said that somebody takes them back.
+/// After how many answered writes it is said that somebody takes them back.
 const TRIES: u32 = 3;
 
 /// What both do alike: look, write, and wait until what was written is served.

@@ -41,7 +41,7 @@ fn placeholder(tag: &Tag, service: &Service) -> String {
 }
 
 /// The clash ahead of the write of `split`, or what must be asked to know of one. Nothing where names cannot be read.
-pub(super) fn ahead(split: &Split, tags: &Tags, world: &World, service: &Service) -> Option<Next> {
+pub(crate) fn ahead(split: &Split, tags: &Tags, world: &World, service: &Service) -> Option<Next> {
     for tag in [&tags.candidate, &tags.stable] {
         let here = service.split.as_ref().is_ok_and(|s| s.tagged(tag).is_some());
         // A tag that stands already has its placeholder, or clashes visibly.

@@ -1,8 +1,13 @@
-//! The course of a walk as its plan and record tell it: how long a step is stayed at, since when, and which steps may
-//! come next. Decides this once for the walk and for `status`, so that neither says what the other does not do. It may
-//! use the plan, the record and the Service.
+//! The course of a walk as its plan and record tell it: how long a step is stayed at, since when, which steps may come
+//! next, and what of the Service itself keeps the next one from being taken. Decides this once for the walk and for
+//! `status`, so that neither says what the other does not do. It may use the plan, the record and the world.
 
-use crate::model::observed::Service;
+use crate::machine::migration::taken_name;
+use crate::machine::world::World;
+use crate::model::name::RevisionName;
+use crate::model::observed::{Revision, Service};
+use crate::model::percent::Percent;
+use crate::model::split::Split;
 use crate::model::time::after;
 use crate::rollout::control::Control;
 use crate::rollout::plan::Plan;
@@ -45,4 +50,31 @@ pub(crate) fn reachable(plan: &Plan, step: usize) -> Option<RangeInclusive<usize
     }
     let asked = plan.steps.iter().take(below).skip(step).position(|s| s.approval).map_or(below, |i| next + i);
     Some(next..=asked.max(next))
+}
+
+/// The split of one step, or the foreign target that would keep Knative from taking it (docs/protocol.md, rule 6).
+pub(crate) fn step_split(
+    world: &World,
+    record: &Record,
+    candidate: &RevisionName,
+    percent: Percent,
+) -> Result<Split, String> {
+    let split = record.start.at(candidate, percent, &record.tags);
+    match split.revisions().into_iter().find(|name| !world.serves(name)) {
+        Some(name) => Err(format!(
+            "{name} is not Ready ({}), and Knative takes a split whole or not at all: mend it or remove its target",
+            world.revision(name).map_or_else(|| "it does not exist".to_owned(), Revision::complaint)
+        )),
+        None => Ok(split),
+    }
+}
+
+/// Why Knative would not take a step to this percentage; none: nothing of the Service is in its way.
+pub(crate) fn blocker(world: &World, service: &Service, record: &Record, percent: Percent) -> Option<String> {
+    if let Some(name) = taken_name(world, service, record) {
+        return Some(format!(
+            "a revision has the template's name {name} already, and Knative migrates no traffic while it stands there: take spec.template.metadata.name out"
+        ));
+    }
+    step_split(world, record, record.candidate.as_ref()?, percent).err()
 }

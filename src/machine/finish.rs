@@ -30,6 +30,13 @@ pub(super) struct Finish {
     pub stays_pinned: Option<String>,
 }
 
+impl Finish {
+    /// That in a sentence for the log.
+    pub(super) fn pinned_note(&self) -> Option<String> {
+        self.stays_pinned.as_ref().map(|why| format!("traffic stays pinned by name, latest is not restored: {why}"))
+    }
+}
+
 /// The candidate has everything for good, in the shape that the owner had (rule 8).
 pub(super) fn finish(
     world: &World,

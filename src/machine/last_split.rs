@@ -18,7 +18,7 @@ use crate::rollout::record::{Phase, Record};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// So long it is waited for after a signal. The runner gives up 4.5 s after one, and whoever ends before that can still say what they
+/// How long it is waited for after a signal. The runner gives up 4.5 s after one, and whoever ends before that can still say what they
 /// know.
 pub(super) const AFTER_SIGNAL: Duration = Duration::from_secs(2);
 

@@ -15,7 +15,7 @@ use crate::rollout::splits::Tags;
 
 /// Where a template's own name stands, as a JSON pointer.
 pub(super) const TEMPLATE_NAME: &str = "/metadata/name";
-/// So many bytes of annotations Knative adds to those that it copies from a Service, at most.
+/// How many bytes of annotations Knative adds to those that it copies from a Service, at most.
 const COPIES: usize = 2048;
 /// Knative's word for a template whose name another revision has.
 const NAME_TAKEN: &str = "RevisionNameTaken";

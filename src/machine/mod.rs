@@ -12,7 +12,7 @@ pub(crate) mod capacity;
 pub mod care;
 pub(crate) mod check;
 pub mod claim;
-mod clash;
+pub(crate) mod clash;
 pub(crate) mod course;
 pub(crate) mod finish;
 pub mod foretold;

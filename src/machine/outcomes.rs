@@ -4,16 +4,19 @@
 use crate::machine::capacity::standing_words;
 use crate::machine::claim::Claim;
 use crate::machine::migration::cause_and_remedy;
-use crate::machine::next::GiveUp;
+use crate::machine::next::{GiveUp, Next};
 use crate::machine::standing::{Followed, outcome_of, record_lost, who_moved};
 use crate::machine::world::World;
+use crate::model::event::{Log, Topic};
 use crate::model::name::ServiceName;
 use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::percent::Percent;
+use crate::model::time::after;
 use crate::rollout::declaration::charge::in_care;
 use crate::rollout::record::{BadRecord, EditOf, Phase, Record};
 use crate::rollout::splits::Start;
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// How long the end waits for a last split to be served before it says so.
@@ -45,6 +48,28 @@ pub(crate) fn refused(claim: Claim, record: Option<&Record>, service: &Service) 
         ),
         _ => None,
     }
+}
+
+/// So long until it is asked again whose turn it is.
+const TURN: Duration = Duration::from_secs(5);
+
+/// What a claim that says to wait comes to: a short wait, and the end at `deadline`.
+pub(super) fn waits_its_turn(
+    record: Option<&Record>,
+    service: &Service,
+    deadline: Timestamp,
+    now: Timestamp,
+    log: &mut Log,
+) -> Next {
+    if now >= deadline {
+        return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
+    }
+    if let Some(record) = record {
+        log.once(Topic::Wait, format!("{} holds {} (rollout {}); waiting", record.owner, service.name, record.id));
+    }
+    // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever time wakes
+    // it.
+    Next::wait(Some(after(now, TURN).min(deadline)))
 }
 
 /// That there is no such Service, and where it was looked for.
@@ -291,4 +316,25 @@ pub(crate) fn with_digest(mut outcome: Outcome, world: &World) -> Outcome {
         outcome.digest = revision.and_then(|revision| revision.digest.clone());
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::record::tests::record;
+    use serde_json::json;
+
+    #[test]
+    fn whose_turn_is_not_yet_looks_again_soon_and_gives_up_at_the_deadline() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let service = json!({"metadata": {"name": "hello", "uid": "u", "generation": 1}});
+        let service = Service::from_json(&service).unwrap();
+        let (held, mut log) = (record(), Log::default());
+        let mut next = |now| waits_its_turn(Some(&held), &service, at(12), at(now), &mut log);
+        assert_eq!([next(0), next(5), next(10)], [5, 10, 12].map(|until| Next::wait(Some(at(until)))));
+        let Next::End(end) = next(12) else { panic!("an end") };
+        assert_eq!(end.code, Code::Busy);
+        let said: Vec<_> = log.take().into_iter().map(|event| event.text).collect();
+        assert_eq!(said, ["kim holds hello (rollout r1); waiting"], "once");
+    }
 }

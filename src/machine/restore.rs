@@ -35,7 +35,7 @@ use crate::rollout::splits::only_ready;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// So long the revision of the template that was put back may take to be Ready, where latest is to be followed again. Users are where
+/// How long the revision of the template that was put back may take to be Ready, where latest is to be followed again. Users are where
 /// they belong meanwhile, and `settle` goes on from there.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
@@ -116,7 +116,7 @@ impl Restore {
 
     /// True if the write that the API server refused was of this: users are back, so how the rollout ended is known.
     pub(super) fn is_denied(&mut self, error: &ApiError) -> bool {
-        // Of the next write it is decided anew whose it is.
+        // The next write may be somebody else's, so whose it is is decided anew.
         let writes = std::mem::take(&mut self.writes);
         if writes {
             self.refused = Some(denied(error).code);

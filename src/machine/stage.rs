@@ -10,7 +10,7 @@ use crate::machine::last_split::LastSplit;
 use crate::machine::lost::Lost;
 use crate::machine::next::{BoundOrder, GiveUp, Look, Machine, Next, Written};
 use crate::machine::others;
-use crate::machine::outcomes::{refused, taken_over};
+use crate::machine::outcomes::{refused, taken_over, waits_its_turn};
 use crate::machine::restore::Restore;
 use crate::machine::rollback::Why;
 use crate::machine::stage::admit::{Admission, Begin, begin, no_tag_fits};
@@ -22,7 +22,7 @@ use crate::machine::write::{order, while_latest_stands};
 use crate::model::event::Log;
 use crate::model::event::{Event, Topic};
 use crate::model::name::RevisionName;
-use crate::model::observed::{CONTROL, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::{Code, Outcome};
 use crate::model::time::after;
 use crate::rollout::control::Control;
@@ -186,15 +186,7 @@ impl Stage {
             return Next::end(end);
         }
         if claim == Claim::Wait {
-            if now >= self.deadline(now) {
-                return Next::end(outcome_of(Code::Busy, "still busy at the deadline; nothing was written", service));
-            }
-            if let Some(record) = record {
-                log.once(Topic::Wait, format!("{} holds {} ({}); waiting", record.owner, service.name, record.id));
-            }
-            // Nothing watches the owner's run, so the wait is short: the runner forgets what it knew of a run whenever
-            // time wakes it.
-            return Next::wait(Some(after(now, Duration::from_secs(5)).min(self.deadline(now))));
+            return waits_its_turn(record, service, self.deadline(now), now, log);
         }
         if service.latest_ready.is_none() {
             return self.first_deployment(world, service, now, log);
@@ -307,7 +299,7 @@ impl Stage {
                     .next(format!("run the same again to go on, or `andante settle {}`", service.called())),
             );
         }
-        let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+        let control = Control::on(service, &record.id);
         if let Some(abort) = &control.abort {
             self.failed.get_or_insert(Why::new(Code::Aborted, format!("aborted by {}", abort.by)));
         }

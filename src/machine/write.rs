@@ -16,7 +16,7 @@ use crate::rollout::owner::Owner;
 use crate::rollout::progress::progress;
 use crate::rollout::record::{BadRecord, Phase, Record, RolloutGoal, epoch_of};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The tests that fence every write: identity, generation, and our record as it was read.
 fn fence(service: &Service) -> Vec<Value> {
@@ -96,6 +96,12 @@ pub(super) fn leaving_order(service: &Service, split: Option<Split>, what: Event
         patch.push(json!({"op": "add", "path": "/spec/traffic", "value": split}));
     }
     Order { patch: Value::Array(patch), record: None, what }
+}
+
+/// Says the split in the `spec` of an object that is sent as a whole, and not as a patch of ours; none: it says nothing of it.
+pub(super) fn put_split(spec: &mut Map<String, Value>, split: Option<Value>) {
+    spec.remove("traffic");
+    spec.extend(split.map(|split| ("traffic".to_owned(), split)));
 }
 
 /// Takes an annotation away, if it is there.

@@ -51,7 +51,7 @@ impl Moment {
         (!quiet).then_some(Self::Ended(outcome.word, outcome.code))
     }
 
-    /// The reason: one word in camel case. Of an end it is its outcome's.
+    /// The reason: one word in camel case; that of an end is its outcome's word.
     pub fn reason(self) -> String {
         match self {
             Self::Ended(word, _) => camel_case(word),

@@ -24,7 +24,7 @@ pub const PIPELINE: &str = "andante.dev/pipeline";
 pub const GOAL_STATUS: &str = "andante.dev/goal-status";
 /// The annotation that says in one line where the rollout stands, for people and other programs; nothing of ours reads it.
 pub const PROGRESS: &str = "andante.dev/progress";
-/// So many bytes of annotations, names and values together, an object may have.
+/// How many bytes of annotations, names and values together, an object may have.
 // The API server refuses the write of a longer set (apimachinery, pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
 /// By this label a Revision tells which generation of its Configuration made it.

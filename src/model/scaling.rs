@@ -48,9 +48,9 @@ impl ScaleBound {
 pub struct Scaling {
     /// The Revision has annotations at all, so that a pointer can lead to one.
     pub annotated: bool,
-    /// So many pods at least; 0 where nothing is said.
+    /// The fewest pods that it has; 0 where nothing is said.
     pub min: u32,
-    /// So many pods at most; none where nothing is said, or 0, which means the same.
+    /// The most pods that it has; none where nothing is said, or 0, which means the same.
     pub max: Option<u32>,
     /// Over how long the autoscaler averages.
     pub window: Duration,
@@ -89,7 +89,7 @@ impl Scaling {
         }
     }
 
-    /// So many pods at least where its owner had this text in the spelling that counts first.
+    /// The fewest pods where its owner had this text in the spelling that counts first.
     pub fn min_with(&self, had: Option<&str>) -> u32 {
         had.map_or(self.older_min, |had| had.parse().unwrap_or_default())
     }

@@ -6,6 +6,10 @@
 use jiff::Timestamp;
 use std::time::Duration;
 
+/// The longest duration that anybody may ask for, 31 days: longer than any walk takes. humantime's `M` is a month, and a typo
+/// should not wait for one.
+pub(crate) const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
 /// `time + duration`, never beyond what a timestamp holds.
 pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     // Flags and a server's Retry-After may be as long as they like; a panic here would leave users where they are.

@@ -1,6 +1,6 @@
 //! The plan: every step of a walk, made before the first write, so that nothing is left to decide but verdicts.
 //!
-//! Decides the steps from a style and its settings. Depends on percents only.
+//! Decides the steps from a style and its settings.
 //!
 //! ```
 //! use andante::rollout::plan::{BadPlan, Plan, PlanOptions, Style};
@@ -175,6 +175,8 @@ pub enum BadPlan {
 }
 
 impl Style {
+    // Each method names every style, so that the compiler asks for a new one here.
+
     /// The steps that the style has by itself.
     fn own_steps(self) -> Vec<i64> {
         match self {
@@ -188,22 +190,34 @@ impl Style {
     /// How long it stays at each step but the last where nothing else is asked for. By budget the evidence sets the pace, so
     /// a dwell only has to outlast the cold start of a step's pods.
     pub fn usual_dwell(self) -> Duration {
-        Duration::from_secs(if self.by_budget() { 30 } else { 120 })
+        Duration::from_secs(match self {
+            Self::Budget => 30,
+            Self::Canary | Self::Linear | Self::BlueGreen | Self::AllAtOnce => 120,
+        })
     }
 
     /// How long it watches at 100 % where nothing else is asked for; all at once means to be over at once.
     pub fn usual_bake(self) -> Duration {
-        if self == Self::AllAtOnce { Duration::ZERO } else { Duration::from_secs(300) }
+        match self {
+            Self::AllAtOnce => Duration::ZERO,
+            Self::Canary | Self::Linear | Self::Budget | Self::BlueGreen => Duration::from_secs(300),
+        }
     }
 
     /// True if everyone is moved in one write, so that nothing can be compared.
     pub fn is_one_switch(self) -> bool {
-        matches!(self, Self::BlueGreen | Self::AllAtOnce)
+        match self {
+            Self::BlueGreen | Self::AllAtOnce => true,
+            Self::Canary | Self::Linear | Self::Budget => false,
+        }
     }
 
     /// True if each step goes as far as the evidence so far allows.
     pub fn by_budget(self) -> bool {
-        self == Self::Budget
+        match self {
+            Self::Budget => true,
+            Self::Canary | Self::Linear | Self::BlueGreen | Self::AllAtOnce => false,
+        }
     }
 
     /// As it is written on the command line.

@@ -8,14 +8,15 @@ mod namespace;
 
 use super::{BOUNDS_AFTER_SIGNAL, CALL_AFTER_SIGNAL, ENDING_WITHIN, ReadCall, Runner};
 use crate::machine::next::{BoundOrder, BoundWrite, GiveUp, Look, Order, Written};
-use crate::machine::world::{NameHolder, PodsSaid, Presence, Signal};
+use crate::machine::world::{PodsSaid, Presence, Signal};
 use crate::model::api_error::ApiError;
 use crate::model::bytes::Meaning;
 use crate::model::event::{Event, Topic};
 use crate::model::observed::Revision;
 use crate::model::podwords::{being_made, trouble};
 use crate::rollout::record::Record;
-use crate::run::ports::{Clock, Cluster, NamedKind, Sink};
+use crate::run::asking::holder_of;
+use crate::run::ports::{Clock, Cluster, Sink};
 use futures_util::future::pending;
 use std::pin::pin;
 use std::time::Duration;
@@ -285,7 +286,9 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             }
             Look::Namespace => self.look_at_namespace().await,
             Look::Name(name) => {
-                let holder = self.holder_of(&name).await;
+                let (cluster, service) = (self.cluster, self.world.service().map(|service| service.name.clone()));
+                let holder =
+                    holder_of(service.as_ref(), async |kind| self.call(cluster.named(kind, &name)).await).await;
                 self.world.names.insert(name, holder);
                 Ok(())
             }
@@ -352,39 +355,4 @@ impl<C: Cluster, K: Clock, S: Sink> Runner<'_, C, K, S> {
             self.world.ending = ending;
         }
     }
-
-    /// Who has a name that a tag's placeholder needs. The rights are optional, so no failure of these calls is trouble: what
-    /// cannot be read now shows once Knative tries.
-    async fn holder_of(&mut self, name: &str) -> NameHolder {
-        let cluster = self.cluster;
-        let placeholder = self.call(cluster.named(NamedKind::Service, name)).await;
-        if let Ok(object) = &placeholder {
-            let route = self.world.service().map(|service| service.name.as_str());
-            return if route.is_some() && owning_route(object) == route {
-                NameHolder::Nobody
-            } else {
-                NameHolder::Other("a Service")
-            };
-        }
-        // One that is not ready yet has no placeholder yet, and would then be the one that cannot have it.
-        let knative = self.call(cluster.named(NamedKind::KnativeService, name)).await;
-        if knative.is_ok() {
-            return NameHolder::Other("a Knative Service");
-        }
-        let absent = |answer: &Result<serde_json::Value, ApiError>| matches!(answer, Err(ApiError::NotFound(_)));
-        if absent(&placeholder) {
-            return NameHolder::Nobody;
-        }
-        match self.call(cluster.named(NamedKind::Route, name)).await {
-            Ok(_) => NameHolder::Other("a Route"),
-            Err(_) => NameHolder::Unknown,
-        }
-    }
-}
-
-/// The Route that owns a placeholder.
-fn owning_route(object: &serde_json::Value) -> Option<&str> {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(serde_json::Value::as_array)?;
-    let route = owners.iter().find(|o| o["kind"] == "Route" && o["controller"] == true)?;
-    route["name"].as_str()
 }

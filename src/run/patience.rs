@@ -2,7 +2,7 @@
 //!
 //! Decides that patience belongs to what fails: a good read says nothing of writes, since an admission webhook that cannot be
 //! asked, a full disk or a policy lets the API server read well and write nothing. What ended it last says what is to be
-//! mended. Depends on time and the API's errors alone.
+//! mended.
 
 use super::watch::delays;
 use crate::machine::next::GiveUp;

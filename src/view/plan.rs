@@ -41,6 +41,9 @@ pub(crate) struct Preview {
     pub shortest_ms: u64,
     /// What would refuse it as things are now.
     pub refusals: Vec<String>,
+    /// A name that one of the tags needs, of which is to be asked who has it before it is known what would be refused.
+    #[serde(skip)]
+    pub unasked: Option<String>,
     /// What the owner should know.
     pub warnings: Vec<String>,
 }

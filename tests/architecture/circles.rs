@@ -1,7 +1,9 @@
 //! Circles: of the children of one module, none may need itself by way of others, whatever lies inside of them.
 //!
 //! A child's use of what its parent defines (an `impl` that goes on in a file of its own) and a parent's use of its
-//! children are no circle: they are one thing in several files.
+//! children are no circle: they are one thing in several files. So the methods of one type (`Walk`, `Stage`, `Judge`) may call each
+//! other across files, which this test cannot see: paths tell it who needs whom, and `self.method()` has none. A type lies in several
+//! files because its state is one (a walk remembers what it asked, saw and wrote) and its questions are many.
 
 use crate::modules::House;
 use crate::source::{Module, Source};

@@ -29,6 +29,7 @@ const WALK: &str = "machine/walk/take.rs";
 const SETTLE: &str = "machine/settle.rs";
 const CALL: &str = "adapter/cluster/call.rs";
 const POINTER: &str = "a pointer to spec.traffic";
+const KEY: &str = "traffic as a key of an object";
 
 #[test]
 fn the_checker_can_fail() {
@@ -113,6 +114,14 @@ fn the_checker_can_fail() {
         (SETTLE, "fn a() { format!(\"/spec/{field}\") }", POINTER),
         (SETTLE, "fn a() { json!({\"op\": \"replace\", \"path\": \"/spec\", \"value\": s}) }", POINTER),
         (SETTLE, "fn a() { object.pointer_mut(\"/spec/traffic\") }", POINTER),
+        // In an object that is sent as a whole.
+        (SETTLE, "fn a() { json!({\"spec\": {\"traffic\": split}}) }", KEY),
+        (SETTLE, "fn a() { spec.insert(\"traffic\".into(), split); }", KEY),
+        (SETTLE, "fn a() { *spec.entry(r#\"traffic\"#).or_default() = split; }", KEY),
+        (SETTLE, "fn a() { object[\"spec\"][\"traffic\"] = split; }", KEY),
+        (SETTLE, "fn a() { spec.extend([(String::from(\"traffic\"), split)]); }", KEY),
+        ("adapter/manifest.rs", "const T: &str = \"traffic\";", KEY),
+        ("machine/apply/body.rs", "fn a() { spec.extend(x.map(|x| (\"traffic\".to_owned(), x))); }", KEY),
     ] {
         let found = found(&planted(&sources, &[(file, text)]), file);
         assert!(found.iter().any(|names| names == expected), "{file}: {text}\nwas not found, only {found:?}");
@@ -139,6 +148,9 @@ fn the_checker_lets_pass_what_is_allowed() {
         ("main.rs", "use andante::command::run;"),
         ("machine/write.rs", "fn a() { json!({\"op\": \"add\", \"path\": \"/spec/traffic\", \"value\": s}) }"),
         (SETTLE, "fn a() { object.pointer(\"/spec/traffic\").or(object.pointer(\"/spec\")) }"),
+        (SETTLE, "fn a() { spec.remove(\"traffic\"); object[\"traffic\"] == split || name == \"traffic\" }"),
+        (SETTLE, "fn a() { match part { A => \"traffic\" } }\nfn b() { object[\"spec\"].get(\"traffic\") }"),
+        ("view/plan.rs", "fn a() { json!({\"traffic\": split}) }"),
         (SETTLE, "const T: [&str; 3] = [\"/spec/template\", \"/spec/trafficked\", \"/\"];"),
     ] {
         let found = found(&planted(&sources, &[(file, text)]), file);

@@ -123,15 +123,20 @@ pub(crate) fn functions(code: &[TokenTree]) -> Vec<(String, usize)> {
 
 /// How many lines each file under `src` has, tests included.
 pub(crate) fn lengths() -> BTreeMap<String, usize> {
+    lengths_under(&src())
+}
+
+/// How many lines each file of Rust under this folder has, by its path in there.
+pub(crate) fn lengths_under(folder: &Path) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    let mut open = vec![src()];
+    let mut open = vec![folder.to_owned()];
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
-                let file = path.strip_prefix(src()).unwrap().display().to_string();
+                let file = path.strip_prefix(folder).unwrap().display().to_string();
                 found.insert(file, fs::read_to_string(&path).unwrap().lines().count());
             }
         }

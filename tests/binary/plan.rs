@@ -64,7 +64,7 @@ rollback   <hello-now> 100 %, <hello-new> 0 % (tag candidate)
            instead of what is still to come, whenever a gate fails
 
 time       at least 6m, staging, gates and approvals aside
-note       from a file: whether its revisions are there and Ready was not looked at
+note       from a file: whether its revisions are there and Ready, and who has the names that its tags need, was not looked at
 note       the file does not tell which revision is ready now: <hello-now> stands for it
 note       <hello-new> stands for the revision that staging makes or takes up
 ";
@@ -92,7 +92,7 @@ rollback   hello-00003 80 %, hello-00001 20 % (tag old), <hello-new> 0 % (tag ca
            instead of what is still to come, whenever a gate fails
 
 time       at least 5m, staging, gates and approvals aside
-note       from a file: whether its revisions are there and Ready was not looked at
+note       from a file: whether its revisions are there and Ready, and who has the names that its tags need, was not looked at
 note       <hello-new> stands for the revision that staging makes or takes up
 note       one switch: judged by probes before, by the candidate's pods and (with --evidence) the objective during the bake; it promises no comparison with stable
 note       serving.knative.dev/rollout-duration is 60s: Knative itself ramps entries that follow latest, by time alone

@@ -1,7 +1,7 @@
 //! Results of a step: every declared one is there however the step ends.
 
 use super::{andante, andante_with, scratch};
-use andante::command::{IMAGE_RESULTS, RESULTS};
+use andante::cli::{IMAGE_RESULTS, RESULTS};
 use std::fs;
 use std::path::{Path, PathBuf};
 

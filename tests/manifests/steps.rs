@@ -3,8 +3,7 @@
 
 use super::catalog::{Item, extras, list, names, pipelines, referred, step_actions, tasks, texts};
 use andante::adapter::tekton::LIMIT;
-use andante::cli::Cli;
-use andante::command::{APPLY_RESULTS, GOAL_RESULTS, IMAGE_RESULTS, RESULTS};
+use andante::cli::{self, Cli};
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,13 +249,8 @@ fn written(arguments: &[String]) -> BTreeSet<String> {
     if arguments[0] == "goal" && !parameters.is_empty() {
         return &parameters | &BTreeSet::from(["message".to_owned()]);
     }
-    let results: &[(&str, &str)] = match arguments[0].as_str() {
-        "image" => &IMAGE_RESULTS,
-        "goal" => &GOAL_RESULTS,
-        "apply" => &APPLY_RESULTS,
-        "stage" | "check" | "walk" | "roll-out" | "settle" => &RESULTS,
-        other => panic!("what does {other} write?"),
-    };
+    let results =
+        cli::Command::results_of(&arguments[0]).unwrap_or_else(|| panic!("what does {} write?", arguments[0]));
     results.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 

@@ -6,12 +6,16 @@
 //! file.
 
 use super::connect_error::ConnectError;
+use crate::adapter::files;
 use kube::Config;
 use kube::config::{ExecAuthCluster, Kubeconfig, KubeconfigError, LoadDataError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// The largest kubeconfig that is read, in bytes: room for some hundred clusters with their certificates.
+const LARGEST: u64 = 8 << 20;
 
 /// What a kubeconfig says.
 pub(super) struct Chosen {
@@ -48,7 +52,7 @@ pub(super) fn load(paths: &[PathBuf], context: Option<&str>) -> Result<Chosen, C
 /// One file, with the paths in it made whole. What is wrong is said without anything that it holds.
 fn read(path: &Path) -> Result<Kubeconfig, String> {
     let not_one = || "is not a kubeconfig (YAML cannot be parsed)".to_owned();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))?;
+    let text = files::read_named(path, LARGEST).map_err(|e| format!("cannot be read: {e}"))?;
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|_| not_one())?;
     let mut file = Kubeconfig::default();
     for document in documents.into_iter().filter(|d| !d.is_null()) {
@@ -152,6 +156,12 @@ pub(super) fn plain(error: &KubeconfigError) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_end_is_no_kubeconfig() {
+        let error = load(&["/dev/zero".into()], None).err().unwrap().to_string();
+        assert!(error.contains("/dev/zero: cannot be read: it has more than 8388608 bytes"), "{error}");
+    }
 
     #[test]
     fn paths_are_relative_to_the_file_and_numbers_may_be_names() {

@@ -9,6 +9,7 @@ use super::connect_error::ConnectError;
 use super::find::{Connect, Found, find};
 use super::kubeconfig;
 use crate::adapter::env::Environment;
+use crate::adapter::files;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,9 @@ use tokio::time::Instant;
 
 /// A plugin always may have something new, and may take a second and ask somebody; so it is asked no more often.
 const PLUGIN_PAUSE: Duration = Duration::from_secs(5);
+
+/// The largest file of credentials that is compared, in bytes; what is larger, or no regular file, counts as empty.
+const LARGEST: u64 = 1 << 20;
 
 /// A client, and what its credentials were.
 #[derive(Clone)]
@@ -102,7 +106,7 @@ fn read(credentials: &AuthInfo) -> Option<String> {
         return None;
     }
     let files = [&credentials.token_file, &credentials.client_certificate, &credentials.client_key];
-    let texts = files.into_iter().flatten().map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let texts = files.into_iter().flatten().map(|path| files::read_text(path.as_ref(), LARGEST).unwrap_or_default());
     Some(std::iter::once(serde_json::to_string(credentials).ok()?).chain(texts).collect())
 }
 

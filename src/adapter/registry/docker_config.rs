@@ -4,10 +4,10 @@
 //! that cannot be read is the fault of those alone whom it is meant for.
 //! Depends on files and references; never prints what it read.
 
+use super::DOCKER_HUB_HOST;
 use super::credentials::Credentials;
-use super::{DOCKER_HUB, DOCKER_HUB_HOST};
 use crate::adapter::files;
-use crate::image::reference::{Domain, Repository, RepositoryPath};
+use crate::image::reference::{DOCKER_HUB, DOCKER_HUB_BEFORE, Domain, Repository, RepositoryPath};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -214,7 +214,7 @@ fn normal(key: &str) -> String {
     let (host, path) = key.find('/').map_or((key, ""), |slash| key.split_at(slash));
     // Only as the whole path: `gcr.io/stuff/v2` is a repository, and not all of `gcr.io/stuff`.
     let path = if ["/v1", "/v2"].contains(&path) { "" } else { path };
-    let host = if ["index.docker.io", DOCKER_HUB_HOST].contains(&host) { DOCKER_HUB } else { host };
+    let host = if [DOCKER_HUB_BEFORE, DOCKER_HUB_HOST].contains(&host) { DOCKER_HUB } else { host };
     format!("{}{path}", host.to_ascii_lowercase())
 }
 

@@ -11,17 +11,6 @@ use crate::image::reference::{Digest, Repository};
 use crate::model::outcome::{Code, Outcome};
 use serde_json::json;
 
-/// The results that `image` declares, with their neutral values.
-pub const RESULTS: [(&str, &str); 7] = [
-    ("image", ""),
-    ("repository", ""),
-    ("tag", ""),
-    ("digest-reference", ""),
-    ("digest", ""),
-    ("exists", "unknown"),
-    ("message", ""),
-];
-
 /// What is known so far; empty where nothing is.
 #[derive(Debug, Default)]
 pub(super) struct ImageAnswer {

@@ -13,6 +13,8 @@ use crate::machine::world::World;
 use crate::model::outcome::Code;
 use crate::rollout::plan::Plan;
 use crate::rollout::plan::PlanOptions;
+use crate::run::asking::holder_of;
+use crate::run::ports::Cluster;
 use crate::run::watch::service::see_service;
 use crate::view::plan::{PlanQuestion, Preview, compose, lines::lines};
 use serde_json::{Value, json};
@@ -25,21 +27,27 @@ pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<C
         stable: args.stable.clone(),
         from_file: args.file.is_some(),
     };
-    let world = if let Some(file) = &args.file {
+    let preview = if let Some(file) = &args.file {
         let object = manifest::read_named(file, args.cluster.service.as_str()).map_err(Stop::bad_input)?;
         let mut world = World::default();
         see_service(&mut world, &identified(object)).map_err(Stop::bad_input)?;
-        world
+        composed(&asked, &world)?
     } else {
         let kube = connect(&args.cluster, environment)?;
-        let world = look(&kube.service(args.cluster.service.clone()), &args.cluster).await?;
+        let cluster = kube.service(args.cluster.service.clone());
+        let mut world = look(&cluster, &args.cluster).await?;
         if world.service().is_none() {
             return Err(absent(&args.cluster, &kube));
         }
-        world
+        let mut preview = composed(&asked, &world)?;
+        while let Some(name) = preview.unasked.take() {
+            let get = async |kind| cluster.named(kind, &name).await;
+            let holder = holder_of(Some(&args.cluster.service), get).await;
+            world.names.insert(name, holder);
+            preview = composed(&asked, &world)?;
+        }
+        preview
     };
-    let Some(service) = world.service() else { return Err(Stop::new(Code::Internal, "a Service that was not seen")) };
-    let preview = compose(&asked, &world, service).map_err(Stop)?;
     match args.cluster.output {
         Output::Text => {
             for line in lines(&preview) {
@@ -49,6 +57,11 @@ pub(super) async fn plan(args: &PlanArgs, environment: &Environment) -> Result<C
         Output::Json => report::line(&json_of(&preview)),
     }
     Ok(if preview.refusals.is_empty() { Code::Done } else { Code::BadState })
+}
+
+fn composed(asked: &PlanQuestion, world: &World) -> Result<Preview, Stop> {
+    let Some(service) = world.service() else { return Err(Stop::new(Code::Internal, "a Service that was not seen")) };
+    compose(asked, world, service).map_err(Stop)
 }
 
 /// The plan that the flags ask for; none where they say nothing but what is usual.

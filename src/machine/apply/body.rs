@@ -4,6 +4,7 @@
 //! that a walk is in charge of, an image that was built, the name under which kn shows an image. It may use declarations and records.
 
 use super::owned;
+use crate::machine::write::put_split;
 use crate::model::kn;
 use crate::model::observed::{PIPELINE, RECORD};
 use crate::model::split::Split;
@@ -136,9 +137,8 @@ fn mark(object: &mut Value, set: &str) {
 /// Leaves the split as it stands. Who owns it and does not name it gives it away, and everyone would go to latest.
 fn leave_split(body: &mut Value, live: Option<&Value>) {
     let Some(spec) = fields(body, "spec") else { return };
-    spec.remove("traffic");
     let stands = live.filter(|live| owned::owns_split(live)).and_then(|live| live.pointer("/spec/traffic"));
-    spec.extend(stands.map(|split| ("traffic".to_owned(), split.clone())));
+    put_split(spec, stands.cloned());
 }
 
 /// Where kn keeps the name of an image, it is told the new one.

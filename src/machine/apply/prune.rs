@@ -9,7 +9,7 @@ use crate::rollout::hashed::digits;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// So many bytes of the hash are shown, two digits each.
+/// How many bytes of the hash are shown, two digits each.
 const BYTES: usize = 6;
 
 /// A Service without a file.

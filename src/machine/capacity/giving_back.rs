@@ -35,7 +35,7 @@ impl GivingBack {
 }
 
 impl BoundTries {
-    /// What is next of what stands of this record; none: nothing, or it is left to others. `has_received`: the arm received
+    /// The next of this record's bounds that is to be given back; none: no bound stands, or others give it back. `has_received`: the arm received
     /// users a moment ago.
     pub(in crate::machine) fn giving_back(
         &self,

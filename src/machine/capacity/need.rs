@@ -23,7 +23,7 @@ pub(crate) struct ArmDemand<'a> {
     pub(crate) revision: &'a Revision,
     /// The part of users that it has.
     pub(crate) share: Percent,
-    /// So many pods they want.
+    /// How many pods they want.
     pub(crate) wanted: u32,
 }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// So often what was set may be gone again before nobody sets one of that kind any more.
+/// After how many losses of what was set no bound of that kind is set any more.
 const LOSSES: u32 = 2;
 /// The first pause before a write is tried again; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

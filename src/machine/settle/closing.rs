@@ -24,7 +24,7 @@ use crate::rollout::told::Told;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// So long a revision that sleeps is watched for a first request that wakes it.
+/// How long a revision that sleeps is watched for a first request that wakes it.
 // The autoscaler looks every two seconds (config-autoscaler, tick-interval), and its answer has to come back.
 const WAKES_WITHIN: Duration = Duration::from_secs(6);
 

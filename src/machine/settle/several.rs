@@ -1,7 +1,6 @@
 //! The end of settling several Services of one run.
 //!
-//! Decides which of their ends is the run's, and in which order they are told: the worst first, since a result has little room. It may
-//! use outcomes alone.
+//! Decides which of their ends is the run's, and in which order they are told: the worst first, since a result has little room.
 
 use super::others::UNTOUCHED;
 use crate::machine::outcomes::UNCHANGED;

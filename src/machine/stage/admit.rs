@@ -4,7 +4,6 @@
 //! refusal then leaves nothing to clean up. It may use pure modules only.
 
 use crate::machine::claim::Claim;
-use crate::machine::clash::owner_clashes;
 use crate::machine::outcomes::finished_below;
 use crate::machine::release::{is_same_release, without_bounds};
 use crate::machine::stage::named::{is_to_be_named, name_is_free, warn_of_taken_name};
@@ -34,6 +33,7 @@ use std::time::Duration;
 mod already;
 mod bytes;
 mod kept;
+mod refused;
 mod resume;
 mod revert;
 #[cfg(test)]
@@ -44,6 +44,7 @@ mod targets;
 
 use already::already;
 use bytes::WantedBytes;
+pub(crate) use refused::refused;
 use resume::resume;
 pub(crate) use start::{fresh_start, inherited_start};
 pub(crate) use tags::{no_tag_fits, tags_are_free, without_our_tags};
@@ -161,16 +162,13 @@ pub(crate) fn begin(admission: Admission<'_>, blank: impl Fn(Start) -> Record, l
     let begins_anew = inherited.is_none();
     let start = match inherited.map_or_else(|| fresh_start(goal.stable.as_ref(), record, service, split), Ok) {
         Ok(start) => start,
-        // Who was being walked away from is known, and Ready again as soon as there is room, or a cap of a way back that was
-        // killed has worked.
+        // The revision that users were being walked away from is known. It is Ready again as soon as there is room, or as the cap
+        // of a way back that was killed has worked.
         Err(outcome) => {
             return lacks_room(record, world, split).map_or_else(|| end(*outcome), |why| wait_for(service, &why));
         }
     };
-    if let Err(outcome) = tags_are_free(&goal.tags, &start, service)
-        .and_then(|()| owner_clashes(&start.split, service))
-        .and_then(|()| targets_are_ready(&start, world, service))
-    {
+    if let Err(outcome) = refused(&goal.tags, &start, Some(world), service) {
         return end(*outcome);
     }
     // To pin what is not served yet would move users (rule 6); an inherited start brings them back and need not wait.

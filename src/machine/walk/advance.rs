@@ -143,8 +143,8 @@ impl Walk {
         }
         match finish(scene.world, service, &record, self.size, scene.now) {
             Ok(finish) => {
-                if let Some(why) = &finish.stays_pinned {
-                    log.once(Topic::Note, format!("traffic stays pinned by name, latest is not restored: {why}"));
+                if let Some(note) = finish.pinned_note() {
+                    log.once(Topic::Note, note);
                 }
                 self.finish_note = finish.stays_pinned;
                 Next::Write(Box::new(finish.order))

@@ -3,7 +3,7 @@
 //! The owner's gates and built-in ones are the same kind of thing here: a new one is a file with its state and its
 //! rule, and a line in [`gates_of`].
 //!
-//! Decides in which order they are asked and heard. It may use the scene alone.
+//! Decides in which order they are asked and heard.
 
 mod compared;
 mod owners;
@@ -23,6 +23,8 @@ use std::fmt::Debug;
 
 /// A gate with questions of its own.
 pub(super) trait AskingGate: Debug {
+    /// What it judges by, in words for the log.
+    fn judges_by(&self) -> &'static str;
     /// A look at the scene before anything is decided.
     fn see(&mut self, _: &Scene<'_>) {}
     /// What it asks now, if it is time to and nothing of it is out.
@@ -62,6 +64,17 @@ pub(super) fn gates_of(goal: &WalkGoal) -> Vec<Box<dyn AskingGate>> {
 }
 
 impl Walk {
+    /// What the walk judges by beside evidence, in words.
+    pub(super) fn judged_by(&self) -> String {
+        let asking = self.gates.iter().map(|gate| gate.judges_by());
+        let probes = self.goal.probe.iter().map(|_| "probes");
+        let all: Vec<&str> = ["readiness", "replicas"].into_iter().chain(asking).chain(probes).collect();
+        match all.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+
     /// What these gates lack for the next step, or for the end. Before the first step there is nobody to ask about.
     pub(super) fn gate_missing(&self, step: usize, promoted: bool) -> Option<String> {
         let asks = step > 0 && !promoted;

@@ -1,7 +1,8 @@
 //! The walk's evidence: when it is read, what it holds up, what it sends back, what is saved.
 //!
 //! Decides how findings of the [`crate::machine::judge::Judge`] act on the walk. Without a judge a walk goes by
-//! readiness, replicas and probes alone. It may use the judge, the plan and the record.
+//! readiness, replicas, probes and the gates that ask something of their own (restarts, rows of `--compare`, the
+//! owner's). It may use the judge, the plan and the record.
 
 use super::{Walk, write};
 use crate::evidence::Saved;
@@ -137,12 +138,8 @@ impl Walk {
     /// The judge, once it is known whom it judges. It takes up what the record holds.
     pub(super) fn appoint(&mut self, record: &Record, candidate: &RevisionName, log: &mut Log) {
         let Some(goal) = &self.goal.judge else {
-            let compare = if self.goal.compare.is_some() { ", the counters that you compare" } else { "" };
-            let gates = if self.goal.gates.is_some() { ", your gates" } else { "" };
-            let by = format!(
-                "no evidence is read: this walk judges by readiness, replicas{compare}{gates} and probes alone"
-            );
-            log.once(Topic::Note, by);
+            let by = self.judged_by();
+            log.once(Topic::Note, format!("no evidence is read: this walk judges by {by} alone"));
             return;
         };
         if self.judge.is_some() {

@@ -1,4 +1,5 @@
-//! The walk's gates: one list of everything that sends users back or keeps the next step from being taken.
+//! The walk's gates: one list of the questions about a scene whose answer sends users back or keeps the next step from being taken.
+//! What is no such question (a write that is not served, a record without room) is named in ARCHITECTURE.md.
 //!
 //! Decides nothing that it does not return: a gate is a function of the scene and of what the walk remembers, and
 //! asking it twice changes nothing. A new gate is a row of [`GATES`] and the state that it judges. An *alarm* is judged
@@ -9,14 +10,12 @@ use super::Walk;
 use super::goal_gates::{goal_unread, namespace_unread, of_older_goal, suspended};
 use super::pod_gates::{pods_missing, pods_never_came, pods_short};
 use super::scene::Scene;
-use super::step::step_split;
 use super::waiting::Waiting;
 use crate::evidence::OnInconclusive;
 use crate::evidence::verdict::Verdict;
 use crate::machine::clash::seen;
-use crate::machine::course::stay;
+use crate::machine::course::{blocker, stay};
 use crate::machine::judge::Advice;
-use crate::machine::migration::taken_name;
 use crate::machine::rollback::Why;
 use crate::machine::world::Signal;
 use crate::model::outcome::Code;
@@ -233,15 +232,9 @@ fn unapproved(walk: &Walk, scene: &Scene<'_>, served: Timestamp) -> StepVerdict 
 
 fn blocked(walk: &Walk, scene: &Scene<'_>, _: Timestamp) -> StepVerdict {
     let Some((step, next)) = walk.next_step(scene) else { return Verdict::Pass };
-    if let Some(name) = taken_name(scene.world, scene.service, scene.record) {
-        let blocker = format!(
-            "a revision has the template's name {name} already, and Knative migrates no traffic while it stands there: take spec.template.metadata.name out"
-        );
-        return Verdict::Wait(Waiting::Blocked { step, blocker });
-    }
-    match step_split(scene.world, scene.record, scene.candidate, next.percent) {
-        Ok(_) => Verdict::Pass,
-        Err(blocker) => Verdict::Wait(Waiting::Blocked { step, blocker }),
+    match blocker(scene.world, scene.service, scene.record, next.percent) {
+        Some(blocker) => Verdict::Wait(Waiting::Blocked { step, blocker }),
+        None => Verdict::Pass,
     }
 }
 

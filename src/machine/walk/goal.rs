@@ -74,7 +74,7 @@ pub struct WalkGoal {
     pub compare: Option<CompareGoal>,
     /// Which pods come before users.
     pub capacity: CapacityGoal,
-    /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: it is not
+    /// From how many more containers of the candidate than of stable, pod for pod, that end with an error, users go back; none: it is not
     /// looked at.
     pub restarts: Option<u32>,
 }

@@ -20,7 +20,7 @@ use crate::model::time::after;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// So long counts what was read of the namespace. It is read before a step and while it holds one, and not watched: to watch one by
+/// How long what was read of the namespace counts. It is read before a step and while it holds one, and not watched: to watch one by
 /// its name is a right that only the whole cluster can give, and to get it is one of its own.
 const COUNTS: Duration = Duration::from_secs(15);
 

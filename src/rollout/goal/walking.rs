@@ -72,7 +72,7 @@ pub struct WalkOptions {
     pub gate_patience: Patience,
     /// Which pods come before users.
     pub capacity: CapacityGoal,
-    /// So many more containers of the candidate than of stable, pod for pod, may not end with an error; none: nobody looks.
+    /// From how many more containers of the candidate than of stable, pod for pod, that end with an error, users go back; none: nobody looks.
     pub restarts: Option<u32>,
 }
 

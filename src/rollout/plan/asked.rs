@@ -4,14 +4,11 @@
 
 use super::{BadPlan, PlanOptions};
 use crate::model::percent::{BadPercent, Percent};
-use crate::model::time::words;
+use crate::model::time::{LONGEST, words};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The longest time of a step: longer than any walk may take.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// A step that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,8 +92,8 @@ fn the_pipeline_that_builds_has_two_accounts() {
     );
 }
 
-/// Whom the declared repository is given as typed would go past the operator's rules for names and tags; the step that names the
-/// image reads it on the Service.
+/// A run that was given the declared repository as typed would go past the operator's rules for names and tags; so the step that
+/// names the image reads it on the Service.
 #[test]
 fn the_shipped_pipelines_are_told_their_goal_and_the_container_and_no_repository() {
     let plain = |name: &str| {

@@ -13,7 +13,7 @@ use crate::rollout::goal_status::StatusSeen;
 use crate::rollout::record::Record;
 use serde_json::{Value, json};
 
-/// So many are deleted at once: what was there before anybody counted goes little by little, and no turn takes long.
+/// How many are deleted at once: what was there before anybody counted goes little by little, and no turn takes long.
 const AT_ONCE: usize = 20;
 
 /// How many finished runs of one kind a Service keeps.

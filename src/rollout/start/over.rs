@@ -79,7 +79,7 @@ pub struct RunKind {
     pub done: Vec<EndSign>,
     /// Signs that it failed.
     pub failed: Vec<EndSign>,
-    /// So long a run may take, as far as the table says.
+    /// How long a run may take, as far as the table says.
     pub longest: Duration,
 }
 

@@ -1,5 +1,7 @@
 //! Files of Services as the API server gives them.
 
+#![expect(clippy::disallowed_methods, reason = "files of these tests alone")]
+
 use super::*;
 use crate::adapter::env::Environment;
 use crate::model::observed::RECORD;

@@ -6,8 +6,10 @@
 use super::{Move, NEW, NOW, PlannedTarget, Preview, entries, shown};
 use crate::machine::capacity::{ArmDemand, most_wanted, pods_for};
 use crate::machine::claim::Claim;
+use crate::machine::clash::ahead;
 use crate::machine::finish::good_split;
-use crate::machine::stage::admit::{fresh_start, inherited_start, tags_are_free, targets_are_ready};
+use crate::machine::next::{Look, Next};
+use crate::machine::stage::admit::{fresh_start, inherited_start, refused, tags_are_free, targets_are_ready};
 use crate::machine::standing::{Moved, moved, outcome_of, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RevisionName;
@@ -72,14 +74,21 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
             .map_or_else(|| fresh_start(asked.stable.as_ref(), record.as_ref(), &service, split), Ok)?,
     };
     let tags = open.as_ref().map_or(&asked.tags, |o| &o.record.tags);
+    // A file does not tell which revisions are there, so nothing can be refused for their sake.
+    let known = Some(world).filter(|_| !asked.from_file);
     let mut refusals = Vec::new();
+    let mut unasked = None;
     if open.is_none() {
         // A tag of the owner's that is in the way would be in a split twice, which Knative refuses, so no split can be
         // composed at all.
         tags_are_free(tags, &start, &service)?;
-    }
-    // A file does not tell which revisions are there, so nothing can be refused for their sake.
-    if !asked.from_file {
+        refusals.extend(refused(tags, &start, known, &service).err().map(|o| o.line()));
+        match known.and_then(|world| ahead(&start.staging(tags), tags, world, &service)) {
+            Some(Next::Look(Look::Name(name))) => unasked = Some(name),
+            Some(Next::End(clash)) => refusals.push(clash.line()),
+            _ => {}
+        }
+    } else if let Some(world) = known {
         refusals.extend(targets_are_ready(&start, world, &service).err().map(|o| o.line()));
     }
     let new = placeholder(NEW).ok_or_else(|| bad("a placeholder is no name".to_owned()))?;
@@ -111,6 +120,7 @@ pub(crate) fn compose(asked: &PlanQuestion, world: &World, service: &Service) ->
         rollback: entries(&service.name, &start.restored(Some(&candidate), tags)),
         shortest_ms: shortest,
         refusals,
+        unasked,
         warnings,
     })
 }
@@ -263,7 +273,8 @@ fn warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if asked.from_file {
-        warnings.push("from a file: whether its revisions are there and Ready was not looked at".to_owned());
+        let unknown = "whether its revisions are there and Ready, and who has the names that its tags need";
+        warnings.push(format!("from a file: {unknown}, was not looked at"));
     }
     if service.latest_ready.as_ref().is_some_and(|name| name.as_str() == NOW) {
         warnings

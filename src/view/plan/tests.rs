@@ -1,4 +1,5 @@
 use super::*;
+use crate::machine::world::NameHolder;
 use crate::model::observed::Service;
 use crate::model::percent::Percent;
 use crate::rollout::plan::{Plan, PlanOptions};
@@ -174,6 +175,35 @@ fn what_staging_would_refuse_is_refused_or_said() {
     object["spec"]["traffic"] =
         json!([{"revisionName": "hello-00001", "percent": 60}, {"revisionName": "hello-00002", "percent": 40}]);
     assert!(refusal(&object, &asked(Style::Canary, 100)).contains("--stable REVISION"));
+}
+
+#[test]
+fn a_name_that_knative_cannot_have_is_refused_as_staging_refuses_it() {
+    // The owner's own split clashes already.
+    let mut object = service(json!({}));
+    object["status"]["conditions"] = json!([{"type": "RoutesReady", "status": "False", "reason": "NotOwned",
+        "message": "There is an existing placeholder Service \"hello\" that we do not own."}]);
+    let refusals = preview(&object, &asked(Style::Canary, 100)).refusals;
+    assert!(refusals[0].contains("it needs the name `hello`, and another Service has it"), "{refusals:?}");
+    // One of ours would: who has the names is asked before anything is promised.
+    let object = service(json!({}));
+    let (mut world, of) = (world(&object, None), Service::from_json(&object).unwrap());
+    let mut names = Vec::new();
+    loop {
+        let preview = compose(&asked(Style::Canary, 100), &world, &of).unwrap();
+        let Some(name) = preview.unasked.clone() else {
+            assert!(preview.refusals[0].contains("the tag `stable` needs the name `stable-hello`"), "{preview:?}");
+            break;
+        };
+        let holder = if name == "stable-hello" { NameHolder::Other("a Service") } else { NameHolder::Nobody };
+        world.names.insert(name.clone(), holder);
+        names.push(name);
+    }
+    assert_eq!(names, ["candidate-hello", "stable-hello"]);
+    // A file tells of no names, and tags that stand already need none.
+    let file = PlanQuestion { from_file: true, ..asked(Style::Canary, 100) };
+    assert_eq!(preview(&object, &file).unasked, None);
+    assert_eq!(preview(&with(&walking(), 5), &asked(Style::Canary, 100)).unasked, None);
 }
 
 #[test]

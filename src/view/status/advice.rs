@@ -57,9 +57,15 @@ pub(super) fn next(
         }
         Phase::Staged | Phase::Held => vec![format!("`andante walk {here}` goes on"), settles],
         Phase::Interrupted => vec![settles],
-        _ => match rollout.waits.as_ref().and_then(|w| w.command.clone()) {
-            Some(command) => vec![format!("`{command}`"), format!("`andante control abort {here}` rolls back")],
-            None => vec![format!("nothing; `andante control pause|abort|promote {here}` steers it")],
+        _ => match rollout.waits.as_ref().map(|waits| (waits.kind, waits.command.clone())) {
+            Some(("blocked" | "declaration", None)) => vec![
+                "mend what is waited for, and the walk goes on".to_owned(),
+                format!("`andante control abort {here}` rolls back"),
+            ],
+            Some((_, Some(command))) => {
+                vec![format!("`{command}`"), format!("`andante control abort {here}` rolls back")]
+            }
+            _ => vec![format!("nothing; `andante control pause|abort|promote {here}` steers it")],
         },
     }
 }

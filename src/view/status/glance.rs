@@ -1,6 +1,6 @@
 //! A status as one short line, for a live view: phase, step, who gets what and how its pods are.
 //!
-//! Decides what is left out; two glances are equal when nothing worth a line changed. It may use the status alone.
+//! Decides what is left out; two glances are equal when nothing worth a line changed.
 
 use super::lines::pods;
 use super::rollout::{moves, word};
@@ -74,6 +74,8 @@ fn remarks(rollout: &Rollout) -> Vec<String> {
             remarks.push(format!("{}: waits for {}", dead_words(rollout.owner.life), waits.text));
         } else if waits.kind == "approval" {
             remarks.push(format!("waits for `{}`", waits.command.as_deref().unwrap_or_default()));
+        } else if matches!(waits.kind, "blocked" | "declaration") {
+            remarks.push(format!("waits for {}", waits.text));
         }
     }
     remarks

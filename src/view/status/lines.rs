@@ -1,6 +1,6 @@
 //! A status as a few aligned lines for a person.
 //!
-//! Decides words and order. It may use the status alone.
+//! Decides words and order.
 
 use super::rollout::{Rollout, moves, word};
 use super::times::{clock, moment};

@@ -9,7 +9,7 @@ use crate::evidence::{Counts, Missed};
 use crate::machine::standing::{Moved, lost_to_edit, moved, who_moved};
 use crate::machine::world::World;
 use crate::model::name::RolloutId;
-use crate::model::observed::{CONTROL, Service};
+use crate::model::observed::Service;
 use crate::model::outcome::Code;
 use crate::model::percent::Percent;
 use crate::model::split::TrafficTarget;
@@ -120,7 +120,7 @@ pub(crate) struct Edit {
 
 /// Explains a record.
 pub(super) fn explain(record: &Record, world: &World, service: &Service, called: &Called, now: Timestamp) -> Rollout {
-    let control = Control::parse(service.annotations.get(CONTROL).map(String::as_str), &record.id);
+    let control = Control::on(service, &record.id);
     let alive = world.liveness_of(&record.owner).unwrap_or(Liveness::Unknown);
     let life = life(record, alive, now);
     Rollout {

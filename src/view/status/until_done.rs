@@ -1,6 +1,6 @@
 //! When a rollout that somebody watches is over.
 //!
-//! Decides which rollout is meant, and by which code it ended. It may use the status alone.
+//! Decides which rollout is meant, and by which code it ended.
 
 use super::Status;
 use crate::machine::outcomes::LAST_WAIT;

@@ -5,7 +5,8 @@
 
 use super::Called;
 use super::holder::Life;
-use crate::machine::course::{reachable, served_at, stay};
+use crate::machine::against::unread_goal;
+use crate::machine::course::{blocker, reachable, served_at, stay};
 use crate::machine::standing::lost_to_edit;
 use crate::machine::world::{SuspendedBy, World};
 use crate::model::name::RevisionName;
@@ -24,7 +25,8 @@ use std::ops::RangeInclusive;
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Waits {
-    /// `ready`, `walk`, `run`, `served`, `resume`, `suspended`, `rollback`, `time`, `approval`, `gates` or `nobody`.
+    /// `ready`, `walk`, `run`, `served`, `resume`, `suspended`, `declaration`, `rollback`, `time`, `approval`, `blocked`,
+    /// `gates` or `nobody`.
     pub kind: &'static str,
     /// The same as a sentence.
     pub text: String,
@@ -58,6 +60,13 @@ impl Waits {
             until: None,
             command: None,
         }
+    }
+
+    /// The same step, where Knative would not take it.
+    fn blocked(self, why: &str) -> Self {
+        let (step, percent) = (self.next_step.unwrap_or_default(), self.next_percent.unwrap_or(Percent::ZERO));
+        let text = format!("step {step} ({percent}), which cannot be taken: {why}");
+        Self { kind: "blocked", text, until: None, ..self }
     }
 
     fn command(mut self, command: String) -> Self {
@@ -138,6 +147,12 @@ fn walking(
         let text = format!("somebody to take andante.dev/suspend away{whose}: {suspended}");
         return Waits::of("suspended", text).command(format!("kubectl annotate {what} andante.dev/suspend-"));
     }
+    // A person may go on with a rollout of a goal without working for it, and no record tells: then the note has to do.
+    if record.owner.kind != OwnerKind::Person
+        && let Some(why) = unread_goal(record, service)
+    {
+        return Waits::of("declaration", format!("somebody to mend what is declared: {why}"));
+    }
     let Some(plan) = &record.plan else { return Waits::of("gates", "the plan") };
     let promoted = control.promoted(record.attempt).is_some();
     // A clock that runs ahead of ours puts nothing off.
@@ -149,7 +164,16 @@ fn walking(
             let what = if plan.to() < Percent::FULL { "the hold" } else { "the end" };
             Waits { until: Some(due), ..Waits::of("time", format!("{what}, after {}", stay_words(record))) }
         }
-        Some(steps) => before(&steps, due, record, control, plan, here),
+        Some(steps) => {
+            let next = before(&steps, due, record, control, plan, here);
+            // Dwell and approval come first, as they do for the walk.
+            let is_due = now >= due && next.kind == "time" && !next.needs_approval;
+            let percent = next.next_percent.filter(|_| is_due);
+            match percent.and_then(|percent| blocker(world, service, record, percent)) {
+                Some(why) => next.blocked(&why),
+                None => next,
+            }
+        }
     }
 }
 

@@ -87,13 +87,7 @@ impl Load {
         Self::attack(space, gateway, hosts, rate, (time, PATIENCE))
     }
 
-    fn attack(
-        space: &Space,
-        gateway: &str,
-        hosts: &[(&str, String)],
-        rate: u32,
-        times: (Duration, Duration),
-    ) -> Self {
+    fn attack(space: &Space, gateway: &str, hosts: &[(&str, String)], rate: u32, times: (Duration, Duration)) -> Self {
         let total = rate * u32::try_from(hosts.len()).unwrap();
         let target = |(name, host): &(&str, String)| {
             let url = format!("http://{gateway}/?of={name}");
@@ -103,13 +97,7 @@ impl Load {
     }
 
     /// These targets in turn, for so long, by users who wait so long.
-    fn of(
-        space: &Space,
-        targets: &str,
-        flags: &[&str],
-        total: u32,
-        (time, patience): (Duration, Duration),
-    ) -> Self {
+    fn of(space: &Space, targets: &str, flags: &[&str], total: u32, (time, patience): (Duration, Duration)) -> Self {
         assert!(total <= 100 && time <= Duration::from_secs(300), "loads are bounded: {total}/s for {time:?}");
         let cluster = Cluster::get();
         let number = LOADS.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 //! [`crate::evidence::compare`] decides what counters mean; this file decides that windows are open while a split of both
 //! revisions is served, that a row which is worse sends users back as the built-in comparison does, that the last step of a
 //! comparison waits until each row has compared anything, and that counters which cannot be read send users back as a gate does
-//! that cannot be asked. It may use the scene alone.
+//! that cannot be asked.
 
 use super::super::goal::CompareGoal;
 use super::super::scene::Scene;
@@ -30,7 +30,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 struct RowPlace {
     evidence: RowEvidence,
     asked: Option<Timestamp>,
-    /// So many looks in a row came to nothing.
+    /// How many looks in a row came to nothing.
     errors: u32,
     /// Why the last one did.
     trouble: Option<String>,
@@ -207,6 +207,10 @@ impl ComparedRows {
 }
 
 impl AskingGate for ComparedRows {
+    fn judges_by(&self) -> &'static str {
+        "the counters that you compare"
+    }
+
     fn see(&mut self, scene: &Scene<'_>) {
         self.meet(scene);
         self.place(scene);

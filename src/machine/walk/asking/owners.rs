@@ -31,6 +31,10 @@ impl OwnerGates {
 }
 
 impl AskingGate for OwnerGates {
+    fn judges_by(&self) -> &'static str {
+        "your gates"
+    }
+
     /// Before the first step there is nobody to ask about.
     fn due(&self, scene: &Scene<'_>) -> Option<Question> {
         let gate = self.row.due(scene.now).filter(|_| scene.record.step > 0)?;

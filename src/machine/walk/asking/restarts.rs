@@ -62,7 +62,7 @@ struct ArmEnds {
 /// The gate.
 #[derive(Debug)]
 pub(super) struct Restarts {
-    /// So many more bad ends than stable's pods predict send users back.
+    /// How many more bad ends than stable's pods predict send users back.
     limit: u32,
     stable: ArmEnds,
     candidate: ArmEnds,
@@ -129,6 +129,10 @@ fn real(n: u64) -> f64 {
 }
 
 impl AskingGate for Restarts {
+    fn judges_by(&self) -> &'static str {
+        "restarts"
+    }
+
     fn see(&mut self, scene: &Scene<'_>) {
         let actual = |name| scene.world.revision(name).map_or(0, |revision| revision.actual);
         self.ready = (actual(&scene.record.start.stable), actual(scene.candidate));

@@ -33,6 +33,8 @@ use crate::view::status::samples::world;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+mod held;
+
 fn waits(record: &Record, control: Option<&Control>) -> Waits {
     explained(&with(record, record.generation), control).rollout.unwrap().waits.unwrap()
 }
