@@ -27,12 +27,14 @@ mod rollout;
 mod skew;
 #[path = "evidence/tables.rs"]
 mod tables;
+#[path = "evidence/violations.rs"]
+mod violations;
 
 use std::time::Instant;
 
 fn main() {
     let only = std::env::var("ANDANTE_ONLY").unwrap_or_default();
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("cost", cost::print),
         ("peeking", peeking::print),
         ("nulls", nulls::print),
@@ -41,6 +43,7 @@ fn main() {
         ("late", late::print),
         ("rollouts", tables::print),
         ("crash", tables::crashes),
+        ("violations", violations::print),
     ];
     for (name, part) in parts {
         if only.is_empty() || only == name {

@@ -9,6 +9,8 @@
 mod founding;
 #[path = "readme/map.rs"]
 mod map;
+#[path = "readme/violations.rs"]
+mod violations;
 
 use andante::model::outcome::{Code, WORDS};
 use serde_json::Value;

@@ -54,6 +54,8 @@ impl Stop {
     }
 }
 
+pub use rehearse::rehearsed;
+
 /// How a subcommand ended.
 enum Ended {
     /// As a step of a rollout: its outcome goes into results, the last line and the exit code.

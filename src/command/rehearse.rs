@@ -7,7 +7,7 @@ use crate::command::report::{self, Lines};
 use crate::machine::claim::{Asker, IfBusy};
 use crate::machine::standing::Claimant;
 use crate::machine::walk::{Walk, WalkGoal};
-use crate::model::outcome::Code;
+use crate::model::outcome::{Code, Outcome};
 use crate::rollout::capacity::CapacityMode;
 use crate::rollout::goal::CapacityGoal;
 use crate::rollout::goal::Goal;
@@ -15,7 +15,7 @@ use crate::rollout::goal::GoalOptions;
 use crate::rollout::goal::WalkOptions;
 use crate::rollout::owner::{Owner, OwnerKind};
 use crate::run::ports::Sink;
-use crate::view::rehearse::{Chance, OutcomeRow, Played, RehearsalTable, midnight, play};
+use crate::view::rehearse::{Chance, Mean, OutcomeRow, Played, RehearsalTable, midnight, play};
 use serde_json::{Value, json};
 use std::num::NonZero;
 
@@ -45,12 +45,22 @@ pub(super) fn rehearse(args: &RehearseArgs, lines: &mut Lines) -> Result<Code, S
         lines.outcome(&played.outcome);
         return Ok(Code::Done);
     };
-    let table = RehearsalTable::of(&many(args, &goal, u64::from(runs))?);
+    let table = table(args, &goal, runs)?;
     match args.output {
         Output::Text => report::line(table.to_string().trim_end()),
         Output::Json => report::line(&json(&table).to_string()),
     }
     Ok(Code::Done)
+}
+
+/// The table of so many rehearsals as these arguments say (one, if they do not), as `andante rehearse` prints it.
+/// Fails with the outcome of the command where a plan or rules do not fit together.
+pub fn rehearsed(args: &RehearseArgs) -> Result<RehearsalTable, Box<Outcome>> {
+    goal(args).and_then(|goal| table(args, &goal, args.runs.unwrap_or(1))).map_err(|Stop(outcome)| outcome)
+}
+
+fn table(args: &RehearseArgs, goal: &WalkGoal, runs: u32) -> Result<RehearsalTable, Stop> {
+    Ok(RehearsalTable::of(&many(args, goal, u64::from(runs))?))
 }
 
 fn goal(args: &RehearseArgs) -> Result<WalkGoal, Stop> {
@@ -114,8 +124,7 @@ fn light(played: Played) -> Played {
 fn json(table: &RehearsalTable) -> Value {
     let row = |row: &OutcomeRow| {
         let (part, low, high) = row.part;
-        let mean =
-            |m: crate::view::rehearse::Mean| json!({"mean": m.average, "give_or_take": m.give_or_take, "p95": m.p95});
+        let mean = |m: Mean| json!({"mean": m.average, "give_or_take": m.give_or_take, "p95": m.p95});
         json!({
             "outcome": row.outcome, "runs": row.runs, "part": part, "interval": [low, high],
             "waited_for_pods": row.waited.map(mean), "bad_requests": mean(row.bad), "over_stables": mean(row.extra), "seconds": mean(row.took),

@@ -22,4 +22,4 @@ pub(crate) use chance::Chance;
 pub use knative::Knative;
 pub(crate) use play::{Played, midnight, play};
 pub(crate) use pods::PodKind;
-pub(crate) use table::{Mean, OutcomeRow, RehearsalTable};
+pub use table::{Mean, OutcomeRow, RehearsalTable};

@@ -13,7 +13,7 @@ const Z: f64 = 1.96;
 
 /// A mean and half of its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mean {
+pub struct Mean {
     /// The mean.
     pub average: f64,
     /// Half of the interval.
@@ -24,7 +24,7 @@ pub(crate) struct Mean {
 
 /// Rehearsals that ended in one way.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OutcomeRow {
+pub struct OutcomeRow {
     /// The outcome's word.
     pub outcome: String,
     /// How many.
@@ -43,7 +43,7 @@ pub(crate) struct OutcomeRow {
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RehearsalTable {
+pub struct RehearsalTable {
     /// By outcome, the most frequent first.
     pub rows: Vec<OutcomeRow>,
     /// All together.
@@ -65,6 +65,11 @@ impl RehearsalTable {
 }
 
 impl OutcomeRow {
+    /// The part, 0, of so many rehearsals that ended in a way in which none did, and the ends of its interval.
+    pub fn none(all: usize) -> (f64, f64, f64) {
+        part(0, all)
+    }
+
     fn of(word: &str, some: &[&Played], all: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
         let bad = Mean::of(some.iter().map(|p| p.bad as f64).collect());
