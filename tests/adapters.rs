@@ -9,6 +9,7 @@ mod adapters {
     mod connect;
     mod environment;
     mod evidence;
+    mod evidence_gates;
     mod failures;
     mod hostile;
     mod layer;

@@ -5,7 +5,7 @@ use andante::evidence::forecast::Baseline;
 use andante::evidence::reading::{Arms, Counters, Pair, Reading};
 use andante::evidence::window::Memory;
 use andante::evidence::{Counts, Rules};
-use andante::machine::judge::{Advice, Finding, Judge, StepPlace, Surveyed, WaitingSeen};
+use andante::machine::judge::{Advice, Finding, Judge, StepPlace, Surveyed};
 use andante::model::event::Log;
 use andante::rollout::plan::Plan;
 use jiff::Timestamp;
@@ -114,18 +114,7 @@ pub(crate) fn play(rng: &mut SmallRng, setting: &Setting) -> Run {
     let baseline =
         Baseline { counts: Counts::new(counted.completed, counted.failed), over: rules.every, ..Baseline::default() };
     let mut judge = Judge::new(rules.clone(), arms());
-    let (missed, open, longest, times, waits) = (None, false, None, None, WaitingSeen::default());
-    judge.know(&Surveyed {
-        baseline,
-        memory,
-        strangers: None,
-        classes: [None; 2],
-        missed,
-        open,
-        longest,
-        times,
-        waits,
-    });
+    judge.know(&Surveyed::of(baseline, memory));
     let mut saved = None;
     let (mut step, begun) = (0, world.at);
     let mut served = world.at;

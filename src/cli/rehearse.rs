@@ -112,8 +112,8 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Service")]
     pub late: Option<Duration>,
     /// Others ask the candidate's own address so many times a second, from before the walk on, and this part of theirs
-    /// fails (0 if not told), for example 1:100%.
-    #[arg(long, value_name = "RATE[:PART]", value_parser = strangers, help_heading = "Service")]
+    /// fails (0 if not told), for example 1:100%; or all are answered with a 4xx (1:4xx), or take so long (1:2s).
+    #[arg(long, value_name = "RATE[:PART|4xx|TIME]", value_parser = strangers, help_heading = "Service")]
     pub strangers: Option<AtItsAddress>,
     /// After each step up, this part of the requests of the users whom it moved fails for a while: pods come later than
     /// users, for example 5s:5%.
@@ -261,10 +261,16 @@ fn streams(text: &str) -> Result<Streams, String> {
     Ok(Streams { part: portion(part)?, lasts: duration(lasts.trim())? })
 }
 
-/// `RATE[:PART]`.
+/// `RATE[:PART|4xx|TIME]`.
 fn strangers(text: &str) -> Result<AtItsAddress, String> {
-    let (often, part) = text.rsplit_once(':').unwrap_or((text, "0"));
-    Ok(AtItsAddress { rate: rate(often.trim())?, errors: portion(part)? })
+    let (often, what) = text.rsplit_once(':').unwrap_or((text, "0"));
+    let well = AtItsAddress { rate: rate(often.trim())?, errors: 0.0, refused: false, takes: Duration::ZERO };
+    match (what.trim(), portion(what), duration(what.trim())) {
+        ("4xx", ..) => Ok(AtItsAddress { refused: true, ..well }),
+        (_, Ok(errors), _) => Ok(AtItsAddress { errors, ..well }),
+        (.., Ok(takes)) => Ok(AtItsAddress { takes, ..well }),
+        _ => Err("not of the form RATE[:PART|4xx|TIME], for example 1:100%, 1:4xx or 1:2s".to_owned()),
+    }
 }
 
 /// `TIME/EVERY`: how long, and how long from one beginning to the next.
@@ -296,6 +302,10 @@ mod tests {
         args: ServiceArgs,
     }
 
+    fn well(rate: f64) -> AtItsAddress {
+        AtItsAddress { rate, errors: 0.0, refused: false, takes: Duration::ZERO }
+    }
+
     fn behaviour(line: &[&str]) -> Behaviour {
         Line::try_parse_from([&["x"], line].concat()).unwrap().args.behaviour()
     }
@@ -321,7 +331,7 @@ mod tests {
         }
         assert!(incident("2m+30s").is_err() && incident("2m:101%").is_err());
         assert_eq!(cold_start("5s:5%"), Ok(ColdStart { lasts: seconds(5), errors: 0.05 }));
-        assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { rate: 0.5, errors: 1.0 }));
+        assert_eq!(strangers("0.5:100%"), Ok(AtItsAddress { errors: 1.0, ..well(0.5) }));
         assert_eq!(streams("5%:2h"), Ok(Streams { part: 0.05, lasts: seconds(7200) }));
         assert!(streams("5%").is_err() && streams("x:2h").is_err() && streams("5%:2").is_err());
         assert!(strangers("x").is_err() && strangers("-1:5%").is_err() && strangers("1:x").is_err());
@@ -331,7 +341,9 @@ mod tests {
             assert!(gateway_ends(bad).is_err(), "{bad}");
         }
         assert!(cold_start("5s").is_err() && cold_start("5:5%").is_err() && cold_start("5s:x").is_err());
-        assert_eq!(strangers("2"), Ok(AtItsAddress { rate: 2.0, errors: 0.0 }));
+        assert_eq!(strangers("2"), Ok(well(2.0)));
+        assert_eq!(strangers("2:4xx"), Ok(AtItsAddress { refused: true, ..well(2.0) }));
+        assert_eq!(strangers("2:3s"), Ok(AtItsAddress { takes: Duration::from_secs(3), ..well(2.0) }));
         assert_eq!(pod_faults("10s/24h"), Ok(PodFaults { lasts: seconds(10), every: seconds(86_400) }));
         assert_eq!(burst("10s / 10m"), Ok(Burst { lasts: seconds(10), every: seconds(600) }));
         for bad in ["", "10s", "10/24h", "10s/", "/24h", "10s/10s", "1h/1m", "0s/1m"] {

@@ -14,6 +14,7 @@ use super::conditional::ln_z;
 use super::counts::{Table, real};
 use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
+use super::strays::most_of_one;
 use serde::{Deserialize, Serialize};
 
 /// Odds ratios that are looked for, with equal weights.
@@ -58,6 +59,12 @@ impl Comparison {
         Ok(())
     }
 
+    /// Takes off what `expected` failures of strangers among the candidate's could add to a window on average, where the
+    /// candidate has this `share` of the requests that did not fail ([`super::strays`]).
+    pub(super) fn less_strays(&mut self, expected: f64, share: f64, phi: Phi) -> Result<(), Trouble> {
+        less_strays(&mut self.0, expected, share, phi)
+    }
+
     /// `ln e` for each odds ratio.
     pub(super) fn sums(self) -> [Nats; GRID.len()] {
         self.0
@@ -67,6 +74,14 @@ impl Comparison {
     pub fn ln_e(&self) -> f64 {
         log_mean(&self.0.map(Nats::value))
     }
+}
+
+/// [`Comparison::less_strays`] from sums for the odds ratios of [`GRID`].
+pub(super) fn less_strays(sums: &mut [Nats; GRID.len()], expected: f64, share: f64, phi: Phi) -> Result<(), Trouble> {
+    for (sum, psi) in sums.iter_mut().zip(GRID) {
+        *sum = sum.plus(Nats::floor((1.0 - most_of_one(psi, share, phi)) * expected)?);
+    }
+    Ok(())
 }
 
 /// `ln e` of one window for the odds ratio `psi1`, where up to `psi0` is no worse.

@@ -9,12 +9,14 @@ mod waits;
 pub use waits::WaitingOutlook;
 
 use super::bound::ln_bet;
-use super::clustering::Clustering;
+use super::clustering::{Clustering, Phi};
 use super::counts::{Counts, real};
 use super::latency::LatencyOutlook;
 use super::logs::log_mean;
 use super::ramp::{Known, allowed_of};
 use super::rules::Rules;
+use super::statuses::StatusOutcome;
+use super::strays::made_smaller;
 use std::time::Duration;
 
 /// What a rollout goes through before the last step.
@@ -37,10 +39,14 @@ pub struct Baseline {
     pub counts: Counts,
     /// In this time.
     pub over: Duration,
-    /// Failures a second of others who ask the candidate itself; 0 or more. They are in its counters and prove nothing for it.
+    /// Failures a second of others who ask the candidate itself, at least; 0 or more. They are in its counters and prove nothing for it.
     pub foreign: f64,
     /// How stable's failures come.
     pub clustering: Clustering,
+    /// Stable's answers with a 4xx a second.
+    pub client_errors: f64,
+    /// The same of others who ask the candidate itself.
+    pub refused: f64,
 }
 
 /// Time between the write of a step and its first window, beside one reading.
@@ -76,6 +82,7 @@ pub fn until_both_accepted(
     let overhead = (SERVE + rules.every).as_secs_f64() + drain;
     let (mut at, mut here, mut at_step) = (0, drain, 0.0);
     let (mut time, mut requests, mut failures, mut turned) = (overhead, 0.0, 0.0, 0.0);
+    let mut refusals = Refusals::of(rules, baseline);
     let mut waits = course.waits.clone();
     waits.iter_mut().for_each(|waits| waits.step(drain / tick));
     while time <= at_most.as_secs_f64() {
@@ -84,8 +91,9 @@ pub fn until_both_accepted(
         if enough && at + 1 == course.steps.len() {
             let evidence = log_mean(&[turned, ln_bet(failures / phi, requests / phi, rules.tolerated_rate)]);
             let no_slower = times.as_ref().is_none_or(|times| times.ln_accepted() >= rules.accepted_at());
+            let no_more = refusals.as_ref().is_none_or(|r| r.ln_accepted() >= rules.accepted_at());
             let no_longer = waits.as_ref().is_none_or(|w| w.ln_accepted(rules.tolerated_rate) >= rules.accepted_at());
-            if rules.accept_without || evidence >= rules.accepted_at() && no_slower && no_longer {
+            if rules.accept_without || evidence >= rules.accepted_at() && no_slower && no_more && no_longer {
                 return Some(Duration::from_secs_f64(time));
             }
         } else if enough {
@@ -108,16 +116,63 @@ pub fn until_both_accepted(
         (requests, failures) = (requests + more, failures + failed);
         at_step += more;
         if let Some(times) = times.as_mut().filter(|_| here >= rules.warm_up.as_secs_f64()) {
-            times.expect(users, lambda * (1.0 - share) * tick);
+            times.expect(users, lambda * (1.0 - share) * tick, tick);
         }
+        refusals.iter_mut().for_each(|r| r.expect(*share, tick));
         if let Some(waits) = &mut waits {
             waits.expect(tick, (lambda * share, lambda * (1.0 - share)), requests);
         }
         turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds) / phi;
+        turned += made_smaller(foreign, rules.tolerated_odds, *share, Phi::of(phi));
         here += tick;
         time += tick;
     }
     None
+}
+
+/// Client errors as they are expected.
+struct Refusals {
+    /// Requests of users a second.
+    lambda: f64,
+    /// The part of them that is answered with a 4xx.
+    part: f64,
+    /// Those of others at the candidate a second.
+    others: f64,
+    /// So many times the odds, and this rate, are to be excluded.
+    materially: (f64, f64),
+    /// Requests of the candidate, those that were refused, and the evidence against the odds.
+    sums: (f64, f64, f64),
+}
+
+impl Refusals {
+    /// None where there are none, or they are not compared: few requests show that.
+    fn of(rules: &Rules, baseline: &Baseline) -> Option<Self> {
+        let any = baseline.client_errors + baseline.refused > 0.0 && rules.client_error_margin.is_some();
+        let lambda = baseline.lambda();
+        any.then(|| Self {
+            lambda,
+            part: if lambda > 0.0 { baseline.client_errors / lambda } else { 0.0 },
+            others: baseline.refused,
+            materially: StatusOutcome::ClientErrors.materially(rules),
+            sums: (0.0, 0.0, 0.0),
+        })
+    }
+
+    /// So many seconds at this share.
+    fn expect(&mut self, share: f64, seconds: f64) {
+        let (users, others) = (self.lambda * share * seconds, self.others * seconds);
+        let refused = users * self.part + others;
+        let of_stable = self.lambda * (1.0 - share) * seconds * self.part;
+        self.sums.0 += users + others;
+        self.sums.1 += refused;
+        self.sums.2 += gain(refused, of_stable, share, self.materially.0);
+    }
+
+    /// `ln` of the evidence that is expected.
+    fn ln_accepted(&self) -> f64 {
+        let (requests, refused, turned) = self.sums;
+        log_mean(&[turned, ln_bet(refused, requests, self.materially.1)])
+    }
 }
 
 /// Mean growth of the conditional acceptance by so many failures of the candidate and of stable, at a share of `share`.
@@ -208,5 +263,19 @@ mod tests {
         let (alone, rare) = (time(0.0).unwrap(), time(0.005).unwrap());
         assert!(alone < rare, "{alone:?} {rare:?}");
         assert_eq!(time(1.0), None, "one a second beside fifty of users");
+    }
+
+    #[test]
+    fn others_who_are_refused_leave_no_decision_where_client_errors_are_compared() {
+        let half = course(&[(0.5, 0)]);
+        let time =
+            |refused, rules: &Rules| until_accepted(rules, &half, &Baseline { refused, ..baseline(1000, 1) }, HOUR);
+        let alone = time(0.0, &rules()).unwrap();
+        assert_eq!(time(0.1, &rules()), Some(alone), "far below the two in a hundred that are excluded");
+        assert_eq!(time(2.0, &rules()), None, "two a second beside fifty of users");
+        assert_eq!(time(2.0, &Rules { client_error_margin: None, ..rules() }), Some(alone));
+        // Stable's own are no hindrance.
+        let usual = Baseline { client_errors: 10.0, ..baseline(1000, 1) };
+        assert_eq!(until_accepted(&rules(), &half, &usual, HOUR), Some(alone));
     }
 }

@@ -139,6 +139,11 @@ impl Starts {
         self.open.add_beyond(table, no_worse, phi)
     }
 
+    /// The window that is open is worth less by what strangers may have added to it ([`Comparison::less_strays`]).
+    pub(super) fn less_strays(&mut self, expected: f64, share: f64, phi: Phi) -> Result<(), Trouble> {
+        self.open.less_strays(expected, share, phi)
+    }
+
     /// The window closes.
     pub fn close(&mut self) -> Result<(), Trouble> {
         self.closed.close(std::mem::take(&mut self.open).sums())

@@ -24,15 +24,17 @@
 use super::acceptance;
 use super::classes::StatusCounts;
 use super::clustering::{self, Clustering, Phi, Weighed};
-use super::comparison::{GRID, closed};
+use super::comparison::{GRID, closed, less_strays};
 use super::conditional::ln_z;
 use super::counts::{Counts, MOST, Table, real};
 use super::logs::log_mean;
 use super::nats::{Nats, Trouble};
 use super::objective;
 use super::rules::Rules;
+use super::strays::{Strays, least_share};
 use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// With more of them than this in one window the closed form is used: the exact one would cost milliseconds.
 const CLOSED_ABOVE: u64 = 100_000_000;
@@ -63,6 +65,9 @@ pub struct Statuses {
     /// None: the source tells of no such call.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     grpc: Option<StatusSums>,
+    /// How often others may have such an answer who were not seen.
+    #[serde(rename = "s", default, skip_serializing_if = "Strays::is_nothing")]
+    strays: Strays,
 }
 
 /// What one of them adds up to.
@@ -169,15 +174,36 @@ impl Statuses {
         self.grpc.is_some()
     }
 
-    /// Adds a window with users at both arms. `others`: how many of the candidate's requests may be nobody's.
-    pub(super) fn add(&mut self, growths: &[Growth], others: u64, rules: &Rules) -> Result<(), Trouble> {
+    /// The candidate was looked at before any user was on it.
+    pub(super) fn watched(&mut self, strays: Strays) {
+        self.strays = self.strays.or(strays);
+    }
+
+    /// How often others may have such an answer who were not seen.
+    pub(super) fn strays(&self) -> Strays {
+        self.strays
+    }
+
+    /// Adds a window with users at both arms. `others`: how many of the candidate's requests may be nobody's; and how long it
+    /// lasted (`unseen`), where nobody was seen who asks it.
+    pub(super) fn add(
+        &mut self,
+        growths: &[Growth],
+        others: u64,
+        unseen: Option<Duration>,
+        rules: &Rules,
+    ) -> Result<(), Trouble> {
+        let expected = unseen.map_or(0.0, |lasted| self.strays.expected(lasted));
+        let mut told = 0_u64;
         for outcome in StatusOutcome::ALL {
             let Some(tolerance) = outcome.tolerance(rules) else { continue };
             let tables: Vec<Table> = growths.iter().filter_map(|growth| outcome.table(growth)).collect();
             if !tables.is_empty() {
-                self.place(outcome).get_or_insert_default().add(&tables, others, &tolerance)?;
+                told = tables.iter().fold(told, |sum, table| sum.saturating_add(table.candidate.failures));
+                self.place(outcome).get_or_insert_default().add(&tables, others, expected, &tolerance)?;
             }
         }
+        self.strays.watch(told, unseen.unwrap_or_default());
         Ok(())
     }
 
@@ -234,7 +260,7 @@ impl Statuses {
 }
 
 impl StatusSums {
-    fn add(&mut self, tables: &[Table], others: u64, tolerance: &Tolerance) -> Result<(), Trouble> {
+    fn add(&mut self, tables: &[Table], others: u64, strays: f64, tolerance: &Tolerance) -> Result<(), Trouble> {
         self.others = self.others.saturating_add(others).min(MOST);
         // Of the windows before, so that it is not chosen by what is judged with it.
         let phi = tolerance.phi(self.clustering.against());
@@ -246,6 +272,7 @@ impl StatusSums {
             let proved = table.without_good(others);
             self.against = self.against.plus(acceptance::window_clustered(proved, tolerance.odds, estimated)?);
         }
+        less_strays(&mut self.more, strays, least_share(tables.iter().copied()), phi)?;
         let users = self.table().without_failures(self.others).candidate;
         let floor = tolerance.floor.map(|rate| Nats::floor(objective::ln_e(users, rate, phi)));
         self.floor = floor.transpose()?;

@@ -19,6 +19,9 @@ use std::time::Duration;
 pub(super) const DELTA: f64 = 0.01;
 /// Growth factors at which the number of requests is bounded; the least bound counts.
 const FACTORS: [f64; 7] = [1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 16.0];
+/// Whose failures are as rare as this is told from users' by how often they come, and not by leaving so many out: bounds of a
+/// small number are wide.
+const RARE: Duration = Duration::from_secs(10);
 /// Halvings of the interval in which a rate is looked for.
 const HALVINGS: u32 = 60;
 
@@ -80,6 +83,11 @@ impl Strangers {
     /// What they asked before anyone was moved, and in which time.
     pub fn before(&self) -> (Counts, Duration) {
         (self.seen, Duration::from_millis(self.over))
+    }
+
+    /// True if their requests fail once in ten seconds at most.
+    pub(super) fn is_rare(&self) -> bool {
+        self.seen.failures.saturating_mul(millis(RARE)) <= self.over
     }
 
     /// Failures that may be theirs, of all that were counted.

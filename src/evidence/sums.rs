@@ -20,8 +20,9 @@ use super::rules::Rules;
 use super::sharing;
 use super::starts::Starts;
 use super::statuses::Statuses;
-use super::strangers::{DELTA, Strangers, Theirs};
-use super::waiting::InFlight;
+use super::strangers::Strangers;
+use super::strays::{Strays, least_share};
+use super::waiting::{Early, InFlight};
 use super::window::{Arm, Growth};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -93,12 +94,18 @@ pub struct Sums {
     /// Others at the candidate's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     strangers: Option<Strangers>,
+    /// How often others may fail there who were not seen, or are rare.
+    #[serde(default, skip_serializing_if = "Strays::is_nothing")]
+    strays: Strays,
     /// Requests that wait.
     #[serde(default, skip_serializing_if = "InFlight::is_nothing")]
     waiting: InFlight,
     /// What the status of answers tells beside failures.
     #[serde(default, skip_serializing_if = "Statuses::is_nothing")]
     statuses: Statuses,
+    /// The window that is about to be added lasted so long.
+    #[serde(skip)]
+    lasted: Duration,
     /// What gateways had in flight that were gone when the window closed that is about to be added.
     #[serde(skip)]
     ended: Option<Growth>,
@@ -174,21 +181,6 @@ impl Sums {
         self.spared = Excused::default();
     }
 
-    /// Others ask the candidate itself: what may be theirs is told from users' requests from now on.
-    pub fn meet(&mut self, strangers: Strangers) {
-        self.strangers.get_or_insert(strangers);
-    }
-
-    /// Others at the candidate's own address.
-    pub fn strangers(&self) -> Option<&Strangers> {
-        self.strangers.as_ref()
-    }
-
-    /// The next window that is added lasted so long; of no account where nobody asks the candidate itself.
-    pub fn lasts(&mut self, window: Duration) {
-        self.strangers.iter_mut().for_each(|s| s.lasts(window));
-    }
-
     /// What gateways had in flight that are gone by the end of the next window that is added.
     pub fn gateways_ended(&mut self, ended: Option<Growth>) {
         self.ended = ended;
@@ -218,24 +210,7 @@ impl Sums {
             return if self.fell_wrong.is_some() { Ok(()) } else { self.add_moving(whole, whole, just_moved, rules) };
         }
         if window == Window::Draining {
-            self.waiting.look();
-            // What came since the split is served falls as it says, though what ends does not yet. Where a source tells nothing of
-            // what came, the windows that are judged tell.
-            let told = growths.iter().all(|g| g.stable.flight.is_some() && g.candidate.flight.is_some());
-            if told && self.falls_wrong(growths) || self.fell_wrong.is_some() {
-                return Ok(());
-            }
-            // Which of them are others' is told by the windows that are judged; until then all may be.
-            let others = if self.strangers.is_some() { u64::MAX } else { 0 };
-            let most = just_moved.map_or(0, |most| most.saturating_sub(self.excused()));
-            // By what stable has shown alone: what fails at once is found in the first seconds, before stable could show anything.
-            let (growths_of_both, ended) = if alone { (&[][..], None) } else { (growths, ended.as_ref()) };
-            self.waiting.compare(growths_of_both, ended, others, Some((most, estimated)))?;
-            // Quick failures end before slow good answers of the same time do, so a rate is one of what came.
-            let came = |arm: &Arm| Counts::new(arm.arrived.max(arm.counts.requests), arm.counts.failures);
-            let table = |g: &Growth| Table { stable: of_stable(came(&g.stable)), candidate: came(&g.candidate) };
-            let whole_came = growths.iter().map(table).fold(Table::default(), Table::plus);
-            return self.add_moving(whole, whole_came, just_moved, rules);
+            return self.add_draining(growths, ended.as_ref(), just_moved, rules);
         }
         let warm = window == Window::Warm;
         self.timed |= growths.iter().any(|g| g.stable.latency.is_some());
@@ -246,16 +221,17 @@ impl Sums {
             return Ok(());
         }
         let theirs = self.theirs(whole.candidate, self.foreign());
+        let known = self.strays;
+        let (strays, left_out) = self.failing_others(whole.candidate, theirs);
         self.step = self.step.saturating_add(whole.candidate.requests);
         self.windows += 1;
         self.candidate = self.candidate.plus(whole.candidate);
         self.stable = self.stable.plus(whole.stable);
-        let users = whole.without_failures(theirs.failed);
-        let mut cold = self.excuse(users, just_moved);
+        let mut cold = self.excuse(whole.without_failures(left_out), just_moved);
         let before = self.failures.ln_e();
         for growth in growths {
             // Nobody knows at which gateway others ask, so what may be theirs may be so at each.
-            let compared = table(growth).without_failures(theirs.failed);
+            let compared = table(growth).without_failures(left_out);
             self.failures.add_beyond(compared.without_failures(cold), 1.0, phi)?;
             cold = cold.saturating_sub(compared.candidate.failures);
             let proved = table(growth).without_good(theirs.good);
@@ -272,11 +248,15 @@ impl Sums {
             latency.prove(&times.collect::<Vec<_>>(), theirs.ever, rules.margin, &self.slow)?;
         }
         self.weighed = self.weighed.plus(whole.without_good(theirs.good).candidate, estimated);
+        let made_smaller = self.made_smaller(known, growths.iter().map(table), rules, estimated);
+        self.acceptance = self.acceptance.plus(Nats::floor(made_smaller)?);
+        self.failures.less_strays(strays, least_share(growths.iter().map(table)), phi)?;
         self.failures.close()?;
         self.latency.iter_mut().try_for_each(Latency::close)?;
         self.lean.look(before, self.failures.ln_e());
         if !alone {
-            self.statuses.add(growths, theirs.any, rules)?;
+            let unseen = self.strangers.is_none().then_some(self.lasted);
+            self.statuses.add(growths, theirs.any, unseen, rules)?;
             let proved = self.judged().candidate.requests;
             self.waiting.add(growths, ended.as_ref(), proved, theirs.any)?;
             // Others' quick requests would make the candidate look quicker, and how many are of this time nobody counted.
@@ -286,7 +266,8 @@ impl Sums {
         }
         self.look_at_stable(whole.stable, rules);
         let [failures, slow_ones] = self.bars(rules);
-        let users = self.spare(users, just_moved);
+        let rare = if alone { 0 } else { self.strays.excused(whole.candidate, failures.limit, strays) };
+        let users = self.spare(whole.without_failures(theirs.failed.max(rare)), just_moved);
         self.objective.add(users, &failures)?;
         self.changes.iter_mut().try_for_each(|c| c.failures.add(users.candidate, failures.limit, estimated))?;
         if warm {
@@ -294,18 +275,6 @@ impl Sums {
         }
         self.learn(growths, whole, warm, rules);
         Ok(())
-    }
-
-    /// What of the next window may be others'.
-    fn theirs(&mut self, candidate: Counts, foreign: Option<u64>) -> Theirs {
-        self.strangers.as_mut().map(|strangers| strangers.take(candidate, foreign)).unwrap_or_default()
-    }
-
-    /// What may be others' of all that came to the candidate at this step, as far as the split tells.
-    fn foreign(&self) -> Option<u64> {
-        let ((candidate, stable), (of_candidate, of_stable)) = (self.fall, self.percents);
-        self.strangers.as_ref()?;
-        sharing::most_foreign((stable, of_stable), (candidate, of_candidate), DELTA)
     }
 
     /// Windows that were judged.
@@ -376,6 +345,7 @@ pub(crate) fn slow(histogram: Option<&Histogram>, limit: u64) -> Counts {
 
 mod between;
 mod late;
+mod others;
 mod together;
 mod verdicts;
 

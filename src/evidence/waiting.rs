@@ -57,6 +57,7 @@ use super::counts::{Counts, Table, real};
 use super::flight::Flight;
 use super::logs::{log_mean, log_sum};
 use super::nats::{Nats, Trouble};
+use super::strays::least_share;
 use super::window::Growth;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,17 @@ const RECENT: usize = 6;
 const PARTS: [f64; 5] = [0.7, 0.075, 0.075, 0.075, 0.075];
 /// The odds of the latter two.
 const ODDS: [f64; 2] = [3.0, 1.5];
+
+/// How failures are compared while requests from before the split still end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Early {
+    /// But for so many at most, that pods which start cold may have failed.
+    pub most: u64,
+    /// Divided as failures come.
+    pub phi: Phi,
+    /// So many are expected to be strangers' at most from one reading to the next.
+    pub strays: f64,
+}
 
 /// What is known of requests that wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,32 +200,36 @@ impl InFlight {
     }
 
     /// Adds to the comparison alone, after [`Self::look`]. While requests from before the split still end (`draining`), failures
-    /// among what arrived since are compared in the same way, because windows cannot be yet: but for so many at most, that pods
-    /// which start cold may have failed, and divided as failures come.
+    /// among what arrived since are compared in the same way, because windows cannot be yet.
     pub(super) fn compare(
         &mut self,
         growths: &[Growth],
         ended: Option<&Growth>,
         others: u64,
-        failures: Option<(u64, Phi)>,
+        failures: Option<Early>,
     ) -> Result<(), Trouble> {
         let draining = failures.is_some();
         let others = if draining { others } else { self.others.saturating_add(others) };
         self.others = if draining { 0 } else { others };
         let (mut longer, mut failed) = (Comparison::default(), Comparison::default());
         let (mut wait, mut fail) = (Table::default(), Table::default());
+        let mut share = 1.0_f64;
         for (candidate, stable) in growths.iter().chain(ended).filter_map(both) {
             let table = Table { stable: stable.at_most(), candidate: candidate.at_least() }.without_failures(others);
             longer.add(table)?;
             wait = wait.plus(table);
-            if let Some((most, phi)) = failures {
+            if let Some(Early { most, phi, .. }) = failures {
                 let table = Table { stable: stable.failed_at_most(), candidate: candidate.failed_at_least() };
                 let users = table.without_failures(others);
                 // They are counted since the step began, so what is excused of them is as well.
                 let table = users.without_failures(cold::excusable(users.candidate).min(most));
                 failed.add_beyond(table, 1.0, phi)?;
                 fail = fail.plus(table);
+                share = share.min(least_share(std::iter::once(table)));
             }
+        }
+        if let Some(Early { phi, strays, .. }) = failures {
+            failed.less_strays(strays * f64::from(self.place.1), share, phi)?;
         }
         self.last = (wait.candidate, wait.stable);
         // Which outcomes are looked at is known before: the mean of both, or one.

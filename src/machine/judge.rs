@@ -9,6 +9,7 @@
 mod drain;
 mod finding;
 mod gate;
+mod known;
 mod objective;
 mod ours;
 mod outage;
@@ -21,7 +22,6 @@ mod survey;
 mod told;
 pub(in crate::machine) mod words;
 
-use crate::evidence::Saved;
 use crate::evidence::compare::built_in_at;
 pub(crate) use drain::Drain;
 pub use finding::Finding;
@@ -37,7 +37,7 @@ use crate::evidence::cold;
 use crate::evidence::reading::{Arms, NoReading, Reading};
 use crate::evidence::sums::Window;
 use crate::evidence::window::Memory;
-use crate::evidence::{Clustering, Counts, Missed, Rules, Strangers, Sums};
+use crate::evidence::{Clustering, Counts, Missed, Rules, Strangers, Strays, Sums};
 use crate::model::event::{Log, Topic};
 use crate::model::time::after;
 use jiff::Timestamp;
@@ -79,6 +79,8 @@ pub struct Judge {
     lambda: Option<f64>,
     /// Who asked the candidate itself before the first step.
     strangers: Option<Strangers>,
+    /// How often its requests failed then, and were refused.
+    strays: [Strays; 2],
     /// What stable misses of the objectives.
     missed: Option<Missed>,
     /// What was counted of stable before the first step, where that does not tell whether it misses the objective.
@@ -122,6 +124,7 @@ impl Judge {
             trouble: false,
             lambda: None,
             strangers: None,
+            strays: Default::default(),
             missed: None,
             untold: None,
             clustering: Clustering::default(),
@@ -144,69 +147,6 @@ impl Judge {
     /// `ln` of the evidence at which the candidate is worse.
     fn worse_at(&self) -> f64 {
         built_in_at(self.rules.alpha, self.beside)
-    }
-
-    /// Takes up what a record holds, unless it was made under other settings; says which.
-    pub fn take_up(&mut self, saved: &Saved, log: &mut Log) {
-        if !saved.fits(&self.rules) {
-            log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
-            self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
-            self.missed = self.missed.or_else(|| saved.missed_under(&self.rules));
-            return;
-        }
-        if let Some(missed) = saved.sums.missed().filter(|_| self.missed.is_none()) {
-            let (what, instead) =
-                (words::missed(missed, &self.rules), words::instead(missed, &self.rules, &self.arms.stable));
-            log.say(
-                Topic::Note,
-                format!("{} misses the objective, as was told before: {what}; {instead}", self.arms.stable),
-            );
-            self.missed = Some(*missed);
-        }
-        if let Some(strangers) = saved.sums.strangers().filter(|_| saved.is_nothing_yet()) {
-            let seen = strangers.before().0;
-            let what = format!("others ask {} by its own address, as was seen before", self.arms.candidate);
-            log.say(Topic::Note, format!("{what}: {} requests, {} failed", seen.requests, seen.failures));
-            self.strangers = self.strangers.take().or_else(|| Some(strangers.clone()));
-            return;
-        }
-        if saved.is_nothing_yet() && saved.sums.missed().is_some() {
-            return;
-        }
-        let mut sums = saved.sums.clone();
-        self.met(&mut sums);
-        self.sums = Some(sums);
-        self.memory.clone_from(&saved.counters);
-        self.resumed = saved.counters.as_ref().map(|_| saved.step);
-        self.mixed = saved.mixed;
-        log.say(Topic::Note, format!("evidence taken up: {}", self.words()));
-    }
-
-    /// What was learned of stable before the first step.
-    pub fn know(&mut self, surveyed: &Surveyed) {
-        self.lambda = Some(surveyed.baseline.lambda());
-        self.memory = Some(surveyed.memory.clone());
-        self.drain.knows(surveyed.longest);
-        self.strangers.clone_from(&surveyed.strangers);
-        self.missed = surveyed.missed;
-        // Whoever wants it strict is not asked again in mid-walk.
-        self.untold = Some(surveyed.baseline.counts).filter(|_| surveyed.open && !self.rules.strict_objective);
-        self.clustering = surveyed.baseline.clustering;
-    }
-
-    /// Sums without a window.
-    fn no_sums(&self) -> Sums {
-        let mut sums = Sums::new(&self.rules);
-        sums.knows(self.clustering);
-        self.met(&mut sums);
-        sums
-    }
-
-    /// What was seen before anyone was moved goes into the sums.
-    fn met(&self, sums: &mut Sums) {
-        self.strangers.iter().for_each(|strangers| sums.meet(strangers.clone()));
-        self.missed.iter().for_each(|missed| sums.misses(*missed));
-        self.untold.iter().for_each(|seen| sums.leans_to_miss(*seen));
     }
 
     /// The rules that it judges by.

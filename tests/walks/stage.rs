@@ -174,6 +174,7 @@ impl Stage {
             ["users", rate, "a", "second"] => self.users.rate = rate.parse().unwrap(),
             [name, "fails", part] => self.users.fails(name, part),
             [name, "loses", part] => self.users.loses(name, part),
+            [name, "keeps", part, "waiting"] => self.users.keeps(name, part),
             ["the", "gateway", "ends"] => self.users.end_gateway(),
             [name, "takes", time] => self.users.takes(name, time),
             ["counters", how] => (*how).clone_into(&mut self.users.how),

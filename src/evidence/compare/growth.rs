@@ -13,6 +13,7 @@
 
 use super::tally::{CounterSeries, RowTally};
 use crate::evidence::counts::{MOST, Table};
+use crate::evidence::series::{TORN, TORN_PART};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,11 +27,6 @@ const GONE: i64 = 600_000;
 const SOON: u8 = 8;
 /// Who begins anew begins near zero: a fall to more than half, above this, is no restart.
 const NEAR_ZERO: u64 = 100;
-/// A process writes one counter after another while it goes on counting, so that a part may be ahead of its total by so many...
-const TORN: u64 = 10;
-/// ...and by one of so many.
-const TORN_PART: u64 = 1000;
-
 /// One series as it was seen last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct SeenSeries {

@@ -6,15 +6,32 @@
 use super::acceptance::KnownAtEdge;
 use super::{Histogram, Margin};
 use crate::evidence::counts::real;
+use std::time::Duration;
 
 /// Stable's times, and what was expected so far of the windows that compare them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyOutlook {
     margin: Margin,
-    /// Parts of stable's answers beyond its edge and beyond the candidate's, and the evidence against the odds there.
-    edges: Vec<(f64, f64, f64)>,
-    /// Answers of the candidate and of stable.
+    edges: Vec<ExpectedAtEdge>,
+    /// Answers of the candidate's users and of stable.
     answers: (f64, f64),
+    /// In so many seconds.
+    seconds: f64,
+}
+
+/// What is expected at one edge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ExpectedAtEdge {
+    /// The candidate's edge, in microseconds.
+    edge: u64,
+    /// Parts of stable's answers beyond its edge and beyond the candidate's.
+    at: f64,
+    later: f64,
+    /// Others' answers beyond the candidate's edge a second.
+    others: f64,
+    /// Answers of the candidate beyond it so far, and the evidence against the odds.
+    slow: f64,
+    against_odds: f64,
 }
 
 impl LatencyOutlook {
@@ -25,27 +42,49 @@ impl LatencyOutlook {
         }
         let part = |slow: u64| real(slow.min(stable.total)) / real(stable.total);
         let later = stable.above.iter().skip(margin.shift());
-        let edges = stable.above.iter().zip(later).map(|((_, at), (_, later))| (part(*at), part(*later), 0.0));
-        Some(Self { margin, edges: edges.collect(), answers: (0.0, 0.0) })
+        let edges = stable.above.iter().zip(later).map(|((_, at), (edge, later))| ExpectedAtEdge {
+            edge: *edge,
+            at: part(*at),
+            later: part(*later),
+            others: 0.0,
+            slow: 0.0,
+            against_odds: 0.0,
+        });
+        Some(Self { margin, edges: edges.collect(), answers: (0.0, 0.0), seconds: 0.0 })
     }
 
-    /// Expects so many answers of the candidate and of stable.
-    pub(in crate::evidence) fn expect(&mut self, candidate: f64, stable: f64) {
-        for (at, later, sum) in &mut self.edges {
-            *sum += gain((candidate, *later), (stable, *at), self.margin);
+    /// The same beside others at the candidate's own address, whose answers took so long in so much time.
+    #[must_use]
+    pub fn beside(mut self, others: &Histogram, over: Duration) -> Self {
+        for at in &mut self.edges {
+            at.others = real(others.above(at.edge).unwrap_or_default()) / over.as_secs_f64().max(1e-3);
+        }
+        self
+    }
+
+    /// Expects so many answers of the candidate's users and of stable in so many seconds. Others' quick answers prove nothing.
+    pub(in crate::evidence) fn expect(&mut self, candidate: f64, stable: f64, seconds: f64) {
+        for at in &mut self.edges {
+            let others = at.others * seconds;
+            let slow = candidate * at.later + others;
+            let all = candidate + others;
+            let part = if all > 0.0 { slow / all } else { 0.0 };
+            at.slow += slow;
+            at.against_odds += gain((all, part), (stable, at.at), self.margin);
         }
         self.answers = (self.answers.0 + candidate, self.answers.1 + stable);
+        self.seconds += seconds;
     }
 
     /// `ln` of the evidence that is expected at the edge that has least.
     pub(in crate::evidence) fn ln_accepted(&self) -> f64 {
-        let (n_c, n_b) = self.answers;
-        let known = |(at, later, against_odds): &(f64, f64, f64)| KnownAtEdge {
-            against_odds: *against_odds,
-            candidate: (n_c, n_c * later),
-            stable: (n_b, n_b * (1.0 - at)),
+        let (users, n_b) = self.answers;
+        let known = |at: &ExpectedAtEdge| KnownAtEdge {
+            against_odds: at.against_odds,
+            candidate: (users + at.others * self.seconds, at.slow),
+            stable: (n_b, n_b * (1.0 - at.at)),
         };
-        self.edges.iter().map(|edge| known(edge).ln_e(self.margin.material())).fold(f64::INFINITY, f64::min)
+        self.edges.iter().map(|at| known(at).ln_e(self.margin.material())).fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -110,7 +149,7 @@ mod tests {
         let mut outlook = LatencyOutlook::new(Margin::default(), &stable).unwrap();
         let mut needed = 0;
         while outlook.ln_accepted() < 20.0_f64.ln() {
-            outlook.expect(10.0, 10.0);
+            outlook.expect(10.0, 10.0, 1.0);
             needed += 10;
         }
         assert!((150..400).contains(&needed), "{needed}");
@@ -118,7 +157,13 @@ mod tests {
         assert_eq!(LatencyOutlook::new(Margin::default(), &Histogram::default()), None);
         // With a margin of edges it is looked for at the edge that comes later.
         let mut edges = LatencyOutlook::new(Margin::Edges(1), &stable).unwrap();
-        edges.expect(f64::from(needed), f64::from(needed));
+        edges.expect(f64::from(needed), f64::from(needed), 1.0);
         assert!(edges.ln_accepted() > outlook.ln_accepted());
+        // A monitor that asks once a second and takes longer than any of stable's leaves no decision beside ten of users.
+        let monitor = Histogram { total: 60, above: stable.above.iter().map(|(edge, _)| (*edge, 60)).collect() };
+        let mut beside =
+            LatencyOutlook::new(Margin::default(), &stable).unwrap().beside(&monitor, Duration::from_secs(60));
+        (0..1000).for_each(|_| beside.expect(10.0, 10.0, 1.0));
+        assert!(beside.ln_accepted() < 0.0, "{}", beside.ln_accepted());
     }
 }

@@ -22,7 +22,7 @@ fn calls(n_c: u64, n_b: u64, of_c: Option<u64>, of_b: Option<u64>) -> Growth {
 fn after(windows: &[Growth], rules: &Rules) -> Statuses {
     let mut statuses = Statuses::default();
     for window in windows {
-        statuses.add(std::slice::from_ref(window), 0, rules).unwrap();
+        statuses.add(std::slice::from_ref(window), 0, None, rules).unwrap();
     }
     statuses
 }
@@ -159,17 +159,17 @@ fn refusals_that_come_together_at_stable_as_well_condemn_nobody() {
 #[test]
 fn what_may_be_others_speaks_neither_against_the_candidate_nor_for_it() {
     let mut judged = Statuses::default();
-    judged.add(&[window(500, 500, 30, 0)], 30, &rules()).unwrap();
+    judged.add(&[window(500, 500, 30, 0)], 30, None, &rules()).unwrap();
     assert_eq!(judged.loudest(), None);
     let mut judged = Statuses::default();
-    judged.add(&[window(300, 2700, 0, 0)], 100, &rules()).unwrap();
+    judged.add(&[window(300, 2700, 0, 0)], 100, None, &rules()).unwrap();
     assert!(judged.ln_accepted(&rules()).unwrap().1 < rules().accepted_at());
 }
 
 #[test]
 fn saved_and_loaded_it_is_the_same_and_small() {
     let mut judged = after(&[window(5000, 45_000, 812, 3000)], &rules());
-    judged.add(&[calls(500, 4500, Some(3), Some(30))], 1, &rules()).unwrap();
+    judged.add(&[calls(500, 4500, Some(3), Some(30))], 1, None, &rules()).unwrap();
     let text = serde_json::to_string(&judged).unwrap();
     assert_eq!(serde_json::from_str::<Statuses>(&text).unwrap(), judged);
     assert!(text.len() < 520, "{} bytes: {text}", text.len());

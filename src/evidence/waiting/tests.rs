@@ -3,6 +3,9 @@ use crate::evidence::flight::Flight;
 use crate::evidence::window::Arm;
 use proptest::prelude::*;
 
+/// Nothing is excused, and no stranger expected.
+const EARLY: Early = Early { most: 0, phi: Phi::ONE, strays: 0.0 };
+
 fn near(value: f64, wanted: f64) {
     assert!((value - wanted).abs() < 2e-9 * wanted.abs().max(1.0), "{value}, wanted {wanted}");
 }
@@ -259,7 +262,7 @@ proptest! {
         let mut failed = InFlight::default();
         failed.step();
         failed.look();
-        failed.compare(&[growth(stable, candidate)], None, 0, Some((0, Phi::ONE))).unwrap();
+        failed.compare(&[growth(stable, candidate)], None, 0, Some(EARLY)).unwrap();
         prop_assert!(failed.ln_worse() <= comparison.ln_e() - 4.0_f64.ln() + 1e-8);
         for (ln, odds) in waiting.against.into_iter().zip(ODDS) {
             // A table that leaves no choice says nothing; beside it the exact one may speak against.
@@ -297,7 +300,7 @@ fn quick_failures_need_not_be_waited_for() {
                 &[growth(failing(950 * reading, 3, 80), failing(50 * reading, 10 * reading, 4))],
                 None,
                 0,
-                Some((0, Phi::ONE)),
+                Some(EARLY),
             )
             .unwrap();
     }
@@ -309,19 +312,19 @@ fn quick_failures_need_not_be_waited_for() {
 #[test]
 fn while_requests_drain_a_few_failures_are_excused_and_groups_are_divided() {
     let failing = |came: u64, failed: u64| Flight { arrived: came, failed, ..Flight::default() };
-    let ln_e = |failures| {
+    let ln_e = |most, phi| {
         let mut sums = InFlight::default();
         sums.step();
         sums.look();
         let arm = |flight| Arm { flight: Some(flight), ..Arm::default() };
         let growth = Growth { stable: arm(failing(5000, 0)), candidate: arm(failing(400, 8)) };
-        sums.compare(&[growth], None, 0, Some(failures)).unwrap();
+        sums.compare(&[growth], None, 0, Some(Early { most, phi, strays: 0.0 })).unwrap();
         sums.ln_worse()
     };
-    let counted = ln_e((0, Phi::ONE));
+    let counted = ln_e(0, Phi::ONE);
     assert!(counted > 10.0, "{counted}");
-    assert!(ln_e((10, Phi::ONE)) < 1.0, "all eight are excused");
-    let divided = ln_e((0, Phi::of(4.0)));
+    assert!(ln_e(10, Phi::ONE) < 1.0, "all eight are excused");
+    let divided = ln_e(0, Phi::of(4.0));
     assert!(divided < counted / 2.0, "{divided}");
 }
 

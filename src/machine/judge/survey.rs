@@ -1,6 +1,7 @@
 //! Before the first step: decides what stable's rate is, whether it keeps the objective, who else asks the candidate, and whether
 //! a decision can be had in time. It may use readings and the forecast.
 
+mod in_the_way;
 mod outlook;
 
 pub use outlook::{NoDecision, WaitingSeen};
@@ -14,11 +15,14 @@ use crate::evidence::Missed;
 use crate::evidence::Phi;
 use crate::evidence::Rules;
 use crate::evidence::Strangers;
+use crate::evidence::Strays;
 use crate::evidence::classes::Classes;
+use crate::evidence::counts::real;
 use crate::evidence::forecast::Baseline;
 use crate::evidence::latency::Histogram;
 use crate::evidence::missed::{Keeping, told};
 use crate::evidence::reading::{Arms, NoReading, Reading};
+use crate::evidence::strays::surely;
 use crate::evidence::sums::slow;
 use crate::evidence::window::Memory;
 use crate::model::event::Log;
@@ -50,6 +54,8 @@ pub struct Surveyed {
     pub memory: Memory,
     /// Others at the candidate's own address, if there are any.
     pub strangers: Option<Strangers>,
+    /// Others' requests that were answered with a 4xx.
+    pub refused: u64,
     /// Answers by class of stable and of the candidate, as far as the source tells them.
     pub classes: [Option<Classes>; 2],
     /// What stable misses of the objectives already.
@@ -60,6 +66,8 @@ pub struct Surveyed {
     pub longest: Option<Duration>,
     /// How long its answers took; none where the source does not tell, or no answer was seen.
     pub times: Option<Histogram>,
+    /// How long the candidate's took, which were others'.
+    pub foreign_times: Option<Histogram>,
     /// What it has in flight.
     pub waits: WaitingSeen,
 }
@@ -79,6 +87,10 @@ pub struct Survey {
     waits: WaitingSeen,
     /// All that came to the candidate: no user is on it yet.
     foreign: Counts,
+    /// What of it was answered with a 4xx, and stable's requests that were; and how long the answers took.
+    refused: u64,
+    client_errors: u64,
+    foreign_times: Option<Histogram>,
     asked: Option<Timestamp>,
     next_at: Option<Timestamp>,
     failing: Option<(Timestamp, NoReading)>,
@@ -159,9 +171,10 @@ impl Survey {
             if let Some(tail) = rules.tail {
                 self.slow = self.slow.plus(slow(growth.stable.latency.as_ref(), tail.within));
             }
-            if let Some(more) = growth.stable.latency {
-                self.times = Some(self.times.take().map_or_else(|| more.clone(), |times| times.plus(&more)));
-            }
+            add_times(&mut self.times, growth.stable.latency);
+            add_times(&mut self.foreign_times, growth.candidate.latency);
+            self.client_errors += growth.stable.statuses.map_or(0, |told| told.client_errors);
+            self.refused += growth.candidate.statuses.map_or(0, |told| told.client_errors);
             // What ends without having come now was a user's of an earlier walk.
             let (ended, came) = (growth.candidate.counts, growth.candidate.arrived);
             self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
@@ -174,13 +187,32 @@ impl Survey {
         let memory = memory.clone();
         let open = self.is_open(rules);
         if (enough || over >= LONGEST.max(rules.every)) && (!open || over >= TELLS) {
-            let foreign = per_second(self.foreign.failures, over);
-            let baseline = Baseline { counts: self.counts, over, foreign, clustering: self.clustering };
+            // Whoever was seen may come more rarely than that.
+            let foreign = surely(real(self.foreign.failures)) / over.as_secs_f64().max(1e-3);
+            let baseline = Baseline {
+                counts: self.counts,
+                over,
+                foreign,
+                clustering: self.clustering,
+                client_errors: per_second(self.client_errors, over),
+                refused: per_second(self.refused, over),
+            };
             let strangers = Strangers::seen(self.foreign, over);
             let longest = drain::longest(&reading);
             let (classes, times, waits) = (self.classes.grown(), self.times.clone(), self.waits);
             let missed = Missed::of(Some(self.counts), self.phi(rules), rules.tail.map(|_| self.slow), rules);
-            self.found = Some(Surveyed { baseline, memory, strangers, classes, missed, open, longest, times, waits });
+            self.found = Some(Surveyed {
+                strangers,
+                refused: self.refused,
+                classes,
+                missed,
+                open,
+                longest,
+                times,
+                foreign_times: self.foreign_times.clone(),
+                waits,
+                ..Surveyed::of(baseline, memory)
+            });
         }
     }
 
@@ -224,12 +256,36 @@ impl Survey {
     }
 }
 
+/// More answers, as far as their times are told.
+fn add_times(all: &mut Option<Histogram>, more: Option<Histogram>) {
+    if let Some(more) = more {
+        *all = Some(all.take().map_or_else(|| more.clone(), |times| times.plus(&more)));
+    }
+}
+
 /// So many in this time, a second.
 fn per_second(count: u64, over: Duration) -> f64 {
     Baseline { counts: Counts::new(count, 0), over, ..Baseline::default() }.lambda()
 }
 
 impl Surveyed {
+    /// Of stable's requests alone: nothing else was told.
+    pub fn of(baseline: Baseline, memory: Memory) -> Self {
+        Self {
+            baseline,
+            memory,
+            strangers: None,
+            refused: 0,
+            classes: [None; 2],
+            missed: None,
+            open: false,
+            longest: None,
+            times: None,
+            foreign_times: None,
+            waits: WaitingSeen::default(),
+        }
+    }
+
     /// What the source tells of answers by class; none where it tells failures alone. So a source that shows no failures can be seen.
     pub fn told(&self, arms: &Arms) -> Option<String> {
         let [stable, candidate] = self.classes;
@@ -245,6 +301,12 @@ impl Surveyed {
             |calls| format!("gRPC calls of {}: {}", arms.stable, calls.words()),
         );
         Some(format!("the source tells {stable} in {over}{candidate}; {calls}"))
+    }
+
+    /// How often others' requests to the candidate failed, and were refused.
+    pub(super) fn strays(&self) -> [Strays; 2] {
+        let failed = self.strangers.as_ref().map_or(0, |strangers| strangers.before().0.failures);
+        [failed, self.refused].map(|n| Strays::seen(n, self.baseline.over))
     }
 
     /// Who else asks the candidate, and what is done about it; none if nobody does.

@@ -51,6 +51,10 @@ pub struct AtItsAddress {
     pub rate: f64,
     /// The part of them that fails.
     pub errors: f64,
+    /// All of them that do not fail are answered with a 4xx.
+    pub refused: bool,
+    /// How long each takes; zero: it is answered at once.
+    pub takes: Duration,
 }
 
 impl AtItsAddress {

@@ -276,15 +276,17 @@ impl<C: Chance> Traffic<C> {
 
     /// Others' requests are in the candidate's counters and among nobody's users: what fails of them costs no user anything.
     fn count_strangers(&mut self, passed: f64) {
-        let Some(AtItsAddress { rate, errors }) = self.behaviour.strangers else { return };
+        let Some(AtItsAddress { rate, errors, refused, takes }) = self.behaviour.strangers else { return };
         let n = poisson(&mut self.chance, rate * passed);
         let failed = binomial(&mut self.chance, n, errors);
+        let refused = if refused { n - failed } else { 0 };
         let [_, candidate] = &mut self.tallies;
         candidate.sent += n;
         candidate.completed += n;
         candidate.failed += failed;
-        // They answer at once.
-        candidate.buckets[0] += n;
+        candidate.refused += refused;
+        // What takes long is counted when it ends, in the same tick; nobody looks at what of theirs is in flight.
+        candidate.took(takes, n);
         self.foreign += n;
     }
 

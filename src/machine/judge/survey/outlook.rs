@@ -1,10 +1,10 @@
 //! What is said before anyone is moved of how long a decision takes, and of what helps where none is to be had in time. Decides words. It
 //! may use the forecast.
 
+use super::in_the_way::{self, Others};
 use super::{Surveyed, drain, words};
 use crate::evidence::Rules;
-use crate::evidence::forecast::{Course, WaitingOutlook, until_both_accepted};
-use crate::evidence::latency::LatencyOutlook;
+use crate::evidence::forecast::{Course, WaitingOutlook};
 use crate::evidence::reading::{Arms, Reading};
 use std::time::Duration;
 
@@ -69,8 +69,10 @@ impl Surveyed {
             counts.requests
         );
         let Some(took) = self.takes(rules, &course, time) else {
-            let why = self.too_long(rules, &course, arms, time);
-            return Err(NoDecision { why: format!("{seen}: {why}"), ways: self.ways(rules, &course, arms, time) });
+            let others = self.in_the_way(rules, &course, time);
+            let why = self.too_long(rules, &course, arms, &others, time);
+            let ways = self.ways(rules, &course, arms, &others, time);
+            return Err(NoDecision { why: format!("{seen}: {why}"), ways });
         };
         Ok(if rules.accept_without {
             format!("{seen}: the steps take about {}; the last one needs no proof", words::span(took))
@@ -81,13 +83,12 @@ impl Surveyed {
 
     /// In whole seconds; none if it takes longer than `time`.
     fn takes(&self, rules: &Rules, course: &Course, time: Duration) -> Option<Duration> {
-        let times = self.times.as_ref().and_then(|stable| LatencyOutlook::new(rules.margin, stable));
-        let took = until_both_accepted(rules, course, &self.baseline, times.as_ref(), time)?;
+        let took = self.decides(rules, course, &Others::ALL, time)?;
         Some(Duration::from_secs(took.as_secs()))
     }
 
     /// What takes longer than `time`.
-    fn too_long(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> String {
+    fn too_long(&self, rules: &Rules, course: &Course, arms: &Arms, others: &[Others], time: Duration) -> String {
         let there_are = words::span(time);
         let without = Course { waits: None, ..course.clone() };
         if let (Some(waits), Some(rest)) = (&course.waits, self.takes(rules, &without, time)) {
@@ -99,21 +100,27 @@ impl Surveyed {
                 words::span(rest)
             );
         }
-        let others = if self.baseline.foreign > 0.0 {
-            format!(", since others' requests to {} fail", arms.candidate)
-        } else {
+        let others = if others.is_empty() {
             String::new()
+        } else {
+            format!(", since others' requests to {} {}", arms.candidate, in_the_way::words(others))
         };
         format!("a decision would take longer than the {there_are} that there are{others}")
     }
 
     /// What helps.
-    fn ways(&self, rules: &Rules, course: &Course, arms: &Arms, time: Duration) -> String {
-        let quiet = if self.baseline.foreign > 0.0 {
-            format!("stop what asks {} by its own address, or ", arms.candidate)
-        } else {
+    fn ways(&self, rules: &Rules, course: &Course, arms: &Arms, others: &[Others], time: Duration) -> String {
+        let mut quiet = if others.is_empty() {
             String::new()
+        } else {
+            format!("stop what asks {} by its own address, or ", arms.candidate)
         };
+        for way in in_the_way::ways(others) {
+            quiet.extend([way, ", "]);
+        }
+        if !others.is_empty() && !others.contains(&Others::Fail) {
+            return format!("{quiet}or --accept-without-evidence with a --bake");
+        }
         let enough = RATES.into_iter().filter(|rate| *rate > rules.tolerated_rate).find_map(|tolerated_rate| {
             let took = self.takes(&Rules { tolerated_rate, ..rules.clone() }, course, time)?;
             Some(format!(" ({} would do, in about {})", words::percent(tolerated_rate), words::span(took)))

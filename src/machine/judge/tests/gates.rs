@@ -26,18 +26,7 @@ fn the_budget_goes_as_far_as_is_known_and_stops_for_approvals() {
     let mut judge = judge();
     let baseline = Baseline { counts: Counts::new(1000, 0), over: Duration::from_secs(10), ..Baseline::default() };
     let memory = Memory::open(&reading(0, (0, 0), (0, 0)), None);
-    let (missed, open, longest, times, waits) = (None, false, None, None, WaitingSeen::default());
-    judge.know(&Surveyed {
-        baseline,
-        memory,
-        strangers: None,
-        classes: [None; 2],
-        missed,
-        open,
-        longest,
-        times,
-        waits,
-    });
+    judge.know(&Surveyed::of(baseline, memory));
     let budget = plan(Style::Budget, None);
     assert_eq!(judge.gate(&budget, 0), Advice::Go(1), "1 % at 100 a second");
     judge.enter(place(1, (1, 99), 0), at(0));

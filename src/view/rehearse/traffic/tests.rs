@@ -198,7 +198,7 @@ fn pods_that_come_late_fail_those_who_were_moved_to_them() {
 /// Others ask whatever the split is, and what fails of theirs costs no user anything.
 #[test]
 fn others_at_the_candidates_address_are_counted_there_and_are_no_users() {
-    let strangers = Some(AtItsAddress { rate: 2.0, errors: 1.0 });
+    let strangers = Some(AtItsAddress { rate: 2.0, errors: 1.0, refused: false, takes: Duration::ZERO });
     let mut traffic =
         Traffic::new(Behaviour { strangers, candidate_errors: 0.0, errors: 0.0, ..behaviour() }, Seeded(5));
     traffic.pass(seconds(100));
@@ -366,14 +366,8 @@ fn a_candidate_that_is_late_is_as_good_as_stable_until_then() {
 #[test]
 fn client_errors_are_answers_of_their_own() {
     for answers in [None, Some(seconds(3))] {
-        let refusing = Behaviour {
-            candidate_errors: 0.0,
-            errors: 0.0,
-            client_errors: 0.01,
-            candidate_client_errors: 0.5,
-            answers,
-            ..behaviour()
-        };
+        let failing_none = Behaviour { candidate_errors: 0.0, errors: 0.0, ..behaviour() };
+        let refusing = Behaviour { client_errors: 0.01, candidate_client_errors: 0.5, answers, ..failing_none };
         let mut traffic = Traffic::new(refusing, Seeded(17));
         traffic.split(0.25);
         traffic.pass(seconds(400));
