@@ -10,6 +10,7 @@ mod adapters {
     mod environment;
     mod evidence;
     mod evidence_gates;
+    mod evidence_prometheus;
     mod failures;
     mod hostile;
     mod layer;

@@ -36,6 +36,9 @@ pub struct Counters {
     /// Requests that were answered, with whatever status.
     #[serde(rename = "d")]
     pub completed: u64,
+    /// Those among them whose status the source does not tell (any more); 0 where one series counts answers and tells it.
+    #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
+    pub untold: u64,
     /// Answers with a 5xx status, or without one ([`Classes::failed`]).
     #[serde(rename = "f")]
     pub failed: u64,
@@ -49,6 +52,28 @@ pub struct Counters {
     /// at or below, rising in both; none where the source has no histogram.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Vec<(u64, u64)>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+pub(super) fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Counters {
+    /// Answers whose status is told.
+    pub fn told(&self) -> u64 {
+        self.completed.saturating_sub(self.untold)
+    }
+}
+
+/// A process writes one series after another while it goes on counting, so that they may differ by so many...
+pub(super) const TORN: u64 = 10;
+/// ...and by one of so many of its answers more, but no further than a hundred times [`TORN`].
+pub(super) const TORN_PART: u64 = 1000;
+
+/// By how much two series of one process may differ that counts so many answers.
+pub(super) fn torn(answers: u64) -> u64 {
+    TORN + (answers / TORN_PART).min(100 * TORN)
 }
 
 /// The largest count that is believed: counts are exact in a float up to here, and a process that counts more has lost some.

@@ -15,14 +15,9 @@ pub use presets::Preset;
 use crate::evidence::classes::{Classes, StatusClass};
 use crate::evidence::exposition::Sample;
 use crate::evidence::grpc::GrpcStatus;
-use crate::evidence::reading::{Arms, Counters, INFINITE, Pair};
+use crate::evidence::reading::{Arms, Counters, INFINITE, Pair, torn};
 use crate::model::name::RevisionName;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A process writes one series after another while it goes on counting, so that they may differ by so many...
-pub(super) const TORN: u64 = 10;
-/// ...and by one of so many of its answers more, but no further than a hundred times [`TORN`].
-pub(super) const TORN_PART: u64 = 1000;
 
 /// What is wrong with the series. Names of metrics and labels only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,25 +51,10 @@ pub enum BadSeries {
         /// The other.
         candidate: String,
     },
-    /// Answers whose status nobody tells.
+    /// More answers by class than there were at all.
     #[error(
-        "{completed} counts {answers} answers of {revision}, and no series of {classes} tells their status: failures could \
-         not be seen; does the scrape keep {classes} with all its classes?"
-    )]
-    NoClasses {
-        /// The series of answers.
-        completed: String,
-        /// How many it counts.
-        answers: u64,
-        /// Whose.
-        revision: String,
-        /// The series that is missing.
-        classes: String,
-    },
-    /// Classes that are others than what was answered.
-    #[error(
-        "{completed} counts {answers} answers of {revision}, and {classes} {told} by their status: some are missing in one \
-         of them; does the scrape keep every class, and do both count the same requests?"
+        "{completed} counts {answers} answers of {revision}, and {classes} {told} by their status: some are missing; do both \
+         count the same requests?"
     )]
     Classes {
         /// The series of answers.
@@ -177,18 +157,19 @@ impl Parts {
         if latency.iter().zip(latency.iter().skip(1)).any(|((_, a), (_, b))| a > b) {
             return Err(BadSeries::Falling(metrics.buckets()));
         }
-        // These two appear with the first answer, so that absence of both is zero where requests were sent.
-        let answers = one(Part::Completed);
-        let completed = answered(answers, classes, metrics, revision)?;
+        let told = classes.unwrap_or_default();
+        let completed = answered(one(Part::Completed), told.all(), metrics, revision)?;
+        let untold = completed - told.all();
         // Without its last bucket a histogram does not say how many answers there were; one of more than there were is of
         // something else, or of a time before the counters began anew.
         let most = completed.saturating_add(torn(completed));
         let timed = latency.last().is_some_and(|(edge, n)| *edge == INFINITE && *n <= most);
-        let told = classes.unwrap_or_default().plus(calls);
+        let told = told.plus(calls);
         Ok(Some(Counters {
             sent: one(Part::Sent),
             active: one(Part::Active),
             completed,
+            untold,
             failed: told.failed(),
             classes: Some(told),
             statuses: Some(told.compared()),
@@ -197,29 +178,20 @@ impl Parts {
     }
 }
 
-/// How many answers there were: as many as have a status, because a failure that is not among them would pass for none. What
-/// is counted beside them has to be the same, but for what came while the process wrote the one and the other.
-fn answered(
-    answers: Option<u64>,
-    classes: Option<Classes>,
-    metrics: &Metrics,
-    revision: &RevisionName,
-) -> Result<u64, BadSeries> {
-    let (completed, named) = (metrics.completed.clone(), metrics.failed.clone());
-    let revision = revision.to_string();
-    match (answers, classes.map(|classes| classes.all())) {
-        (None | Some(0), None) => Ok(0),
-        (Some(answers), None) => Err(BadSeries::NoClasses { completed, answers, revision, classes: named }),
-        (Some(answers), Some(told)) if answers.abs_diff(told) > torn(answers) => {
-            Err(BadSeries::Classes { completed, answers, revision, classes: named, told })
-        }
-        (_, Some(told)) => Ok(told),
+/// How many answers there were, at least as many as have a status. Fewer may have one, because an Envoy cluster that is made anew
+/// begins to count by status anew: whether that is so, two readings tell ([`super::window`]). More may have one only by what came
+/// while the process wrote the one and the other. Each series appears with the first answer, so that absence is zero.
+fn answered(answers: Option<u64>, told: u64, metrics: &Metrics, revision: &RevisionName) -> Result<u64, BadSeries> {
+    match answers {
+        Some(answers) if told > answers.saturating_add(torn(answers)) => Err(BadSeries::Classes {
+            completed: metrics.completed.clone(),
+            answers,
+            revision: revision.to_string(),
+            classes: metrics.failed.clone(),
+            told,
+        }),
+        answers => Ok(answers.unwrap_or_default().max(told)),
     }
-}
-
-/// By how much two series of one process may differ.
-fn torn(answers: u64) -> u64 {
-    TORN + (answers / TORN_PART).min(100 * TORN)
 }
 
 /// One series that is somebody's.

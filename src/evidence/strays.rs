@@ -78,7 +78,7 @@ impl Strays {
     /// After a look at the candidate before any user was on it, in which so many requests failed.
     pub fn seen(failed: u64, over: Duration) -> Self {
         let mut strays = Self::default();
-        strays.watch(failed, over);
+        strays.look(failed, over);
         strays.at_share(0, failed, over);
         strays
     }
@@ -94,8 +94,15 @@ impl Strays {
         if self.is_nothing() { other } else { self }
     }
 
-    /// The candidate was watched for so much longer, and so many of its requests failed.
+    /// The candidate was watched for so much longer, and so many of its requests failed; nothing where nobody watched it before users
+    /// came, because all that fails might be theirs.
     pub(super) fn watch(&mut self, failed: u64, window: Duration) {
+        if !self.is_nothing() {
+            self.look(failed, window);
+        }
+    }
+
+    fn look(&mut self, failed: u64, window: Duration) {
         let before = self.watched;
         self.watched = before.saturating_add(millis(window)).min(LONGEST_LOOK);
         self.failed = self.failed.saturating_add(failed).min(LONGEST_LOOK);
@@ -132,7 +139,7 @@ impl Strays {
     }
 
     /// How many failures of a window are not held against the objective: where strangers could make half of what it allows. Beyond
-    /// what is expected by two deviations and two it is the candidate's.
+    /// what is expected by two deviations and one it is the candidate's.
     pub(super) fn excused(&mut self, candidate: Counts, objective: f64, expected: f64) -> u64 {
         if expected <= 0.0 || expected < objective * real(candidate.requests) / 2.0 {
             return 0;
@@ -142,7 +149,7 @@ impl Strays {
         self.objective.0 = self.objective.0.saturating_add(more).min(LONGEST_LOOK);
         let mean = real(self.objective.0) / 1e6;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "above 0; too much is cut")]
-        let most = (mean + 2.0 * mean.sqrt() + 2.0) as u64;
+        let most = (mean + 2.0 * mean.sqrt() + 1.0) as u64;
         let excused = most.saturating_sub(self.objective.1).min(candidate.failures);
         self.objective.1 = self.objective.1.saturating_add(excused);
         excused
@@ -293,7 +300,7 @@ mod tests {
         let mut strays = Strays::seen(0, seconds(60));
         let mut excused = |requests, failed| strays.excused(Counts::new(requests, failed), 0.01, 0.2);
         assert_eq!([excused(10, 1), excused(10, 1), excused(500, 3)], [1, 1, 0]);
-        assert_eq!((excused(10, 8), excused(10, 8)), (2, 0), "a candidate's own are more than that");
+        assert_eq!((excused(10, 8), excused(10, 8)), (1, 0), "a candidate's own are more than that");
     }
 
     #[test]

@@ -3,17 +3,19 @@
 //! Decides what a difference means. A value that fell is a restart of the whole stratum, because one process counts for
 //! both arms; what it had in flight is remembered ([`ended`]). A series that vanished is frozen and goes on where it was. A
 //! stratum that appears only opens, because nobody knows when its counts were made. Counters that fall and soon fall again are several processes that answer in turn, and no
-//! window is made of them ([`falls`]). A request that was sent, was not answered and is not waiting any more is a failure: a
+//! window is made of them ([`falls`]). Where the status of answers is not told, failures are not known, and nothing is judged
+//! ([`untold`]). A request that was sent, was not answered and is not waiting any more is a failure: a
 //! candidate whose requests all hang completes none, and would otherwise never fail. Depends on readings.
 
 mod ended;
 mod falls;
+mod untold;
 
 use super::counts::{Counts, MOST};
 use super::flight::Flight;
 use super::latency::Histogram;
 use crate::evidence::classes::StatusCounts;
-use crate::evidence::reading::{Counters, INFINITE, Pair, Reading};
+use crate::evidence::reading::{Counters, INFINITE, Pair, Reading, is_zero};
 use ended::EndedGateways;
 use falls::Falls;
 use jiff::Timestamp;
@@ -96,11 +98,9 @@ struct ArmSeen {
     /// What had come by the mark; more than ever came where it was first seen after the mark.
     #[serde(rename = "m", default, skip_serializing_if = "is_zero")]
     marked: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
+    /// How many answers had no status where those that have one began to be counted.
+    #[serde(rename = "t", default, skip_serializing_if = "is_zero")]
+    untold_before: u64,
 }
 
 fn is_none(opening: &(u64, u64, u64)) -> bool {
@@ -120,7 +120,7 @@ impl Memory {
                 ended = ended.with(&base);
             }
             let side = |old: Option<ArmSeen>, new: &Option<Counters>| match (old, new) {
-                (Some(old), Some(new)) => Some(old.seen(new, restarted).0.opened()),
+                (Some(old), Some(new)) => Some(old.seen(new, restarted).0.opened().told_from_here()),
                 (Some(old), None) => Some(old.away()),
                 (None, new) => new.as_ref().map(ArmSeen::of),
             };
@@ -155,6 +155,11 @@ impl Memory {
     pub fn mark(&mut self) {
         let sides = self.strata.values_mut().flat_map(|base| [&mut base.stable, &mut base.candidate]);
         sides.flatten().for_each(|side| side.marked = side.opening.1);
+    }
+
+    /// True if the status of what was answered last is not told, so that nobody knows whether it failed.
+    pub fn is_untold(&self) -> bool {
+        self.strata.values().any(|seen| seen.falls.untold.is_last())
     }
 
     /// When the counters were read.
@@ -209,16 +214,9 @@ impl Memory {
 }
 
 impl ArmsSeen {
-    /// True if a counter of either arm fell: one process counts for both.
-    fn restarted(&self, pair: &Pair) -> bool {
-        let fell = |old: &Option<ArmSeen>, new: &Option<Counters>| {
-            old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.fell(new))
-        };
-        fell(&self.stable, &pair.stable) || fell(&self.candidate, &pair.candidate)
-    }
-
     fn grow(&mut self, pair: &Pair, at: Timestamp, settled: Option<Timestamp>) -> Growth {
         let restarted = self.restarted(pair);
+        let untold = self.is_untold(pair, restarted);
         if let Some(stable) = &mut self.stable {
             stable.settled = settled.is_some_and(|settled| self.late.is_none_or(|late| late <= settled));
         }
@@ -233,11 +231,11 @@ impl ArmsSeen {
             let (next, arm) = old.unwrap_or_else(ArmSeen::zero).seen(new, restarted);
             if opens {
                 *late = Some(at);
-                *side = Some(next.opened_late());
+                *side = Some(next.opened_late().told_from_here());
                 return Arm::default();
             }
-            *side = Some(next);
-            arm
+            *side = Some(if untold { next.told_from_here() } else { next });
+            if untold { arm.without_ends() } else { arm }
         };
         Growth { stable: grow(&mut self.stable, &pair.stable), candidate: grow(&mut self.candidate, &pair.candidate) }
     }
@@ -253,6 +251,7 @@ impl ArmSeen {
             opening: (0, 0, 0),
             settled: false,
             marked: 0,
+            untold_before: counters.untold,
         }
         .opened()
     }
@@ -279,16 +278,6 @@ impl ArmSeen {
         Self::of(&Counters { sent: Some(0), active: Some(0), ..Counters::default() })
     }
 
-    fn fell(&self, new: &Counters) -> bool {
-        let old = &self.counters;
-        let sent = old.sent.zip(new.sent).is_some_and(|(old, new)| new < old);
-        let latency = old.latency.as_ref().zip(new.latency.as_ref()).is_some_and(|(old, new)| {
-            same_edges(old, new) && old.iter().zip(new).any(|((_, old), (_, new))| new < old)
-        });
-        let statuses = old.statuses.zip(new.statuses).is_some_and(|(old, new)| new.fell(old));
-        new.completed < old.completed || new.failed < old.failed || sent || latency || statuses
-    }
-
     /// The side after another look, and what it did since the last.
     fn seen(self, new: &Counters, restarted: bool) -> (Self, Arm) {
         // A source may tell of statuses that none came with yet.
@@ -297,9 +286,11 @@ impl ArmSeen {
         let old = if begun { Self::zero() } else { self };
         let answered = new.completed.saturating_sub(old.counters.completed);
         let (lost, short) = lost(&old, new, answered);
-        // Failures are among the answers; a source that tells more of them is not believed.
-        let failed = new.failed.saturating_sub(old.counters.failed).min(answered);
-        let counts = Counts::new(answered.saturating_add(lost), failed.saturating_add(lost));
+        // An answer without a status is no good one. Failures are among those that have one; a source that tells more of them is not
+        // believed.
+        let told = new.told().saturating_sub(old.counters.told());
+        let failed = new.failed.saturating_sub(old.counters.failed).min(told);
+        let counts = Counts::new(told.saturating_add(lost), failed.saturating_add(lost));
         let latency = match (&old.counters.latency, &new.latency) {
             (Some(old), Some(new)) if same_edges(old, new) => grown(old, new),
             (None, Some(new)) if begun => grown(&zeros(new), new),
@@ -311,7 +302,8 @@ impl ArmSeen {
         let since = |before: u64, more: u64| before.saturating_add(more).min(MOST);
         let opening = (at_opening, since(came, arrived), since(went_wrong, counts.failures));
         let statuses = new.statuses.map(|now| now.since(old.counters.statuses, counts.requests));
-        let next = Self { short, opening, settled: old.settled, marked: old.marked, ..Self::of(new) };
+        let (settled, marked, untold_before) = (old.settled, old.marked, old.untold_before);
+        let next = Self { short, opening, settled, marked, untold_before, ..Self::of(new) };
         let flight = next.flight();
         (next, Arm { counts, arrived, latency, flight, statuses })
     }

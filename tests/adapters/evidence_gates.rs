@@ -1,6 +1,7 @@
 //! Gates and counters of the owner's own, asked of a server that answers as scripted.
 
-use super::evidence::{PATIENCE, arms, fetch, vector};
+use super::evidence::{PATIENCE, arms, fetch};
+use super::evidence_prometheus::vector;
 use super::script::{Reply, Server};
 use andante::adapter::source::{CountersFrom, EvidenceSource, Gates, HttpCredentials};
 use andante::evidence::compare::{CompareRow, RowTally};

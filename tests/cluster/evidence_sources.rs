@@ -156,6 +156,31 @@ fn long_what_is_never_answered_was_sent_all_the_same() {
     assert!(lost >= u64::try_from(silent).unwrap() && failed <= 2, "{sent} {completed} {failed} {lost} {silent}");
 }
 
+/// Kourier makes the Envoy cluster of a revision anew whenever its pods change. Counters by status begin anew with that, as they are
+/// made with the first answer; those of requests go on.
+#[test]
+#[ignore = "needs a cluster: make test-full"]
+fn long_counters_by_status_that_begin_anew_with_pods_are_no_broken_source() {
+    let space = Space::new("new-pods");
+    // Without the activator in between, whose address does not change with pods.
+    space.serve(&sample("hello", "v1").template_annotation("autoscaling.knative.dev/target-burst-capacity", "0"));
+    space.stage("hello", "v2");
+    let gateway = Reader::gateway(&space, &space.cluster.kubeconfig);
+    Load::start(&space, &["hello"], 50, Duration::from_secs(4)).join();
+    std::thread::sleep(Duration::from_secs(2));
+    let before = gateway.read().stable.unwrap();
+    assert!(before.completed >= 200);
+    let pods = json!({"metadata": {"annotations": {"autoscaling.knative.dev/min-scale": "2"}}});
+    space.merge("revision", "hello-00001", &pods).good();
+    eventually("two pods", LONG, || {
+        (space.get("revision", "hello-00001")["status"]["actualReplicas"] == 2).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    Load::start(&space, &["hello"], 5, Duration::from_secs(3)).join();
+    let after = gateway.try_read().unwrap().strata.into_values().next().unwrap().stable.unwrap();
+    assert!(after.completed >= before.completed + 15, "{before:?} {after:?}");
+}
+
 /// What docs/evidence-sources.md says of requests that no user made.
 #[test]
 #[ignore = "needs a cluster: make test-full"]

@@ -186,6 +186,7 @@ impl Users {
             sent: Some(whole(served.sent)),
             active: Some(waiting),
             completed,
+            untold: 0,
             failed: whole(served.failures),
             classes,
             statuses: classes.map(|classes| classes.compared()),

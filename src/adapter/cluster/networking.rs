@@ -39,7 +39,7 @@ impl Kube {
     pub async fn knative_settings(&self, name: &str) -> Result<Option<Value>, ApiError> {
         let path = format!("/api/v1/namespaces/{SYSTEM}/configmaps/{name}");
         let object = readable(self.read("", "configmaps", SYSTEM.to_owned(), name, path).await)?;
-        Ok(object.map(|mut object| object["data"].take()))
+        Ok(object.map(|object| object.get("data").cloned().unwrap_or_default()))
     }
 
     async fn read(

@@ -169,7 +169,7 @@ fn gateways(settings: &Value) -> Vec<NamedGateway> {
     [of("external-gateways"), of("local-gateways")].concat()
 }
 
-/// The class of a gateway that is none of Contour's, by its name, since the right to read what stands behind a GatewayClass is one
+/// The class of a gateway that is none of Contour's, by its name, since the right to read what stands behind a `GatewayClass` is one
 /// of the whole cluster. Without any gateway named the layer takes Istio's.
 fn other_than_contour(settings: &Value) -> Option<String> {
     let gateways = gateways(settings);

@@ -13,7 +13,7 @@
 
 use super::tally::{CounterSeries, RowTally};
 use crate::evidence::counts::{MOST, Table};
-use crate::evidence::series::{TORN, TORN_PART};
+use crate::evidence::reading::{TORN, TORN_PART};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -83,7 +83,7 @@ fn envoy(clusters: &str, advice: &'static str) -> Dialect {
     }
 }
 
-/// 1.19 went from OpenCensus to OpenTelemetry, and names and units changed. The activator exports
+/// 1.19 went from `OpenCensus` to OpenTelemetry, and names and units changed. The activator exports
 /// `http_server_request_duration_seconds` as well, so that one would count a buffered request twice.
 fn queue_proxy() -> Dialect {
     let since_1_19 = Metrics {

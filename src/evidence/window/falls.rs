@@ -4,8 +4,9 @@
 //! of its own, counters fall again within a few readings, and what lies between two of them is no growth of anything: with four
 //! gateways behind one address a candidate of five times the failures was promoted in 22 % of rollouts. Depends on readings.
 
-use super::{ArmsSeen, Memory};
-use crate::evidence::reading::{NoReading, Reading};
+use super::untold::UntoldWindows;
+use super::{ArmSeen, ArmsSeen, Memory, same_edges};
+use crate::evidence::reading::{Counters, NoReading, Pair, Reading};
 use serde::{Deserialize, Serialize};
 
 /// A second fall within so many readings is no restart, and as many without one are wanted until it is over. Two processes that
@@ -21,6 +22,9 @@ pub(super) struct Falls {
     /// One came too soon.
     #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
     again: bool,
+    /// Windows in which answers had no status.
+    #[serde(rename = "u", default, skip_serializing_if = "UntoldWindows::is_none")]
+    pub(super) untold: UntoldWindows,
 }
 
 impl Falls {
@@ -42,6 +46,47 @@ impl Falls {
     }
 }
 
+fn in_turn() -> String {
+    format!(
+        "its counters fell twice within {SOON} readings: probably several processes answer behind one address in turn (or one \
+         begins anew again and again); name each process by an address of its own, or a source that tells them apart"
+    )
+}
+
+impl ArmsSeen {
+    /// True if the process of either arm began anew: one counts for both.
+    pub(super) fn restarted(&self, pair: &Pair) -> bool {
+        let restarted = |old: &Option<ArmSeen>, new: &Option<Counters>| {
+            old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.fell(new) && !old.is_cluster_anew(new))
+        };
+        restarted(&self.stable, &pair.stable) || restarted(&self.candidate, &pair.candidate)
+    }
+}
+
+impl ArmSeen {
+    /// True if a counter is below what it was.
+    fn fell(&self, new: &Counters) -> bool {
+        let old = &self.counters;
+        let latency = old.latency.as_ref().zip(new.latency.as_ref()).is_some_and(|(old, new)| {
+            same_edges(old, new) && old.iter().zip(new).any(|((_, old), (_, new))| new < old)
+        });
+        let statuses = old.statuses.zip(new.statuses).is_some_and(|(old, new)| new.fell(old));
+        let answers = new.completed < old.completed || new.told() < old.told() || new.failed < old.failed;
+        answers || self.fell_sent(new) || latency || statuses
+    }
+
+    fn fell_sent(&self, new: &Counters) -> bool {
+        self.counters.sent.zip(new.sent).is_some_and(|(old, new)| new < old)
+    }
+
+    /// True if what was sent and answered goes on and what is counted by status fell: the gateway made its cluster of this revision
+    /// anew, as Kourier does whenever the revision's addresses change.
+    pub(super) fn is_cluster_anew(&self, new: &Counters) -> bool {
+        let goes_on = new.completed >= self.counters.completed && !self.fell_sent(new);
+        goes_on && new.untold > self.counters.untold && self.fell(new)
+    }
+}
+
 impl Memory {
     /// Whether windows may be made of this reading; it is not closed yet. If not, the next window begins with it.
     pub fn trust(&mut self, reading: &Reading) -> Result<(), NoReading> {
@@ -49,21 +94,20 @@ impl Memory {
         if reading.at <= self.at {
             return Ok(());
         }
-        let mut in_turn = None;
+        let mut doubt = None;
         for (name, pair) in &reading.strata {
             let Some(seen) = self.strata.get_mut(name) else { continue };
-            let fell = ArmsSeen::restarted(seen, pair);
-            if !seen.falls.believed(fell) {
-                in_turn = in_turn.or(Some(name));
+            let restarted = seen.restarted(pair);
+            let is_told = seen.believes_statuses(pair, restarted);
+            if !seen.falls.believed(restarted) {
+                doubt = doubt.or_else(|| Some((name, in_turn())));
+            } else if !is_told {
+                doubt = doubt.or_else(|| Some((name, UntoldWindows::words())));
             }
         }
-        let Some(name) = in_turn else { return Ok(()) };
+        let Some((name, text)) = doubt else { return Ok(()) };
         let from = if name.is_empty() { "the source".to_owned() } else { name.clone() };
         self.close(reading);
-        let text = format!(
-            "its counters fell twice within {SOON} readings: probably several processes answer behind one address in turn (or \
-             one begins anew again and again); name each process by an address of its own, or a source that tells them apart"
-        );
         Err(NoReading::Broken { from, text })
     }
 }

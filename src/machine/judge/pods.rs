@@ -69,7 +69,7 @@ impl PodFailures {
 
 /// The candidate's pods that count for themselves.
 fn pods(reading: &Reading) -> impl Iterator<Item = (&String, Counts)> {
-    let alone = |(name, candidate): (_, &Counters)| (name, Counts::new(candidate.completed, candidate.failed));
+    let alone = |(name, candidate): (_, &Counters)| (name, Counts::new(candidate.told(), candidate.failed));
     let of_candidate = reading.strata.iter().filter(|(_, pair)| pair.stable.is_none());
     of_candidate.filter_map(|(name, pair)| Some((name, pair.candidate.as_ref()?))).map(alone)
 }

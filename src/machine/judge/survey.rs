@@ -186,7 +186,9 @@ impl Survey {
             (self.only_others || self.counts.requests >= ENOUGH) && self.foreign.failures == 0 && over >= self.look;
         let memory = memory.clone();
         let open = self.is_open(rules);
-        if (enough || over >= LONGEST.max(rules.every)) && (!open || over >= TELLS) {
+        // A source that tells no status is found out before anyone is moved; a cluster that was made anew tells it with its next answers.
+        let waits = open || memory.is_untold();
+        if (enough || over >= LONGEST.max(rules.every)) && (!waits || over >= TELLS) {
             // Whoever was seen may come more rarely than that.
             let foreign = surely(real(self.foreign.failures)) / over.as_secs_f64().max(1e-3);
             let baseline = Baseline {

@@ -194,4 +194,28 @@ mod tests {
         read(&mut judge, reading(10, (0, 0), (31, 31), [false; 2]));
         assert!(judge.words().contains("30 of 30 while"), "{}", judge.words());
     }
+
+    /// Kourier makes the Envoy cluster of a revision anew when its pods change, and counters by status begin anew with it.
+    #[test]
+    fn a_candidate_whose_classes_begin_anew_is_judged_by_those_that_come() {
+        for fails in [true, false] {
+            let mut judge = judge();
+            judge.enter(place(1, (50, 50), 0), at(0));
+            for ten in 0..=12_u64 {
+                let n = ten * 20_000;
+                let mut reading = reading(i64::try_from(ten * 10).unwrap(), (n, 0), (n, 0), [false; 2]);
+                let anew = ten.checked_sub(4).map(|since| since * 20_000);
+                if let (Some(told), Some(pair)) = (anew, reading.strata.get_mut("")) {
+                    let failed = if fails { told } else { 0 };
+                    pair.candidate = pair.candidate.take().map(|all| Counters { untold: n - told, failed, ..all });
+                }
+                read(&mut judge, reading);
+                assert_eq!(judge.failing, None, "at {ten}");
+            }
+            let found = judge.finding();
+            assert_eq!(matches!(found, Finding::Worse(_) | Finding::Broken(_)), fails, "{found:?}");
+            let failures = judge.sums.as_ref().unwrap().counted().candidate.failures;
+            assert_eq!(failures > 0, fails, "{failures}");
+        }
+    }
 }

@@ -199,3 +199,34 @@ fn a_stable_that_leans_towards_missing_the_objective_is_looked_at_until_that_is_
     let said = untold.untold(&rules(), stable).unwrap();
     assert!(said.contains("30 of 1500 (2 %) failed in 5m"), "{said}");
 }
+
+/// When stable is known, by counters each ten seconds of all that were answered and of those that have a status; or what is wrong.
+fn by_status(mut survey: Survey, told: impl Fn(u64) -> (u64, u64)) -> Result<i64, String> {
+    for ten in 0..=20_u64 {
+        let (completed, told) = told(ten);
+        let counters = Counters { completed, untold: completed - told, ..Counters::default() };
+        let now = at(10 * i64::try_from(ten).unwrap());
+        let pair = Pair { stable: Some(counters), candidate: None };
+        let reading = Reading { at: now, strata: [(String::new(), pair)].into() };
+        survey.read(Ok(reading), &rules(), now, &mut Log::default());
+        if survey.found().is_some() {
+            return Ok(now.as_second());
+        }
+    }
+    Err(survey.outage(Duration::from_secs(60), at(200)).unwrap().to_string())
+}
+
+#[test]
+fn classes_that_began_anew_are_no_riddle_and_those_that_never_come_move_nobody() {
+    for style in [Style::Canary, Style::BlueGreen] {
+        let took = |told: &dyn Fn(u64) -> (u64, u64)| by_status(survey(style, 5), told);
+        assert_eq!(took(&|ten| (4257 + 1000 * ten, 1000 * ten)), Ok(10), "before anyone looked");
+        assert_eq!(took(&|ten| (1000 * ten, 1000 * ten)), Ok(10));
+        let anew = |ten: u64| (104 + 1000 * ten, if ten == 0 { 104 } else { 1000 * (ten - 1) });
+        assert_eq!(took(&anew), Ok(20), "while it was looked at");
+        for never in [took(&|ten| (4257 + ten, 0)), took(&|ten| (1000 * ten, 500 * ten))] {
+            let why = never.unwrap_err();
+            assert!(why.starts_with("unusable answer of the source: in 4 of 8 windows it told no status"), "{why}");
+        }
+    }
+}

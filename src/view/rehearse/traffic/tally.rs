@@ -51,6 +51,7 @@ impl Tally {
             sent: Some(self.sent),
             active: Some(self.active),
             completed: self.completed,
+            untold: 0,
             failed: self.failed,
             classes: None,
             statuses: Some(StatusCounts { client_errors: self.refused, grpc_failed: None }),
