@@ -49,6 +49,9 @@ pub struct Baseline {
     pub refused: f64,
 }
 
+/// At steps of no more than this share the candidate's failures tell of others (`super::strays`).
+const FEW: f64 = 0.05;
+
 /// Time between the write of a step and its first window, beside one reading.
 // Before it reports a split as served, Knative has asked every gateway pod that it knows for it, and asks again if need be.
 const SERVE: Duration = Duration::from_secs(3);
@@ -84,7 +87,9 @@ pub fn until_both_accepted(
     let (mut time, mut requests, mut failures, mut turned) = (overhead, 0.0, 0.0, 0.0);
     let mut refusals = Refusals::of(rules, baseline);
     let mut waits = course.waits.clone();
-    waits.iter_mut().for_each(|waits| waits.step(drain / tick));
+    if let Some(waits) = &mut waits {
+        waits.step(drain / tick);
+    }
     while time <= at_most.as_secs_f64() {
         let (share, dwell) = course.steps.get(at)?;
         let enough = here >= dwell.as_secs_f64() && at_step >= real(rules.min_requests);
@@ -105,7 +110,9 @@ pub fn until_both_accepted(
             };
             if next > at {
                 (at, here, at_step) = (next, drain, 0.0);
-                waits.iter_mut().for_each(|waits| waits.step(drain / tick));
+                if let Some(waits) = &mut waits {
+                    waits.step(drain / tick);
+                }
                 time += overhead;
                 continue;
             }
@@ -118,12 +125,17 @@ pub fn until_both_accepted(
         if let Some(times) = times.as_mut().filter(|_| here >= rules.warm_up.as_secs_f64()) {
             times.expect(users, lambda * (1.0 - share) * tick, tick);
         }
-        refusals.iter_mut().for_each(|r| r.expect(*share, tick));
+        if let Some(refusals) = &mut refusals {
+            refusals.expect(*share, tick);
+        }
         if let Some(waits) = &mut waits {
             waits.expect(tick, (lambda * share, lambda * (1.0 - share)), requests);
         }
         turned += gain(failed, lambda * (1.0 - share) * tick * p, *share, rules.tolerated_odds) / phi;
-        turned += made_smaller(foreign, rules.tolerated_odds, *share, Phi::of(phi));
+        // Only steps with few users tell how often others fail while there are users.
+        if course.steps.iter().any(|(share, _)| *share <= FEW) {
+            turned += made_smaller(foreign, rules.tolerated_odds, *share, Phi::of(phi));
+        }
         here += tick;
         time += tick;
     }

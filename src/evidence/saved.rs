@@ -128,6 +128,7 @@ impl Saved {
             return None;
         }
         let mut sums = Sums::new(rules);
+        sums.watched(self.sums.strays());
         if let Some(strangers) = strangers {
             sums.meet(strangers.anew());
         }

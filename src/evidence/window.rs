@@ -162,6 +162,11 @@ impl Memory {
         self.strata.values().any(|seen| seen.falls.untold.is_last())
     }
 
+    /// In how many of the last eight windows with answers the status of some was not told, at the gateway where that is most.
+    pub fn untold_windows(&self) -> u32 {
+        self.strata.values().map(|seen| seen.falls.untold.count()).max().unwrap_or_default()
+    }
+
     /// When the counters were read.
     pub fn at(&self) -> Timestamp {
         self.at

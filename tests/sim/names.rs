@@ -127,7 +127,7 @@ fn users_of_a_first_deployment_are_named_by_whoever_is_faster() {
             // At one of its calls it is told to wait.
             let script = Script::one(call, Fault::Slower(Duration::from_secs(3)));
             let run = theatre.process("stage", &a, &stage, script);
-            let (end, named) = futures_util::future::join(run, followed(world)).await;
+            let (end, named) = futures_util::future::join(Box::pin(run), followed(world)).await;
             let end = end.unwrap();
             let now = traffic(&world.service().unwrap());
             assert_eq!((end.code, now), (Code::Done, vec![("hello-00002".to_owned(), 100)]), "{}", end.line());
@@ -154,7 +154,7 @@ fn users_of_a_first_revision_that_came_late_stay_on_it() {
         world.declare("pipeline", Some("slow-walk"));
         let (a, stage) = (asker("a", 1, IfBusy::Supersede), Job::Stage { image: "slow:2-40".into(), again: false });
         let run = theatre.process("stage", &a, &stage, Script::default());
-        let (end, named) = futures_util::future::join(run, followed(world)).await;
+        let (end, named) = futures_util::future::join(Box::pin(run), followed(world)).await;
         let end = end.unwrap();
         assert_eq!((end.code, named), (Code::Done, 1), "{}", end.line());
         assert_eq!(world.served_now(), [("hello-00001".to_owned(), 100)], "{}", end.line());

@@ -52,9 +52,11 @@ impl Sums {
     /// left out of the comparison instead, where others fail so often that their number is known well.
     pub(super) fn failing_others(&mut self, candidate: Counts, theirs: Theirs) -> (f64, u64) {
         let expected = self.strays.expected(self.lasted);
+        // A record of builds that knew no strays has none of those who were seen.
+        let unknown = self.strays.is_nothing();
         self.strays.watch(candidate.failures, self.lasted);
         self.strays.at_share(self.percents.0, candidate.failures, self.lasted);
-        let often = self.strangers.as_ref().is_some_and(|strangers| !strangers.is_rare());
+        let often = self.strangers.as_ref().is_some_and(|strangers| unknown || !strangers.is_rare());
         if often { (0.0, theirs.failed) } else { (expected, 0) }
     }
 
@@ -161,7 +163,7 @@ mod tests {
         assert_eq!(text.as_object_mut().unwrap().remove("strays"), None);
         assert!(old.strays().iter().all(|strays| strays.expected(Duration::from_secs(60)).abs() < 1e-12));
         let met = serde_json::to_string(&sums(2)).unwrap();
-        assert!(met.contains(r#""strays":[60000,2,53334,60000,2,0,0,0]"#), "{met}");
+        assert!(met.contains(r#""strays":[60000,2,53334,0,0,0,0,0]"#), "{met}");
         assert_eq!(serde_json::from_str::<Sums>(&met).unwrap().strays(), sums(2).strays());
         assert_eq!(Table::default(), old.counted());
     }

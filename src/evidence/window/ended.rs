@@ -67,7 +67,7 @@ impl Memory {
     /// What gateways had in flight that are not there any more, as one that counts nothing; none where all go on.
     pub fn ended(&self) -> Option<Growth> {
         let away = self.strata.values().filter(|seen| seen.gone.is_some());
-        let ended = away.fold(self.ended, |ended, seen| ended.with(seen));
+        let ended = away.fold(self.ended, EndedGateways::with);
         let arm = |flight| Arm { flight: Some(flight), ..Arm::default() };
         (!ended.is_none()).then(|| Growth { stable: arm(ended.stable), candidate: arm(ended.candidate) })
     }

@@ -38,8 +38,13 @@ impl UntoldWindows {
         Self((self.0 << 1) | u8::from(is_untold))
     }
 
+    /// How many of them there are.
+    pub(super) fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
     fn too_many(self) -> bool {
-        self.0.count_ones() >= MANY
+        self.count() >= MANY
     }
 
     /// Why nothing is believed where they are too many.

@@ -2,7 +2,11 @@
 
 use super::Judge;
 use crate::evidence::Sums;
+use crate::evidence::window::Memory;
 use std::time::Duration;
+
+/// Of the last eight windows so many without the status of answers are too many for the last step.
+const UNTOLD: u32 = 2;
 
 /// What the evidence says at this moment, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,13 @@ impl Judge {
         let refuses_no_more = sums.statuses().ln_accepted(&self.rules).is_none_or(|(_, ln)| ln >= needed);
         let no_slower = sums.ln_no_slower(&self.rules).is_none_or(|(ln, _)| ln >= needed);
         let excluded = sums.ln_accepted(&self.rules) >= needed && waits_no_longer && refuses_no_more && no_slower;
+        // A candidate whose pods end may fail in just the windows that tell nothing.
+        let untold = self.memory.as_ref().map_or(0, Memory::untold_windows);
+        if untold >= UNTOLD {
+            let words =
+                format!("; {untold} of the last 8 windows told no status of answers, less than {UNTOLD} wanted");
+            return Finding::Unsure(self.accepted(sums) + &words);
+        }
         if excluded && !sums.leans() {
             Finding::Accepted(self.accepted(sums))
         } else {

@@ -2,18 +2,19 @@
 //! goes into the sums. It may use sums and words.
 
 use super::{Judge, Surveyed, words};
+use crate::evidence::missed::{Keeping, told};
 use crate::evidence::{Saved, Strangers, Sums};
 use crate::model::event::{Log, Topic};
 
 impl Judge {
     /// Takes up what a record holds, unless it was made under other settings; says which.
     pub fn take_up(&mut self, saved: &Saved, log: &mut Log) {
+        let ([failed, refused], [and, also]) = (self.strays, saved.sums.strays());
+        self.strays = [failed.or(and), refused.or(also)];
         if !saved.fits(&self.rules) {
             log.say(Topic::Note, "the evidence so far was gathered under other settings; it begins anew");
             self.strangers = self.strangers.take().or_else(|| saved.sums.strangers().map(Strangers::anew));
             self.missed = self.missed.or_else(|| saved.missed_under(&self.rules));
-            let ([failed, refused], [and, also]) = (self.strays, saved.sums.strays());
-            self.strays = [failed.or(and), refused.or(also)];
             return;
         }
         if let Some(missed) = saved.sums.missed().filter(|_| self.missed.is_none()) {
@@ -52,8 +53,11 @@ impl Judge {
         self.strangers.clone_from(&surveyed.strangers);
         self.strays = surveyed.strays();
         self.missed = surveyed.missed;
-        // Whoever wants it strict is not asked again in mid-walk.
-        self.untold = Some(surveyed.baseline.counts).filter(|_| surveyed.open && !self.rules.strict_objective);
+        // Whoever wants it strict is not asked again in mid-walk. Answer times may be what leans.
+        let (baseline, rules) = (&surveyed.baseline, &self.rules);
+        let phi = rules.clustering.unwrap_or_else(|| baseline.clustering.estimated());
+        let leans = told(baseline.counts, rules.objective, phi, rules.broken_at()) == Keeping::Open;
+        self.untold = Some(baseline.counts).filter(|_| leans && surveyed.open && !rules.strict_objective);
         self.clustering = surveyed.baseline.clustering;
     }
 

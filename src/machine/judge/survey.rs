@@ -174,10 +174,10 @@ impl Survey {
             add_times(&mut self.times, growth.stable.latency);
             add_times(&mut self.foreign_times, growth.candidate.latency);
             self.client_errors += growth.stable.statuses.map_or(0, |told| told.client_errors);
-            self.refused += growth.candidate.statuses.map_or(0, |told| told.client_errors);
             // What ends without having come now was a user's of an earlier walk.
             let (ended, came) = (growth.candidate.counts, growth.candidate.arrived);
             self.foreign = self.foreign.plus(Counts::new(ended.requests.min(came), ended.failures));
+            self.refused += growth.candidate.statuses.map_or(0, |told| told.client_errors.min(came));
         }
         self.counts = self.counts.plus(of_stable);
         self.clustering.look(of_stable);

@@ -41,7 +41,9 @@ fn what_a_look_at_stable_left_open_is_told_by_its_windows() {
     let rules = rules();
     let walk = |before: Option<Counts>| {
         let mut sums = sums(&rules);
-        before.iter().for_each(|seen| sums.leans_to_miss(*seen));
+        if let Some(seen) = before {
+            sums.leans_to_miss(seen);
+        }
         let both = growth(Table::of(500, 500, 10, 10), None);
         let states: Vec<_> = (0..40)
             .map(|_| {
