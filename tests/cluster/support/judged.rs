@@ -42,14 +42,11 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// The outcome of a walk that went back on evidence. Worse than stable, by the comparison; unless Knative took so long
-    /// to serve a split that two readings fell before it did: then only the objective is judged.
+    /// The outcome of a walk that went back on evidence: worse than stable, or by the objective, whichever was known first.
     #[track_caller]
     pub fn verdict(&self) -> &'static str {
-        let step = |line: &&String| line.contains("is served (") || line.contains("(step ");
-        let on_the_way = self.ran.lines.iter().rfind(step).is_some_and(|line| line.contains("(step "));
-        if on_the_way && self.ran.code == 24 {
-            self.ran.clone().says("objective broken").says("100 decides");
+        if self.ran.code == 24 {
+            self.ran.clone().says("objective broken").says(" decides)");
             return "objective-broken";
         }
         self.ran.clone().ended(23).says("worse than stable").says("100 decides");
